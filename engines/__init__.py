@@ -1,0 +1,20 @@
+"""Engines run a style on arrays: (N, H, W, 3) uint8 RGB in, the same out. Importing this loads no runtime."""
+
+from engines.base import Engine, EngineOptions
+from engines.errors import LivebrushError
+from engines.model_file import ModelFile, Style, find_model, installed_models, load_model
+from engines.registry import engine_class, engine_names, open_engine
+
+__all__ = [
+    "Engine",
+    "EngineOptions",
+    "LivebrushError",
+    "ModelFile",
+    "Style",
+    "engine_class",
+    "engine_names",
+    "find_model",
+    "installed_models",
+    "load_model",
+    "open_engine",
+]

@@ -1,0 +1,211 @@
+"""``--engine auto``: a good guess at once, a measured choice from the second run on, and a sentence that says which and why.
+
+Never torch on a CPU. int8 only after a check on this very CPU that its pictures are those of fp32, since 8-bit products
+saturate on CPUs without VNNI. The choice is kept per processor, library versions, threads, model, size and precision.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from engines.base import Engine, EngineOptions, cpu_threads
+from engines.cache import cache_dir, read_json, write_json
+from engines.errors import EngineError, EngineUnavailable
+from engines.model_file import ModelFile, load_model
+from engines.registry import engine_class, open_engine
+
+CPU_ENGINES = ("openvino", "onnxruntime")
+# int8 strays from fp32 by under 2/255 where it works; where products saturate, by tens.
+_INT8_BOUND = 6.0
+_CHECK_SIZE = (96, 128)
+_TIMED_RUNS = 7
+
+
+def open_best(model: ModelFile, options: EngineOptions, size: tuple[int, int]) -> Engine:
+    """The engine for ``model`` at ``size`` (height, width) on this machine, with the reason in ``note``.
+
+    Raises EngineUnavailable if nothing here can run it.
+    """
+    if options.device != "cpu" and (gpu := _open_gpu(model, options, size)):
+        return gpu
+    if options.device not in ("auto", "cpu"):
+        raise EngineUnavailable(
+            f"--device {options.device}: no engine can use it here. `--list-engines` tells what is missing; --device cpu works."
+        )
+    key = _key(model, options, size)
+    remembered = _remembered(key)
+    if remembered:
+        name, precision = remembered["engine"], remembered["precision"]
+        note = f"fastest here when measured ({remembered['ms']:.0f} ms a frame)"
+    else:
+        name, precision, note = _guess(model, options)
+    engine = open_engine(name, model, replace(options, device="cpu", precision=precision), size)
+    engine.note = note
+    if not remembered:
+        _measure_in_background(model, options, size)
+    return engine
+
+
+def measure(model: ModelFile, options: EngineOptions, size: tuple[int, int]) -> list[dict[str, object]]:
+    """Time every CPU engine and precision that may be chosen, fastest first, and remember the result."""
+    results = []
+    frame = np.random.default_rng(0).integers(0, 255, (1, *size, 3), np.uint8)
+    for name, precision in _candidates(model, options):
+        try:
+            with open_engine(name, model, replace(options, device="cpu", precision=precision), size) as engine:
+                results.append({"engine": name, "precision": precision, "ms": _median_ms(engine, frame)})
+        except EngineError:
+            continue  # what cannot run is not a candidate; asked for by name it would say why
+    results.sort(key=lambda r: r["ms"])
+    if results:
+        write_json(_file(_key(model, options, size)), results[0])
+    return results
+
+
+def int8_agrees(name: str, model: ModelFile, options: EngineOptions) -> bool:
+    """Whether int8 gives fp32's pictures on this processor in engine ``name``: every painting, remembered."""
+    file = _file("int8-" + _key(model, replace(options, precision="int8"), _CHECK_SIZE) + name)
+    known = read_json(file)
+    if not isinstance(known, dict) or "difference" not in known:
+        known = {"difference": _int8_difference(name, model, options)}
+        write_json(file, known)
+    return known["difference"] < _INT8_BOUND
+
+
+def _open_gpu(model: ModelFile, options: EngineOptions, size: tuple[int, int]) -> Engine | None:
+    """torch on the GPU where there is one; None, without importing torch, on a machine without a driver."""
+    mps = sys.platform == "darwin" and platform.machine() == "arm64"
+    if (
+        not (Path("/dev/nvidiactl").exists() or os.name == "nt" or mps)
+        or engine_class("torch").unavailable()
+        or not model.weights_path
+    ):
+        return None
+    try:
+        engine = open_engine("torch", model, options, size)
+    except EngineUnavailable:
+        return None
+    if engine.device == "cpu":
+        engine.close()
+        return None
+    engine.note = "the GPU is the fastest here"
+    return engine
+
+
+def _candidates(model: ModelFile, options: EngineOptions) -> list[tuple[str, str]]:
+    wanted = ("int8", "fp32") if options.precision == "auto" else (options.precision,)
+    return [
+        (name, precision)
+        for name in CPU_ENGINES
+        if not engine_class(name).unavailable()
+        for precision in wanted
+        if precision in engine_class(name).precisions(model)
+        and (precision != "int8" or options.precision == "int8" or int8_agrees(name, model, options))
+    ]
+
+
+def _guess(model: ModelFile, options: EngineOptions) -> tuple[str, str, str]:
+    """What is the fastest on most machines: OpenVINO before ONNX Runtime, int8 before fp32 where it may be used."""
+    for name in CPU_ENGINES:
+        found = [c for c in _candidates(model, options) if c[0] == name]
+        if found:
+            return *found[0], "usually the fastest on a CPU; measured in the background for the next run"
+    missing = "; ".join(f"{name}: {engine_class(name).unavailable() or 'cannot run this precision'}" for name in CPU_ENGINES)
+    raise EngineUnavailable(f"no engine can run {model.name} with --precision {options.precision} here. {missing}")
+
+
+def _measure_in_background(model: ModelFile, options: EngineOptions, size: tuple[int, int]) -> None:
+    """Measure in a process of low priority, so that neither a slow nor a crashing runtime reaches this one."""
+    if os.environ.get("LIVEBRUSH_MEASURE") == "off":
+        return
+    command = [
+        sys.executable,
+        "-m",
+        "engines.auto",
+        str(model.path),
+        *map(str, size),
+        options.precision,
+        str(options.threads or 0),
+    ]
+    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    root = str(Path(__file__).resolve().parent.parent)
+    subprocess.Popen(command, cwd=root, start_new_session=True, **quiet)
+
+
+def _int8_difference(name: str, model: ModelFile, options: EngineOptions) -> float:
+    """Largest mean |int8 - fp32| of any painting, 0..255."""
+    y, x = np.mgrid[0 : _CHECK_SIZE[0], 0 : _CHECK_SIZE[1]]
+    noise = np.random.default_rng(0).normal(0, 8, (*_CHECK_SIZE, 3))
+    waves = np.stack([128 + 100 * np.sin(x / 9), 128 + 100 * np.cos(y / 7), (x + y) % 256], -1)
+    frame = np.clip(waves + noise, 0, 255).astype(np.uint8)[None]
+    pictures = []
+    for precision in ("fp32", "int8"):
+        with open_engine(name, model, replace(options, device="cpu", precision=precision), _CHECK_SIZE) as engine:
+            styles = np.eye(len(model.styles), dtype=np.float32)[1:, None]
+            pictures.append(np.concatenate([engine.infer(frame, style) for style in styles]).astype(np.int16))
+    return float(np.abs(pictures[0] - pictures[1]).mean((1, 2, 3)).max())
+
+
+def _median_ms(engine: Engine, frame: np.ndarray) -> float:
+    style = np.eye(1, len(engine.model.styles), 1, dtype=np.float32)
+    engine.infer(frame, style)
+    times_s = []
+    for _ in range(_TIMED_RUNS):
+        start_s = time.perf_counter()
+        engine.infer(frame, style)
+        times_s.append(time.perf_counter() - start_s)
+    return float(np.median(times_s)) * 1000
+
+
+def _key(model: ModelFile, options: EngineOptions, size: tuple[int, int]) -> str:
+    versions = [f"{name}-{_version(name)}" for name in CPU_ENGINES]
+    hashes = [hashlib.sha256(p.read_bytes()).hexdigest() for p in (model.path, model.int8_path) if p]
+    parts = [_processor(), *versions, str(options.threads or cpu_threads()), *hashes, f"{size[1]}x{size[0]}", options.precision]
+    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:24]
+
+
+def _processor() -> str:
+    """Name and instruction sets: a virtual machine can hide some of what the same processor has elsewhere."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return "".join(next((line for line in lines if line.startswith(start)), "") for start in ("model name", "flags", "Features"))
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "none"
+
+
+def _file(key: str) -> Path:
+    folder = cache_dir() / "choices"
+    folder.mkdir(exist_ok=True, mode=0o700)
+    return folder / f"{key}.json"
+
+
+def _remembered(key: str) -> dict[str, object] | None:
+    """The kept choice if it is whole and its engine is still installed."""
+    kept = read_json(_file(key))
+    if not isinstance(kept, dict) or kept.get("engine") not in CPU_ENGINES or not {"precision", "ms"} <= set(kept):
+        return None
+    return None if engine_class(kept["engine"]).unavailable() else kept
+
+
+if __name__ == "__main__":
+    if hasattr(os, "nice"):
+        os.nice(15)
+    path, height, width, precision, threads = sys.argv[1:]
+    measure(load_model(Path(path)), EngineOptions(precision=precision, threads=int(threads) or None), (int(height), int(width)))

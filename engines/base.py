@@ -1,0 +1,109 @@
+"""What an engine is: something that runs a model file on arrays. It knows nothing of frames, time or threads.
+
+To add a runtime, write one file ``engines/NAME.py`` with a subclass of ``Engine``; the registry and the contract
+suite (tests/engines/test_contract.py) find it because it is there.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from engines.errors import EngineError, EngineRunError
+from engines.model_file import ModelFile
+
+DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("auto", "fp32", "fp16", "int8")
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """How an engine shall run. ``threads``: CPU threads for inference, None for all that this process may use."""
+
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int | None = None
+
+
+def cpu_threads() -> int:
+    """The CPUs that this process may use, which in a container or under taskset are fewer than the machine's."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Engine(ABC):
+    """Runs one model. Call every method from one thread at a time; ``prepare`` may run beside ``infer`` of another engine.
+
+    Attributes set by the constructor: ``device`` ("cpu", "cuda:0", ...) and ``precision`` ("fp32", "fp16", "int8", or
+    "uint8" for an engine that computes nothing), both resolved, never "auto"; ``note``: why this engine was taken.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    device: str = "cpu"
+    precision: str = "fp32"
+    note: str = ""
+
+    def __init__(self, model: ModelFile, options: EngineOptions) -> None:
+        self.model = model
+        self.options = options
+
+    @classmethod
+    @abstractmethod
+    def unavailable(cls) -> str | None:
+        """Why this engine cannot run here, with what to install, or None if it can. Imports nothing heavy."""
+
+    @classmethod
+    def precisions(cls, model: ModelFile) -> tuple[str, ...]:
+        """The precisions in which this engine can run ``model``, best quality first."""
+        return ("fp32", "int8") if model.int8_path else ("fp32",)
+
+    def prepare(self, size: tuple[int, int], batch: int = 1) -> None:
+        """Specialise to (height, width) and ``batch`` frames, so that the first ``infer`` of that size is as fast as the rest.
+
+        Raises EngineLoadError if the model cannot be brought to that size.
+        """
+
+    def infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
+        """Stylise a batch.
+
+        frames: (N, H, W, 3) uint8, RGB, full-range sRGB. style: (N, S) float32, non-negative, each row summing to 1;
+        column 0 is the untouched original. Returns (N, H, W, 3) uint8 RGB, owned by the caller.
+        Raises ValueError for other shapes or types, EngineRunError if the runtime fails.
+        """
+        self._check(frames, style)
+        try:
+            return self._infer(np.ascontiguousarray(frames), np.ascontiguousarray(style))
+        except (EngineError, MemoryError):
+            raise
+        except Exception as error:
+            height, width = frames.shape[1:3]
+            raise EngineRunError(
+                f"{self.name} failed on a {width}x{height} frame: {error}. Try another engine, for example --engine onnxruntime."
+            ) from error
+
+    def close(self) -> None:
+        """Free what the runtime holds. A closed engine is not used again; closing twice is harmless."""
+
+    @abstractmethod
+    def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
+        """``infer`` after the checks; both arrays are C-contiguous."""
+
+    def _check(self, frames: np.ndarray, style: np.ndarray) -> None:
+        if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8 or 0 in frames.shape:
+            raise ValueError(f"frames must be (N, H, W, 3) uint8 with no empty side, got {frames.shape} {frames.dtype}")
+        expected = (frames.shape[0], len(self.model.styles))
+        if style.shape != expected or style.dtype != np.float32:
+            raise ValueError(f"style must be {expected} float32, got {style.shape} {style.dtype}")
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<{self.name} {self.precision} on {self.device}: {self.model.name}>"

@@ -1,0 +1,175 @@
+"""The model file: one self-describing ONNX network, its int8 sibling and its weights. Reads metadata, runs nothing.
+
+Layout and meaning of every field: docs/model-file.md. Bundled models lie in engines/styles, the user's own in the
+user's data folder (``user_models_dir``).
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from engines.cache import user_models_dir
+from engines.errors import ModelError, UnknownStyle, UsageError
+
+BUNDLED_DIR = Path(__file__).parent / "styles"
+FORMAT_VERSION = 1
+ORIGINAL = "original"
+MAX_MODEL_BYTES = 512 * 2**20
+
+
+@dataclass(frozen=True)
+class Style:
+    """One column of the style vector. ``measured``: style, content, warp and static figures of the training run, if any."""
+
+    name: str
+    title: str = ""
+    artist: str = ""
+    year: str = ""
+    licence: str = ""
+    source: str = ""
+    measured: dict[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model on disk. ``styles[0]`` is always ``original``; ``int8_path`` and ``weights_path`` are None where missing."""
+
+    path: Path
+    styles: tuple[Style, ...]
+    family: str
+    metadata: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        return self.path.name.removesuffix(".onnx")
+
+    @property
+    def int8_path(self) -> Path | None:
+        sibling = self.path.with_name(f"{self.name}.int8.onnx")
+        return sibling if sibling.exists() else None
+
+    @property
+    def weights_path(self) -> Path | None:
+        sibling = self.path.with_name(f"{self.name}.safetensors")
+        return sibling if sibling.exists() else None
+
+    @property
+    def style_names(self) -> tuple[str, ...]:
+        return tuple(style.name for style in self.styles)
+
+    @property
+    def default_style(self) -> str:
+        """The model's first painting."""
+        return self.styles[1].name
+
+    def index(self, style_name: str) -> int:
+        """Column of a style. Raises UnknownStyle, listing close names, if the model does not have it."""
+        try:
+            return self.style_names.index(style_name)
+        except ValueError:
+            raise UnknownStyle(_unknown(style_name, self.style_names)) from None
+
+
+def load_model(path: Path) -> ModelFile:
+    """Read a model file's metadata and check that it follows the contract.
+
+    Raises ModelError if the file is missing, damaged, has external data, or other inputs and outputs than the contract's.
+    """
+    import onnx
+
+    path = Path(path)
+    if not path.is_file():
+        raise ModelError(f"{path}: no such model file. `--list-styles` shows the models that are installed.")
+    if path.stat().st_size > MAX_MODEL_BYTES:
+        raise ModelError(
+            f"{path}: {path.stat().st_size >> 20} MiB is more than a model file may have ({MAX_MODEL_BYTES >> 20} MiB)."
+        )
+    try:
+        proto = onnx.load(str(path), load_external_data=False)
+    except Exception as error:
+        raise ModelError(f"{path}: not an ONNX file, or a damaged one ({type(error).__name__}).") from error
+    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in proto.graph.initializer):
+        raise ModelError(f"{path}: keeps its weights in another file. A model file holds everything itself.")
+    names = ([i.name for i in proto.graph.input], [o.name for o in proto.graph.output])
+    if names[0][:2] != ["frame", "style"] or names[1][:1] != ["stylized"]:
+        raise ModelError(
+            f"{path}: has inputs {names[0]} and outputs {names[1]}, a Livebrush model has frame, style -> stylized. "
+            "Models made elsewhere are brought to this form by `python -m export import`."
+        )
+    return _from_metadata(path, {p.key: p.value for p in proto.metadata_props})
+
+
+def _from_metadata(path: Path, metadata: dict[str, str]) -> ModelFile:
+    try:
+        if int(metadata["livebrush_format"]) > FORMAT_VERSION:
+            raise ModelError(
+                f"{path}: was written by a newer Livebrush (format {metadata['livebrush_format']}). Update Livebrush."
+            )
+        styles = tuple(Style(**entry) for entry in json.loads(metadata["styles"]))
+        family = metadata["family"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"{path}: its metadata is missing or damaged ({error}). Write it again with `python -m export onnx`."
+        ) from error
+    if len(styles) < 2 or styles[0].name != ORIGINAL:
+        raise ModelError(f"{path}: must have `original` as style 0 and at least one painting, has {[s.name for s in styles]}.")
+    return ModelFile(path, styles, family, metadata)
+
+
+def installed_models() -> list[ModelFile]:
+    """Every model that can be asked for by name: the user's, newest first, then the bundled ones by name."""
+    user_dir = user_models_dir()
+    user = sorted(_network_files(user_dir), key=lambda p: p.stat().st_mtime, reverse=True) if user_dir.is_dir() else []
+    return [load_model(path) for path in [*user, *sorted(_network_files(BUNDLED_DIR))]]
+
+
+def find_model(model: str | None, styles: list[str]) -> ModelFile:
+    """The model to run: a file, a model's name, a style's name, or None for whichever has all the named ``styles``.
+
+    Without ``model`` the newest user model that has every named style wins, else the bundled one.
+    Raises UsageError if the styles are spread over several models, UnknownStyle if nobody has one of them, ModelError
+    if the file is unusable.
+    """
+    if model and (model.endswith(".onnx") or "/" in model or "\\" in model):
+        found = load_model(Path(model))
+    else:
+        found = _by_name(model, styles, installed_models())
+    for style in styles:
+        found.index(style)
+    return found
+
+
+def _by_name(model: str | None, styles: list[str], installed: list[ModelFile]) -> ModelFile:
+    if not installed:
+        raise ModelError(
+            "no model is installed: engines/styles is empty. Install Livebrush again, or give a file with --model FILE.onnx."
+        )
+    if model:
+        for candidate in installed:
+            if candidate.name == model or model in candidate.style_names[1:]:
+                return candidate
+        raise UsageError(_unknown(model, [m.name for m in installed], what="model"))
+    every_name = [name for candidate in installed for name in candidate.style_names]
+    for style in styles:
+        if style not in every_name:
+            raise UnknownStyle(_unknown(style, every_name))
+    for candidate in installed if styles else installed[::-1]:
+        if set(styles) <= set(candidate.style_names):
+            return candidate
+    raise UsageError(
+        f"the styles {', '.join(styles)} are in different models and cannot be blended. `--list-styles` shows which is where."
+    )
+
+
+def _network_files(folder: Path) -> list[Path]:
+    return [path for path in folder.glob("*.onnx") if not path.name.endswith(".int8.onnx")]
+
+
+def _unknown(name: str, known: tuple[str, ...] | list[str], what: str = "style") -> str:
+    names = list(dict.fromkeys(known))
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+    hint = f"Did you mean {' or '.join(close)}? " if close else ""
+    return f"there is no {what} {name!r}. {hint}There are: {', '.join(names)}."

@@ -1,0 +1,64 @@
+"""Finds the engines: every module beside this one that defines a subclass of ``Engine`` is one, under its own name."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from pathlib import Path
+
+from engines.base import DEVICES, PRECISIONS, Engine, EngineOptions
+from engines.errors import EngineUnavailable, UsageError
+from engines.model_file import ModelFile
+
+_NOT_ENGINES = {"base", "registry", "errors", "cache", "model_file", "auto"}
+
+
+def engine_names() -> list[str]:
+    """Names that ``--engine`` takes beside ``auto``."""
+    return sorted(
+        m.name for m in pkgutil.iter_modules([str(Path(__file__).parent)]) if not m.ispkg and m.name not in _NOT_ENGINES
+    )
+
+
+def engine_class(name: str) -> type[Engine]:
+    """The class behind a name; its module is imported, its runtime is not. Raises UsageError for an unknown name."""
+    if name not in engine_names():
+        raise UsageError(f"there is no engine {name!r}. There are: auto, {', '.join(engine_names())}.")
+    module = importlib.import_module(f"engines.{name}")
+    for value in vars(module).values():
+        if isinstance(value, type) and issubclass(value, Engine) and value.__dict__.get("name") == name:
+            return value
+    raise TypeError(f"engines/{name}.py defines no Engine with name = {name!r}")
+
+
+def open_engine(name: str, model: ModelFile, options: EngineOptions | None = None, size: tuple[int, int] = (480, 640)) -> Engine:
+    """Open ``model`` in the engine called ``name`` and specialise it to frames of ``size`` (height, width).
+
+    ``auto`` chooses (engines/auto.py) and says why in ``Engine.note``; any other name is taken at its word and never
+    replaced. Raises UsageError for an unknown name, device or precision, EngineUnavailable with what to install,
+    EngineLoadError if the runtime refuses the model.
+    """
+    options = options or EngineOptions()
+    if options.precision not in PRECISIONS:
+        raise UsageError(f"there is no precision {options.precision!r}. There are: {', '.join(PRECISIONS)}.")
+    if options.device.split(":")[0] not in (*DEVICES, "mps"):
+        raise UsageError(f"there is no device {options.device!r}. There are: auto, cpu, cuda, cuda:N, mps.")
+    if name == "auto":
+        from engines.auto import open_best
+
+        return open_best(model, options, size)
+    cls = engine_class(name)
+    reason = cls.unavailable()
+    if reason:
+        raise EngineUnavailable(f"--engine {name}: {reason}")
+    if options.precision not in ("auto", *cls.precisions(model)) and name != "passthrough":
+        raise EngineUnavailable(
+            f"--engine {name} cannot run {model.name} in {options.precision} here; it can in {', '.join(cls.precisions(model))}."
+        )
+    engine = cls(model, options)
+    try:
+        engine.prepare(size)
+    except BaseException:
+        engine.close()
+        raise
+    return engine

@@ -1,0 +1,68 @@
+"""PyTorch on CPU, CUDA or MPS, from the model's .safetensors: the reference for parity, and the way to a GPU without TensorRT."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import numpy as np
+
+from engines.base import Engine, EngineOptions, cpu_threads
+from engines.errors import EngineUnavailable
+from engines.model_file import ModelFile
+
+
+class Torch(Engine):
+    name = "torch"
+    summary = "PyTorch on the CPU, CUDA (fp16) or MPS, from the model's weights"
+
+    def __init__(self, model: ModelFile, options: EngineOptions) -> None:
+        super().__init__(model, options)
+        if model.weights_path is None:
+            raise EngineUnavailable(
+                f"--engine torch: {model.name} has no .safetensors beside it, which this engine needs. "
+                "Use --engine onnxruntime or openvino."
+            )
+        import torch
+
+        from engines.networks.frame_graph import FrameGraph
+        from engines.networks.weights import load_weights
+
+        self._torch = torch
+        self.device = self._choose_device(options.device)
+        kind = self.device.split(":")[0]
+        self.precision = ("fp16" if kind == "cuda" else "fp32") if options.precision == "auto" else options.precision
+        if self.precision == "fp16" and kind == "cpu":
+            raise EngineUnavailable("--engine torch runs fp16 on GPUs only. Use --precision fp32 on the CPU.")
+        if kind == "cpu":
+            torch.set_num_threads(options.threads or cpu_threads())
+        network, _ = load_weights(model.weights_path)
+        dtype = torch.float16 if self.precision == "fp16" else torch.float32
+        network = network.to(device=self.device, dtype=dtype, memory_format=torch.channels_last)
+        self._graph = FrameGraph(network, dtype).to(self.device).eval()
+
+    @classmethod
+    def unavailable(cls) -> str | None:
+        if importlib.util.find_spec("torch") is None:
+            return "PyTorch is not installed. Type: pip install 'livebrush[train]'"
+        return None
+
+    @classmethod
+    def precisions(cls, model: ModelFile) -> tuple[str, ...]:
+        return ("fp32", "fp16")
+
+    def _choose_device(self, wanted: str) -> str:
+        cuda, mps = self._torch.cuda.is_available(), self._torch.backends.mps.is_available()
+        if wanted == "auto":
+            return "cuda" if cuda else "mps" if mps else "cpu"
+        if wanted.startswith("cuda") and not cuda:
+            raise EngineUnavailable(
+                f"--engine torch --device {wanted}: this PyTorch sees no CUDA GPU. Use --device cpu, or install its CUDA build."
+            )
+        if wanted == "mps" and not mps:
+            raise EngineUnavailable("--engine torch --device mps: this PyTorch sees no Apple GPU. Use --device cpu.")
+        return wanted
+
+    def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
+        with self._torch.inference_mode():
+            frame = self._torch.from_numpy(frames).to(self.device)
+            return self._graph(frame, self._torch.from_numpy(style).to(self.device)).cpu().numpy()

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import pytest
+
+from engines import ModelFile, find_model, installed_models, load_model
+from engines.errors import ModelError, UnknownStyle, UsageError
+
+
+@pytest.fixture
+def user_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    monkeypatch.setenv("LIVEBRUSH_MODELS", str(folder))
+    return folder
+
+
+def test_bundled_models_are_whole():
+    for model in installed_models():
+        assert model.style_names[0] == "original"
+        assert len(set(model.style_names)) == len(model.style_names)
+        assert model.int8_path and model.weights_path
+        assert model.path.stat().st_size + model.int8_path.stat().st_size <= 2 * 2**20
+        for style in model.styles[1:]:
+            assert style.title and style.artist and style.licence and style.source
+        assert "training" in model.metadata
+
+
+def test_default_is_the_bundled_model(user_models: Path, small_model: ModelFile):
+    (user_models / "mine.onnx").write_bytes(small_model.path.read_bytes())
+    assert find_model(None, []).name == "gallery"
+
+
+def test_a_style_means_its_model(user_models: Path, small_model: ModelFile):
+    (user_models / "mine.onnx").write_bytes(small_model.path.read_bytes())
+    assert find_model(None, ["second"]).name == "mine"
+    assert find_model("second", []).name == "mine"
+    assert find_model("mine", []).name == "mine"
+    bundled = find_model("gallery", []).default_style
+    with pytest.raises(UsageError, match="different models"):
+        find_model(None, ["second", bundled])
+
+
+def test_unknown_names_list_close_ones(user_models: Path):
+    name = find_model(None, []).default_style
+    with pytest.raises(UnknownStyle, match=name):
+        find_model(None, [name + "s"])
+    with pytest.raises(UsageError, match="gallery"):
+        find_model("galery", [])
+
+
+def test_refuses_what_is_no_model(tmp_path: Path, small_model: ModelFile):
+    with pytest.raises(ModelError, match="no such"):
+        load_model(tmp_path / "none.onnx")
+    (tmp_path / "text.onnx").write_text("hello")
+    with pytest.raises(ModelError, match=r"not an ONNX file|has inputs"):
+        load_model(tmp_path / "text.onnx")
+    whole = small_model.path.read_bytes()
+    (tmp_path / "half.onnx").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ModelError):
+        load_model(tmp_path / "half.onnx")
+
+
+def changed(small_model: ModelFile, path: Path, change) -> Path:
+    proto = onnx.load(str(small_model.path))
+    change(proto)
+    path.write_bytes(proto.SerializeToString())
+    return path
+
+
+def test_refuses_foreign_models(tmp_path: Path, small_model: ModelFile):
+    def drop_metadata(proto: onnx.ModelProto) -> None:
+        del proto.metadata_props[:]
+
+    def newer(proto: onnx.ModelProto) -> None:
+        next(p for p in proto.metadata_props if p.key == "livebrush_format").value = "99"
+
+    def rename(proto: onnx.ModelProto) -> None:
+        proto.graph.input[0].name = "image"
+
+    def external(proto: onnx.ModelProto) -> None:
+        tensor = proto.graph.initializer[0]
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value="../../etc/passwd")
+
+    for change, words in [(drop_metadata, "metadata"), (newer, "newer"), (rename, "export import"), (external, "another file")]:
+        with pytest.raises(ModelError, match=words):
+            load_model(changed(small_model, tmp_path / "changed.onnx", change))

@@ -1,0 +1,55 @@
+"""A `fast` network of a few thousand parameters for tests: small, but exported and quantised like the one that ships."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from engines.networks import build_network
+from engines.networks.weights import save_weights
+from export.to_int8 import quantise
+from export.to_onnx import export_onnx
+
+CONFIG = {"width": 16, "blocks": 1, "margin_px": 4}
+STYLES = ("original", "first", "second")
+
+
+def small_network() -> nn.Module:
+    torch.manual_seed(0)
+    network = build_network("fast", len(STYLES) - 1, **CONFIG)
+    with torch.no_grad():
+        network.rows.normal_(0, 0.3)
+    return network.eval()
+
+
+def small_metadata() -> dict[str, str]:
+    return {"styles": json.dumps([{"name": name} for name in STYLES]), "training": "{}"}
+
+
+def write_small_weights(path: Path) -> Path:
+    save_weights(path, small_network(), "fast", CONFIG, small_metadata())
+    return path
+
+
+def write_small_model(path: Path) -> Path:
+    """NAME.onnx, NAME.int8.onnx and NAME.safetensors."""
+    write_small_weights(path.with_suffix(".safetensors"))
+    export_onnx(small_network(), {**small_metadata(), "family": "fast", "config": json.dumps(CONFIG)}, path)
+    frames = [(small_frame(64, 80, seed)[None], np.eye(3, dtype=np.float32)[[1 + seed % 2]]) for seed in range(4)]
+    quantise(path, path.with_name(f"{path.stem}.int8.onnx"), frames)
+    return path
+
+
+def small_frame(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """(H, W, 3) uint8: soft shapes and a little noise, unlike any other seed's."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[0:height, 0:width]
+    phase = random.uniform(0, 6, 3)
+    waves = np.stack(
+        [128 + 100 * np.sin(x / 9 + phase[0]), 128 + 100 * np.cos(y / 7 + phase[1]), (x * 2 + y * 3 + 40 * phase[2]) % 256], -1
+    )
+    return np.clip(waves + random.normal(0, 4, waves.shape), 0, 255).astype(np.uint8)
