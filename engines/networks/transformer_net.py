@@ -1,0 +1,94 @@
+"""`transformer_net`: the classic per-style network, 1,679,235 parameters, with the layout of the widely used checkpoints.
+
+Source: Johnson et al. 2016 with instance norm (Ulyanov et al. 2016) and resize-convolutions (Odena et al. 2016); names
+and shapes as in the `fast_neural_style` example of the PyTorch project (BSD-3), so that candy, mosaic, rain_princess,
+udnie and their like load as they are. It works on 0..255; ``forward`` takes and gives 0..1 as every family does.
+"""
+
+from __future__ import annotations
+
+import re
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from engines.networks.layers import pad_edge
+
+_DEPRECATED = re.compile(r"in\d+\.(running_(mean|var)|num_batches_tracked)$")
+# Reflection padding by 4 of the 9x9 convolutions and by 1 at a quarter of the size both need room.
+_SMALLEST_PX = 32
+
+
+class ConvLayer(nn.Module):
+    """Reflection pad, convolve; with ``upsample``, after nearest-neighbour enlargement."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, upsample: int = 1) -> None:
+        super().__init__()
+        self.upsample, self.padding = upsample, kernel // 2
+        self.conv2d = nn.Conv2d(inputs, outputs, kernel, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.upsample > 1:
+            x = F.interpolate(x, scale_factor=self.upsample, mode="nearest")
+        return self.conv2d(F.pad(x, (self.padding,) * 4, mode="reflect"))
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions with instance norm; no activation after the addition."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = ConvLayer(channels, channels, 3), ConvLayer(channels, channels, 3)
+        self.in1, self.in2 = nn.InstanceNorm2d(channels, affine=True), nn.InstanceNorm2d(channels, affine=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.in2(self.conv2(F.relu(self.in1(self.conv1(x)))))
+
+
+class TransformerNet(nn.Module):
+    """One painting, so ``mix`` changes nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.in1 = ConvLayer(3, 32, 9), nn.InstanceNorm2d(32, affine=True)
+        self.conv2, self.in2 = ConvLayer(32, 64, 3, stride=2), nn.InstanceNorm2d(64, affine=True)
+        self.conv3, self.in3 = ConvLayer(64, 128, 3, stride=2), nn.InstanceNorm2d(128, affine=True)
+        self.res1, self.res2, self.res3, self.res4, self.res5 = (ResidualBlock(128) for _ in range(5))
+        self.deconv1, self.in4 = ConvLayer(128, 64, 3, upsample=2), nn.InstanceNorm2d(64, affine=True)
+        self.deconv2, self.in5 = ConvLayer(64, 32, 3, upsample=2), nn.InstanceNorm2d(32, affine=True)
+        self.deconv3 = ConvLayer(32, 3, 9)
+
+    def forward(self, image: Tensor, mix: Tensor) -> Tensor:
+        height, width = image.shape[-2], image.shape[-1]
+        x = _grow(pad_edge(image, 4, 0)) * 255
+        x = F.relu(self.in1(self.conv1(x)))
+        x = F.relu(self.in2(self.conv2(x)))
+        x = F.relu(self.in3(self.conv3(x)))
+        for block in (self.res1, self.res2, self.res3, self.res4, self.res5):
+            x = block(x)
+        x = F.relu(self.in4(self.deconv1(x)))
+        x = F.relu(self.in5(self.deconv2(x)))
+        return self.deconv3(x)[:, :, :height, :width] / 255
+
+
+def _grow(image: Tensor) -> Tensor:
+    """Repeat the last row and column up to ``_SMALLEST_PX``; by clamping, so that the exported graph does it for any size."""
+    rows = torch.arange(_grown(image.shape[-2]), device=image.device).clamp(max=image.shape[-2] - 1)
+    columns = torch.arange(_grown(image.shape[-1]), device=image.device).clamp(max=image.shape[-1] - 1)
+    return image.index_select(2, rows).index_select(3, columns)
+
+
+def _grown(side: int | Tensor) -> int | Tensor:
+    return side.clamp(min=_SMALLEST_PX) if isinstance(side, Tensor) else max(side, _SMALLEST_PX)
+
+
+def build(paintings: int) -> TransformerNet:
+    if paintings != 1:
+        raise TypeError(f"transformer_net holds one painting, not {paintings}")
+    return TransformerNet()
+
+
+def checkpoint_to_state_dict(checkpoint: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A published checkpoint as a strict ``load_state_dict`` takes it: deprecated statistics and ``module.`` dropped."""
+    return {k.removeprefix("module."): v for k, v in checkpoint.items() if not _DEPRECATED.search(k)}

@@ -1,0 +1,42 @@
+"""Reading and writing a network as ``.safetensors``: the tensors, and in the header what is needed to build it again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from engines.errors import ModelError
+from engines.networks import build_network
+
+
+def save_weights(path: Path, network: nn.Module, family: str, config: dict[str, object], metadata: dict[str, str]) -> None:
+    """Write the network's state beside its family, config and ``metadata`` (styles, data and training, as in the model file)."""
+    header = {**metadata, "family": family, "config": json.dumps(config)}
+    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        save_file(tensors, str(temporary), metadata=header)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_weights(path: Path) -> tuple[nn.Module, dict[str, str]]:
+    """The network in evaluation mode, and the header. Raises ModelError for a damaged file or one that is not ours."""
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            header = dict(file.metadata() or {})
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path}: not a readable safetensors file ({error}).") from error
+    try:
+        paintings = len(json.loads(header["styles"])) - 1
+        network = build_network(header["family"], paintings, **json.loads(header["config"]))
+        network.load_state_dict(tensors)
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise ModelError(f"{path}: its header or tensors do not describe a Livebrush network ({error}).") from error
+    return network.eval(), header
