@@ -1,0 +1,129 @@
+"""The fit command on a toy problem: it learns, saves, resumes and refuses, with real code from end to end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import pytest
+import torch
+import yaml
+from safetensors.torch import save_file
+
+from engines.networks.weights import load_weights
+from tests.small_network import small_frame
+from tests.training.test_vgg import caffe_state
+from training.__main__ import main
+
+CONFIGS = Path(__file__).parent.parent.parent / "training" / "configs"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "content").mkdir()
+    for seed in range(4):
+        cv2.imwrite(str(folder / "content" / f"{seed}.png"), small_frame(120, 150, seed))
+    for name, seed in (("a", 11), ("b", 12)):
+        cv2.imwrite(str(folder / f"{name}.png"), 255 - small_frame(90, 90, seed))
+    rows = ["file\twhat\tsource\tlicence", "content/3.png\tphoto\tnobody\tnon-commercial research"]
+    (folder / "MANIFEST.tsv").write_text("\n".join(rows) + "\n")
+    save_file(caffe_state(), str(folder / "vgg.safetensors"))
+    return folder
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> dict:
+    style = {"title": "t", "artist": "a", "year": "1900", "licence": "public domain", "source": "s", "texture": 0.2}
+    return {
+        "name": "toy",
+        "family": "fast",
+        "network": {"width": 16, "blocks": 1, "margin_px": 4},
+        "photos": "content",
+        "previews": ["0.png"],
+        "exclude_licence": ["non-commercial"],
+        "crop_px": 64,
+        "batch": 2,
+        "steps": 6,
+        "styles": [{"name": n, "image": f"{n}.png", **style} for n in ("a", "b")],
+    }
+
+
+def fit(tmp_path: Path, data: Path, config: dict, *flags: str) -> int:
+    file = tmp_path / "toy.yaml"
+    file.write_text(yaml.safe_dump(config))
+    run = tmp_path / "run"
+    return main(["fit", str(file), "--data", str(data), "--vgg", str(data / "vgg.safetensors"), "--out", str(run), *flags])
+
+
+def test_trains_and_resumes(tmp_path: Path, data: Path, config: dict):
+    assert fit(tmp_path, data, config) == 0
+    run = tmp_path / "run"
+    assert (run / "previews" / "000006.jpg").exists()
+    network, header = load_weights(run / "weights.safetensors")
+    assert [s["name"] for s in json.loads(header["styles"])] == ["original", "a", "b"]
+    assert json.loads(header["training"])["photos"] == 2  # one is a preview, one is not ours to use
+    before = network.rows.clone()
+    assert fit(tmp_path, data, config, "--resume", "--steps", "8") == 0
+    state = torch.load(run / "checkpoint.pt", weights_only=True)
+    assert state["step"] == 8
+    assert not torch.equal(load_weights(run / "weights.safetensors")[0].rows, before)
+
+
+def test_learns(tmp_path: Path, data: Path, config: dict):
+    losses = []
+    import training.loop as loop
+
+    recorded = loop.Trainer._record
+    try:
+        loop.Trainer._record = lambda self, values: (losses.append(values), recorded(self, values))[1]
+        assert fit(tmp_path, data, {**config, "steps": 60}) == 0
+    finally:
+        loop.Trainer._record = recorded
+    first, last = (sum(v["style"] for v in part) / len(part) for part in (losses[:6], losses[-10:]))
+    assert last < 0.9 * first
+
+
+def test_starts_from_weights_with_another_painting(tmp_path: Path, data: Path, config: dict):
+    assert fit(tmp_path, data, config) == 0
+    weights = tmp_path / "start.safetensors"
+    (tmp_path / "run" / "weights.safetensors").rename(weights)
+    more = {**config, "styles": [*config["styles"], {**config["styles"][0], "name": "c"}]}
+    assert fit(tmp_path, data, {**more, "steps": 2}, "--from", str(weights)) == 0
+    assert load_weights(tmp_path / "run" / "weights.safetensors")[0].rows.shape[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"styles": []}, "at least one"),
+        ({"stepz": 3}, "stepz"),
+        ({"crop_px": 100}, "multiple of 64"),
+        ({"family": "slow"}, "transformer_net"),
+        ({"network": {"depth": 3}}, "depth"),
+        ({"photos": "nowhere"}, "no such folder"),
+        ({"exclude_licence": [""]}, "no photos left"),
+    ],
+)
+def test_bad_configs_say_what_is_wrong(tmp_path: Path, data: Path, config: dict, capsys, change: dict, words: str):
+    assert fit(tmp_path, data, {**config, **change}) == 4
+    assert words in capsys.readouterr().err
+
+
+def test_resume_needs_a_whole_checkpoint(tmp_path: Path, data: Path, config: dict, capsys):
+    assert fit(tmp_path, data, config, "--resume") == 4
+    assert "without --resume" in capsys.readouterr().err
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "checkpoint.pt").write_bytes(b"damaged")
+    assert fit(tmp_path, data, config, "--resume") == 4
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda p: p.stem)
+def test_shipped_configs_are_sound(path: Path):
+    from engines.networks import build_network
+    from training.config import load_config
+
+    config = load_config(path)
+    build_network(config.family, len(config.styles), **config.network)
+    assert config.name == path.stem

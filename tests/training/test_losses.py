@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from training.losses import content_loss, gram_matrix, grid_loss, range_loss, style_loss, tv_loss
+
+
+def test_gram_matrix_is_the_definition():
+    features = torch.randn(2, 3, 4, 5)
+    flat = features[1].reshape(3, 20).numpy()
+    np.testing.assert_allclose(gram_matrix(features)[1].numpy(), flat @ flat.T / 60, rtol=1e-5)
+
+
+def test_gram_matrix_gradient_is_autograds():
+    features = torch.randn(1, 3, 4, 5, dtype=torch.float64, requires_grad=True)
+    target = torch.randn(1, 3, 3)
+    (gram_matrix(features) - target).square().sum().backward()
+    ours = features.grad.clone()
+    features.grad = None
+    flat = features.reshape(1, 3, 20)
+    ((flat @ flat.transpose(1, 2) / 60).float() - target).square().sum().backward()
+    torch.testing.assert_close(ours, features.grad, rtol=1e-4, atol=1e-7)
+
+
+def test_style_and_content_losses_are_relative():
+    gram = torch.rand(2, 4, 4)
+    assert style_loss([gram, gram], [gram, gram]).abs().max() == 0
+    torch.testing.assert_close(style_loss([gram * 0], [gram]), torch.ones(2))
+    torch.testing.assert_close(style_loss([gram * 20], [gram * 10]), torch.ones(2))
+    features = torch.rand(2, 4, 3, 3)
+    torch.testing.assert_close(content_loss(features * 0, features), torch.ones(2))
+
+
+def test_grid_loss_sees_a_checkerboard_and_no_edge():
+    grid = torch.zeros(1, 1, 64, 64)
+    grid[:, :, ::4] = 1
+    torch.testing.assert_close(grid_loss(grid), torch.tensor([3 / 16]))
+    edge = torch.zeros(1, 1, 64, 64)
+    edge[:, :, 32:] = 1
+    assert grid_loss(edge).item() == 0
+
+
+def test_tv_and_range_by_hand():
+    image = torch.zeros(1, 1, 2, 2)
+    image[0, 0, 0, 0] = 1
+    torch.testing.assert_close(tv_loss(image), torch.tensor([1.0]))
+    torch.testing.assert_close(range_loss(torch.tensor([[[[1.5, -0.5], [0.3, 1.0]]]])), torch.tensor([0.125]))

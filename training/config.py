@@ -1,0 +1,98 @@
+"""What a training run is made of: one YAML file, checked before anything is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from engines.errors import TrainingError
+
+
+@dataclass(frozen=True)
+class StyleConfig:
+    """One painting. image: file, relative to the data folder. weight: of its style loss. texture: its size when its Gram
+    matrices are taken, 1 = short side of 480 px, the size that frames have in training; 2 makes strokes twice as broad."""
+
+    name: str
+    image: str
+    title: str
+    artist: str
+    year: str
+    licence: str
+    source: str
+    weight: float = 1.0
+    texture: float = 1.0
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weights of the losses in training/losses.py and training/temporal.py; all losses are relative or on 0..1 pixels."""
+
+    content: float = 1.0
+    style: float = 4.0
+    tv: float = 1.0
+    temporal: float = 60.0
+    grid: float = 500.0
+    range: float = 10.0
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """photos: folder, relative to the data folder. exclude_licence: photos whose manifest row holds one of these words stay out.
+
+    crop_px: side of the square crops, divisible by 64. batch: photos a step, each with its own style. blend_share: share
+    of the samples that mix two styles. previews: photos shown, never trained on.
+    """
+
+    name: str
+    family: str
+    styles: tuple[StyleConfig, ...]
+    photos: str
+    previews: tuple[str, ...]
+    network: dict[str, Any] = field(default_factory=dict)
+    exclude_licence: tuple[str, ...] = ()
+    crop_px: int = 256
+    batch: int = 4
+    steps: int = 10000
+    learning_rate: float = 1e-3
+    row_rate: float = 5.0
+    blend_share: float = 0.15
+    seed: int = 0
+    weights: LossWeights = LossWeights()
+
+    def __post_init__(self) -> None:
+        if self.crop_px % 64 or self.crop_px < 64:
+            raise TrainingError(f"crop_px must be a multiple of 64 and at least 64, got {self.crop_px}")
+        if self.batch < 1 or self.steps < 1:
+            raise TrainingError(f"batch and steps must be at least 1, got {self.batch} and {self.steps}")
+        names = [style.name for style in self.styles]
+        if not names or len(set(names)) < len(names) or "original" in names:
+            raise TrainingError(f"styles need different names, at least one and none called original, got {names}")
+
+
+def load_config(path: Path) -> TrainingConfig:
+    """Read and check a config. Raises TrainingError naming the key that is missing, unknown or of the wrong type."""
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise TrainingError(f"{path}: not a readable YAML file ({error}). Start from one in training/configs/.") from error
+    if not isinstance(raw, dict):
+        raise TrainingError(f"{path}: must be a mapping of settings. Start from one in training/configs/.")
+    styles = tuple(_build(StyleConfig, style, f"{path}: styles") for style in raw.pop("styles", []))
+    weights = _build(LossWeights, raw.pop("weights", {}), f"{path}: weights")
+    lists = {key: tuple(raw.pop(key)) for key in ("previews", "exclude_licence") if key in raw}
+    return _build(TrainingConfig, {**raw, **lists, "styles": styles, "weights": weights}, str(path))
+
+
+def _build(cls: type, values: dict[str, Any], where: str) -> Any:
+    known = {f.name for f in fields(cls)}
+    unknown = set(values) - known
+    if unknown:
+        raise TrainingError(f"{where}: unknown {', '.join(sorted(unknown))}. Known: {', '.join(sorted(known))}.")
+    try:
+        return cls(**values)
+    except TypeError as error:
+        raise TrainingError(f"{where}: {str(error).split('() ')[-1]}") from error

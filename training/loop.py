@@ -1,0 +1,214 @@
+"""The training loop: a transform network against a fixed VGG16, on pairs of views whose motion is known."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from engines.errors import TrainingError
+from engines.networks import build_network
+from engines.networks.weights import load_weights, save_weights
+from training.checkpoint import load_checkpoint, save_checkpoint
+from training.config import TrainingConfig
+from training.data import Pair, PairSampler, photo_files, read_photo, resize_short_side
+from training.losses import CONTENT_LAYER, STYLE_LAYERS, content_loss, gram_matrix, grid_loss, range_loss, style_loss, tv_loss
+from training.preview import save_curves, save_preview
+from training.temporal import output_temporal_loss, warp
+from training.vgg import Vgg16
+
+CHECKPOINT_EVERY, PREVIEW_EVERY, RECORD_EVERY = 250, 500, 50
+_STYLE_SHORT_SIDE_PX = 480
+_WARMUP_STEPS = 200
+_SMOOTHING_RAMP = (0.3, 0.6)
+_LAST_RATE = 0.02
+
+
+class Trainer:
+    """One run in ``folder``: checkpoint.pt, weights.safetensors, previews/, history.json and losses.png."""
+
+    def __init__(self, config: TrainingConfig, data: Path, vgg: Vgg16, folder: Path, device: str = "cpu") -> None:
+        self.config, self.data, self.folder, self.device = config, data, folder, device
+        torch.manual_seed(config.seed)
+        # bf16 keeps fp32's range; on CPUs with matrix units it is five times as fast here, and the losses are relative.
+        self.vgg = vgg.to(device=device, dtype=torch.bfloat16, memory_format=torch.channels_last)
+        self.network = self._new_network(config.network).to(device=device, memory_format=torch.channels_last)
+        self.optimizer = torch.optim.Adam(self._parameter_groups())
+        self.step = 0
+        self.history: list[dict[str, float]] = []
+        self._sums: dict[str, list[float]] = {}
+        photos = data / config.photos
+        self.files = photo_files(photos, config.exclude_licence, config.previews)
+        self.previews = [photos / name for name in config.previews]
+        self.targets = self._style_targets()
+        self._style_weights = torch.tensor([s.weight for s in config.styles], dtype=torch.float32, device=device)
+
+    def resume(self) -> None:
+        """Continue from the folder's checkpoint. Raises TrainingError if it belongs to another network."""
+        state = load_checkpoint(self.folder / "checkpoint.pt")
+        try:
+            self.network.load_state_dict(state["network"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise TrainingError(
+                f"{self.folder}: its checkpoint is of another configuration ({error}). Choose another --out."
+            ) from error
+        self.step, self.history = state["step"], state["history"]
+        torch.set_rng_state(state["rng"])
+
+    def start_from(self, weights: Path) -> None:
+        """Begin with the tensors of a weights file instead of noise; paintings that it does not have begin as its average row."""
+        source, header = load_weights(weights)
+        if header["family"] != self.config.family:
+            raise TrainingError(f"{weights}: is a {header['family']}, the config asks for {self.config.family}.")
+        ours, theirs = [s.name for s in self.config.styles], [s["name"] for s in json.loads(header["styles"])[1:]]
+        state = source.state_dict()
+        if "rows" in state:
+            mean = state["rows"].mean(0)
+            state["rows"] = torch.stack([state["rows"][theirs.index(n)] if n in theirs else mean for n in ours])
+        try:
+            self.network.load_state_dict(state)
+        except RuntimeError as error:
+            raise TrainingError(f"{weights}: does not fit the config's network ({error}).") from error
+
+    def fit(self, on_step: Callable[[int, dict[str, float]], None]) -> None:
+        """Train to the config's last step, saving on the way; ``on_step(step, losses)`` after each step."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        sampler = PairSampler(self.config, self.files, seed=self.config.seed * 1_000_003 + self.step)
+        self.network.train()
+        try:
+            while self.step < self.config.steps:
+                losses = self._train_step(sampler.next())
+                self.step += 1
+                self._record(losses)
+                on_step(self.step, losses)
+                if self.step % CHECKPOINT_EVERY == 0 or self.step == self.config.steps:
+                    self.save()
+                if self.step % PREVIEW_EVERY == 0 or self.step == self.config.steps:
+                    names = [s.name for s in self.config.styles]
+                    save_preview(self.folder / "previews" / f"{self.step:06d}.jpg", self.network, self.previews, names)
+        finally:
+            sampler.close()
+
+    def save(self) -> None:
+        """Checkpoint, weights as they ship, history and curves."""
+        rng = torch.get_rng_state()
+        state = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+        save_checkpoint(self.folder / "checkpoint.pt", {**state, "step": self.step, "history": self.history, "rng": rng})
+        weights = self.folder / "weights.safetensors"
+        save_weights(weights, self.network, self.config.family, self.config.network, self.metadata())
+        (self.folder / "history.json").write_text(json.dumps(self.history))
+        if self.history:
+            save_curves(self.folder / "losses.png", self.history)
+
+    def metadata(self) -> dict[str, str]:
+        """What the weights' header and later the model file say of the paintings and of this run."""
+        kept = ("name", "title", "artist", "year", "licence", "source")
+        styles = [{"name": "original", "title": "the untouched picture"}]
+        styles += [{key: getattr(style, key) for key in kept} for style in self.config.styles]
+        used = dataclasses.asdict(self.config)
+        training = {
+            "config": used,
+            "steps_done": self.step,
+            "photos": len(self.files),
+            "photos_excluded_by": self.config.exclude_licence,
+        }
+        return {"styles": json.dumps(styles), "training": json.dumps(training)}
+
+    def _train_step(self, pair: Pair) -> dict[str, float]:
+        self._set_rate()
+        pair = Pair(*(getattr(pair, f.name).to(self.device) for f in dataclasses.fields(pair)))
+        mix = self._draw_mix()
+        both = torch.cat([pair.before, pair.after]).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device, dtype=torch.bfloat16):
+            raw = self.network(both, torch.cat([mix, mix]))
+        losses = self._losses(raw.float(), pair, mix)
+        total = sum(self._weight(name) * loss for name, loss in losses.items())
+        if not torch.isfinite(total):
+            raise TrainingError(
+                f"the loss became {total.item()} at step {self.step}. "
+                "Lower learning_rate; --resume goes on from the last checkpoint."
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
+        self.optimizer.step()
+        return {name: float(value.detach()) for name, value in losses.items()}
+
+    def _weight(self, loss: str) -> float:
+        """A loss's weight now. What flattens the picture comes in gradually: grey would please it best at first."""
+        weight = getattr(self.config.weights, loss)
+        if loss not in ("temporal", "tv"):
+            return weight
+        begin, full = _SMOOTHING_RAMP
+        return weight * min(1.0, max(0.0, self.step / self.config.steps - begin) / (full - begin))
+
+    def _losses(self, raw: Tensor, pair: Pair, mix: Tensor) -> dict[str, Tensor]:
+        out = raw.clamp(0, 1)
+        before, after = out.chunk(2)
+        seen = self.vgg(before, STYLE_LAYERS)
+        with torch.no_grad():
+            content = self.vgg(pair.before, (CONTENT_LAYER,))[CONTENT_LAYER]
+        targets = [torch.einsum("np,pij->nij", mix, t) for t in self.targets]
+        per_sample = style_loss([gram_matrix(seen[layer]) for layer in STYLE_LAYERS], targets)
+        warped, inside = warp(before, pair.homography)
+        return {
+            "content": content_loss(seen[CONTENT_LAYER], content).mean(),
+            "style": (per_sample * (mix @ self._style_weights)).mean(),
+            "tv": tv_loss(out).mean(),
+            "temporal": output_temporal_loss(after, warped, inside, pair.luminance_change).mean(),
+            "grid": grid_loss(raw).mean(),
+            "range": range_loss(raw).mean(),
+        }
+
+    def _draw_mix(self) -> Tensor:
+        """(batch, P): one painting a sample, in ``blend_share`` of them two. Every painting comes up equally often."""
+        n, p = self.config.batch, len(self.config.styles)
+        mix = torch.zeros(n, p)
+        for row in mix:
+            first, second = torch.randint(p, (2,)).tolist()
+            share = torch.rand(1).item() if torch.rand(1).item() < self.config.blend_share else 0.0
+            row[first] += 1 - share
+            row[second] += share
+        return mix.to(self.device)
+
+    def _style_targets(self) -> list[Tensor]:
+        """For each style layer, (P, C, C): the paintings' Gram matrices at the scale of their ``texture``."""
+        rows = []
+        for style in self.config.styles:
+            painting = resize_short_side(read_photo(self.data / style.image), _STYLE_SHORT_SIDE_PX * style.texture)
+            image = torch.from_numpy(painting).permute(2, 0, 1)[None].to(self.device).float() / 255
+            with torch.no_grad():
+                features = self.vgg(image, STYLE_LAYERS)
+            rows.append([gram_matrix(features[layer])[0] for layer in STYLE_LAYERS])
+        return [torch.stack(layer) for layer in zip(*rows, strict=True)]
+
+    def _new_network(self, settings: dict[str, object]) -> nn.Module:
+        return build_network(self.config.family, len(self.config.styles), **settings)
+
+    def _parameter_groups(self) -> list[dict[str, object]]:
+        """Style rows see a share of the samples each and start from nothing, so they learn ``row_rate`` times as fast."""
+        rows = [p for name, p in self.network.named_parameters() if name == "rows"]
+        rest = [p for name, p in self.network.named_parameters() if name != "rows"]
+        rate = self.config.learning_rate
+        peaks = ((rest, rate), (rows, rate * self.config.row_rate))
+        return [{"params": group, "lr": peak, "peak": peak} for group, peak in peaks if group]
+
+    def _set_rate(self) -> None:
+        """Linear warm-up, then a half cosine down to a fiftieth (Loshchilov & Hutter 2017, eq. 5, without restarts)."""
+        done = self.step / self.config.steps
+        factor = min(1.0, (self.step + 1) / _WARMUP_STEPS) * (_LAST_RATE + (1 - _LAST_RATE) * (1 + math.cos(math.pi * done)) / 2)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["peak"] * factor
+
+    def _record(self, losses: dict[str, float]) -> None:
+        for name, value in losses.items():
+            self._sums.setdefault(name, []).append(value)
+        if self.step % RECORD_EVERY == 0:
+            self.history.append({"step": self.step, **{k: sum(v) / len(v) for k, v in self._sums.items()}})
+            self._sums = {}

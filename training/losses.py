@@ -1,0 +1,68 @@
+"""The picture losses, relative to their target's own energy, so that weights keep their meaning across layers and paintings."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+STYLE_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
+CONTENT_LAYER = "relu3_3"
+
+
+def gram_matrix(features: Tensor) -> Tensor:
+    """G = F F^T / (C H W) (Johnson et al. 2016, eq. 4). features: (N, C, H, W) in any float type. Returns (N, C, C) fp32."""
+    n, c, h, w = features.shape
+    flat = features.permute(0, 2, 3, 1).reshape(n, h * w, c)
+    return _Gram.apply(flat) / (c * h * w)
+
+
+class _Gram(torch.autograd.Function):
+    """F^T F for (N, HW, C). Its gradient F (g + g^T) is one product in the type of F; autograd would make two and add them."""
+
+    @staticmethod
+    def forward(ctx: torch.autograd.function.FunctionCtx, flat: Tensor) -> Tensor:
+        ctx.save_for_backward(flat)
+        return (flat.transpose(1, 2) @ flat).float()
+
+    @staticmethod
+    def backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> Tensor:
+        (flat,) = ctx.saved_tensors
+        return flat @ (grad + grad.transpose(1, 2)).to(flat.dtype)
+
+
+def style_loss(grams: list[Tensor], targets: list[Tensor]) -> Tensor:
+    """Mean over layers of |G - T|^2 / |T|^2 (Frobenius norms). Each list: one (N, C, C) a layer. Returns (N,)."""
+    per_layer = [(g - t).square().sum((1, 2)) / t.square().sum((1, 2)) for g, t in zip(grams, targets, strict=True)]
+    return torch.stack(per_layer).mean(0)
+
+
+def content_loss(features: Tensor, target: Tensor) -> Tensor:
+    """|F - T|^2 / |T|^2 (Johnson et al. 2016, eq. 2, normalised). Both (N, C, H, W). Returns (N,)."""
+    features, target = features.float(), target.float()
+    return (features - target).square().sum((1, 2, 3)) / target.square().sum((1, 2, 3)).clamp(min=1e-6)
+
+
+def tv_loss(image: Tensor) -> Tensor:
+    """Anisotropic total variation, mean squared difference of neighbours (Mahendran & Vedaldi 2015, beta = 2). Returns (N,)."""
+    down = (image[:, :, 1:] - image[:, :, :-1]).square().mean((1, 2, 3))
+    right = (image[:, :, :, 1:] - image[:, :, :, :-1]).square().mean((1, 2, 3))
+    return down + right
+
+
+def grid_loss(image: Tensor, scale: int = 4, window: int = 16) -> Tensor:
+    """How much the sub-pixel phases of a pixel-shuffle differ on average: the energy of its checkerboard.
+
+    Within windows of ``window`` x ``window`` cells of ``scale`` x ``scale`` pixels, the variance over the phases of their
+    means. Small windows would take edges of the picture for a grid, large ones miss a grid that differs from place to place.
+    image: (N, 3, H, W), sides divisible by scale * window. Returns (N,).
+    """
+    n, c, h, w = image.shape
+    cell = scale * window
+    tiles = image.reshape(n, c, h // cell, window, scale, w // cell, window, scale)
+    phases = tiles.mean((3, 6))  # (n, c, rows, scale, columns, scale)
+    return (phases - phases.mean((3, 5), keepdim=True)).square().mean((1, 2, 3, 4, 5))
+
+
+def range_loss(raw: Tensor) -> Tensor:
+    """Mean squared excess of the unclamped output over 0..1, which clamping leaves without a gradient. Returns (N,)."""
+    return (raw - raw.clamp(0, 1)).square().mean((1, 2, 3))

@@ -1,0 +1,66 @@
+"""Pictures of a run: a sheet of fixed photos in every style, and the losses as curves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from engines.networks.frame_graph import FrameGraph
+from training.data import read_photo, resize_short_side
+
+
+def stylise_photo(network: nn.Module, photo: np.ndarray, painting: int, paintings: int) -> np.ndarray:
+    """One (H, W, 3) uint8 RGB photo in the style of painting number ``painting`` (0 is the first), the same shape out."""
+    style = torch.zeros(1, 1 + paintings)
+    style[0, 1 + painting] = 1
+    was_training = network.training
+    network.eval()
+    with torch.no_grad():
+        out = FrameGraph(network)(torch.from_numpy(np.ascontiguousarray(photo))[None], style)[0].numpy()
+    network.train(was_training)
+    return out
+
+
+def save_preview(path: Path, network: nn.Module, photos: list[Path], names: list[str], cell_px: int = 320) -> None:
+    """A sheet with a row for each photo and a column for each style, stylised at 480 lines and shown ``cell_px`` high."""
+    rows = []
+    for file in photos:
+        photo = _centre(resize_short_side(read_photo(file), 480))
+        pictures = [photo, *(stylise_photo(network, photo, k, len(names)) for k in range(len(names)))]
+        rows.append(np.hstack([resize_short_side(p, cell_px) for p in pictures]))
+    sheet = np.vstack(rows)
+    for column, name in enumerate(["input", *names]):
+        at = (column * cell_px + 6, 20)
+        cv2.putText(sheet, name, at, cv2.FONT_HERSHEY_DUPLEX, 0.5, (0, 0, 0), 4, cv2.LINE_AA)
+        cv2.putText(sheet, name, at, cv2.FONT_HERSHEY_DUPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imencode(".jpg", sheet[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tofile(path)
+
+
+def save_curves(path: Path, history: list[dict[str, float]]) -> None:
+    """The losses over the steps, each on a logarithmic axis of its own."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    names = [name for name in history[0] if name != "step"]
+    figure, axes = pyplot.subplots(len(names), 1, figsize=(8, 2 * len(names)), sharex=True, squeeze=False)
+    for axis, name in zip(axes[:, 0], names, strict=True):
+        axis.semilogy([h["step"] for h in history], [h[name] for h in history], linewidth=1)
+        axis.set_ylabel(name)
+        axis.grid(alpha=0.3)
+    axes[-1, 0].set_xlabel("step")
+    figure.tight_layout()
+    figure.savefig(path, dpi=80)
+    pyplot.close(figure)
+
+
+def _centre(photo: np.ndarray) -> np.ndarray:
+    side = min(photo.shape[:2])
+    top, left = (photo.shape[0] - side) // 2, (photo.shape[1] - side) // 2
+    return photo[top : top + side, left : left + side]
