@@ -1,0 +1,112 @@
+"""python -m export: from a checkpoint to a model file, and to its int8 sibling; nothing is written that runtimes disagree on.
+
+python -m export onnx runs/gallery/weights.safetensors -o engines/styles/gallery.onnx
+python -m export int8 engines/styles/gallery.onnx --pictures photos/
+python -m export import candy.pth -o candy.onnx
+python -m export verify engines/styles/gallery.onnx
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from engines.errors import LivebrushError, UsageError
+from engines.model_file import user_models_dir
+
+
+def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m export", description="Turn checkpoints into model files.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    pictures = argparse.ArgumentParser(add_help=False)
+    pictures.add_argument(
+        "--pictures", type=Path, metavar="DIR", help="photos to check on (default: four that scikit-image carries)"
+    )
+    output = argparse.ArgumentParser(add_help=False)
+    output.add_argument(
+        "-o", "--output", type=Path, help="model file to write (default: in your models folder, where styles are found by name)"
+    )
+
+    onnx = commands.add_parser("onnx", parents=[pictures, output], help="weights to model file")
+    onnx.add_argument("weights", type=Path, help=".safetensors written by training")
+    int8 = commands.add_parser("int8", parents=[pictures], help="model file to its int8 sibling")
+    int8.add_argument("model", type=Path, help=".onnx written by `onnx`")
+    foreign = commands.add_parser(
+        "import", parents=[pictures, output], help="candy/mosaic/rain_princess/udnie-type checkpoint to model file"
+    )
+    foreign.add_argument("checkpoint", type=Path, help=".pth or .model with a state dict")
+    foreign.add_argument("--name", help="name of the style (default: the file's)")
+    foreign.add_argument("--licence", default="not stated", help="licence of the weights, kept in the metadata")
+    verify = commands.add_parser("verify", parents=[pictures], help="compare the runtimes on a model file")
+    verify.add_argument("model", type=Path)
+    return parser.parse_args(argv)
+
+
+def run(args: argparse.Namespace) -> None:
+    from export.pictures import read_pictures
+
+    if args.command == "onnx":
+        target = _target(args.output, args.weights.stem)
+        _write(args.weights, target, read_pictures(args.pictures, 6))
+    elif args.command == "import":
+        from export.importers import import_transformer_net
+
+        name = args.name or args.checkpoint.stem
+        target = _target(args.output, name)
+        with tempfile.TemporaryDirectory() as folder:
+            weights = Path(folder) / "weights.safetensors"
+            import_transformer_net(args.checkpoint, name, weights, args.licence, args.checkpoint.name)
+            _write(weights, target, read_pictures(args.pictures, 6))
+    elif args.command == "int8":
+        from export.write import write_int8
+
+        print(f"wrote {write_int8(args.model, read_pictures(args.pictures, 12), print)}")
+    else:
+        _verify(args.model, read_pictures(args.pictures, 6))
+
+
+def _write(weights: Path, target: Path, pictures: list) -> None:
+    from export.write import write_model
+
+    write_model(weights, target, pictures, print)
+    print(f"wrote {target} and {target.with_suffix('.safetensors').name}")
+
+
+def _verify(path: Path, pictures: list) -> None:
+    from engines.model_file import load_model
+    from export.parity import FP32, INT8, require
+    from export.write import compare_engines
+
+    model = load_model(path)
+    reference = "torch" if model.weights_path else "onnxruntime"
+    for precision, tolerance in [("fp32", FP32), *([("int8", INT8)] if model.int8_path else [])]:
+        for name, difference in compare_engines(path, precision, pictures, reference).items():
+            pair = f"{reference} fp32 and {name} {precision}"
+            print(f"{pair}: {difference.largest:.0f}/255 at most, {difference.mean:.3f}/255 on average")
+            require(difference, tolerance, pair)
+    print("they agree")
+
+
+def _target(output: Path | None, name: str) -> Path:
+    target = output or user_models_dir() / f"{name}.onnx"
+    if target.suffix != ".onnx" or target.name.endswith(".int8.onnx"):
+        raise UsageError(f"-o {target}: a model file is called NAME.onnx.")
+    return target
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    try:
+        run(args)
+    except LivebrushError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,81 @@
+"""The parity gate: the same frames through several engines must give the same pictures, or the file is not written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from engines.base import Engine
+from engines.errors import ParityError
+
+SIZES = ((480, 640), (272, 640), (33, 47), (47, 33), (5, 3), (1, 1))
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """Bounds on |a - b| in 1/255: of every value and of the mean over a picture."""
+
+    largest: float
+    mean: float
+
+
+FP32 = Tolerance(largest=2, mean=0.5)
+# An int8 network is another network: single values may differ where a brush stroke shifts, the picture may not.
+INT8 = Tolerance(largest=255, mean=2)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The worst picture of a comparison."""
+
+    largest: float
+    mean: float
+    where: str
+
+
+def compare(reference: Engine, other: Engine, frames: Iterable[np.ndarray]) -> Difference:
+    """Run every frame (H, W, 3) in every style through both. Returns the worst largest and the worst mean difference, 0..255."""
+    largest = mean = 0.0
+    where = ""
+    count = len(reference.model.styles)
+    for frame in frames:
+        for style in _style_vectors(count):
+            a = reference.infer(frame[None], style).astype(np.int16)
+            difference = np.abs(a - other.infer(frame[None], style))
+            if difference.max() > largest or difference.mean() > mean:
+                where = f"{frame.shape[1]}x{frame.shape[0]}, style vector {np.round(style[0], 2).tolist()}"
+            largest, mean = max(largest, float(difference.max())), max(mean, float(difference.mean()))
+    return Difference(largest, mean, where)
+
+
+def require(difference: Difference, tolerance: Tolerance, pair: str) -> None:
+    """Raises ParityError if the difference is over the tolerance."""
+    if difference.largest > tolerance.largest or difference.mean > tolerance.mean:
+        raise ParityError(
+            f"{pair} disagree: by {difference.largest:.0f}/255 at most (allowed {tolerance.largest:g}) "
+            f"and {difference.mean:.3f}/255 on "
+            f"average (allowed {tolerance.mean:g}), worst at {difference.where}. Nothing was written."
+        )
+
+
+def check_frames(pictures: list[np.ndarray], sizes: Iterable[tuple[int, int]] = SIZES) -> list[np.ndarray]:
+    """Centre crops of real pictures at each size, the pictures taking turns; enlarged by repetition where one is too small."""
+    frames = []
+    for i, (height, width) in enumerate(sizes):
+        picture = pictures[i % len(pictures)]
+        repeat = max(1, -(-height // picture.shape[0]), -(-width // picture.shape[1]))
+        picture = picture.repeat(repeat, 0).repeat(repeat, 1)
+        top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
+        frames.append(np.ascontiguousarray(picture[top : top + height, left : left + width]))
+    return frames
+
+
+def _style_vectors(count: int) -> list[np.ndarray]:
+    """(1, S) fp32 each: every single style, original first, then an even blend of all and a half-strength first painting."""
+    single = list(np.eye(count, dtype=np.float32)[:, None])
+    even = np.full((1, count), 1 / count, np.float32)
+    half = np.zeros((1, count), np.float32)
+    half[0, :2] = 0.5
+    return [*single, even, half]

@@ -1,0 +1,38 @@
+"""Real pictures to check and calibrate on."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from engines.errors import ExportError
+
+# People, a table, fur and a cluttered room; free to use, and inside the scikit-image package.
+_CARRIED = ("astronaut.png", "coffee.png", "chelsea.png", "motorcycle_left.png")
+
+
+def read_pictures(folder: Path | None, limit: int) -> list[np.ndarray]:
+    """Up to ``limit`` pictures, (H, W, 3) uint8 RGB each: spread evenly over ``folder``'s, or those that scikit-image carries.
+
+    Raises ExportError if there is none.
+    """
+    if folder is None:
+        carried = importlib.util.find_spec("skimage")
+        files = [Path(carried.origin).parent / "data" / name for name in _CARRIED] if carried else []
+    else:
+        found = sorted(p for p in folder.glob("*") if p.suffix.lower() in {".jpg", ".jpeg", ".png"})
+        files = found[:: max(1, len(found) // limit)]
+    pictures = [_read(path) for path in files[:limit] if path.is_file()]
+    if not pictures:
+        raise ExportError("no pictures to check on. Give a folder of photos with --pictures DIR, or: pip install scikit-image")
+    return pictures
+
+
+def _read(path: Path) -> np.ndarray:
+    picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise ExportError(f"{path}: not a picture that can be read")
+    return np.ascontiguousarray(picture[:, :, ::-1])

@@ -1,0 +1,121 @@
+"""From a fp32 model file to its int8 sibling: QuantizeLinear and DequantizeLinear around the convolutions' inputs.
+
+Symmetric with zero points 0, because that is what every runtime takes; weights per output channel and in 7 bits, because
+products of unsigned and signed bytes saturate in 16 bits on CPUs without VNNI. Everything between the convolutions
+(style, residual sums, output) stays fp32. Source of the scheme: Jacob et al. 2018; clipping by least squared error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from engines.errors import ExportError
+from export.to_onnx import describe
+
+WEIGHT_LEVELS = 63  # 7 bits, sign included
+
+
+def quantise(source: Path, target: Path, frames: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:
+    """Write the int8 sibling of the model file ``source``. frames: calibration inputs, ((1, H, W, 3) uint8, (1, S) fp32) each.
+
+    Raises ExportError if the network has no convolutions to quantise.
+    """
+    model = onnx.load(str(source))
+    # The last one makes pixels of features: 8 bits of the features' range are too few for a pixel, so it stays as it is.
+    convs = [node for node in model.graph.node if node.op_type == "Conv"][:-1]
+    if not convs:
+        raise ExportError(f"{source}: has no convolutions to quantise")
+    inputs = list(dict.fromkeys(node.input[0] for node in convs))
+    scales = _activation_scales(model, inputs, frames)
+    metadata = {p.key: p.value for p in model.metadata_props}
+    chosen = {node.name for node in convs}
+    nodes: list[onnx.NodeProto] = []
+    quantised = {name: _activation_pair(model, name, *scales[name]) for name in inputs}
+    ready: set[str] = set()
+    for node in model.graph.node:
+        if node.name in chosen:
+            name = node.input[0]
+            if name not in ready:
+                nodes += quantised[name]
+                ready.add(name)
+            node.input[0] = f"{name}_dequantised"
+            nodes.append(_weight_dequantiser(model, node))
+        nodes.append(node)
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    onnx.save(model, str(target))
+    describe(target, {**metadata, "precision": "int8"})
+
+
+def _activation_scales(
+    model: onnx.ModelProto, names: list[str], frames: Iterable[tuple[np.ndarray, np.ndarray]]
+) -> dict[str, tuple[float, bool]]:
+    """For each tensor the scale of one level and whether it is signed, by least squared error over the frames."""
+    import onnxruntime
+
+    probe = onnx.ModelProto()
+    probe.CopyFrom(model)
+    probe.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names)
+    session = onnxruntime.InferenceSession(probe.SerializeToString(), providers=["CPUExecutionProvider"])
+    limits = np.zeros(len(names))
+    signed = np.zeros(len(names), bool)
+    kept: list[list[np.ndarray]] = [[] for _ in names]
+    random = np.random.default_rng(0)
+    for frame, style in frames:
+        for i, values in enumerate(session.run(names, {"frame": frame, "style": style})):
+            flat = values.ravel()
+            signed[i] |= flat.min() < 0
+            limits[i] = max(limits[i], np.abs(flat).max())
+            kept[i].append(np.abs(flat[random.integers(flat.size, size=min(flat.size, 40_000))]))
+    return {
+        name: (_best_scale(np.concatenate(kept[i]), limits[i], 127 if signed[i] else 255), bool(signed[i]))
+        for i, name in enumerate(names)
+    }
+
+
+def _best_scale(values: np.ndarray, limit: float, levels: int) -> float:
+    """The step that loses least: clipping the rare largest values for finer steps pays until it costs more than it gives."""
+    best = (np.inf, limit / levels)
+    for share in np.linspace(0.3, 1.0, 36):
+        step = max(limit * share / levels, 1e-12)
+        error = np.square(values - np.clip(np.round(values / step), 0, levels) * step).mean()
+        best = min(best, (float(error), float(step)))
+    return best[1]
+
+
+def _activation_pair(model: onnx.ModelProto, name: str, scale: float, signed: bool) -> list[onnx.NodeProto]:
+    zero = np.array(0, np.int8 if signed else np.uint8)
+    _constant(model, f"{name}_scale", np.array(scale, np.float32))
+    _constant(model, f"{name}_zero", zero)
+    bounds = [f"{name}_scale", f"{name}_zero"]
+    return [
+        helper.make_node("QuantizeLinear", [name, *bounds], [f"{name}_quantised"]),
+        helper.make_node("DequantizeLinear", [f"{name}_quantised", *bounds], [f"{name}_dequantised"]),
+    ]
+
+
+def _weight_dequantiser(model: onnx.ModelProto, conv: onnx.NodeProto) -> onnx.NodeProto:
+    """Replace the convolution's fp32 weight by bytes, per output channel, and a node that brings them back."""
+    name = conv.input[1]
+    stored = next((t for t in model.graph.initializer if t.name == name), None)
+    if stored is None:
+        raise ExportError(f"the weight {name} is computed, not stored: it cannot be quantised")
+    weight = numpy_helper.to_array(stored)
+    scale = np.maximum(np.abs(weight).max((1, 2, 3)), 1e-12) / WEIGHT_LEVELS
+    levels = np.clip(np.round(weight / scale[:, None, None, None]), -WEIGHT_LEVELS, WEIGHT_LEVELS).astype(np.int8)
+    model.graph.initializer.remove(stored)
+    _constant(model, f"{name}_quantised", levels)
+    _constant(model, f"{name}_scale", scale.astype(np.float32))
+    _constant(model, f"{name}_zero", np.zeros(len(scale), np.int8))
+    conv.input[1] = f"{name}_dequantised"
+    parts = [f"{name}_quantised", f"{name}_scale", f"{name}_zero"]
+    return helper.make_node("DequantizeLinear", parts, [f"{name}_dequantised"], axis=0)
+
+
+def _constant(model: onnx.ModelProto, name: str, value: np.ndarray) -> None:
+    model.graph.initializer.append(numpy_helper.from_array(value, name))

@@ -1,0 +1,62 @@
+"""From a checkpoint to the model file: trace, check, describe."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import onnx
+import torch
+from torch import nn
+
+from engines.errors import ExportError
+from engines.model_file import FORMAT_VERSION
+from engines.networks.frame_graph import FrameGraph
+
+# The lowest opset with everything that the graph uses (Pad by a computed amount, Clip by inputs), for old parsers' sake.
+OPSET = 17
+
+
+def export_onnx(network: nn.Module, metadata: Mapping[str, str], path: Path) -> None:
+    """Write ``network`` as a model file with dynamic N, H and W. metadata: a weights header (family, styles, training).
+
+    Raises ExportError if the exporter fails or leaves other operators than the standard ones.
+    """
+    styles = len(json.loads(metadata["styles"]))
+    frame = torch.zeros(2, 96, 128, 3, dtype=torch.uint8)
+    style = torch.eye(1, styles).repeat(2, 1)
+    axes = {"frame": {0: "N", 1: "H", 2: "W"}, "style": {0: "N"}, "stylized": {0: "N", 1: "H", 2: "W"}}
+    with warnings.catch_warnings():
+        # It warns of its own age and of sizes read as numbers; those it traces, which the parity gate proves at odd sizes.
+        warnings.simplefilter("ignore")
+        try:
+            torch.onnx.export(
+                FrameGraph(network).eval(),
+                (frame, style),
+                str(path),
+                input_names=["frame", "style"],
+                output_names=["stylized"],
+                dynamic_axes=axes,
+                opset_version=OPSET,
+                dynamo=False,
+            )
+        except Exception as error:
+            raise ExportError(f"torch could not export the network: {error}") from error
+    describe(path, {**metadata, "precision": "fp32"})
+
+
+def describe(path: Path, metadata: Mapping[str, str]) -> None:
+    """Set the file's metadata and check it as a whole; standard operators only, nothing outside the file."""
+    model = onnx.load(str(path))
+    foreign = sorted({node.domain for node in model.graph.node} - {"", "ai.onnx"})
+    if foreign:
+        raise ExportError(f"the graph uses operators of {', '.join(foreign)}, which other runtimes do not have")
+    # Tracing loses the one length of the output that never changes.
+    model.graph.output[0].type.tensor_type.shape.dim[3].dim_value = 3
+    model.producer_name, model.producer_version = "livebrush", ""
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, {**metadata, "livebrush_format": str(FORMAT_VERSION)})
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, str(path))

@@ -1,0 +1,80 @@
+"""Writing model files so that nothing unproved ever has the final name: made in a temporary folder beside it, gated, renamed."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from engines.base import EngineOptions
+from engines.model_file import load_model
+from engines.networks.weights import load_weights
+from engines.registry import open_engine
+from export.parity import FP32, INT8, Difference, check_frames, compare, require
+from export.to_int8 import quantise
+from export.to_onnx import export_onnx
+
+Say = Callable[[str], None]
+
+
+def write_model(weights: Path, target: Path, pictures: list[np.ndarray], say: Say) -> None:
+    """Export a weights file to the model file ``target`` and put the weights beside it under the same name.
+
+    torch, onnxruntime and openvino must agree on real pictures, tiny and odd sizes included.
+    Raises ParityError if they do not; then ``target`` is left as it was.
+    """
+    network, header = load_weights(weights)
+    with _beside(target) as folder:
+        draft = folder / target.name
+        export_onnx(network, header, draft)
+        shutil.copyfile(weights, draft.with_suffix(".safetensors"))
+        for name, difference in compare_engines(draft, "fp32", pictures).items():
+            say(f"torch and {name}: {difference.largest:.0f}/255 at most, {difference.mean:.3f}/255 on average")
+            require(difference, FP32, f"torch and {name}")
+        # The weights first: a model file is never without the weights that belong to it.
+        draft.with_suffix(".safetensors").replace(target.with_suffix(".safetensors"))
+        draft.replace(target)
+
+
+def write_int8(source: Path, pictures: list[np.ndarray], say: Say) -> Path:
+    """Quantise the model file ``source`` to its sibling NAME.int8.onnx, calibrated on ``pictures`` in every style.
+
+    Raises ParityError if it strays from fp32 by more than the gate allows, in any style on any picture.
+    """
+    model = load_model(source)
+    target = source.with_name(f"{model.name}.int8.onnx")
+    styles = np.eye(len(model.styles), dtype=np.float32)[1:]
+    crops = check_frames(pictures, [(240, 320)] * len(pictures))
+    frames = [(crops[(k + i) % len(crops)][None], style[None]) for k, style in enumerate(styles) for i in range(2)]
+    with _beside(target) as folder:
+        shutil.copyfile(source, folder / source.name)
+        quantise(source, folder / target.name, frames)
+        for name, difference in compare_engines(folder / source.name, "int8", pictures, reference="onnxruntime").items():
+            say(f"fp32 and int8 in {name}: {difference.mean:.3f}/255 on average at worst")
+            require(difference, INT8, f"fp32 and int8 in {name}")
+        (folder / target.name).replace(target)
+    return target
+
+
+def compare_engines(path: Path, precision: str, pictures: list[np.ndarray], reference: str = "torch") -> dict[str, Difference]:
+    """How far onnxruntime and openvino in ``precision`` stray from the ``reference`` engine in fp32, each at worst."""
+    model = load_model(path)
+    frames = check_frames(pictures) if precision == "fp32" else check_frames(pictures, [(480, 640)] * len(pictures))
+    differences = {}
+    with open_engine(reference, model, EngineOptions(device="cpu", precision="fp32"), (64, 64)) as exact:
+        for name in ("onnxruntime", "openvino"):
+            with open_engine(name, model, EngineOptions(device="cpu", precision=precision), (64, 64)) as other:
+                differences[name] = compare(exact, other, frames)
+    return differences
+
+
+@contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    """A temporary folder on the target's own file system, so that a rename is enough."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.stem}-") as folder:
+        yield Path(folder)
