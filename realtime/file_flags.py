@@ -1,0 +1,94 @@
+"""The flags of stylize_video.py that are about files, and what they mean."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+from engines.errors import UsageError
+from realtime.cli import parse_size
+from realtime.file_job import FileOptions, Resize, Result
+from realtime.look import Look
+from realtime.report import peak_rss_mb
+from realtime.resample import fit_size
+from realtime.sinks.encoding import AUDIO_MODES, Encoding
+
+
+def add_file_flags(parser: argparse.ArgumentParser) -> None:
+    """-o, -y, -n, --dry-run, --ss, --to, --size, --scale, --vcodec, --crf, --preset, --audio; read by ``file_options``."""
+    group = parser.add_argument_group("files")
+    group.add_argument(
+        "-o", "--output", metavar="PATH", help="a file, a folder, or a name with {stem}, {style}, {ext} (default: beside INPUT)"
+    )
+    replace = group.add_mutually_exclusive_group()
+    replace.add_argument("-y", "--overwrite", action="store_true", help="replace outputs that exist")
+    replace.add_argument("-n", "--skip-existing", action="store_true", help="skip inputs whose output exists")
+    group.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    group.add_argument("--ss", metavar="TIME", help="begin at this time: seconds or H:MM:SS.mmm")
+    group.add_argument("--to", metavar="TIME", help="end at this time of the input")
+    size = group.add_mutually_exclusive_group()
+    size.add_argument(
+        "--size", metavar="WxH[!]", help="fit the video inside this size; with ! stretch it (default: the input's own)"
+    )
+    size.add_argument("--scale", type=float, metavar="F", help="multiply the size of the video by this")
+    group.add_argument("--vcodec", metavar="NAME", help="video encoder (default: libx264; libvpx-vp9 for .webm)")
+    group.add_argument("--crf", type=int, metavar="N", help="quality of the encoder, lower is better (default: 18 for libx264)")
+    group.add_argument("--preset", metavar="NAME", help="speed of the encoder (default: veryfast for libx264)")
+    group.add_argument(
+        "--audio", choices=AUDIO_MODES, default="copy", help="sound: packet for packet, as AAC, or none (default: copy)"
+    )
+
+
+def file_options(args: argparse.Namespace, look: Look) -> FileOptions:
+    """Raises UsageError, naming the flag, for what cannot be."""
+    start_s, end_s = parse_time("--ss", args.ss), parse_time("--to", args.to)
+    if end_s is not None and end_s <= (start_s or 0):
+        raise UsageError(f"--to {args.to} is not after {'--ss ' + args.ss if args.ss else 'the beginning'}.")
+    encoding = Encoding(args.vcodec, args.crf, args.preset, args.audio)
+    return FileOptions(look, encoding, start_s, end_s, _resize(args), args.overwrite, args.skip_existing)
+
+
+def parse_time(flag: str, text: str | None) -> Fraction | None:
+    """Seconds, M:SS or H:MM:SS, each with decimals, as exact seconds. Raises UsageError for anything else."""
+    if text is None:
+        return None
+    try:
+        *wholes, seconds = text.split(":")
+        if len(wholes) > 2 or not all(part.isdecimal() for part in (*wholes, *seconds.split(".", 1))):
+            raise ValueError
+        return sum((int(part) * 60 ** (len(wholes) - i) for i, part in enumerate(wholes)), Fraction(seconds))
+    except ValueError:
+        raise UsageError(f"{flag} is a time like 12.5 or 1:02:03.5, not {text!r}.") from None
+
+
+def report_of(results: Sequence[Result]) -> dict[str, Any]:
+    """The content of --report: one file's figures, or {items, total} for several."""
+    if len(results) == 1:
+        return results[0].as_dict()
+    reports = [result.report for result in results]
+    wall_s = sum(report.wall_s for report in reports)
+    frames_out = sum(report.frames_out for report in reports)
+    total = {
+        "files": len(results),
+        "failed": sum(result.error is not None for result in results),
+        "frames_in": sum(report.frames_in for report in reports),
+        "frames_out": frames_out,
+        "dropped": sum(report.dropped for report in reports),
+        "wall_s": round(wall_s, 3),
+        "fps": round(frames_out / wall_s, 3) if wall_s else 0.0,
+        "peak_rss_mb": peak_rss_mb(),
+    }
+    return {"items": [result.as_dict() for result in results], "total": total}
+
+
+def _resize(args: argparse.Namespace) -> Resize:
+    if args.size:
+        return partial(fit_size, box=parse_size(args.size.removesuffix("!")), stretch=args.size.endswith("!"))
+    if args.scale is None:
+        return lambda size: size
+    if not 0 < args.scale <= 16:  # written so that NaN fails too
+        raise UsageError(f"--scale must lie above 0 and at most at 16, not {args.scale:g}.")
+    return lambda size: fit_size(size, (round(size[0] * args.scale), round(size[1] * args.scale)))

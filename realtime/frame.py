@@ -1,0 +1,28 @@
+"""The vocabulary of the pipeline: one picture and when it belongs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture. pixels: (H, W, 3) uint8 RGB, full-range sRGB, upright (rotation already applied).
+
+    ``index`` counts from 0 in its source. ``pts`` is the presentation time in units of ``time_base`` seconds, exactly as
+    the file has it (None for live sources). ``captured_s`` is the monotonic clock when a live source got it (0.0 for files).
+    """
+
+    pixels: np.ndarray
+    index: int
+    pts: int | None = None
+    time_base: Fraction = Fraction(1, 1000)
+    captured_s: float = 0.0
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width)"""
+        return self.pixels.shape[0], self.pixels.shape[1]

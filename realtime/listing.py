@@ -1,0 +1,39 @@
+"""--list-styles and --list-engines: what is installed here, for people and as JSON. Loads no runtime."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from typing import Any
+
+from engines import engine_class, engine_names, installed_models
+
+
+def print_listing(args: argparse.Namespace) -> bool:
+    """Answer the listing flags on stdout; False if none was given."""
+    if not (args.list_styles or args.list_engines):
+        return False
+    rows = [*(list_styles() if args.list_styles else []), *(list_engines() if args.list_engines else [])]
+    print(json.dumps(rows, indent=1) if args.json else "\n".join(_line(row) for row in rows) or "nothing is installed")
+    return True
+
+
+def list_styles() -> list[dict[str, Any]]:
+    """One entry per style of every installed model, with the metadata of its picture."""
+    return [
+        {"model": model.name, "path": str(model.path), **asdict(style)} for model in installed_models() for style in model.styles
+    ]
+
+
+def list_engines() -> list[dict[str, Any]]:
+    """One entry per engine; ``unavailable`` says why it cannot run here, None if it can."""
+    classes = [engine_class(name) for name in engine_names()]
+    return [{"engine": cls.name, "summary": cls.summary, "unavailable": cls.unavailable()} for cls in classes]
+
+
+def _line(row: dict[str, Any]) -> str:
+    if "engine" in row:
+        return f"{row['engine']:14} {'cannot run here: ' + row['unavailable'] if row['unavailable'] else row['summary']}"
+    credit = ", ".join(str(row[key]) for key in ("artist", "title", "year") if row[key])
+    return f"{row['model']:14} {row['name']:24} {credit}{' (' + row['licence'] + ')' if row['licence'] else ''}"

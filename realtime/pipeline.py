@@ -1,0 +1,157 @@
+"""Decoding, painting and encoding at the same time, for files: nothing is dropped, a slow stage makes the others wait.
+
+Knows threads, not pixels. Two threads decode and paint; the calling thread encodes, so that Ctrl-C reaches it between
+two frames. The live counterpart, where the newest frame wins, is realtime/live.py.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol
+
+import numpy as np
+
+from realtime.frame import Frame
+from realtime.timing import Samples, StageTimes
+
+_QUEUE_FRAMES = 3
+_POLL_S = 0.1
+
+
+class FrameSink(Protocol):
+    """What the pipeline asks of an output; ``finish`` and ``discard`` are the caller's."""
+
+    def write(self, frame: Frame, pixels: np.ndarray) -> None: ...
+
+
+class FileRun:
+    """Figures of one run: frames counted in and out, busy time per stage, time from decoded to encoded."""
+
+    def __init__(self) -> None:
+        self.frames_in = 0
+        self.frames_out = 0
+        self.first_out_s: float | None = None
+        self.stages = StageTimes("decode", "infer", "encode")
+        self.latency = Samples()
+
+
+def run_file(
+    frames: Iterable[Frame],
+    paint: Callable[[Frame], np.ndarray],
+    sink: FrameSink,
+    on_frame: Callable[[Frame, FileRun], None] = lambda frame, run: None,
+) -> FileRun:
+    """Take every frame through ``paint`` into ``sink``, in order; ``on_frame`` is told after each.
+
+    ``frames`` is iterated in one thread, ``paint`` called in another, ``sink`` and ``on_frame`` in the caller's. The first
+    error of any of them ends the run and is raised here, after both threads have ended; so does KeyboardInterrupt.
+    """
+    run = FileRun()
+    stop = _Stop()
+    decoded, painted = _Channel(stop), _Channel(stop)
+    threads = [
+        threading.Thread(target=_stage, args=(stop, painted, _paint_all(decoded, paint, run)), name="paint"),
+        threading.Thread(target=_stage, args=(stop, decoded, _decode_all(frames, run)), name="decode"),
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        for frame, pixels, decoded_s in painted:
+            with run.stages.measure("encode"):
+                sink.write(frame, pixels)
+            now_s = time.perf_counter()
+            run.first_out_s = run.first_out_s or now_s
+            run.latency.add((now_s - decoded_s) * 1000)
+            run.frames_out += 1
+            on_frame(frame, run)
+    finally:
+        stop.event.set()
+        for thread in threads:
+            thread.join()
+    if stop.error is not None:
+        raise stop.error
+    return run
+
+
+class _Stop:
+    """Ends all stages together; ``error`` is why, None if everything went well."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self.error: BaseException | None = None
+
+    def fail(self, error: BaseException) -> None:
+        self.error = self.error or error
+        self.event.set()
+
+
+class _Stopped(Exception):
+    """Another stage has ended the run."""
+
+
+class _Channel:
+    """A bounded queue between two stages. Neither end waits for longer than the run lasts, so that nothing can deadlock."""
+
+    _END = object()
+
+    def __init__(self, stop: _Stop) -> None:
+        self._queue: queue.Queue[Any] = queue.Queue(_QUEUE_FRAMES)
+        self._stop = stop
+
+    def put(self, item: Any) -> None:
+        while not self._stop.event.is_set():
+            try:
+                return self._queue.put(item, timeout=_POLL_S)
+            except queue.Full:
+                continue
+        raise _Stopped
+
+    def end(self) -> None:
+        self.put(self._END)
+
+    def __iter__(self) -> Iterator[Any]:
+        while not self._stop.event.is_set():
+            try:
+                item = self._queue.get(timeout=_POLL_S)
+            except queue.Empty:
+                continue
+            if item is self._END:
+                return
+            yield item
+
+
+def _stage(stop: _Stop, output: _Channel, items: Iterator[Any]) -> None:
+    """A thread's life: everything from ``items`` into ``output``; an error of either ends the run."""
+    try:
+        for item in items:
+            output.put(item)
+        output.end()
+    except _Stopped:
+        pass
+    except BaseException as error:
+        stop.fail(error)
+
+
+def _decode_all(frames: Iterable[Frame], run: FileRun) -> Iterator[tuple[Frame, float]]:
+    iterator = iter(frames)
+    while True:
+        started_s = time.perf_counter()
+        frame = next(iterator, None)
+        now_s = time.perf_counter()
+        if frame is None:
+            return
+        run.stages.stages["decode"].add((now_s - started_s) * 1000)
+        run.frames_in += 1
+        yield frame, now_s
+
+
+def _paint_all(
+    decoded: _Channel, paint: Callable[[Frame], np.ndarray], run: FileRun
+) -> Iterator[tuple[Frame, np.ndarray, float]]:
+    for frame, decoded_s in decoded:
+        with run.stages.measure("infer"):
+            pixels = paint(frame)
+        yield frame, pixels, decoded_s

@@ -1,0 +1,83 @@
+"""The figures of one run, for ``--report`` and ``--json``: the same fields for a file and for a live session."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engines.errors import SinkError
+from realtime.timing import Samples, StageTimes
+
+
+@dataclass
+class Report:
+    """One run. ``size`` is the inference size, written as "WIDTHxHEIGHT"; ``stage_ms`` is busy time per frame, p50.
+
+    For a file ``fps`` is frames_out / wall_s, with everything counted, and ``latency_ms`` runs from decoded to encoded.
+    Live, frames, ``fps`` and ``latency_ms`` count from the first shown frame, and latency runs from capture to shown.
+    """
+
+    frames_in: int = 0
+    frames_out: int = 0
+    dropped: int = 0
+    wall_s: float = 0.0
+    startup_s: float = 0.0
+    fps: float = 0.0
+    latency_ms: dict[str, float | None] = field(default_factory=lambda: {"p50": None, "p95": None})
+    stage_ms: dict[str, float | None] = field(default_factory=dict)
+    engine: str = ""
+    device: str = ""
+    precision: str = ""
+    size: str = ""
+    style: str = ""
+    peak_rss_mb: float | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready; the fields of ``extra`` (input, output, notes, ...) stand beside the others."""
+        fields = asdict(self)
+        return {**fields.pop("extra"), **{key: _rounded(value) for key, value in fields.items()}}
+
+
+def latency_figures(latency: Samples) -> dict[str, float | None]:
+    return {"p50": latency.percentile(50), "p95": latency.percentile(95)}
+
+
+def stage_figures(stages: StageTimes) -> dict[str, float | None]:
+    return {name: samples.percentile(50) for name, samples in stages.stages.items()}
+
+
+def size_text(size: tuple[int, int]) -> str:
+    """(height, width) as a user writes it: WIDTHxHEIGHT."""
+    return f"{size[1]}x{size[0]}"
+
+
+def peak_rss_mb() -> float | None:
+    """The most memory that this process has held so far, in MiB; None where the system does not tell (Windows)."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def write_report(path: Path, content: dict[str, Any]) -> None:
+    """Replace ``path`` in one step. Raises SinkError if it cannot be written."""
+    temporary = path.with_name(f".{path.name}.part-{os.getpid()}")
+    try:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise SinkError(f"--report {path}: cannot be written ({error.strerror}).") from error
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    return round(value, 3) if isinstance(value, float) else value

@@ -1,0 +1,148 @@
+"""Sizes, and bringing pixels from one to another: PyAV's swscale and numpy, never OpenCV, which needs libGL.
+
+The network sees the frame at the size where its strokes have the right breadth; ``guided_upsample`` brings the painting
+back to the frame's size with the frame's own edges.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from av.video.reformatter import VideoReformatter
+
+LOOK_LINES = 480  # strokes are a number of pixels wide; brush 1 is what they look like on a short side of 480 pixels
+SAME_SIZE = 0.05  # a scale this close to 1 is not worth a resampling
+MAX_NETWORK_PIXELS = 2_000_000
+MAX_NETWORK_SIDE = 16_384
+
+_SLOPE_EPSILON = 60.0  # variance of luma (squared 8-bit levels) below which an area counts as flat and its grain stays out
+_SLOPE_RADIUS = 4  # of the guided filter's window, in pixels at half the network's size
+_SLOPE_LIMIT = 1.25
+_FIXED_POINT = 64  # slopes travel as int8 in 1/64, so that slope * detail fits int16
+
+
+def network_size(frame_size: tuple[int, int], brush: float, max_pixels: int = MAX_NETWORK_PIXELS) -> tuple[int, int]:
+    """The (height, width) at which the network runs so that strokes look ``brush`` times as broad as at 480 lines.
+
+    The short side becomes 480 / brush, both sides even and at least 2; a frame within 5 % of that keeps its own size. The
+    result never has more pixels than the frame or ``max_pixels``, whichever is more, nor a side over 16384 that the frame
+    does not have: a 4000x1 strip stays harmless.
+    """
+    height, width = frame_size
+    scale = LOOK_LINES / brush / min(height, width)
+    if abs(scale - 1) <= SAME_SIZE:
+        return frame_size
+    largest = min(math.sqrt(max_pixels / (height * width)), MAX_NETWORK_SIDE / max(height, width))
+    scale = min(scale, max(1.0, largest))
+    return _even(height * scale), _even(width * scale)
+
+
+def fit_size(frame_size: tuple[int, int], box: tuple[int, int], stretch: bool = False) -> tuple[int, int]:
+    """The largest even (height, width) of the frame's shape inside ``box``; ``stretch``: the box itself, made even."""
+    scale = min(box[0] / frame_size[0], box[1] / frame_size[1])
+    wanted = box if stretch else (frame_size[0] * scale, frame_size[1] * scale)
+    return _even(wanted[0]), _even(wanted[1])
+
+
+def _even(length: float) -> int:
+    return max(2, 2 * round(length / 2))
+
+
+class Scaler:
+    """Scales pictures of (H, W, 3) or (H, W) uint8. Use one per thread: each keeps its swscale contexts between calls."""
+
+    def __init__(self) -> None:
+        self._reformatters: dict[tuple, VideoReformatter] = {}
+
+    def resize(self, pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """``pixels`` at (height, width) ``size``: averaged when smaller, bicubic when larger, itself when equal."""
+        if pixels.shape[:2] == size:
+            return pixels
+        pixel_format = "rgb24" if pixels.ndim == 3 else "gray"
+        return self._convert(pixels, pixel_format, pixel_format, size)
+
+    def luma(self, pixels: np.ndarray) -> np.ndarray:
+        """BT.601 full-range luma of (H, W, 3) RGB: (H, W) uint8."""
+        return self._convert(pixels, "rgb24", "gray", pixels.shape[:2])
+
+    def guided_upsample(self, low: np.ndarray, frame: np.ndarray, frame_low: np.ndarray) -> np.ndarray:
+        """Bring ``low`` (h, w, 3), the painting of ``frame_low`` (h, w, 3), to the size of ``frame`` (H, W, 3); all uint8 RGB.
+
+        out = up(low) + a * (luma(frame) - up(luma(frame_low))), where ``a`` is how much each channel of the painting
+        follows the frame's luma nearby: edges of the frame stay sharp where the painting kept them, and photo texture
+        is not pasted onto flat paint. Source: He, Sun, Tang, "Guided Image Filtering", PAMI 2013, equation 5.
+        """
+        height, width = frame.shape[:2]
+        luma_low = self.luma(frame_low)
+        detail = self.luma(frame).astype(np.int16)
+        detail -= self.resize(luma_low, (height, width))
+        slopes = self._slopes(low, luma_low)
+        out = np.empty((height, width, 3), np.uint8)
+        for channel in range(3):
+            slope = self.resize(slopes[channel], (height, width)).astype(np.int16)
+            slope -= 128
+            slope *= detail
+            slope >>= _FIXED_POINT.bit_length() - 1
+            slope += self.resize(np.ascontiguousarray(low[..., channel]), (height, width))
+            out[..., channel] = np.clip(slope, 0, 255, out=slope)
+        return out
+
+    def _slopes(self, painting: np.ndarray, luma: np.ndarray) -> np.ndarray:
+        """(3, h/2, w/2) uint8: each channel's slope against luma, 128 meaning 0, in steps of 1/64."""
+        half = (max(1, luma.shape[0] // 2), max(1, luma.shape[1] // 2))
+        guide = self.resize(luma, half).astype(np.float32)
+        painted = self.resize(painting, half)
+        mean = box_mean(guide, _SLOPE_RADIUS)
+        variance = box_mean(guide * guide, _SLOPE_RADIUS) - mean * mean
+        slopes = np.empty((3, *half), np.uint8)
+        for channel in range(3):
+            values = painted[..., channel].astype(np.float32)
+            covariance = box_mean(guide * values, _SLOPE_RADIUS) - mean * box_mean(values, _SLOPE_RADIUS)
+            slope = box_mean(covariance / (variance + _SLOPE_EPSILON), _SLOPE_RADIUS)
+            np.clip(slope, -_SLOPE_LIMIT, _SLOPE_LIMIT, out=slope)
+            slopes[channel] = np.rint(slope * _FIXED_POINT + 128)
+        return slopes
+
+    def _convert(self, pixels: np.ndarray, source: str, target: str, size: tuple[int, int]) -> np.ndarray:
+        from av.video.frame import VideoFrame
+        from av.video.reformatter import VideoReformatter
+
+        height, width = pixels.shape[:2]
+        interpolation = "BICUBIC" if size[0] > height or size[1] > width else "AREA"
+        key = (height, width, source, target, size)
+        if key not in self._reformatters:
+            if len(self._reformatters) >= 32:  # sizes change rarely; a context per size ever seen would be a leak
+                self._reformatters.clear()
+            self._reformatters[key] = VideoReformatter()
+        picture = VideoFrame.from_ndarray(pixels, source)
+        return (
+            self._reformatters[key]
+            .reformat(
+                picture,
+                width=size[1],
+                height=size[0],
+                format=target,
+                interpolation=interpolation,
+                src_colorspace="ITU601",
+                dst_colorspace="ITU601",
+                src_color_range="JPEG",
+                dst_color_range="JPEG",
+            )
+            .to_ndarray()
+        )
+
+
+def box_mean(values: np.ndarray, radius: int) -> np.ndarray:
+    """Mean of (h, w) float32 over a square window of 2 * radius + 1, edges repeated."""
+    return _box_rows(_box_rows(values, radius).T, radius).T
+
+
+def _box_rows(values: np.ndarray, radius: int) -> np.ndarray:
+    padded = np.pad(values, ((radius + 1, radius), (0, 0)), mode="edge")
+    sums = np.cumsum(padded, axis=0, dtype=np.float64)
+    window = 2 * radius + 1
+    return ((sums[window:] - sums[:-window]) / window).astype(np.float32)

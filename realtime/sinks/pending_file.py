@@ -1,0 +1,39 @@
+"""A file that appears under its name only when it is whole."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from engines.errors import SinkError
+
+
+class PendingFile:
+    """Write to ``temporary``, in the folder of ``path``; then ``commit`` or ``discard``. Several processes do not collide."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.temporary = path.with_name(f".{path.stem[:80]}.part-{os.getpid()}{path.suffix}")
+        if not path.parent.is_dir():
+            raise SinkError(f"{path}: the folder {path.parent} does not exist.")
+        if path.is_dir():
+            raise SinkError(f"{path}: is a folder.")
+
+    def commit(self, partial: bool = False) -> Path:
+        """Give the file its name in one step, after it is safely on the disk, and return that name.
+
+        A ``partial`` file becomes NAME.partial.EXT instead, replacing an earlier one of that name. Raises SinkError.
+        """
+        target = self.path.with_name(f"{self.path.stem}.partial{self.path.suffix}") if partial else self.path
+        try:
+            with open(self.temporary, "rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(self.temporary, target)
+        except OSError as error:
+            self.discard()
+            raise SinkError(f"{target}: cannot be written ({error.strerror}).") from error
+        return target
+
+    def discard(self) -> None:
+        """Remove what was written. Harmless if nothing was, or after ``commit``."""
+        self.temporary.unlink(missing_ok=True)

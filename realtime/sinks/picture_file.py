@@ -1,0 +1,52 @@
+"""Writes one painted picture as PNG or JPEG."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from engines.errors import SinkError
+from realtime.frame import Frame
+from realtime.sinks.pending_file import PendingFile
+
+PICTURES = (".png", ".jpg", ".jpeg")
+
+
+class PictureOutput:
+    """The painted version of a picture at ``path``. One ``write``, then ``finish`` or ``discard``. Raises SinkError."""
+
+    def __init__(self, path: Path) -> None:
+        self.notes: list[str] = []
+        self._file = PendingFile(path)
+
+    def write(self, frame: Frame, pixels: np.ndarray) -> None:
+        """pixels: (H, W, 3) uint8 RGB. Raises SinkError for a second frame: a picture holds one."""
+        if self._file.temporary.exists():
+            raise SinkError(f"{self._file.path}: a picture cannot hold a video; use -o with .mp4, .mkv, .mov or .webm.")
+        try:
+            self._file.temporary.write_bytes(encode_picture(pixels, self._file.path.suffix))
+        except OSError as error:
+            raise SinkError(f"{self._file.path}: cannot be written ({error.strerror}).") from error
+
+    def finish(self, partial: bool = False) -> Path:
+        return self._file.commit(partial)
+
+    def discard(self) -> None:
+        self._file.discard()
+
+
+def encode_picture(pixels: np.ndarray, suffix: str) -> bytes:
+    """(H, W, 3) uint8 RGB as the bytes of a file with this ending, one of ``PICTURES``."""
+    import av
+
+    png = suffix.lower() == ".png"
+    encoder = av.CodecContext.create("png" if png else "mjpeg", "w")
+    encoder.height, encoder.width = pixels.shape[:2]
+    encoder.pix_fmt = "rgb24" if png else "yuvj444p"
+    encoder.time_base = Fraction(1, 25)  # a picture has no time, but the encoder asks for one
+    if not png:
+        encoder.qmin = encoder.qmax = 2  # the finest; the default draws blocks
+    picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), "rgb24")
+    return b"".join(bytes(packet) for packet in (*encoder.encode(picture), *encoder.encode(None)))

@@ -1,0 +1,73 @@
+"""Opens local media files safely and reads their packets, also past damaged places."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engines.errors import SourceError
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.packet import Packet
+
+# Containers that hold their pictures themselves. Not among them: playlists and scripts (hls, concat, dash, sdp), which make
+# FFmpeg open other files and addresses on behalf of whoever wrote them.
+_FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,gif,apng,h264,hevc,m4v,av1,obu,ivf,mxf,"
+    "yuv4mpegpipe,image2,png_pipe,jpeg_pipe,webp_pipe,bmp_pipe,tiff_pipe"
+)
+# pattern_type: without it a picture called 50%d.png would stand for a series of files.
+_OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file", "pattern_type": "none"}
+
+
+def open_container(path: Path) -> InputContainer:
+    """Open a local media file for reading. Raises SourceError, saying which of the usual mistakes it is."""
+    import av
+
+    try:
+        if not path.exists():
+            raise SourceError(f"{path}: no such file.")
+        if not path.is_file():
+            raise SourceError(f"{path}: is a folder or device, not a file.")
+        if path.stat().st_size == 0:
+            raise SourceError(f"{path}: is empty (0 bytes).")
+        return av.open(f"file:{path}", options=dict(_OPTIONS), metadata_errors="replace")
+    except av.error.ArgumentError as error:
+        raise SourceError(f"{path}: is a playlist, or another kind of file that is not read.") from error
+    except (av.error.InvalidDataError, av.error.EOFError) as error:
+        raise SourceError(f"{path}: is not a video or picture, or it is damaged from the start.") from error
+    except OSError as error:  # PyAV's errors of the system are OSErrors too
+        raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
+
+
+class PacketReader:
+    """Packets of the streams numbered ``wanted``, in file order. The other tracks are read past.
+
+    ``count`` is how many came; ``end_s`` is the latest end of a packet of any track, in seconds of the file's own clock.
+    """
+
+    def __init__(self, container: InputContainer, wanted: set[int]) -> None:
+        self._container = container
+        self._wanted = wanted
+        self._packets = container.demux()
+        self.count = 0
+        self.end_s = Fraction(0)
+
+    def next(self) -> Packet | None:
+        """The next packet, or None at the end. Raises av.FFmpegError at a damaged place; the call after goes on behind it."""
+        while True:
+            try:
+                packet = next(self._packets, None)
+            except Exception:
+                self._packets = self._container.demux()  # an iterator that raised is at its end
+                raise
+            if packet is None or packet.size == 0:  # PyAV ends with one empty packet per stream, meant for flushing decoders
+                return None
+            time = packet.dts if packet.pts is None else packet.pts
+            if time is not None:
+                self.end_s = max(self.end_s, (time + (packet.duration or 0)) * packet.time_base)
+            if packet.stream_index in self._wanted:
+                self.count += 1
+                return packet

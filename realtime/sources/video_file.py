@@ -1,0 +1,202 @@
+"""Reads a video or picture file frame by frame: upright, full-range RGB, with the timestamps that the file has."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from engines.errors import SourceError
+from realtime.color import ColorCoding, coding_of, is_rgb
+from realtime.frame import Frame
+from realtime.sources.orientation import orientation_of
+from realtime.sources.packets import PacketReader, open_container
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+
+MAX_PIXELS = 8192 * 8192
+MAX_DAMAGED_IN_A_ROW = 8
+_COVER_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: the cover of a sound file, which is no video
+
+
+class VideoFile:
+    """One video file, opened and looked at up to its first frame. Use as a context manager; iterate ``frames()`` once.
+
+    ``start_s`` and ``end_s`` count from the file's first moment. ``resize`` maps the upright (height, width) to the size that
+    frames shall have. Raises SourceError if there is no picture to be had.
+
+    Attributes of the pictures: ``size`` (height, width); ``coding`` of their colours; ``pixel_aspect``, upright;
+    ``time_base`` of their pts; ``rate``, the average frames per second, never to be trusted for time; ``is_picture``.
+
+    Attributes of the file: ``duration_s`` of what will be read, None if unknown; ``is_cut``: it begins later than the file;
+    ``end_s`` on the file's own clock, None for its end; ``timescale``, a rate of which every time of picture and sound is a
+    whole multiple; ``metadata``, ``language`` and ``chapters``, to be carried over; ``notes``, lines that the user should see.
+
+    While iterating: ``damaged``, the number of packets that could not be decoded; ``truncated``, None or why the end of the
+    file is missing.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        start_s: Fraction | None = None,
+        end_s: Fraction | None = None,
+        resize: Callable[[tuple[int, int]], tuple[int, int]] = lambda size: size,
+    ) -> None:
+        self.path = path
+        self.damaged = 0
+        self.truncated: str | None = None
+        self.notes: list[str] = []
+        self._pictures: Iterator[VideoFrame] = iter(())
+        self._container = open_container(path)
+        try:
+            self._open_stream(start_s, end_s)
+            self._look_at_first_frame(resize)
+        except BaseException:
+            self._container.close()
+            raise
+
+    def _open_stream(self, start_s: Fraction | None, end_s: Fraction | None) -> None:
+        container = self._container
+        streams = [stream for stream in container.streams.video if not int(stream.disposition) & _COVER_PICTURE]
+        if not streams:
+            raise SourceError(f"{self.path}: has no video track.")
+        self._stream = stream = streams[0]
+        context = stream.codec_context
+        if context.width * context.height > MAX_PIXELS:
+            raise SourceError(f"{self.path}: {context.width}x{context.height} is more than {MAX_PIXELS >> 20} megapixels.")
+        context.options = {"max_pixels": str(MAX_PIXELS)}  # the decoder checks each frame: sizes may change midway
+        stream.thread_type = "AUTO"
+        self.time_base: Fraction = stream.time_base
+        self.rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
+        self.is_picture = container.format.name == "image2" or container.format.name.endswith("_pipe")
+        origin_s = Fraction(container.start_time or 0, 1_000_000)
+        self.is_cut = bool(start_s)
+        self._start_s = None if start_s is None else origin_s + start_s
+        self.end_s = None if end_s is None else origin_s + end_s
+        self.metadata = dict(container.metadata)
+        self.timescale = math.lcm(*(s.time_base.denominator for s in (stream, *container.streams.audio)))
+        self.language = stream.metadata.get("language")
+        self.chapters = container.chapters()
+        self.duration_s = self._planned_duration(start_s or Fraction(0), end_s)
+        if start_s:
+            self._seek(origin_s + start_s)
+
+    def _planned_duration(self, start_s: Fraction, end_s: Fraction | None) -> float | None:
+        whole_s = Fraction(self._container.duration, 1_000_000) if self._container.duration else None
+        if whole_s is not None and start_s >= whole_s:
+            raise SourceError(f"--ss {float(start_s):g}: {self.path} ends at {float(whole_s):.2f} s.")
+        ends = [end for end in (whole_s, end_s) if end is not None]
+        return float(min(ends) - start_s) if ends else None
+
+    def _seek(self, time_s: Fraction) -> None:
+        import av
+
+        try:  # a second early: some formats land on the keyframe after, and frames before ``start_s`` are dropped anyway
+            self._container.seek(max(0, int((time_s - 1) * 1_000_000)))
+        except av.error.FFmpegError:
+            self.notes.append(f"{self.path.name}: cannot seek, so it is read from its start.")
+
+    def _look_at_first_frame(self, resize: Callable[[tuple[int, int]], tuple[int, int]]) -> None:
+        from av.video.reformatter import VideoReformatter
+
+        self._pictures = self._decode()
+        self._first = next(self._pictures, None)
+        if self._first is None:
+            raise SourceError(f"{self.path}: no frame of it can be decoded.")
+        self.coding: ColorCoding = coding_of(self._first)
+        self._turn = orientation_of(self._first)
+        self._reformatter = VideoReformatter()  # one for all frames: a context per frame would leak
+        coded = (self._first.height, self._first.width)
+        self.size = resize(coded[::-1] if self._turn.transposes else coded)
+        aspect = self._stream.sample_aspect_ratio or Fraction(1)
+        self.pixel_aspect = (1 / aspect if self._turn.transposes else aspect) if aspect > 0 else Fraction(1)
+        if self.coding.hdr_transfer:
+            kind = self.coding.hdr_transfer
+            self.notes.append(f"{self.path.name}: is HDR ({kind}); it is painted as it is coded, so its colours will look flat.")
+
+    def frames(self) -> Iterator[Frame]:
+        """Every frame once, in order of presentation. pts strictly rise: a missing or repeated one is put right.
+
+        After more than 8 damaged packets in a row, or a file that ends early, it stops and sets ``truncated``.
+        """
+        last: int | None = None
+        step = max(1, round(1 / self.rate / self.time_base))
+        picture, index = self._first, 0
+        while picture is not None:
+            pts = picture.pts if picture.pts is not None else (0 if last is None else last + step)
+            last = pts if last is None else max(pts, last + 1)
+            yield Frame(self._to_rgb(picture), index, last, self.time_base)
+            picture, index = next(self._pictures, None), index + 1
+
+    def _decode(self) -> Iterator[VideoFrame]:
+        """Decoded pictures between ``start_s`` and ``end_s``, unconverted."""
+        for picture in self._decode_all():
+            time_s = None if picture.pts is None else picture.pts * self.time_base
+            if time_s is not None and self.end_s is not None and time_s >= self.end_s:
+                return
+            if time_s is None or self._start_s is None or time_s >= self._start_s:
+                yield picture
+
+    def _decode_all(self) -> Iterator[VideoFrame]:
+        import av
+
+        in_a_row = 0
+        reader = PacketReader(self._container, {self._stream.index})
+        while in_a_row <= MAX_DAMAGED_IN_A_ROW:
+            try:
+                packet = reader.next()
+                pictures = self._stream.codec_context.decode(packet)
+            except av.error.EOFError:
+                break
+            except (av.error.FFmpegError, OSError):
+                self.damaged += 1
+                in_a_row += 1
+                continue
+            in_a_row = 0
+            yield from pictures
+            if packet is None:
+                break
+        self.truncated = self._missing_end(in_a_row, reader)
+
+    def _missing_end(self, damaged_in_a_row: int, reader: PacketReader) -> str | None:
+        if damaged_in_a_row > MAX_DAMAGED_IN_A_ROW:
+            return f"{damaged_in_a_row} damaged packets in a row"
+        duration = self._container.duration
+        if not duration or reader.count == self._stream.frames:
+            return None
+        end_s = Fraction((self._container.start_time or 0) + duration, 1_000_000)
+        missing_s = float(end_s - reader.end_s)
+        return f"the last {missing_s:.2f} of {duration / 1e6:.2f} s are missing" if missing_s > max(0.25, 3 / self.rate) else None
+
+    def _to_rgb(self, picture: VideoFrame) -> np.ndarray:
+        size = self.size[::-1] if self._turn.transposes else self.size
+        coding = coding_of(picture)
+        matrix = {} if is_rgb(picture) else {"src_colorspace": coding.swscale_matrix, "src_color_range": coding.av_range}
+        shrinks = size[0] <= picture.height and size[1] <= picture.width
+        rgb = self._reformatter.reformat(
+            picture,
+            width=size[1],
+            height=size[0],
+            format="rgb24",
+            dst_color_range="JPEG",
+            interpolation="AREA" if shrinks and size != (picture.height, picture.width) else "BICUBIC",
+            **matrix,
+        )
+        return self._turn.apply(rgb.to_ndarray())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closing twice is harmless; ``frames()`` ends."""
+        self._pictures = iter(())  # the generator holds the decoder's frames, and this object: a circle that only gc would free
+        self._container.close()

@@ -1,0 +1,114 @@
+"""Turns frames into paintings over time: scaling, cross-fades, colour, steadiness. Knows frames and time, not runtimes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engines import Engine
+from realtime.frame import Frame
+from realtime.look import Look, style_vector
+from realtime.resample import Scaler, network_size
+from realtime.steadiness import Steadiness
+
+
+@dataclass(frozen=True)
+class _Fade:
+    """From one style vector to another, beginning at ``start_s`` on the caller's clock."""
+
+    before: np.ndarray
+    after: np.ndarray
+    start_s: float
+    length_s: float
+
+    def at(self, now_s: float) -> np.ndarray:
+        if self.length_s <= 0:
+            return self.after
+        t = min(1.0, max(0.0, (now_s - self.start_s) / self.length_s))
+        smooth = np.float32(t * t * (3 - 2 * t))  # smoothstep: no jump in speed at either end
+        return self.before + smooth * (self.after - self.before)
+
+
+class Stylizer:
+    """Paints frames with one engine and a look that may change. Call ``stylize`` and ``prepare`` from one thread;
+    ``set_look``, ``set_inference_size`` and ``reset`` may come from any.
+
+    ``inference_size`` (height, width) fixes the size at which the network runs; None lets the brush decide it.
+    """
+
+    def __init__(self, engine: Engine, look: Look, inference_size: tuple[int, int] | None = None) -> None:
+        vector = style_vector(look, engine.model)
+        self.engine = engine
+        self._look = look
+        self._fade = _Fade(vector, vector, 0.0, 0.0)
+        self._fixed_size = inference_size
+        self._scaler = Scaler()
+        self._steadiness = Steadiness(self._scaler)
+        self._size: tuple[int, int] | None = None
+
+    @property
+    def look(self) -> Look:
+        """The look that is set; during a fade, the one that it fades to."""
+        return self._look
+
+    @property
+    def inference_size(self) -> tuple[int, int] | None:
+        """(height, width) at which the network ran last, or was prepared for; None before either."""
+        return self._size
+
+    def set_look(self, look: Look, fade_s: float = 0.0, now_s: float = 0.0) -> None:
+        """Change the look. Styles and strength fade over ``fade_s`` seconds from ``now_s`` (the clock that ``stylize`` is
+        given), from wherever a running fade has come to; brush, colour and stability change with the next frame.
+
+        Raises UnknownStyle, and changes nothing, if the engine's model lacks a style.
+        """
+        after = style_vector(look, self.engine.model)
+        self._fade = _Fade(self._fade.at(now_s), after, now_s, fade_s)
+        self._look = look
+
+    def set_inference_size(self, size: tuple[int, int] | None) -> None:
+        """Run the network at (height, width) from the next frame on; None lets the brush decide again."""
+        self._fixed_size = size
+
+    def reset(self) -> None:
+        """Forget the previous frames, at a cut or when the source changes."""
+        self._steadiness.reset()
+
+    def plan_size(self, frame_size: tuple[int, int]) -> tuple[int, int]:
+        """The (height, width) at which the network runs for a frame of ``frame_size``."""
+        return self._fixed_size or network_size(frame_size, self._look.brush)
+
+    def prepare(self, frame_size: tuple[int, int]) -> None:
+        """Specialise the engine to frames of ``frame_size``, so that the first one does not wait. Raises EngineLoadError."""
+        size = self.plan_size(frame_size)
+        if size != self._size:
+            self.engine.prepare(size)
+            self._size = size
+
+    def stylize(self, frame: Frame, now_s: float) -> np.ndarray:
+        """The painting of ``frame``: (H, W, 3) uint8 RGB of the frame's size, owned by the caller.
+
+        ``now_s`` is any clock that runs forward, the one used in ``set_look``. At strength 0 the engine is not asked and the
+        frame comes back bit for bit. Raises EngineRunError.
+        """
+        look, style = self._look, self._fade.at(now_s)
+        self.prepare(frame.size)
+        if style[0] >= 1.0:
+            self.reset()
+            return frame.pixels.copy()
+        small = self._scaler.resize(frame.pixels, self._size)
+        painting = self.engine.infer(small[None], style[None])[0]
+        if look.stability > 0:
+            painting = self._steadiness.hold(small, painting, look.stability)
+        if small.shape[0] < frame.size[0] or small.shape[1] < frame.size[1]:
+            painting = self._scaler.guided_upsample(painting, frame.pixels, small)
+        else:
+            painting = self._scaler.resize(painting, frame.size)
+        return self._with_colors_of(frame.pixels, painting) if look.keep_color else painting
+
+    def _with_colors_of(self, frame: np.ndarray, painting: np.ndarray) -> np.ndarray:
+        """The luma of ``painting`` with the chroma of ``frame`` (BT.601): moving a colour along the grey axis leaves its
+        Cb and Cr alone, so the difference of the lumas is added to the frame's channels."""
+        change = self._scaler.luma(painting).astype(np.int16) - self._scaler.luma(frame)
+        return np.clip(frame + change[..., None], 0, 255).astype(np.uint8)

@@ -1,0 +1,72 @@
+"""Meters of rate and time, fed by the pipeline and read by the report and the HUD. The clock is injectable for tests."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Clock = Callable[[], float]
+
+
+class RateMeter:
+    """Events per second over the last ``window_s`` seconds."""
+
+    def __init__(self, window_s: float = 2.0, clock: Clock = time.monotonic) -> None:
+        self._window_s = window_s
+        self._clock = clock
+        self._times: deque[float] = deque()
+
+    def tick(self) -> None:
+        self._times.append(self._clock())
+        self._forget_old()
+
+    @property
+    def per_second(self) -> float:
+        """0 until two events lie within the window."""
+        self._forget_old()
+        if len(self._times) < 2:
+            return 0.0
+        span_s = self._times[-1] - self._times[0]
+        return (len(self._times) - 1) / span_s if span_s > 0 else 0.0
+
+    def _forget_old(self) -> None:
+        oldest = self._clock() - self._window_s
+        while self._times and self._times[0] < oldest:
+            self._times.popleft()
+
+
+class Samples:
+    """Durations in milliseconds, the newest ``keep`` of them. One thread adds; others may read."""
+
+    def __init__(self, keep: int = 100_000) -> None:
+        self._values: deque[float] = deque(maxlen=keep)
+
+    def add(self, value_ms: float) -> None:
+        self._values.append(value_ms)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def percentile(self, percent: float) -> float | None:
+        """Nearest-rank percentile, None without samples."""
+        values = sorted(self._values.copy())
+        if not values:
+            return None
+        return values[min(len(values) - 1, round(percent / 100 * (len(values) - 1)))]
+
+
+class StageTimes:
+    """Busy time per frame of each named stage of a pipeline."""
+
+    def __init__(self, *names: str, clock: Clock = time.perf_counter) -> None:
+        self.stages = {name: Samples() for name in names}
+        self._clock = clock
+
+    @contextmanager
+    def measure(self, name: str) -> Iterator[None]:
+        """Adds the time that the block takes to stage ``name``; nothing if it raises."""
+        started = self._clock()
+        yield
+        self.stages[name].add((self._clock() - started) * 1000)

@@ -1,0 +1,76 @@
+"""Paints video files and pictures.
+
+python stylize_video.py clip.mp4 -s great_wave
+python stylize_video.py *.mp4 -o 'painted/{stem}_{style}.{ext}' --keep-color --report figures.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import NoReturn
+
+from engines import engine_class
+from engines.errors import UsageError
+from realtime import cli
+from realtime.file_flags import add_file_flags, file_options, report_of
+from realtime.file_job import plan_jobs, run_jobs
+from realtime.listing import print_listing
+from realtime.outputs import output_paths
+from realtime.report import write_report
+from realtime.sheet import write_sheet
+
+
+def parse_args(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="stylize_video.py", description="Paint video files and pictures in the style of a painting."
+    )
+    parser.add_argument("input", nargs="*", type=Path, metavar="INPUT", help="video or picture files")
+    add_file_flags(parser)
+    cli.add_look_flags(parser)
+    cli.add_engine_flags(parser)
+    cli.add_report_flags(parser)
+    cli.add_listing_flags(parser)
+    parser.add_argument("--sheet", type=Path, metavar="OUT.png", help="paint one frame of INPUT in every style, side by side")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> int:
+    args = parse_args(argv)
+    if print_listing(args):
+        return 0
+    if not args.input:
+        raise UsageError("no INPUT given. For example: python stylize_video.py clip.mp4 -s great_wave")
+    if args.engine != "auto":
+        engine_class(args.engine)  # a wrong name is said before anything is read
+    model = cli.model_from(args)
+    options = file_options(args, cli.look_from(args, model))
+    if args.sheet:
+        write_sheet(args.sheet, args.input, options, lambda size: cli.open_engine_from(args, model, size))
+        return 0
+    jobs = list(zip(args.input, output_paths(args.input, args.output, options.look.label), strict=True))
+    if args.dry_run:
+        plans = plan_jobs(jobs, options)
+        print(
+            json.dumps(plans, indent=1) if args.json else "\n".join(f"{p['input']} -> {p['output']} {p['size']}" for p in plans)
+        )
+        return 0
+    results = run_jobs(jobs, options, lambda size: cli.open_engine_from(args, model, size))
+    report = report_of(results)
+    if args.report:
+        write_report(args.report, report)
+    if args.json:
+        print(json.dumps(report, indent=1))
+    if len(results) == 1 and results[0].error:
+        raise results[0].error
+    return 1 if any(result.error for result in results) else 0
+
+
+def script() -> NoReturn:
+    """Entry point of the installed command."""
+    cli.run(main)
+
+
+if __name__ == "__main__":
+    script()

@@ -1,0 +1,67 @@
+from fractions import Fraction
+
+import pytest
+
+from engines.errors import EngineUnavailable, SinkError, SourceError, UsageError
+from realtime.cli import parse_size, run
+from realtime.file_flags import parse_time
+
+
+@pytest.mark.parametrize(("text", "expected"), [("640x480", (480, 640)), ("1X2", (2, 1))])
+def test_a_size_is_width_x_height(text, expected):
+    assert parse_size(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "640", "0x480", "640x", "-1x5", "99999x5", "6.5x4", "640x480x3"])
+def test_other_sizes_name_the_flag(text):
+    with pytest.raises(UsageError, match="--size"):
+        parse_size(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [(None, None), ("2", 2), ("2.5", Fraction(5, 2)), ("1:02.5", Fraction(125, 2)), ("1:00:00", 3600), ("0", 0)],
+)
+def test_times(text, expected):
+    assert parse_time("--ss", text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "1:2:3:4", "1e3", "nan", "1.", ":", "1:-2"])
+def test_other_times_name_the_flag(text):
+    with pytest.raises(UsageError, match="--to"):
+        parse_time("--to", text)
+
+
+@pytest.mark.parametrize("error", [UsageError, SourceError, EngineUnavailable, SinkError])
+def test_an_error_is_one_line_and_its_exit_code(error, capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["program"])
+
+    def main(argv):
+        raise error("something\n  happened")
+
+    with pytest.raises(SystemExit) as left:
+        run(main)
+    assert left.value.code == error.exit_code
+    assert capsys.readouterr().err == "error: something happened\n"
+
+
+def test_debug_shows_the_traceback(capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["program", "--debug"])
+
+    def main(argv):
+        raise UsageError("what")
+
+    with pytest.raises(SystemExit):
+        run(main)
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_ctrl_c_is_130(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["program"])
+
+    def main(argv):
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as left:
+        run(main)
+    assert left.value.code == 130

@@ -1,0 +1,53 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from engines.errors import SinkError, UsageError
+from realtime.outputs import check_output, output_paths
+
+
+@pytest.mark.parametrize(
+    ("source", "output", "expected"),
+    [
+        ("a/clip.mp4", None, "a/clip_wave.mp4"),
+        ("a/clip.MOV", None, "a/clip_wave.MOV"),
+        ("a/clip.avi", None, "a/clip_wave.mp4"),
+        ("a/photo.jpg", None, "a/photo_wave.jpg"),
+        ("a/photo.tiff", None, "a/photo_wave.png"),
+        ("a/clip.mkv", "b/", "b/clip_wave.mkv"),
+        ("a/clip.mkv", "b/out.mp4", "b/out.mp4"),
+        ("a/clip.mkv", "b/{style}/{stem}.{ext}", "b/wave/clip.mkv"),
+        ("a/50%d{x}.mp4", "b/{stem}-{style}.mp4", "b/50%d{x}-wave.mp4"),
+    ],
+)
+def test_where_outputs_go(source, output, expected):
+    assert output_paths([Path(source)], output, "wave") == [Path(expected)]
+
+
+def test_two_inputs_never_share_an_output():
+    for output in ("out.mp4", "b/{style}.mp4"):
+        with pytest.raises(UsageError, match="would both become"):
+            output_paths([Path("a.mp4"), Path("b.mp4")], output, "wave")
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_an_input_is_refused_as_output_under_every_name(tmp_path, link):
+    source = tmp_path / "in.mp4"
+    source.write_bytes(b"x")
+    link(source, tmp_path / "other.mp4")
+    for output in (source, tmp_path / "other.mp4", tmp_path / "." / "in.mp4"):
+        with pytest.raises(UsageError, match="input"):
+            check_output(output, [tmp_path / "first.mp4", source], overwrite=True)
+
+
+def test_what_exists_needs_y_and_what_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "out.mp4").write_bytes(b"x")
+    with pytest.raises(UsageError, match="-y"):
+        check_output(tmp_path / "out.mp4", [], overwrite=False)
+    check_output(tmp_path / "out.mp4", [], overwrite=True)
+    check_output(tmp_path / "new.mp4", [], overwrite=False)
+    with pytest.raises(UsageError, match="ending"):
+        check_output(tmp_path / "out.doc", [], overwrite=False)
+    with pytest.raises(SinkError, match="does not exist"):
+        check_output(tmp_path / "nowhere" / "out.mp4", [], overwrite=False)

@@ -1,0 +1,128 @@
+import numpy as np
+import pytest
+
+from engines import EngineOptions, open_engine
+from engines.errors import UnknownStyle
+from engines.passthrough import Passthrough
+from realtime.frame import Frame
+from realtime.look import Look
+from realtime.stylizer import Stylizer
+from tests.conftest import moving_square
+
+NEGATIVE = (("negative", 1.0),)
+
+
+class Arithmetic(Passthrough):
+    """What ``tiny_model`` computes, without a runtime, and how often it was asked."""
+
+    def __init__(self, model) -> None:
+        super().__init__(model, EngineOptions())
+        self.sizes: list[tuple[int, int]] = []
+
+    def _infer(self, frames, style):
+        self.sizes.append(frames.shape[1:3])
+        gain, offset = style @ [1, -1, 0.5], style @ [0, 255, 0]
+        return np.rint(frames * gain[:, None, None, None] + offset[:, None, None, None]).astype(np.uint8)
+
+
+@pytest.fixture
+def engine(tiny_model):
+    return Arithmetic(tiny_model)
+
+
+def frame_of(pixels: np.ndarray) -> Frame:
+    return Frame(pixels, 0)
+
+
+SQUARE = moving_square(3, (480, 500))
+
+
+def test_a_frame_at_480_lines_goes_through_as_it_is(engine):
+    out = Stylizer(engine, Look(NEGATIVE)).stylize(frame_of(SQUARE), 0.0)
+    np.testing.assert_array_equal(out, 255 - SQUARE)
+
+
+def test_the_tiny_model_computes_the_same_in_a_real_runtime(tiny_model, engine):
+    look = Look((("negative", 1.0), ("dim", 1.0)), 0.8)
+    with open_engine("onnxruntime", tiny_model, size=(480, 500)) as runtime:
+        real = Stylizer(runtime, look).stylize(frame_of(SQUARE), 0.0)
+    np.testing.assert_allclose(real.astype(int), Stylizer(engine, look).stylize(frame_of(SQUARE), 0.0), atol=1)
+
+
+def test_strength_0_is_the_frame_bit_for_bit_and_asks_no_engine(engine):
+    frame = moving_square(1, (33, 47))
+    out = Stylizer(engine, Look(NEGATIVE, strength=0.0)).stylize(frame_of(frame), 0.0)
+    np.testing.assert_array_equal(out, frame)
+    assert out is not frame
+    assert engine.sizes == []
+
+
+@pytest.mark.parametrize("size", [(1, 1), (33, 47), (720, 1280), (960, 640)])
+def test_every_size_comes_back_at_its_own(engine, size):
+    frame = moving_square(1, size)
+    stylizer = Stylizer(engine, Look(NEGATIVE))
+    out = stylizer.stylize(frame_of(frame), 0.0)
+    assert (out.shape, out.dtype) == ((*size, 3), np.uint8)
+    assert engine.sizes == [stylizer.inference_size] == [stylizer.plan_size(size)]
+    assert np.abs(out - (255.0 - frame)).mean() < 3
+
+
+def test_the_same_picture_at_two_sizes_gets_the_same_look(engine):
+    stylizer = Stylizer(engine, Look((("dim", 1.0),)))
+    large = moving_square(5, (960, 1280))
+    small = large.reshape(480, 2, 640, 2, 3).mean((1, 3)).astype(np.uint8)
+    painted_large = stylizer.stylize(frame_of(large), 0.0).reshape(480, 2, 640, 2, 3).mean((1, 3))
+    assert np.abs(painted_large - stylizer.stylize(frame_of(small), 0.0)).mean() < 2
+
+
+def test_the_brush_changes_the_size_of_the_network(engine):
+    stylizer = Stylizer(engine, Look(NEGATIVE, brush=2.0))
+    stylizer.stylize(frame_of(SQUARE), 0.0)
+    stylizer.set_look(Look(NEGATIVE, brush=1.0))
+    stylizer.stylize(frame_of(SQUARE), 0.0)
+    assert engine.sizes == [(240, 250), (480, 500)]
+
+
+def test_an_inference_size_that_is_fixed_holds(engine):
+    stylizer = Stylizer(engine, Look(NEGATIVE), inference_size=(120, 160))
+    stylizer.stylize(frame_of(SQUARE), 0.0)
+    stylizer.set_inference_size(None)
+    stylizer.stylize(frame_of(SQUARE), 0.0)
+    assert engine.sizes == [(120, 160), (480, 500)]
+
+
+def test_styles_cross_fade_smoothly_and_arrive(engine):
+    grey = np.full((480, 480, 3), 100, np.uint8)
+    stylizer = Stylizer(engine, Look(NEGATIVE))
+    stylizer.set_look(Look((("dim", 1.0),)), fade_s=1.0, now_s=10.0)
+    levels = [int(stylizer.stylize(frame_of(grey), 10.0 + t)[0, 0, 0]) for t in (0.0, 0.1, 0.5, 0.9, 1.0, 5.0)]
+    assert levels[0] == 155
+    assert levels[-2:] == [50, 50]
+    assert levels == sorted(levels, reverse=True)
+    assert abs(levels[2] - 102) <= 1
+    assert levels[0] - levels[1] < 5  # smoothstep starts slowly
+
+
+def test_a_fade_that_is_interrupted_goes_on_from_where_it_is(engine):
+    grey = np.full((480, 480, 3), 100, np.uint8)
+    stylizer = Stylizer(engine, Look(NEGATIVE))
+    stylizer.set_look(Look((("dim", 1.0),)), fade_s=1.0, now_s=0.0)
+    before = stylizer.stylize(frame_of(grey), 0.5)[0, 0, 0]
+    stylizer.set_look(Look(NEGATIVE), fade_s=1.0, now_s=0.5)
+    assert stylizer.stylize(frame_of(grey), 0.5)[0, 0, 0] == before
+
+
+def test_a_look_that_the_model_lacks_changes_nothing(engine):
+    stylizer = Stylizer(engine, Look(NEGATIVE))
+    with pytest.raises(UnknownStyle):
+        stylizer.set_look(Look((("nobody", 1.0),)))
+    assert stylizer.look.mix == NEGATIVE
+
+
+def test_keep_color_takes_the_luma_of_the_painting_and_the_chroma_of_the_frame(engine):
+    frame = np.empty((480, 480, 3), np.uint8)
+    frame[:] = (120, 100, 90)
+    out = Stylizer(engine, Look((("dim", 1.0),), keep_color=True)).stylize(frame_of(frame), 0.0).astype(int)[0, 0]
+    luma = out @ [0.299, 0.587, 0.114]
+    assert luma == pytest.approx(0.5 * (frame[0, 0] @ [0.299, 0.587, 0.114]), abs=1.5)
+    assert (out[0] - out[1], out[1] - out[2]) == (20, 10)

@@ -1,0 +1,214 @@
+import hashlib
+import subprocess
+import sys
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from engines.errors import SinkError, UsageError
+from realtime.sinks.encoding import Encoding
+from realtime.sinks.picture_file import PictureOutput, encode_picture
+from realtime.sinks.video_file import VideoOutput
+from realtime.sources.video_file import VideoFile
+from tests.conftest import moving_square
+
+
+def copy(source: Path, target: Path, encoding: Encoding | None = None, **cut) -> VideoOutput:
+    with VideoFile(source, **cut) as video:
+        output = VideoOutput(target, video, encoding or Encoding())
+        try:
+            for frame in video.frames():
+                output.write(frame, frame.pixels)
+            output.finish()
+        finally:
+            output.discard()
+    return output
+
+
+def times(path: Path) -> list[Fraction]:
+    with av.open(str(path)) as container:
+        return [frame.pts * frame.time_base for frame in container.decode(video=0)]
+
+
+def sound(path: Path) -> list[list[tuple[Fraction, str]]]:
+    """Per track: time and hash of each packet."""
+    with av.open(str(path)) as container:
+        tracks: dict[int, list] = {stream.index: [] for stream in container.streams.audio}
+        for packet in container.demux():
+            if packet.size and packet.stream_index in tracks:
+                tracks[packet.stream_index].append((packet.pts * packet.time_base, hashlib.sha256(bytes(packet)).hexdigest()))
+    return list(tracks.values())
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "mov"])
+@pytest.mark.parametrize("pts", [list(range(0, 400, 40)), [0, 40, 45, 400, 1000, 1500, 1501, 2000], [700, 740, 800]])
+def test_timestamps_and_sound_come_through_exactly(make_video, tmp_path, pts, ending):
+    source = make_video(f"in.{ending}", pts=pts, tones=2)
+    copy(source, tmp_path / f"out.{ending}")
+    assert times(tmp_path / f"out.{ending}") == times(source)
+    assert sound(tmp_path / f"out.{ending}") == sound(source)
+    assert len(sound(source)) == 2
+
+
+def test_fine_time_bases_and_b_frames_are_kept(make_video, tmp_path):
+    pts = [0, 1501, 3003, 4504, 6006, 7507, 9009, 60000]
+    source = make_video(pts=pts, time_base=Fraction(1, 90000), options={"preset": "medium", "bf": "3"})
+    copy(source, tmp_path / "out.mp4")
+    assert times(tmp_path / "out.mp4") == [Fraction(time, 90000) for time in pts]
+
+
+def test_a_negative_start_moves_pictures_and_sound_together(make_video, tmp_path):
+    source = make_video()
+    with VideoFile(source) as video:
+        output = VideoOutput(tmp_path / "out.mp4", video, Encoding())
+        for frame in video.frames():
+            earlier = replace(frame, pts=frame.pts - frame.time_base.denominator // 5)  # players skip what is before 0
+            output.write(earlier, frame.pixels)
+        output.finish()
+    assert times(tmp_path / "out.mp4") == times(source)
+    assert sound(tmp_path / "out.mp4")[0][0][0] - sound(source)[0][0][0] == Fraction(1, 5)
+
+
+def test_a_cut_begins_at_0_with_its_sound(make_video, tmp_path):
+    source = make_video(pts=list(range(0, 4000, 40)))
+    copy(source, tmp_path / "out.mp4", start_s=Fraction(1), end_s=Fraction(2))
+    assert times(tmp_path / "out.mp4") == [Fraction(ms, 1000) for ms in range(0, 1000, 40)]
+    wanted = [name for time, name in sound(source)[0] if 1 <= time < 2]
+    [track] = sound(tmp_path / "out.mp4")
+    assert [name for _, name in track] == wanted
+    assert 0 <= track[0][0] < Fraction(1024, 44100)
+
+
+def test_a_start_between_milliseconds_is_kept(make_video, tmp_path):
+    source = make_video(pts=[1001, 2002, 3003], time_base=Fraction(1, 30000))
+    copy(source, tmp_path / "out.mp4")
+    assert times(tmp_path / "out.mp4") == times(source)
+    assert sound(tmp_path / "out.mp4") == sound(source)
+
+
+@pytest.mark.parametrize("coding", [(1, 1), (1, 2), (6, 1), (6, 2), (9, 1)])
+def test_colours_matrix_and_range_come_back_as_they_were(make_video, tmp_path, coding):
+    bars = np.repeat(
+        np.array([[[235, 20, 20], [20, 235, 20], [20, 20, 235], [235] * 3, [128] * 3, [20] * 3]], np.uint8), 48, 0
+    ).repeat(16, 1)
+    source = make_video(coding=coding, size=bars.shape[:2], pixels=lambda index: bars, options={"crf": "0"})
+    copy(source, tmp_path / "out.mp4", Encoding(crf=0, preset="ultrafast"))
+    with VideoFile(source) as before, VideoFile(tmp_path / "out.mp4") as after:
+        assert (
+            (after.coding.matrix, after.coding.full_range)
+            == (coding[0], coding[1] == 2)
+            == (before.coding.matrix, before.coding.full_range)
+        )
+        one, two = next(before.frames()).pixels.astype(int), next(after.frames()).pixels.astype(int)
+    centres = np.s_[8:40, 8::16]
+    assert np.abs(one[centres] - two[centres]).max() <= 2
+
+
+def test_pixel_aspect_and_metadata_are_carried_over(make_video, tmp_path):
+    source = make_video(pixel_aspect=Fraction(32, 27))
+    tagged = tmp_path / "tagged.mkv"
+    with av.open(str(source)) as reader, av.open(str(tagged), "w") as writer:
+        writer.metadata["title"] = "Übung 🎨"
+        streams = {stream.index: writer.add_stream_from_template(stream) for stream in reader.streams}
+        streams[1].metadata["language"] = "deu"
+        writer.set_chapters([{"id": 1, "start": 0, "end": 200, "time_base": Fraction(1, 1000), "metadata": {"title": "Eins"}}])
+        for packet in reader.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream_index]
+                writer.mux(packet)
+    copy(tagged, tmp_path / "out.mp4")
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.metadata["title"] == "Übung 🎨"
+        assert container.streams.audio[0].metadata["language"] == "deu"
+        assert container.chapters()[0]["metadata"]["title"] == "Eins"
+        assert container.streams.video[0].sample_aspect_ratio == Fraction(32, 27)
+
+
+@pytest.mark.parametrize("size", [(47, 63), (1, 1), (49, 64)])
+def test_an_odd_size_gets_its_last_row_or_column_twice_and_says_so(make_video, tmp_path, size):
+    output = copy(make_video(size=size), tmp_path / "out.mp4")
+    assert "odd" in output.notes[0]
+    with VideoFile(tmp_path / "out.mp4") as video:
+        assert video.size == (size[0] + size[0] % 2, size[1] + size[1] % 2)
+        pixels = next(video.frames()).pixels[: size[0], : size[1]]
+    assert np.abs(pixels.astype(int) - moving_square(0, size)).mean() < 12
+
+
+def test_sound_is_converted_only_where_it_must_be(make_video, tmp_path):
+    source = make_video()
+    webm = copy(source, tmp_path / "out.webm")
+    assert "converted to libopus" in webm.notes[0]
+    assert len(times(tmp_path / "out.webm")) == 10
+    copy(source, tmp_path / "aac.mp4", Encoding(audio="aac"))
+    with av.open(str(tmp_path / "aac.mp4")) as container:
+        assert container.streams.audio[0].codec_context.name == "aac"
+    copy(source, tmp_path / "none.mp4", Encoding(audio="none"))
+    assert sound(tmp_path / "none.mp4") == []
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name", "message"),
+    [
+        (Encoding(codec="nothing"), "o.mp4", "--vcodec"),
+        (Encoding(codec="aac"), "o.mp4", "--vcodec"),
+        (Encoding(codec="libx264"), "o.webm", "--vcodec"),
+        (Encoding(codec="mpeg4", preset="slow"), "o.mp4", "--preset"),
+    ],
+)
+def test_an_encoder_that_cannot_be_is_said_before_anything_is_written(make_video, tmp_path, encoding, name, message):
+    with VideoFile(make_video()) as video, pytest.raises(UsageError, match=message):
+        VideoOutput(tmp_path / name, video, encoding)
+
+
+def test_nothing_is_left_of_an_output_that_was_given_up(make_video, tmp_path):
+    with VideoFile(make_video()) as video:
+        output = VideoOutput(tmp_path / "out.mp4", video, Encoding())
+        output.write(next(video.frames()), np.zeros((48, 64, 3), np.uint8))
+        output.discard()
+        output.discard()
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
+
+
+def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path, make_video):
+    noise = np.random.default_rng(0).integers(0, 256, (8, 240, 320, 3), dtype=np.uint8)
+    source = make_video(size=(240, 320), pixels=lambda index: noise[index % 8], pts=list(range(0, 2000, 40)))
+    script = f"""
+import resource, signal
+from pathlib import Path
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+from realtime.cli import run
+from stylize_video import main
+run(lambda argv: main([{str(source)!r}, "-o", {str(tmp_path / "out.mp4")!r}, "--engine", "passthrough", "--brush", "2"]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False
+    )
+    assert done.returncode == 5, done.stderr
+    assert "the disk is full" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
+
+
+def test_pictures_are_written_as_png_exactly_and_as_jpeg_closely(tmp_path):
+    pixels = moving_square(0, (47, 63))
+    for name, tolerance in (("a.png", 0), ("a.jpg", 4)):
+        (tmp_path / name).write_bytes(encode_picture(pixels, Path(name).suffix))
+        with VideoFile(tmp_path / name) as picture:
+            assert picture.is_picture
+            [frame] = picture.frames()
+        assert np.abs(frame.pixels.astype(int) - pixels).mean() <= tolerance
+
+
+def test_a_picture_holds_one_frame(make_video, tmp_path):
+    with VideoFile(make_video()) as video:
+        output = PictureOutput(tmp_path / "out.png")
+        frames = video.frames()
+        output.write(next(frames), moving_square(0, (48, 64)))
+        with pytest.raises(SinkError, match="cannot hold a video"):
+            output.write(next(frames), moving_square(0, (48, 64)))
+        output.discard()
+    assert not list(tmp_path.glob("*.png"))

@@ -1,0 +1,272 @@
+"""The program as its user meets it: exit codes, one clear line, and nothing under the final name after a failure."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+import stylize_video
+from realtime import cli
+from realtime.sources.video_file import VideoFile
+from tests.realtime.test_write_video import sound, times
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def stylize(tiny_model, monkeypatch, capsys):
+    """Runs the program in this process on the tiny model; returns exit code, stdout, stderr."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def call(*arguments, engine: str = "passthrough", model: str | None = None):
+        flags = ["--model", model or str(tiny_model.path), "--engine", engine, "--brush", "2"]
+        monkeypatch.setattr(sys, "argv", ["stylize_video.py", *map(str, arguments), *flags])
+        with pytest.raises(SystemExit) as left:
+            cli.run(stylize_video.main)
+        streams = capsys.readouterr()
+        return left.value.code, streams.out, streams.err
+
+    yield call
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def visible(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_video_is_painted_beside_its_input(stylize, make_video, tmp_path):
+    code, _, err = stylize(make_video(), "-s", "negative", engine="onnxruntime")
+    assert code == 0
+    assert "10 frames" in err.splitlines()[-1]
+    assert visible(tmp_path) == {"clip.mp4", "clip_negative.mp4"}
+    with VideoFile(tmp_path / "clip.mp4") as before, VideoFile(tmp_path / "clip_negative.mp4") as after:
+        one, two = next(before.frames()).pixels, next(after.frames()).pixels
+    assert np.abs((255 - one.astype(int)) - two).mean() < 12
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+def test_frames_times_and_sound_come_through(stylize, make_video, tmp_path, ending):
+    pts = [0, 40, 45, 400, 1000, 1500, 1501, 2000]
+    source = make_video(f"in.{ending}", pts=pts, tones=2)
+    assert stylize(source, "-o", tmp_path / f"out.{ending}")[0] == 0
+    assert times(tmp_path / f"out.{ending}") == times(source)
+    assert sound(tmp_path / f"out.{ending}") == sound(source)
+
+
+def test_the_report_has_its_figures(stylize, make_video, tmp_path):
+    code, out, _ = stylize(make_video(), "--json", "--report", tmp_path / "r.json")
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert code == 0
+    assert json.loads(out) == report
+    assert (report["frames_in"], report["frames_out"], report["dropped"]) == (10, 10, 0)
+    assert (report["engine"], report["style"], report["size"]) == ("passthrough", "negative", "320x240")
+    assert set(report["stage_ms"]) == {"decode", "infer", "encode"}
+    assert report["fps"] > 0 < report["latency_ms"]["p95"]
+
+
+def test_a_rotated_video_comes_out_upright(stylize, make_video, tmp_path):
+    assert stylize(make_video(rotation=(90, False, False)), "-o", tmp_path / "out.mp4")[0] == 0
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        frame = next(container.decode(video=0))
+    assert (frame.height, frame.width, frame.rotation) == (64, 48, 0)
+
+
+def test_a_picture_becomes_a_picture(stylize, tmp_path):
+    from realtime.sinks.picture_file import encode_picture
+    from tests.conftest import moving_square
+
+    (tmp_path / "photo.png").write_bytes(encode_picture(moving_square(0, (47, 63)), ".png"))
+    assert stylize(tmp_path / "photo.png", "--strength", "0")[0] == 0
+    with VideoFile(tmp_path / "photo_negative.png") as picture:
+        np.testing.assert_array_equal(next(picture.frames()).pixels, moving_square(0, (47, 63)))
+
+
+@pytest.mark.parametrize(("flag", "size"), [("32x100", (24, 32)), ("32x32!", (32, 32))])
+def test_size(stylize, make_video, tmp_path, flag, size):
+    assert stylize(make_video(), "-o", tmp_path / "out.mp4", "--size", flag)[0] == 0
+    with VideoFile(tmp_path / "out.mp4") as video:
+        assert video.size == size
+
+
+def failure(stylize, *arguments, **options) -> tuple[int, str]:
+    code, _, err = stylize(*arguments, **options)
+    assert len(err.strip().splitlines()) == 1, err
+    assert err.startswith("error: ")
+    return code, err
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "message"),
+    [
+        (None, 3, "no such file"),
+        (b"", 3, "is empty"),
+        (b"this is not a video\n" * 300, 3, "not a video"),
+        (b"\x00\x00\x00\x18ftypmp42" + bytes(2000), 3, "not a video"),
+    ],
+)
+def test_inputs_that_cannot_be_read(stylize, tmp_path, content, code, message):
+    if content is not None:
+        (tmp_path / "in.mp4").write_bytes(content)
+    before = visible(tmp_path)
+    left, line = failure(stylize, tmp_path / "in.mp4")
+    assert left == code
+    assert message in line
+    assert visible(tmp_path) == before
+
+
+def test_a_folder_is_not_a_video(stylize, tmp_path):
+    assert failure(stylize, tmp_path)[0] == 3
+
+
+def test_a_truncated_video_is_saved_under_a_partial_name(stylize, make_video, tmp_path):
+    source = make_video("in.mkv", pts=list(range(0, 4000, 40)))
+    source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
+    code, line = failure(stylize, source, "-o", tmp_path / "out.mp4")
+    assert code == 6
+    assert "out.partial.mp4" in line
+    assert visible(tmp_path) == {"in.mkv", "out.partial.mp4"}
+    assert len(times(tmp_path / "out.partial.mp4")) > 10
+
+
+def test_a_video_cut_off_before_its_first_frame_is_unreadable(stylize, make_video, tmp_path):
+    source = make_video()
+    source.write_bytes(source.read_bytes()[:600])
+    assert failure(stylize, source)[0] == 3
+    assert visible(tmp_path) == {"clip.mp4"}
+
+
+def test_unknown_names_are_usage_errors(stylize, make_video, tmp_path):
+    source = make_video()
+    code, line = failure(stylize, source, "-s", "negativ")
+    assert code == 2
+    assert "negative" in line
+    code, line = failure(stylize, source, engine="quantum")
+    assert code == 2
+    assert "passthrough" in line
+    for flags in (
+        ("--strength", "2"),
+        ("--stability", "nan"),
+        ("--size", "big"),
+        ("--ss", "soon"),
+        ("--vcodec", "none"),
+        ("--to", "0"),
+    ):
+        code, line = failure(stylize, source, *flags)
+        assert (code, flags[0] in line) == (2, True), line
+    assert visible(tmp_path) == {"clip.mp4"}
+
+
+def test_a_missing_model_is_an_engine_error(stylize, make_video):
+    assert failure(stylize, make_video(), model="/nowhere/model.onnx")[0] == 4
+
+
+def test_argparse_errors_and_no_input_are_usage_errors(stylize):
+    assert stylize("--wrong")[0] == 2
+    assert failure(stylize)[0] == 2
+
+
+@pytest.mark.parametrize("link", [None, os.symlink, os.link])
+def test_the_input_is_never_overwritten(stylize, make_video, tmp_path, link):
+    source = make_video()
+    content = source.read_bytes()
+    target = source
+    if link:
+        target = tmp_path / "link.mp4"
+        link(source, target)
+    code, line = failure(stylize, source, "-o", target, "-y")
+    assert code == 2
+    assert "input" in line
+    assert source.read_bytes() == content
+
+
+def test_an_output_that_exists_is_kept_replaced_or_skipped(stylize, make_video, tmp_path):
+    source, target = make_video(), tmp_path / "out.mp4"
+    target.write_bytes(b"precious")
+    assert failure(stylize, source, "-o", target)[0] == 2
+    assert stylize(source, "-o", target, "-n")[0] == 0
+    assert target.read_bytes() == b"precious"
+    assert stylize(source, "-o", target, "-y")[0] == 0
+    assert len(times(target)) == 10
+
+
+def test_a_missing_output_folder_is_an_output_error(stylize, make_video, tmp_path):
+    assert failure(stylize, make_video(), "-o", tmp_path / "no" / "out.mp4")[0] == 5
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not sys.platform.startswith("linux"), reason="mounting needs root")
+def test_a_full_disk_is_an_output_error(stylize, make_video, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (8, 240, 320, 3), dtype=np.uint8)
+    source = make_video(size=(240, 320), pixels=lambda index: noise[index % 8], pts=list(range(0, 1000, 40)))
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(small)], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip("this machine lets nobody mount")
+    try:
+        code, line = failure(stylize, source, "-o", small / "out.mp4")
+        assert (code, "disk is full" in line) == (5, True), line
+        assert visible(small) == set()
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
+def test_one_failing_does_not_stop_the_others(stylize, make_video, tmp_path):
+    sources = [make_video("a.mp4"), tmp_path / "missing.mp4", make_video("c.mp4")]
+    code, _, err = stylize(*sources, "-o", str(tmp_path / "{stem}_out.{ext}"), "--report", tmp_path / "r.json")
+    assert code == 1
+    assert "missing.mp4: no such file" in err
+    assert {"a_out.mp4", "c_out.mp4"} <= visible(tmp_path)
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert [item.get("exit_code", 0) for item in report["items"]] == [0, 3, 0]
+    assert (report["total"]["frames_out"], report["total"]["failed"]) == (20, 1)
+
+
+def test_a_dry_run_writes_nothing(stylize, make_video, tmp_path):
+    code, out, _ = stylize(make_video(), "--dry-run", "--json")
+    [plan] = json.loads(out)
+    assert code == 0
+    assert plan["network_size"] == "320x240"
+    assert visible(tmp_path) == {"clip.mp4"}
+
+
+def test_the_lists_and_the_sheet(stylize, make_video, tmp_path):
+    names = {row["engine"] for row in json.loads(stylize("--list-engines", "--json")[1])}
+    assert {"passthrough", "onnxruntime", "openvino"} <= names
+    assert isinstance(json.loads(stylize("--list-styles", "--json")[1]), list)
+    assert stylize("--sheet", tmp_path / "sheet.png", make_video(), engine="onnxruntime")[0] == 0
+    with VideoFile(tmp_path / "sheet.png") as picture:
+        assert min(picture.size) > 300
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_it_cleanly(make_video, tmp_path, tiny_model, number, code):
+    noise = np.random.default_rng(0).integers(0, 256, (8, 240, 320, 3), dtype=np.uint8)
+    source = make_video(pts=list(range(0, 12_000, 40)), size=(240, 320), pixels=lambda index: noise[index % 8], tones=0)
+    command = [
+        sys.executable,
+        "stylize_video.py",
+        source,
+        "-o",
+        tmp_path / "out.mp4",
+        "--engine",
+        "passthrough",
+        "--model",
+        tiny_model.path,
+    ]
+    program = subprocess.Popen([*map(str, command), "--preset", "veryslow"], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 20
+    while not list(tmp_path.glob(".out.part-*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    program.send_signal(number)
+    _, err = program.communicate(timeout=20)
+    assert program.returncode == code, err
+    assert "Traceback" not in err
+    assert visible(tmp_path) == {"clip.mp4"}
