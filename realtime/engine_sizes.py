@@ -1,0 +1,106 @@
+"""One engine per inference size, opened on a background thread, so that the picture never waits for a new size."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+from engines import Engine, open_engine
+from engines.base import PRECISIONS
+
+Size = tuple[int, int]
+KEEP = 4
+
+
+def open_alike(engine: Engine, size: Size) -> Engine:
+    """A second engine of the same kind, device and precision, ready for frames of (height, width). Raises EngineError."""
+    precision = engine.precision if engine.precision in PRECISIONS else "auto"
+    return open_engine(engine.name, engine.model, replace(engine.options, device=engine.device, precision=precision), size)
+
+
+class EngineSizes:
+    """Hands out engines by (height, width). ``get`` and ``close`` are called from the thread that runs the engines.
+
+    The engine given at the start is closed by ``close`` like the others; beyond ``KEEP`` the one unused longest is closed.
+    """
+
+    def __init__(self, engine: Engine, size: Size, open_for: Callable[[Engine, Size], Engine] = open_alike) -> None:
+        self.first_size = size
+        self._first, self._open_for = engine, open_for
+        self._ready: dict[Size, Engine] = {size: engine}  # in the order of use
+        self._changed = threading.Condition()
+        self._wanted: list[Size] = []
+        self._failure: Exception | None = None
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    def get(self, size: Size) -> Engine | None:
+        """The engine for ``size``, or None while it is being opened; a size asked for first is opened from now on.
+
+        Raises the EngineError with which opening it failed.
+        """
+        with self._changed:
+            if self._failure:
+                raise self._failure
+            engine = self._ready.pop(size, None)
+            if engine is None:
+                self._want(size)
+                return None
+            self._ready[size] = engine
+            surplus = [self._ready.pop(old) for old in list(self._ready)[:-KEEP]]
+        for old in surplus:
+            old.close()
+        return engine
+
+    def prefetch(self, sizes: list[Size]) -> None:
+        """Open engines for ``sizes`` when there is nothing more urgent to open."""
+        with self._changed:
+            missing = [size for size in sizes if size not in self._ready and size not in self._wanted]
+            if missing:
+                self._wanted = [*missing[::-1], *self._wanted]
+                self._wake()
+
+    def close(self) -> None:
+        """Close every engine; one that is still being opened is closed by its thread."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+            engines, self._ready = list(self._ready.values()), {}
+        for engine in engines:
+            engine.close()
+        if self._thread:
+            self._thread.join(1.0)
+
+    def _want(self, size: Size) -> None:
+        if self._wanted[-1:] != [size]:
+            self._wanted = [*(other for other in self._wanted if other != size), size][-KEEP:]  # the newest wish is the last
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._open_wanted, name="engine sizes", daemon=True)
+            self._thread.start()
+        self._changed.notify()
+
+    def _open_wanted(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._wanted or self._closed)
+                if self._closed:
+                    return
+                size = self._wanted[-1]
+            try:
+                engine = self._open_for(self._first, size)
+            except Exception as error:  # carried to the thread that asks for this size
+                with self._changed:
+                    self._failure = error
+                return
+            with self._changed:
+                if size in self._wanted:
+                    self._wanted.remove(size)
+                if not self._closed:
+                    self._ready[size] = engine
+                    continue
+            engine.close()
+            return

@@ -1,0 +1,75 @@
+"""What a live run counts: frames due, shown and dropped by cause, latency and rates. Fed by three threads, read by any."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+
+from realtime.timing import Clock, RateMeter, Samples
+
+CAUSES = ("capture", "inference", "display")
+
+
+class LiveFigures:
+    """Every frame has one fate: shown, or dropped before the stage that was still busy with an older one.
+
+    Counting begins when the first frame is shown. ``capture`` counts what the source itself left out. Frames that are on
+    their way when the run ends have no fate and are not counted; there are at most four of them.
+    """
+
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._drops: Counter[str] = Counter()
+        self._first_s: float | None = None
+        self._end_s: float | None = None
+        self.frames_out = 0
+        self.latency = Samples()
+        self.recent_latency = Samples(keep=90)
+        self.shown_rate = RateMeter(clock=clock)
+        self.captured_rate = RateMeter(clock=clock)
+
+    def drop(self, cause: str, count: int = 1) -> None:
+        with self._lock:
+            self._drops[cause] += count
+
+    def show(self, captured_s: float) -> None:
+        """A frame captured at ``captured_s`` has just become visible."""
+        now_s = self._clock()
+        with self._lock:
+            if self._first_s is None:
+                self._first_s = now_s
+                self._drops.clear()
+            self.frames_out += 1
+        self.shown_rate.tick()
+        self.latency.add((now_s - captured_s) * 1000)
+        self.recent_latency.add((now_s - captured_s) * 1000)
+
+    def end(self) -> None:
+        """Stop the time that ``fps`` is taken over. Only the first call counts."""
+        self._end_s = self._end_s or self._clock()
+
+    @property
+    def first_shown_s(self) -> float | None:
+        return self._first_s
+
+    @property
+    def drops(self) -> dict[str, int]:
+        with self._lock:
+            return {cause: self._drops[cause] for cause in CAUSES}
+
+    @property
+    def dropped(self) -> int:
+        return sum(self.drops.values())
+
+    @property
+    def frames_in(self) -> int:
+        return self.frames_out + self.dropped
+
+    @property
+    def fps(self) -> float:
+        """Frames shown per second from the first one to the end of the run, pauses of the source included."""
+        if self._first_s is None or self.frames_out < 2:
+            return 0.0
+        return (self.frames_out - 1) / max((self._end_s or self._clock()) - self._first_s, 1e-9)

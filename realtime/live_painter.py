@@ -1,0 +1,98 @@
+"""The painting stage of a live run: follows the controls, mirrors, holds a frozen frame, changes sizes without a stall."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from realtime.controls import State
+from realtime.engine_sizes import EngineSizes
+from realtime.frame import Frame
+from realtime.look import Look
+from realtime.quality import Quality, scaled
+from realtime.resample import network_size
+from realtime.stylizer import Stylizer
+from realtime.timing import Clock
+
+FADE_S = 0.4
+_SETTLE_S = 0.3  # a frozen picture is painted on for so long after a fade, for the steadiness to settle
+
+
+class Painter:
+    """Call ``choose`` and ``paint`` from one thread; the attributes may be looked at from others.
+
+    ``fixed_size``: (height, width) of the inference, None lets the brush decide it. ``sizes`` provides the engines; while one
+    for a new size is being opened, the old size goes on and ``waiting`` is True. ``quality`` may shrink the size.
+    """
+
+    def __init__(
+        self,
+        stylizer: Stylizer,
+        sizes: EngineSizes,
+        fixed_size: tuple[int, int] | None = None,
+        quality: Quality | None = None,
+        fade_s: float = FADE_S,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self.stylizer = stylizer
+        self.quality = quality
+        self.waiting = False
+        self._sizes, self._fade_s, self._clock, self._fixed_size = sizes, fade_s, clock, fixed_size
+        self._held: Frame | None = None
+        self._followed: Look = stylizer.look
+        self._size = sizes.first_size
+        self._mirrored = False
+        self._changed_s = clock()
+
+    def choose(self, frame: Frame | None, state: State) -> Frame | None:
+        """What to paint now: the new frame; the held one while the picture is frozen and its look still moves; or nothing."""
+        if not state.frozen or self._held is None:
+            self._held = frame or self._held
+            return frame
+        moves = state.look != self._followed or self.waiting or self._clock() - self._changed_s < self._fade_s + _SETTLE_S
+        return replace(self._held, captured_s=self._clock()) if moves else None
+
+    def paint(self, frame: Frame, state: State) -> tuple[Frame, np.ndarray]:
+        """The frame as it was seen (mirrored, if asked for) and its painting."""
+        now_s = self._clock()
+        self._follow(state, now_s)
+        self._resize(frame.size, state.look.brush, now_s)
+        if state.mirror:
+            frame = replace(frame, pixels=np.ascontiguousarray(frame.pixels[:, ::-1]))
+        painting = self.stylizer.stylize(frame, now_s)
+        if self.quality:
+            self.quality.note(frame, self._clock() - now_s, self._clock())
+        return frame, painting
+
+    @property
+    def quality_scale(self) -> float:
+        """Share of the full inference size that automatic quality allows now, 1 without it."""
+        return self.quality.scale if self.quality else 1.0
+
+    def close(self) -> None:
+        self._sizes.close()
+
+    def _follow(self, state: State, now_s: float) -> None:
+        if state.look != self._followed:
+            self.stylizer.set_look(state.look, self._fade_s, now_s)
+            self._followed, self._changed_s = state.look, now_s
+        if state.mirror != self._mirrored:
+            self.stylizer.reset()  # steadiness would hold on to the picture that was the other way round
+            self._mirrored, self._changed_s = state.mirror, now_s
+
+    def _resize(self, frame_size: tuple[int, int], brush: float, now_s: float) -> None:
+        """Run at the size that brush and quality ask for, as soon as there is an engine for it."""
+        full = self._fixed_size or network_size(frame_size, brush)
+        wanted = scaled(full, self.quality_scale)
+        if wanted != self._size:
+            engine = self._sizes.get(wanted)
+            if engine is not None:
+                self.stylizer.engine = engine
+                self.stylizer.set_inference_size(wanted)
+                self.stylizer.reset()
+                self._size, self._changed_s = wanted, now_s
+        elif self.quality and not self.waiting:
+            self._sizes.prefetch([scaled(full, scale) for scale in self.quality.scales])
+        self.waiting = wanted != self._size

@@ -1,0 +1,73 @@
+"""``--quality auto``: which share of the full inference size this machine can paint in time. Decides; prepares nothing."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from realtime.frame import Frame
+from realtime.timing import Samples
+
+SCALES = (1.0, 0.75, 0.5)  # of both sides: 1, 0.56 and 0.25 of the work
+_TOO_MUCH = 0.92  # of the time between two frames; a painter as busy as this drops frames at the next hiccup
+_ROOM = 0.75  # what a larger size may take at most, as predicted from its number of pixels
+_DOWN_S, _UP_S = 1.0, 4.0  # how long it must be so
+_UP_LIMIT_S = 60.0
+_RELAPSE_S = 15.0
+_FEWEST = 5
+
+
+class Quality:
+    """Call ``note`` once a frame from the thread that paints; ``scale`` may be read from any.
+
+    It steps down when painting has taken too much of the time between frames for ``_DOWN_S``, and up when the larger size is
+    predicted to fit for ``_UP_S``. Stepping down soon after stepping up doubles that wait, so that it does not pump.
+    The time between frames is taken from their stamps and numbers, dropped ones included.
+    """
+
+    def __init__(self, scales: tuple[float, ...] = SCALES) -> None:
+        self.scales = scales
+        self._stamps: deque[tuple[int, float]] = deque(maxlen=30)
+        self._step = 0
+        self._up_wait_s = _UP_S
+        self._up_s = float("-inf")
+        self._begin(0.0)
+
+    @property
+    def scale(self) -> float:
+        return self.scales[self._step]
+
+    def note(self, frame: Frame, painting_s: float, now_s: float) -> None:
+        """``frame`` took ``painting_s`` seconds to paint, and was done at ``now_s``. A frame painted once more does not count."""
+        if self._stamps and frame.index <= self._stamps[-1][0]:
+            return
+        if not self._recent:
+            self._begin(now_s)
+        self._stamps.append((frame.index, frame.captured_s))
+        self._recent.add(painting_s)
+        if len(self._recent) < _FEWEST:
+            return
+        (first, first_s), (last, last_s) = self._stamps[0], self._stamps[-1]
+        load = self._recent.percentile(50) * (last - first) / max(last_s - first_s, 1e-6)
+        self._high_s = now_s if load < _TOO_MUCH else self._high_s
+        self._tight_s = now_s if self._step == 0 or load * self._growth() > _ROOM else self._tight_s
+        if now_s - self._high_s >= _DOWN_S and self._step + 1 < len(self.scales):
+            self._up_wait_s = min(2 * self._up_wait_s, _UP_LIMIT_S) if now_s - self._up_s < _RELAPSE_S else _UP_S
+            self._step += 1
+            self._begin(now_s)
+        elif now_s - self._tight_s >= self._up_wait_s and self._step > 0:
+            self._step -= 1
+            self._up_s = now_s
+            self._begin(now_s)
+
+    def _begin(self, now_s: float) -> None:
+        """Measure afresh: what was measured at another size says nothing."""
+        self._recent = Samples(keep=15)
+        self._high_s = self._tight_s = now_s
+
+    def _growth(self) -> float:
+        return (self.scales[self._step - 1] / self.scale) ** 2
+
+
+def scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    """(height, width) times ``scale``, even, at least 2; ``size`` itself at scale 1."""
+    return size if scale == 1 else (max(2, 2 * round(size[0] * scale / 2)), max(2, 2 * round(size[1] * scale / 2)))

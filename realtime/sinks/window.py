@@ -1,0 +1,132 @@
+"""A window on the screen, drawn by OpenCV. Knows the key codes of OpenCV's window systems, not what the keys do."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engines.errors import SinkError
+from realtime.bootstrap import import_for_window
+from realtime.sinks.live_sink import LiveSink
+
+# OpenCV enlarges pictures with hard pixel edges, so a picture is brought to the window's size before; beyond this many
+# pixels (a 4K screen) at half that size, which costs a quarter and shows as clean double pixels.
+MAX_VIEW_PIXELS = 1920 * 1200
+_FIRST_HEIGHTS = (480, 720)
+_FIRST_PLACE = (60, 60)
+
+_X11_KEYS = {
+    65361: "left",
+    65362: "up",
+    65363: "right",
+    65364: "down",
+    65365: "pageup",
+    65366: "pagedown",
+    65480: "f11",
+    65288: "backspace",
+}
+_KEYS = {
+    "WIN32": {2424832: "left", 2490368: "up", 2555904: "right", 2621440: "down", 8: "backspace"},
+    "COCOA": {63234: "left", 63232: "up", 63235: "right", 63233: "down", 127: "backspace"},
+}
+_COMMON_KEYS = {27: "esc", 32: "space", 9: "tab", 13: "enter", 10: "enter", 8: "backspace"}
+
+
+def key_name(code: int, system: str) -> str | None:
+    """What ``cv2.waitKeyEx`` means by ``code`` on the window system ``cv2.currentUIFramework()``; None for a key without name."""
+    special = _KEYS.get(system, _X11_KEYS)
+    if code in special:
+        return special[code]
+    code &= 0xFFFF  # GTK keeps Shift and Num Lock in the upper bits
+    if system not in _KEYS and code in special:
+        return special[code]
+    if 0xFFB0 <= code <= 0xFFB9:  # digits of the number pad, X11
+        return str(code - 0xFFB0)
+    if code in _COMMON_KEYS:
+        return _COMMON_KEYS[code]
+    return chr(code) if 33 <= code < 127 else None
+
+
+class Window(LiveSink):
+    """Resizable; closing it with the mouse is noticed. Needs a display: ask ``realtime.bootstrap.display_problem`` first."""
+
+    def __init__(self) -> None:
+        self._title: str | None = None
+        self._bgr: np.ndarray | None = None
+        self._pressed: list[str] = []
+        self._pumped = False
+
+    def open(self, title: str, size: tuple[int, int]) -> None:
+        self._cv2 = cv2 = import_for_window()
+        try:
+            self._system = cv2.currentUIFramework()
+            cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL)
+            scale = float(np.clip(size[0], *_FIRST_HEIGHTS)) / size[0]
+            cv2.resizeWindow(title, round(size[1] * scale), round(size[0] * scale))
+            cv2.moveWindow(title, *_FIRST_PLACE)  # placed before it had its size, it may lie half off the screen
+        except cv2.error as error:
+            raise SinkError(
+                f"a window cannot be opened: {error}. Use --headless, or install opencv-python (not -headless)."
+            ) from error
+        self._title = title
+        self._first_view = (round(size[0] * scale), round(size[1] * scale))
+        self._pump()
+
+    @property
+    def view_size(self) -> tuple[int, int]:
+        try:
+            _, _, width, height = self._cv2.getWindowImageRect(self._title)
+        except self._cv2.error:
+            return self._first_view
+        if width < 16 or height < 16:  # not laid out yet, or minimised
+            return self._first_view
+        while width * height > MAX_VIEW_PIXELS:
+            width, height = (width + 1) // 2, (height + 1) // 2
+        return height, width
+
+    def show(self, pixels: np.ndarray) -> None:
+        cv2 = self._cv2
+        if self._bgr is not None and self._bgr.shape != pixels.shape:
+            self._bgr = None
+        self._bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR, dst=self._bgr)
+        try:
+            cv2.imshow(self._title, self._bgr)
+        except cv2.error as error:
+            raise SinkError(f"the window cannot show a picture: {error}") from error
+        self._pump()  # it is the event loop that paints
+        self._pumped = True
+
+    def poll(self) -> list[str]:
+        if not self._pumped:
+            self._pump()
+        self._pumped = False
+        pressed, self._pressed = self._pressed, []
+        return pressed
+
+    @property
+    def closed(self) -> bool:
+        try:
+            return self._cv2.getWindowProperty(self._title, self._cv2.WND_PROP_VISIBLE) < 1
+        except self._cv2.error:
+            return True
+
+    def set_fullscreen(self, on: bool) -> None:
+        cv2 = self._cv2
+        cv2.setWindowProperty(self._title, cv2.WND_PROP_FULLSCREEN, cv2.WINDOW_FULLSCREEN if on else cv2.WINDOW_NORMAL)
+
+    def close(self) -> None:
+        title, self._title = self._title, None
+        if title is not None and not self._was_closed(title):
+            self._cv2.destroyWindow(title)
+            self._cv2.waitKeyEx(1)
+
+    def _was_closed(self, title: str) -> bool:
+        try:
+            return self._cv2.getWindowProperty(title, self._cv2.WND_PROP_VISIBLE) < 1
+        except self._cv2.error:
+            return True
+
+    def _pump(self) -> None:
+        code = self._cv2.waitKeyEx(1)
+        name = key_name(code, self._system) if code != -1 else None
+        if name:
+            self._pressed.append(name)

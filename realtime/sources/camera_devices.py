@@ -1,0 +1,101 @@
+"""Finding and opening camera devices through OpenCV. ``OpenCapture`` is the seam for other ways to reach a camera."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Protocol
+
+import numpy as np
+
+from engines.errors import SourceError
+
+_URL_TIMEOUT_MS = 5000
+
+
+class Capture(Protocol):
+    """An open device. Used from one thread."""
+
+    def read(self) -> np.ndarray | None:
+        """The next picture, (H, W, 3) uint8 BGR in an array of its own, or None if there was none. May block."""
+
+    def release(self) -> None:
+        """Give the device back."""
+
+
+OpenCapture = Callable[[int | str, tuple[int, int], float], Capture]
+
+
+class _OpenCvCapture:
+    def __init__(self, capture) -> None:
+        self._capture = capture
+
+    def read(self) -> np.ndarray | None:
+        ok, pixels = self._capture.read()
+        return pixels if ok and pixels is not None and pixels.ndim == 3 else None
+
+    def release(self) -> None:
+        self._capture.release()
+
+
+def open_opencv(device: int | str, size: tuple[int, int], fps: float) -> Capture:
+    """Open a camera number, device path or URL and ask for (height, width) and ``fps``.
+
+    Raises SourceError if it cannot be opened.
+    """
+    cv2 = _quiet_cv2()
+    if isinstance(device, str) and "://" in device:
+        limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _URL_TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _URL_TIMEOUT_MS]
+        capture = cv2.VideoCapture(device, cv2.CAP_FFMPEG, limits)
+    elif sys.platform.startswith("linux") and (isinstance(device, int) or device.startswith("/dev/")):
+        capture = cv2.VideoCapture(device, cv2.CAP_V4L2)
+    else:
+        capture = cv2.VideoCapture(device)
+    if not capture.isOpened():
+        capture.release()
+        raise SourceError(_why_not(device))
+    # MJPG before the size: most USB cameras give full size at full rate only compressed.
+    capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter_fourcc(*"MJPG"))
+    capture.set(cv2.CAP_PROP_FRAME_WIDTH, size[1])
+    capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size[0])
+    capture.set(cv2.CAP_PROP_FPS, fps)
+    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+    return _OpenCvCapture(capture)
+
+
+def _quiet_cv2() -> ModuleType:
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # its messages would stand beside our one clear line
+    try:
+        import cv2
+    except ImportError as error:
+        raise SourceError(f"cameras need OpenCV: {error}. Type: pip install opencv-python") from error
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    return cv2
+
+
+def camera_list() -> str:
+    """One sentence on which cameras this machine has, as far as it can be told without opening them."""
+    if not sys.platform.startswith("linux"):
+        return "Other cameras, if there are any, are --source 1, --source 2, ..."
+    cameras = []
+    for path in sorted(Path("/dev").glob("video*"), key=lambda p: (len(p.name), p.name)):
+        try:
+            title = (Path("/sys/class/video4linux") / path.name / "name").read_text(encoding="utf-8").strip()
+        except OSError:
+            title = str(path)
+        cameras.append(f"{path.name.removeprefix('video')} ({title})")
+    return f"Cameras here: {', '.join(cameras)}." if cameras else "There is no camera on this machine."
+
+
+def _why_not(device: int | str) -> str:
+    path = Path(f"/dev/video{device}" if isinstance(device, int) else device)
+    if "://" in str(device):
+        return "cannot be opened as a stream. Is the address right, and does the server run?"
+    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        return f"may not be opened: {path} belongs to others. Join its group (`sudo usermod -aG video $USER`) and log in again."
+    if path.exists():
+        return "cannot be opened. Another program may be using it, or it is not a camera."
+    return "does not exist."

@@ -1,0 +1,122 @@
+"""run_cam.py as a user starts it, without a screen or a camera."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FIELDS = {
+    "frames_in", "frames_out", "dropped", "wall_s", "startup_s", "fps", "latency_ms", "stage_ms", "engine", "device", "precision",
+    "size", "style", "peak_rss_mb",
+}  # fmt: skip
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, str(ROOT / "run_cam.py"), *map(str, arguments)]
+
+
+def run_cam(*arguments: object, **environment: str) -> subprocess.CompletedProcess:
+    env = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")} | environment
+    return subprocess.run(command(*arguments), env=env, timeout=60, capture_output=True, text=True, check=False)
+
+
+def test_headless_test_source_and_its_report(tmp_path: Path, tiny_model):
+    report = tmp_path / "report.json"
+    flags = [
+        "--source",
+        "test",
+        "--headless",
+        "--duration",
+        "2",
+        "--model",
+        tiny_model.path,
+        "--engine",
+        "onnxruntime",
+        "--report",
+        report,
+    ]
+    done = run_cam(*flags)
+    assert done.returncode == 0, done.stderr
+    content = json.loads(report.read_text())
+    assert content.keys() >= FIELDS
+    assert content["frames_in"] == content["frames_out"] + content["dropped"] and content["frames_out"] > 3
+    assert set(content["latency_ms"]) == {"p50", "p95"} and set(content["stage_ms"]) == {"capture", "infer", "display"}
+    assert (content["engine"], content["size"], content["style"]) == ("onnxruntime", "640x480", "negative")
+
+
+def test_a_file_to_its_end(tmp_path: Path, make_video):
+    report = tmp_path / "report.json"
+    done = run_cam(
+        "--source", make_video(pts=list(range(0, 1000, 40))), "--headless", "--engine", "passthrough", "--report", report
+    )
+    assert done.returncode == 0, done.stderr
+    content = json.loads(report.read_text())
+    assert 10 < content["frames_in"] <= 25 and content["frames_in"] == content["frames_out"] + content["dropped"]
+
+
+def test_inference_size_and_quality(tmp_path: Path, tiny_model):
+    report = tmp_path / "report.json"
+    flags = ["--source", "test", "--capture", "320x240@60", "--headless", "--duration", "1", "--model", tiny_model.path]
+    done = run_cam(*flags, "--engine", "onnxruntime", "--size", "160x120", "--quality", "auto", "-s", "dim", "--report", report)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(report.read_text())["size"] == "160x120"
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "word"),
+    [
+        (["--source", "test"], 2, "--headless"),
+        (["--source", "nothing.mp4", "--headless"], 3, "nothing.mp4"),
+        (["--source", "97", "--headless"], 3, "--source test"),
+        (["--source", "test", "--headless", "-s", "gret_wave"], 2, "great_wave"),
+        (["--source", "test", "--headless", "--engine", "abacus"], 2, "abacus"),
+        (["--source", "test", "--headless", "--strength", "2"], 2, "--strength"),
+        (["--source", "test", "--headless", "--capture", "big"], 2, "--capture"),
+        (["--source", "test", "--headless", "--size", "big"], 2, "--size"),
+        (["--source", "test", "--headless", "--duration", "0"], 2, "--duration"),
+        (["--source", "test", "--headless", "--model", "missing.onnx"], 4, "missing.onnx"),
+    ],
+)
+def test_exit_codes_and_one_clear_line(flags: list[str], code: int, word: str):
+    done = run_cam(*flags)
+    assert done.returncode == code, done.stderr
+    assert word in done.stderr and len(done.stderr.splitlines()) == 1 and "Traceback" not in done.stderr
+
+
+def test_a_report_that_cannot_be_written_is_an_output_error(tmp_path: Path):
+    report = tmp_path / "missing" / "report.json"
+    assert (
+        run_cam("--source", "test", "--headless", "--engine", "passthrough", "--duration", "0.3", "--report", report).returncode
+        == 5
+    )
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_end_it_within_three_seconds_and_leave_the_report(tmp_path: Path, tiny_model, number: int, code: int):
+    report = tmp_path / "report.json"
+    flags = command("--source", "test", "--headless", "--model", tiny_model.path, "--report", report)
+    with subprocess.Popen(flags, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr.readline()  # which engine was taken: it runs
+        time.sleep(0.5)
+        started = time.monotonic()
+        process.send_signal(number)
+        assert process.wait(20) == code and time.monotonic() - started < 3
+    assert json.loads(report.read_text()).keys() >= FIELDS
+
+
+def test_lists():
+    assert "passthrough" in run_cam("--list-engines").stdout
+    assert "great_wave" in run_cam("--list-styles").stdout
+
+
+def test_json_prints_the_figures():
+    done = run_cam("--source", "test", "--headless", "--engine", "passthrough", "--duration", "0.5", "--json")
+    assert json.loads(done.stdout).keys() >= FIELDS
