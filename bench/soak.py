@@ -1,0 +1,120 @@
+"""`make soak`: what `make test` has no time for. The slow tests, a real base install, a long run; summary in docs/soak.md.
+
+python -m bench.soak                    about ten minutes on two cores
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import ROOT
+from bench.base_install import check_base_install
+from bench.machine import describe_machine
+from bench.page import markdown_table
+from engines.errors import LivebrushError
+from engines.exits import error_line
+from realtime import cli
+
+PAGE = ROOT / "docs" / "soak.md"
+_RSS_SLOPE_KB = 512  # per 1000 frames: an allocator's drift passes, one kept frame in a hundred (16 MiB) does not
+_NO_TESTS = 5  # pytest's exit code when a selection is empty
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the summary."""
+
+    what: str
+    passed: bool
+    seen: str
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.soak", description="The checks that take minutes.")
+    parser.add_argument("--frames", type=int, default=4000, help="length of the long run (default: 4000)")
+    parser.add_argument("--page", type=Path, default=PAGE, help="where the summary goes (default: docs/soak.md)")
+    args = parser.parse_args(argv)
+    machine = describe_machine()
+    findings: list[Finding] = []
+    times_s: dict[str, float] = {}
+    for name, check in {
+        "slow tests": slow_tests,
+        "base install": base_install,
+        "long run": lambda: long_run(args.frames),
+    }.items():
+        started_s = time.monotonic()
+        findings += _guarded(name, check)
+        times_s[name] = time.monotonic() - started_s
+    for finding in findings:
+        cli.say(f"{'passed' if finding.passed else 'FAILED'}: {finding.what}: {finding.seen}")
+    args.page.parent.mkdir(parents=True, exist_ok=True)
+    args.page.write_text(summary(machine, findings, times_s), encoding="utf-8")
+    cli.say(f"wrote {args.page}")
+    return 0 if all(finding.passed for finding in findings) else 1
+
+
+def slow_tests() -> list[Finding]:
+    """The tests that are marked slow; an empty selection passes and says so."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-m", "slow", "--timeout", "600"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if done.returncode == _NO_TESTS:
+        return [Finding("tests marked slow", True, "there are none")]
+    if done.returncode:
+        cli.say(done.stdout)
+    last = (done.stdout.strip() or done.stderr.strip() or "no output").splitlines()[-1]
+    return [Finding("tests marked slow", done.returncode == 0, last.strip("= "))]
+
+
+def base_install() -> list[Finding]:
+    with tempfile.TemporaryDirectory() as folder:
+        return [Finding(*found) for found in check_base_install(Path(folder))]
+
+
+def long_run(frames: int) -> list[Finding]:
+    """In a process of its own, so that only what it does itself can grow in it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.long_run", "--frames", str(frames)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        return [Finding("long run", False, (done.stderr.strip() or "no output").splitlines()[-1])]
+    growth = json.loads(done.stdout)
+    length = f"{growth['frames']} frames, {growth['switches']} switches"
+    memory = f"{growth['rss_slope_kb']:+.0f} KiB per 1000 frames at {growth['rss_mb']:.0f} MiB; {length}, {growth['fps']:.0f} fps"
+    files, threads = growth["open_files"], growth["threads"]
+    return [
+        Finding(f"memory grows by less than {_RSS_SLOPE_KB} KiB per 1000 frames", growth["rss_slope_kb"] < _RSS_SLOPE_KB, memory),
+        Finding("open files stay the same", files[0] == files[1], _span(files)),
+        Finding("threads stay the same", threads[0] == threads[1], _span(threads)),
+    ]
+
+
+def summary(machine: dict[str, str], findings: list[Finding], times_s: dict[str, float]) -> str:
+    lines = ["# Soak", "", "Written by `make soak`.", "", *(f"- {label}: {value}" for label, value in machine.items()), ""]
+    lines += markdown_table(("what", "", "seen"), [(f.what, "passed" if f.passed else "**failed**", f.seen) for f in findings], 3)
+    took = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in times_s.items())
+    return "\n".join([*lines, "", f"It took: {took}.", ""])
+
+
+def _guarded(name: str, check: Callable[[], list[Finding]]) -> list[Finding]:
+    """A check that breaks is a finding too: the others still run, and the summary is still written."""
+    try:
+        return check()
+    except (OSError, subprocess.CalledProcessError, LivebrushError) as error:
+        return [Finding(name, False, error_line(error))]
+
+
+def _span(counts: list[int]) -> str:
+    return str(counts[0]) if counts[0] == counts[1] else f"{counts[0]} to {counts[1]}"
+
+
+if __name__ == "__main__":
+    cli.run(main)
