@@ -10,7 +10,7 @@ from engines.base import DEVICES, PRECISIONS, Engine, EngineOptions
 from engines.errors import EngineUnavailable, UsageError
 from engines.model_file import ModelFile
 
-_NOT_ENGINES = {"base", "registry", "errors", "cache", "model_file", "auto"}
+_NOT_ENGINES = {"base", "registry", "errors", "cache", "model_file", "auto", "exits"}
 
 
 def engine_names() -> list[str]:

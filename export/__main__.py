@@ -9,11 +9,11 @@ python -m export verify engines/styles/gallery.onnx
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 from pathlib import Path
 
-from engines.errors import LivebrushError, UsageError
+from engines.errors import UsageError
+from engines.exits import exit_code
 from engines.model_file import user_models_dir
 
 
@@ -98,14 +98,7 @@ def _target(output: Path | None, name: str) -> Path:
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    try:
-        run(args)
-    except LivebrushError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return exit_code(lambda: run(args))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 Symmetric with zero points 0, because that is what every runtime takes; weights per output channel and in 7 bits, because
 products of unsigned and signed bytes saturate in 16 bits on CPUs without VNNI. Everything between the convolutions
-(style, residual sums, output) stays fp32. Source of the scheme: Jacob et al. 2018; clipping by least squared error.
+(style, residual sums, output) stays fp32, and so do the first and the last convolution: between pixels and features, 8
+bits are a visible error. Source of the scheme: Jacob et al. 2018; clipping by least squared error.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ def quantise(source: Path, target: Path, frames: Iterable[tuple[np.ndarray, np.n
     Raises ExportError if the network has no convolutions to quantise.
     """
     model = onnx.load(str(source))
-    # The last one makes pixels of features: 8 bits of the features' range are too few for a pixel, so it stays as it is.
-    convs = [node for node in model.graph.node if node.op_type == "Conv"][:-1]
+    _inline_identities(model)
+    convs = [node for node in model.graph.node if node.op_type == "Conv"][1:-1]
     if not convs:
-        raise ExportError(f"{source}: has no convolutions to quantise")
+        raise ExportError(f"{source}: has no convolutions between the first and the last to quantise")
     inputs = list(dict.fromkeys(node.input[0] for node in convs))
     scales = _activation_scales(model, inputs, frames)
     metadata = {p.key: p.value for p in model.metadata_props}
@@ -48,6 +49,7 @@ def quantise(source: Path, target: Path, frames: Iterable[tuple[np.ndarray, np.n
         nodes.append(node)
     del model.graph.node[:]
     model.graph.node.extend(nodes)
+    _drop_unused(model)
     onnx.save(model, str(target))
     describe(target, {**metadata, "precision": "int8"})
 
@@ -101,20 +103,38 @@ def _activation_pair(model: onnx.ModelProto, name: str, scale: float, signed: bo
 
 def _weight_dequantiser(model: onnx.ModelProto, conv: onnx.NodeProto) -> onnx.NodeProto:
     """Replace the convolution's fp32 weight by bytes, per output channel, and a node that brings them back."""
-    name = conv.input[1]
-    stored = next((t for t in model.graph.initializer if t.name == name), None)
+    stored = next((t for t in model.graph.initializer if t.name == conv.input[1]), None)
     if stored is None:
-        raise ExportError(f"the weight {name} is computed, not stored: it cannot be quantised")
+        raise ExportError(f"the weight {conv.input[1]} is computed, not stored: it cannot be quantised")
     weight = numpy_helper.to_array(stored)
     scale = np.maximum(np.abs(weight).max((1, 2, 3)), 1e-12) / WEIGHT_LEVELS
     levels = np.clip(np.round(weight / scale[:, None, None, None]), -WEIGHT_LEVELS, WEIGHT_LEVELS).astype(np.int8)
-    model.graph.initializer.remove(stored)
+    name = f"{conv.name}_weight"
     _constant(model, f"{name}_quantised", levels)
     _constant(model, f"{name}_scale", scale.astype(np.float32))
     _constant(model, f"{name}_zero", np.zeros(len(scale), np.int8))
     conv.input[1] = f"{name}_dequantised"
     parts = [f"{name}_quantised", f"{name}_scale", f"{name}_zero"]
     return helper.make_node("DequantizeLinear", parts, [f"{name}_dequantised"], axis=0)
+
+
+def _inline_identities(model: onnx.ModelProto) -> None:
+    """Use initializers directly where the exporter, which merges equal ones, put an Identity between."""
+    stored = {t.name for t in model.graph.initializer}
+    merged = {n.output[0]: n.input[0] for n in model.graph.node if n.op_type == "Identity" and n.input[0] in stored}
+    kept = [node for node in model.graph.node if not (node.op_type == "Identity" and node.output[0] in merged)]
+    for node in kept:
+        for i, name in enumerate(node.input):
+            node.input[i] = merged.get(name, name)
+    del model.graph.node[:]
+    model.graph.node.extend(kept)
+
+
+def _drop_unused(model: onnx.ModelProto) -> None:
+    used = {name for node in model.graph.node for name in node.input}
+    kept = [t for t in model.graph.initializer if t.name in used]
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(kept)
 
 
 def _constant(model: onnx.ModelProto, name: str, value: np.ndarray) -> None:

@@ -35,7 +35,8 @@ def write_model(weights: Path, target: Path, pictures: list[np.ndarray], say: Sa
         for name, difference in compare_engines(draft, "fp32", pictures).items():
             say(f"torch and {name}: {difference.largest:.0f}/255 at most, {difference.mean:.3f}/255 on average")
             require(difference, FP32, f"torch and {name}")
-        # The weights first: a model file is never without the weights that belong to it.
+        # The int8 sibling of what was there goes, and the weights come first: no file is ever beside another network's.
+        target.with_name(f"{target.stem}.int8.onnx").unlink(missing_ok=True)
         draft.with_suffix(".safetensors").replace(target.with_suffix(".safetensors"))
         draft.replace(target)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -13,7 +12,8 @@ from typing import NoReturn
 
 from engines import Engine, EngineOptions, ModelFile, engine_names, find_model, open_engine
 from engines.base import PRECISIONS
-from engines.errors import LivebrushError, UsageError
+from engines.errors import UsageError
+from engines.exits import exit_code
 from realtime.look import Look, parse_mix
 
 
@@ -98,22 +98,7 @@ def run(main: Callable[[list[str]], int]) -> NoReturn:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts `&` jobs with SIGINT ignored
     signal.signal(signal.SIGTERM, _leave_on_sigterm)
     argv = sys.argv[1:]
-    try:
-        code = main(argv)
-    except LivebrushError as error:
-        if "--debug" in argv:
-            traceback.print_exc()
-        say(error_line(error))
-        code = error.exit_code
-    except KeyboardInterrupt:
-        say("stopped")
-        code = 130
-    sys.exit(code)
-
-
-def error_line(error: BaseException) -> str:
-    """The error on one line, whatever the text of a foreign library in it looks like."""
-    return f"error: {' '.join(str(error).split())}"
+    sys.exit(exit_code(lambda: main(argv), debug="--debug" in argv))
 
 
 def _leave_on_sigterm(number: int, frame: FrameType | None) -> NoReturn:

@@ -11,7 +11,8 @@ from typing import Any
 
 from engines import Engine
 from engines.errors import LivebrushError, PartialResult, SinkError, SourceError, UsageError
-from realtime.cli import error_line, say
+from engines.exits import error_line
+from realtime.cli import say
 from realtime.look import Look
 from realtime.outputs import check_output
 from realtime.pipeline import FileRun, run_file

@@ -14,7 +14,7 @@ OURS = ("engines", "realtime", "export", "training")
 ALLOWED = {
     "engines": (),
     "realtime": ("engines",),
-    "training": ("engines.networks", "engines.errors", "engines.cache"),
+    "training": ("engines.networks", "engines.errors", "engines.exits", "engines.cache"),
     "export": ("engines",),
 }
 HEAVY = ("torch", "onnxruntime", "openvino", "tensorrt", "tensorrt_rtx", "pycuda", "cv2")

@@ -7,10 +7,9 @@ python -m training fit training/configs/gallery.yaml --data ../shared/data --res
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from engines.errors import LivebrushError
+from engines.exits import exit_code
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
@@ -64,14 +63,7 @@ def fit(args: argparse.Namespace) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    try:
-        fit(args)
-    except LivebrushError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return exit_code(lambda: fit(args))
 
 
 if __name__ == "__main__":

@@ -32,7 +32,8 @@ class LossWeights:
     """Weights of the losses in training/losses.py and training/temporal.py; all losses are relative or on 0..1 pixels."""
 
     content: float = 1.0
-    style: float = 4.0
+    style: float = 12.0
+    tone: float = 2.0
     tv: float = 1.0
     temporal: float = 60.0
     grid: float = 500.0

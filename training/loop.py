@@ -17,7 +17,17 @@ from engines.networks.weights import load_weights, save_weights
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import TrainingConfig
 from training.data import Pair, PairSampler, photo_files, read_photo, resize_short_side
-from training.losses import CONTENT_LAYER, STYLE_LAYERS, content_loss, gram_matrix, grid_loss, range_loss, style_loss, tv_loss
+from training.losses import (
+    CONTENT_LAYER,
+    STYLE_LAYERS,
+    content_loss,
+    gram_matrix,
+    grid_loss,
+    range_loss,
+    style_loss,
+    tone_loss,
+    tv_loss,
+)
 from training.preview import save_curves, save_preview
 from training.temporal import output_temporal_loss, warp
 from training.vgg import Vgg16
@@ -160,6 +170,7 @@ class Trainer:
         return {
             "content": content_loss(seen[CONTENT_LAYER], content).mean(),
             "style": (per_sample * (mix @ self._style_weights)).mean(),
+            "tone": tone_loss(before, pair.before).mean(),
             "tv": tv_loss(out).mean(),
             "temporal": output_temporal_loss(after, warped, inside, pair.luminance_change).mean(),
             "grid": grid_loss(raw).mean(),

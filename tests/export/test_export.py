@@ -14,11 +14,13 @@ import torch
 import export.write
 from engines import load_model
 from engines.errors import ParityError
+from engines.networks import build_network
 from engines.networks.weights import load_weights
 from export.__main__ import main
 from export.parity import FP32, Difference, require
+from export.to_int8 import quantise
 from tests.engines.networks.test_transformer_net import checkpoint
-from tests.small_network import STYLES, small_frame, write_small_weights
+from tests.small_network import STYLES, small_frame, small_metadata, write_small_weights
 
 
 @pytest.fixture
@@ -57,9 +59,11 @@ def test_onnx_then_int8_then_verify(tmp_path: Path, pictures: Path, capsys: pyte
     zeros = [t for t in int8.graph.initializer if t.name.endswith("_zero")]
     assert zeros and all(not onnx.numpy_helper.to_array(t).any() for t in zeros)
     weights_8bit = [onnx.numpy_helper.to_array(t) for t in int8.graph.initializer if t.name.endswith("weight_quantised")]
-    assert len(weights_8bit) == 3 and all(np.abs(w.astype(int)).max() <= 63 for w in weights_8bit)
+    assert len(weights_8bit) == 2 and all(np.abs(w.astype(int)).max() <= 63 for w in weights_8bit)
     assert main(["verify", str(target), "--pictures", str(pictures)]) == 0
     assert "they agree" in capsys.readouterr().out
+    assert main(["onnx", str(weights), "-o", str(target), "--pictures", str(pictures)]) == 0
+    assert load_model(target).int8_path is None, "the int8 file of the network before must not stay beside the new one"
 
 
 def test_graph_has_the_contract(tmp_path: Path, pictures: Path):
@@ -84,8 +88,8 @@ def test_nothing_is_written_when_runtimes_disagree(tmp_path: Path, pictures: Pat
         """A wrong exporter: one weight of the graph is off."""
         original(network, metadata, path)
         model = onnx.load(str(path))
-        tensor = next(t for t in model.graph.initializer if t.name.endswith("tail.bias"))
-        tensor.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(tensor) + 0.05, tensor.name))
+        tensor = next(t for t in model.graph.initializer if t.name.endswith("rows"))
+        tensor.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(tensor) + 0.1, tensor.name))
         onnx.save(model, str(path))
 
     monkeypatch.setattr(export.write, "export_onnx", damaged)
@@ -121,6 +125,14 @@ def test_import_refuses_what_is_no_checkpoint(tmp_path: Path, pictures: Path, ca
     assert main(["import", str(file), "-o", str(tmp_path / "bad.onnx"), "--pictures", str(pictures)]) == 4
     assert capsys.readouterr().err.startswith("error: ")
     assert not (tmp_path / "bad.onnx").exists() and not (tmp_path / "pwned").exists()
+
+
+def test_quantises_a_network_that_has_learnt_nothing(tmp_path: Path):
+    """Its head and tail are the same filters, which the exporter merges into one."""
+    export.write.export_onnx(build_network("fast", 2), {**small_metadata(), "family": "fast"}, tmp_path / "new.onnx")
+    frame = small_frame(48, 64)[None]
+    quantise(tmp_path / "new.onnx", tmp_path / "new.int8.onnx", [(frame, np.eye(3, dtype=np.float32)[[1]])])
+    assert load_model(tmp_path / "new.onnx").int8_path
 
 
 def test_refuses_other_names(tmp_path: Path, pictures: Path):

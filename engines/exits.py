@@ -1,0 +1,30 @@
+"""How a program ends: nothing to say and 0, or one line on stderr and the exit code of what happened."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable
+
+from engines.errors import LivebrushError
+
+INTERRUPTED = 130
+
+
+def exit_code(program: Callable[[], int | None], debug: bool = False) -> int:
+    """Run ``program`` and return its exit code, or that of the error it ended with. debug: with the traceback."""
+    try:
+        return program() or 0
+    except LivebrushError as error:
+        if debug:
+            traceback.print_exc()
+        print(error_line(error), file=sys.stderr, flush=True)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr, flush=True)
+        return INTERRUPTED
+
+
+def error_line(error: BaseException) -> str:
+    """The error on one line, whatever the text of a foreign library in it looks like."""
+    return f"error: {' '.join(str(error).split())}"
