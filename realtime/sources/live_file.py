@@ -31,6 +31,7 @@ class LiveFile(LiveSource):
         self._start_s: float | None = None
         self._due_s = 0.0
         self._stop = threading.Event()
+        self._reading = threading.Lock()
         self._ended = False
         self._warning: str | None = None
 
@@ -41,6 +42,10 @@ class LiveFile(LiveSource):
         return self._file.size
 
     def read(self, timeout_s: float) -> Frame | None:
+        with self._reading:
+            return None if self._stop.is_set() else self._read(timeout_s)
+
+    def _read(self, timeout_s: float) -> Frame | None:
         if self._next is None:
             self._advance()
         if self._next is None:
@@ -55,8 +60,9 @@ class LiveFile(LiveSource):
 
     def close(self) -> None:
         self._stop.set()
-        if self._file:
-            self._file.close()
+        with self._reading:  # FFmpeg crashes if its file is closed while another thread reads it
+            if self._file:
+                self._file.close()
 
     @property
     def finished(self) -> bool:
