@@ -1,0 +1,31 @@
+"""What the README says is what the programs do."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from bench.readme import fill, hotkeys
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_hotkeys_are_those_of_the_table():
+    assert fill(README, "hotkeys", hotkeys()) == README, "run: python -m bench.readme"
+
+
+def test_links_and_pictures_exist():
+    for link in re.findall(r"\]\(([^)#]+)\)", README):
+        if not link.startswith("http"):
+            assert (ROOT / link).exists(), link
+
+
+def test_flags_in_examples_exist():
+    helps = {}
+    for script in ("run_cam", "stylize_video"):
+        source = "\n".join(p.read_text(encoding="utf-8") for p in [ROOT / f"{script}.py", *(ROOT / "realtime").glob("*.py")])
+        helps[script] = set(re.findall(r"\"(--[a-z-]+|-[a-z])\"", source))
+    for script, line in re.findall(r"python (run_cam|stylize_video)\.py([^\n#]*)", README):
+        for flag in re.findall(r"(?<!\S)(--[a-z-]+|-[a-z])(?!\S)", line):
+            assert flag in helps[script], f"{script} {flag}"
