@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from engines.model_file import ModelFile
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "fp32", "fp16", "int8")
+# Each holds buffers of its own; a folder of differently cropped photos must not fill the memory.
+KEPT_SIZES = 4
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Engine(ABC):
     def __init__(self, model: ModelFile, options: EngineOptions) -> None:
         self.model = model
         self.options = options
+        self._made: dict[tuple[int, int, int], Any] = {}
 
     @classmethod
     @abstractmethod
@@ -64,8 +67,9 @@ class Engine(ABC):
     def prepare(self, size: tuple[int, int], batch: int = 1) -> None:
         """Specialise to (height, width) and ``batch`` frames, so that the first ``infer`` of that size is as fast as the rest.
 
-        Raises EngineLoadError if the model cannot be brought to that size.
+        The last ``KEPT_SIZES`` specialisations stay. Raises EngineLoadError if the model cannot be brought to that size.
         """
+        self._specialised((batch, *size))
 
     def infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
         """Stylise a batch.
@@ -87,6 +91,18 @@ class Engine(ABC):
 
     def close(self) -> None:
         """Free what the runtime holds. A closed engine is not used again; closing twice is harmless."""
+        self._made.clear()
+
+    def _specialise(self, key: tuple[int, int, int]) -> Any:
+        """Whatever ``_infer`` needs to run (batch, height, width); engines that take any size have nothing to do."""
+
+    def _specialised(self, key: tuple[int, int, int]) -> Any:
+        """What ``_specialise`` made for ``key``, made now if it was not or had to go for newer ones."""
+        made = self._made.pop(key) if key in self._made else self._specialise(key)
+        self._made[key] = made
+        if len(self._made) > KEPT_SIZES:
+            del self._made[next(iter(self._made))]
+        return made
 
     @abstractmethod
     def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:

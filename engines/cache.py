@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,10 +17,36 @@ APP = "livebrush"
 
 
 def cache_dir() -> Path:
-    """The user's cache folder, made with mode 0700. ``LIVEBRUSH_CACHE`` overrides it."""
+    """The user's cache folder, made with mode 0700. ``LIVEBRUSH_CACHE`` overrides it.
+
+    Where it cannot be made or written, as in a container with a read-only home, one that lasts as long as the process.
+    """
     path = Path(os.environ.get("LIVEBRUSH_CACHE") or platformdirs.user_cache_dir(APP))
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return path
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError:
+        return _passing_cache()
+    return path if os.access(path, os.W_OK) else _passing_cache()
+
+
+@functools.cache
+def _passing_cache() -> Path:
+    folder = tempfile.mkdtemp(prefix=f"{APP}-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+def prune(folder: Path, limit_bytes: int) -> None:
+    """Remove the files of ``folder`` that were not used for the longest, until the rest fit into ``limit_bytes``."""
+    try:
+        files = sorted(((p.stat().st_mtime, p.stat().st_size, p) for p in folder.iterdir() if p.is_file()), reverse=True)
+    except OSError:
+        return  # not there yet, or another process is at it
+    total = 0
+    for _, size, path in files:
+        total += size
+        if total > limit_bytes:
+            path.unlink(missing_ok=True)
 
 
 def user_models_dir() -> Path:

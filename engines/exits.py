@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -20,6 +21,10 @@ def exit_code(program: Callable[[], int | None], debug: bool = False) -> int:
             traceback.print_exc()
         print(error_line(error), file=sys.stderr, flush=True)
         return error.exit_code
+    except BrokenPipeError:
+        # Whoever read us has seen enough, as in `--list-styles | head`. Nothing is left to be flushed at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr, flush=True)
         return INTERRUPTED

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ MAX_MODEL_BYTES = 512 * 2**20
 
 @dataclass(frozen=True)
 class Style:
-    """One column of the style vector. ``measured``: style, content, warp and static figures of the training run, if any."""
+    """One column of the style vector, and the picture that it comes from."""
 
     name: str
     title: str = ""
@@ -30,7 +31,6 @@ class Style:
     year: str = ""
     licence: str = ""
     source: str = ""
-    measured: dict[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,18 @@ def installed_models() -> list[ModelFile]:
     """Every model that can be asked for by name: the user's, newest first, then the bundled ones by name."""
     user_dir = user_models_dir()
     user = sorted(_network_files(user_dir), key=lambda p: p.stat().st_mtime, reverse=True) if user_dir.is_dir() else []
-    return [load_model(path) for path in [*user, *sorted(_network_files(BUNDLED_DIR))]]
+    return [*_readable(user), *(load_model(path) for path in sorted(_network_files(BUNDLED_DIR)))]
+
+
+def _readable(paths: list[Path]) -> list[ModelFile]:
+    """One bad file in the user's folder is said and passed over: the others still work."""
+    models = []
+    for path in paths:
+        try:
+            models.append(load_model(path))
+        except ModelError as error:
+            logging.getLogger(__name__).warning("passed over: %s", error)
+    return models
 
 
 def find_model(model: str | None, styles: list[str]) -> ModelFile:

@@ -25,7 +25,6 @@ class OnnxRuntime(Engine):
         self._providers = self._choose_providers()
         self.precision = "fp32" if options.precision == "auto" else options.precision
         self._path = model.int8_path if self.precision == "int8" else model.path
-        self._sessions: dict[tuple[int, int, int], Any] = {}
 
     @classmethod
     def unavailable(cls) -> str | None:
@@ -33,10 +32,7 @@ class OnnxRuntime(Engine):
             return "ONNX Runtime is not installed. Type: pip install onnxruntime"
         return None
 
-    def prepare(self, size: tuple[int, int], batch: int = 1) -> None:
-        key = (batch, *size)
-        if key in self._sessions:
-            return
+    def _specialise(self, key: tuple[int, int, int]) -> Any:
         settings = self._runtime.SessionOptions()
         settings.intra_op_num_threads = self.options.threads or cpu_threads()
         settings.log_severity_level = 3
@@ -45,16 +41,13 @@ class OnnxRuntime(Engine):
         try:
             session = self._runtime.InferenceSession(str(self._path), settings, providers=self._providers)
         except Exception as error:
-            raise EngineLoadError(f"ONNX Runtime cannot run {self._path} at {size[1]}x{size[0]}: {error}") from error
+            raise EngineLoadError(f"ONNX Runtime cannot run {self._path} at {key[2]}x{key[1]}: {error}") from error
         # It falls back to the CPU without a word when the GPU provider fails to start.
         if session.get_providers()[0] != self._providers[0][0]:
             raise EngineUnavailable(
                 f"--engine onnxruntime --device {self.device}: CUDA did not start. Use --device cpu, or --engine torch."
             )
-        self._sessions[key] = session
-
-    def close(self) -> None:
-        self._sessions.clear()
+        return session
 
     def _choose_providers(self) -> list[tuple[str, dict[str, object]]]:
         if self.device == "cpu":
@@ -69,5 +62,4 @@ class OnnxRuntime(Engine):
         return [("CUDAExecutionProvider", {"device_id": int(self.device.partition(":")[2] or 0)}), ("CPUExecutionProvider", {})]
 
     def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
-        self.prepare(frames.shape[1:3], frames.shape[0])
-        return self._sessions[frames.shape[:3]].run(["stylized"], {"frame": frames, "style": style})[0]
+        return self._specialised(frames.shape[:3]).run(["stylized"], {"frame": frames, "style": style})[0]

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from engines.base import Engine, EngineOptions, cpu_threads
-from engines.cache import cache_dir
+from engines.cache import cache_dir, prune
 from engines.errors import EngineLoadError, EngineUnavailable
 from engines.model_file import ModelFile
+
+_CACHE_BYTES = 128 * 2**20
 
 
 class OpenVino(Engine):
@@ -31,9 +33,10 @@ class OpenVino(Engine):
         self.precision = "fp32" if options.precision == "auto" else options.precision
         self._core = openvino.Core()
         # Compiled models are kept: the second start is several times as fast.
-        self._core.set_property({"CACHE_DIR": str(cache_dir() / "openvino")})
+        compiled = cache_dir() / "openvino"
+        prune(compiled, _CACHE_BYTES)
+        self._core.set_property({"CACHE_DIR": str(compiled)})
         self._path = model.int8_path if self.precision == "int8" else model.path
-        self._requests: dict[tuple[int, int, int], Any] = {}
 
     @classmethod
     def unavailable(cls) -> str | None:
@@ -41,22 +44,17 @@ class OpenVino(Engine):
             return "OpenVINO is not installed. Type: pip install openvino"
         return None
 
-    def prepare(self, size: tuple[int, int], batch: int = 1) -> None:
-        key = (batch, *size)
-        if key in self._requests:
-            return
+    def _specialise(self, key: tuple[int, int, int]) -> Any:
+        batch, height, width = key
         try:
             network = self._core.read_model(self._path)
             network.reshape({"frame": [*key, 3], "style": [batch, len(self.model.styles)]})
-            compiled = self._core.compile_model(network, "CPU", self._properties())
-            request = compiled.create_infer_request()
+            request = self._core.compile_model(network, "CPU", self._properties()).create_infer_request()
+            style = np.eye(1, len(self.model.styles), dtype=np.float32).repeat(batch, 0)
+            self._run(request, np.zeros((*key, 3), np.uint8), style)
         except RuntimeError as error:
-            raise EngineLoadError(f"OpenVINO cannot run {self._path} at {size[1]}x{size[0]}: {error}") from error
-        self._run(request, np.zeros((*key, 3), np.uint8), np.eye(1, len(self.model.styles), dtype=np.float32).repeat(batch, 0))
-        self._requests[key] = request
-
-    def close(self) -> None:
-        self._requests.clear()
+            raise EngineLoadError(f"OpenVINO cannot run {self._path} at {width}x{height}: {error}") from error
+        return request
 
     def _properties(self) -> dict[str, object]:
         # Without the hint, CPUs with bf16 units silently compute in bf16 and other pictures come out.
@@ -67,8 +65,7 @@ class OpenVino(Engine):
         }
 
     def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
-        self.prepare(frames.shape[1:3], frames.shape[0])
-        return self._run(self._requests[frames.shape[:3]], frames, style)
+        return self._run(self._specialised(frames.shape[:3]), frames, style)
 
     @staticmethod
     def _run(request: Any, frames: np.ndarray, style: np.ndarray) -> np.ndarray:

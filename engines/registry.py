@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import importlib
-import pkgutil
 from pathlib import Path
 
 from engines.base import DEVICES, PRECISIONS, Engine, EngineOptions
 from engines.errors import EngineUnavailable, UsageError
 from engines.model_file import ModelFile
 
-_NOT_ENGINES = {"base", "registry", "errors", "cache", "model_file", "auto", "exits"}
 
-
+@functools.cache
 def engine_names() -> list[str]:
-    """Names that ``--engine`` takes beside ``auto``."""
-    return sorted(
-        m.name for m in pkgutil.iter_modules([str(Path(__file__).parent)]) if not m.ispkg and m.name not in _NOT_ENGINES
-    )
+    """Names that ``--engine`` takes beside ``auto``: read from the sources, so that no runtime has to be there."""
+    return sorted(path.stem for path in Path(__file__).parent.glob("*.py") if _defines_engine(path))
+
+
+def _defines_engine(path: Path) -> bool:
+    classes = [node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.ClassDef)]
+    return any(isinstance(base, ast.Name) and base.id == "Engine" for node in classes for base in node.bases)
 
 
 def engine_class(name: str) -> type[Engine]:
@@ -55,7 +58,10 @@ def open_engine(name: str, model: ModelFile, options: EngineOptions | None = Non
         raise EngineUnavailable(
             f"--engine {name} cannot run {model.name} in {options.precision} here; it can in {', '.join(cls.precisions(model))}."
         )
-    engine = cls(model, options)
+    try:
+        engine = cls(model, options)
+    except (ImportError, OSError, RuntimeError) as error:
+        raise EngineUnavailable(f"--engine {name}: its runtime is installed but does not start ({error}).") from error
     try:
         engine.prepare(size)
     except BaseException:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 
 import numpy as np
 
 from engines.base import Engine, EngineOptions, cpu_threads
-from engines.errors import EngineUnavailable
+from engines.errors import EngineLoadError, EngineUnavailable
 from engines.model_file import ModelFile
 
 
@@ -21,6 +22,11 @@ class Torch(Engine):
             raise EngineUnavailable(
                 f"--engine torch: {model.name} has no .safetensors beside it, which this engine needs. "
                 "Use --engine onnxruntime or openvino."
+            )
+        stored = model.metadata.get("weights_sha256")
+        if stored and stored != hashlib.sha256(model.weights_path.read_bytes()).hexdigest():
+            raise EngineLoadError(
+                f"{model.weights_path}: are not the weights of {model.path.name}. Write both with `python -m export onnx`."
             )
         import torch
 

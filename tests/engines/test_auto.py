@@ -1,9 +1,10 @@
 from __future__ import annotations
 
-import numpy as np
+import sys
+
 import pytest
 
-from engines import EngineOptions, ModelFile, auto, open_engine
+from engines import EngineOptions, ModelFile, auto, load_model, open_engine
 from engines.errors import EngineUnavailable
 
 
@@ -38,10 +39,36 @@ def test_the_choice_belongs_to_its_circumstances(small_model: ModelFile, monkeyp
 def test_damaged_memory_is_ignored(small_model: ModelFile):
     options = EngineOptions(device="cpu")
     file = auto._file(auto._key(small_model, options, (48, 64)))
-    for content in ("", "{", "[]", '{"engine": "torch", "precision": "fp32", "ms": 1}', '{"engine": "openvino"}'):
+    for content in (
+        "",
+        "{",
+        "[]",
+        '{"engine": "torch", "precision": "fp32", "ms": 1}',
+        '{"engine": "openvino"}',
+        '{"engine": "openvino", "precision": "fp9", "ms": 1.0}',
+    ):
         file.write_text(content)
         with open_engine("auto", small_model, options, (48, 64)) as engine:
             assert "measured in the background" in engine.note
+
+
+def test_a_damaged_int8_file_leaves_fp32(small_model: ModelFile, tmp_path):
+    for name in ("small.onnx", "small.safetensors"):
+        (tmp_path / name).write_bytes(small_model.path.with_name(name).read_bytes())
+    (tmp_path / "small.int8.onnx").write_bytes(b"damaged")
+    with open_engine("auto", load_model(tmp_path / "small.onnx"), EngineOptions(device="cpu"), (48, 64)) as engine:
+        assert (engine.name, engine.precision) == ("openvino", "fp32")
+
+
+def test_a_runtime_that_does_not_start_leaves_the_other(small_model: ModelFile, tmp_path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "openvino").mkdir()
+    (tmp_path / "openvino" / "__init__.py").write_text("raise ImportError('libtbb.so is missing')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "openvino", raising=False)
+    with open_engine("auto", small_model, EngineOptions(device="cpu"), (48, 64)) as engine:
+        assert engine.name == "onnxruntime"
+    with pytest.raises(EngineUnavailable, match=r"does not start \(libtbb"):
+        open_engine("openvino", small_model, EngineOptions(), (48, 64))
 
 
 def test_int8_is_left_out_where_its_pictures_differ(small_model: ModelFile, monkeypatch: pytest.MonkeyPatch):
@@ -78,4 +105,3 @@ def test_background_measuring_runs_for_real(small_model: ModelFile):
     assert subprocess.run(command, timeout=100, check=False).returncode == 0
     with open_engine("auto", small_model, EngineOptions(device="cpu"), (48, 64)) as engine:
         assert "when measured" in engine.note
-        assert np.isfinite(engine.infer(np.zeros((1, 48, 64, 3), np.uint8), np.array([[0, 1, 0]], np.float32))).all()

@@ -7,8 +7,8 @@ import os
 import numpy as np
 import pytest
 
-from engines import Engine, EngineOptions, ModelFile, engine_class, engine_names, open_engine
-from engines.errors import EngineUnavailable, UsageError
+from engines import Engine, EngineOptions, ModelFile, engine_class, engine_names, load_model, open_engine
+from engines.errors import EngineLoadError, EngineUnavailable, UsageError
 from tests.small_network import small_frame
 
 CPU = [pytest.param((name, "cpu"), id=name) for name in engine_names()]
@@ -138,10 +138,30 @@ def test_named_engine_says_what_it_cannot(small_model: ModelFile):
         open_engine("openvino", small_model, EngineOptions(device="cuda"))
 
 
+def test_keeps_a_few_sizes_only(engine: Engine):
+    for width in range(16, 32, 2):
+        engine.infer(small_frame(16, width)[None], vector(0, 1, 0))
+    assert len(engine._made) <= 4
+    engine.infer(small_frame(48, 64)[None], vector(0, 1, 0))
+
+
+def test_engines_are_the_modules_that_define_one():
+    assert engine_names() == ["onnxruntime", "openvino", "passthrough", "torch"]
+
+
+def test_torch_refuses_another_networks_weights(small_model: ModelFile, tmp_path):
+    import onnx
+
+    proto = onnx.load(str(small_model.path))
+    proto.metadata_props.add(key="weights_sha256", value="0" * 64)
+    onnx.save(proto, str(tmp_path / "small.onnx"))
+    (tmp_path / "small.safetensors").write_bytes(small_model.weights_path.read_bytes())
+    with pytest.raises(EngineLoadError, match="not the weights"):
+        open_engine("torch", load_model(tmp_path / "small.onnx"))
+
+
 def test_torch_without_weights_says_so(small_model: ModelFile, tmp_path):
     lonely = tmp_path / "lonely.onnx"
     lonely.write_bytes(small_model.path.read_bytes())
-    from engines import load_model
-
     with pytest.raises(EngineUnavailable, match="safetensors"):
         open_engine("torch", load_model(lonely))

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 
-from engines import ModelFile, find_model, installed_models, load_model
+from engines import EngineOptions, ModelFile, find_model, installed_models, load_model, open_engine
 from engines.errors import ModelError, UnknownStyle, UsageError
+from tests.small_network import small_frame
 
 
 @pytest.fixture
@@ -26,6 +28,32 @@ def test_bundled_models_are_whole():
         for style in model.styles[1:]:
             assert style.title and style.artist and style.licence and style.source
         assert "training" in model.metadata
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_bundled_original_is_exact_and_paintings_are_not(precision: str):
+    frame = small_frame(96, 128)
+    for model in installed_models():
+        styles = np.eye(len(model.styles), dtype=np.float32)
+        with open_engine("onnxruntime", model, EngineOptions(precision=precision), (96, 128)) as engine:
+            np.testing.assert_array_equal(engine.infer(frame[None], styles[:1])[0], frame)
+            for style in styles[1:]:
+                assert np.abs(engine.infer(frame[None], style[None])[0].astype(int) - frame).mean() > 10
+
+
+def test_bundled_weights_are_the_graphs():
+    frame = small_frame(96, 128)[None]
+    for model in installed_models():
+        style = np.eye(len(model.styles), dtype=np.float32)[1:2]
+        with open_engine("onnxruntime", model) as graph, open_engine("torch", model, EngineOptions(device="cpu")) as weights:
+            assert np.abs(graph.infer(frame, style).astype(int) - weights.infer(frame, style)).max() <= 2
+
+
+def test_one_bad_user_file_does_not_hide_the_others(user_models: Path, small_model: ModelFile, caplog: pytest.LogCaptureFixture):
+    (user_models / "bad.onnx").write_text("junk")
+    (user_models / "mine.onnx").write_bytes(small_model.path.read_bytes())
+    assert [m.name for m in installed_models()] == ["mine", "gallery"]
+    assert "bad.onnx" in caplog.text
 
 
 def test_default_is_the_bundled_model(user_models: Path, small_model: ModelFile):
