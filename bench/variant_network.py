@@ -16,13 +16,13 @@ class Variant:
     """What is other than in the network that ships.
 
     ``styled``: which convolutions the style follows: "all", "first" of each block, or "none". ``step``: what it does there:
-    "multiply-add", "add", or "instance norm", which normalises before it multiplies and adds. ``margin``: one repeated edge
-    around the picture; without it every convolution repeats the edge for itself. None: as it ships.
+    "multiply-add", "add", or "instance norm", which normalises before it multiplies and adds. ``zeros``: convolutions
+    pad with zeros instead of repeating the edge. None: as it ships.
     """
 
     styled: str = "all"
     step: str = "multiply-add"
-    margin: bool = True
+    zeros: bool = False
     width: int | None = None
     blocks: int | None = None
 
@@ -47,8 +47,6 @@ class _Step(nn.Module):
 def build_variant(paintings: int, variant: Variant) -> nn.Module:
     """The network that ships, changed in nothing but ``variant``, with random weights: its time does not depend on them."""
     changes = {name: value for name, value in (("width", variant.width), ("blocks", variant.blocks)) if value is not None}
-    if not variant.margin:
-        changes["margin_px"] = 0
     network = build_network("fast", paintings, **changes)
     with torch.no_grad():
         for parameter in network.parameters():
@@ -57,7 +55,7 @@ def build_variant(paintings: int, variant: Variant) -> nn.Module:
     for index, layer in enumerate(network.body):
         styled = variant.styled == "all" or (variant.styled == "first" and index % 2 == 0)
         network.body[index] = _Step(layer.conv, variant.step if styled else "none")
-    if not variant.margin:
+    if variant.zeros:
         for conv in (network.head.conv, *(layer.conv for layer in network.body), network.tail):
-            conv.padding_mode = "replicate"
+            conv.padding_mode = "zeros"
     return network.eval()

@@ -35,7 +35,7 @@ _BEGIN, _END = "<!-- variants: begin -->", "<!-- variants: end -->"
 
 VARIANTS = {
     OURS: Variant(),
-    "... with replicate padding in every convolution": Variant(margin=False),
+    "... with zeros beyond the border": Variant(zeros=True),
     "... after the first convolution of each block only": Variant(styled="first"),
     "addition after every convolution": Variant(step="add"),
     "instance norm, then multiply-add": Variant(step="instance norm"),

@@ -14,7 +14,7 @@ from engines.networks.weights import save_weights
 from export.to_int8 import quantise
 from export.to_onnx import export_onnx
 
-CONFIG = {"width": 16, "blocks": 1, "margin_px": 4}
+CONFIG = {"width": 16, "blocks": 1}
 STYLES = ("original", "first", "second")
 
 

@@ -3,7 +3,8 @@
 Source: the residual transform network of Johnson et al. 2016 with the conditional scale and shift of Dumoulin et al.
 2017, between a pixel-unshuffle and a pixel-shuffle by 4 (Shi et al. 2016, sub-pixel convolution). There is no
 normalisation: instance statistics are slow, move with the content and draw rings, and a network that starts as the
-identity needs none to learn. Measured choices: docs/networks.md.
+identity needs none to learn. Every convolution repeats the edge: zeros would tell where the border is, and the style
+loss makes a frame of that. Measured choices: docs/networks.md.
 """
 
 from __future__ import annotations
@@ -22,23 +23,18 @@ _IN = 3 * SCALE * SCALE
 
 @dataclass(frozen=True)
 class FastConfig:
-    """width: channels at a quarter of the resolution. blocks: residual blocks of two 3x3 convolutions.
-
-    margin_px: edge pixels repeated around the picture and cut off again, so that the zero padding of the convolutions
-    falls outside it.
-    """
+    """width: channels at a quarter of the resolution. blocks: residual blocks of two 3x3 convolutions."""
 
     width: int = 48
     blocks: int = 5
-    margin_px: int = 8
 
 
 class StyledConv(nn.Module):
-    """3x3 convolution, then per channel ``x * (1 + scale) + shift`` of the style (Dumoulin et al. 2017, eq. 5)."""
+    """3x3 convolution that repeats the edge, then ``x * (1 + scale) + shift`` of the style (Dumoulin et al. 2017, eq. 5)."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.conv = nn.Conv2d(inputs, outputs, 3, padding=1, padding_mode="replicate")
 
     def forward(self, x: Tensor, modulation: Tensor) -> Tensor:
         """x: (N, C, h, w). modulation: (N, 2C), scales first."""
@@ -56,7 +52,7 @@ class Fast(nn.Module):
         self.head = StyledConv(_IN, width)
         self.body = nn.ModuleList(StyledConv(width, width) for _ in range(2 * config.blocks))
         # Without a bias: it could only tell the sub-pixels of a cell apart; colours are shifted after the shuffle.
-        self.tail = nn.Conv2d(width, _IN, 3, padding=1, bias=False)
+        self.tail = nn.Conv2d(width, _IN, 3, padding=1, padding_mode="replicate", bias=False)
         self.rows = nn.Parameter(torch.zeros(paintings, 2 * (width * (1 + 2 * config.blocks) + 3)))
         self._start_as_identity()
 
@@ -76,17 +72,16 @@ class Fast(nn.Module):
 
     def forward(self, image: Tensor, mix: Tensor) -> Tensor:
         height, width = image.shape[-2], image.shape[-1]
-        margin = self.config.margin_px
         modulations = (mix @ self.rows).split(self._splits(), dim=1)
         # Around zero: with features of one sign, every step of the optimiser would change the brightness of all first.
-        x = F.pixel_unshuffle(pad_edge(image, SCALE, margin) - 0.5, SCALE)
+        x = F.pixel_unshuffle(pad_edge(image, SCALE) - 0.5, SCALE)
         x = self.head(x, modulations[0])
         for first in range(0, len(self.body), 2):
             y = F.relu(self.body[first](x, modulations[1 + first]))
             x = x + self.body[first + 1](y, modulations[2 + first])
         x = F.pixel_shuffle(self.tail(x), SCALE)
         scale, shift = modulations[-1][:, :, None, None].chunk(2, dim=1)
-        return (x * (1 + scale) + shift + 0.5)[:, :, margin : margin + height, margin : margin + width]
+        return (x * (1 + scale) + shift + 0.5)[:, :, :height, :width]
 
     def _splits(self) -> list[int]:
         return [2 * layer.conv.out_channels for layer in (self.head, *self.body)] + [2 * 3]

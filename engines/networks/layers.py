@@ -6,16 +6,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def pad_edge(image: Tensor, multiple: int, margin: int) -> Tensor:
-    """Repeat the edge pixels of ``image`` (N, C, H, W).
+def pad_edge(image: Tensor, multiple: int) -> Tensor:
+    """Repeat the last row and column of ``image`` (N, C, H, W) until both sides divide by ``multiple``.
 
-    ``margin`` on all four sides, then to the right and below until both sides divide by ``multiple``.
     Edge, not reflection: reflection fails on pictures smaller than the padding.
     """
-    height, width = image.shape[-2], image.shape[-1]
-    below = margin + (multiple - height % multiple) % multiple
-    right = margin + (multiple - width % multiple) % multiple
-    return F.pad(image, (margin, right, margin, below), mode="replicate")
+    below, right = ((multiple - side % multiple) % multiple for side in image.shape[-2:])
+    return F.pad(image, (0, right, 0, below), mode="replicate")
 
 
 def parameter_count(network: nn.Module) -> int:

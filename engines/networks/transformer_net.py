@@ -61,7 +61,7 @@ class TransformerNet(nn.Module):
 
     def forward(self, image: Tensor, mix: Tensor) -> Tensor:
         height, width = image.shape[-2], image.shape[-1]
-        x = _grow(pad_edge(image, 4, 0)) * 255
+        x = _grow(pad_edge(image, 4)) * 255
         x = F.relu(self.in1(self.conv1(x)))
         x = F.relu(self.in2(self.conv2(x)))
         x = F.relu(self.in3(self.conv3(x)))

@@ -23,7 +23,7 @@ def test_the_variant_that_changes_nothing_is_the_network_that_ships() -> None:
 @pytest.mark.parametrize(
     "variant",
     [
-        Variant(margin=False),
+        Variant(zeros=True),
         Variant(styled="first"),
         Variant(styled="none"),
         Variant(step="add"),
