@@ -48,7 +48,9 @@ def run(args: argparse.Namespace) -> None:
     from export.pictures import read_pictures
 
     if args.command == "onnx":
-        target = _target(args.output, args.weights.stem)
+        from engines.networks.weights import load_weights
+
+        target = _target(args.output, load_weights(args.weights)[1].get("name", args.weights.stem))
         _write(args.weights, target, read_pictures(args.pictures, 6))
     elif args.command == "import":
         from export.importers import import_transformer_net

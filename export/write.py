@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from engines.base import EngineOptions
+from engines.errors import UsageError
 from engines.model_file import load_model
 from engines.networks.weights import load_weights
 from engines.registry import open_engine
@@ -28,6 +30,8 @@ def write_model(weights: Path, target: Path, pictures: list[np.ndarray], say: Sa
     Raises ParityError if they do not; then ``target`` is left as it was.
     """
     network, header = load_weights(weights)
+    header["weights_sha256"] = hashlib.sha256(weights.read_bytes()).hexdigest()
+    _refuse_strangers(target, weights)
     with _beside(target) as folder:
         draft = folder / target.name
         export_onnx(network, header, draft)
@@ -39,6 +43,13 @@ def write_model(weights: Path, target: Path, pictures: list[np.ndarray], say: Sa
         target.with_name(f"{target.stem}.int8.onnx").unlink(missing_ok=True)
         draft.with_suffix(".safetensors").replace(target.with_suffix(".safetensors"))
         draft.replace(target)
+
+
+def _refuse_strangers(target: Path, weights: Path) -> None:
+    """A .safetensors without a model file of its name is somebody's training run, not the weights of an older export."""
+    sibling = target.with_suffix(".safetensors")
+    if sibling.exists() and not target.exists() and not sibling.samefile(weights):
+        raise UsageError(f"-o {target}: {sibling.name} beside it would be replaced. Choose another name or folder.")
 
 
 def write_int8(source: Path, pictures: list[np.ndarray], say: Say) -> Path:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from engines.errors import UsageError
 from engines.exits import exit_code
 
 
@@ -25,9 +26,10 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     )
     fit.add_argument("--out", type=Path, help="folder of the run (default: runs/NAME)")
     fit.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the run's folder")
+    fit.add_argument("--overwrite", action="store_true", help="begin anew although the run's folder holds a checkpoint")
     fit.add_argument("--from", dest="start", type=Path, metavar="WEIGHTS", help="start from a .safetensors of the same family")
     fit.add_argument("--steps", type=int, help="train this many steps instead of the config's")
-    fit.add_argument("--device", default="cpu", help="cpu (default), cuda, mps")
+    fit.add_argument("--device", default="cpu", choices=("cpu", "cuda", "mps"), help="default: cpu")
     return parser.parse_args(argv)
 
 
@@ -44,6 +46,10 @@ def fit(args: argparse.Namespace) -> None:
     if args.steps:
         config = dataclasses.replace(config, steps=args.steps)
     folder = args.out or Path("runs") / config.name
+    if (folder / "checkpoint.pt").exists() and not (args.resume or args.overwrite):
+        raise UsageError(
+            f"{folder} holds a run already. Go on with --resume, begin anew with --overwrite, or choose another --out."
+        )
     trainer = Trainer(config, args.data, load_vgg(args.vgg), folder, args.device)
     if args.resume:
         trainer.resume()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import yaml
 
@@ -45,7 +45,8 @@ class TrainingConfig:
     """photos: folder, relative to the data folder. exclude_licence: photos whose manifest row holds one of these words stay out.
 
     crop_px: side of the square crops, divisible by 64. batch: photos a step, each with its own style. blend_share: share
-    of the samples that mix two styles. previews: photos shown, never trained on.
+    of the samples that mix two styles. smoothing: shares of the steps between
+    which the temporal and TV losses come in. previews: photos shown, never trained on.
     """
 
     name: str
@@ -61,6 +62,7 @@ class TrainingConfig:
     learning_rate: float = 1e-3
     row_rate: float = 5.0
     blend_share: float = 0.15
+    smoothing: tuple[float, float] = (0.3, 0.6)
     seed: int = 0
     weights: LossWeights = LossWeights()
 
@@ -84,16 +86,30 @@ def load_config(path: Path) -> TrainingConfig:
         raise TrainingError(f"{path}: must be a mapping of settings. Start from one in training/configs/.")
     styles = tuple(_build(StyleConfig, style, f"{path}: styles") for style in raw.pop("styles", []))
     weights = _build(LossWeights, raw.pop("weights", {}), f"{path}: weights")
-    lists = {key: tuple(raw.pop(key)) for key in ("previews", "exclude_licence") if key in raw}
+    lists = {key: tuple(raw.pop(key)) for key in ("previews", "exclude_licence", "smoothing") if key in raw}
     return _build(TrainingConfig, {**raw, **lists, "styles": styles, "weights": weights}, str(path))
 
 
-def _build(cls: type, values: dict[str, Any], where: str) -> Any:
-    known = {f.name for f in fields(cls)}
-    unknown = set(values) - known
+def _build(cls: type, values: Any, where: str) -> Any:
+    if not isinstance(values, dict):
+        raise TrainingError(f"{where}: must be a mapping of settings, got {values!r}")
+    types = get_type_hints(cls)
+    unknown = set(values) - set(types)
     if unknown:
-        raise TrainingError(f"{where}: unknown {', '.join(sorted(unknown))}. Known: {', '.join(sorted(known))}.")
+        raise TrainingError(f"{where}: unknown {', '.join(sorted(map(str, unknown)))}. Known: {', '.join(sorted(types))}.")
     try:
-        return cls(**values)
+        return cls(**{key: _typed(value, types[key], f"{where}: {key}") for key, value in values.items()})
     except TypeError as error:
         raise TrainingError(f"{where}: {str(error).split('() ')[-1]}") from error
+
+
+def _typed(value: Any, wanted: Any, where: str) -> Any:
+    """``value`` if it is of the annotated type. A whole number is a float too, and so is 1e-3, which YAML takes for a word."""
+    if wanted is float and not isinstance(value, bool):
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            raise TrainingError(f"{where} must be a number, got {value!r}") from None
+    if wanted in (int, str) and (not isinstance(value, wanted) or isinstance(value, bool)):
+        raise TrainingError(f"{where} must be a {'whole number' if wanted is int else 'text'}, got {value!r}")
+    return value

@@ -52,29 +52,39 @@ def resize_short_side(picture: np.ndarray, short_px: float) -> np.ndarray:
 
 
 def photo_files(folder: Path, exclude_licence: tuple[str, ...], without: tuple[str, ...] = ()) -> list[Path]:
-    """The folder's pictures by name, less those named in ``without`` and those whose row in MANIFEST.tsv (beside the
-    folder, optional) holds a word of ``exclude_licence`` in its licence. Raises TrainingError if none is left."""
+    """The folder's pictures by name, less those named in ``without`` and those whose licence in MANIFEST.tsv (beside the
+    folder) holds a word of ``exclude_licence`` or is not listed. Raises TrainingError if none is left."""
     if not folder.is_dir():
         raise TrainingError(f"{folder}: no such folder of photos. Give the folder that holds it with --data DIR.")
-    manifest = folder.parent / "MANIFEST.tsv"
-    licences: dict[str, str] = {}
-    if manifest.is_file():
-        with manifest.open(encoding="utf-8", newline="") as file:
-            licences = {row["file"]: row["licence"] or "" for row in csv.DictReader(file, delimiter="\t")}
-    elif exclude_licence:
+    licences = read_licences(folder)
+    if exclude_licence and not licences:
         raise TrainingError(
-            f"{manifest}: missing, so exclude_licence cannot be honoured. Remove exclude_licence or add the manifest."
+            f"{folder.parent}/MANIFEST.tsv: missing, so exclude_licence cannot be honoured. Add it, or remove exclude_licence."
         )
     found = [
         path
         for path in sorted(folder.iterdir())
         if path.suffix.lower() in PHOTO_SUFFIXES
         and path.name not in without
-        and not any(word in licences.get(f"{folder.name}/{path.name}", "") for word in exclude_licence)
+        and not (exclude_licence and _excluded(licences.get(path.name, ""), exclude_licence))
     ]
     if not found:
         raise TrainingError(f"{folder}: no photos left ({', '.join(sorted(PHOTO_SUFFIXES))}; exclude_licence: {exclude_licence})")
     return found
+
+
+def read_licences(folder: Path) -> dict[str, str]:
+    """Licence of each photo by file name, from MANIFEST.tsv beside the folder; empty without one."""
+    manifest = folder.parent / "MANIFEST.tsv"
+    if not manifest.is_file():
+        return {}
+    with manifest.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file, delimiter="\t") if row["file"].startswith(f"{folder.name}/")]
+    return {row["file"].split("/", 1)[1]: row["licence"] or "" for row in rows}
+
+
+def _excluded(licence: str, words: tuple[str, ...]) -> bool:
+    return not licence or any(word.lower() in licence.lower() for word in words)
 
 
 class PairSampler:
@@ -85,13 +95,17 @@ class PairSampler:
         # Room for the largest scale drawn; decoded once, since decoding costs more than cropping.
         self._photos = [self._shrunk(read_photo(path)) for path in files]
         self._random = np.random.default_rng(seed)
-        self._ready: queue.Queue[Pair] = queue.Queue(maxsize=4)
+        self._ready: queue.Queue[Pair | BaseException] = queue.Queue(maxsize=4)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._fill, name="photo-sampler", daemon=True)
         self._thread.start()
 
     def next(self) -> Pair:
-        return self._ready.get()
+        """The next batch. Raises whatever went wrong while it was drawn."""
+        drawn = self._ready.get()
+        if isinstance(drawn, BaseException):
+            raise drawn
+        return drawn
 
     def close(self) -> None:
         self._closing.set()
@@ -99,7 +113,10 @@ class PairSampler:
 
     def _fill(self) -> None:
         while not self._closing.is_set():
-            pair = self._draw_batch()
+            try:
+                pair = self._draw_batch()
+            except BaseException as error:
+                pair = error
             while not self._closing.is_set():
                 try:
                     self._ready.put(pair, timeout=0.2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from engines.networks import build_network
 from engines.networks.weights import load_weights, save_weights
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import TrainingConfig
-from training.data import Pair, PairSampler, photo_files, read_photo, resize_short_side
+from training.data import Pair, PairSampler, photo_files, read_licences, read_photo, resize_short_side
 from training.losses import (
     CONTENT_LAYER,
     STYLE_LAYERS,
@@ -35,7 +36,6 @@ from training.vgg import Vgg16
 CHECKPOINT_EVERY, PREVIEW_EVERY, RECORD_EVERY = 250, 500, 50
 _STYLE_SHORT_SIDE_PX = 480
 _WARMUP_STEPS = 200
-_SMOOTHING_RAMP = (0.3, 0.6)
 _LAST_RATE = 0.02
 
 
@@ -62,6 +62,8 @@ class Trainer:
         """Continue from the folder's checkpoint. Raises TrainingError if it belongs to another network."""
         state = load_checkpoint(self.folder / "checkpoint.pt")
         try:
+            if state["styles"] != [style.name for style in self.config.styles]:
+                raise ValueError(f"its styles are {', '.join(state['styles'])}")
             self.network.load_state_dict(state["network"])
             self.optimizer.load_state_dict(state["optimizer"])
         except (KeyError, RuntimeError, ValueError) as error:
@@ -102,6 +104,9 @@ class Trainer:
                 if self.step % PREVIEW_EVERY == 0 or self.step == self.config.steps:
                     names = [s.name for s in self.config.styles]
                     save_preview(self.folder / "previews" / f"{self.step:06d}.jpg", self.network, self.previews, names)
+        except KeyboardInterrupt:
+            self.save()
+            raise
         finally:
             sampler.close()
 
@@ -109,6 +114,7 @@ class Trainer:
         """Checkpoint, weights as they ship, history and curves."""
         rng = torch.get_rng_state()
         state = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+        state["styles"] = [style.name for style in self.config.styles]
         save_checkpoint(self.folder / "checkpoint.pt", {**state, "step": self.step, "history": self.history, "rng": rng})
         weights = self.folder / "weights.safetensors"
         save_weights(weights, self.network, self.config.family, self.config.network, self.metadata())
@@ -122,13 +128,10 @@ class Trainer:
         styles = [{"name": "original", "title": "the untouched picture"}]
         styles += [{key: getattr(style, key) for key in kept} for style in self.config.styles]
         used = dataclasses.asdict(self.config)
-        training = {
-            "config": used,
-            "steps_done": self.step,
-            "photos": len(self.files),
-            "photos_excluded_by": self.config.exclude_licence,
-        }
-        return {"styles": json.dumps(styles), "training": json.dumps(training)}
+        licences = read_licences(self.data / self.config.photos)
+        counted = Counter(licences.get(path.name, "not listed") for path in self.files)
+        training = {"config": used, "steps_done": self.step, "photos_by_licence": dict(counted.most_common())}
+        return {"name": self.config.name, "styles": json.dumps(styles), "training": json.dumps(training)}
 
     def _train_step(self, pair: Pair) -> dict[str, float]:
         self._set_rate()
@@ -155,8 +158,8 @@ class Trainer:
         weight = getattr(self.config.weights, loss)
         if loss not in ("temporal", "tv"):
             return weight
-        begin, full = _SMOOTHING_RAMP
-        return weight * min(1.0, max(0.0, self.step / self.config.steps - begin) / (full - begin))
+        begin, full = self.config.smoothing
+        return weight * min(1.0, max(0.0, self.step / self.config.steps - begin) / max(full - begin, 1e-9))
 
     def _losses(self, raw: Tensor, pair: Pair, mix: Tensor) -> dict[str, Tensor]:
         out = raw.clamp(0, 1)

@@ -15,12 +15,14 @@ from training.data import read_photo, resize_short_side
 
 def stylise_photo(network: nn.Module, photo: np.ndarray, painting: int, paintings: int) -> np.ndarray:
     """One (H, W, 3) uint8 RGB photo in the style of painting number ``painting`` (0 is the first), the same shape out."""
-    style = torch.zeros(1, 1 + paintings)
+    device = next(network.parameters()).device
+    style = torch.zeros(1, 1 + paintings, device=device)
     style[0, 1 + painting] = 1
+    frame = torch.from_numpy(np.ascontiguousarray(photo))[None].to(device)
     was_training = network.training
     network.eval()
     with torch.no_grad():
-        out = FrameGraph(network)(torch.from_numpy(np.ascontiguousarray(photo))[None], style)[0].numpy()
+        out = FrameGraph(network)(frame, style)[0].cpu().numpy()
     network.train(was_training)
     return out
 

@@ -135,6 +135,13 @@ def test_quantises_a_network_that_has_learnt_nothing(tmp_path: Path):
     assert load_model(tmp_path / "new.onnx").int8_path
 
 
+def test_refuses_to_replace_a_training_run(tmp_path: Path, pictures: Path, capsys):
+    weights = write_small_weights(tmp_path / "w.safetensors")
+    (tmp_path / "weights.safetensors").write_text("days of work")
+    assert main(["onnx", str(weights), "-o", str(tmp_path / "weights.onnx"), "--pictures", str(pictures)]) == 2
+    assert (tmp_path / "weights.safetensors").read_text() == "days of work"
+
+
 def test_refuses_other_names(tmp_path: Path, pictures: Path):
     weights = write_small_weights(tmp_path / "w.safetensors")
     assert main(["onnx", str(weights), "-o", str(tmp_path / "style.int8.onnx"), "--pictures", str(pictures)]) == 2

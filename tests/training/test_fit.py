@@ -27,7 +27,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cv2.imwrite(str(folder / "content" / f"{seed}.png"), small_frame(120, 150, seed))
     for name, seed in (("a", 11), ("b", 12)):
         cv2.imwrite(str(folder / f"{name}.png"), 255 - small_frame(90, 90, seed))
-    rows = ["file\twhat\tsource\tlicence", "content/3.png\tphoto\tnobody\tnon-commercial research"]
+    rows = ["file\twhat\tsource\tlicence", "content/3.png\tphoto\tnobody\tNon-Commercial research"]
+    rows += [f"content/{seed}.png\tphoto\tnobody\tpublic domain" for seed in range(3)]
     (folder / "MANIFEST.tsv").write_text("\n".join(rows) + "\n")
     save_file(caffe_state(), str(folder / "vgg.safetensors"))
     return folder
@@ -39,7 +40,7 @@ def config(tmp_path: Path) -> dict:
     return {
         "name": "toy",
         "family": "fast",
-        "network": {"width": 16, "blocks": 1, "margin_px": 4},
+        "network": {"width": 16, "blocks": 1},
         "photos": "content",
         "previews": ["0.png"],
         "exclude_licence": ["non-commercial"],
@@ -63,7 +64,8 @@ def test_trains_and_resumes(tmp_path: Path, data: Path, config: dict):
     assert (run / "previews" / "000006.jpg").exists()
     network, header = load_weights(run / "weights.safetensors")
     assert [s["name"] for s in json.loads(header["styles"])] == ["original", "a", "b"]
-    assert json.loads(header["training"])["photos"] == 2  # one is a preview, one is not ours to use
+    # One of the four is a preview, one is not ours to use.
+    assert json.loads(header["training"])["photos_by_licence"] == {"public domain": 2}
     before = network.rows.clone()
     assert fit(tmp_path, data, config, "--resume", "--steps", "8") == 0
     state = torch.load(run / "checkpoint.pt", weights_only=True)
@@ -78,7 +80,7 @@ def test_learns(tmp_path: Path, data: Path, config: dict):
     recorded = loop.Trainer._record
     try:
         loop.Trainer._record = lambda self, values: (losses.append(values), recorded(self, values))[1]
-        assert fit(tmp_path, data, {**config, "steps": 60}) == 0
+        assert fit(tmp_path, data, {**config, "steps": 40}) == 0
     finally:
         loop.Trainer._record = recorded
     first, last = (sum(v["style"] for v in part) / len(part) for part in (losses[:6], losses[-10:]))
@@ -90,7 +92,7 @@ def test_starts_from_weights_with_another_painting(tmp_path: Path, data: Path, c
     weights = tmp_path / "start.safetensors"
     (tmp_path / "run" / "weights.safetensors").rename(weights)
     more = {**config, "styles": [*config["styles"], {**config["styles"][0], "name": "c"}]}
-    assert fit(tmp_path, data, {**more, "steps": 2}, "--from", str(weights)) == 0
+    assert fit(tmp_path, data, {**more, "steps": 2}, "--overwrite", "--from", str(weights)) == 0
     assert load_weights(tmp_path / "run" / "weights.safetensors")[0].rows.shape[0] == 3
 
 
@@ -99,6 +101,10 @@ def test_starts_from_weights_with_another_painting(tmp_path: Path, data: Path, c
     [
         ({"styles": []}, "at least one"),
         ({"stepz": 3}, "stepz"),
+        ({"steps": 2.5}, "steps must be a whole number"),
+        ({"batch": "two"}, "batch must be a whole number"),
+        ({"learning_rate": "fast"}, "learning_rate must be a number"),
+        ({"styles": ["wave"]}, "must be a mapping"),
         ({"crop_px": 100}, "multiple of 64"),
         ({"family": "slow"}, "transformer_net"),
         ({"network": {"depth": 3}}, "depth"),
@@ -117,6 +123,25 @@ def test_resume_needs_a_whole_checkpoint(tmp_path: Path, data: Path, config: dic
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "checkpoint.pt").write_bytes(b"damaged")
     assert fit(tmp_path, data, config, "--resume") == 4
+
+
+def test_a_finished_run_is_not_overwritten(tmp_path: Path, data: Path, config: dict, capsys):
+    assert fit(tmp_path, data, {**config, "steps": 1}) == 0
+    assert fit(tmp_path, data, {**config, "steps": 1}) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert fit(tmp_path, data, {**config, "steps": 1}, "--overwrite") == 0
+    renamed = [{**s, "name": s["name"] + "2"} for s in config["styles"]]
+    assert fit(tmp_path, data, {**config, "styles": renamed, "steps": 2}, "--resume") == 4
+    assert "its styles are a, b" in capsys.readouterr().err
+
+
+def test_an_error_while_drawing_ends_the_run(tmp_path: Path, data: Path, config: dict, monkeypatch):
+    def fail(self):
+        raise MemoryError("no memory for photos")
+
+    monkeypatch.setattr("training.data.PairSampler._draw_batch", fail)
+    with pytest.raises(MemoryError):
+        fit(tmp_path, data, config)
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda p: p.stem)
