@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from pathlib import Path
+from typing import NoReturn
 
 from realtime import cli
 from realtime.engine_sizes import EngineSizes
@@ -18,7 +20,7 @@ from realtime.live import Live, initial_state
 from realtime.live_flags import add_live_flags, duration_from, sink_from, source_from
 from realtime.live_painter import Painter
 from realtime.quality import Quality
-from realtime.report import write_report
+from realtime.report import check_report, write_report
 from realtime.resample import network_size
 from realtime.stylizer import Stylizer
 
@@ -40,6 +42,7 @@ def main(argv: list[str]) -> int:
     if print_listing(args):
         return 0
     duration_s, source = duration_from(args), source_from(args)
+    check_report(args.report, [Path(args.source)] if Path(args.source).exists() else [])
     fixed_size = cli.parse_size(args.size) if args.size else None
     sink = sink_from(args)
     model = cli.model_from(args)
@@ -67,5 +70,10 @@ def main(argv: list[str]) -> int:
         source.close()
 
 
-if __name__ == "__main__":
+def script() -> NoReturn:
+    """Entry point of the installed command."""
     cli.run(main)
+
+
+if __name__ == "__main__":
+    script()

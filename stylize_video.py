@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import time
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,11 +16,13 @@ from engines import engine_class
 from engines.errors import UsageError
 from realtime import cli
 from realtime.file_flags import add_file_flags, file_options, report_of
-from realtime.file_job import plan_jobs, run_jobs
+from realtime.file_job import Result, plan_jobs, run_jobs
 from realtime.listing import print_listing
 from realtime.outputs import output_paths
-from realtime.report import write_report
+from realtime.report import check_report, write_report
 from realtime.sheet import write_sheet
+
+STARTED_S = time.perf_counter()
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
@@ -50,21 +53,26 @@ def main(argv: list[str]) -> int:
         write_sheet(args.sheet, args.input, options, lambda size: cli.open_engine_from(args, model, size))
         return 0
     jobs = list(zip(args.input, output_paths(args.input, args.output, options.look.label), strict=True))
+    check_report(args.report, [path for job in jobs for path in job])
     if args.dry_run:
         plans = plan_jobs(jobs, options)
         print(
             json.dumps(plans, indent=1) if args.json else "\n".join(f"{p['input']} -> {p['output']} {p['size']}" for p in plans)
         )
         return 0
-    results = run_jobs(jobs, options, lambda size: cli.open_engine_from(args, model, size))
-    report = report_of(results)
-    if args.report:
-        write_report(args.report, report)
-    if args.json:
-        print(json.dumps(report, indent=1))
+    results: list[Result] = []
+    try:
+        for result in run_jobs(jobs, options, lambda size: cli.open_engine_from(args, model, size), STARTED_S):
+            results.append(result)
+    finally:  # what is done is told, also when an engine that fails or Ctrl-C ends it
+        report = report_of(results, len(jobs)) if results else {}
+        if args.report and results:
+            write_report(args.report, report)
+        if args.json and results:
+            print(json.dumps(report, indent=1))
     if len(results) == 1 and results[0].error:
         raise results[0].error
-    return 1 if any(result.error for result in results) else 0
+    return 1 if any(result.error or (args.strict and result.damaged) for result in results) else 0
 
 
 def script() -> NoReturn:

@@ -18,7 +18,7 @@ from realtime.sinks.encoding import AUDIO_MODES, Encoding
 
 
 def add_file_flags(parser: argparse.ArgumentParser) -> None:
-    """-o, -y, -n, --dry-run, --ss, --to, --size, --scale, --vcodec, --crf, --preset, --audio; read by ``file_options``."""
+    """-o, -y, -n, --dry-run, --strict; --ss, --to, --size, --scale, --vcodec, --crf, --preset, --audio: see ``file_options``."""
     group = parser.add_argument_group("files")
     group.add_argument(
         "-o", "--output", metavar="PATH", help="a file, a folder, or a name with {stem}, {style}, {ext} (default: beside INPUT)"
@@ -27,6 +27,7 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
     replace.add_argument("-y", "--overwrite", action="store_true", help="replace outputs that exist")
     replace.add_argument("-n", "--skip-existing", action="store_true", help="skip inputs whose output exists")
     group.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    group.add_argument("--strict", action="store_true", help="exit 1 if damaged places of an input were read past")
     group.add_argument("--ss", metavar="TIME", help="begin at this time: seconds or H:MM:SS.mmm")
     group.add_argument("--to", metavar="TIME", help="end at this time of the input")
     size = group.add_mutually_exclusive_group()
@@ -64,15 +65,15 @@ def parse_time(flag: str, text: str | None) -> Fraction | None:
         raise UsageError(f"{flag} is a time like 12.5 or 1:02:03.5, not {text!r}.") from None
 
 
-def report_of(results: Sequence[Result]) -> dict[str, Any]:
-    """The content of --report: one file's figures, or {items, total} for several."""
-    if len(results) == 1:
+def report_of(results: Sequence[Result], files: int) -> dict[str, Any]:
+    """The content of --report: the figures of the one file that was asked for, or {items, total} for several."""
+    if files == 1:
         return results[0].as_dict()
     reports = [result.report for result in results]
     wall_s = sum(report.wall_s for report in reports)
     frames_out = sum(report.frames_out for report in reports)
     total = {
-        "files": len(results),
+        "files": files,
         "failed": sum(result.error is not None for result in results),
         "frames_in": sum(report.frames_in for report in reports),
         "frames_out": frames_out,

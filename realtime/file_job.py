@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -14,12 +14,12 @@ from engines.errors import LivebrushError, PartialResult, SinkError, SourceError
 from engines.exits import error_line
 from realtime.cli import say
 from realtime.look import Look
-from realtime.outputs import check_output
+from realtime.outputs import check_output, output_exists, partial_path
 from realtime.pipeline import FileRun, run_file
 from realtime.progress import FileProgress
 from realtime.report import Report, latency_figures, peak_rss_mb, size_text, stage_figures
 from realtime.resample import network_size
-from realtime.sinks.encoding import Encoding
+from realtime.sinks.encoding import CONTAINERS, Encoding
 from realtime.sinks.picture_file import PICTURES, PictureOutput
 from realtime.sinks.video_file import VideoOutput
 from realtime.sources.video_file import VideoFile
@@ -50,50 +50,69 @@ class Result:
     report: Report = field(default_factory=Report)
     error: LivebrushError | None = None
 
+    @property
+    def damaged(self) -> bool:
+        """Whether damage in the input was concealed."""
+        return self.report.extra.get("damaged", 0) > 0
+
     def as_dict(self) -> dict[str, Any]:
         failed = {"error": str(self.error), "exit_code": self.error.exit_code} if self.error else {}
         return {"input": str(self.source), "output": str(self.output), **self.report.as_dict(), **failed}
 
 
 def run_jobs(
-    jobs: Sequence[tuple[Path, Path]], options: FileOptions, open_engine: Callable[[tuple[int, int]], Engine]
-) -> list[Result]:
-    """Paint every (input, output). The engine is opened when the first input has told its size, and serves them all.
+    jobs: Sequence[tuple[Path, Path]],
+    options: FileOptions,
+    open_engine: Callable[[tuple[int, int]], Engine],
+    started_s: float | None = None,
+) -> Iterator[Result]:
+    """Paint every (input, output) and tell how each went. The engine is opened when the first input has told its size, and
+    serves them all. ``started_s``: when the program began, on ``time.perf_counter``; it counts for the first file.
 
-    An input or output that fails is reported and left; an engine that fails would fail for all, and is raised.
+    An input or output that fails is reported and left; an engine that fails would fail for all: its result comes, and then
+    the error is raised.
     """
-    results: list[Result] = []
+    check_encoding(jobs, options)
     engine: Engine | None = None
-    started_s = time.perf_counter()
     sources = [source for source, _ in jobs]
     try:
         for source, output in jobs:
             result = Result(source, output)
-            results.append(result)
+            started_s = started_s or time.perf_counter()
             try:
-                if options.skip_existing and output.exists():
+                if options.skip_existing and output_exists(output):
                     say(f"{output}: exists, skipped (-n)")
-                    continue
-                check_output(output, sources, options.overwrite)
-                with VideoFile(source, options.start_s, options.end_s, options.resize) as video:
-                    engine = engine or open_engine(network_size(video.size, options.look.brush))
-                    _paint(video, engine, options, result, started_s)
-            except (SourceError, SinkError, UsageError, PartialResult) as error:
+                    result.report.extra = {"skipped": True}
+                else:
+                    check_output(output, sources, options.overwrite)
+                    with VideoFile(source, options.start_s, options.end_s, options.resize) as video:
+                        engine = engine or open_engine(network_size(video.size, options.look.brush))
+                        _paint(video, engine, options, result, started_s)
+            except LivebrushError as error:
                 result.error = error
-                if len(jobs) > 1:
-                    say(error_line(error))
-            started_s = time.perf_counter()
+            yield result
+            if result.error and not isinstance(result.error, (SourceError, SinkError, UsageError, PartialResult)):
+                raise result.error
+            if result.error and len(jobs) > 1:
+                say(error_line(result.error))
+            started_s = None
     finally:
         if engine is not None:
             engine.close()
-    return results
+
+
+def check_encoding(jobs: Sequence[tuple[Path, Path]], options: FileOptions) -> None:
+    """Raise UsageError for an encoder or a setting that cannot be, before any work is done."""
+    for suffix in {output.suffix.lower() for _, output in jobs} & set(CONTAINERS):
+        options.encoding.options_for(Path(f"output{suffix}"))
 
 
 def plan_jobs(jobs: Sequence[tuple[Path, Path]], options: FileOptions) -> list[dict[str, Any]]:
     """What ``run_jobs`` would do, without an engine and without writing. Raises the first error that a run would meet."""
+    check_encoding(jobs, options)
     plans = []
     for source, output in jobs:
-        skips = options.skip_existing and output.exists()
+        skips = options.skip_existing and output_exists(output)
         if not skips:
             check_output(output, [source for source, _ in jobs], options.overwrite)
         with VideoFile(source, options.start_s, options.end_s, options.resize) as video:
@@ -113,7 +132,7 @@ def _paint(video: VideoFile, engine: Engine, options: FileOptions, result: Resul
             run = run_file(
                 video.frames(), lambda frame: stylizer.stylize(frame, float(frame.pts * frame.time_base)), sink, progress.update
             )
-        result.output = sink.finish(partial=video.truncated is not None)
+        result.output = sink.finish(partial_path(result.output, options.overwrite) if video.truncated else None)
     finally:
         sink.discard()
     for note in (*video.notes, *sink.notes):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from engines.errors import SinkError
+from engines.errors import SinkError, UsageError
+from realtime.outputs import output_exists, same_file
 from realtime.timing import Samples, StageTimes
 
 
@@ -66,9 +68,25 @@ def peak_rss_mb() -> float | None:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
+def check_report(path: Path | None, others: Sequence[Path]) -> None:
+    """Before a run: UsageError if the report would replace one of ``others``, its inputs and outputs, by whatever name or
+    link; SinkError if it cannot be written."""
+    if path is None:
+        return
+    for other in others:
+        if same_file(path, other):
+            raise UsageError(f"--report {path}: is {other}, which the run reads or writes. Choose another name.")
+    if not path.parent.is_dir():
+        raise SinkError(f"--report {path}: the folder {path.parent} does not exist.")
+    if output_exists(path) and path.is_dir():
+        raise SinkError(f"--report {path}: is a folder.")
+    if not os.access(path.parent, os.W_OK):
+        raise SinkError(f"--report {path}: the folder {path.parent} cannot be written to.")
+
+
 def write_report(path: Path, content: dict[str, Any]) -> None:
     """Replace ``path`` in one step. Raises SinkError if it cannot be written."""
-    temporary = path.with_name(f".{path.name}.part-{os.getpid()}")
+    temporary = path.with_name(f".{path.stem[:50]}.part-{os.getpid()}{path.suffix}")
     try:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         os.replace(temporary, path)

@@ -12,6 +12,8 @@ from realtime.look import Look, style_vector
 from realtime.resample import Scaler, network_size
 from realtime.steadiness import Steadiness
 
+_STRIP_ROWS = 16  # so few stay in the cache
+
 
 @dataclass(frozen=True)
 class _Fade:
@@ -97,6 +99,9 @@ class Stylizer:
         if style[0] >= 1.0:
             self.reset()
             return frame.pixels.copy()
+        share = float(style[0])  # of the original
+        if self._size != frame.size:  # the network would mix in its own, smaller picture, and the original would come back soft
+            style = np.concatenate([[0.0], style[1:] / style[1:].sum()]).astype(np.float32)
         small = self._scaler.resize(frame.pixels, self._size)
         painting = self.engine.infer(small[None], style[None])[0]
         if look.stability > 0:
@@ -105,6 +110,8 @@ class Stylizer:
             painting = self._scaler.guided_upsample(painting, frame.pixels, small)
         else:
             painting = self._scaler.resize(painting, frame.size)
+        if self._size != frame.size and share > 0:
+            painting = _mixed(frame.pixels, painting, share)
         return self._with_colors_of(frame.pixels, painting) if look.keep_color else painting
 
     def _with_colors_of(self, frame: np.ndarray, painting: np.ndarray) -> np.ndarray:
@@ -112,3 +119,17 @@ class Stylizer:
         Cb and Cr alone, so the difference of the lumas is added to the frame's channels."""
         change = self._scaler.luma(painting).astype(np.int16) - self._scaler.luma(frame)
         return np.clip(frame + change[..., None], 0, 255).astype(np.uint8)
+
+
+def _mixed(one: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
+    """share * one + (1 - share) * other, rounded, of two uint8 arrays; in 1/256, which fits uint16."""
+    weight = round(share * 256)
+    out = np.empty_like(one)
+    for top in range(0, len(one), _STRIP_ROWS):
+        strip = np.s_[top : top + _STRIP_ROWS]
+        mix = np.multiply(one[strip], weight, dtype=np.uint16)
+        mix += np.multiply(other[strip], 256 - weight, dtype=np.uint16)
+        mix += 128
+        mix >>= 8
+        out[strip] = mix
+    return out

@@ -99,11 +99,18 @@ def test_a_report_that_cannot_be_written_is_an_output_error(tmp_path: Path):
     )
 
 
+def test_a_report_never_replaces_its_source(make_video):
+    source = make_video()
+    content = source.read_bytes()
+    done = run_cam("--source", source, "--headless", "--engine", "passthrough", "--duration", "0.3", "--report", source)
+    assert (done.returncode, source.read_bytes() == content) == (2, True), done.stderr
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_end_it_within_three_seconds_and_leave_the_report(tmp_path: Path, tiny_model, number: int, code: int):
     report = tmp_path / "report.json"
     flags = command("--source", "test", "--headless", "--model", tiny_model.path, "--report", report)
-    with subprocess.Popen(flags, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(flags, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
         assert process.stderr.readline()  # which engine was taken: it runs
         time.sleep(0.5)
         started = time.monotonic()

@@ -13,8 +13,11 @@ import numpy as np
 import pytest
 
 import stylize_video
+from engines.errors import EngineRunError
+from engines.passthrough import Passthrough
 from realtime import cli
 from realtime.sources.video_file import VideoFile
+from tests.realtime.test_read_video import damage
 from tests.realtime.test_write_video import sound, times
 
 ROOT = Path(__file__).parents[1]
@@ -70,6 +73,12 @@ def test_the_report_has_its_figures(stylize, make_video, tmp_path):
     assert (report["engine"], report["style"], report["size"]) == ("passthrough", "negative", "320x240")
     assert set(report["stage_ms"]) == {"decode", "infer", "encode"}
     assert report["fps"] > 0 < report["latency_ms"]["p95"]
+
+
+def test_the_time_of_loading_the_program_counts_for_the_first_file(stylize, make_video, monkeypatch):
+    monkeypatch.setattr(stylize_video, "STARTED_S", time.perf_counter() - 1000)
+    first, second = json.loads(stylize(make_video("a.mp4"), make_video("b.mp4"), "--json")[1])["items"]
+    assert min(first["wall_s"], first["startup_s"]) > 1000 > second["wall_s"]
 
 
 def test_a_rotated_video_comes_out_upright(stylize, make_video, tmp_path):
@@ -157,6 +166,10 @@ def test_unknown_names_are_usage_errors(stylize, make_video, tmp_path):
         ("--size", "big"),
         ("--ss", "soon"),
         ("--vcodec", "none"),
+        ("--preset", "bogus"),
+        ("--crf", "99"),
+        ("--preset", "bogus", "--dry-run"),
+        ("--crf", "99", "--dry-run"),
         ("--to", "0"),
     ):
         code, line = failure(stylize, source, *flags)
@@ -192,6 +205,7 @@ def test_an_output_that_exists_is_kept_replaced_or_skipped(stylize, make_video, 
     target.write_bytes(b"precious")
     assert failure(stylize, source, "-o", target)[0] == 2
     assert stylize(source, "-o", target, "-n")[0] == 0
+    assert json.loads(stylize(source, "-o", target, "-n", "--json")[1])["skipped"] is True
     assert target.read_bytes() == b"precious"
     assert stylize(source, "-o", target, "-y")[0] == 0
     assert len(times(target)) == 10
@@ -229,6 +243,59 @@ def test_one_failing_does_not_stop_the_others(stylize, make_video, tmp_path):
     assert (report["total"]["frames_out"], report["total"]["failed"]) == (20, 1)
 
 
+def test_an_engine_that_fails_leaves_the_report_of_what_is_done(stylize, make_video, tmp_path, monkeypatch):
+    painted = []
+
+    def infer(self, frames, style):
+        painted.append(1)
+        if len(painted) > 15:
+            raise EngineRunError("the engine broke")
+        return frames.copy()
+
+    monkeypatch.setattr(Passthrough, "_infer", infer)
+    sources = [make_video(f"{name}.mp4") for name in "abc"]
+    code, _, err = stylize(*sources, "--report", tmp_path / "r.json")
+    assert (code, "the engine broke" in err.splitlines()[-1]) == (4, True)
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert [item.get("exit_code", 0) for item in report["items"]] == [0, 4]
+    assert (report["total"]["files"], report["total"]["frames_out"]) == (3, 10)
+
+
+def test_a_name_that_is_too_long_does_not_stop_the_others(stylize, make_video, tmp_path):
+    sources = [make_video("a.mp4"), make_video("b.mp4").rename(tmp_path / f"{'n' * 245}.mp4"), make_video("c.mp4")]
+    assert stylize(*sources, "--report", tmp_path / "r.json")[0] == 1
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert [item.get("exit_code", 0) for item in report["items"]] == [0, 5, 0]
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "out.mp4", "link.json"])
+def test_the_report_replaces_neither_input_nor_output(stylize, make_video, tmp_path, name):
+    source = make_video()
+    content = source.read_bytes()
+    (tmp_path / "link.json").symlink_to(source)
+    code, line = failure(stylize, source, "-o", tmp_path / "out.mp4", "--report", tmp_path / name)
+    assert (code, "--report" in line) == (2, True)
+    assert source.read_bytes() == content
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_strict_makes_concealed_damage_an_error(stylize, make_video, tmp_path):
+    source = damage(make_video(pts=list(range(0, 4000, 40)), tones=0, options={"g": "10"}), 50, 51)
+    for flags, code in (([], 0), (["--strict"], 1)):
+        left, out, _ = stylize(source, "-o", tmp_path / "out.mp4", "-y", "--json", *flags)
+        assert (left, json.loads(out)["damaged"]) == (code, 2)
+    assert stylize(make_video("whole.mp4"), "--strict")[0] == 0
+
+
+def test_a_partial_result_keeps_an_earlier_one(stylize, make_video, tmp_path):
+    source = make_video("in.mkv", pts=list(range(0, 4000, 40)))
+    source.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
+    (tmp_path / "out.partial.mp4").write_bytes(b"precious")
+    assert failure(stylize, source, "-o", tmp_path / "out.mp4")[0] == 6
+    assert (tmp_path / "out.partial.mp4").read_bytes() == b"precious"
+    assert visible(tmp_path) == {"in.mkv", "out.partial.mp4", "out.partial-2.mp4"}
+
+
 def test_a_dry_run_writes_nothing(stylize, make_video, tmp_path):
     code, out, _ = stylize(make_video(), "--dry-run", "--json")
     [plan] = json.loads(out)
@@ -240,7 +307,8 @@ def test_a_dry_run_writes_nothing(stylize, make_video, tmp_path):
 def test_the_lists_and_the_sheet(stylize, make_video, tmp_path):
     names = {row["engine"] for row in json.loads(stylize("--list-engines", "--json")[1])}
     assert {"passthrough", "onnxruntime", "openvino"} <= names
-    assert isinstance(json.loads(stylize("--list-styles", "--json")[1]), list)
+    styles = json.loads(stylize("--list-styles", "--json")[1])
+    assert {"original", "great_wave", "starry_night"} <= {row["name"] for row in styles}
     assert stylize("--sheet", tmp_path / "sheet.png", make_video(), engine="onnxruntime")[0] == 0
     with VideoFile(tmp_path / "sheet.png") as picture:
         assert min(picture.size) > 300
@@ -261,7 +329,9 @@ def test_a_signal_ends_it_cleanly(make_video, tmp_path, tiny_model, number, code
         "--model",
         tiny_model.path,
     ]
-    program = subprocess.Popen([*map(str, command), "--preset", "veryslow"], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    program = subprocess.Popen(
+        [*map(str, command), "--preset", "veryslow"], cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
     deadline = time.monotonic() + 20
     while not list(tmp_path.glob(".out.part-*")) and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -43,6 +43,7 @@ class AudioTracks:
         self._encoding = {track.index for track in tracks if self._targets[track.index].codec_context.is_encoder}
         self._reader = PacketReader(self._input, set(self._targets))
         self._waiting: Packet | None = None
+        self._ended: set[int] = set()
         if start_s:
             self._input.seek(max(0, int((start_s - 1) * 1_000_000)))
 
@@ -75,9 +76,13 @@ class AudioTracks:
             except (av.error.FFmpegError, OSError):
                 damaged += 1
                 continue
-            if packet is None or (self._end_s is not None and _start_s(packet) >= self._end_s):
+            if packet is None:
                 return None
-            if self._start_s is None or _start_s(packet) >= self._start_s:
+            if self._end_s is not None and _start_s(packet) >= self._end_s:
+                self._ended.add(packet.stream_index)  # another track's earlier packets may lie behind it in the file
+                if len(self._ended) == len(self._targets):
+                    return None
+            elif self._start_s is None or _start_s(packet) >= self._start_s:
                 return packet
         return None
 
@@ -110,10 +115,9 @@ class AudioTracks:
         if not convert and _takes(self._output.format.name, track):
             target = self._output.add_stream_from_template(track)
         else:
-            if not convert:
-                self.notes.append(
-                    f"sound: {self._output.format.name} cannot hold {track.codec_context.name}; converted to {codec}."
-                )
+            wanted = "aac" if convert else track.codec_context.name
+            if not convert or codec != wanted:
+                self.notes.append(f"sound: {self._output.format.name} cannot hold {wanted}; converted to {codec}.")
             rates = self._output_rates(codec)
             rate = track.rate if not rates or track.rate in rates else 48_000
             target = self._output.add_stream(codec, rate=rate, layout=track.layout)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engines.errors import UsageError
+
+if TYPE_CHECKING:
+    from av.codec.context import CodecOption
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 AUDIO_MODES = ("copy", "aac", "none")
@@ -19,6 +23,10 @@ _DEFAULTS = {
     "libsvtav1": {"crf": "28", "preset": "9"},
     "libvpx-vp9": {"crf": "24", "b": "0", "deadline": "realtime", "cpu-used": "6", "row-mt": "1"},
 }
+
+# Only these two encoders do not tell FFmpeg which values they take.
+_X26X_PRESETS = ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo"]
+_X26X_CRF = (0, 51)
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,7 @@ class Encoding:
 
     def options_for(self, path: Path) -> dict[str, str]:
         """The encoder's options for a file of this name. Raises UsageError for an encoder that does not exist here or does
-        not fit the container, and for a setting that it does not have."""
+        not fit the container, for a setting that it does not have, and for a value that the setting cannot have."""
         import av
 
         codec = self.codec_for(path)
@@ -47,8 +55,20 @@ class Encoding:
             if context.type != "video" or context.codec.canonical_name not in container.supported_codecs:
                 raise UsageError(f"--vcodec {codec}: does not go into {path.suffix} files. Usual ones: {', '.join(_DEFAULTS)}.")
         asked = {"crf": None if self.crf is None else str(self.crf), "preset": self.preset}
-        known = {option.name for option in context.supported_options.private}
+        known = {option.name: option for option in context.supported_options.private}
         for name, value in asked.items():
             if value is not None and name not in known:
                 raise UsageError(f"--{name}: {codec} has no such setting.")
+            if value is not None and (allowed := _allowed(codec, known[name])) and value not in allowed:
+                span = allowed if name == "preset" else (allowed[0], "to", allowed[-1])
+                raise UsageError(f"--{name} {value}: {codec} takes {' '.join(span)}.")
         return {**_DEFAULTS.get(codec, {}), **{name: value for name, value in asked.items() if value is not None}}
+
+
+def _allowed(codec: str, option: CodecOption) -> list[str]:
+    """The values that the encoder takes for --crf or --preset, in order; empty if it does not tell."""
+    x26x = codec in ("libx264", "libx264rgb", "libx265")
+    if option.name == "preset" and (x26x or option.choices):
+        return _X26X_PRESETS if x26x else [choice.name for choice in option.choices]
+    low, high = _X26X_CRF if x26x else (int(option.min), int(option.max))
+    return [str(value) for value in range(low, high + 1)] if 0 < high - low < 1000 else []

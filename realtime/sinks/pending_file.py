@@ -13,18 +13,18 @@ class PendingFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.temporary = path.with_name(f".{path.stem[:80]}.part-{os.getpid()}{path.suffix}")
+        self.temporary = path.with_name(f".{path.stem[:50]}.part-{os.getpid()}{path.suffix}")
         if not path.parent.is_dir():
             raise SinkError(f"{path}: the folder {path.parent} does not exist.")
         if path.is_dir():
             raise SinkError(f"{path}: is a folder.")
 
-    def commit(self, partial: bool = False) -> Path:
-        """Give the file its name in one step, after it is safely on the disk, and return that name.
+    def commit(self, name: Path | None = None) -> Path:
+        """Give the file its name, or ``name`` in the same folder, in one step, after it is safely on the disk; return that.
 
-        A ``partial`` file becomes NAME.partial.EXT instead, replacing an earlier one of that name. Raises SinkError.
+        Replaces what has the name already. Raises SinkError.
         """
-        target = self.path.with_name(f"{self.path.stem}.partial{self.path.suffix}") if partial else self.path
+        target = name or self.path
         try:
             with open(self.temporary, "rb+") as file:
                 os.fsync(file.fileno())

@@ -20,18 +20,21 @@ class PictureOutput:
     def __init__(self, path: Path) -> None:
         self.notes: list[str] = []
         self._file = PendingFile(path)
+        self._written = False
 
     def write(self, frame: Frame, pixels: np.ndarray) -> None:
         """pixels: (H, W, 3) uint8 RGB. Raises SinkError for a second frame: a picture holds one."""
-        if self._file.temporary.exists():
+        if self._written:
             raise SinkError(f"{self._file.path}: a picture cannot hold a video; use -o with .mp4, .mkv, .mov or .webm.")
+        self._written = True
         try:
             self._file.temporary.write_bytes(encode_picture(pixels, self._file.path.suffix))
         except OSError as error:
             raise SinkError(f"{self._file.path}: cannot be written ({error.strerror}).") from error
 
-    def finish(self, partial: bool = False) -> Path:
-        return self._file.commit(partial)
+    def finish(self, name: Path | None = None) -> Path:
+        """Put the file under its name, or under ``name`` in the same folder, and return that."""
+        return self._file.commit(name)
 
     def discard(self) -> None:
         self._file.discard()

@@ -59,8 +59,8 @@ class VideoOutput:
             self._output.mux(packets)
             self.frames += 1
 
-    def finish(self, partial: bool = False) -> Path:
-        """Flush, prove that everything arrived, and put the file under its name (``partial``: NAME.partial.EXT)."""
+    def finish(self, name: Path | None = None) -> Path:
+        """Flush, prove that everything arrived, put the file under its name, or ``name`` in the same folder; return that."""
         with self._errors():
             if self._output is None:
                 raise SinkError(f"{self._file.path}: no frame was written.")
@@ -70,7 +70,7 @@ class VideoOutput:
             self._output.close()
             self._prove()
         self._close_audio()
-        return self._file.commit(partial)
+        return self._file.commit(name)
 
     def discard(self) -> None:
         """Stop and leave nothing. Harmless after ``finish``."""

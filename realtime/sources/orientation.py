@@ -28,12 +28,23 @@ class Orientation:
         return np.ascontiguousarray(turned)
 
 
+_QUARTER_TURNS = (  # counter-clockwise
+    Orientation(),
+    Orientation(True, mirrors_y=True),
+    Orientation(False, mirrors_x=True, mirrors_y=True),
+    Orientation(True, mirrors_x=True),
+)
+
+
 def orientation_of(picture: VideoFrame) -> Orientation:
     """From the picture's display matrix [a b u; c d v; x y w], which maps a point (x, y) to (a*x + c*y, b*x + d*y).
 
     Angles that are no multiple of 90 degrees become the nearest one. Source: libavutil/display.h.
     """
-    matrix = picture.side_data.get("DISPLAYMATRIX")
+    try:
+        matrix = picture.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # PyAV knows no EXIF side data; its angle is right, but a mirrored EXIF orientation is lost
+        return _QUARTER_TURNS[round(picture.rotation / 90) % 4]
     if matrix is None:
         return Orientation()
     a, b, _, c, d = struct.unpack("=9i", bytes(matrix))[:5]

@@ -45,7 +45,8 @@ def open_container(path: Path) -> InputContainer:
 class PacketReader:
     """Packets of the streams numbered ``wanted``, in file order. The other tracks are read past.
 
-    ``count`` is how many came; ``end_s`` is the latest end of a packet of any track, in seconds of the file's own clock.
+    ``count`` is how many came; ``end_s`` is the latest end of a packet of any track, in seconds of the file's own clock;
+    ``cut_off`` is whether the newest packet of any track is only part of one.
     """
 
     def __init__(self, container: InputContainer, wanted: set[int]) -> None:
@@ -54,6 +55,7 @@ class PacketReader:
         self._packets = container.demux()
         self.count = 0
         self.end_s = Fraction(0)
+        self.cut_off = False
 
     def next(self) -> Packet | None:
         """The next packet, or None at the end. Raises av.FFmpegError at a damaged place; the call after goes on behind it."""
@@ -65,6 +67,7 @@ class PacketReader:
                 raise
             if packet is None or packet.size == 0:  # PyAV ends with one empty packet per stream, meant for flushing decoders
                 return None
+            self.cut_off = packet.is_corrupt
             time = packet.dts if packet.pts is None else packet.pts
             if time is not None:
                 self.end_s = max(self.end_s, (time + (packet.duration or 0)) * packet.time_base)

@@ -167,6 +167,12 @@ class VideoFile:
     def _missing_end(self, damaged_in_a_row: int, reader: PacketReader) -> str | None:
         if damaged_in_a_row > MAX_DAMAGED_IN_A_ROW:
             return f"{damaged_in_a_row} damaged packets in a row"
+        if "mov" in self._container.format.name and not self.is_cut:  # its index, less what an edit list hides
+            stated = min(self._stream.frames, len(self._stream.index_entries))
+            if reader.count < stated:
+                return f"the last {stated - reader.count} of {stated} frames are missing"
+            if reader.cut_off:
+                return "a part of the last frame or of its sound is missing"
         duration = self._container.duration
         if not duration or reader.count == self._stream.frames:
             return None

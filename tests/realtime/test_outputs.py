@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from engines.errors import SinkError, UsageError
-from realtime.outputs import check_output, output_paths
+from realtime.outputs import check_output, output_paths, partial_path
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,23 @@ def test_what_exists_needs_y_and_what_cannot_be_written_is_refused(tmp_path):
         check_output(tmp_path / "out.doc", [], overwrite=False)
     with pytest.raises(SinkError, match="does not exist"):
         check_output(tmp_path / "nowhere" / "out.mp4", [], overwrite=False)
+
+
+def test_a_partial_result_never_takes_the_name_of_an_input(tmp_path):
+    source = tmp_path / "out.partial.mp4"
+    source.write_bytes(b"x")
+    with pytest.raises(UsageError, match="part of it"):
+        check_output(tmp_path / "out.mp4", [source], overwrite=True)
+
+
+def test_a_partial_result_replaces_nothing_without_y(tmp_path):
+    names = [tmp_path / f"out.partial{number}.mp4" for number in ("", "-2", "-3")]
+    for name in names:
+        assert partial_path(tmp_path / "out.mp4", overwrite=False) == name
+        assert partial_path(tmp_path / "out.mp4", overwrite=True) == names[0]
+        name.write_bytes(b"x")
+
+
+def test_a_name_that_is_too_long_is_an_output_error(tmp_path):
+    with pytest.raises(SinkError, match="cannot be written"):
+        check_output(tmp_path / f"{'n' * 260}.mp4", [tmp_path / f"{'n' * 245}.mp4"], overwrite=False)

@@ -122,15 +122,58 @@ def move_index_to_front(path):
     return target
 
 
+def damage(path, *packets):
+    """Overwrite the video packets of these numbers with what no decoder takes."""
+    import av
+
+    with av.open(str(path)) as container:
+        places = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    data = bytearray(path.read_bytes())
+    for position, size in (places[number] for number in packets):
+        data[position : position + size] = b"\xff" * size
+    path.write_bytes(data)
+    return path
+
+
 def test_a_few_damaged_places_are_read_past_and_counted(make_video):
     path = make_video(pts=list(range(0, 4000, 40)), tones=0, options={"g": "10"})
+    frames, video = read(damage(path, 50, 51, 75))
+    assert 80 < len(frames) < 100
+    assert video.damaged == 3
+    assert video.truncated is None
+
+
+@pytest.mark.parametrize("tones", [0, 1])
+@pytest.mark.parametrize("left", [0.8, 0.995])
+def test_a_short_file_that_was_cut_off_is_noticed(make_video, left, tones):
+    path = move_index_to_front(make_video(pts=list(range(0, 800, 40)), tones=tones))
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * left)])
+    assert "missing" in read(path)[1].truncated
+    assert read(path, start_s=Fraction(1, 10), end_s=Fraction(3, 10))[1].truncated is None
+
+
+@pytest.mark.parametrize(("field", "change", "count"), [("duration", lambda ms: ms // 2, 50), ("start", lambda _: 24000, 62)])
+def test_frames_that_an_edit_list_leaves_out_are_not_missing(make_video, field, change, count):
+    path = make_video(pts=list(range(0, 4000, 40)), tones=0)
     data = bytearray(path.read_bytes())
-    middle = len(data) // 3
-    data[middle : middle + 400] = bytes(400)
+    place = data.index(b"elst") + {"duration": 12, "start": 16}[field]
+    data[place : place + 4] = change(int.from_bytes(data[place : place + 4], "big")).to_bytes(4, "big")
     path.write_bytes(data)
     frames, video = read(path)
-    assert len(frames) > 80
-    assert video.truncated is None
+    assert (len(frames), video.truncated) == (count, None)
+
+
+@pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (3, 2), (6, 3), (8, 1)])
+def test_a_picture_with_exif_comes_upright(tmp_path, orientation, turns):
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(QUARTERS).save(tmp_path / "photo.jpg", exif=exif, quality=95, subsampling=0)
+    frames, video = read(tmp_path / "photo.jpg")
+    assert video.size == np.rot90(QUARTERS, turns).shape[:2]
+    assert np.abs(frames[0].pixels.astype(int) - np.rot90(QUARTERS, turns)).mean() < 8
 
 
 def test_a_whole_file_is_not_called_truncated(make_video):

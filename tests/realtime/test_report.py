@@ -1,9 +1,10 @@
 import json
+import os
 
 import pytest
 
-from engines.errors import SinkError
-from realtime.report import Report, size_text, write_report
+from engines.errors import SinkError, UsageError
+from realtime.report import Report, check_report, size_text, write_report
 
 FIELDS = (
     """frames_in frames_out dropped wall_s startup_s fps latency_ms stage_ms engine device precision size style peak_rss_mb"""
@@ -27,3 +28,24 @@ def test_a_report_is_written_whole_or_not_at_all(tmp_path):
 
 def test_sizes_are_written_as_a_user_does():
     assert size_text((480, 640)) == "640x480"
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_a_report_never_replaces_what_the_run_reads_or_writes(tmp_path, link):
+    (tmp_path / "in.mp4").write_bytes(b"x")
+    link(tmp_path / "in.mp4", tmp_path / "link.json")
+    others = [tmp_path / "in.mp4", tmp_path / "out.mp4"]
+    for name in ("in.mp4", "link.json", "out.mp4", "../" + tmp_path.name + "/out.mp4"):
+        with pytest.raises(UsageError, match="--report"):
+            check_report(tmp_path / name, others)
+    for fine in (None, tmp_path / "r.json"):
+        check_report(fine, others)
+
+
+def test_a_report_that_cannot_be_written_is_said_before_the_run(tmp_path, monkeypatch):
+    for path in (tmp_path / "nowhere" / "r.json", tmp_path, tmp_path / ("n" * 300)):
+        with pytest.raises(SinkError):
+            check_report(path, [])
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everywhere
+    with pytest.raises(SinkError, match="cannot be written to"):
+        check_report(tmp_path / "r.json", [])

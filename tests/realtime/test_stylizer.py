@@ -1,11 +1,15 @@
+from importlib.util import find_spec
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from engines import EngineOptions, open_engine
+from engines import EngineOptions, find_model, open_engine
 from engines.errors import UnknownStyle
 from engines.passthrough import Passthrough
 from realtime.frame import Frame
 from realtime.look import Look
+from realtime.resample import Scaler
 from realtime.stylizer import Stylizer
 from tests.conftest import moving_square
 
@@ -73,6 +77,48 @@ def test_the_same_picture_at_two_sizes_gets_the_same_look(engine):
     small = large.reshape(480, 2, 640, 2, 3).mean((1, 3)).astype(np.uint8)
     painted_large = stylizer.stylize(frame_of(large), 0.0).reshape(480, 2, 640, 2, 3).mean((1, 3))
     assert np.abs(painted_large - stylizer.stylize(frame_of(small), 0.0)).mean() < 2
+
+
+@pytest.fixture(scope="module")
+def photo() -> np.ndarray:
+    """(1080, 1080, 3) uint8 RGB: a photo with a face in it."""
+    from PIL import Image
+
+    found = find_spec("skimage")
+    path = Path(found.origin).parent / "data" / "astronaut.png" if found else None
+    if path is None or not path.exists():
+        pytest.skip("the photo comes with scikit-image, which is not installed")
+    return np.asarray(Image.open(path).convert("RGB").resize((1080, 1080), Image.Resampling.BICUBIC))
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_painting_has_the_same_look_on_480_and_1080_lines(photo, number):
+    model, scaler = find_model(None, []), Scaler()
+    small = scaler.resize(photo, (480, 480))
+    with open_engine("onnxruntime", model, EngineOptions(precision="fp32"), (480, 480)) as runtime:
+        stylizer = Stylizer(runtime, Look(((model.style_names[number], 1.0),)))
+        painted = stylizer.stylize(frame_of(small), 0.0).astype(int)
+        painted_large = stylizer.stylize(frame_of(photo), 0.0)
+    assert np.abs(painted - small).mean() > 20  # it is painted at all
+    assert np.abs(painted - scaler.resize(painted_large, (480, 480))).mean() < 12
+
+
+@pytest.mark.parametrize("size", [(480, 480), (1080, 1080), (240, 240)])
+@pytest.mark.parametrize("strength", [0.001, 0.25, 0.6])
+def test_strength_mixes_with_the_frame_itself_at_every_size(engine, size, strength):
+    noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)  # nothing of it outlives a resampling
+    full = Stylizer(engine, Look(NEGATIVE)).stylize(frame_of(noise), 0.0)
+    out = Stylizer(engine, Look(NEGATIVE, strength)).stylize(frame_of(noise), 0.0)
+    np.testing.assert_allclose(out, (1 - strength) * noise + strength * full.astype(float), atol=1.6)
+
+
+def test_a_fade_to_the_original_does_not_pop(engine):
+    frame = moving_square(3, (1080, 1200))
+    stylizer = Stylizer(engine, Look(NEGATIVE))
+    stylizer.set_look(Look((("original", 1.0),)), fade_s=1.0, now_s=0.0)
+    last, after = (stylizer.stylize(frame_of(frame), time_s).astype(int) for time_s in (0.99, 1.0))
+    np.testing.assert_array_equal(after, frame)
+    assert np.abs(last - after).max() <= 1
 
 
 def test_the_brush_changes_the_size_of_the_network(engine):

@@ -92,7 +92,12 @@ def camera_window(tmp_path: Path) -> Iterator[subprocess.Popen]:
     """run_cam.py in a window, on the test source, in an empty folder."""
     command = [sys.executable, str(ROOT / "run_cam.py"), "--source", "test", "--engine", "passthrough", "--report", "report.json"]
     process = subprocess.Popen(
-        command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        command,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     try:
         yield process

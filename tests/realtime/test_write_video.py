@@ -1,4 +1,5 @@
 import hashlib
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from engines.errors import SinkError, UsageError
+from realtime.sinks.audio_tracks import AudioTracks
 from realtime.sinks.encoding import Encoding
 from realtime.sinks.picture_file import PictureOutput, encode_picture
 from realtime.sinks.video_file import VideoOutput
@@ -83,6 +85,32 @@ def test_a_cut_begins_at_0_with_its_sound(make_video, tmp_path):
     assert 0 <= track[0][0] < Fraction(1024, 44100)
 
 
+def test_a_track_that_is_past_the_end_does_not_end_the_others(tmp_path):
+    source, target = write_tracks_one_after_the_other(tmp_path)
+    with av.open(str(target), "w") as output:
+        tracks = AudioTracks(source, output, end_s=Fraction(1, 2))
+        tracks.advance(None)
+        tracks.close()
+    assert [track[-1][0] // Fraction(1, 10) for track in sound(target)] == [4, 4]
+
+
+def write_tracks_one_after_the_other(folder: Path) -> tuple[Path, Path]:
+    """An mkv of two sound tracks of a second, all of the first before all of the second."""
+    source = folder / "in.mkv"
+    packets = []
+    with av.open(str(source), "w", options={"max_interleave_delta": "1"}) as output:
+        streams = [output.add_stream("aac", rate=44100, layout="mono") for _ in range(2)]
+        for stream in streams:
+            for start in range(0, 44100, 1024):
+                silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+                silence.sample_rate, silence.pts, silence.time_base = 44100, start, Fraction(1, 44100)
+                packets += stream.encode(silence)
+            packets += stream.encode(None)
+        for packet in packets:
+            output.mux(packet)
+    return source, folder / "out.mkv"
+
+
 def test_a_start_between_milliseconds_is_kept(make_video, tmp_path):
     source = make_video(pts=[1001, 2002, 3003], time_base=Fraction(1, 30000))
     copy(source, tmp_path / "out.mp4")
@@ -142,6 +170,7 @@ def test_sound_is_converted_only_where_it_must_be(make_video, tmp_path):
     source = make_video()
     webm = copy(source, tmp_path / "out.webm")
     assert "converted to libopus" in webm.notes[0]
+    assert "cannot hold aac; converted to libopus" in copy(source, tmp_path / "a.webm", Encoding(audio="aac")).notes[0]
     assert len(times(tmp_path / "out.webm")) == 10
     copy(source, tmp_path / "aac.mp4", Encoding(audio="aac"))
     with av.open(str(tmp_path / "aac.mp4")) as container:
@@ -157,6 +186,10 @@ def test_sound_is_converted_only_where_it_must_be(make_video, tmp_path):
         (Encoding(codec="aac"), "o.mp4", "--vcodec"),
         (Encoding(codec="libx264"), "o.webm", "--vcodec"),
         (Encoding(codec="mpeg4", preset="slow"), "o.mp4", "--preset"),
+        (Encoding(preset="bogus"), "o.mp4", "--preset bogus: libx264 takes ultrafast .* placebo"),
+        (Encoding(crf=52), "o.mp4", "--crf 52: libx264 takes 0 to 51"),
+        (Encoding(crf=-5), "o.mkv", "--crf -5: libx264 takes 0 to 51"),
+        (Encoding(crf=64), "o.webm", "--crf 64: libvpx-vp9 takes -1 to 63"),
     ],
 )
 def test_an_encoder_that_cannot_be_is_said_before_anything_is_written(make_video, tmp_path, encoding, name, message):
@@ -206,6 +239,7 @@ def test_pictures_are_written_as_png_exactly_and_as_jpeg_closely(tmp_path):
 def test_a_picture_holds_one_frame(make_video, tmp_path):
     with VideoFile(make_video()) as video:
         output = PictureOutput(tmp_path / "out.png")
+        (tmp_path / f".out.part-{os.getpid()}.png").write_bytes(b"left behind by a process of the same number")
         frames = video.frames()
         output.write(next(frames), moving_square(0, (48, 64)))
         with pytest.raises(SinkError, match="cannot hold a video"):
