@@ -58,7 +58,7 @@ def speed(figures: dict) -> str:
 
 
 def save_picture(target: Path) -> None:
-    """The photo untouched and in every painting of the bundled model, two rows."""
+    """The photo untouched and in every painting of the bundled model, side by side."""
     from PIL import Image
 
     photo = Path(importlib.util.find_spec("skimage").origin).parent / "data" / "astronaut.png"
@@ -67,14 +67,10 @@ def save_picture(target: Path) -> None:
     styles = np.eye(len(model.styles), dtype=np.float32)
     with open_engine("onnxruntime", model, EngineOptions(device="cpu", precision="fp32"), frame.shape[:2]) as engine:
         pictures = [engine.infer(frame[None], style[None])[0] for style in styles]
-    if len(pictures) % 2:
-        pictures.insert(len(pictures) // 2, frame)
-    half = len(pictures) // 2
-    sheet = np.vstack([np.hstack(pictures[:half]), np.hstack(pictures[half:])])
+    sheet = np.hstack(pictures)
     target.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(sheet).resize((sheet.shape[1] * 2 // 3, sheet.shape[0] * 2 // 3), Image.Resampling.LANCZOS).save(
-        target, quality=_QUALITY
-    )
+    half = (sheet.shape[1] // 2, sheet.shape[0] // 2)
+    Image.fromarray(sheet).resize(half, Image.Resampling.LANCZOS).save(target, quality=_QUALITY)
 
 
 if __name__ == "__main__":
