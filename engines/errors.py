@@ -4,7 +4,6 @@
     ├─ UsageError                           2   a flag or name that cannot be right
     │  └─ UnknownStyle                      2   lists the close names
     ├─ SourceError                          3   the input cannot be read
-    │  └─ CameraLost                        3   it could, and stopped
     ├─ EngineError                          4   an engine cannot run the model
     │  ├─ EngineUnavailable                 4   library, driver or weights missing: names what to install
     │  ├─ EngineLoadError                   4   damaged or foreign model
@@ -38,10 +37,6 @@ class UnknownStyle(UsageError):
 
 class SourceError(LivebrushError):
     exit_code = 3
-
-
-class CameraLost(SourceError):
-    pass
 
 
 class EngineError(LivebrushError):

@@ -39,7 +39,8 @@ def write_model(weights: Path, target: Path, pictures: list[np.ndarray], say: Sa
         for name, difference in compare_engines(draft, "fp32", pictures).items():
             say(f"torch and {name}: {difference.largest:.0f}/255 at most, {difference.mean:.3f}/255 on average")
             require(difference, FP32, f"torch and {name}")
-        # The int8 sibling of what was there goes, and the weights come first: no file is ever beside another network's.
+        # The int8 sibling of what was there goes first. Should this end between the two renames, the torch engine refuses
+        # the new weights beside the old graph by their hash.
         target.with_name(f"{target.stem}.int8.onnx").unlink(missing_ok=True)
         draft.with_suffix(".safetensors").replace(target.with_suffix(".safetensors"))
         draft.replace(target)

@@ -47,13 +47,16 @@ class Trainer:
         torch.manual_seed(config.seed)
         # bf16 keeps fp32's range; on CPUs with matrix units it is five times as fast here, and the losses are relative.
         self.vgg = vgg.to(device=device, dtype=torch.bfloat16, memory_format=torch.channels_last)
-        self.network = self._new_network(config.network).to(device=device, memory_format=torch.channels_last)
+        network = build_network(config.family, len(config.styles), **config.network)
+        self.network = network.to(device=device, memory_format=torch.channels_last)
         self.optimizer = torch.optim.Adam(self._parameter_groups())
         self.step = 0
         self.history: list[dict[str, float]] = []
         self._sums: dict[str, list[float]] = {}
         photos = data / config.photos
         self.files = photo_files(photos, config.exclude_licence, config.previews)
+        licences = read_licences(photos)
+        self._licences = Counter(licences.get(path.name, "not listed") for path in self.files)
         self.previews = [photos / name for name in config.previews]
         self.targets = self._style_targets()
         self._style_weights = torch.tensor([s.weight for s in config.styles], dtype=torch.float32, device=device)
@@ -128,9 +131,7 @@ class Trainer:
         styles = [{"name": "original", "title": "the untouched picture"}]
         styles += [{key: getattr(style, key) for key in kept} for style in self.config.styles]
         used = dataclasses.asdict(self.config)
-        licences = read_licences(self.data / self.config.photos)
-        counted = Counter(licences.get(path.name, "not listed") for path in self.files)
-        training = {"config": used, "steps_done": self.step, "photos_by_licence": dict(counted.most_common())}
+        training = {"config": used, "steps_done": self.step, "photos_by_licence": dict(self._licences.most_common())}
         return {"name": self.config.name, "styles": json.dumps(styles), "training": json.dumps(training)}
 
     def _train_step(self, pair: Pair) -> dict[str, float]:
@@ -201,9 +202,6 @@ class Trainer:
                 features = self.vgg(image, STYLE_LAYERS)
             rows.append([gram_matrix(features[layer])[0] for layer in STYLE_LAYERS])
         return [torch.stack(layer) for layer in zip(*rows, strict=True)]
-
-    def _new_network(self, settings: dict[str, object]) -> nn.Module:
-        return build_network(self.config.family, len(self.config.styles), **settings)
 
     def _parameter_groups(self) -> list[dict[str, object]]:
         """Style rows see a share of the samples each and start from nothing, so they learn ``row_rate`` times as fast."""
