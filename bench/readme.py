@@ -1,4 +1,5 @@
-"""Writes what the README shows: the hotkeys from the table of commands, the figures from docs/bench.json, the picture.
+"""Writes what the README shows: the hotkeys from the table of commands, the figures from docs/bench.json,
+the styles from docs/styles.json, which is what `python -m training evaluate` writes as evaluation.json; the picture.
 
 python -m bench.readme
 """
@@ -15,9 +16,11 @@ import numpy as np
 from bench.page import markdown_table
 from engines import EngineOptions, find_model, open_engine
 from realtime.controls import help_rows
+from training.evaluate.figures import HANDHELD, MEASURES, WEBCAM, mean_and_worst
 
 ROOT = Path(__file__).parent.parent
 _QUALITY = 88
+_STYLE_COLUMNS = ("style_rel", "content", "face", f"ratio_1 {WEBCAM}", f"ratio_1 {HANDHELD}", f"static {WEBCAM}")
 
 
 def main() -> None:
@@ -27,6 +30,9 @@ def main() -> None:
     figures = ROOT / "docs" / "bench.json"
     if figures.is_file():
         text = fill(text, "figures", speed(json.loads(figures.read_text(encoding="utf-8"))))
+    measured = ROOT / "docs" / "styles.json"
+    if measured.is_file():
+        text = fill(text, "styles", styles(json.loads(measured.read_text(encoding="utf-8"))))
     readme.write_text(text, encoding="utf-8")
     save_picture(ROOT / "docs" / "pictures" / "before_after.jpg")
 
@@ -55,6 +61,26 @@ def speed(figures: dict) -> str:
     where = f"{machine['processor']}, {machine['cores']} cores, {machine['date']}"
     note = f"Measured by `make bench` on {where}: [docs/bench.md](docs/bench.md)."
     return "\n".join([*table, "", note])
+
+
+def styles(figures: dict) -> str:
+    """What every style measures, the mean, and the means of the peers that were measured beside it."""
+    shown = [m for m in MEASURES if m.key in _STYLE_COLUMNS and m.key in figures["mean"]]
+
+    def row(name: str, measured: dict[str, float]) -> tuple[str, ...]:
+        return (name, *(m.text(measured.get(m.key)) for m in shown))
+
+    rows = [row(f"`{s['name']}` {_painting(s)}", s["measured"]) for s in figures["styles"]]
+    rows.append(row("**mean**", figures["mean"]))
+    for peer in dict.fromkeys(s["of"] for s in figures["peers"]):
+        of_peer = [s["measured"] for s in figures["peers"] if s["of"] == peer]
+        rows.append(row(f"{peer}, mean of {len(of_peer)}", mean_and_worst(of_peer)[0]))
+    says = "; ".join(f"*{m.label}*: {m.says}" for m in shown)
+    return "\n".join([*markdown_table(("style", *(m.label for m in shown)), rows, 1), "", f"{figures['date']}. {says}."])
+
+
+def _painting(style: dict) -> str:
+    return ", ".join(part for part in (style["title"], style["artist"], style["year"]) if part)
 
 
 def save_picture(target: Path) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
-from bench.readme import fill, hotkeys
+from bench.readme import fill, hotkeys, styles
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -13,6 +14,24 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_hotkeys_are_those_of_the_table():
     assert fill(README, "hotkeys", hotkeys()) == README, "run: python -m bench.readme"
+
+
+def test_the_table_of_styles_is_what_was_measured():
+    figures = ROOT / "docs" / "styles.json"
+    if figures.is_file():
+        assert fill(README, "styles", styles(json.loads(figures.read_text(encoding="utf-8")))) == README, (
+            "run: python -m bench.readme"
+        )
+    measured = {"style_rel": 0.3, "face": 0.915}
+    wave = {"name": "great_wave", "of": "m", "title": "The Great Wave", "artist": "Hokusai", "year": "1831", "measured": measured}
+    peers = [{"of": "other", "measured": {"style_rel": value}} for value in (0.4, 0.6)]
+    table = styles({"date": "2026-01-01", "mean": measured, "styles": [wave], "peers": peers}).splitlines()
+    assert table[0] == "| style | style | face |"
+    assert table[2:5] == [
+        "| `great_wave` The Great Wave, Hokusai, 1831 | 0.30 | 92 % |",
+        "| **mean** | 0.30 | 92 % |",
+        "| other, mean of 2 | 0.50 | – |",
+    ]
 
 
 def test_links_and_pictures_exist():

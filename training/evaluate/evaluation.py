@@ -1,0 +1,161 @@
+"""A whole evaluation: every style of every painter on every clip, and what comes out as JSON."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from engines.base import cpu_threads
+from training.data import read_photo
+from training.evaluate.clips import ClipSource, MeasuringClip, prepare
+from training.evaluate.faces import FaceFinder
+from training.evaluate.figures import StyleFigures, mean_and_worst
+from training.evaluate.likeness import Likeness
+from training.evaluate.measure import measure
+from training.evaluate.painters import PaintedStyle, Painter, paint
+from training.evaluate.pictures import clip_picture, frame_picture, strip
+
+
+@dataclass
+class StyleResult:
+    """One style of one painter. ``pictures``: one frame, by the clip's name; ``strip``: of the first clip; ``painting``:
+    what it shall look like; all as data URIs."""
+
+    style: PaintedStyle
+    is_peer: bool
+    runtime: str = ""
+    figures: StyleFigures = field(default_factory=StyleFigures)
+    pictures: dict[str, str] = field(default_factory=dict)
+    strip: str = ""
+    painting: str = ""
+
+
+@dataclass(frozen=True)
+class ClipResult:
+    """What the untouched input measures. ``faces``: frames in which one was found."""
+
+    name: str
+    kind: str
+    size: str
+    frames: int
+    faces: int
+    warp_1: float
+    warp_8: float
+    static: float
+
+
+@dataclass
+class Evaluation:
+    """``load``: processes that were running or waiting on average when it began, ours not counted, NaN if unknown.
+    ``clip_pictures`` and ``input_strip``: as those of the styles, of the untouched input."""
+
+    model: str
+    date: str
+    processor: str
+    cores: int
+    load: float
+    clips: list[ClipResult]
+    results: list[StyleResult]
+    clip_pictures: dict[str, str]
+    input_strip: str
+
+    @property
+    def ours(self) -> list[StyleResult]:
+        return [result for result in self.results if not result.is_peer]
+
+    @property
+    def peers(self) -> list[StyleResult]:
+        return [result for result in self.results if result.is_peer]
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything but the pictures. ``measured``: by style, what the model's metadata may carry."""
+        average, worst = mean_and_worst(result.figures.measured() for result in self.ours)
+        head = {key: getattr(self, key) for key in ("model", "date", "processor", "cores", "load")}
+        return {
+            **_rounded(head),
+            "measured": {r.style.name: _rounded(r.figures.measured()) for r in self.ours},
+            "mean": _rounded(average),
+            "worst": _rounded(worst),
+            "clips": [_rounded(asdict(clip)) for clip in self.clips],
+            "styles": [_style_json(result) for result in self.ours],
+            "peers": [_style_json(result) for result in self.peers],
+        }
+
+
+def evaluate(
+    model: str,
+    painters: list[Painter],
+    sources: list[ClipSource],
+    count: int,
+    likeness: Likeness,
+    faces: FaceFinder,
+    on_step: Callable[[str], None],
+) -> Evaluation:
+    """Measure every style of ``painters``, of which the first is the model itself, on ``count`` frames of every clip.
+
+    ``on_step`` is told what is next: once for each clip, then once for each style on it. One clip is held at a time.
+    """
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else math.nan
+    results = [[StyleResult(style, painter is not painters[0]) for style in painter.styles] for painter in painters]
+    every = [result for of_painter in results for result in of_painter]
+    paintings = {p: read_photo(p) for p in dict.fromkeys(r.style.painting for r in every) if p}
+    features = {path: likeness.features(painting) for path, painting in paintings.items()}
+    for result in every:
+        if result.style.painting:
+            result.painting = frame_picture(paintings[result.style.painting])
+    clips: list[ClipResult] = []
+    pictures: dict[str, str] = {}
+    input_strip = ""
+    for source in sources:
+        on_step(source.name)
+        clip = prepare(source, count, likeness, faces)
+        clips.append(_clip_result(clip))
+        pictures[source.name] = clip_picture(clip.frames)
+        input_strip = input_strip or strip(clip.frames, clip)
+        for painter, of_painter in zip(painters, results, strict=True):
+            with painter.ready(clip.size) as style_of:
+                for result in of_painter:
+                    on_step(f"{source.name}: {result.style.key}")
+                    painted, times_ms = paint(clip.frames, style_of(result.style))
+                    found = measure(painted, times_ms, clip, features.get(result.style.painting), likeness, faces)
+                    result.figures.clips[source.name] = (source.kind, found)
+                    result.pictures[source.name] = clip_picture(painted)
+                    result.strip = result.strip or strip(painted, clip)
+                    result.runtime = painter.runtime
+    date = datetime.now(UTC).strftime("%Y-%m-%d")
+    return Evaluation(model, date, _processor(), cpu_threads(), load, clips, every, pictures, input_strip)
+
+
+def _clip_result(clip: MeasuringClip) -> ClipResult:
+    size = f"{clip.size[1]}x{clip.size[0]}"
+    return ClipResult(
+        clip.source.name, clip.source.kind, size, len(clip.frames), len(clip.faces), clip.warp[1], clip.warp[8], clip.static
+    )
+
+
+def _style_json(result: StyleResult) -> dict[str, Any]:
+    style, figures = result.style, result.figures
+    about = {key: getattr(style, key) for key in ("name", "of", "title", "artist", "year")}
+    clips = {name: _rounded(asdict(found)) for name, (_, found) in figures.clips.items()}
+    return {**about, "runtime": result.runtime, "measured": _rounded(figures.measured()), "clips": clips}
+
+
+def _rounded(figures: dict[str, Any]) -> dict[str, Any]:
+    """Without what could not be measured, since JSON has no NaN; numbers to four digits after the point."""
+    known = {k: v for k, v in figures.items() if not (isinstance(v, float) and math.isnan(v))}
+    return {key: round(value, 4) if isinstance(value, float) else value for key, value in known.items()}
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

@@ -1,0 +1,45 @@
+"""Whether a face is still a face: dlib's detector on histograms of oriented gradients (Dalal & Triggs 2005)."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from engines.errors import EngineUnavailable
+from training.data import resize_short_side
+
+_SHORT_SIDE_PX = 480
+_ENLARGED = 1  # doubled once, as dlib's examples do: its smallest face has 80 px, a webcam's may have 40
+
+Box = tuple[int, int, int, int]  # left, top, right, bottom
+
+
+class FaceFinder:
+    """Raises EngineUnavailable, with what to install, if the detector is missing."""
+
+    def __init__(self) -> None:
+        try:
+            import dlib
+        except ImportError as error:
+            raise EngineUnavailable(
+                f"faces are found by dlib, which is not installed ({error}). Type: pip install '.[train,evaluate]'"
+            ) from error
+        self._detector = dlib.get_frontal_face_detector()
+
+    def find(self, picture: np.ndarray) -> list[Box]:
+        """Boxes of the faces in an (H, W, 3) uint8 RGB picture, in its pixels. Found in its luma at 480 lines: a face is
+        told by its shape, and what colours the painting gives it is no matter. The detector's own threshold decides."""
+        luma = cv2.cvtColor(resize_short_side(picture, _SHORT_SIDE_PX), cv2.COLOR_RGB2GRAY)
+        scale = min(picture.shape[:2]) / _SHORT_SIDE_PX
+        boxes = self._detector(luma, _ENLARGED)
+        return [tuple(round(side * scale) for side in (b.left(), b.top(), b.right(), b.bottom())) for b in boxes]
+
+
+def same_face(one: Box, other: Box) -> bool:
+    """Whether the middle of each box lies in the other."""
+    return _middle_inside(one, other) and _middle_inside(other, one)
+
+
+def _middle_inside(box: Box, other: Box) -> bool:
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    return other[0] <= x <= other[2] and other[1] <= y <= other[3]

