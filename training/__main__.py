@@ -1,75 +1,34 @@
-"""python -m training fit CONFIG.yaml: train the styles of a config.
+"""python -m training: make styles, and find out what they are worth.
 
 python -m training fit training/configs/gallery.yaml --data ../shared/data --vgg ../shared/vgg16/vgg16_conv1_1-conv4_3.safetensors
-python -m training fit training/configs/gallery.yaml --data ../shared/data --resume
+python -m training add-style painting.jpg --photos my_photos/
+python -m training evaluate gallery --data ../shared/data --vgg ../shared/vgg16/vgg16_conv1_1-conv4_3.safetensors
+python -m training optimise photo.jpg painting.jpg -o painted.png
 """
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from engines.errors import UsageError
 from engines.exits import exit_code
+from training import add_style, fit, optimise
+from training.evaluate import command as evaluate
 
-
-def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m training", description="Train Livebrush styles.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    fit = commands.add_parser("fit", help="train the styles of a config", description="Train the styles of a config.")
-    fit.add_argument("config", type=Path, help="a YAML file like those in training/configs/")
-    fit.add_argument(
-        "--data", type=Path, default=Path("."), help="folder that the config's pictures are relative to (default: here)"
-    )
-    fit.add_argument(
-        "--vgg", type=Path, help="VGG16 weights: Caffe-convention safetensors or torchvision's vgg16 (default: download)"
-    )
-    fit.add_argument("--out", type=Path, help="folder of the run (default: runs/NAME)")
-    fit.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the run's folder")
-    fit.add_argument("--overwrite", action="store_true", help="begin anew although the run's folder holds a checkpoint")
-    fit.add_argument("--from", dest="start", type=Path, metavar="WEIGHTS", help="start from a .safetensors of the same family")
-    fit.add_argument("--steps", type=int, help="train this many steps instead of the config's")
-    fit.add_argument("--device", default="cpu", choices=("cpu", "cuda", "mps"), help="default: cpu")
-    return parser.parse_args(argv)
-
-
-def fit(args: argparse.Namespace) -> None:
-    import dataclasses
-
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    from training.config import load_config
-    from training.loop import Trainer
-    from training.vgg import load_vgg
-
-    config = load_config(args.config)
-    if args.steps:
-        config = dataclasses.replace(config, steps=args.steps)
-    folder = args.out or Path("runs") / config.name
-    if (folder / "checkpoint.pt").exists() and not (args.resume or args.overwrite):
-        raise UsageError(
-            f"{folder} holds a run already. Go on with --resume, begin anew with --overwrite, or choose another --out."
-        )
-    trainer = Trainer(config, args.data, load_vgg(args.vgg), folder, args.device)
-    if args.resume:
-        trainer.resume()
-    elif args.start:
-        trainer.start_from(args.start)
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[losses]}"), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, refresh_per_second=1) as progress:
-        task = progress.add_task("fit", total=config.steps, completed=trainer.step, losses="")
-
-        def show(step: int, losses: dict[str, float]) -> None:
-            if step % 5 == 0:
-                progress.update(task, completed=step, losses=" ".join(f"{k} {v:.3g}" for k, v in losses.items()))
-
-        trainer.fit(show)
-    print(f"{folder}: {config.steps} steps done. Next: python -m export onnx {folder}/weights.safetensors -o {config.name}.onnx")
+_COMMANDS = (
+    fit,
+    add_style,
+    evaluate,
+    optimise,
+)  # each a module with its flags (add_parser) and what it does (run)
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = parse_args(argv)
-    return exit_code(lambda: fit(args))
+    parser = argparse.ArgumentParser(prog="python -m training", description="Train Livebrush styles, and measure them.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for command in _COMMANDS:
+        command.add_parser(commands)
+    args = parser.parse_args(argv)
+    return exit_code(lambda: args.run(args))
 
 
 if __name__ == "__main__":

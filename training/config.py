@@ -36,6 +36,8 @@ class LossWeights:
     tone: float = 2.0
     tv: float = 1.0
     temporal: float = 60.0
+    features: float = 0.0
+    difference: float = 0.0
     grid: float = 500.0
     range: float = 10.0
 
@@ -44,8 +46,12 @@ class LossWeights:
 class TrainingConfig:
     """photos: folder, relative to the data folder. exclude_licence: photos whose manifest row holds one of these words stay out.
 
+    clips: files in clips/ of the data folder. clip_share: share of the samples that are two frames of a clip; of those from
+    photos, layer_share have a second photo moving in front, still_share stand still but for noise and light, and face_share show
+    faces, whose content counts face_weight times; above 0 this needs the extra `evaluate`, which finds them.
     crop_px: side of the square crops, divisible by 64. batch: photos a step, each with its own style. blend_share: share
-    of the samples that mix two styles. smoothing: shares of the steps between
+    of the samples that mix two styles. muon_rate: peak rate of the convolutions; learning_rate: of what Adam moves, style
+    rows row_rate times as fast; with rows_only, nothing else moves. smoothing: shares of the steps between
     which the temporal and TV losses come in. previews: photos shown, never trained on.
     """
 
@@ -56,11 +62,19 @@ class TrainingConfig:
     previews: tuple[str, ...]
     network: dict[str, Any] = field(default_factory=dict)
     exclude_licence: tuple[str, ...] = ()
+    clips: tuple[str, ...] = ()
+    clip_share: float = 0.25
+    still_share: float = 0.25
+    layer_share: float = 0.2
+    face_share: float = 0.0
+    face_weight: float = 4.0
     crop_px: int = 256
     batch: int = 4
     steps: int = 10000
+    muon_rate: float = 5e-3
     learning_rate: float = 1e-3
     row_rate: float = 5.0
+    rows_only: bool = False
     blend_share: float = 0.15
     smoothing: tuple[float, float] = (0.3, 0.6)
     seed: int = 0
@@ -86,7 +100,7 @@ def load_config(path: Path) -> TrainingConfig:
         raise TrainingError(f"{path}: must be a mapping of settings. Start from one in training/configs/.")
     styles = tuple(_build(StyleConfig, style, f"{path}: styles") for style in raw.pop("styles", []))
     weights = _build(LossWeights, raw.pop("weights", {}), f"{path}: weights")
-    lists = {key: tuple(raw.pop(key)) for key in ("previews", "exclude_licence", "smoothing") if key in raw}
+    lists = {key: tuple(raw.pop(key)) for key in ("previews", "exclude_licence", "clips", "smoothing") if key in raw}
     return _build(TrainingConfig, {**raw, **lists, "styles": styles, "weights": weights}, str(path))
 
 
@@ -110,6 +124,8 @@ def _typed(value: Any, wanted: Any, where: str) -> Any:
             return float(value)
         except (TypeError, ValueError):
             raise TrainingError(f"{where} must be a number, got {value!r}") from None
+    if wanted is bool and not isinstance(value, bool):
+        raise TrainingError(f"{where} must be true or false, got {value!r}")
     if wanted in (int, str) and (not isinstance(value, wanted) or isinstance(value, bool)):
         raise TrainingError(f"{where} must be a {'whole number' if wanted is int else 'text'}, got {value!r}")
     return value

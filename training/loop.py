@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import math
@@ -10,14 +11,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engines.errors import TrainingError
 from engines.networks import build_network
+from engines.networks.fast import SCALE
+from engines.networks.layers import settle_bytes
 from engines.networks.weights import load_weights, save_weights
 from training.checkpoint import load_checkpoint, save_checkpoint
+from training.clips import read_clips
 from training.config import TrainingConfig
-from training.data import Pair, PairSampler, photo_files, read_licences, read_photo, resize_short_side
+from training.data import photo_files, read_licences, read_photo, resize_short_side
 from training.losses import (
     CONTENT_LAYER,
     STYLE_LAYERS,
@@ -29,8 +34,10 @@ from training.losses import (
     tone_loss,
     tv_loss,
 )
+from training.muon import MuonAdam
+from training.pairs import Pair, PairSampler
 from training.preview import save_curves, save_preview
-from training.temporal import output_temporal_loss, warp
+from training.temporal import feature_temporal_loss, frame_difference_loss, output_temporal_loss, warp
 from training.vgg import Vgg16
 
 CHECKPOINT_EVERY, PREVIEW_EVERY, RECORD_EVERY = 250, 500, 50
@@ -48,15 +55,23 @@ class Trainer:
         # bf16 keeps fp32's range; on CPUs with matrix units it is five times as fast here, and the losses are relative.
         self.vgg = vgg.to(device=device, dtype=torch.bfloat16, memory_format=torch.channels_last)
         network = build_network(config.family, len(config.styles), **config.network)
+        if not hasattr(network, "features"):
+            raise TrainingError(f"family: {config.family} runs the weights of others; what is trained here is `fast`.")
         self.network = network.to(device=device, memory_format=torch.channels_last)
-        self.optimizer = torch.optim.Adam(self._parameter_groups())
+        if config.rows_only:
+            network.requires_grad_(False)
+            network.rows.requires_grad_(True)
+        rate = config.learning_rate
+        self.optimizer = MuonAdam(self.network, config.muon_rate, rate, rate * config.row_rate)
         self.step = 0
         self.history: list[dict[str, float]] = []
         self._sums: dict[str, list[float]] = {}
         photos = data / config.photos
         self.files = photo_files(photos, config.exclude_licence, config.previews)
         licences = read_licences(photos)
+        self.clips = read_clips(data / "clips", config.clips, config.exclude_licence)
         self._licences = Counter(licences.get(path.name, "not listed") for path in self.files)
+        self._licences.update(clip.licence for clip in self.clips)
         self.previews = [photos / name for name in config.previews]
         self.targets = self._style_targets()
         self._style_weights = torch.tensor([s.weight for s in config.styles], dtype=torch.float32, device=device)
@@ -94,7 +109,7 @@ class Trainer:
     def fit(self, on_step: Callable[[int, dict[str, float]], None]) -> None:
         """Train to the config's last step, saving on the way; ``on_step(step, losses)`` after each step."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        sampler = PairSampler(self.config, self.files, seed=self.config.seed * 1_000_003 + self.step)
+        sampler = PairSampler(self.config, self.files, self.clips, seed=self.config.seed * 1_000_003 + self.step)
         self.network.train()
         try:
             while self.step < self.config.steps:
@@ -104,9 +119,9 @@ class Trainer:
                 on_step(self.step, losses)
                 if self.step % CHECKPOINT_EVERY == 0 or self.step == self.config.steps:
                     self.save()
-                if self.step % PREVIEW_EVERY == 0 or self.step == self.config.steps:
+                if self.previews and (self.step % PREVIEW_EVERY == 0 or self.step == self.config.steps):
                     names = [s.name for s in self.config.styles]
-                    save_preview(self.folder / "previews" / f"{self.step:06d}.jpg", self.network, self.previews, names)
+                    save_preview(self.folder / "previews" / f"{self.step:06d}.jpg", self._settled(), self.previews, names)
         except KeyboardInterrupt:
             self.save()
             raise
@@ -120,10 +135,14 @@ class Trainer:
         state["styles"] = [style.name for style in self.config.styles]
         save_checkpoint(self.folder / "checkpoint.pt", {**state, "step": self.step, "history": self.history, "rng": rng})
         weights = self.folder / "weights.safetensors"
-        save_weights(weights, self.network, self.config.family, self.config.network, self.metadata())
+        save_weights(weights, self._settled(), self.config.family, self.config.network, self.metadata())
         (self.folder / "history.json").write_text(json.dumps(self.history))
         if self.history:
             save_curves(self.folder / "losses.png", self.history)
+
+    def _settled(self) -> nn.Module:
+        """The network as it ships: its weights on the steps of their int8 form."""
+        return settle_bytes(copy.deepcopy(self.network))
 
     def metadata(self) -> dict[str, str]:
         """What the weights' header and later the model file say of the paintings and of this run."""
@@ -131,17 +150,23 @@ class Trainer:
         styles = [{"name": "original", "title": "the untouched picture"}]
         styles += [{key: getattr(style, key) for key in kept} for style in self.config.styles]
         used = dataclasses.asdict(self.config)
-        training = {"config": used, "steps_done": self.step, "photos_by_licence": dict(self._licences.most_common())}
+        used["styles"] = [{"name": s.name, "weight": s.weight, "texture": s.texture} for s in self.config.styles]
+        training = {"config": used, "steps_done": self.step, "pictures_by_licence": dict(self._licences.most_common())}
         return {"name": self.config.name, "styles": json.dumps(styles), "training": json.dumps(training)}
 
-    def _train_step(self, pair: Pair) -> dict[str, float]:
-        self._set_rate()
+    def losses(self, pair: Pair) -> dict[str, Tensor]:
+        """Each loss of one batch, unweighted, as the network is now, in styles that are drawn."""
         pair = Pair(*(getattr(pair, f.name).to(self.device) for f in dataclasses.fields(pair)))
         mix = self._draw_mix()
         both = torch.cat([pair.before, pair.after]).contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device, dtype=torch.bfloat16):
-            raw = self.network(both, torch.cat([mix, mix]))
-        losses = self._losses(raw.float(), pair, mix)
+            features = self.network.features(F.pixel_unshuffle(both, SCALE), torch.cat([mix, mix]))
+            raw = F.pixel_shuffle(self.network.paint(features, torch.cat([mix, mix])), SCALE)
+        return self._losses(raw.float(), features, pair, mix)
+
+    def _train_step(self, pair: Pair) -> dict[str, float]:
+        self._set_rate()
+        losses = self.losses(pair)
         total = sum(self._weight(name) * loss for name, loss in losses.items())
         if not torch.isfinite(total):
             raise TrainingError(
@@ -157,12 +182,12 @@ class Trainer:
     def _weight(self, loss: str) -> float:
         """A loss's weight now. What flattens the picture comes in gradually: grey would please it best at first."""
         weight = getattr(self.config.weights, loss)
-        if loss not in ("temporal", "tv"):
+        if loss not in ("temporal", "features", "difference", "tv"):
             return weight
         begin, full = self.config.smoothing
         return weight * min(1.0, max(0.0, self.step / self.config.steps - begin) / max(full - begin, 1e-9))
 
-    def _losses(self, raw: Tensor, pair: Pair, mix: Tensor) -> dict[str, Tensor]:
+    def _losses(self, raw: Tensor, features: Tensor, pair: Pair, mix: Tensor) -> dict[str, Tensor]:
         out = raw.clamp(0, 1)
         before, after = out.chunk(2)
         seen = self.vgg(before, STYLE_LAYERS)
@@ -170,16 +195,22 @@ class Trainer:
             content = self.vgg(pair.before, (CONTENT_LAYER,))[CONTENT_LAYER]
         targets = [torch.einsum("np,pij->nij", mix, t) for t in self.targets]
         per_sample = style_loss([gram_matrix(seen[layer]) for layer in STYLE_LAYERS], targets)
-        warped, inside = warp(before, pair.homography)
-        return {
-            "content": content_loss(seen[CONTENT_LAYER], content).mean(),
+        warped = warp(before, pair.flow)
+        losses = {
+            "content": content_loss(seen[CONTENT_LAYER], content, 1 + (self.config.face_weight - 1) * pair.face).mean(),
             "style": (per_sample * (mix @ self._style_weights)).mean(),
             "tone": tone_loss(before, pair.before).mean(),
             "tv": tv_loss(out).mean(),
-            "temporal": output_temporal_loss(after, warped, inside, pair.luminance_change).mean(),
+            "temporal": output_temporal_loss(after, warped, pair.visible, pair.luminance_change).mean(),
             "grid": grid_loss(raw).mean(),
             "range": range_loss(raw).mean(),
         }
+        if self.config.weights.features:
+            earlier, later = features.chunk(2)
+            losses["features"] = feature_temporal_loss(later, earlier, pair.flow, pair.visible).mean()
+        if self.config.weights.difference:
+            losses["difference"] = frame_difference_loss(after, before, pair.after, pair.before).mean()
+        return losses
 
     def _draw_mix(self) -> Tensor:
         """(batch, P): one painting a sample, in ``blend_share`` of them two. Every painting comes up equally often."""
@@ -202,14 +233,6 @@ class Trainer:
                 features = self.vgg(image, STYLE_LAYERS)
             rows.append([gram_matrix(features[layer])[0] for layer in STYLE_LAYERS])
         return [torch.stack(layer) for layer in zip(*rows, strict=True)]
-
-    def _parameter_groups(self) -> list[dict[str, object]]:
-        """Style rows see a share of the samples each and start from nothing, so they learn ``row_rate`` times as fast."""
-        rows = [p for name, p in self.network.named_parameters() if name == "rows"]
-        rest = [p for name, p in self.network.named_parameters() if name != "rows"]
-        rate = self.config.learning_rate
-        peaks = ((rest, rate), (rows, rate * self.config.row_rate))
-        return [{"params": group, "lr": peak, "peak": peak} for group, peak in peaks if group]
 
     def _set_rate(self) -> None:
         """Linear warm-up, then a half cosine down to a fiftieth (Loshchilov & Hutter 2017, eq. 5, without restarts)."""

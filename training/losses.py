@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 STYLE_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
@@ -36,10 +37,16 @@ def style_loss(grams: list[Tensor], targets: list[Tensor]) -> Tensor:
     return torch.stack(per_layer).mean(0)
 
 
-def content_loss(features: Tensor, target: Tensor) -> Tensor:
-    """|F - T|^2 / |T|^2 (Johnson et al. 2016, eq. 2, normalised). Both (N, C, H, W). Returns (N,)."""
+def content_loss(features: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+    """|F - T|^2 / |T|^2 (Johnson et al. 2016, eq. 2, normalised), the difference weighted by place.
+
+    features, target: (N, C, h, w). weight: (N, 1, H, W) with H and W whole multiples of h and w, absent: 1. Returns (N,).
+    """
     features, target = features.float(), target.float()
-    return (features - target).square().sum((1, 2, 3)) / target.square().sum((1, 2, 3)).clamp(min=1e-6)
+    error = (features - target).square().sum(1, keepdim=True)
+    if weight is not None:
+        error = error * F.avg_pool2d(weight, weight.shape[-1] // error.shape[-1])
+    return error.sum((1, 2, 3)) / target.square().sum((1, 2, 3)).clamp(min=1e-6)
 
 
 def tone_loss(image: Tensor, target: Tensor, cell_px: int = 8) -> Tensor:
@@ -54,7 +61,7 @@ def tone_loss(image: Tensor, target: Tensor, cell_px: int = 8) -> Tensor:
 
 def _tone(image: Tensor, cell_px: int) -> Tensor:
     luminance = (image * torch.tensor([0.2126, 0.7152, 0.0722], device=image.device).view(1, 3, 1, 1)).sum(1, keepdim=True)
-    cells = torch.nn.functional.avg_pool2d(luminance, cell_px)
+    cells = F.avg_pool2d(luminance, cell_px)
     # The floor keeps the noise of an even picture from being taken for its light and shade.
     return (cells - cells.mean((2, 3), keepdim=True)) / (cells.std((2, 3), keepdim=True) + 0.03)
 
@@ -66,7 +73,7 @@ def tv_loss(image: Tensor) -> Tensor:
     return down + right
 
 
-def grid_loss(image: Tensor, scale: int = 4, window: int = 16) -> Tensor:
+def grid_loss(image: Tensor, scale: int = 8, window: int = 8) -> Tensor:
     """How much the sub-pixel phases of a pixel-shuffle differ on average: the energy of its checkerboard.
 
     Within windows of ``window`` x ``window`` cells of ``scale`` x ``scale`` pixels, the variance over the phases of their

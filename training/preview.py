@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 
 from engines.networks.frame_graph import FrameGraph
+from engines.networks.layers import settle_bytes
 from training.data import read_photo, resize_short_side
 
 
@@ -41,6 +43,19 @@ def save_preview(path: Path, network: nn.Module, photos: list[Path], names: list
         cv2.putText(sheet, name, at, cv2.FONT_HERSHEY_DUPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imencode(".jpg", sheet[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tofile(path)
+
+
+def save_style_preview(path: Path, network: nn.Module, photos: list[Path], painting: Path, cell_px: int = 360) -> None:
+    """The painting, and below each of up to three photos itself in the network's only style. Replaced in one rename."""
+    columns = [_centre(resize_short_side(read_photo(painting), cell_px))]
+    columns = [np.vstack([columns[0], np.full_like(columns[0], 255)])]
+    for file in photos[:3]:
+        photo = _centre(resize_short_side(read_photo(file), 480))
+        painted = stylise_photo(settle_bytes(copy.deepcopy(network)), photo, 0, 1)
+        columns.append(np.vstack([resize_short_side(picture, cell_px) for picture in (photo, painted)]))
+    temporary = path.with_name(f".{path.name}.part")
+    cv2.imencode(".jpg", np.hstack(columns)[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tofile(temporary)
+    temporary.replace(path)
 
 
 def save_curves(path: Path, history: list[dict[str, float]]) -> None:

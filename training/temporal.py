@@ -1,4 +1,4 @@
-"""The temporal loss and its warp. Motion is synthetic and so exactly known: two views of one photo (training/data.py)."""
+"""The temporal losses and their warp, on pairs whose motion is known (training/pairs.py)."""
 
 from __future__ import annotations
 
@@ -7,21 +7,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def warp(image: Tensor, homography: Tensor) -> tuple[Tensor, Tensor]:
-    """Sample ``image`` (N, C, H, W) where each pixel of the next frame came from.
+def warp(image: Tensor, flow: Tensor) -> Tensor:
+    """Draw ``image`` (N, C, H, W) of the earlier moment where its parts are now; bilinear, edges repeated.
 
-    homography: (N, 3, 3) maps next-frame pixel coordinates (x, y, 1), pixel centres at whole numbers, to this frame's.
-    Returns the warped image and a mask (N, 1, H, W): 1 where the source lies inside this frame, else 0.
+    flow: (N, 2, H, W) in pixels, from each pixel now to where it was, right and down.
     """
-    n, _, h, w = image.shape
-    y, x = torch.meshgrid(torch.arange(h, dtype=torch.float32), torch.arange(w, dtype=torch.float32), indexing="ij")
-    points = torch.stack([x, y, torch.ones_like(x)], dim=-1).reshape(-1, 3).to(image.device)  # (h*w, 3)
-    mapped = points @ homography.transpose(1, 2)  # (n, h*w, 3)
-    source = mapped[..., :2] / mapped[..., 2:]
-    grid = source * 2 / torch.tensor([w - 1, h - 1], device=image.device) - 1  # align_corners: -1 and 1 are pixel centres
-    inside = ((grid.abs() <= 1).all(-1)).float().reshape(n, 1, h, w)
-    warped = F.grid_sample(image, grid.reshape(n, h, w, 2), mode="bilinear", padding_mode="border", align_corners=True)
-    return warped, inside
+    h, w = image.shape[-2:]
+    y, x = torch.meshgrid(torch.arange(h, device=flow.device), torch.arange(w, device=flow.device), indexing="ij")
+    # align_corners: -1 and 1 are the centres of the first and the last pixel.
+    grid = torch.stack([(flow[:, 0] + x) * 2 / (w - 1) - 1, (flow[:, 1] + y) * 2 / (h - 1) - 1], dim=-1)
+    return F.grid_sample(image, grid.to(image.dtype), mode="bilinear", padding_mode="border", align_corners=True)
 
 
 def output_temporal_loss(now: Tensor, warped_before: Tensor, visible: Tensor, luminance_change: Tensor) -> Tensor:
@@ -33,3 +28,24 @@ def output_temporal_loss(now: Tensor, warped_before: Tensor, visible: Tensor, lu
     """
     error = (now - warped_before - luminance_change).square() * visible
     return error.sum((1, 2, 3)) / (3 * visible.sum((1, 2, 3))).clamp(min=1)
+
+
+def feature_temporal_loss(now: Tensor, before: Tensor, flow: Tensor, visible: Tensor) -> Tensor:
+    """Masked mean of (F_t - W(F_t-1))^2: ReCoNet's feature-temporal loss (Gao et al. 2018, eq. 5), over the features' energy.
+
+    now, before: (N, C, h, w), features of the two moments. flow: (N, 2, H, W) and visible: (N, 1, H, W) of the picture, a
+    whole multiple larger; both are averaged down, the flow into units of features. Returns (N,).
+    """
+    cell = flow.shape[-1] // now.shape[-1]
+    small, seen = F.avg_pool2d(flow, cell) / cell, F.avg_pool2d(visible, cell)
+    now, before = now.float(), before.float()
+    error = ((now - warp(before, small)).square() * seen).sum((1, 2, 3)) / (now.shape[1] * seen.sum((1, 2, 3))).clamp(min=1)
+    return error / now.square().mean((1, 2, 3)).detach().clamp(min=1e-6)
+
+
+def frame_difference_loss(now: Tensor, before: Tensor, input_now: Tensor, input_before: Tensor) -> Tensor:
+    """Mean of ((O_t - O_t-1) - (I_t - I_t-1))^2: the flow-free alternative; the painting may change as the input does.
+
+    All (N, 3, H, W) in 0..1. Returns (N,).
+    """
+    return ((now - before) - (input_now - input_before)).square().mean((1, 2, 3))

@@ -40,7 +40,7 @@ def config(tmp_path: Path) -> dict:
     return {
         "name": "toy",
         "family": "fast",
-        "network": {"width": 16, "blocks": 1},
+        "network": {"width": 16, "deep": 16, "blocks": 1},
         "photos": "content",
         "previews": ["0.png"],
         "exclude_licence": ["non-commercial"],
@@ -65,12 +65,20 @@ def test_trains_and_resumes(tmp_path: Path, data: Path, config: dict):
     network, header = load_weights(run / "weights.safetensors")
     assert [s["name"] for s in json.loads(header["styles"])] == ["original", "a", "b"]
     # One of the four is a preview, one is not ours to use.
-    assert json.loads(header["training"])["photos_by_licence"] == {"public domain": 2}
+    assert json.loads(header["training"])["pictures_by_licence"] == {"public domain": 2}
     before = network.rows.clone()
     assert fit(tmp_path, data, config, "--resume", "--steps", "8") == 0
     state = torch.load(run / "checkpoint.pt", weights_only=True)
     assert state["step"] == 8
     assert not torch.equal(load_weights(run / "weights.safetensors")[0].rows, before)
+
+
+def test_weights_are_on_the_steps_of_their_int8_form(tmp_path: Path, data: Path, config: dict):
+    assert fit(tmp_path, data, config) == 0
+    network, _ = load_weights(tmp_path / "run" / "weights.safetensors")
+    for weight in [m.weight for m in network.modules() if isinstance(m, torch.nn.Conv2d)]:
+        levels = weight / weight.abs().amax((1, 2, 3), keepdim=True) * 63
+        assert (levels - levels.round()).abs().max() < 1e-3
 
 
 def test_learns(tmp_path: Path, data: Path, config: dict):
@@ -80,7 +88,7 @@ def test_learns(tmp_path: Path, data: Path, config: dict):
     recorded = loop.Trainer._record
     try:
         loop.Trainer._record = lambda self, values: (losses.append(values), recorded(self, values))[1]
-        assert fit(tmp_path, data, {**config, "steps": 40}) == 0
+        assert fit(tmp_path, data, {**config, "steps": 60}) == 0
     finally:
         loop.Trainer._record = recorded
     first, last = (sum(v["style"] for v in part) / len(part) for part in (losses[:6], losses[-10:]))
@@ -107,6 +115,8 @@ def test_starts_from_weights_with_another_painting(tmp_path: Path, data: Path, c
         ({"styles": ["wave"]}, "must be a mapping"),
         ({"crop_px": 100}, "multiple of 64"),
         ({"family": "slow"}, "transformer_net"),
+        ({"family": "transformer_net", "network": {}}, "what is trained here is `fast`"),
+        ({"clips": ["gone.mp4"]}, "gone.mp4"),
         ({"network": {"depth": 3}}, "depth"),
         ({"photos": "nowhere"}, "no such folder"),
         ({"exclude_licence": [""]}, "no photos left"),
@@ -139,7 +149,7 @@ def test_an_error_while_drawing_ends_the_run(tmp_path: Path, data: Path, config:
     def fail(self):
         raise MemoryError("no memory for photos")
 
-    monkeypatch.setattr("training.data.PairSampler._draw_batch", fail)
+    monkeypatch.setattr("training.pairs.PairSampler._draw_batch", fail)
     with pytest.raises(MemoryError):
         fit(tmp_path, data, config)
 

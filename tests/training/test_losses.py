@@ -55,3 +55,12 @@ def test_tone_loss_is_blind_to_palette_and_sees_shade():
     assert tone_loss(tinted, photo).item() < 0.05
     assert tone_loss(1 - photo, photo).item() > 1
     assert tone_loss(photo * 0 + 0.5, photo).item() > 0.3
+
+
+def test_content_counts_by_place():
+    target, seen = torch.ones(1, 2, 4, 4), torch.ones(1, 2, 4, 4)
+    seen[..., 0, 0] = 2
+    weight = torch.ones(1, 1, 8, 8)
+    weight[..., :2, :2] = 5
+    plain, weighted = content_loss(seen, target), content_loss(seen, target, weight)
+    torch.testing.assert_close(weighted, 5 * plain)

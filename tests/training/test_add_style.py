@@ -1,0 +1,100 @@
+"""One's own style by the command that users type, on a small model: trained, gated, found by name; a second one adds to it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from safetensors.torch import save_file
+
+import export.write
+from engines import EngineOptions, find_model, load_model, open_engine
+from engines.networks.weights import load_weights
+from tests.small_network import small_frame, write_small_model
+from tests.training.test_vgg import caffe_state
+from training import add_style
+from training.__main__ import main
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    monkeypatch.setenv("LIVEBRUSH_MODELS", str(folder))
+    monkeypatch.setattr(
+        export.write,
+        "check_frames",
+        lambda pictures, sizes=((48, 64), (33, 47)), f=export.write.check_frames: f(
+            pictures, [(min(h, 96), min(w, 128)) for h, w in sizes]
+        ),
+    )
+    write_small_model(folder / "user.onnx")
+    return folder
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Everything but the painting."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    for seed in range(2):
+        cv2.imwrite(str(tmp_path / "photos" / f"{seed}.png"), small_frame(300, 320, seed))
+    for seed, name in ((7, "My Wave.png"), (8, "other.png")):
+        cv2.imwrite(str(tmp_path / name), 255 - small_frame(90, 90, seed))
+    save_file(caffe_state(), str(tmp_path / "vgg.safetensors"))
+    return ["add-style", "--minutes", "0.05", "--vgg", "vgg.safetensors", "--photos", "photos"]
+
+
+def test_adds_styles_and_keeps_the_others(models: Path, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture):
+    before = load_weights(models / "user.safetensors")[0]
+    assert main([*command, "My Wave.png"]) == 0
+    assert "run_cam.py -s my_wave" in capsys.readouterr().out
+    assert cv2.imread(str(tmp_path / "my_wave_preview.jpg")).shape[1] == 3 * 360
+    assert main([*command, "other.png"]) == 0
+    model = find_model(None, ["my_wave"])
+    assert model.path == models / "user.onnx"
+    assert model.int8_path
+    assert model.style_names == ("original", "first", "second", "my_wave", "other")
+    after, header = load_weights(models / "user.safetensors")
+    np.testing.assert_array_equal(after.rows[:2].detach(), before.rows.detach())
+    assert not np.array_equal(after.rows[2].detach(), after.rows[3].detach())
+    np.testing.assert_array_equal(after.head.conv.weight.detach(), before.head.conv.weight.detach())
+    assert len(json.loads(header["training"])["added"]) == 2
+    with open_engine("onnxruntime", load_model(model.path), EngineOptions(device="cpu"), (48, 64)) as engine:
+        mine = np.eye(5, dtype=np.float32)[[3]]
+        assert engine.infer(small_frame(48, 64)[None], mine).shape == (1, 48, 64, 3)
+
+
+def test_starts_from_the_nearest_style(models: Path, command: list[str], tmp_path: Path):
+    from training.vgg import load_vgg
+
+    base = add_style.find_base()
+    config = add_style.style_config("x", tmp_path / "other.png", tmp_path / "photos", 1.0)
+    trainer = add_style.start_trainer(config, tmp_path, load_vgg(tmp_path / "vgg.safetensors"), tmp_path / "run", "cpu", base)
+    rows = load_weights(base.weights)[0].rows
+    assert any(np.array_equal(trainer.network.rows[0].detach(), row.detach()) for row in rows)
+    assert [name for name, p in trainer.network.named_parameters() if p.requires_grad] == ["rows"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "words"),
+    [
+        (["gone.png"], 2, "no such picture"),
+        (["other.png", "--name", "first"], 2, "'first' is taken. Choose another with --name"),
+        (["other.png", "--name", "Größe"], 2, "small letters"),
+        (["other.png", "--minutes", "0"], 2, "--minutes must lie between"),
+        (["other.png", "--strokes", "9"], 2, "--strokes must lie between"),
+        (["other.png", "--photos", "nowhere"], 2, "no such folder"),
+        (["vgg.safetensors", "--name", "x"], 4, "not a picture"),
+    ],
+)
+def test_says_what_is_wrong_and_changes_nothing(
+    models: Path, command: list[str], capsys: pytest.CaptureFixture, flags: list[str], code: int, words: str
+):
+    before = {path: path.read_bytes() for path in models.iterdir()}
+    assert main([*command, *flags]) == code
+    assert words in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in models.iterdir()} == before

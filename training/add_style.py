@@ -1,0 +1,241 @@
+"""`python -m training add-style PAINTING`: one's own style, from one picture, in minutes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engines.cache import user_models_dir
+from engines.errors import EngineUnavailable, ModelError, UsageError
+
+if TYPE_CHECKING:
+    from training.config import TrainingConfig
+    from training.loop import Trainer
+    from training.vgg import Vgg16
+
+USER_MODEL = "user"
+_MINUTES = 5.0
+_TIMED_STEPS = 8  # the first are slower; the last of them tell how many fit into the minutes
+_PREVIEWS = 12
+_ROW_RATE = 10.0  # times the network's rate: nothing else moves
+_INSTALL = "pip install 'livebrush[train]'"
+_NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    add = commands.add_parser(
+        "add-style",
+        help="a style of your own from one picture",
+        description=f"Train a style from one picture and add it to your own model, {USER_MODEL}.onnx.",
+    )
+    add.add_argument("painting", type=Path, help="a picture of the painting, without its frame")
+    add.add_argument("--name", help="the style's name (default: from the file's)")
+    add.add_argument("--minutes", type=float, default=_MINUTES, help=f"time to train (default: {_MINUTES:g})")
+    add.add_argument(
+        "--photos",
+        type=Path,
+        metavar="DIR",
+        help="photos like what you film; ten are enough (default: four that scikit-image carries)",
+    )
+    add.add_argument("--strokes", type=float, default=1.0, metavar="0.5..3", help="2 makes strokes twice as broad (default: 1)")
+    add.add_argument("--preview", type=Path, help="picture that shows how it comes along (default: NAME_preview.jpg here)")
+    add.add_argument(
+        "--vgg", type=Path, help="VGG16 weights: Caffe-convention safetensors or torchvision's vgg16 (default: download)"
+    )
+    add.add_argument("--device", default="cpu", choices=("cpu", "cuda", "mps"), help="default: cpu")
+    add.set_defaults(run=run)
+
+
+@dataclass(frozen=True)
+class Base:
+    """What the new style is added to: weights file, its header, and the names of its styles with ``original``."""
+
+    weights: Path
+    header: dict[str, str]
+    styles: list[dict[str, str]]
+
+    @property
+    def names(self) -> list[str]:
+        return [style["name"] for style in self.styles]
+
+
+def run(args: argparse.Namespace) -> None:
+    _check(args)
+    with _train_extra():
+        from training.vgg import load_vgg
+    base = find_base()
+    name = args.name or re.sub(r"[^a-z0-9]+", "_", args.painting.stem.lower()).strip("_")
+    if not _NAME.fullmatch(name) or name in base.names:
+        taken = "is taken" if name in base.names else "must be small letters and digits with _ between"
+        raise UsageError(f"the name {name!r} {taken}. Choose another with --name. Taken: {', '.join(base.names)}.")
+    vgg = load_vgg(args.vgg)
+    with tempfile.TemporaryDirectory(prefix="livebrush-") as folder:
+        photos = args.photos or carried_photos(Path(folder) / "photos")
+        config = style_config(name, args.painting, photos, args.strokes)
+        trainer = start_trainer(config, photos.parent, vgg, Path(folder) / "run", args.device, base)
+        preview = args.preview or Path(f"{name}_preview.jpg")
+        print(f"{preview} shows {name} while it is trained, for {args.minutes:g} minutes, on {len(trainer.files)} photos.")
+        train(trainer, args.minutes * 60, preview)
+        weights = Path(folder) / f"{USER_MODEL}.safetensors"
+        save_merged(base, trainer, weights)
+        target = install(weights, args.photos)
+    print(f"{target} has it, beside {len(base.names) - 1} others. Try: python run_cam.py -s {name}")
+
+
+def _check(args: argparse.Namespace) -> None:
+    if not args.painting.is_file():
+        raise UsageError(f"{args.painting}: no such picture.")
+    if args.photos and not args.photos.is_dir():
+        raise UsageError(f"--photos {args.photos}: no such folder.")
+    if not 0.05 <= args.minutes <= 600:
+        raise UsageError(f"--minutes must lie between 0.05 and 600, not {args.minutes:g}.")
+    if not 0.5 <= args.strokes <= 3:
+        raise UsageError(f"--strokes must lie between 0.5 and 3, not {args.strokes:g}.")
+
+
+@contextmanager
+def _train_extra() -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise EngineUnavailable(
+            f"making a style needs PyTorch, which is not all installed ({error}). Type: {_INSTALL}   (about 250 MB on a CPU). "
+            "The first style also downloads VGG16's published weights, 528 MB, once."
+        ) from error
+
+
+def find_base() -> Base:
+    """The user's own model if there is one, else the bundled. Raises ModelError if it has no weights beside it."""
+    from engines.model_file import find_model, load_model
+    from engines.networks.weights import load_weights
+
+    own = user_models_dir() / f"{USER_MODEL}.onnx"
+    model = load_model(own) if own.is_file() else find_model("gallery", [])
+    if model.weights_path is None:
+        raise ModelError(f"{model.path}: has no .safetensors weights beside it, so no style can be added to it.")
+    header = load_weights(model.weights_path)[1]
+    return Base(model.weights_path, header, json.loads(header["styles"]))
+
+
+def carried_photos(folder: Path) -> Path:
+    """Write the photos that scikit-image carries into ``folder``, for those who have none at hand. Returns it."""
+    import shutil
+
+    from export.pictures import carried_files
+
+    folder.mkdir(parents=True)
+    for path in carried_files():
+        shutil.copyfile(path, folder / path.name)
+    return folder
+
+
+def style_config(name: str, painting: Path, photos: Path, texture: float) -> TrainingConfig:
+    """The run: the gallery's losses on the user's photos, the network kept, one row learnt. Sizes are the base network's."""
+    from training.config import StyleConfig, TrainingConfig, load_config
+
+    gallery = load_config(Path(__file__).parent / "configs" / "gallery.yaml")
+    style = StyleConfig(name, str(painting.resolve()), name, "yours", "", "yours to know", painting.name, 1.0, texture)
+    return TrainingConfig(
+        name=USER_MODEL,
+        family=gallery.family,
+        network=gallery.network,
+        styles=(style,),
+        photos=photos.name,
+        previews=(),
+        batch=2,
+        learning_rate=gallery.learning_rate,
+        row_rate=_ROW_RATE,
+        rows_only=True,
+        blend_share=0.0,
+        smoothing=(0.0, 0.1),
+        weights=gallery.weights,
+    )
+
+
+def start_trainer(config: TrainingConfig, data: Path, vgg: Vgg16, folder: Path, device: str, base: Base) -> Trainer:
+    """A trainer whose one row begins as that of the base's style which is nearest to the painting already."""
+    import torch
+
+    from engines.networks.weights import load_weights
+    from training.loop import Trainer
+    from training.pairs import PairSampler
+
+    network, header = load_weights(base.weights)
+    trainer = Trainer(replace(config, network=json.loads(header["config"])), data, vgg, folder, device)
+    state = network.state_dict()
+    sampler = PairSampler(config, trainer.files, [], seed=0)
+    try:
+        batch = sampler.next()
+    finally:
+        sampler.close()
+    distances = []
+    for row in state["rows"]:
+        trainer.network.load_state_dict({**state, "rows": row[None]})
+        with torch.no_grad():
+            distances.append(float(trainer.losses(batch)["style"]))
+    nearest = min(range(len(distances)), key=distances.__getitem__)
+    trainer.network.load_state_dict({**state, "rows": state["rows"][nearest][None]})
+    return trainer
+
+
+def train(trainer: Trainer, seconds: float, preview: Path) -> None:
+    """Run for about ``seconds``; ``preview`` is replaced a dozen times on the way."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from training.preview import save_style_preview
+
+    painting = Path(trainer.config.styles[0].image)
+    started_s = time.monotonic()
+    with Progress(BarColumn(), TextColumn("{task.fields[losses]}"), TimeRemainingColumn(), refresh_per_second=1) as progress:
+        task = progress.add_task("add-style", total=seconds, losses="")
+
+        def show(step: int, losses: dict[str, float]) -> None:
+            elapsed_s = time.monotonic() - started_s
+            if step == _TIMED_STEPS:
+                steps = step + round((seconds - elapsed_s) * step / elapsed_s)
+                trainer.config = replace(trainer.config, steps=max(step + 1, steps))
+            if step % max(1, trainer.config.steps // _PREVIEWS) == 0 or step == trainer.config.steps:
+                save_style_preview(preview, trainer.network, trainer.files, painting)
+            progress.update(task, completed=elapsed_s, losses=f"style {losses['style']:.3f} content {losses['content']:.2f}")
+
+        trainer.fit(show)
+
+
+def save_merged(base: Base, trainer: Trainer, path: Path) -> None:
+    """The base's weights with the trained row as one more style, written to ``path``."""
+    import torch
+
+    from engines.networks import build_network
+    from engines.networks.layers import settle_bytes
+    from engines.networks.weights import load_weights, save_weights
+
+    state = load_weights(base.weights)[0].state_dict()
+    state["rows"] = torch.cat([state["rows"], trainer.network.rows.detach().cpu()])
+    family, network_config = base.header["family"], json.loads(base.header["config"])
+    network = build_network(family, len(base.styles), **network_config)
+    network.load_state_dict(state)
+    trained = trainer.metadata()
+    history = json.loads(base.header.get("training", "{}"))
+    history["added"] = [*history.get("added", []), json.loads(trained["training"])]
+    styles = [*base.styles, json.loads(trained["styles"])[1]]
+    metadata = {"name": USER_MODEL, "styles": json.dumps(styles), "training": json.dumps(history)}
+    save_weights(path, settle_bytes(network), family, network_config, metadata)
+
+
+def install(weights: Path, photos: Path | None) -> Path:
+    """Write ``user.onnx`` and its int8 sibling into the user's models folder, each past its parity gate. Returns the former."""
+    from export.pictures import read_pictures
+    from export.write import write_int8, write_model
+
+    target = user_models_dir() / f"{USER_MODEL}.onnx"
+    write_model(weights, target, read_pictures(photos, 4), print)
+    write_int8(target, read_pictures(photos, 4), print)
+    return target
