@@ -1,4 +1,4 @@
-"""`fast` as it could have been: where the style enters and how the border is padded, for timing only. Needs torch."""
+"""`fast` as it could have been: where the style enters, what normalises, how large it is, for timing only. Needs torch."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engines.networks import build_network
+from engines.networks.fast import StyledConv
 
 
 @dataclass(frozen=True)
@@ -16,15 +17,13 @@ class Variant:
     """What is other than in the network that ships.
 
     ``styled``: which convolutions the style follows: "all", "first" of each block, or "none". ``step``: what it does there:
-    "multiply-add", "add", or "instance norm", which normalises before it multiplies and adds. ``zeros``: convolutions
-    pad with zeros instead of repeating the edge. None: as it ships.
+    "multiply-add", "add", or, before the multiply-add, "instance norm" or "filter response norm" (Singh & Krishnan 2020).
+    ``sizes``: of the network, None as it ships.
     """
 
     styled: str = "all"
     step: str = "multiply-add"
-    zeros: bool = False
-    width: int | None = None
-    blocks: int | None = None
+    sizes: dict[str, int] | None = None
 
 
 class _Step(nn.Module):
@@ -41,21 +40,21 @@ class _Step(nn.Module):
         scale, shift = modulation[:, :, None, None].chunk(2, dim=1)
         if self.step == "add":
             return x + shift
-        return (F.instance_norm(x) if self.step == "instance norm" else x) * (1 + scale) + shift
+        if self.step == "instance norm":
+            x = F.instance_norm(x)
+        elif self.step == "filter response norm":
+            x = x * torch.rsqrt(x.square().mean((2, 3), keepdim=True) + 1e-6)
+        return x * (1 + scale) + shift
 
 
 def build_variant(paintings: int, variant: Variant) -> nn.Module:
     """The network that ships, changed in nothing but ``variant``, with random weights: its time does not depend on them."""
-    changes = {name: value for name, value in (("width", variant.width), ("blocks", variant.blocks)) if value is not None}
-    network = build_network("fast", paintings, **changes)
+    network = build_network("fast", paintings, **(variant.sizes or {}))
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.normal_(0, 0.05)
-    network.head = _Step(network.head.conv, "none" if variant.styled == "none" else variant.step)
-    for index, layer in enumerate(network.body):
-        styled = variant.styled == "all" or (variant.styled == "first" and index % 2 == 0)
-        network.body[index] = _Step(layer.conv, variant.step if styled else "none")
-    if variant.zeros:
-        for conv in (network.head.conv, *(layer.conv for layer in network.body), network.tail):
-            conv.padding_mode = "zeros"
+    for name, layer in [(n, m) for n, m in network.named_modules() if isinstance(m, StyledConv)]:
+        styled = variant.styled == "all" or (variant.styled == "first" and not name.endswith(".second"))
+        parent, _, own = name.rpartition(".")
+        setattr(network.get_submodule(parent), own, _Step(layer.conv, variant.step if styled else "none"))
     return network.eval()

@@ -35,13 +35,13 @@ _BEGIN, _END = "<!-- variants: begin -->", "<!-- variants: end -->"
 
 VARIANTS = {
     OURS: Variant(),
-    "... with zeros beyond the border": Variant(zeros=True),
     "... after the first convolution of each block only": Variant(styled="first"),
     "addition after every convolution": Variant(step="add"),
     "instance norm, then multiply-add": Variant(step="instance norm"),
+    "filter response norm, then multiply-add": Variant(step="filter response norm"),
     FOLDED: Variant(styled="none"),
-    "multiply-add, 32 channels": Variant(width=32),
-    "multiply-add, 64 channels, 4 blocks": Variant(width=64, blocks=4),
+    "multiply-add, 32 and 48 channels": Variant(sizes={"width": 32, "deep": 48}),
+    "multiply-add, 64 and 96 channels": Variant(sizes={"width": 64, "deep": 96}),
 }
 
 

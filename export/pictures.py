@@ -20,8 +20,7 @@ def read_pictures(folder: Path | None, limit: int) -> list[np.ndarray]:
     Raises ExportError if there is none.
     """
     if folder is None:
-        carried = importlib.util.find_spec("skimage")
-        files = [Path(carried.origin).parent / "data" / name for name in _CARRIED] if carried else []
+        files = carried_files()
     else:
         found = sorted(p for p in folder.glob("*") if p.suffix.lower() in {".jpg", ".jpeg", ".png"})
         files = found[:: max(1, len(found) // limit)]
@@ -29,6 +28,12 @@ def read_pictures(folder: Path | None, limit: int) -> list[np.ndarray]:
     if not pictures:
         raise ExportError("no pictures to check on. Give a folder of photos with --pictures DIR, or: pip install scikit-image")
     return pictures
+
+
+def carried_files() -> list[Path]:
+    """The photos inside the scikit-image package; none if it is not installed."""
+    package = importlib.util.find_spec("skimage")
+    return [Path(package.origin).parent / "data" / name for name in _CARRIED] if package else []
 
 
 def _read(path: Path) -> np.ndarray:

@@ -14,6 +14,8 @@ from torch import nn
 from engines.errors import ExportError
 from engines.model_file import FORMAT_VERSION
 from engines.networks.frame_graph import FrameGraph
+from export.fold import fold_constants
+from export.halves import restore_halves, store_in_halves
 
 # The lowest opset with everything that the graph uses (Pad by a computed amount, Clip by inputs), for old parsers' sake.
 OPSET = 17
@@ -44,12 +46,18 @@ def export_onnx(network: nn.Module, metadata: Mapping[str, str], path: Path) -> 
             )
         except Exception as error:
             raise ExportError(f"torch could not export the network: {error}") from error
+    model = onnx.load(str(path))
+    fold_constants(model)
+    onnx.save(model, str(path))
     describe(path, {**metadata, "precision": "fp32"})
 
 
 def describe(path: Path, metadata: Mapping[str, str]) -> None:
     """Set the file's metadata and check it as a whole; standard operators only, nothing outside the file."""
     model = onnx.load(str(path))
+    _shorten_names(model)
+    restore_halves(model)  # an int8 sibling has the rows of the file that it comes from
+    store_in_halves(model)
     foreign = sorted({node.domain for node in model.graph.node} - {"", "ai.onnx"})
     if foreign:
         raise ExportError(f"the graph uses operators of {', '.join(foreign)}, which other runtimes do not have")
@@ -60,3 +68,18 @@ def describe(path: Path, metadata: Mapping[str, str]) -> None:
     onnx.helper.set_model_props(model, {**metadata, "livebrush_format": str(FORMAT_VERSION)})
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, str(path))
+
+
+def _shorten_names(model: onnx.ModelProto) -> None:
+    """The exporter names what is computed by where it stood in the code; that is as much text as a tenth of the int8 weights."""
+    outside = {value.name for value in (*model.graph.input, *model.graph.output, *model.graph.initializer)}
+    short: dict[str, str] = {}
+    for i, node in enumerate(model.graph.node):
+        node.name = f"{node.op_type}_{i}"
+        for k, name in enumerate(node.output):
+            if name and name not in outside:
+                short[name] = f"t{i}_{k}"
+    for node in model.graph.node:
+        for names in (node.input, node.output):
+            names[:] = [short.get(name, name) for name in names]
+    del model.graph.value_info[:]

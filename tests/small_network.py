@@ -10,11 +10,12 @@ import torch
 from torch import nn
 
 from engines.networks import build_network
+from engines.networks.layers import settle_bytes
 from engines.networks.weights import save_weights
 from export.to_int8 import quantise
 from export.to_onnx import export_onnx
 
-CONFIG = {"width": 16, "blocks": 1}
+CONFIG = {"width": 16, "deep": 16, "blocks": 1}
 STYLES = ("original", "first", "second")
 
 
@@ -23,7 +24,7 @@ def small_network() -> nn.Module:
     network = build_network("fast", len(STYLES) - 1, **CONFIG)
     with torch.no_grad():
         network.rows.normal_(0, 0.3)
-    return network.eval()
+    return settle_bytes(network).eval()
 
 
 def small_metadata() -> dict[str, str]:

@@ -1,10 +1,11 @@
-"""`fast`: one small network for many styles, all of it at a quarter of the resolution.
+"""`fast`: one small network for many styles, at a quarter and an eighth of the resolution.
 
 Source: the residual transform network of Johnson et al. 2016 with the conditional scale and shift of Dumoulin et al.
-2017, between a pixel-unshuffle and a pixel-shuffle by 4 (Shi et al. 2016, sub-pixel convolution). There is no
+2017, between pixel-unshuffles and pixel-shuffles (Shi et al. 2016, sub-pixel convolution). Most of it works on cells of
+8 x 8 pixels, where a convolution sees far and costs little; what is fine goes past it on cells of 4 x 4. There is no
 normalisation: instance statistics are slow, move with the content and draw rings, and a network that starts as the
-identity needs none to learn. Every convolution repeats the edge: zeros would tell where the border is, and the style
-loss makes a frame of that. Measured choices: docs/networks.md.
+identity needs none to learn. Every padding repeats the edge: zeros would tell where the border is, and the style loss
+makes a frame of that. Measured choices: docs/networks.md.
 """
 
 from __future__ import annotations
@@ -15,76 +16,109 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engines.networks.layers import pad_edge
+from engines.networks.layers import ByteConv2d, pad_edge
 
 SCALE = 4
+DEPTH = 2  # the deep cells are so many of the fine ones wide
+CELL_PX = SCALE * DEPTH
 _IN = 3 * SCALE * SCALE
 
 
 @dataclass(frozen=True)
 class FastConfig:
-    """width: channels at a quarter of the resolution. blocks: residual blocks of two 3x3 convolutions."""
+    """width: channels at a quarter of the resolution; deep: at an eighth. blocks: residual blocks of two 3x3 convolutions at
+    an eighth; there is one more at a quarter."""
 
     width: int = 48
-    blocks: int = 5
+    deep: int = 64
+    blocks: int = 4
 
 
 class StyledConv(nn.Module):
-    """3x3 convolution that repeats the edge, then ``x * (1 + scale) + shift`` of the style (Dumoulin et al. 2017, eq. 5)."""
+    """Convolution without padding, then ``x * (1 + scale) + shift`` of the style (Dumoulin et al. 2017, eq. 5)."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, 3, padding=1, padding_mode="replicate")
+        self.conv = ByteConv2d(inputs, outputs, kernel, stride)
+        nn.init.zeros_(self.conv.bias)
 
     def forward(self, x: Tensor, modulation: Tensor) -> Tensor:
         """x: (N, C, h, w). modulation: (N, 2C), scales first."""
-        scale, shift = modulation[:, :, None, None].chunk(2, dim=1)
-        return self.conv(x) * (1 + scale) + shift
+        return _styled(self.conv(x), modulation)
+
+
+class Block(nn.Module):
+    """Residual block of two convolutions, padded once for both: each padding is a pass over memory."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first, self.second = StyledConv(width, width), StyledConv(width, width)
+        with torch.no_grad():
+            self.second.conv.weight.mul_(0.1)
+
+    def forward(self, x: Tensor, first: Tensor, second: Tensor) -> Tensor:
+        """x: (N, C, h, w). first, second: the convolutions' modulations."""
+        return x + self.second(F.relu(self.first(_repeat_edge(x, 2), first)), second)
 
 
 class Fast(nn.Module):
-    """The network. ``rows`` (P, 2 * all channels) holds each painting's scales and shifts, one layer after the other."""
+    """The network. ``rows`` (P, 2 * all modulated channels) holds each painting's scales and shifts, one layer after the other.
+
+    It begins by giving the picture back: head and tail pass it on (Dirac filters), what lies between hardly speaks. From
+    noise, the first thing that the losses find is grey, and the way out of it is long; a picture, on the other hand, is
+    near a painting of it, and it has no sub-pixel grid that would have to be unlearned.
+    """
 
     def __init__(self, paintings: int, config: FastConfig) -> None:
         super().__init__()
         self.config = config
-        width = config.width
+        width, deep = config.width, config.deep
         self.head = StyledConv(_IN, width)
-        self.body = nn.ModuleList(StyledConv(width, width) for _ in range(2 * config.blocks))
-        # Without a bias: it could only tell the sub-pixels of a cell apart; colours are shifted after the shuffle.
-        self.tail = nn.Conv2d(width, _IN, 3, padding=1, padding_mode="replicate", bias=False)
-        self.rows = nn.Parameter(torch.zeros(paintings, 2 * (width * (1 + 2 * config.blocks) + 3)))
-        self._start_as_identity()
-
-    def _start_as_identity(self) -> None:
-        """Begin by giving the picture back: head and tail pass it on (Dirac filters), the residual branches hardly speak.
-
-        From noise, the first thing that the losses find is grey, and the way out of it is long; a picture, on the other
-        hand, is near a painting of it, and it has no sub-pixel grid that would have to be unlearned.
-        """
+        self.down = StyledConv(width, deep, kernel=3 * DEPTH, stride=DEPTH)
+        self.body = nn.ModuleList(Block(deep) for _ in range(config.blocks))
+        # Without biases: they could only tell the sub-pixels of a cell apart; the style shifts after the shuffle.
+        self.up = ByteConv2d(deep, width * DEPTH**2, 3, bias=False)
+        self.detail = Block(width)
+        self.tail = ByteConv2d(width, _IN, 3, bias=False)
+        self._modulated = [width, deep, *[deep] * (2 * config.blocks), width, width, width, 3]
+        self.rows = nn.Parameter(torch.zeros(paintings, 2 * sum(self._modulated)))
         nn.init.dirac_(self.head.conv.weight)
         nn.init.dirac_(self.tail.weight)
-        nn.init.zeros_(self.head.conv.bias)
-        for second in self.body[1::2]:
-            nn.init.zeros_(second.conv.bias)
-            with torch.no_grad():
-                second.conv.weight.mul_(0.1)
+        with torch.no_grad():
+            self.up.weight.mul_(0.1)
 
     def forward(self, image: Tensor, mix: Tensor) -> Tensor:
         height, width = image.shape[-2], image.shape[-1]
-        modulations = (mix @ self.rows).split(self._splits(), dim=1)
-        # Around zero: with features of one sign, every step of the optimiser would change the brightness of all first.
-        x = F.pixel_unshuffle(pad_edge(image, SCALE) - 0.5, SCALE)
-        x = self.head(x, modulations[0])
-        for first in range(0, len(self.body), 2):
-            y = F.relu(self.body[first](x, modulations[1 + first]))
-            x = x + self.body[first + 1](y, modulations[2 + first])
-        x = F.pixel_shuffle(self.tail(x), SCALE)
-        scale, shift = modulations[-1][:, :, None, None].chunk(2, dim=1)
-        return (x * (1 + scale) + shift + 0.5)[:, :, :height, :width]
+        cells = F.pixel_unshuffle(pad_edge(image, CELL_PX), SCALE)
+        return F.pixel_shuffle(self.paint(self.features(cells, mix), mix), SCALE)[:, :, :height, :width]
 
-    def _splits(self) -> list[int]:
-        return [2 * layer.conv.out_channels for layer in (self.head, *self.body)] + [2 * 3]
+    def features(self, cells: Tensor, mix: Tensor) -> Tensor:
+        """cells: (N, 48, h, w) RGB 0..1, pixel-unshuffled by 4, h and w even. mix: (N, P). Returns (N, width, h, w)."""
+        head, down, *body, up, first, second, _ = self._modulations(mix)
+        # Around zero: with features of one sign, every step of the optimiser would change the brightness of all first.
+        fine = self.head(_repeat_edge(cells - 0.5, 1), head)
+        x = self.down(_repeat_edge(fine, DEPTH), down)
+        for i, block in enumerate(self.body):
+            x = block(x, body[2 * i], body[2 * i + 1])
+        fine = fine + _styled(F.pixel_shuffle(self.up(_repeat_edge(x, 1)), DEPTH), up)
+        return self.detail(fine, first, second)
+
+    def paint(self, features: Tensor, mix: Tensor) -> Tensor:
+        """The picture of what ``features`` returned, in cells like its input; not clamped."""
+        tint = self._modulations(mix)[-1].repeat_interleave(SCALE**2, dim=1)
+        return _styled(self.tail(_repeat_edge(features, 1)), tint) + 0.5
+
+    def _modulations(self, mix: Tensor) -> list[Tensor]:
+        return list((mix @ self.rows).split([2 * channels for channels in self._modulated], dim=1))
+
+
+def _styled(x: Tensor, modulation: Tensor) -> Tensor:
+    scale, shift = modulation[:, :, None, None].chunk(2, dim=1)
+    return x * (1 + scale) + shift
+
+
+def _repeat_edge(x: Tensor, cells: int) -> Tensor:
+    return F.pad(x, (cells,) * 4, mode="replicate")
 
 
 def build(paintings: int, **config: object) -> Fast:

@@ -8,6 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from engines.networks.fast import CELL_PX, SCALE
+from engines.networks.layers import from_cells, pad_edge, to_cells
+
 
 class FrameGraph(nn.Module):
     """``out = w0*frame + (1-w0)*network(frame, the other weights renormalised)``, in fp32 after the network.
@@ -22,11 +25,22 @@ class FrameGraph(nn.Module):
 
     def forward(self, frame: Tensor, style: Tensor) -> Tensor:
         """frame: (N, H, W, 3) uint8 RGB. style: (N, S) float32, rows summing to 1, column 0 ``original``. Returns as frame."""
-        pixels = frame.to(torch.float32).permute(0, 3, 1, 2)
         original = style[:, :1]
         # The floor only keeps 0/0 away at original = 1, where the network's part is multiplied by nothing.
-        mix = style[:, 1:] / style[:, 1:].sum(dim=1, keepdim=True).clamp(min=1e-6)
-        painted = self.network((pixels * (1 / 255)).to(self.dtype), mix.to(self.dtype)).to(torch.float32).clamp(0, 1) * 255
+        mix = (style[:, 1:] / style[:, 1:].sum(dim=1, keepdim=True).clamp(min=1e-6)).to(self.dtype)
         original = original[:, :, None, None]
-        blended = original * pixels + (1 - original) * painted
-        return torch.round(blended.clamp(0, 255)).permute(0, 2, 3, 1).to(torch.uint8)
+        pixels = frame.to(torch.float32).permute(0, 3, 1, 2)
+        if not hasattr(self.network, "paint"):
+            painted = self.network((pixels * (1 / 255)).to(self.dtype), mix)
+            return _mixed(pixels, painted, original).permute(0, 2, 3, 1).to(torch.uint8)
+        # What computes in cells is mixed and rounded in cells, so that only bytes are put back into rows of pixels.
+        height, width = frame.shape[1], frame.shape[2]
+        cells = to_cells(pad_edge(pixels, CELL_PX).permute(0, 2, 3, 1), SCALE)
+        painted = self.network.paint(self.network.features((cells * (1 / 255)).to(self.dtype), mix), mix)
+        return from_cells(_mixed(cells, painted, original), SCALE)[:, :height, :width].to(torch.uint8)
+
+
+def _mixed(pixels: Tensor, painted: Tensor, original: Tensor) -> Tensor:
+    """pixels: 0..255 float32. painted: 0..1. original: the share of ``pixels``. Returns whole numbers 0..255 as float32."""
+    painted = painted.to(torch.float32).clamp(0, 1) * 255
+    return torch.round((original * pixels + (1 - original) * painted).clamp(0, 255))

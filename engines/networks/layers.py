@@ -2,8 +2,54 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+# 7 bits, sign included: products of unsigned and signed bytes saturate in 16 bits on CPUs without VNNI.
+WEIGHT_LEVELS = 63
+
+
+class ByteConv2d(nn.Conv2d):
+    """A convolution trained for bytes: it computes with weights that ``settle_bytes`` leaves as they are.
+
+    While training, the rounding lets the gradient through (straight-through estimator, Bengio et al. 2013, section 4).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(x)
+        weight = self.weight + (round_to_bytes(self.weight) - self.weight).detach()
+        return self._conv_forward(x, weight, self.bias)
+
+
+def round_to_bytes(weight: Tensor) -> Tensor:
+    """``weight`` (O, I, h, w) on the steps that its int8 form has, see ``byte_step``."""
+    with torch.no_grad():
+        step = byte_step(weight)
+        return torch.round(weight / step).clamp(-WEIGHT_LEVELS, WEIGHT_LEVELS) * step
+
+
+def byte_step(weight: Tensor) -> Tensor:
+    """(O, 1, 1, 1): for each output channel, 1/63 of its largest magnitude, rounded down to 5 significant bits.
+
+    So a rounded weight has 6 + 5 bits, which float16 holds exactly, and rounding it again changes nothing.
+    """
+    step = weight.abs().amax((1, 2, 3), keepdim=True).clamp(min=1e-12) / WEIGHT_LEVELS
+    mantissa, exponent = torch.frexp(step)
+    return torch.ldexp(torch.floor(mantissa * 32) / 32, exponent)
+
+
+def settle_bytes(network: nn.Module) -> nn.Module:
+    """Put the weights of every ``ByteConv2d`` in ``network`` on their steps, so that its int8 form has the same, and the
+    styles' rows on those of float16. Returns it."""
+    for module in network.modules():
+        if isinstance(module, ByteConv2d):
+            module.weight.data = round_to_bytes(module.weight)
+    for name, parameter in network.named_parameters():
+        if name == "rows":
+            parameter.data = parameter.half().float()
+    return network
 
 
 def pad_edge(image: Tensor, multiple: int) -> Tensor:
@@ -18,3 +64,17 @@ def pad_edge(image: Tensor, multiple: int) -> Tensor:
 def parameter_count(network: nn.Module) -> int:
     """Number of scalars in the network's parameters."""
     return sum(p.numel() for p in network.parameters())
+
+
+def to_cells(picture: Tensor, scale: int) -> Tensor:
+    """A pixel-unshuffle in one transposition. picture: (N, H, W, C), sides divisible by ``scale``."""
+    n, h, w, c = picture.shape
+    cells = picture.reshape(n, h // scale, scale, w // scale, scale, c).permute(0, 5, 2, 4, 1, 3)
+    return cells.reshape(n, c * scale * scale, h // scale, w // scale)
+
+
+def from_cells(cells: Tensor, scale: int) -> Tensor:
+    """The way back from ``to_cells``."""
+    n, c, h, w = cells.shape
+    rows = cells.reshape(n, c // scale**2, scale, scale, h, w).permute(0, 4, 2, 5, 3, 1)
+    return rows.reshape(n, h * scale, w * scale, c // scale**2)

@@ -23,12 +23,12 @@ def test_the_variant_that_changes_nothing_is_the_network_that_ships() -> None:
 @pytest.mark.parametrize(
     "variant",
     [
-        Variant(zeros=True),
         Variant(styled="first"),
         Variant(styled="none"),
         Variant(step="add"),
         Variant(step="instance norm"),
-        Variant(width=32),
+        Variant(step="filter response norm"),
+        Variant(sizes={"width": 32, "deep": 48}),
     ],
 )
 def test_every_other_variant_is_another_function_of_the_same_shape(variant: Variant) -> None:
