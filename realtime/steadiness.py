@@ -1,44 +1,106 @@
-"""Holds the painting still where the picture stands still, so that still areas do not shimmer and moving ones do not ghost."""
+"""The stability dial: blends each painting with the last one, moved along the picture's own motion, where that motion is sure.
+
+Online and without looking ahead; the consistency weights follow the idea of Shekhar et al. 2023, section 3.2: what the
+input shows tells where the last painting still holds.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from realtime.resample import Scaler, box_mean
+from engines.errors import EngineUnavailable
 
-_BLOCK = 4  # movement is judged on block means: finer is camera noise
-_SIGMA = 4.0  # 8-bit levels of change at which the hold has mostly let go
+_MOST, _BEND = 0.95, 0.6  # share of the last painting: 0.95 * stability^0.6; with all of it, nothing new would be seen
+_FLOW_SCALE = 2  # motion is sought at half the network's size: a quarter of the work, and paint moves in strokes
+_CHECK = (0.01, 0.15)  # of Sundaram et al. 2010, section 3, the second for flows at half size
+_AREA = (3, 3)  # pixels at the flow's size over which the change is judged
+_NOISE_LEVELS = 0.5
+_SIGMA = 8.0  # 8-bit levels of difference along the motion at which the hold has mostly let go
+_CUT_FOUND = 0.2  # of the picture: with less of it found again, it is another shot
+_JUMP_LEVELS = 8.0  # of mean luma from one frame to the next: exposure has changed, and all of the painting with it
+
+
+@dataclass
+class _Last:
+    """luma: (h, w) uint8 at the flow's size. shown: (H, W, 3) uint8, the painting as it went out."""
+
+    luma: np.ndarray
+    shown: np.ndarray
 
 
 class Steadiness:
-    """Remembers the painting shown last and the input that belongs to it, both at the network's size. One thread."""
+    """Remembers the painting shown last and the input that belongs to it, both at the network's size. One thread.
 
-    def __init__(self, scaler: Scaler) -> None:
-        self._scaler = scaler
-        self._shown: np.ndarray | None = None
-        self._seen: np.ndarray | None = None
+    Raises EngineUnavailable if OpenCV, which finds the motion, does not load.
+    """
+
+    def __init__(self) -> None:
+        try:
+            import cv2
+        except ImportError as error:
+            raise EngineUnavailable(
+                f"--stability needs OpenCV, which does not load here ({error}). Type: apt install libgl1 libglib2.0-0, "
+                "or leave --stability out."
+            ) from error
+        self._cv2 = cv2
+        self._search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._last: _Last | None = None
 
     def reset(self) -> None:
-        self._shown = self._seen = None
+        self._last = None
 
     def hold(self, frame: np.ndarray, painting: np.ndarray, stability: float) -> np.ndarray:
-        """``painting`` (h, w, 3) uint8 of ``frame`` (h, w, 3), mixed with the previous one by stability * exp(-(d / sigma)^2).
+        """``painting`` (H, W, 3) uint8 of ``frame`` (H, W, 3), each pixel mixed with the last painting's where it came from.
 
-        ``d`` is the change of the input against what is being held, not against the last frame alone: a slow drift adds
-        up until it lets go, so nothing smears. A new size starts anew.
+        The share of the last one is 0.95 * stability^0.6 * exp(-(d / sigma)^2), d the change of the input along its motion, and 0
+        where flow there and back disagree. Cuts, jumps of exposure and a new size start anew.
         """
-        height, width = frame.shape[:2]
-        blocks = (max(1, height // _BLOCK), max(1, width // _BLOCK))
-        now = self._scaler.resize(frame, blocks).astype(np.float32)
-        shown, seen = self._shown, self._seen
-        if shown is None or seen is None or shown.shape != painting.shape:
-            self._shown, self._seen = painting.astype(np.float32), now
-            return painting
-        change = box_mean(np.abs(now - seen).max(axis=2), 1)
-        weight = stability * np.exp(-((change / _SIGMA) ** 2))
-        self._seen = now + weight[..., None] * (seen - now)
-        fine = self._scaler.resize(np.rint(weight * 255).astype(np.uint8), (height, width)).astype(np.float32) / 255
-        shown -= painting
-        shown *= fine[..., None]
-        shown += painting
-        return np.rint(shown).astype(np.uint8)
+        cv2 = self._cv2
+        height, width = painting.shape[:2]
+        luma = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+        small = cv2.resize(luma, _half(luma.shape), interpolation=cv2.INTER_AREA)
+        last = self._last
+        shown = painting
+        if last is not None and last.shown.shape == painting.shape and min(small.shape) >= 16:
+            flow, weight = self._consistency(small, last.luma)
+            if weight is not None:
+                weight = cv2.resize(weight * np.float32(_MOST * stability**_BEND), (width, height))
+                moved = cv2.remap(last.shown, *_targets(cv2.resize(flow, (width, height)) * _FLOW_SCALE), cv2.INTER_LINEAR)
+                shown = cv2.blendLinear(moved, painting, weight, 1 - weight)
+        self._last = _Last(small, shown)
+        return shown
+
+    def _consistency(self, now: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """Flow (h, w, 2) from ``now`` to ``before``, and how far to trust each pixel of it, (h, w) fp32 0..1; None for a cut."""
+        cv2 = self._cv2
+        flow, back = self._search.calc(now, before, None), self._search.calc(before, now, None)
+        x, y = _targets(flow)
+        back_here = cv2.remap(back, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        energy = np.square(flow).sum(2) + np.square(back_here).sum(2)
+        sure = np.square(flow + back_here).sum(2) < _CHECK[0] * energy + _CHECK[1]
+        sure &= (x >= 0) & (x <= now.shape[1] - 1) & (y >= 0) & (y <= now.shape[0] - 1)
+        moved = cv2.remap(before, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        jump = abs(float(cv2.mean(now)[0]) - float(cv2.mean(before)[0]))
+        if jump > _JUMP_LEVELS:
+            return flow, None
+        change, still = (cv2.blur(cv2.absdiff(now, other).astype(np.float32), _AREA) for other in (moved, before))
+        # An even wall has noise and no motion: where standing still explains it as well, it stands still.
+        rests = still <= change + _NOISE_LEVELS
+        flow[rests] = 0
+        sure = cv2.erode(sure.astype(np.uint8), np.ones(_AREA, np.uint8)).astype(bool) | rests
+        weight = np.exp(-np.square(np.minimum(change, still) / _SIGMA)) * sure
+        return flow, weight.astype(np.float32) if (weight > 0.1).mean() > _CUT_FOUND else None
+
+
+def _half(size: tuple[int, ...]) -> tuple[int, int]:
+    """(width, height) for the flow, as OpenCV wants it."""
+    return max(1, size[1] // _FLOW_SCALE), max(1, size[0] // _FLOW_SCALE)
+
+
+def _targets(flow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    height, width = flow.shape[:2]
+    x = flow[..., 0] + np.arange(width, dtype=np.float32)
+    y = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]
+    return x, y

@@ -46,7 +46,7 @@ class Stylizer:
         self._fade = _Fade(vector, vector, 0.0, 0.0)
         self._fixed_size = inference_size
         self._scaler = Scaler()
-        self._steadiness = Steadiness(self._scaler)
+        self._steadiness: Steadiness | None = None  # made when it is first asked for: it needs OpenCV
         self._size: tuple[int, int] | None = None
 
     @property
@@ -75,7 +75,8 @@ class Stylizer:
 
     def reset(self) -> None:
         """Forget the previous frames, at a cut or when the source changes."""
-        self._steadiness.reset()
+        if self._steadiness:
+            self._steadiness.reset()
 
     def plan_size(self, frame_size: tuple[int, int]) -> tuple[int, int]:
         """The (height, width) at which the network runs for a frame of ``frame_size``."""
@@ -105,6 +106,7 @@ class Stylizer:
         small = self._scaler.resize(frame.pixels, self._size)
         painting = self.engine.infer(small[None], style[None])[0]
         if look.stability > 0:
+            self._steadiness = self._steadiness or Steadiness()
             painting = self._steadiness.hold(small, painting, look.stability)
         if small.shape[0] < frame.size[0] or small.shape[1] < frame.size[1]:
             painting = self._scaler.guided_upsample(painting, frame.pixels, small)

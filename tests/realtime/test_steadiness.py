@@ -1,8 +1,8 @@
 from itertools import pairwise
 
+import cv2
 import numpy as np
 
-from realtime.resample import Scaler
 from realtime.steadiness import Steadiness
 
 SIZE = (120, 160)
@@ -23,21 +23,53 @@ def shimmer(paintings: list[np.ndarray]) -> float:
 
 
 def test_still_areas_do_not_shimmer():
-    steady = Steadiness(Scaler())
+    steady = Steadiness()
     held = [steady.hold(still(i), shimmering(100 + i), 0.9) for i in range(20)]
     assert shimmer(held[5:]) < 0.3 * shimmer([shimmering(100 + i) for i in range(20)])
 
 
 def test_what_moves_does_not_ghost():
-    steady = Steadiness(Scaler())
+    steady = Steadiness()
     dark, light = np.full((*SIZE, 3), 20, np.uint8), np.full((*SIZE, 3), 220, np.uint8)
     for _ in range(5):
         steady.hold(dark, dark, 1.0)
     np.testing.assert_array_equal(steady.hold(light, light, 1.0), light)
 
 
+def textured(seed: int) -> np.ndarray:
+    noise = np.random.default_rng(seed).random((*SIZE, 3), dtype=np.float32)
+    blurred = cv2.GaussianBlur(noise, (0, 0), 3)
+    return np.uint8(255 * (blurred - blurred.min()) / np.ptp(blurred))
+
+
+def test_paint_moves_with_the_picture():
+    """A scene that pans: what shimmers on it is held along the motion, and nothing is smeared."""
+    scene = np.tile(textured(1), (1, 2, 1))
+    steady, held, free = Steadiness(), [], []
+    for t in range(12):
+        frame = np.ascontiguousarray(scene[:, 3 * t : 3 * t + SIZE[1]])
+        noise = np.random.default_rng(t).normal(0, 10, frame.shape)
+        painting = np.clip(255.0 - frame + noise, 0, 255).astype(np.uint8)
+        shown = steady.hold(frame, painting, 0.8)
+        inner = np.s_[20:-20, 20:-40]
+        held.append(np.abs(shown[inner] - (255.0 - frame[inner])).mean())
+        free.append(np.abs(painting[inner] - (255.0 - frame[inner])).mean())
+    assert np.mean(held[6:]) < 0.65 * np.mean(free[6:])
+
+
+def test_what_was_covered_is_painted_anew():
+    """A dark square moves over the scene: where it was, nothing of it is left."""
+    scene, steady = textured(2) // 2 + 127, Steadiness()
+    for t in range(6):
+        frame = scene.copy()
+        frame[40:80, 20 + 12 * t : 60 + 12 * t] = 0
+        shown = steady.hold(frame, frame, 1.0)
+    trail = np.s_[44:76, 72:78]  # under the square one frame ago
+    assert np.abs(shown[trail].astype(int) - scene[trail]).mean() <= 4
+
+
 def test_a_slow_drift_is_let_go():
-    steady = Steadiness(Scaler())
+    steady = Steadiness()
     for level in range(60, 161):
         picture = np.full((*SIZE, 3), level, np.uint8)
         shown = steady.hold(picture, picture, 1.0)
@@ -45,7 +77,7 @@ def test_a_slow_drift_is_let_go():
 
 
 def test_reset_and_a_new_size_start_anew():
-    steady = Steadiness(Scaler())
+    steady = Steadiness()
     steady.hold(still(0), shimmering(0), 1.0)
     steady.reset()
     np.testing.assert_array_equal(steady.hold(still(1), shimmering(1), 1.0), shimmering(1))
