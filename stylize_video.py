@@ -9,13 +9,14 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
 from engines import engine_class
 from engines.errors import UsageError
 from realtime import cli
-from realtime.file_flags import add_file_flags, file_options, report_of
+from realtime.file_flags import add_file_flags, file_options, open_engine_like, report_of
 from realtime.file_job import Result, plan_jobs, run_jobs
 from realtime.listing import print_listing
 from realtime.outputs import output_paths
@@ -62,7 +63,7 @@ def main(argv: list[str]) -> int:
         return 0
     results: list[Result] = []
     try:
-        for result in run_jobs(jobs, options, lambda size: cli.open_engine_from(args, model, size), STARTED_S):
+        for result in run_jobs(jobs, options, partial(open_engine_like, args, model), STARTED_S):
             results.append(result)
     finally:  # what is done is told, also when an engine that fails or Ctrl-C ends it
         report = report_of(results, len(jobs)) if results else {}

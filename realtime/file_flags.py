@@ -8,8 +8,10 @@ from fractions import Fraction
 from functools import partial
 from typing import Any
 
+from engines import Engine, ModelFile
+from engines.base import PRECISIONS
 from engines.errors import UsageError
-from realtime.cli import parse_size
+from realtime.cli import open_engine_from, parse_size
 from realtime.file_job import FileOptions, Resize, Result
 from realtime.look import Look
 from realtime.report import peak_rss_mb
@@ -18,7 +20,7 @@ from realtime.sinks.encoding import AUDIO_MODES, Encoding
 
 
 def add_file_flags(parser: argparse.ArgumentParser) -> None:
-    """-o, -y, -n, --dry-run, --strict; --ss, --to, --size, --scale, --vcodec, --crf, --preset, --audio: see ``file_options``."""
+    """Which files, which part of them, how large, how encoded: read back by ``file_options``."""
     group = parser.add_argument_group("files")
     group.add_argument(
         "-o", "--output", metavar="PATH", help="a file, a folder, or a name with {stem}, {style}, {ext} (default: beside INPUT)"
@@ -26,6 +28,7 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
     replace = group.add_mutually_exclusive_group()
     replace.add_argument("-y", "--overwrite", action="store_true", help="replace outputs that exist")
     replace.add_argument("-n", "--skip-existing", action="store_true", help="skip inputs whose output exists")
+    group.add_argument("--resume", action="store_true", help="go on where an interrupted run of the same command ended")
     group.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
     group.add_argument("--strict", action="store_true", help="exit 1 if damaged places of an input were read past")
     group.add_argument("--ss", metavar="TIME", help="begin at this time: seconds or H:MM:SS.mmm")
@@ -49,7 +52,18 @@ def file_options(args: argparse.Namespace, look: Look) -> FileOptions:
     if end_s is not None and end_s <= (start_s or 0):
         raise UsageError(f"--to {args.to} is not after {'--ss ' + args.ss if args.ss else 'the beginning'}.")
     encoding = Encoding(args.vcodec, args.crf, args.preset, args.audio)
-    return FileOptions(look, encoding, start_s, end_s, _resize(args), args.overwrite, args.skip_existing)
+    return FileOptions(look, encoding, start_s, end_s, _resize(args), args.overwrite, args.skip_existing, args.resume)
+
+
+def open_engine_like(args: argparse.Namespace, model: ModelFile, size: tuple[int, int], before: dict[str, str] | None) -> Engine:
+    """The engine that the flags ask for; where they leave it open, the one ``before`` that a resumed run began with."""
+    if before is not None:
+        args = argparse.Namespace(**vars(args))
+        if args.engine == "auto":
+            args.engine = before["name"]
+        if args.precision == "auto" and before["precision"] in PRECISIONS:
+            args.precision = before["precision"]
+    return open_engine_from(args, model, size)
 
 
 def parse_time(flag: str, text: str | None) -> Fraction | None:

@@ -13,6 +13,7 @@ from engines import Engine
 from engines.errors import LivebrushError, PartialResult, SinkError, SourceError, UsageError
 from engines.exits import error_line
 from realtime.cli import say
+from realtime.file_painter import FilePainter, engine_identity
 from realtime.look import Look
 from realtime.outputs import check_output, output_exists, partial_path
 from realtime.pipeline import FileRun, run_file
@@ -22,10 +23,13 @@ from realtime.resample import network_size
 from realtime.sinks.encoding import CONTAINERS, Encoding
 from realtime.sinks.picture_file import PICTURES, PictureOutput
 from realtime.sinks.video_file import VideoOutput
+from realtime.sinks.work_folder import recorded_plan
 from realtime.sources.video_file import VideoFile
 from realtime.stylizer import Stylizer
 
 Resize = Callable[[tuple[int, int]], tuple[int, int]]
+# (height, width) and, where an interrupted run is gone on with, what ``Engine`` that had: as ``engine_identity`` gives it.
+OpenEngine = Callable[[tuple[int, int], dict[str, Any] | None], Engine]
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class FileOptions:
     resize: Resize = field(default=lambda size: size)
     overwrite: bool = False
     skip_existing: bool = False
+    resume: bool = False
 
 
 @dataclass
@@ -63,7 +68,7 @@ class Result:
 def run_jobs(
     jobs: Sequence[tuple[Path, Path]],
     options: FileOptions,
-    open_engine: Callable[[tuple[int, int]], Engine],
+    open_engine: OpenEngine,
     started_s: float | None = None,
 ) -> Iterator[Result]:
     """Paint every (input, output) and tell how each went. The engine is opened when the first input has told its size, and
@@ -85,8 +90,12 @@ def run_jobs(
                     result.report.extra = {"skipped": True}
                 else:
                     check_output(output, sources, options.overwrite)
+                    before = recorded_plan(output).get("engine") if options.resume else None
                     with VideoFile(source, options.start_s, options.end_s, options.resize) as video:
-                        engine = engine or open_engine(network_size(video.size, options.look.brush))
+                        if engine is not None and before not in (None, engine_identity(engine)):
+                            engine.close()
+                            engine = None
+                        engine = engine or open_engine(network_size(video.size, options.look.brush), before)
                         _paint(video, engine, options, result, started_s)
             except LivebrushError as error:
                 result.error = error
@@ -125,24 +134,42 @@ def plan_jobs(jobs: Sequence[tuple[Path, Path]], options: FileOptions) -> list[d
 def _paint(video: VideoFile, engine: Engine, options: FileOptions, result: Result, started_s: float) -> None:
     stylizer = Stylizer(engine, options.look)
     stylizer.prepare(video.size)
-    picture = result.output.suffix.lower() in PICTURES
-    sink = PictureOutput(result.output) if picture else VideoOutput(result.output, video, options.encoding)
+    paint = FilePainter(stylizer)
+    sink = _open_output(result.output, video, options, paint)
+    kept = 0
     try:
         with FileProgress(result.source.name, video.duration_s) as progress:
-            run = run_file(
-                video.frames(), lambda frame: stylizer.stylize(frame, float(frame.pts * frame.time_base)), sink, progress.update
-            )
+            run = run_file(video.frames(skip=sink.resumed), paint, sink, progress.update)
         result.output = sink.finish(partial_path(result.output, options.overwrite) if video.truncated else None)
     finally:
-        sink.discard()
+        kept = sink.discard()
+        if kept:
+            say(f"note: {result.output}: {kept} frames of it are kept; the same command with --resume goes on from there.")
     for note in (*video.notes, *sink.notes):
         say(f"note: {note}")
     result.report = _report(run, stylizer, options.look, started_s)
-    result.report.extra = {"damaged": video.damaged, "notes": [*video.notes, *sink.notes]}
+    result.report.extra = {"damaged": video.damaged, "resumed_frames": sink.resumed, "notes": [*video.notes, *sink.notes]}
     damaged = f", {video.damaged} damaged packets in the input" if video.damaged else ""
     if video.truncated:
-        raise PartialResult(f"{video.path}: {video.truncated}; the {run.frames_out} frames before that are in {result.output}")
-    say(f"{result.output}: {run.frames_out} frames in {result.report.wall_s:.1f} s, {result.report.fps:.1f} fps{damaged}")
+        raise PartialResult(f"{video.path}: {video.truncated}; the {sink.frames} frames before that are in {result.output}")
+    resumed = f", {sink.resumed} of them from before" if sink.resumed else ""
+    say(f"{result.output}: {sink.frames} frames{resumed} in {result.report.wall_s:.1f} s, {result.report.fps:.1f} fps{damaged}")
+
+
+def _open_output(output: Path, video: VideoFile, options: FileOptions, paint: FilePainter) -> PictureOutput | VideoOutput:
+    if output.suffix.lower() in PICTURES:
+        return PictureOutput(output)
+    sink = VideoOutput(
+        output,
+        video,
+        options.encoding,
+        paint.made_with(),
+        paint.remember,
+        options.resume,
+        options.overwrite and not options.resume,
+    )
+    paint.recall(sink.state)
+    return sink
 
 
 def _report(run: FileRun, stylizer: Stylizer, look: Look, started_s: float) -> Report:

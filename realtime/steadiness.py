@@ -21,6 +21,13 @@ class Steadiness:
     def reset(self) -> None:
         self._shown = self._seen = None
 
+    def state(self) -> dict[str, np.ndarray]:
+        """What is remembered, as copies; empty at the start. ``restore`` takes it back."""
+        return {} if self._shown is None else {"shown": self._shown.copy(), "seen": self._seen.copy()}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        self._shown, self._seen = state.get("shown"), state.get("seen")
+
     def hold(self, frame: np.ndarray, painting: np.ndarray, stability: float) -> np.ndarray:
         """``painting`` (h, w, 3) uint8 of ``frame`` (h, w, 3), mixed with the previous one by stability * exp(-(d / sigma)^2).
 

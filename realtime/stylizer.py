@@ -77,6 +77,13 @@ class Stylizer:
         """Forget the previous frames, at a cut or when the source changes."""
         self._steadiness.reset()
 
+    def state(self) -> dict[str, np.ndarray]:
+        """All that is carried from frame to frame, for ``restore``: with it, what follows comes out as if nothing had been."""
+        return self._steadiness.state()
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        self._steadiness.restore(state)
+
     def plan_size(self, frame_size: tuple[int, int]) -> tuple[int, int]:
         """The (height, width) at which the network runs for a frame of ``frame_size``."""
         return self._fixed_size or network_size(frame_size, self._look.brush)

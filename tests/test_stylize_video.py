@@ -312,31 +312,3 @@ def test_the_lists_and_the_sheet(stylize, make_video, tmp_path):
     assert stylize("--sheet", tmp_path / "sheet.png", make_video(), engine="onnxruntime")[0] == 0
     with VideoFile(tmp_path / "sheet.png") as picture:
         assert min(picture.size) > 300
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_it_cleanly(make_video, tmp_path, tiny_model, number, code):
-    noise = np.random.default_rng(0).integers(0, 256, (8, 240, 320, 3), dtype=np.uint8)
-    source = make_video(pts=list(range(0, 12_000, 40)), size=(240, 320), pixels=lambda index: noise[index % 8], tones=0)
-    command = [
-        sys.executable,
-        "stylize_video.py",
-        source,
-        "-o",
-        tmp_path / "out.mp4",
-        "--engine",
-        "passthrough",
-        "--model",
-        tiny_model.path,
-    ]
-    program = subprocess.Popen(
-        [*map(str, command), "--preset", "veryslow"], cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    deadline = time.monotonic() + 20
-    while not list(tmp_path.glob(".out.part-*")) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    program.send_signal(number)
-    _, err = program.communicate(timeout=20)
-    assert program.returncode == code, err
-    assert "Traceback" not in err
-    assert visible(tmp_path) == {"clip.mp4"}

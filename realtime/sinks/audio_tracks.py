@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from realtime.sources.packets import PacketReader, open_container
 from realtime.sources.video_file import MAX_DAMAGED_IN_A_ROW
@@ -62,7 +62,10 @@ class AudioTracks:
             for index in self._encoding:
                 self._write(self._targets[index].encode(None))
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._input.close()
 
     def _next(self) -> Packet | None:

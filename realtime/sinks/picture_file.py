@@ -19,14 +19,14 @@ class PictureOutput:
 
     def __init__(self, path: Path) -> None:
         self.notes: list[str] = []
+        self.frames = self.resumed = 0
         self._file = PendingFile(path)
-        self._written = False
 
     def write(self, frame: Frame, pixels: np.ndarray) -> None:
         """pixels: (H, W, 3) uint8 RGB. Raises SinkError for a second frame: a picture holds one."""
-        if self._written:
+        if self.frames:
             raise SinkError(f"{self._file.path}: a picture cannot hold a video; use -o with .mp4, .mkv, .mov or .webm.")
-        self._written = True
+        self.frames = 1
         try:
             self._file.temporary.write_bytes(encode_picture(pixels, self._file.path.suffix))
         except OSError as error:
@@ -36,8 +36,10 @@ class PictureOutput:
         """Put the file under its name, or under ``name`` in the same folder, and return that."""
         return self._file.commit(name)
 
-    def discard(self) -> None:
+    def discard(self) -> int:
+        """Leave nothing; 0 frames are kept for --resume. Harmless after ``finish``."""
         self._file.discard()
+        return 0
 
 
 def encode_picture(pixels: np.ndarray, suffix: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 8192 * 8192
 MAX_DAMAGED_IN_A_ROW = 8
+_FINGERPRINT_SAMPLES = 16
+_SAMPLE_BYTES = 65_536
 _COVER_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: the cover of a sound file, which is no video
 
 
@@ -31,14 +34,15 @@ class VideoFile:
     frames shall have. Raises SourceError if there is no picture to be had.
 
     Attributes of the pictures: ``size`` (height, width); ``coding`` of their colours; ``pixel_aspect``, upright;
-    ``time_base`` of their pts; ``rate``, the average frames per second, never to be trusted for time; ``is_picture``.
+    ``time_base`` of their pts; ``first_pts``; ``rate``, the average frames per second, never to be trusted for time;
+    ``is_picture``.
 
     Attributes of the file: ``duration_s`` of what will be read, None if unknown; ``is_cut``: it begins later than the file;
-    ``end_s`` on the file's own clock, None for its end; ``timescale``, a rate of which every time of picture and sound is a
+    ``start_s`` and ``end_s`` on the file's own clock, None for its own; ``timescale``, a rate of which every time of picture and sound is a
     whole multiple; ``metadata``, ``language`` and ``chapters``, to be carried over; ``notes``, lines that the user should see.
 
     While iterating: ``damaged``, the number of packets that could not be decoded; ``truncated``, None or why the end of the
-    file is missing.
+    file is missing; ``last_duration``, how long the newest frame is shown, in units of ``time_base``.
     """
 
     def __init__(
@@ -77,7 +81,7 @@ class VideoFile:
         self.is_picture = container.format.name == "image2" or container.format.name.endswith("_pipe")
         origin_s = Fraction(container.start_time or 0, 1_000_000)
         self.is_cut = bool(start_s)
-        self._start_s = None if start_s is None else origin_s + start_s
+        self.start_s = None if start_s is None else origin_s + start_s
         self.end_s = None if end_s is None else origin_s + end_s
         self.metadata = dict(container.metadata)
         self.timescale = math.lcm(*(s.time_base.denominator for s in (stream, *container.streams.audio)))
@@ -109,6 +113,7 @@ class VideoFile:
         self._first = next(self._pictures, None)
         if self._first is None:
             raise SourceError(f"{self.path}: no frame of it can be decoded.")
+        self.first_pts: int = self._first.pts or 0
         self.coding: ColorCoding = coding_of(self._first)
         self._turn = orientation_of(self._first)
         self._reformatter = VideoReformatter()  # one for all frames: a context per frame would leak
@@ -120,8 +125,9 @@ class VideoFile:
             kind = self.coding.hdr_transfer
             self.notes.append(f"{self.path.name}: is HDR ({kind}); it is painted as it is coded, so its colours will look flat.")
 
-    def frames(self) -> Iterator[Frame]:
-        """Every frame once, in order of presentation. pts strictly rise: a missing or repeated one is put right.
+    def frames(self, skip: int = 0) -> Iterator[Frame]:
+        """Every frame once, in order of presentation, without the first ``skip``, which are only decoded. pts strictly rise:
+        a missing or repeated one is put right.
 
         After more than 8 damaged packets in a row, or a file that ends early, it stops and sets ``truncated``.
         """
@@ -131,8 +137,20 @@ class VideoFile:
         while picture is not None:
             pts = picture.pts if picture.pts is not None else (0 if last is None else last + step)
             last = pts if last is None else max(pts, last + 1)
-            yield Frame(self._to_rgb(picture), index, last, self.time_base)
+            self.last_duration = picture.duration or step
+            if index >= skip:
+                yield Frame(self._to_rgb(picture), index, last, self.time_base)
             picture, index = next(self._pictures, None), index + 1
+
+    def fingerprint(self) -> str:
+        """Tells this file from others without reading all of it: its length and a hash of samples from everywhere in it."""
+        length = self.path.stat().st_size
+        digest = hashlib.sha256(str(length).encode())
+        with open(self.path, "rb") as file:
+            for place in range(_FINGERPRINT_SAMPLES):
+                file.seek(place * max(0, length - _SAMPLE_BYTES) // (_FINGERPRINT_SAMPLES - 1))
+                digest.update(file.read(_SAMPLE_BYTES))
+        return digest.hexdigest()[:32]
 
     def _decode(self) -> Iterator[VideoFrame]:
         """Decoded pictures between ``start_s`` and ``end_s``, unconverted."""
@@ -140,7 +158,7 @@ class VideoFile:
             time_s = None if picture.pts is None else picture.pts * self.time_base
             if time_s is not None and self.end_s is not None and time_s >= self.end_s:
                 return
-            if time_s is None or self._start_s is None or time_s >= self._start_s:
+            if time_s is None or self.start_s is None or time_s >= self.start_s:
                 yield picture
 
     def _decode_all(self) -> Iterator[VideoFrame]:

@@ -66,9 +66,11 @@ def test_fine_time_bases_and_b_frames_are_kept(make_video, tmp_path):
 def test_a_negative_start_moves_pictures_and_sound_together(make_video, tmp_path):
     source = make_video()
     with VideoFile(source) as video:
+        earlier_by = video.time_base.denominator // 5  # players skip what is before 0
+        video.first_pts -= earlier_by
         output = VideoOutput(tmp_path / "out.mp4", video, Encoding())
         for frame in video.frames():
-            earlier = replace(frame, pts=frame.pts - frame.time_base.denominator // 5)  # players skip what is before 0
+            earlier = replace(frame, pts=frame.pts - earlier_by)
             output.write(earlier, frame.pixels)
         output.finish()
     assert times(tmp_path / "out.mp4") == times(source)
@@ -87,10 +89,8 @@ def test_a_cut_begins_at_0_with_its_sound(make_video, tmp_path):
 
 def test_a_track_that_is_past_the_end_does_not_end_the_others(tmp_path):
     source, target = write_tracks_one_after_the_other(tmp_path)
-    with av.open(str(target), "w") as output:
-        tracks = AudioTracks(source, output, end_s=Fraction(1, 2))
+    with av.open(str(target), "w") as output, AudioTracks(source, output, end_s=Fraction(1, 2)) as tracks:
         tracks.advance(None)
-        tracks.close()
     assert [track[-1][0] // Fraction(1, 10) for track in sound(target)] == [4, 4]
 
 

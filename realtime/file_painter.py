@@ -1,0 +1,69 @@
+"""Paints the frames of one file so that painting can stop at the end of any segment and go on later as if it never had."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from engines import Engine
+from engines.auto import processor
+from engines.base import cpu_threads
+from realtime.frame import Frame
+from realtime.sinks.video_file import SEGMENT_FRAMES
+from realtime.stylizer import Stylizer
+
+
+class FilePainter:
+    """Call it with frame after frame from one thread. What must outlive a kill is kept at the ends of segments, from where
+    the thread that writes takes it by ``remember``; ``recall`` puts it back before the first frame."""
+
+    def __init__(self, stylizer: Stylizer) -> None:
+        self._stylizer = stylizer
+        self._states: dict[int, dict[str, np.ndarray]] = {}
+
+    def __call__(self, frame: Frame) -> np.ndarray:
+        """(H, W, 3) uint8 RGB. Raises EngineRunError."""
+        pixels = self._stylizer.stylize(frame, float(frame.pts * frame.time_base))
+        if (frame.index + 1) % SEGMENT_FRAMES == 0:
+            self._states[frame.index] = self._stylizer.state()
+        return pixels
+
+    def remember(self, index: int) -> dict[str, np.ndarray]:
+        """What the stylizer remembered after frame ``index``, the last of a segment. To be asked for once."""
+        return self._states.pop(index)
+
+    def recall(self, state: dict[str, np.ndarray]) -> None:
+        self._stylizer.restore(state)
+
+    def made_with(self) -> dict[str, Any]:
+        """All that decides how pixels come out, JSON-ready: frames with equal answers may stand in one video."""
+        engine = self._stylizer.engine
+        look = asdict(self._stylizer.look)
+        return {
+            "look": {**look, "mix": [list(part) for part in look["mix"]]},
+            "size_of_the_network": list(self._stylizer.inference_size or ()),
+            "engine": engine_identity(engine),
+            "model": _model_hash(engine),
+            "processor": hashlib.sha256(f"{processor()} {engine.options.threads or cpu_threads()}".encode()).hexdigest()[:16],
+            "versions": {name: _version(name) for name in ("livebrush", "av", "numpy", engine.name)},
+        }
+
+
+def engine_identity(engine: Engine) -> dict[str, str]:
+    return {"name": engine.name, "precision": engine.precision, "device": engine.device}
+
+
+def _model_hash(engine: Engine) -> str:
+    path = engine.model.int8_path if engine.precision == "int8" else engine.model.path
+    return hashlib.sha256((path or engine.model.path).read_bytes()).hexdigest()
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""

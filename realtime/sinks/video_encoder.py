@@ -1,0 +1,75 @@
+"""Turns painted pixels into the pictures and packets of an encoder, coded in the colours of the input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from realtime.sinks.encoding import Encoding
+from realtime.sources.video_file import VideoFile
+
+if TYPE_CHECKING:
+    from av.container import OutputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+
+class VideoEncoder:
+    """How pictures of ``source`` are encoded for a file called ``path``. Use from one thread.
+
+    A size that is odd, which 4:2:0 video cannot be, gets its last row or column repeated; ``notes`` says so. ``threads`` is
+    fixed, because x264 and its like give other bits with another number. Raises UsageError if ``encoding`` cannot be.
+    """
+
+    def __init__(self, path: Path, source: VideoFile, encoding: Encoding, threads: int) -> None:
+        import av
+        from av.video.reformatter import VideoReformatter
+
+        self.notes: list[str] = []
+        self.codec = encoding.codec_for(path)
+        self.options = encoding.options_for(path)
+        self.threads = threads
+        self._source = source
+        self._reformatter = VideoReformatter()
+        formats = [pixel_format.name for pixel_format in av.Codec(self.codec, "w").video_formats or ()]
+        self.pixel_format = "yuv420p" if "yuv420p" in formats or not formats else formats[0]
+        height, width = source.size
+        subsampled = "420" in self.pixel_format or self.pixel_format == "nv12"
+        self.size = (height + height % 2, width + width % 2) if subsampled else (height, width)
+        if self.size != source.size:
+            self.notes.append(f"{width}x{height} is odd: written as {self.size[1]}x{self.size[0]}, the last row or column twice.")
+
+    def add_stream(self, output: OutputContainer) -> VideoStream:
+        """A stream of its own encoder in ``output``."""
+        source, coding = self._source, self._source.coding
+        stream = output.add_stream(self.codec, rate=source.rate, options=dict(self.options))
+        stream.pix_fmt = self.pixel_format
+        stream.height, stream.width = self.size
+        context = stream.codec_context
+        context.thread_count = self.threads
+        context.time_base = source.time_base
+        context.sample_aspect_ratio = source.pixel_aspect
+        context.colorspace, context.color_range = coding.matrix, coding.av_range
+        context.color_primaries, context.color_trc = coding.primaries, coding.sdr_transfer
+        return stream
+
+    def picture(self, pixels: np.ndarray) -> VideoFrame:
+        """(H, W, 3) uint8 RGB of the source's size as the encoder takes it, without a time."""
+        from av.video.frame import VideoFrame
+        from av.video.reformatter import Interpolation
+
+        coding = self._source.coding
+        missing = (self.size[0] - pixels.shape[0], self.size[1] - pixels.shape[1])
+        if any(missing):
+            pixels = np.pad(pixels, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
+        return self._reformatter.reformat(
+            VideoFrame.from_ndarray(pixels, "rgb24"),
+            format=self.pixel_format,
+            src_color_range="JPEG",
+            dst_colorspace=coding.swscale_matrix,
+            dst_color_range=coding.av_range,
+            # Without these flags swscale is up to a code off in full range, for the same time.
+            interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP,
+        )
