@@ -2,6 +2,7 @@
 
 python stylize_video.py clip.mp4 -s great_wave
 python stylize_video.py *.mp4 -o 'painted/{stem}_{style}.{ext}' --keep-color --report figures.json
+python stylize_video.py holiday/ --recursive -o painted/ --resume
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from typing import NoReturn
 from engines import engine_class
 from engines.errors import UsageError
 from realtime import cli
-from realtime.file_flags import add_file_flags, file_options, open_engine_like, report_of
+from realtime.file_flags import add_file_flags, file_options, open_engine_like, plan_inputs, report_of
 from realtime.file_job import Result, plan_jobs, run_jobs
+from realtime.inputs import expand_inputs
 from realtime.listing import print_listing
-from realtime.outputs import output_paths
 from realtime.report import check_report, write_report
 from realtime.sheet import write_sheet
+from realtime.summary import print_summary
 
 STARTED_S = time.perf_counter()
 
@@ -30,7 +32,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="stylize_video.py", description="Paint video files and pictures in the style of a painting."
     )
-    parser.add_argument("input", nargs="*", type=Path, metavar="INPUT", help="video or picture files")
+    parser.add_argument("input", nargs="*", metavar="INPUT", help="videos and pictures: files, folders, patterns, @list.txt")
     add_file_flags(parser)
     cli.add_look_flags(parser)
     cli.add_engine_flags(parser)
@@ -51,9 +53,14 @@ def main(argv: list[str]) -> int:
     model = cli.model_from(args)
     options = file_options(args, cli.look_from(args, model))
     if args.sheet:
-        write_sheet(args.sheet, args.input, options, lambda size: cli.open_engine_from(args, model, size))
+        write_sheet(
+            args.sheet,
+            [file.path for file in expand_inputs(args.input)],
+            options,
+            lambda size: cli.open_engine_from(args, model, size),
+        )
         return 0
-    jobs = list(zip(args.input, output_paths(args.input, args.output, options.look.label), strict=True))
+    jobs = plan_inputs(args, options.look.label)
     check_report(args.report, [path for job in jobs for path in job])
     if args.dry_run:
         plans = plan_jobs(jobs, options)
@@ -71,6 +78,8 @@ def main(argv: list[str]) -> int:
             write_report(args.report, report)
         if args.json and results:
             print(json.dumps(report, indent=1))
+        if len(jobs) > 1:
+            print_summary(results, len(jobs))
     if len(results) == 1 and results[0].error:
         raise results[0].error
     return 1 if any(result.error or (args.strict and result.damaged) for result in results) else 0

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from engines import Engine, ModelFile
@@ -13,7 +14,9 @@ from engines.base import PRECISIONS
 from engines.errors import UsageError
 from realtime.cli import open_engine_from, parse_size
 from realtime.file_job import FileOptions, Resize, Result
+from realtime.inputs import expand_inputs
 from realtime.look import Look
+from realtime.outputs import is_folder, output_paths, without_results
 from realtime.report import peak_rss_mb
 from realtime.resample import fit_size
 from realtime.sinks.encoding import AUDIO_MODES, Encoding
@@ -23,8 +26,12 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
     """Which files, which part of them, how large, how encoded: read back by ``file_options``."""
     group = parser.add_argument_group("files")
     group.add_argument(
-        "-o", "--output", metavar="PATH", help="a file, a folder, or a name with {stem}, {style}, {ext} (default: beside INPUT)"
+        "-o",
+        "--output",
+        metavar="PATH",
+        help="a file, a folder, or a name with {dir}, {stem}, {style}, {ext} (default: beside INPUT)",
     )
+    group.add_argument("--recursive", action="store_true", help="take the subfolders of folders too; -o FOLDER repeats them")
     replace = group.add_mutually_exclusive_group()
     replace.add_argument("-y", "--overwrite", action="store_true", help="replace outputs that exist")
     replace.add_argument("-n", "--skip-existing", action="store_true", help="skip inputs whose output exists")
@@ -52,7 +59,24 @@ def file_options(args: argparse.Namespace, look: Look) -> FileOptions:
     if end_s is not None and end_s <= (start_s or 0):
         raise UsageError(f"--to {args.to} is not after {'--ss ' + args.ss if args.ss else 'the beginning'}.")
     encoding = Encoding(args.vcodec, args.crf, args.preset, args.audio)
-    return FileOptions(look, encoding, start_s, end_s, _resize(args), args.overwrite, args.skip_existing, args.resume)
+    return FileOptions(
+        look,
+        encoding,
+        start_s,
+        end_s,
+        _resize(args),
+        args.overwrite,
+        args.skip_existing,
+        args.resume,
+        make_folders=is_folder(args.output),
+    )
+
+
+def plan_inputs(args: argparse.Namespace, style: str) -> list[tuple[Path, Path]]:
+    """Every (input, output) that the arguments mean. What folders and patterns found of this very command's results, from a
+    run before, is no input. Raises SourceError or UsageError."""
+    files = without_results(expand_inputs(args.input, args.recursive), args.output, style)
+    return list(zip((file.path for file in files), output_paths(files, args.output, style), strict=True))
 
 
 def open_engine_like(args: argparse.Namespace, model: ModelFile, size: tuple[int, int], before: dict[str, str] | None) -> Engine:

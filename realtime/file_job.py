@@ -15,7 +15,7 @@ from engines.exits import error_line
 from realtime.cli import say
 from realtime.file_painter import FilePainter, engine_identity
 from realtime.look import Look
-from realtime.outputs import check_output, output_exists, partial_path
+from realtime.outputs import check_output, make_folder, output_exists, partial_path
 from realtime.pipeline import FileRun, run_file
 from realtime.progress import FileProgress
 from realtime.report import Report, latency_figures, peak_rss_mb, size_text, stage_figures
@@ -34,7 +34,8 @@ OpenEngine = Callable[[tuple[int, int], dict[str, Any] | None], Engine]
 
 @dataclass(frozen=True)
 class FileOptions:
-    """What holds for every file of a call. ``start_s`` and ``end_s``: --ss and --to; ``resize``: --size or --scale."""
+    """What holds for every file of a call. ``start_s`` and ``end_s``: --ss and --to; ``resize``: --size or --scale;
+    ``make_folders``: the folders of outputs are made where they are missing."""
 
     look: Look
     encoding: Encoding
@@ -44,6 +45,7 @@ class FileOptions:
     overwrite: bool = False
     skip_existing: bool = False
     resume: bool = False
+    make_folders: bool = False
 
 
 @dataclass
@@ -54,6 +56,11 @@ class Result:
     output: Path
     report: Report = field(default_factory=Report)
     error: LivebrushError | None = None
+
+    @property
+    def skipped(self) -> bool:
+        """Whether its output was there already and ``-n`` was given."""
+        return bool(self.report.extra.get("skipped"))
 
     @property
     def damaged(self) -> bool:
@@ -89,6 +96,8 @@ def run_jobs(
                     say(f"{output}: exists, skipped (-n)")
                     result.report.extra = {"skipped": True}
                 else:
+                    if options.make_folders:
+                        make_folder(output)
                     check_output(output, sources, options.overwrite)
                     before = recorded_plan(output).get("engine") if options.resume else None
                     with VideoFile(source, options.start_s, options.end_s, options.resize) as video:
@@ -122,7 +131,7 @@ def plan_jobs(jobs: Sequence[tuple[Path, Path]], options: FileOptions) -> list[d
     plans = []
     for source, output in jobs:
         skips = options.skip_existing and output_exists(output)
-        if not skips:
+        if not skips and (output.parent.is_dir() or not options.make_folders):
             check_output(output, [source for source, _ in jobs], options.overwrite)
         with VideoFile(source, options.start_s, options.end_s, options.resize) as video:
             network = network_size(video.size, options.look.brush)

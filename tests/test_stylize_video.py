@@ -131,8 +131,48 @@ def test_inputs_that_cannot_be_read(stylize, tmp_path, content, code, message):
     assert visible(tmp_path) == before
 
 
-def test_a_folder_is_not_a_video(stylize, tmp_path):
+def test_a_folder_without_videos_is_an_input_error(stylize, tmp_path):
+    (tmp_path / "notes.txt").write_text("no video")
     assert failure(stylize, tmp_path)[0] == 3
+
+
+def test_a_folder_is_mirrored_and_its_results_are_not_painted_again(stylize, make_video, tmp_path):
+    (tmp_path / "in" / "day").mkdir(parents=True)
+    for name in ("a.mp4", "day/b.mkv"):
+        make_video("x.mp4" if name.endswith("mp4") else "x.mkv").rename(tmp_path / "in" / name)
+    for again in ([], ["-n"]):
+        code, _, err = stylize(tmp_path / "in", "--recursive", "-o", f"{tmp_path}/in/painted/", *again)
+        assert code == 0, err
+    assert "2 files: 2 skipped" in err
+    found = {str(path.relative_to(tmp_path / "in")) for path in (tmp_path / "in").rglob("*.m*")}
+    assert found == {"a.mp4", "day/b.mkv", "painted/a_negative.mp4", "painted/day/b_negative.mkv"}
+
+
+def test_the_summary_tells_of_every_file(stylize, make_video, tmp_path):
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    (tmp_path / "list.txt").write_text(f"# mine\n{make_video('good.mp4')}\n\n{tmp_path / 'broken.mp4'}\n")
+    code, out, err = stylize(f"@{tmp_path / 'list.txt'}", "-o", f"{tmp_path}/made/", "--json")
+    assert code == 1
+    assert "2 files: 1 done, 1 failed" in err
+    assert "failed (3)" in err
+    assert [item.get("exit_code", 0) for item in json.loads(out)["items"]] == [0, 3]
+    assert visible(tmp_path / "made") == {"good_negative.mp4"}
+
+
+def test_nothing_leaks_from_one_file_to_the_next(stylize, make_video, tmp_path):
+    """Sound, times, size, steadiness: what a file gets does not depend on what was painted before it."""
+    late = {
+        "pts": [700, 740, 800, 2000],
+        "tones": 2,
+        "size": (64, 48),
+        "pixels": lambda index: np.full((64, 48, 3), 90, np.uint8),
+    }
+    first = make_video("a.mp4", tones=0, pts=[0, 40, 80], pixels=lambda index: np.full((48, 64, 3), 100, np.uint8))
+    flags = ("--stability", "1", "-s", "negative", "--json")
+    assert stylize(first, make_video("b.mp4", **late), "-o", f"{tmp_path}/both/", *flags, engine="onnxruntime")[0] == 0
+    assert stylize(tmp_path / "b.mp4", "-o", f"{tmp_path}/alone/", *flags, engine="onnxruntime")[0] == 0
+    both, alone = tmp_path / "both" / "b_negative.mp4", tmp_path / "alone" / "b_negative.mp4"
+    assert both.read_bytes() == alone.read_bytes()
 
 
 def test_a_truncated_video_is_saved_under_a_partial_name(stylize, make_video, tmp_path):

@@ -184,8 +184,8 @@ def _refuse_another_plan(output: Path, before: dict[str, Any], now: dict[str, An
     for name in sorted(before.keys() | now.keys()):
         if before.get(name) != now.get(name):
             raise UsageError(
-                f"--resume: the frames of {output} that are there were made with {name.replace('_', ' ')} {before.get(name)}, not "
-                f"{now.get(name)}. Repeat the first command, or begin anew with -y and without --resume."
+                f"--resume: the frames of {output} that are there were made with {name.replace('_', ' ')} {before.get(name)}, "
+                f"not {now.get(name)}. Repeat the first command, or begin anew with -y and without --resume."
             )
 
 

@@ -38,8 +38,9 @@ class VideoFile:
     ``is_picture``.
 
     Attributes of the file: ``duration_s`` of what will be read, None if unknown; ``is_cut``: it begins later than the file;
-    ``start_s`` and ``end_s`` on the file's own clock, None for its own; ``timescale``, a rate of which every time of picture and sound is a
-    whole multiple; ``metadata``, ``language`` and ``chapters``, to be carried over; ``notes``, lines that the user should see.
+    ``start_s`` and ``end_s`` on the file's own clock, None for its own; ``timescale``, a rate of which every time of picture
+    and sound is a whole multiple; ``metadata``, ``language`` and ``chapters``, to be carried over; ``notes``, lines that the
+    user should see.
 
     While iterating: ``damaged``, the number of packets that could not be decoded; ``truncated``, None or why the end of the
     file is missing; ``last_duration``, how long the newest frame is shown, in units of ``time_base``.
