@@ -17,7 +17,7 @@ from typing import NoReturn
 from engines import engine_class
 from engines.errors import UsageError
 from realtime import cli
-from realtime.file_flags import add_file_flags, file_options, open_engine_like, plan_inputs, report_of
+from realtime.file_flags import add_file_flags, file_options, model_and_look, open_engine_like, plan_inputs, report_of
 from realtime.file_job import Result, plan_jobs, run_jobs
 from realtime.inputs import expand_inputs
 from realtime.listing import print_listing
@@ -50,8 +50,8 @@ def main(argv: list[str]) -> int:
         raise UsageError("no INPUT given. For example: python stylize_video.py clip.mp4 -s great_wave")
     if args.engine != "auto":
         engine_class(args.engine)  # a wrong name is said before anything is read
-    model = cli.model_from(args)
-    options = file_options(args, cli.look_from(args, model))
+    model, look = model_and_look(args)
+    options = file_options(args, look)
     if args.sheet:
         write_sheet(
             args.sheet,
@@ -60,7 +60,7 @@ def main(argv: list[str]) -> int:
             lambda size: cli.open_engine_from(args, model, size),
         )
         return 0
-    jobs = plan_inputs(args, options.look.label)
+    jobs = plan_inputs(args, options.label)
     check_report(args.report, [path for job in jobs for path in job])
     if args.dry_run:
         plans = plan_jobs(jobs, options)

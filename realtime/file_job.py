@@ -26,6 +26,7 @@ from realtime.sinks.video_file import VideoOutput
 from realtime.sinks.work_folder import recorded_plan
 from realtime.sources.video_file import VideoFile
 from realtime.stylizer import Stylizer
+from realtime.timeline import Timeline
 
 Resize = Callable[[tuple[int, int]], tuple[int, int]]
 # (height, width) and, where an interrupted run is gone on with, what ``Engine`` that had: as ``engine_identity`` gives it.
@@ -46,6 +47,13 @@ class FileOptions:
     skip_existing: bool = False
     resume: bool = False
     make_folders: bool = False
+    timeline: Timeline = field(default_factory=Timeline)
+    side_by_side: bool = False
+
+    @property
+    def label(self) -> str:
+        """What the styles are called in names of outputs."""
+        return self.look.label if len(self.timeline.entries) < 2 else "timeline"
 
 
 @dataclass
@@ -136,14 +144,14 @@ def plan_jobs(jobs: Sequence[tuple[Path, Path]], options: FileOptions) -> list[d
         with VideoFile(source, options.start_s, options.end_s, options.resize) as video:
             network = network_size(video.size, options.look.brush)
             plan = {"input": str(source), "output": str(output), "skip": skips, "duration_s": video.duration_s}
-            plans.append({**plan, "size": size_text(video.size), "network_size": size_text(network), "style": options.look.label})
+            plans.append({**plan, "size": size_text(video.size), "network_size": size_text(network), "style": options.label})
     return plans
 
 
 def _paint(video: VideoFile, engine: Engine, options: FileOptions, result: Result, started_s: float) -> None:
     stylizer = Stylizer(engine, options.look)
     stylizer.prepare(video.size)
-    paint = FilePainter(stylizer)
+    paint = FilePainter(stylizer, video, options.timeline, options.side_by_side)
     sink = _open_output(result.output, video, options, paint)
     kept = 0
     try:
@@ -156,8 +164,13 @@ def _paint(video: VideoFile, engine: Engine, options: FileOptions, result: Resul
             say(f"note: {result.output}: {kept} frames of it are kept; the same command with --resume goes on from there.")
     for note in (*video.notes, *sink.notes):
         say(f"note: {note}")
-    result.report = _report(run, stylizer, options.look, started_s)
-    result.report.extra = {"damaged": video.damaged, "resumed_frames": sink.resumed, "notes": [*video.notes, *sink.notes]}
+    result.report = _report(run, stylizer, options.label, started_s)
+    result.report.extra = {
+        "damaged": video.damaged,
+        "cuts": len(video.cuts),
+        "resumed_frames": sink.resumed,
+        "notes": [*video.notes, *sink.notes],
+    }
     damaged = f", {video.damaged} damaged packets in the input" if video.damaged else ""
     if video.truncated:
         raise PartialResult(f"{video.path}: {video.truncated}; the {sink.frames} frames before that are in {result.output}")
@@ -172,16 +185,17 @@ def _open_output(output: Path, video: VideoFile, options: FileOptions, paint: Fi
         output,
         video,
         options.encoding,
+        paint.size,
         paint.made_with(),
         paint.remember,
         options.resume,
-        options.overwrite and not options.resume,
+        overwrite=options.overwrite and not options.resume,
     )
     paint.recall(sink.state)
     return sink
 
 
-def _report(run: FileRun, stylizer: Stylizer, look: Look, started_s: float) -> Report:
+def _report(run: FileRun, stylizer: Stylizer, style: str, started_s: float) -> Report:
     wall_s = time.perf_counter() - started_s
     return Report(
         frames_in=run.frames_in,
@@ -195,6 +209,6 @@ def _report(run: FileRun, stylizer: Stylizer, look: Look, started_s: float) -> R
         device=stylizer.engine.device,
         precision=stylizer.engine.precision,
         size=size_text(stylizer.inference_size),
-        style=look.label,
+        style=style,
         peak_rss_mb=peak_rss_mb(),
     )

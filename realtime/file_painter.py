@@ -14,20 +14,46 @@ from engines.auto import processor
 from engines.base import cpu_threads
 from realtime.frame import Frame
 from realtime.sinks.video_file import SEGMENT_FRAMES
+from realtime.sources.video_file import VideoFile
 from realtime.stylizer import Stylizer
+from realtime.timeline import Timeline
+
+_NO_TIMELINE = Timeline()
 
 
 class FilePainter:
     """Call it with frame after frame from one thread. What must outlive a kill is kept at the ends of segments, from where
     the thread that writes takes it by ``remember``; ``recall`` puts it back before the first frame."""
 
-    def __init__(self, stylizer: Stylizer) -> None:
+    def __init__(
+        self, stylizer: Stylizer, video: VideoFile, timeline: Timeline = _NO_TIMELINE, side_by_side: bool = False
+    ) -> None:
         self._stylizer = stylizer
+        self._video = video
+        self._look = stylizer.look
+        self._timeline = timeline
+        self._entries_done = 0
+        self._side_by_side = side_by_side
         self._states: dict[int, dict[str, np.ndarray]] = {}
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of what comes out."""
+        height, width = self._video.size
+        return height, width * (2 if self._side_by_side else 1)
+
     def __call__(self, frame: Frame) -> np.ndarray:
-        """(H, W, 3) uint8 RGB. Raises EngineRunError."""
-        pixels = self._stylizer.stylize(frame, float(frame.pts * frame.time_base))
+        """(H, W, 3) uint8 RGB of ``size``. What the frames before have left behind is forgotten at a cut.
+
+        Raises EngineRunError.
+        """
+        now_s = frame.pts * frame.time_base - self._video.origin_s
+        self._entries_done = self._timeline.apply(self._stylizer, self._look, now_s, self._video.cuts, self._entries_done)
+        if frame.is_cut:
+            self._stylizer.reset()
+        pixels = self._stylizer.stylize(frame, float(now_s))
+        if self._side_by_side:
+            pixels = np.concatenate([frame.pixels, pixels], axis=1)
         if (frame.index + 1) % SEGMENT_FRAMES == 0:
             self._states[frame.index] = self._stylizer.state()
         return pixels
@@ -42,9 +68,11 @@ class FilePainter:
     def made_with(self) -> dict[str, Any]:
         """All that decides how pixels come out, JSON-ready: frames with equal answers may stand in one video."""
         engine = self._stylizer.engine
-        look = asdict(self._stylizer.look)
+        look = asdict(self._look)
         return {
             "look": {**look, "mix": [list(part) for part in look["mix"]]},
+            "timeline": self._timeline.as_text(),
+            "side_by_side": self._side_by_side,
             "size_of_the_network": list(self._stylizer.inference_size or ()),
             "engine": engine_identity(engine),
             "model": _model_hash(engine),

@@ -352,3 +352,56 @@ def test_the_lists_and_the_sheet(stylize, make_video, tmp_path):
     assert stylize("--sheet", tmp_path / "sheet.png", make_video(), engine="onnxruntime")[0] == 0
     with VideoFile(tmp_path / "sheet.png") as picture:
         assert min(picture.size) > 300
+
+
+def mean_levels(path: Path) -> list[float]:
+    with VideoFile(path) as video:
+        return [float(frame.pixels.mean()) for frame in video.frames()]
+
+
+def test_styles_change_at_the_times_of_the_schedule(stylize, make_video, tmp_path):
+    gray = make_video(pts=list(range(0, 4000, 40)), pixels=lambda index: np.full((48, 64, 3), 200, np.uint8), tones=0)
+    schedule = "0:original 1:negative/0 2:dim/1s"
+    assert stylize(gray, "-o", tmp_path / "out.mp4", "--style-schedule", schedule, engine="onnxruntime")[0] == 0
+    levels = mean_levels(tmp_path / "out.mp4")
+    assert levels[24] == pytest.approx(200, abs=3)
+    assert levels[25] == pytest.approx(55, abs=3)
+    assert levels[62] == pytest.approx((55 + 100) / 2, abs=4)
+    assert levels[76] == pytest.approx(100, abs=3)
+    (tmp_path / "t.txt").write_text(schedule.replace(" ", "\n"))
+    flags = ("-o", tmp_path / "cut.mp4", "--ss", "1.5", "--timeline", tmp_path / "t.txt")
+    assert stylize(gray, *flags, engine="onnxruntime")[0] == 0
+    assert mean_levels(tmp_path / "cut.mp4") == pytest.approx(levels[38:], abs=3)  # times are the input's
+
+
+def test_styles_change_at_cuts_and_nothing_is_held_over_them(stylize, make_video, tmp_path):
+    levels = (60, 200, 120)
+    scenes = make_video(
+        pts=list(range(0, 3000, 40)), pixels=lambda index: np.full((48, 64, 3), levels[index // 25], np.uint8), tones=0
+    )
+    flags = ("-o", tmp_path / "out.mp4", "--style-schedule", "0:original cut:dim cut:negative", "--stability", "1", "--json")
+    code, out, _ = stylize(scenes, *flags, engine="onnxruntime")
+    assert (code, json.loads(out)["cuts"], json.loads(out)["style"]) == (0, 2, "timeline")
+    painted = mean_levels(tmp_path / "out.mp4")
+    assert [painted[index] for index in (24, 25, 49, 50, 74)] == pytest.approx([60, 100, 100, 135, 135], abs=3)
+
+
+def test_a_preview_has_a_name_of_its_own_and_the_first_seconds(stylize, make_video, tmp_path):
+    source = make_video(pts=list(range(0, 4000, 40)))
+    assert stylize(source, "--preview", "1s", "--ss", "1")[0] == 0
+    assert len(times(tmp_path / "clip_negative.preview.mp4")) == 25
+    assert failure(stylize, source, "--preview", "soon")[0] == 2
+
+
+def test_side_by_side_has_the_input_on_the_left(stylize, make_video, tmp_path):
+    assert stylize(make_video(), "-o", tmp_path / "out.mp4", "--side-by-side", engine="onnxruntime")[0] == 0
+    with VideoFile(tmp_path / "clip.mp4") as before, VideoFile(tmp_path / "out.mp4") as after:
+        one, two = next(before.frames()).pixels.astype(int), next(after.frames()).pixels.astype(int)
+    assert two.shape == (48, 128, 3)
+    assert np.abs(two[:, :64] - one).mean() < 8
+    assert np.abs(two[:, 64:] - (255 - one)).mean() < 12
+
+
+def test_a_schedule_with_an_unknown_style_is_a_usage_error(stylize, make_video):
+    code, line = failure(stylize, make_video(), "--style-schedule", "0:dim 1:negativ")
+    assert (code, "negative" in line) == (2, True)

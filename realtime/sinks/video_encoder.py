@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 class VideoEncoder:
-    """How pictures of ``source`` are encoded for a file called ``path``. Use from one thread.
+    """How pictures of (height, width) ``size``, painted from ``source``, are encoded for a file called ``path``. One thread.
 
     A size that is odd, which 4:2:0 video cannot be, gets its last row or column repeated; ``notes`` says so. ``threads`` is
     fixed, because x264 and its like give other bits with another number. Raises UsageError if ``encoding`` cannot be.
     """
 
-    def __init__(self, path: Path, source: VideoFile, encoding: Encoding, threads: int) -> None:
+    def __init__(self, path: Path, source: VideoFile, encoding: Encoding, size: tuple[int, int], threads: int) -> None:
         import av
         from av.video.reformatter import VideoReformatter
 
@@ -35,10 +35,10 @@ class VideoEncoder:
         self._reformatter = VideoReformatter()
         formats = [pixel_format.name for pixel_format in av.Codec(self.codec, "w").video_formats or ()]
         self.pixel_format = "yuv420p" if "yuv420p" in formats or not formats else formats[0]
-        height, width = source.size
+        height, width = size
         subsampled = "420" in self.pixel_format or self.pixel_format == "nv12"
         self.size = (height + height % 2, width + width % 2) if subsampled else (height, width)
-        if self.size != source.size:
+        if self.size != size:
             self.notes.append(f"{width}x{height} is odd: written as {self.size[1]}x{self.size[0]}, the last row or column twice.")
 
     def add_stream(self, output: OutputContainer) -> VideoStream:
@@ -56,7 +56,7 @@ class VideoEncoder:
         return stream
 
     def picture(self, pixels: np.ndarray) -> VideoFrame:
-        """(H, W, 3) uint8 RGB of the source's size as the encoder takes it, without a time."""
+        """(H, W, 3) uint8 RGB of the given size as the encoder takes it, without a time."""
         from av.video.frame import VideoFrame
         from av.video.reformatter import Interpolation
 

@@ -24,7 +24,8 @@ SEGMENT_FRAMES = 48  # what a kill may cost, in frames; each begins with a pictu
 
 
 class VideoOutput:
-    """The painted version of ``source`` at ``path``. Call every method from one thread; end with ``finish`` or ``discard``.
+    """The painted version of ``source`` at ``path``, in (height, width) ``size`` (None: that of the source). Call every method
+    from one thread; end with ``finish`` or ``discard``.
 
     Frames are encoded in segments of ``SEGMENT_FRAMES``, which stay in a hidden folder beside ``path`` until all are there.
     With ``resume`` the segments of an interrupted run are taken over: ``frames`` and ``resumed`` then are their frames, which
@@ -40,6 +41,7 @@ class VideoOutput:
         path: Path,
         source: VideoFile,
         encoding: Encoding,
+        size: tuple[int, int] | None = None,
         made_with: dict[str, Any] | None = None,
         remember: Callable[[int], dict[str, np.ndarray]] = lambda index: {},
         resume: bool = False,
@@ -50,7 +52,7 @@ class VideoOutput:
         self._encoding = encoding
         self._remember = remember
         before = recorded_plan(path) if resume else {}
-        self._encoder = VideoEncoder(path, source, encoding, before.get("encoder_threads", cpu_threads()))
+        self._encoder = VideoEncoder(path, source, encoding, size or source.size, before.get("encoder_threads", cpu_threads()))
         self.notes: list[str] = list(self._encoder.notes)
         self._shift = source.first_pts if source.is_cut or source.first_pts < 0 else 0
         self._suffix = segment_suffix(self._encoder, path)
@@ -60,7 +62,7 @@ class VideoOutput:
         self.state = self._work.state
 
     def write(self, frame: Frame, pixels: np.ndarray) -> None:
-        """Encode ``pixels``, (H, W, 3) uint8 RGB of the source's size, at the time of ``frame``."""
+        """Encode ``pixels``, (H, W, 3) uint8 RGB of the output's size, at the time of ``frame``."""
         with write_errors(self.path, self._encoder.codec):
             if self._segment is None:
                 self._segment = SegmentWriter(self._work.path / f"part{self._suffix}", self._encoder, frame)

@@ -14,6 +14,7 @@ import numpy as np
 from engines.errors import SourceError
 from realtime.color import ColorCoding, coding_of, is_rgb
 from realtime.frame import Frame
+from realtime.sources.cuts import CutDetector
 from realtime.sources.orientation import orientation_of
 from realtime.sources.packets import PacketReader, open_container
 
@@ -38,12 +39,13 @@ class VideoFile:
     ``is_picture``.
 
     Attributes of the file: ``duration_s`` of what will be read, None if unknown; ``is_cut``: it begins later than the file;
-    ``start_s`` and ``end_s`` on the file's own clock, None for its own; ``timescale``, a rate of which every time of picture
-    and sound is a whole multiple; ``metadata``, ``language`` and ``chapters``, to be carried over; ``notes``, lines that the
-    user should see.
+    ``origin_s``, its first moment on its own clock, on which ``start_s`` and ``end_s`` are too; ``timescale``, a rate of
+    which every time of picture and sound is a whole multiple; ``metadata``, ``language`` and ``chapters``, to be carried
+    over; ``notes``, lines that the user should see.
 
     While iterating: ``damaged``, the number of packets that could not be decoded; ``truncated``, None or why the end of the
-    file is missing; ``last_duration``, how long the newest frame is shown, in units of ``time_base``.
+    file is missing; ``cuts``, when scenes have changed, in seconds from the file's first moment; ``last_duration``, how long
+    the newest frame is shown, in units of ``time_base``.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class VideoFile:
         self.damaged = 0
         self.truncated: str | None = None
         self.notes: list[str] = []
+        self.cuts: list[Fraction] = []
         self._pictures: Iterator[VideoFrame] = iter(())
         self._container = open_container(path)
         try:
@@ -80,7 +83,7 @@ class VideoFile:
         self.time_base: Fraction = stream.time_base
         self.rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
         self.is_picture = container.format.name == "image2" or container.format.name.endswith("_pipe")
-        origin_s = Fraction(container.start_time or 0, 1_000_000)
+        self.origin_s = origin_s = Fraction(container.start_time or 0, 1_000_000)
         self.is_cut = bool(start_s)
         self.start_s = None if start_s is None else origin_s + start_s
         self.end_s = None if end_s is None else origin_s + end_s
@@ -135,12 +138,16 @@ class VideoFile:
         last: int | None = None
         step = max(1, round(1 / self.rate / self.time_base))
         picture, index = self._first, 0
+        detector = CutDetector()
         while picture is not None:
             pts = picture.pts if picture.pts is not None else (0 if last is None else last + step)
             last = pts if last is None else max(pts, last + 1)
             self.last_duration = picture.duration or step
+            is_cut = detector.is_cut(picture)
+            if is_cut:
+                self.cuts.append(last * self.time_base - self.origin_s)
             if index >= skip:
-                yield Frame(self._to_rgb(picture), index, last, self.time_base)
+                yield Frame(self._to_rgb(picture), index, last, self.time_base, is_cut=is_cut)
             picture, index = next(self._pictures, None), index + 1
 
     def fingerprint(self) -> str:
