@@ -2,6 +2,7 @@
 
 python stylize_video.py clip.mp4 -s great_wave
 python stylize_video.py *.mp4 -o 'painted/{stem}_{style}.{ext}' --keep-color --report figures.json
+ffmpeg -i in.mp4 -f yuv4mpegpipe - | python stylize_video.py - -o - | mpv -
 python stylize_video.py holiday/ --recursive -o painted/ --resume
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -21,6 +23,7 @@ from realtime.file_flags import add_file_flags, file_options, model_and_look, op
 from realtime.file_job import Result, plan_jobs, run_jobs
 from realtime.inputs import expand_inputs
 from realtime.listing import print_listing
+from realtime.pipes import STDIO, take_standard_output
 from realtime.report import check_report, write_report
 from realtime.sheet import write_sheet
 from realtime.summary import print_summary
@@ -32,7 +35,9 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="stylize_video.py", description="Paint video files and pictures in the style of a painting."
     )
-    parser.add_argument("input", nargs="*", metavar="INPUT", help="videos and pictures: files, folders, patterns, @list.txt")
+    parser.add_argument(
+        "input", nargs="*", metavar="INPUT", help="videos and pictures: files, folders, patterns, @list.txt, or -"
+    )
     add_file_flags(parser)
     cli.add_look_flags(parser)
     cli.add_engine_flags(parser)
@@ -68,6 +73,8 @@ def main(argv: list[str]) -> int:
             json.dumps(plans, indent=1) if args.json else "\n".join(f"{p['input']} -> {p['output']} {p['size']}" for p in plans)
         )
         return 0
+    if any(output == STDIO for _, output in jobs):
+        options = replace(options, pipe=take_standard_output())
     results: list[Result] = []
     try:
         for result in run_jobs(jobs, options, partial(open_engine_like, args, model), STARTED_S):

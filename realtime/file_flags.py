@@ -18,6 +18,7 @@ from realtime.file_job import FileOptions, Resize, Result
 from realtime.inputs import expand_inputs
 from realtime.look import Look, parse_mix
 from realtime.outputs import is_folder, output_paths, without_results
+from realtime.pipes import STDIO, parse_raw
 from realtime.report import peak_rss_mb
 from realtime.resample import fit_size
 from realtime.sinks.encoding import AUDIO_MODES, Encoding
@@ -31,7 +32,7 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         metavar="PATH",
-        help="a file, a folder, or a name with {dir}, {stem}, {style}, {ext} (default: beside INPUT)",
+        help="a file, a folder, a name with {dir}, {stem}, {style}, {ext}, or - for a pipe (default: beside INPUT)",
     )
     group.add_argument("--recursive", action="store_true", help="take the subfolders of folders too; -o FOLDER repeats them")
     existing = group.add_mutually_exclusive_group()
@@ -44,6 +45,8 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--to", metavar="TIME", help="end at this time of the input")
     group.add_argument("--preview", metavar="TIME", help="paint only so much from --ss on, for example 5s, as NAME.preview.EXT")
     group.add_argument("--side-by-side", action="store_true", help="the input on the left, the painting on the right")
+    group.add_argument("--raw-input", metavar="WxH@FPS", help="INPUT - is bare rgb24 pictures (default: y4m or any container)")
+    group.add_argument("--raw-output", action="store_true", help="-o - gets bare rgb24 pictures (default: y4m)")
     styles = group.add_mutually_exclusive_group()
     styles.add_argument("--timeline", type=Path, metavar="FILE", help="styles over time, as for --style-schedule, in a text file")
     styles.add_argument(
@@ -87,6 +90,8 @@ def file_options(args: argparse.Namespace, look: Look) -> FileOptions:
         make_folders=is_folder(args.output),
         timeline=timeline_from(args),
         side_by_side=args.side_by_side,
+        raw_input=None if args.raw_input is None else parse_raw(args.raw_input),
+        raw_output=args.raw_output,
     )
 
 
@@ -112,6 +117,8 @@ def plan_inputs(args: argparse.Namespace, style: str) -> list[tuple[Path, Path]]
     run before, is no input. Raises SourceError or UsageError."""
     files = without_results(expand_inputs(args.input, args.recursive), args.output, style)
     outputs = output_paths(files, args.output, style)
+    if STDIO in outputs and (len(outputs) > 1 or args.json):
+        raise UsageError(f"-o -: standard output takes one video and nothing else{', no --json' if args.json else ''}.")
     if args.preview is not None and (args.output is None or is_folder(args.output)):
         outputs = [path.with_name(f"{path.stem}.preview{path.suffix}") for path in outputs]
     return list(zip((file.path for file in files), outputs, strict=True))

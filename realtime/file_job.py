@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from engines import Engine
 from engines.errors import LivebrushError, PartialResult, SinkError, SourceError, UsageError
@@ -17,11 +17,13 @@ from realtime.file_painter import FilePainter, engine_identity
 from realtime.look import Look
 from realtime.outputs import check_output, make_folder, output_exists, partial_path
 from realtime.pipeline import FileRun, run_file
+from realtime.pipes import STDIO, RawVideo
 from realtime.progress import FileProgress
 from realtime.report import Report, latency_figures, peak_rss_mb, size_text, stage_figures
 from realtime.resample import network_size
 from realtime.sinks.encoding import CONTAINERS, Encoding
 from realtime.sinks.picture_file import PICTURES, PictureOutput
+from realtime.sinks.pipe import PipeOutput
 from realtime.sinks.video_file import VideoOutput
 from realtime.sinks.work_folder import recorded_plan
 from realtime.sources.video_file import VideoFile
@@ -36,7 +38,7 @@ OpenEngine = Callable[[tuple[int, int], dict[str, Any] | None], Engine]
 @dataclass(frozen=True)
 class FileOptions:
     """What holds for every file of a call. ``start_s`` and ``end_s``: --ss and --to; ``resize``: --size or --scale;
-    ``make_folders``: the folders of outputs are made where they are missing."""
+    ``pipe``: where an output called ``STDIO`` goes; ``make_folders``: the folders of outputs are made where they are missing."""
 
     look: Look
     encoding: Encoding
@@ -49,6 +51,9 @@ class FileOptions:
     make_folders: bool = False
     timeline: Timeline = field(default_factory=Timeline)
     side_by_side: bool = False
+    raw_input: RawVideo | None = None
+    raw_output: bool = False
+    pipe: BinaryIO | None = None
 
     @property
     def label(self) -> str:
@@ -108,7 +113,7 @@ def run_jobs(
                         make_folder(output)
                     check_output(output, sources, options.overwrite)
                     before = recorded_plan(output).get("engine") if options.resume else None
-                    with VideoFile(source, options.start_s, options.end_s, options.resize) as video:
+                    with VideoFile(source, options.start_s, options.end_s, options.resize, options.raw_input) as video:
                         if engine is not None and before not in (None, engine_identity(engine)):
                             engine.close()
                             engine = None
@@ -141,7 +146,7 @@ def plan_jobs(jobs: Sequence[tuple[Path, Path]], options: FileOptions) -> list[d
         skips = options.skip_existing and output_exists(output)
         if not skips and (output.parent.is_dir() or not options.make_folders):
             check_output(output, [source for source, _ in jobs], options.overwrite)
-        with VideoFile(source, options.start_s, options.end_s, options.resize) as video:
+        with VideoFile(source, options.start_s, options.end_s, options.resize, options.raw_input) as video:
             network = network_size(video.size, options.look.brush)
             plan = {"input": str(source), "output": str(output), "skip": skips, "duration_s": video.duration_s}
             plans.append({**plan, "size": size_text(video.size), "network_size": size_text(network), "style": options.label})
@@ -156,7 +161,7 @@ def _paint(video: VideoFile, engine: Engine, options: FileOptions, result: Resul
     kept = 0
     try:
         with FileProgress(result.source.name, video.duration_s) as progress:
-            run = run_file(video.frames(skip=sink.resumed), paint, sink, progress.update)
+            run = run_file(video.frames(skip=sink.resumed), paint, sink, progress.update, video.interrupt)
         result.output = sink.finish(partial_path(result.output, options.overwrite) if video.truncated else None)
     finally:
         kept = sink.discard()
@@ -178,7 +183,11 @@ def _paint(video: VideoFile, engine: Engine, options: FileOptions, result: Resul
     say(f"{result.output}: {sink.frames} frames{resumed} in {result.report.wall_s:.1f} s, {result.report.fps:.1f} fps{damaged}")
 
 
-def _open_output(output: Path, video: VideoFile, options: FileOptions, paint: FilePainter) -> PictureOutput | VideoOutput:
+def _open_output(
+    output: Path, video: VideoFile, options: FileOptions, paint: FilePainter
+) -> PictureOutput | VideoOutput | PipeOutput:
+    if output == STDIO:
+        return PipeOutput(options.pipe, video, paint.size, options.raw_output)
     if output.suffix.lower() in PICTURES:
         return PictureOutput(output)
     sink = VideoOutput(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engines.errors import SourceError
+from realtime.pipes import STDIO
 
 # What is taken from a folder or a pattern's hits. A file that is named is always tried, whatever it is called.
 VIDEO_ENDINGS = frozenset(
@@ -51,9 +52,10 @@ class InputFile:
 def expand_inputs(arguments: Sequence[str], recursive: bool = False) -> list[InputFile]:
     """Every file once, in the order of the arguments, those of a folder or pattern sorted by name.
 
-    An argument is a file; a folder, of which the videos and pictures are taken, with ``recursive`` those of its subfolders
-    too; a pattern such as ``'*.mp4'`` or ``'**/*.mov'`` that the shell has left alone; or ``@LIST``, a text file with one
-    argument per line, empty lines and those that begin with # aside. Hidden files and folders are passed over.
+    An argument is a file; ``-``, which is standard input; a folder, of which the videos and pictures are taken, with
+    ``recursive`` those of its subfolders too; a pattern such as ``'*.mp4'`` or ``'**/*.mov'`` that the shell has left alone;
+    or ``@LIST``, a text file with one argument per line, empty lines and those that begin with # aside. Hidden files and
+    folders are passed over.
 
     Raises SourceError for a folder or pattern that holds nothing, and for a list that cannot be read.
     """
@@ -66,6 +68,8 @@ def expand_inputs(arguments: Sequence[str], recursive: bool = False) -> list[Inp
 
 def _expand(argument: str, recursive: bool, inside_list: bool) -> Iterator[InputFile]:
     path = Path(argument)
+    if argument != "-" and path == STDIO:  # ./- is a file of that name
+        path = path.absolute()
     if argument.startswith("@") and not inside_list:
         for line in _lines(Path(argument[1:])):
             yield from _expand(line, recursive, inside_list=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engines.errors import SinkError, UsageError
 from realtime.inputs import PICTURE_ENDINGS, InputFile
+from realtime.pipes import STDIO
 from realtime.sinks.encoding import CONTAINERS
 from realtime.sinks.picture_file import PICTURES
 
@@ -59,6 +60,8 @@ def make_folder(path: Path) -> None:
 def check_output(path: Path, inputs: Sequence[Path], overwrite: bool) -> None:
     """Raise UsageError if ``path`` or its partial name is one of the inputs, by whatever name or link, if it exists and must
     not be replaced, or has an ending that cannot be written; SinkError if its folder is not there or the name cannot be."""
+    if path == STDIO:
+        return
     for source in inputs:
         if same_file(path, source):
             raise UsageError(f"{path}: is the input {source} itself. An input is never overwritten; choose another -o.")
@@ -75,9 +78,9 @@ def check_output(path: Path, inputs: Sequence[Path], overwrite: bool) -> None:
 
 
 def output_exists(path: Path) -> bool:
-    """Raises SinkError for a name that the system does not take, such as one that is too long."""
+    """Never for standard output. Raises SinkError for a name that the system does not take, such as one that is too long."""
     try:
-        return path.exists()
+        return path != STDIO and path.exists()
     except OSError as error:
         raise SinkError(f"{path}: cannot be written ({error.strerror}).") from error
 
@@ -103,7 +106,11 @@ def _partial_path(path: Path, number: str = "") -> Path:
 def _output_path(file: InputFile, output: str | None, style: str) -> Path:
     source = file.path
     default = f"{source.stem}_{style}{_extension(source)}"
+    if output == str(STDIO):
+        return STDIO
     if output is None:
+        if source == STDIO:
+            raise UsageError("-: what is piped in needs -o: a file, or - to pipe it out again.")
         return source.with_name(default)
     if any(placeholder in output for placeholder in _PLACEHOLDERS):
         values = dict(zip(_PLACEHOLDERS, (str(file.subfolder), source.stem, style, _extension(source)[1:]), strict=True))

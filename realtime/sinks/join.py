@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engines.errors import SinkError
+from realtime.pipes import STDIO
 from realtime.sinks.audio_tracks import AudioTracks
 from realtime.sinks.encoding import CONTAINERS
 from realtime.sinks.segment_writer import MAX_TIMESCALE
@@ -44,7 +45,7 @@ def join(target: Path, segments: list[tuple[Path, Segment]], source: VideoFile, 
         output.metadata.update({k: v for k, v in source.metadata.items() if k.lower() not in _DROPPED_METADATA})
         stream = _add_video(output, segments[0][0], source)
         tracks = None
-        if audio != "none":
+        if audio != "none" and source.path != STDIO:  # what has passed a pipe cannot be read again
             start_s = offset_s if source.is_cut else None
             tracks = opened.enter_context(AudioTracks(source.path, output, offset_s, start_s, source.end_s, audio == "aac"))
             notes += tracks.notes

@@ -24,7 +24,8 @@ _RECENT = 6  # frames
 
 class CutDetector:
     """Shown every picture in order, it tells which ones begin a new scene: the luma changed much, or less but with other
-    shares of dark and bright, and twice as much as in any of the frames before. Cross-fades, pans and what flickers all the time are no cuts. One thread."""
+    shares of dark and bright, and twice as much as in any of the frames before. Cross-fades, pans and what flickers all the
+    time are no cuts. One thread."""
 
     def __init__(self) -> None:
         from av.video.reformatter import VideoReformatter

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -14,9 +15,10 @@ import numpy as np
 from engines.errors import SourceError
 from realtime.color import ColorCoding, coding_of, is_rgb
 from realtime.frame import Frame
+from realtime.pipes import STDIO, RawVideo, StandardInput
 from realtime.sources.cuts import CutDetector
 from realtime.sources.orientation import orientation_of
-from realtime.sources.packets import PacketReader, open_container
+from realtime.sources.packets import PacketReader, open_container, open_pipe
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -30,6 +32,7 @@ _COVER_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: the cover of a sound file
 
 class VideoFile:
     """One video file, opened and looked at up to its first frame. Use as a context manager; iterate ``frames()`` once.
+    ``STDIO`` means standard input; ``raw`` is then what its pictures are if they come without a header.
 
     ``start_s`` and ``end_s`` count from the file's first moment. ``resize`` maps the upright (height, width) to the size that
     frames shall have. Raises SourceError if there is no picture to be had.
@@ -54,6 +57,7 @@ class VideoFile:
         start_s: Fraction | None = None,
         end_s: Fraction | None = None,
         resize: Callable[[tuple[int, int]], tuple[int, int]] = lambda size: size,
+        raw: RawVideo | None = None,
     ) -> None:
         self.path = path
         self.damaged = 0
@@ -61,7 +65,8 @@ class VideoFile:
         self.notes: list[str] = []
         self.cuts: list[Fraction] = []
         self._pictures: Iterator[VideoFrame] = iter(())
-        self._container = open_container(path)
+        self._pipe = StandardInput() if path == STDIO else None
+        self._container = open_pipe(self._pipe, raw) if self._pipe else open_container(path)
         try:
             self._open_stream(start_s, end_s)
             self._look_at_first_frame(resize)
@@ -150,8 +155,16 @@ class VideoFile:
                 yield Frame(self._to_rgb(picture), index, last, self.time_base, is_cut=is_cut)
             picture, index = next(self._pictures, None), index + 1
 
+    def interrupt(self) -> None:
+        """End ``frames()``, from another thread, if it waits for a pipe."""
+        if self._pipe:
+            self._pipe.stop()
+
     def fingerprint(self) -> str:
-        """Tells this file from others without reading all of it: its length and a hash of samples from everywhere in it."""
+        """Tells this file from others without reading all of it: its length and a hash of samples from everywhere in it.
+        A pipe, which cannot be read again, is equal to none."""
+        if self._pipe:
+            return os.urandom(16).hex()
         length = self.path.stat().st_size
         digest = hashlib.sha256(str(length).encode())
         with open(self.path, "rb") as file:
