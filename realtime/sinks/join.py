@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from engines.errors import SinkError
 from realtime.pipes import STDIO
-from realtime.sinks.audio_tracks import AudioTracks
+from realtime.sinks.carried_tracks import CarriedTracks
 from realtime.sinks.encoding import CONTAINERS
 from realtime.sinks.segment_writer import MAX_TIMESCALE
 from realtime.sinks.work_folder import Segment
@@ -45,9 +45,9 @@ def join(target: Path, segments: list[tuple[Path, Segment]], source: VideoFile, 
         output.metadata.update({k: v for k, v in source.metadata.items() if k.lower() not in _DROPPED_METADATA})
         stream = _add_video(output, segments[0][0], source)
         tracks = None
-        if audio != "none" and source.path != STDIO:  # what has passed a pipe cannot be read again
+        if source.path != STDIO:  # what has passed a pipe cannot be read again
             start_s = offset_s if source.is_cut else None
-            tracks = opened.enter_context(AudioTracks(source.path, output, offset_s, start_s, source.end_s, audio == "aac"))
+            tracks = opened.enter_context(CarriedTracks(source.path, output, offset_s, start_s, source.end_s, audio))
             notes += tracks.notes
         if source.chapters and not source.is_cut:
             output.set_chapters(source.chapters)
@@ -58,7 +58,9 @@ def join(target: Path, segments: list[tuple[Path, Segment]], source: VideoFile, 
                 tracks.advance(packet.dts * packet.time_base)
         if tracks:
             tracks.advance(None)
-    _prove(target, sum(segment.frames for _, segment in segments), tracks.written if tracks else 0)
+    frames = sum(segment.frames for _, segment in segments)
+    times = [time * source.time_base for time in (segments[0][1].first_pts, segments[-1][1].last_pts)]
+    _prove(target, {"video": frames, **(tracks.written if tracks else {})}, times)
 
 
 def _add_video(output: OutputContainer, segment: Path, source: VideoFile) -> VideoStream:
@@ -107,15 +109,26 @@ def _packets_of(path: Path, segment: Segment, time_base: Fraction) -> Iterator[P
                 yield packet
 
 
-def _prove(path: Path, frames: int, sounds: int) -> None:
-    """Read the finished file again and count: what went in must be there."""
+def _prove(path: Path, expected: dict[str, int], times_s: list[Fraction]) -> None:
+    """Read the finished file again and count its packets by type of track: what went in must be there. ``times_s``: when the
+    first and the last frame shall be shown."""
     import av
 
-    counts = {"video": 0, "audio": 0}
+    counts = dict.fromkeys(expected, 0)
+    first_s, last_s = Fraction(10**9), Fraction(-(10**9))
     with av.open(f"file:{path}") as written:
+        tick_s = written.streams.video[0].time_base
         for packet in written.demux():
-            if packet.size:
-                counts[packet.stream.type] = counts.get(packet.stream.type, 0) + 1
-    for kind, count in {"video": frames, "audio": sounds}.items():
+            kind = packet.stream.type
+            is_pause = kind == "subtitle" and packet.size <= 2  # mov_text writes them between the texts
+            if packet.size and not is_pause:
+                counts[kind] = counts.get(kind, 0) + 1
+                if kind == "video":
+                    time_s = packet.pts * packet.time_base
+                    first_s, last_s = min(first_s, time_s), max(last_s, time_s)
+    for kind, count in expected.items():
         if counts[kind] != count:
             raise SinkError(f"{path.name}: {count} {kind} packets were written, but {counts[kind]} can be read back.")
+    for wanted, found in zip(times_s, (first_s, last_s), strict=True):
+        if abs(wanted - found) > tick_s / 2:
+            raise SinkError(f"{path.name}: a frame of {float(wanted):.6f} s is at {float(found):.6f} s when it is read back.")
