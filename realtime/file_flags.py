@@ -55,6 +55,7 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
         help='styles over time: "0:great_wave 12.5:starry_night/2s cut:the_scream" changes at 0 s, from 12.5 s within 2 s, and '
         "at the next scene cut",
     )
+    group.add_argument("--deinterlace", choices=("auto", "off"), default="auto", help="weave interlaced video (default: auto)")
     size = group.add_mutually_exclusive_group()
     size.add_argument(
         "--size", metavar="WxH[!]", help="fit the video inside this size; with ! stretch it (default: the input's own)"
@@ -92,6 +93,7 @@ def file_options(args: argparse.Namespace, look: Look) -> FileOptions:
         side_by_side=args.side_by_side,
         raw_input=None if args.raw_input is None else parse_raw(args.raw_input),
         raw_output=args.raw_output,
+        deinterlace=args.deinterlace == "auto",
     )
 
 

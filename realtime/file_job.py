@@ -53,6 +53,7 @@ class FileOptions:
     side_by_side: bool = False
     raw_input: RawVideo | None = None
     raw_output: bool = False
+    deinterlace: bool = True
     pipe: BinaryIO | None = None
 
     @property
@@ -113,7 +114,7 @@ def run_jobs(
                         make_folder(output)
                     check_output(output, sources, options.overwrite)
                     before = recorded_plan(output).get("engine") if options.resume else None
-                    with VideoFile(source, options.start_s, options.end_s, options.resize, options.raw_input) as video:
+                    with _open_input(source, options) as video:
                         if engine is not None and before not in (None, engine_identity(engine)):
                             engine.close()
                             engine = None
@@ -146,7 +147,7 @@ def plan_jobs(jobs: Sequence[tuple[Path, Path]], options: FileOptions) -> list[d
         skips = options.skip_existing and output_exists(output)
         if not skips and (output.parent.is_dir() or not options.make_folders):
             check_output(output, [source for source, _ in jobs], options.overwrite)
-        with VideoFile(source, options.start_s, options.end_s, options.resize, options.raw_input) as video:
+        with _open_input(source, options) as video:
             network = network_size(video.size, options.look.brush)
             plan = {"input": str(source), "output": str(output), "skip": skips, "duration_s": video.duration_s}
             plans.append({**plan, "size": size_text(video.size), "network_size": size_text(network), "style": options.label})
@@ -181,6 +182,10 @@ def _paint(video: VideoFile, engine: Engine, options: FileOptions, result: Resul
         raise PartialResult(f"{video.path}: {video.truncated}; the {sink.frames} frames before that are in {result.output}")
     resumed = f", {sink.resumed} of them from before" if sink.resumed else ""
     say(f"{result.output}: {sink.frames} frames{resumed} in {result.report.wall_s:.1f} s, {result.report.fps:.1f} fps{damaged}")
+
+
+def _open_input(source: Path, options: FileOptions) -> VideoFile:
+    return VideoFile(source, options.start_s, options.end_s, options.resize, options.raw_input, options.deinterlace)
 
 
 def _open_output(

@@ -34,7 +34,9 @@ class VideoEncoder:
         self._source = source
         self._reformatter = VideoReformatter()
         formats = [pixel_format.name for pixel_format in av.Codec(self.codec, "w").video_formats or ()]
-        self.pixel_format = "yuv420p" if "yuv420p" in formats or not formats else formats[0]
+        self.pixel_format = _pixel_format(formats, source.bit_depth)
+        if source.has_alpha:
+            self.notes.append("transparent places are painted on white: a video keeps no transparency here.")
         height, width = size
         subsampled = "420" in self.pixel_format or self.pixel_format == "nv12"
         self.size = (height + height % 2, width + width % 2) if subsampled else (height, width)
@@ -73,3 +75,9 @@ class VideoEncoder:
             # Without these flags swscale is up to a code off in full range, for the same time.
             interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP,
         )
+
+
+def _pixel_format(formats: list[str], bit_depth: int) -> str:
+    """What most players take, with more than 8 bits if the input has them and the encoder can: less banding in flat colours."""
+    deep = ["yuv420p10le", "yuv422p10le"] if bit_depth > 8 else []
+    return next((name for name in (*deep, "yuv420p") if name in formats), formats[0] if formats else "yuv420p")

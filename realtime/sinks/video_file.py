@@ -107,6 +107,7 @@ class VideoOutput:
         return {
             "input": source.fingerprint(),
             "begin_and_end": [None if time is None else str(time) for time in (source.start_s, source.end_s)],
+            "deinterlace": source.deinterlace,
             "size": list(encoder.size),
             "encoder": [encoder.codec, encoder.pixel_format, encoder.options],
             "encoder_threads": encoder.threads,

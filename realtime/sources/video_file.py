@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 import os
 from collections.abc import Callable, Iterator
@@ -13,12 +14,13 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from engines.errors import SourceError
-from realtime.color import ColorCoding, coding_of, is_rgb
+from realtime.color import BT709, ColorCoding, coding_of, is_rgb
 from realtime.frame import Frame
 from realtime.pipes import STDIO, RawVideo, StandardInput
 from realtime.sources.cuts import CutDetector
 from realtime.sources.orientation import orientation_of
 from realtime.sources.packets import PacketReader, open_container, open_pipe
+from realtime.sources.picture_filters import ToneMapping, deinterlaced
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -35,11 +37,11 @@ class VideoFile:
     ``STDIO`` means standard input; ``raw`` is then what its pictures are if they come without a header.
 
     ``start_s`` and ``end_s`` count from the file's first moment. ``resize`` maps the upright (height, width) to the size that
-    frames shall have. Raises SourceError if there is no picture to be had.
+    frames shall have; ``deinterlace`` weaves what is interlaced. Raises SourceError if there is no picture to be had.
 
     Attributes of the pictures: ``size`` (height, width); ``coding`` of their colours; ``pixel_aspect``, upright;
-    ``time_base`` of their pts; ``first_pts``; ``rate``, the average frames per second, never to be trusted for time;
-    ``is_picture``.
+    ``bit_depth`` and ``has_alpha``, as coded; ``time_base`` of their pts; ``first_pts``; ``rate``, the average frames per
+    second, never to be trusted for time; ``is_picture``.
 
     Attributes of the file: ``duration_s`` of what will be read, None if unknown; ``is_cut``: it begins later than the file;
     ``origin_s``, its first moment on its own clock, on which ``start_s`` and ``end_s`` are too; ``timescale``, a rate of
@@ -58,11 +60,13 @@ class VideoFile:
         end_s: Fraction | None = None,
         resize: Callable[[tuple[int, int]], tuple[int, int]] = lambda size: size,
         raw: RawVideo | None = None,
+        deinterlace: bool = True,
     ) -> None:
         self.path = path
         self.damaged = 0
         self.truncated: str | None = None
         self.notes: list[str] = []
+        self.deinterlace = deinterlace
         self.cuts: list[Fraction] = []
         self._pictures: Iterator[VideoFrame] = iter(())
         self._pipe = StandardInput() if path == STDIO else None
@@ -130,9 +134,13 @@ class VideoFile:
         self.size = resize(coded[::-1] if self._turn.transposes else coded)
         aspect = self._stream.sample_aspect_ratio or Fraction(1)
         self.pixel_aspect = (1 / aspect if self._turn.transposes else aspect) if aspect > 0 else Fraction(1)
-        if self.coding.hdr_transfer:
-            kind = self.coding.hdr_transfer
-            self.notes.append(f"{self.path.name}: is HDR ({kind}); it is painted as it is coded, so its colours will look flat.")
+        self.bit_depth = max(component.bits for component in self._first.format.components)
+        self.has_alpha = any(component.is_alpha for component in self._first.format.components)
+        self._tone_mapping = ToneMapping(self.coding.hdr_transfer) if self.coding.hdr_transfer else None
+        if self._tone_mapping:
+            self.notes.append(f"{self.path.name}: is HDR ({self.coding.hdr_transfer}); it is painted tone-mapped to BT.709.")
+            self.coding = ColorCoding(BT709, False, BT709, BT709)
+            self.bit_depth = 8
 
     def frames(self, skip: int = 0) -> Iterator[Frame]:
         """Every frame once, in order of presentation, without the first ``skip``, which are only decoded. pts strictly rise:
@@ -152,7 +160,8 @@ class VideoFile:
             if is_cut:
                 self.cuts.append(last * self.time_base - self.origin_s)
             if index >= skip:
-                yield Frame(self._to_rgb(picture), index, last, self.time_base, is_cut=is_cut)
+                pixels, alpha = self._to_pixels(picture)
+                yield Frame(pixels, index, last, self.time_base, is_cut=is_cut, alpha=alpha)
             picture, index = next(self._pictures, None), index + 1
 
     def interrupt(self) -> None:
@@ -175,12 +184,23 @@ class VideoFile:
 
     def _decode(self) -> Iterator[VideoFrame]:
         """Decoded pictures between ``start_s`` and ``end_s``, unconverted."""
-        for picture in self._decode_all():
+        for picture in self._progressive(self._decode_all()):
             time_s = None if picture.pts is None else picture.pts * self.time_base
             if time_s is not None and self.end_s is not None and time_s >= self.end_s:
                 return
             if time_s is None or self.start_s is None or time_s >= self.start_s:
                 yield picture
+
+    def _progressive(self, pictures: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
+        """Woven if the first of them is interlaced: combs would be painted as strokes."""
+        first = next(pictures, None)
+        if first is None:
+            return
+        pictures = itertools.chain([first], pictures)
+        if first.interlaced_frame and self.deinterlace:
+            self.notes.append(f"{self.path.name}: is interlaced; it is painted deinterlaced.")
+            pictures = deinterlaced(pictures, self.time_base)
+        yield from pictures
 
     def _decode_all(self) -> Iterator[VideoFrame]:
         import av
@@ -219,16 +239,27 @@ class VideoFile:
         missing_s = float(end_s - reader.end_s)
         return f"the last {missing_s:.2f} of {duration / 1e6:.2f} s are missing" if missing_s > max(0.25, 3 / self.rate) else None
 
-    def _to_rgb(self, picture: VideoFrame) -> np.ndarray:
+    def _to_pixels(self, picture: VideoFrame) -> tuple[np.ndarray, np.ndarray | None]:
+        """RGB, and alpha if there is any: what is transparent often has any colour, so all is laid over white."""
+        if not self.has_alpha:
+            return self._convert(picture, "rgb24"), None
+        pixels = self._convert(picture, "rgba")
+        alpha = pixels[..., 3:].astype(np.uint16)
+        over_white = (pixels[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255
+        return over_white.astype(np.uint8), np.ascontiguousarray(pixels[..., 3])
+
+    def _convert(self, picture: VideoFrame, pixel_format: str) -> np.ndarray:
         size = self.size[::-1] if self._turn.transposes else self.size
         coding = coding_of(picture)
+        if self._tone_mapping:
+            picture = self._tone_mapping.apply(picture, coding.swscale_matrix, coding.av_range)
         matrix = {} if is_rgb(picture) else {"src_colorspace": coding.swscale_matrix, "src_color_range": coding.av_range}
         shrinks = size[0] <= picture.height and size[1] <= picture.width
         rgb = self._reformatter.reformat(
             picture,
             width=size[1],
             height=size[0],
-            format="rgb24",
+            format=pixel_format,
             dst_color_range="JPEG",
             interpolation="AREA" if shrinks and size != (picture.height, picture.width) else "BICUBIC",
             **matrix,
