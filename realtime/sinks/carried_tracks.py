@@ -50,6 +50,9 @@ class CarriedTracks:
         self._encoding: set[int] = set()
         self._texts: dict[int, tuple[str, str]] = {}  # codec names: of the input, of the output
         for track in self._input.streams.audio if audio != "none" else ():
+            if track.codec_context is None:
+                self.notes.append("sound: a track that is coded in a way that is not known here is left out.")
+                continue
             self._targets[track.index] = self._add_sound(track, audio == "aac")
         for track in self._input.streams.subtitles:
             self._add_subtitles(track)

@@ -60,7 +60,7 @@ def open_container(path: Path) -> InputContainer:
         raise SourceError(f"{path}: is a playlist, or another kind of file that is not read.") from error
     except (av.error.InvalidDataError, av.error.EOFError) as error:
         raise SourceError(f"{path}: is not a video or picture, or it is damaged from the start.") from error
-    except OSError as error:  # PyAV's errors of the system are OSErrors too
+    except (av.error.FFmpegError, OSError) as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
 
 

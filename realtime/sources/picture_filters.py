@@ -21,15 +21,14 @@ _DEEP_RGB = "gbrp12le"  # what lut3d is given
 
 def deinterlaced(pictures: Iterator[VideoFrame], time_base: Fraction) -> Iterator[VideoFrame]:
     """As many pictures as came, at their times in ``time_base``; those that are interlaced are woven by bwdif."""
-    first = next(pictures, None)
-    if first is None:
-        return
-    graph = _graph(first, time_base, "bwdif", "mode=send_frame:parity=auto:deint=interlaced")
-    for picture in itertools.chain([first], pictures, [None]):
-        if picture is not None:
-            picture.time_base = time_base
-        graph.push(picture)
-        yield from _pulled(graph, time_base)
+    for _, alike in itertools.groupby(pictures, key=lambda picture: (picture.width, picture.height, picture.format.name)):
+        graph = None
+        for picture in itertools.chain(alike, [None]):
+            if picture is not None:
+                picture.time_base = time_base
+                graph = graph or _graph(picture, time_base, "bwdif", "mode=send_frame:parity=auto:deint=interlaced")
+            graph.push(picture)
+            yield from _pulled(graph, time_base)
 
 
 class ToneMapping:

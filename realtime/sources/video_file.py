@@ -85,6 +85,8 @@ class VideoFile:
             raise SourceError(f"{self.path}: has no video track.")
         self._stream = stream = streams[0]
         context = stream.codec_context
+        if context is None:
+            raise SourceError(f"{self.path}: its video is coded in a way that is not known here.")
         if context.width * context.height > MAX_PIXELS:
             raise SourceError(f"{self.path}: {context.width}x{context.height} is more than {MAX_PIXELS >> 20} megapixels.")
         context.options = {"max_pixels": str(MAX_PIXELS)}  # the decoder checks each frame: sizes may change midway
@@ -148,6 +150,8 @@ class VideoFile:
 
         After more than 8 damaged packets in a row, or a file that ends early, it stops and sets ``truncated``.
         """
+        import av
+
         last: int | None = None
         step = max(1, round(1 / self.rate / self.time_base))
         picture, index = self._first, 0
@@ -160,7 +164,10 @@ class VideoFile:
             if is_cut:
                 self.cuts.append(last * self.time_base - self.origin_s)
             if index >= skip:
-                pixels, alpha = self._to_pixels(picture)
+                try:
+                    pixels, alpha = self._to_pixels(picture)
+                except (av.error.FFmpegError, ValueError) as error:
+                    raise SourceError(f"{self.path}: a frame of it cannot be converted ({error}).") from error
                 yield Frame(pixels, index, last, self.time_base, is_cut=is_cut, alpha=alpha)
             picture, index = next(self._pictures, None), index + 1
 
