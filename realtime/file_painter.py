@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -43,15 +44,19 @@ class FilePainter:
         return height, width * (2 if self._side_by_side else 1)
 
     def __call__(self, frame: Frame) -> np.ndarray:
-        """(H, W, 3) uint8 RGB of ``size``. What the frames before have left behind is forgotten at a cut.
+        """(H, W, 3) uint8 RGB of ``size``. Raises EngineRunError."""
+        return self.begin(frame)()
 
-        Raises EngineRunError.
-        """
+    def begin(self, frame: Frame) -> Callable[[], np.ndarray]:
+        """Return what finishes the frame; to be called in order. What is left of the frames before is forgotten at a cut."""
         now_s = frame.pts * frame.time_base - self._video.origin_s
         self._entries_done = self._timeline.apply(self._stylizer, self._look, now_s, self._video.cuts, self._entries_done)
+        return lambda: self._finish(frame, lambda: self._stylizer.stylize(frame, float(now_s)))
+
+    def _finish(self, frame: Frame, painted: Callable[[], np.ndarray]) -> np.ndarray:
         if frame.is_cut:
             self._stylizer.reset()
-        pixels = self._stylizer.stylize(frame, float(now_s))
+        pixels = painted()
         if self._side_by_side:
             pixels = np.concatenate([frame.pixels, pixels], axis=1)
         if (frame.index + 1) % SEGMENT_FRAMES == 0:
