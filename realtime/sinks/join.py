@@ -84,15 +84,14 @@ def _video_packets(segments: list[tuple[Path, Segment]], source: VideoFile) -> I
     delay = max(segment.delay for _, segment in segments)
     late: deque[int] = deque()
     for number, (path, segment) in enumerate(segments):
-        packets = list(_packets_of(path, segment, source.time_base))
-        shown = sorted(packet.pts for packet in packets)
+        shown = sorted(packet.pts for packet in _packets_of(path, segment, source.time_base))
         if not late:
             step = shown[1] - shown[0] if len(shown) > 1 else max(1, round(1 / source.rate / source.time_base))
             late.extend(shown[0] - step * early for early in range(delay, 0, -1))
         late.extend(shown)
         following = segments[number + 1][1].first_pts if number + 1 < len(segments) else shown[-1] + source.last_duration
         ends = dict(zip(shown, [*shown[1:], following], strict=True))
-        for packet in packets:
+        for packet in _packets_of(path, segment, source.time_base):  # again, rather than all of them in memory
             packet.dts = late.popleft()
             packet.duration = ends[packet.pts] - packet.pts
             yield packet

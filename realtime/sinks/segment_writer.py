@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ import numpy as np
 from realtime.frame import Frame
 from realtime.sinks.encoding import CONTAINERS
 from realtime.sinks.video_encoder import VideoEncoder
-from realtime.sinks.work_folder import Segment
+from realtime.sinks.work_folder import Segment, file_hash
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -60,8 +59,8 @@ class SegmentWriter:
         """Flush and close. ``shift`` is taken from the times that the segment is remembered with."""
         self._mux(self._stream.encode(None))
         self._output.close()
-        digest = hashlib.sha256(self.path.read_bytes()).hexdigest()
-        return Segment(self.frames, self._first_pts - shift, self._last_pts - shift, reorder_delay(self._order), digest)
+        first, last = self._first_pts - shift, self._last_pts - shift
+        return Segment(self.frames, first, last, reorder_delay(self._order), file_hash(self.path))
 
     def discard(self) -> None:
         """Stop and remove the file. Harmless after ``finish``, whose file then has another name."""

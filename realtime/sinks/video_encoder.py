@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engines.errors import SinkError
 from realtime.sinks.encoding import Encoding
 from realtime.sources.video_file import VideoFile
 
@@ -16,11 +17,16 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 
+_COARSE_TIMES = ("mpeg4", "libxvid")  # MPEG-4 part 2 has 16 bits for ticks a second
+_MAX_COARSE = 65_535
+
+
 class VideoEncoder:
     """How pictures of (height, width) ``size``, painted from ``source``, are encoded for a file called ``path``. One thread.
 
     A size that is odd, which 4:2:0 video cannot be, gets its last row or column repeated; ``notes`` says so. ``threads`` is
-    fixed, because x264 and its like give other bits with another number. Raises UsageError if ``encoding`` cannot be.
+    fixed, because x264 and its like give other bits with another number. Raises UsageError if ``encoding`` cannot be, and
+    SinkError if not for this source.
     """
 
     def __init__(self, path: Path, source: VideoFile, encoding: Encoding, size: tuple[int, int], threads: int) -> None:
@@ -31,6 +37,11 @@ class VideoEncoder:
         self.codec = encoding.codec_for(path)
         self.options = encoding.options_for(path)
         self.threads = threads
+        if self.codec in _COARSE_TIMES and source.time_base.denominator > _MAX_COARSE:
+            raise SinkError(
+                f"{path}: {self.codec} cannot tell times as fine as the input's (1/{source.time_base.denominator} s). "
+                "Another --vcodec can, for example libx264."
+            )
         self._source = source
         self._reformatter = VideoReformatter()
         formats = [pixel_format.name for pixel_format in av.Codec(self.codec, "w").video_formats or ()]

@@ -128,7 +128,7 @@ class WorkFolder:
         """The segments up to the first one that a power loss has damaged."""
         for number, segment in enumerate(segments):
             files = [path for path in self.path.glob(f"{number:06}.*") if path.suffix != ".npz"]
-            if len(files) != 1 or hashlib.sha256(files[0].read_bytes()).hexdigest() != segment.sha256:
+            if len(files) != 1 or file_hash(files[0]) != segment.sha256:
                 return
             yield segment
 
@@ -155,6 +155,12 @@ class WorkFolder:
         content = {"format": FORMAT_VERSION, "plan": self._plan, "has_state": has_state, "segments": segments}
         write_json(self.path / _MANIFEST, content)
         _sync(self.path)
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256, without having the file in memory."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def recorded_plan(output: Path) -> dict[str, Any]:

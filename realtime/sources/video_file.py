@@ -256,19 +256,24 @@ class VideoFile:
         return over_white.astype(np.uint8), np.ascontiguousarray(pixels[..., 3])
 
     def _convert(self, picture: VideoFrame, pixel_format: str) -> np.ndarray:
+        from av.video.reformatter import Interpolation
+
         size = self.size[::-1] if self._turn.transposes else self.size
         coding = coding_of(picture)
         if self._tone_mapping:
             picture = self._tone_mapping.apply(picture, coding.swscale_matrix, coding.av_range)
         matrix = {} if is_rgb(picture) else {"src_colorspace": coding.swscale_matrix, "src_color_range": coding.av_range}
         shrinks = size[0] <= picture.height and size[1] <= picture.width
+        way = Interpolation.AREA if shrinks and size != (picture.height, picture.width) else Interpolation.BICUBIC
+        if self.bit_depth > 8:  # without these flags swscale's conversion of deep pictures is two levels too dark
+            way |= Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
         rgb = self._reformatter.reformat(
             picture,
             width=size[1],
             height=size[0],
             format=pixel_format,
             dst_color_range="JPEG",
-            interpolation="AREA" if shrinks and size != (picture.height, picture.width) else "BICUBIC",
+            interpolation=way,
             **matrix,
         )
         return self._turn.apply(rgb.to_ndarray())

@@ -199,6 +199,13 @@ def test_an_encoder_that_cannot_be_is_said_before_anything_is_written(make_video
         VideoOutput(tmp_path / name, video, encoding)
 
 
+def test_times_too_fine_for_an_encoder_are_said(make_video, tmp_path):
+    source = make_video(pts=[0, 1501, 3003], time_base=Fraction(1, 90000))
+    with pytest.raises(SinkError, match="libx264"):
+        copy(source, tmp_path / "out.mp4", Encoding(codec="mpeg4"))
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
+
+
 def test_nothing_is_left_of_an_output_that_was_given_up(make_video, tmp_path):
     with VideoFile(make_video()) as video:
         output = VideoOutput(tmp_path / "out.mp4", video, Encoding())
