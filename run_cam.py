@@ -16,10 +16,11 @@ from typing import NoReturn
 from realtime import cli
 from realtime.engine_sizes import EngineSizes
 from realtime.listing import print_listing
-from realtime.live import Live, initial_state
-from realtime.live_flags import add_live_flags, duration_from, sink_from, source_from
+from realtime.live import Live
+from realtime.live_flags import add_live_flags, desk_from, duration_from, has_controls, model_and_state, sink_from, source_from
 from realtime.live_painter import Painter
 from realtime.quality import Quality
+from realtime.remembered import remember
 from realtime.report import check_report, write_report
 from realtime.resample import network_size
 from realtime.stylizer import Stylizer
@@ -31,6 +32,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="run_cam.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_live_flags(parser)
     cli.add_look_flags(parser)
+    parser.set_defaults(strength=None, brush=None, keep_color=None, stability=None)  # None: not given
     cli.add_engine_flags(parser)
     cli.add_report_flags(parser)
     cli.add_listing_flags(parser)
@@ -45,17 +47,16 @@ def main(argv: list[str]) -> int:
     check_report(args.report, [Path(args.source)] if Path(args.source).exists() else [])
     fixed_size = cli.parse_size(args.size) if args.size else None
     sink = sink_from(args)
-    model = cli.model_from(args)
-    look = cli.look_from(args, model)
+    model, state = model_and_state(args, source.mirrored)
+    desk = desk_from(args, state)
     try:
         frame_size = source.open()
-        size = fixed_size or network_size(frame_size, look.brush)
+        size = fixed_size or network_size(frame_size, state.look.brush)
         engine = cli.open_engine_from(args, model, size)
         quality = Quality() if args.quality == "auto" else None
-        painter = Painter(Stylizer(engine, look, size), EngineSizes(engine, size), fixed_size, quality)
+        painter = Painter(Stylizer(engine, state.look, size), EngineSizes(engine, size), fixed_size, quality)
         sink.open("Livebrush", frame_size)
-        state = initial_state(painter.stylizer, source.mirrored if args.mirror is None else args.mirror)
-        live = Live(source, painter, sink, state, duration_s=duration_s, say=cli.say, started_s=STARTED_S)
+        live = Live(source, painter, sink, desk, duration_s=duration_s, say=cli.say, started_s=STARTED_S)
         try:
             live.run()
         finally:
@@ -64,6 +65,8 @@ def main(argv: list[str]) -> int:
                 print(json.dumps(figures, indent=1))
             if args.report:
                 write_report(args.report, figures)
+            if has_controls(args):
+                remember(desk.state)
         return 0
     finally:
         sink.close()

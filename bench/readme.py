@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.page import markdown_table
 from engines import EngineOptions, find_model, open_engine
-from realtime.controls import help_rows
+from realtime.keys import default_keymap
 
 ROOT = Path(__file__).parent.parent
 _QUALITY = 88
@@ -38,7 +38,9 @@ def fill(text: str, name: str, content: str) -> str:
 
 
 def hotkeys() -> str:
-    return "\n".join(markdown_table(("key", "what it does"), [(f"`{keys}`", text) for keys, text in help_rows()], 2))
+    return "\n".join(
+        markdown_table(("key", "what it does"), [(f"`{keys}`", text) for keys, text in default_keymap().help_rows()], 2)
+    )
 
 
 def speed(figures: dict) -> str:

@@ -11,22 +11,24 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from realtime.controls import State
+from engines import ModelFile
+from realtime.controls import BANK_SIZE, State
+from realtime.desk import Desk
 from realtime.frame import Frame
 from realtime.live_figures import LiveFigures
 from realtime.live_painter import Painter
 from realtime.live_screen import Screen
+from realtime.look import Look
 from realtime.report import Report, latency_figures, peak_rss_mb, size_text
 from realtime.sinks.live_sink import LiveSink
 from realtime.snapshots import Snapshots
 from realtime.sources.latest import Latest
 from realtime.sources.live_source import LiveSource
-from realtime.stylizer import Stylizer
 from realtime.timing import Clock, Samples
 
 STOP_S = 2.0  # how long the end waits for threads; a driver or an engine that hangs longer is left behind
@@ -55,7 +57,7 @@ class Live:
         source: LiveSource,
         painter: Painter,
         sink: LiveSink,
-        state: State,
+        desk: Desk,
         *,
         duration_s: float | None = None,
         snapshot_dir: Path = Path("."),
@@ -70,7 +72,7 @@ class Live:
         self._captured: Latest[Frame] = Latest(lambda _: self.figures.drop("inference"))
         self._painted: Latest[Painted] = Latest(lambda painted: self.figures.drop("display") if painted.counts else None)
         self._painter = painter
-        self._screen = Screen(sink, source, self._painter, self.figures, state, Snapshots(snapshot_dir), clock)
+        self._screen = Screen(sink, source, self._painter, self.figures, desk, Snapshots(snapshot_dir), clock)
         self._infer, self._display = Samples(), Samples()
         self._stop = threading.Event()
         self._failure: BaseException | None = None
@@ -138,6 +140,7 @@ class Live:
             started_s = self._clock()
             shown, pixels = self._painter.paint(todo, self._screen.state)
             self._infer.add((self._clock() - started_s) * 1000)
+            self.figures.painted_rate.tick()
             self._painted.put(Painted(shown, pixels, counts=todo is frame))
         self._painted.close()
 
@@ -201,7 +204,7 @@ class Live:
             self._stop.set()
 
 
-def initial_state(stylizer: Stylizer, mirror: bool, hud: bool = True) -> State:
+def initial_state(model: ModelFile, look: Look, mirror: bool) -> State:
     """The controls at the start of a run."""
-    styles = stylizer.engine.model.style_names[1:]
-    return State(styles, stylizer.look, mirror=mirror, hud=hud, painting=stylizer.look.mix)
+    state = State(model.style_names[1:], look, mirror=mirror, painting=look.mix)
+    return replace(state, bank=max(0, state.number - 1) // BANK_SIZE)

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+from dataclasses import replace
+from pathlib import Path
 
+from engines import ModelFile, find_model
 from engines.errors import UsageError
-from realtime import bootstrap
+from realtime import bootstrap, cli
+from realtime.autopilot import Schedule, parse_schedule
+from realtime.controls import State, perform
+from realtime.desk import Desk
+from realtime.keys import keymap_from, user_keys_file
+from realtime.live import initial_state
+from realtime.remembered import recall, remembered_styles
 from realtime.sinks.live_sink import LiveSink
 from realtime.sources.camera import parse_capture
 from realtime.sources.live_source import LiveSource
@@ -13,7 +23,7 @@ from realtime.sources.open_source import live_source
 
 
 def add_live_flags(parser: argparse.ArgumentParser) -> None:
-    """--source, --loop, --capture, --size, --quality, --mirror, --headless, --duration."""
+    """--source, --loop, --capture, --size, --quality, --mirror, --headless, --duration, --keys, --style-schedule, --fresh."""
     group = parser.add_argument_group("live")
     group.add_argument(
         "--source", default="0", metavar="N|PATH|URL|test", help="camera number, device, stream, file, or test (default: 0)"
@@ -30,11 +40,54 @@ def add_live_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--mirror", action=argparse.BooleanOptionalAction, help="as in a mirror (default: for cameras only)")
     group.add_argument("--headless", action="store_true", help="no window: for machines without a screen")
     group.add_argument("--duration", type=float, metavar="S", help="end after so many seconds")
+    group.add_argument("--keys", type=Path, metavar="FILE.toml", help=f"keys of your own (default: {user_keys_file()}, if any)")
+    group.add_argument("--style-schedule", metavar="PLAN", help='styles by the clock: "0:great_wave 12.5:starry_night/2s"')
+    group.add_argument("--fresh", action="store_true", help="begin with the defaults, not with what was used last")
 
 
 def source_from(args: argparse.Namespace) -> LiveSource:
     """The source that the flags ask for, not yet opened. Raises UsageError."""
     return live_source(args.source, parse_capture(args.capture) if args.capture else None, args.loop)
+
+
+def model_and_state(args: argparse.Namespace, mirrored: bool) -> tuple[ModelFile, State]:
+    """The model, and the controls as the flags say; what they do not say is as it was left, where somebody is at the controls.
+
+    ``mirrored``: whether the source is usually seen as in a mirror. Raises UsageError, UnknownStyle or ModelError.
+    """
+    defaults = {"strength": 1.0, "brush": 1.0, "keep_color": False, "stability": 0.0}
+    given = {name for name in (*defaults, "mirror") if getattr(args, name) is not None}
+    given |= {"mix"} if args.style is not None or args.model is not None else set()
+    for name, value in defaults.items():
+        setattr(args, name, value if name not in given else getattr(args, name))
+    model = _model(args, given)
+    state = initial_state(model, cli.look_from(args, model), mirrored if args.mirror is None else args.mirror)
+    if has_controls(args) and not args.fresh:
+        state = replace(recall(state, without=given), said="", said_count=0)
+    return model, state
+
+
+def has_controls(args: argparse.Namespace) -> bool:
+    """Whether somebody can change the controls of this run, so that they are worth remembering."""
+    return not args.headless
+
+
+def _model(args: argparse.Namespace, given: set[str]) -> ModelFile:
+    if has_controls(args) and not args.fresh and "mix" not in given:
+        with contextlib.suppress(UsageError):  # a style that is no longer installed is forgotten
+            return find_model(None, remembered_styles())
+    return cli.model_from(args)
+
+
+def desk_from(args: argparse.Namespace, state: State) -> Desk:
+    """The controls with the user's keys and the schedule of the flags. Raises UsageError."""
+    changes = parse_schedule(args.style_schedule) if args.style_schedule is not None else []
+    for change in changes:
+        try:
+            perform(state, "mix", change.mix)
+        except ValueError as error:
+            raise UsageError(f"--style-schedule {change.mix!r}: {error}") from error
+    return Desk(state, keymap_from(args.keys), Schedule(changes) if changes else None)
 
 
 def duration_from(args: argparse.Namespace) -> float | None:

@@ -82,6 +82,8 @@ def test_inference_size_and_quality(tmp_path: Path, tiny_model):
         (["--source", "test", "--headless", "--capture", "big"], 2, "--capture"),
         (["--source", "test", "--headless", "--size", "big"], 2, "--size"),
         (["--source", "test", "--headless", "--duration", "0"], 2, "--duration"),
+        (["--source", "test", "--headless", "--style-schedule", "0:gret_wave"], 2, "great_wave"),
+        (["--source", "test", "--headless", "--keys", "nothing.toml"], 2, "nothing.toml"),
         (["--source", "test", "--headless", "--model", "missing.onnx"], 4, "missing.onnx"),
     ],
 )
@@ -127,3 +129,11 @@ def test_lists():
 def test_json_prints_the_figures():
     done = run_cam("--source", "test", "--headless", "--engine", "passthrough", "--duration", "0.5", "--json")
     assert json.loads(done.stdout).keys() >= FIELDS
+
+
+def test_a_schedule_changes_the_style_of_a_headless_run(tmp_path: Path, tiny_model):
+    report = tmp_path / "report.json"
+    flags = ["--source", "test", "--capture", "64x48@20", "--headless", "--duration", "2.2", "--model", tiny_model.path]
+    done = run_cam(*flags, "--engine", "onnxruntime", "--style-schedule", "0:negative 1:dim/0.2s", "--report", report)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(report.read_text())["style"] == "dim"

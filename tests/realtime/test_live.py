@@ -9,6 +9,7 @@ import pytest
 from engines import Engine, EngineOptions, ModelFile, Style, open_engine
 from engines.errors import EngineRunError, LivebrushError, SinkError, SourceError
 from engines.passthrough import Passthrough
+from realtime.desk import Desk
 from realtime.engine_sizes import EngineSizes
 from realtime.frame import Frame
 from realtime.live import Live, initial_state
@@ -89,18 +90,18 @@ def live(
     source: LiveSource, sink: LiveSink | None = None, engine: Engine | None = None, look: Look = LOOK, mirror=False, **options
 ) -> Live:
     engine = engine or Slow(MODEL, EngineOptions())
-    painter_options = {name: options.pop(name) for name in ("fixed_size", "quality", "fade_s") if name in options}
+    painter_options = {name: options.pop(name) for name in ("fixed_size", "quality") if name in options}
     open_for = options.pop("open_for", lambda first, size: type(first)(first.model, first.options))
     painter_options.setdefault("fixed_size", SIZE)
     size = painter_options["fixed_size"] or (480, 640)
     painter = Painter(Stylizer(engine, look, size), EngineSizes(engine, size, open_for), **painter_options)
     source.open()
-    state = replace(initial_state(painter.stylizer, mirror), hud=options.pop("hud", False))
-    return Live(source, painter, sink or Null(), state, **options)
+    state = replace(initial_state(engine.model, look, mirror), hud=options.pop("hud", False), **options.pop("state", {}))
+    return Live(source, painter, sink or Null(), Desk(state), **options)
 
 
 def our_threads() -> list[str]:
-    return [t.name for t in threading.enumerate() if t.name in ("capture", "inference", "engine sizes", "snapshots")]
+    return [t.name for t in threading.enumerate() if t.name in ("capture", "inference", "engine sizes", "snapshots", "tiles")]
 
 
 @pytest.fixture(autouse=True)
@@ -218,7 +219,7 @@ def test_a_style_switch_fades_without_a_gap(tiny_engine: Engine):
             return np.full((*SIZE, 3), 200, np.uint8)
 
     screen = Screen({20: ["2"]})
-    live(Plain(SIZE, fps=50, frames=120), screen, tiny_engine, Look((("original", 1.0),)), fade_s=1.2).run()
+    live(Plain(SIZE, fps=50, frames=120), screen, tiny_engine, Look((("original", 1.0),)), state={"fade_s": 1.2}).run()
     means = [picture[:10].mean() for picture in screen.pictures]  # the toast is at the bottom
     assert (means[0], means[-1]) == (200, 100)
     assert means == sorted(means, reverse=True) and len(set(means)) > 2
