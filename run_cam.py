@@ -8,16 +8,17 @@ python run_cam.py --source clip.mp4 --loop --headless --duration 10 --report rep
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import time
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from realtime import cli
+from realtime import cli, live_flags
+from realtime.controls import State
 from realtime.engine_sizes import EngineSizes
 from realtime.listing import print_listing
 from realtime.live import Live
-from realtime.live_flags import add_live_flags, desk_from, duration_from, has_controls, model_and_state, sink_from, source_from
 from realtime.live_painter import Painter
 from realtime.quality import Quality
 from realtime.remembered import remember
@@ -30,7 +31,7 @@ STARTED_S = time.monotonic()
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="run_cam.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_live_flags(parser)
+    live_flags.add_live_flags(parser)
     cli.add_look_flags(parser)
     parser.set_defaults(strength=None, brush=None, keep_color=None, stability=None)  # None: not given
     cli.add_engine_flags(parser)
@@ -43,34 +44,44 @@ def main(argv: list[str]) -> int:
     args = parse_args(argv)
     if print_listing(args):
         return 0
-    duration_s, source = duration_from(args), source_from(args)
+    duration_s, source = live_flags.duration_from(args), live_flags.source_from(args)
     check_report(args.report, [Path(args.source)] if Path(args.source).exists() else [])
     fixed_size = cli.parse_size(args.size) if args.size else None
-    sink = sink_from(args)
-    model, state = model_and_state(args, source.mirrored)
-    desk = desk_from(args, state)
-    try:
+    sink = live_flags.sink_from(args)
+    model, state = live_flags.model_and_state(args, source.mirrored)
+    desk = live_flags.desk_from(args, state)
+    recorder = live_flags.recorder_from(args, source)
+    with contextlib.ExitStack() as opened:
+        opened.callback(source.close)
+        opened.callback(sink.close)
+        if osc := live_flags.osc_from(args, desk):
+            opened.callback(osc.close)
         frame_size = source.open()
+        outputs = live_flags.outputs_from(args, frame_size)
+        for output in outputs:
+            opened.callback(output.close)
         size = fixed_size or network_size(frame_size, state.look.brush)
         engine = cli.open_engine_from(args, model, size)
         quality = Quality() if args.quality == "auto" else None
         painter = Painter(Stylizer(engine, state.look, size), EngineSizes(engine, size), fixed_size, quality)
         sink.open("Livebrush", frame_size)
-        live = Live(source, painter, sink, desk, duration_s=duration_s, say=cli.say, started_s=STARTED_S)
+        options = {"duration_s": duration_s, "recorder": recorder, "outputs": outputs, "say": cli.say, "started_s": STARTED_S}
+        live = Live(source, painter, sink, desk, **options)
         try:
             live.run()
         finally:
-            figures = live.report().as_dict()
-            if args.json:
-                print(json.dumps(figures, indent=1))
-            if args.report:
-                write_report(args.report, figures)
-            if has_controls(args):
-                remember(desk.state)
-        return 0
-    finally:
-        sink.close()
-        source.close()
+            end(args, live.report().as_dict(), desk.state)
+    return 0
+
+
+def end(args: argparse.Namespace, figures: dict[str, Any], state: State) -> None:
+    """Tell and keep what is left of a run."""
+    if args.json:
+        print(json.dumps(figures, indent=1))
+    if args.report:
+        write_report(args.report, figures)
+    if live_flags.has_controls(args):
+        remember(state)
 
 
 def script() -> NoReturn:

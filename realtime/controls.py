@@ -359,6 +359,7 @@ _TABLE = (
     Command("freeze", "freeze the picture", _switch("frozen", "frozen", "running"), _keys("space"), bool),
     Command("mirror", "mirror", _switch("mirror", "mirrored", "not mirrored"), _keys("m"), bool),
     Command("snapshot", "save a snapshot", _snapshot, _keys("s")),
+    Command("record", "record, and stop recording", _record, _keys("r"), bool),
     Command("hud", "figures on, off", _switch("hud", "", ""), _keys("i"), bool),
     Command("help", "this card", _switch("help", "", ""), _keys("h", "?"), bool),
     Command("fullscreen", "full screen", _switch("fullscreen", "", ""), _keys("f", "f11"), bool),

@@ -8,9 +8,10 @@ thread touches the stylizer; it follows the controls by reading the current ``St
 from __future__ import annotations
 
 import contextlib
+import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,7 +26,9 @@ from realtime.live_painter import Painter
 from realtime.live_screen import Screen
 from realtime.look import Look
 from realtime.report import Report, latency_figures, peak_rss_mb, size_text
+from realtime.sinks.clean_sink import CleanSink
 from realtime.sinks.live_sink import LiveSink
+from realtime.sinks.recording import Recorder
 from realtime.snapshots import Snapshots
 from realtime.sources.latest import Latest
 from realtime.sources.live_source import LiveSource
@@ -48,8 +51,9 @@ class Painted:
 class Live:
     """One live run over an open source and a prepared engine; ``run`` returns when it is over and leaves no thread behind.
 
-    ``say`` gets lines for the user. ``duration_s`` counts from the call of ``run``; None runs until quit or the source's end.
-    ``started_s``: when the program started, on ``clock``.
+    ``outputs`` get every painting beside ``sink``, and ``recorder`` does while the controls say so. ``say`` gets lines for the
+    user. ``duration_s`` counts from the call of ``run``; None runs until quit or the source's end. ``started_s``: when the
+    program started, on ``clock``.
     """
 
     def __init__(
@@ -61,6 +65,8 @@ class Live:
         *,
         duration_s: float | None = None,
         snapshot_dir: Path = Path("."),
+        recorder: Recorder | None = None,
+        outputs: Sequence[CleanSink] = (),
         say: Callable[[str], None] = lambda line: None,
         started_s: float | None = None,
         clock: Clock = time.monotonic,
@@ -72,7 +78,9 @@ class Live:
         self._captured: Latest[Frame] = Latest(lambda _: self.figures.drop("inference"))
         self._painted: Latest[Painted] = Latest(lambda painted: self.figures.drop("display") if painted.counts else None)
         self._painter = painter
-        self._screen = Screen(sink, source, self._painter, self.figures, desk, Snapshots(snapshot_dir), clock)
+        recorder = recorder or Recorder(snapshot_dir, open_sound=source.sound)
+        self._outputs = [recorder, *outputs]
+        self._screen = Screen(sink, source, self._painter, self.figures, desk, Snapshots(snapshot_dir), recorder, clock)
         self._infer, self._display = Samples(), Samples()
         self._stop = threading.Event()
         self._failure: BaseException | None = None
@@ -141,6 +149,8 @@ class Live:
             shown, pixels = self._painter.paint(todo, self._screen.state)
             self._infer.add((self._clock() - started_s) * 1000)
             self.figures.painted_rate.tick()
+            for output in self._outputs:
+                output.put(shown, pixels)
             self._painted.put(Painted(shown, pixels, counts=todo is frame))
         self._painted.close()
 
@@ -155,9 +165,18 @@ class Live:
                 if painted.counts:
                     self.figures.show(painted.frame.captured_s)
             self._screen.listen()
+            self._tell_answers()
             self._tell_changes()
             if self._sink.closed or (end_s is not None and self._clock() >= end_s):
                 return
+
+    def _tell_answers(self) -> None:
+        """What became of snapshots, recordings and other outputs, on the picture and in words."""
+        for answers in (self._screen.snapshots.answers, *(output.answers for output in self._outputs)):
+            with contextlib.suppress(queue.Empty):
+                line = answers.get_nowait()
+                self._screen.toast(line)
+                self._say(line)
 
     def _tell_changes(self) -> None:
         """What goes on without the user's doing: the camera, and the size that automatic quality paints at."""
@@ -183,6 +202,10 @@ class Live:
                 thread.join(max(0.0, deadline_s - time.monotonic()))
         with self._kept_failure():
             self._screen.close()
+        for output in self._outputs:
+            with self._kept_failure():
+                output.close()
+        self._tell_answers()
         if not threads[1].is_alive():  # an engine in use must not be taken away from under its thread
             with self._kept_failure():
                 self._painter.close()

@@ -15,11 +15,16 @@ from realtime.controls import State, perform
 from realtime.desk import Desk
 from realtime.keys import keymap_from, user_keys_file
 from realtime.live import initial_state
+from realtime.osc import OscServer, parse_listen
 from realtime.remembered import recall, remembered_styles
+from realtime.sinks.clean_sink import CleanSink
 from realtime.sinks.live_sink import LiveSink
+from realtime.sinks.recording import Recorder, check_recording
+from realtime.sinks.virtual_camera import open_virtual_camera
 from realtime.sources.camera import parse_capture
 from realtime.sources.live_source import LiveSource
 from realtime.sources.open_source import live_source
+from realtime.sources.sound import Microphone
 
 
 def add_live_flags(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +47,14 @@ def add_live_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--duration", type=float, metavar="S", help="end after so many seconds")
     group.add_argument("--keys", type=Path, metavar="FILE.toml", help=f"keys of your own (default: {user_keys_file()}, if any)")
     group.add_argument("--style-schedule", metavar="PLAN", help='styles by the clock: "0:great_wave 12.5:starry_night/2s"')
+    group.add_argument("--record", type=Path, metavar="FILE.mp4", help="record from the start; the key r starts and stops, too")
+    group.add_argument(
+        "--microphone", nargs="?", const="", metavar="FORMAT:DEVICE", help="record its sound (default: the source's own, if any)"
+    )
+    group.add_argument(
+        "--virtual-cam", nargs="?", const="", metavar="DEV", help="be a camera for other programs (Linux: v4l2loopback)"
+    )
+    group.add_argument("--osc", metavar="PORT", help="obey OSC messages /livebrush/COMMAND from here; HOST:PORT for others")
     group.add_argument("--fresh", action="store_true", help="begin with the defaults, not with what was used last")
 
 
@@ -62,6 +75,7 @@ def model_and_state(args: argparse.Namespace, mirrored: bool) -> tuple[ModelFile
         setattr(args, name, value if name not in given else getattr(args, name))
     model = _model(args, given)
     state = initial_state(model, cli.look_from(args, model), mirrored if args.mirror is None else args.mirror)
+    state = replace(state, recording=args.record is not None)
     if has_controls(args) and not args.fresh:
         state = replace(recall(state, without=given), said="", said_count=0)
     return model, state
@@ -88,6 +102,26 @@ def desk_from(args: argparse.Namespace, state: State) -> Desk:
         except ValueError as error:
             raise UsageError(f"--style-schedule {change.mix!r}: {error}") from error
     return Desk(state, keymap_from(args.keys), Schedule(changes) if changes else None)
+
+
+def recorder_from(args: argparse.Namespace, source: LiveSource) -> Recorder:
+    """What records, at once if --record says so. Raises UsageError, SinkError, or SourceError for a microphone."""
+    if args.record:
+        check_recording(args.record)
+    if args.microphone is None:
+        return Recorder(Path("."), args.record, source.sound)
+    Microphone(args.microphone).close()  # one that does not answer is known now and not after the show
+    return Recorder(Path("."), args.record, lambda: Microphone(args.microphone))
+
+
+def outputs_from(args: argparse.Namespace, frame_size: tuple[int, int]) -> list[CleanSink]:
+    """Where paintings of (height, width) go besides screen and recordings. Raises UsageError or SinkError."""
+    return [open_virtual_camera(args.virtual_cam, frame_size)] if args.virtual_cam is not None else []
+
+
+def osc_from(args: argparse.Namespace, desk: Desk) -> OscServer | None:
+    """The OSC server, listening, if --osc asks for one. Raises UsageError or SourceError."""
+    return OscServer(*parse_listen(args.osc, "--osc"), desk.ask, cli.say) if args.osc is not None else None
 
 
 def duration_from(args: argparse.Namespace) -> float | None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import queue
-
 import numpy as np
 
 from realtime.controls import State, spoken
@@ -14,6 +11,7 @@ from realtime.hud import Figures, Hud
 from realtime.live_figures import LiveFigures
 from realtime.live_painter import Painter
 from realtime.sinks.live_sink import LiveSink
+from realtime.sinks.recording import Recorder
 from realtime.snapshots import Snapshots
 from realtime.sources.live_source import LiveSource
 from realtime.tile_view import Place, draw_tiles, shares, sheet_places, strip_places
@@ -38,13 +36,14 @@ class Screen:
         figures: LiveFigures,
         desk: Desk,
         snapshots: Snapshots,
+        recorder: Recorder,
         clock: Clock,
     ) -> None:
         self._desk = desk
         self._tiles = Tiles(painter.stylizer.engine)
         self._places: list[Place] = []
         self._sink, self._source, self._painter, self._figures = sink, source, painter, figures
-        self._snapshots, self._clock = snapshots, clock
+        self.snapshots, self._recorder, self._clock = snapshots, recorder, clock
         self._hud: Hud | None = None
         self._newest: tuple[Frame, np.ndarray] | None = None
         self._toast, self._toast_s = "", 0.0
@@ -69,12 +68,14 @@ class Screen:
         self._desk.follow(self._clock())
         self._tiles.want(self._tile_styles())
         if self.state.said_count != before.said_count and self.state.said:
-            self._say(self.state.said)
+            self.toast(self.state.said)
         if self.state.fullscreen != before.fullscreen:
             self._sink.set_fullscreen(self.state.fullscreen)
         if self.state.snapshots != before.snapshots and self._newest:
-            self._snapshots.take(self._newest[0].pixels, self._newest[1], self.state.look.label)
-        self._hear_snapshots()
+            self.snapshots.take(self._newest[0].pixels, self._newest[1], self.state.look.label)
+        self._recorder.follow(self.state.recording, self.state.look.label)
+        if self._recorder.failed:
+            self._desk.perform("record", False)
         if self.state != before:
             self._told = None
         if self.state != before or self._clock() - self._drawn_s > _REDRAW_S:
@@ -87,14 +88,11 @@ class Screen:
     def close(self) -> None:
         self._tiles.close()
         self._sink.close()
-        self._snapshots.close()
+        self.snapshots.close()
 
-    def _say(self, text: str) -> None:
+    def toast(self, text: str) -> None:
+        """Show a line for a moment."""
         self._toast, self._toast_s = text, self._clock()
-
-    def _hear_snapshots(self) -> None:
-        with contextlib.suppress(queue.Empty):
-            self._say(self._snapshots.answers.get_nowait())
 
     def _draw(self) -> None:
         self._drawn_s = self._clock()
@@ -176,6 +174,7 @@ class Screen:
     def _flags(self) -> tuple[str, ...]:
         state, quality = self.state, self._painter.quality_scale
         flags = (
+            (f"● REC {_minutes(self._recorder.seconds or 0.0)}", self._recorder.seconds is not None),
             ("frozen", state.frozen),
             ("blend", state.blending),
             (f"bank {state.bank + 1}/{state.banks}", state.banks > 1),
@@ -195,6 +194,10 @@ class Screen:
         if not self.state.frozen and not self._source.problem and 0 < shown < _SLOW_SHARE * captured:
             warnings.append("slow here: a broader brush or a smaller --size helps")
         return tuple(warnings)
+
+
+def _minutes(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
 
 
 def painting_name(state: State) -> str:

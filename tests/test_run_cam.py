@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import av
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -84,6 +85,10 @@ def test_inference_size_and_quality(tmp_path: Path, tiny_model):
         (["--source", "test", "--headless", "--duration", "0"], 2, "--duration"),
         (["--source", "test", "--headless", "--style-schedule", "0:gret_wave"], 2, "great_wave"),
         (["--source", "test", "--headless", "--keys", "nothing.toml"], 2, "nothing.toml"),
+        (["--source", "test", "--headless", "--record", "show.avi"], 2, "--record"),
+        (["--source", "test", "--headless", "--microphone", "loud"], 2, "--microphone"),
+        (["--source", "test", "--headless", "--virtual-cam", "/dev/video987"], 5, "v4l2loopback"),
+        (["--source", "test", "--headless", "--osc", "loud"], 2, "--osc"),
         (["--source", "test", "--headless", "--model", "missing.onnx"], 4, "missing.onnx"),
     ],
 )
@@ -119,6 +124,20 @@ def test_signals_end_it_within_three_seconds_and_leave_the_report(tmp_path: Path
         process.send_signal(number)
         assert process.wait(20) == code and time.monotonic() - started < 3
     assert json.loads(report.read_text()).keys() >= FIELDS
+
+
+def test_a_run_is_recorded_and_finished_on_a_signal(tmp_path: Path, make_video):
+    show = tmp_path / "show.mp4"
+    source = make_video(pts=list(range(0, 1000, 40)))
+    flags = command("--source", source, "--loop", "--headless", "--engine", "passthrough", "--record", show)
+    with subprocess.Popen(flags, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert "recording show.mp4" in process.stderr.readline()
+        time.sleep(1.5)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 143
+        assert "saved show.mp4" in process.stderr.read()
+    with av.open(str(show)) as file:
+        assert len(list(file.decode(video=0))) > 15 and len(list(file.streams.audio)) == 1
 
 
 def test_lists():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from realtime.frame import Frame
+from realtime.sources.sound import Sound
 from realtime.timing import Samples
 
 
@@ -36,6 +37,10 @@ class LiveSource(ABC):
     @abstractmethod
     def close(self) -> None:
         """Stop. Returns within a second, whatever the device does. Closing twice is harmless."""
+
+    def sound(self) -> Sound | None:
+        """The sound that goes with the frames, opened anew for each call, or None if they have none."""
+        return None
 
     @property
     def finished(self) -> bool:
