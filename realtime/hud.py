@@ -84,6 +84,10 @@ class Hud:
         lines = (_Line(f"! {title}", _AMBER, _BOLD), _Line(text, _WHITE))
         self._place(picture, lines, (0.5, 0.5), 0, scale=1.3)
 
+    def draw_warning(self, picture: np.ndarray, text: str) -> None:
+        """Something that is wrong with a picture that does come, in the middle, whether figures are shown or not."""
+        self._place(picture, (_Line(f"! {text}", _AMBER, _BOLD),), (0.5, 0.5), 0, scale=1.1)
+
     def draw_help(self, picture: np.ndarray, rows: list[tuple[str, str]]) -> None:
         """The keys and what they do, in the middle of the picture: in two columns where it is wider than tall."""
         columns = 2 if picture.shape[1] > picture.shape[0] else 1

@@ -85,7 +85,7 @@ class Live:
         self._stop = threading.Event()
         self._failure: BaseException | None = None
         self._problem: str | None = None
-        self._scale = 1.0
+        self._scale, self._note = 1.0, ""
 
     def run(self) -> Report:
         """Run until quit, the source's end, ``duration_s``, or an error in any stage, which is raised after everything stopped.
@@ -180,7 +180,9 @@ class Live:
 
     def _tell_changes(self) -> None:
         """What goes on without the user's doing: the camera, and the size that automatic quality paints at."""
-        problem, scale = self._source.problem, self._painter.quality_scale
+        problem, scale, note = self._source.problem, self._painter.quality_scale, self._source.note
+        if note != self._note:
+            self._say(f"{self._source.name}: {note}")
         if problem != self._problem:
             self._say(problem or f"{self._source.name} is back")
         if scale != self._scale:
@@ -188,7 +190,7 @@ class Live:
                 f"quality {100 * scale:.0f} % of the full size: "
                 + ("too slow for more" if scale < self._scale else "there is room")
             )
-        self._problem, self._scale = problem, scale
+        self._problem, self._scale, self._note = problem, scale, note
 
     def _end(self, threads: list[threading.Thread]) -> None:
         deadline_s = time.monotonic() + STOP_S

@@ -31,7 +31,10 @@ def add_live_flags(parser: argparse.ArgumentParser) -> None:
     """--source, --loop, --capture, --size, --quality, --mirror, --headless, --duration, --keys, --style-schedule, --fresh."""
     group = parser.add_argument_group("live")
     group.add_argument(
-        "--source", default="0", metavar="N|PATH|URL|test", help="camera number, device, stream, file, or test (default: 0)"
+        "--source",
+        default="0",
+        metavar="N|NAME|PATH|URL|screen|test",
+        help="camera by number or name, file, folder of pictures, stream, screen, screen:WxH+X+Y, or test (default: 0)",
     )
     group.add_argument("--loop", action="store_true", help="begin a file again at its end")
     group.add_argument("--capture", metavar="WxH@FPS", help="what to ask of the camera, or of test (default: 640x480@30)")

@@ -112,6 +112,8 @@ class Screen:
         state, problem = self.state, self._source.problem
         if problem:
             hud.draw_notice(view, *(part.strip() for part in problem.split(":", 1)))
+        elif self._source.warning:
+            hud.draw_warning(view, self._source.warning)
         if state.compare != "off" and not state.help and not state.sheet:
             bottom = min((place.top for place in self._places), default=view.shape[0])
             hud.draw_labels(view[:bottom], "original", painting_name(state))
@@ -189,7 +191,7 @@ class Screen:
         return tuple(text for text, on in flags if on)
 
     def _warnings(self) -> tuple[str, ...]:
-        warnings = [text for text in (self._source.warning, self._tiles.failure) if text]
+        warnings = [text for text in (self._tiles.failure,) if text]
         shown, captured = self._figures.shown_rate.per_second, self._figures.captured_rate.per_second
         if not self.state.frozen and not self._source.problem and 0 < shown < _SLOW_SHARE * captured:
             warnings.append("slow here: a broader brush or a smaller --size helps")

@@ -12,12 +12,14 @@ from realtime.timing import Samples
 class LiveSource(ABC):
     """Pictures that come when they come. ``read`` is called from one thread; the properties from any.
 
-    ``name`` is for people; ``mirrored`` says whether people expect to see themselves as in a mirror; ``busy`` collects
+    ``name`` is for people; ``mirrored`` says whether people expect to see themselves as in a mirror; ``note`` what
+    a device has agreed to give; ``busy`` collects
     the time that each frame cost (decoding, drawing, converting), without the waiting.
     """
 
     name: str = ""
     mirrored: bool = False
+    note: str = ""
 
     def __init__(self) -> None:
         self.busy = Samples()
