@@ -16,10 +16,12 @@ from typing import Any, NoReturn
 
 from realtime import cli, live_flags
 from realtime.controls import State
+from realtime.doctor import as_json, examine, print_findings
 from realtime.engine_sizes import EngineSizes
 from realtime.listing import print_listing
 from realtime.live import Live
 from realtime.live_painter import Painter
+from realtime.live_start import EngineAhead
 from realtime.quality import Quality
 from realtime.remembered import remember
 from realtime.report import check_report, write_report
@@ -36,7 +38,8 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     parser.set_defaults(strength=None, brush=None, keep_color=None, stability=None)  # None: not given
     cli.add_engine_flags(parser)
     cli.add_report_flags(parser)
-    cli.add_listing_flags(parser)
+    listing = cli.add_listing_flags(parser)
+    listing.add_argument("--doctor", action="store_true", help="tell what works here, and what to install for the rest")
     return parser.parse_args(argv)
 
 
@@ -44,14 +47,19 @@ def main(argv: list[str]) -> int:
     args = parse_args(argv)
     if print_listing(args):
         return 0
+    if args.doctor:
+        return doctor(args)
     duration_s, source = live_flags.duration_from(args), live_flags.source_from(args)
     check_report(args.report, [Path(args.source)] if Path(args.source).exists() else [])
     fixed_size = cli.parse_size(args.size) if args.size else None
-    sink = live_flags.sink_from(args)
     model, state = live_flags.model_and_state(args, source.mirrored)
     desk = live_flags.desk_from(args, state)
-    recorder = live_flags.recorder_from(args, source)
     with contextlib.ExitStack() as opened:
+        expected = fixed_size or (source.expected_size and network_size(source.expected_size, state.look.brush))
+        ahead = EngineAhead(lambda size: cli.quietly_open_engine_from(args, model, size), expected)
+        opened.callback(ahead.close)
+        sink = live_flags.sink_from(args)
+        recorder = live_flags.recorder_from(args, source)
         opened.callback(source.close)
         opened.callback(sink.close)
         if osc := live_flags.osc_from(args, desk):
@@ -61,7 +69,8 @@ def main(argv: list[str]) -> int:
         for output in outputs:
             opened.callback(output.close)
         size = fixed_size or network_size(frame_size, state.look.brush)
-        engine = cli.open_engine_from(args, model, size)
+        engine = ahead.get(size)
+        cli.tell_engine(args, engine)
         quality = Quality() if args.quality == "auto" else None
         painter = Painter(Stylizer(engine, state.look, size), EngineSizes(engine, size), fixed_size, quality)
         sink.open("Livebrush", frame_size)
@@ -71,6 +80,13 @@ def main(argv: list[str]) -> int:
             live.run()
         finally:
             end(args, live.report().as_dict(), desk.state)
+    return 0
+
+
+def doctor(args: argparse.Namespace) -> int:
+    """Tell what works here."""
+    findings = examine()
+    print(json.dumps(as_json(findings), indent=1)) if args.json else print_findings(findings)
     return 0
 
 

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -156,3 +157,33 @@ def test_a_schedule_changes_the_style_of_a_headless_run(tmp_path: Path, tiny_mod
     done = run_cam(*flags, "--engine", "onnxruntime", "--style-schedule", "0:negative 1:dim/0.2s", "--report", report)
     assert done.returncode == 0, done.stderr
     assert json.loads(report.read_text())["style"] == "dim"
+
+
+def test_doctor_tells_what_works_and_what_to_install():
+    done = run_cam("--doctor")
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    assert "missing  window" in done.stdout and "DISPLAY" in done.stdout and "ok       engine passthrough" in done.stdout
+    found = {row["what"]: row["missing"] for row in json.loads(run_cam("--doctor", "--json").stdout)}
+    assert found["engine passthrough"] is None and found["encoder libx264"] is None and found["window"]
+
+
+def test_the_engine_is_opened_ahead_for_the_size_that_comes(tmp_path: Path, tiny_model):
+    """The frame size of a file is not known ahead, that of the test source is; either way the engine fits."""
+    from engines import EngineOptions, open_engine
+    from realtime.live_start import EngineAhead
+
+    opened = []
+
+    def open_for(size):
+        opened.append(size)
+        return open_engine("onnxruntime", tiny_model, EngineOptions(threads=1), size)
+
+    for expected, wanted in (((48, 64), (48, 64)), (None, (24, 32)), ((48, 64), (24, 32))):
+        ahead = EngineAhead(open_for, expected)
+        with ahead.get(wanted) as engine:
+            frame = np.zeros((1, *wanted, 3), np.uint8)
+            assert engine.infer(frame, np.eye(1, 3, 1, dtype=np.float32)).shape == frame.shape
+        ahead.close()
+    unused = EngineAhead(open_for, (48, 64))
+    unused.close()
+    assert opened == [(48, 64), (24, 32), (48, 64), (48, 64)]

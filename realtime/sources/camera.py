@@ -78,6 +78,7 @@ class Camera(LiveSource):
         self.name = f"camera {device}" if isinstance(device, int) or str(device).startswith("/dev/") else str(device)
         self.mirrored = self.name.startswith("camera ")
         self._device, self._wanted, self._clock, self._open_capture = device, wanted or CaptureFormat(), clock, open_capture
+        self.expected_size = self._wanted.size
         self._grabber: _Grabber | None = None
         self._stuck: list[_Grabber] = []
         self._slot: Latest[_Shot] = Latest()

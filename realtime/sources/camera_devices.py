@@ -118,6 +118,12 @@ def find_camera(name: str, titles: dict[int, str] | None = None) -> int | None:
     return next((number for number, title in titles.items() if name.lower() in title.lower()), None)
 
 
+def camera_problem(number: int) -> str | None:
+    """Why camera ``number`` of this Linux machine may not be opened, as far as can be told without opening it."""
+    path = Path(f"/dev/video{number}")
+    return None if os.access(path, os.R_OK | os.W_OK) else _why_not(number)
+
+
 def _why_not(device: int | str) -> str:
     path = Path(f"/dev/video{device}" if isinstance(device, int) else device)
     if "://" in str(device):

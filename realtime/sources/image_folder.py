@@ -27,6 +27,7 @@ class ImageFolder(LiveSource):
     def __init__(self, folder: Path, size: tuple[int, int], loop: bool = False, clock: Clock = time.monotonic) -> None:
         super().__init__()
         self.name = folder.name or str(folder)
+        self.expected_size = size
         self._folder, self._size, self._loop, self._clock = folder, size, loop, clock
         self._paths: list[Path] = []
         self._bad: set[Path] = set()

@@ -13,13 +13,14 @@ class LiveSource(ABC):
     """Pictures that come when they come. ``read`` is called from one thread; the properties from any.
 
     ``name`` is for people; ``mirrored`` says whether people expect to see themselves as in a mirror; ``note`` what
-    a device has agreed to give; ``busy`` collects
-    the time that each frame cost (decoding, drawing, converting), without the waiting.
+    a device has agreed to give; ``expected_size`` the (height, width) that ``open`` will most likely return;
+    ``busy`` collects the time that each frame cost (decoding, drawing, converting), without the waiting.
     """
 
     name: str = ""
     mirrored: bool = False
     note: str = ""
+    expected_size: tuple[int, int] | None = None
 
     def __init__(self) -> None:
         self.busy = Samples()

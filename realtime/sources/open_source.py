@@ -23,7 +23,8 @@ def live_source(text: str, wanted: CaptureFormat | None = None, loop: bool = Fal
     if text == "test":
         return Synthetic(wanted.size, wanted.fps)
     if text == "screen" or text.startswith("screen:"):
-        parse_region(text)
+        region = parse_region(text)
+        wanted = CaptureFormat(region[2:] if region else wanted.size, wanted.fps)
         return Camera(text, wanted, open_capture=open_screen, may_stand_still=True)
     if text.isdecimal():
         return Camera(int(text), wanted)
