@@ -2,6 +2,7 @@
 
 python run_cam.py                          the first camera; h shows the keys
 python run_cam.py --source test -s great_wave
+python run_cam.py --serve                  in a browser, with the browser's camera
 python run_cam.py --source clip.mp4 --loop --headless --duration 10 --report report.json
 """
 
@@ -16,7 +17,7 @@ from typing import Any, NoReturn
 
 from realtime import cli, live_flags
 from realtime.controls import State
-from realtime.doctor import as_json, examine, print_findings
+from realtime.doctor import print_findings
 from realtime.engine_sizes import EngineSizes
 from realtime.listing import print_listing
 from realtime.live import Live
@@ -27,6 +28,8 @@ from realtime.remembered import remember
 from realtime.report import check_report, write_report
 from realtime.resample import network_size
 from realtime.stylizer import Stylizer
+from realtime.tiles import Tiles
+from realtime.web.stream import WebStream
 
 STARTED_S = time.monotonic()
 
@@ -48,12 +51,12 @@ def main(argv: list[str]) -> int:
     if print_listing(args):
         return 0
     if args.doctor:
-        return doctor(args)
+        return print_findings(as_json=args.json)
     duration_s, source = live_flags.duration_from(args), live_flags.source_from(args)
     check_report(args.report, [Path(args.source)] if Path(args.source).exists() else [])
     fixed_size = cli.parse_size(args.size) if args.size else None
     model, state = live_flags.model_and_state(args, source.mirrored)
-    desk = live_flags.desk_from(args, state)
+    desk, guard = live_flags.desk_from(args, state), live_flags.guard_from(args)
     with contextlib.ExitStack() as opened:
         expected = fixed_size or (source.expected_size and network_size(source.expected_size, state.look.brush))
         ahead = EngineAhead(lambda size: cli.quietly_open_engine_from(args, model, size), expected)
@@ -74,19 +77,16 @@ def main(argv: list[str]) -> int:
         quality = Quality() if args.quality == "auto" else None
         painter = Painter(Stylizer(engine, state.look, size), EngineSizes(engine, size), fixed_size, quality)
         sink.open("Livebrush", frame_size)
-        options = {"duration_s": duration_s, "recorder": recorder, "outputs": outputs, "say": cli.say, "started_s": STARTED_S}
-        live = Live(source, painter, sink, desk, **options)
+        options = {"duration_s": duration_s, "recorder": recorder, "say": cli.say, "started_s": STARTED_S}
+        stream = WebStream(Tiles(engine)) if guard else None
+        outputs += [stream] if stream else []
+        live = Live(source, painter, sink, desk, outputs=outputs, **options)
+        if guard:
+            opened.callback(live_flags.server_from(guard, stream, desk, live, source).close)
         try:
             live.run()
         finally:
             end(args, live.report().as_dict(), desk.state)
-    return 0
-
-
-def doctor(args: argparse.Namespace) -> int:
-    """Tell what works here."""
-    findings = examine()
-    print(json.dumps(as_json(findings), indent=1)) if args.json else print_findings(findings)
     return 0
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
-from typing import Any
 
 from engines import installed_models
 from realtime.bootstrap import display_problem
@@ -32,15 +32,17 @@ def examine() -> list[Finding]:
     return [finding for part in _PARTS for finding in part()]
 
 
-def print_findings(findings: list[Finding]) -> None:
+def print_findings(as_json: bool) -> int:
+    """Tell on stdout, for people or as JSON; returns the exit code, which is 0: nothing is wrong with a missing camera."""
+    findings = examine()
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in findings], indent=1))
+        return 0
     width = max(len(finding.what) for finding in findings)
     for finding in findings:
         mark, text = ("ok     ", finding.found) if finding.missing is None else ("missing", finding.missing)
         print(f"{mark}  {finding.what:{width}}  {text}".rstrip())
-
-
-def as_json(findings: list[Finding]) -> list[dict[str, Any]]:
-    return [asdict(finding) for finding in findings]
+    return 0
 
 
 def _cameras() -> Iterator[Finding]:
@@ -95,6 +97,8 @@ def _virtual_camera() -> Iterator[Finding]:
 
 
 def _remotes() -> Iterator[Finding]:
+    missing = [name for name in ("fastapi", "uvicorn", "aiortc") if not find_spec(name)]
+    yield Finding("page", "--serve", "pip install 'livebrush[web]'" if missing else None)
     yield Finding("OSC", "--osc PORT", None if find_spec("pythonosc") else "pip install 'livebrush[osc]'")
     keys = user_keys_file()
     yield Finding("keys of your own", str(keys) if keys.exists() else f"none; they would be in {keys}")

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -125,6 +126,21 @@ class Live:
             peak_rss_mb=peak_rss_mb(),
             extra={"source": self._source.name, "dropped_by": figures.drops},
         )
+
+    def status(self) -> dict[str, Any]:
+        """The figures of the last seconds, for a page; JSON-ready, from any thread."""
+        figures, stylizer = self.figures, self._painter.stylizer
+        return {
+            "fps": figures.painted_rate.per_second,
+            "captured_fps": figures.captured_rate.per_second,
+            "latency_p50_ms": figures.recent_latency.percentile(50),
+            "latency_p95_ms": figures.recent_latency.percentile(95),
+            "dropped": figures.dropped,
+            "engine": f"{stylizer.engine.name} {stylizer.engine.precision}",
+            "size": size_text(stylizer.inference_size) if stylizer.inference_size else "",
+            "problem": self._source.problem,
+            "warning": self._source.warning,
+        }
 
     def _capture(self) -> None:
         newest = -1

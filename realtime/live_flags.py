@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engines import ModelFile, find_model
 from engines.errors import UsageError
@@ -14,7 +16,7 @@ from realtime.autopilot import Schedule, parse_schedule
 from realtime.controls import State, perform
 from realtime.desk import Desk
 from realtime.keys import keymap_from, user_keys_file
-from realtime.live import initial_state
+from realtime.live import Live, initial_state
 from realtime.osc import OscServer, parse_listen
 from realtime.remembered import recall, remembered_styles
 from realtime.sinks.clean_sink import CleanSink
@@ -25,6 +27,15 @@ from realtime.sources.camera import parse_capture
 from realtime.sources.live_source import LiveSource
 from realtime.sources.open_source import live_source
 from realtime.sources.sound import Microphone
+from realtime.web.guard import Guard, guard_for
+from realtime.web.stream import WebStream
+
+if TYPE_CHECKING:
+    from realtime.web.server import WebServer
+
+
+DEFAULT_PORT = 8080
+DEFAULT_ADDRESS = f"127.0.0.1:{DEFAULT_PORT}"
 
 
 def add_live_flags(parser: argparse.ArgumentParser) -> None:
@@ -32,9 +43,9 @@ def add_live_flags(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("live")
     group.add_argument(
         "--source",
-        default="0",
-        metavar="N|NAME|PATH|URL|screen|test",
-        help="camera by number or name, file, folder of pictures, stream, screen, screen:WxH+X+Y, or test (default: 0)",
+        metavar="N|NAME|PATH|URL|screen|browser|test",
+        help="camera by number or name, file, folder of pictures, stream, screen, screen:WxH+X+Y, test, or with --serve the "
+        "browser's own camera (default: browser with --serve, else 0)",
     )
     group.add_argument("--loop", action="store_true", help="begin a file again at its end")
     group.add_argument("--capture", metavar="WxH@FPS", help="what to ask of the camera, or of test (default: 640x480@30)")
@@ -57,12 +68,24 @@ def add_live_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--virtual-cam", nargs="?", const="", metavar="DEV", help="be a camera for other programs (Linux: v4l2loopback)"
     )
+    group.add_argument(
+        "--serve",
+        nargs="?",
+        const=DEFAULT_ADDRESS,
+        metavar="HOST:PORT",
+        help=f"a page, not a window (default: {DEFAULT_ADDRESS})",
+    )
+    group.add_argument("--token", metavar="WORD", help="what pages must know, or none (default: a random one, in the address)")
     group.add_argument("--osc", metavar="PORT", help="obey OSC messages /livebrush/COMMAND from here; HOST:PORT for others")
     group.add_argument("--fresh", action="store_true", help="begin with the defaults, not with what was used last")
 
 
 def source_from(args: argparse.Namespace) -> LiveSource:
     """The source that the flags ask for, not yet opened. Raises UsageError."""
+    if args.source is None:
+        args.source = "0" if args.serve is None else "browser"
+    if args.source == "browser" and args.serve is None:
+        raise UsageError("--source browser is the camera of a page: it needs --serve.")
     return live_source(args.source, parse_capture(args.capture) if args.capture else None, args.loop)
 
 
@@ -86,7 +109,7 @@ def model_and_state(args: argparse.Namespace, mirrored: bool) -> tuple[ModelFile
 
 def has_controls(args: argparse.Namespace) -> bool:
     """Whether somebody can change the controls of this run, so that they are worth remembering."""
-    return not args.headless
+    return args.serve is not None or not args.headless
 
 
 def _model(args: argparse.Namespace, given: set[str]) -> ModelFile:
@@ -117,6 +140,26 @@ def recorder_from(args: argparse.Namespace, source: LiveSource) -> Recorder:
     return Recorder(Path("."), args.record, lambda: Microphone(args.microphone))
 
 
+def guard_from(args: argparse.Namespace) -> Guard | None:
+    """Where --serve listens and whom it lets in, None without it. Raises UsageError."""
+    if args.serve is None:
+        return None
+    missing = [name for name in ("fastapi", "uvicorn", "aiortc") if not find_spec(name)]
+    if missing:
+        raise UsageError(f"--serve needs {', '.join(missing)}: pip install 'livebrush[web]'")
+    return guard_for(*parse_listen(args.serve, "--serve", DEFAULT_PORT), args.token)
+
+
+def server_from(guard: Guard, stream: WebStream, desk: Desk, live: Live, source: LiveSource) -> WebServer:
+    """The page's server, listening; says what to open. Raises UsageError."""
+    from realtime.sources.browser import BrowserSource
+    from realtime.web.server import WebServer
+
+    server = WebServer(guard, stream, desk, live.status, source if isinstance(source, BrowserSource) else None)
+    cli.say(f"open {server.guard.address}")
+    return server
+
+
 def outputs_from(args: argparse.Namespace, frame_size: tuple[int, int]) -> list[CleanSink]:
     """Where paintings of (height, width) go besides screen and recordings. Raises UsageError or SinkError."""
     return [open_virtual_camera(args.virtual_cam, frame_size)] if args.virtual_cam is not None else []
@@ -139,7 +182,7 @@ def sink_from(args: argparse.Namespace) -> LiveSink:
 
     Raises UsageError, with what to type, if there is no display for a window.
     """
-    if args.headless:
+    if args.headless or args.serve is not None:
         from realtime.sinks.null import Null
 
         return Null()

@@ -1,9 +1,10 @@
-"""What ``--source`` means: a number, a name, a device, an address, a file, a folder, the screen, or ``test``."""
+"""What ``--source`` means: a number, a name, a device, an address, a file, a folder, the screen, ``browser`` or ``test``."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from realtime.sources.browser import BrowserSource
 from realtime.sources.camera import Camera, CaptureFormat
 from realtime.sources.camera_devices import find_camera
 from realtime.sources.image_folder import ImageFolder
@@ -22,6 +23,8 @@ def live_source(text: str, wanted: CaptureFormat | None = None, loop: bool = Fal
     wanted = wanted or CaptureFormat()
     if text == "test":
         return Synthetic(wanted.size, wanted.fps)
+    if text == "browser":
+        return BrowserSource(wanted.size)
     if text == "screen" or text.startswith("screen:"):
         region = parse_region(text)
         wanted = CaptureFormat(region[2:] if region else wanted.size, wanted.fps)
