@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from bench.readme import fill, hotkeys
+from bench.readme import commands, fill, hotkeys
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -13,6 +13,11 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_hotkeys_are_those_of_the_table():
     assert fill(README, "hotkeys", hotkeys()) == README, "run: python -m bench.readme"
+
+
+def test_commands_are_those_of_the_table():
+    page = (ROOT / "docs" / "live.md").read_text(encoding="utf-8")
+    assert fill(page, "commands", commands()) == page, "run: python -m bench.readme"
 
 
 def test_links_and_pictures_exist():

@@ -17,6 +17,7 @@ from aiortc.codecs import h264, vpx
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av.video.frame import VideoFrame
 
+from engines.model_file import ORIGINAL
 from realtime.desk import Desk
 from realtime.sources.browser import BrowserSource
 from realtime.web.stream import WebStream
@@ -83,7 +84,7 @@ class Peers:
         await asyncio.gather(*(self._drop(peer) for peer in list(self._open)))
 
     def want_tiles(self) -> None:
-        self._stream.tiles.want(self._desk.state.styles if self._open else ())
+        self._stream.tiles.want((ORIGINAL, *self._desk.state.styles) if self._open else ())
 
     async def _follow(self, peer: RTCPeerConnection) -> None:
         if peer.connectionState in ("failed", "closed"):
