@@ -68,8 +68,9 @@ class Recorder(CleanSink):
         return self._current.seconds if self._current else None
 
     def put(self, frame: Frame, painting: np.ndarray) -> None:
-        if self._current:
-            self._current.put(frame, painting)
+        current = self._current  # the main thread may take it away meanwhile
+        if current:
+            current.put(frame, painting)
 
     def close(self) -> None:
         self._current = None

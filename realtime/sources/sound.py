@@ -25,6 +25,7 @@ CHANNELS = 2
 _DEFAULT_MICROPHONES = {"linux": "alsa:default", "darwin": "avfoundation::0"}
 _KEPT_S = 5.0  # of a microphone that nobody listens to
 _OPEN_S = 5.0
+_JITTER_S = 0.01  # of rounding to whole samples: a frame that is held is no jump back
 
 
 class Sound(ABC):
@@ -53,11 +54,11 @@ class FileSound(Sound):
 
     def until(self, frame: Frame) -> np.ndarray:
         time_s = float(frame.pts * frame.time_base)
-        if not self._begun or time_s < self._at_s:
+        if not self._begun or time_s < self._at_s - _JITTER_S:
             self._begun = True
             self._jump(time_s)
             return self._left[:0]
-        wanted = round((time_s - self._at_s) * RATE)
+        wanted = max(0, round((time_s - self._at_s) * RATE))
         parts = [self._left]
         while sum(map(len, parts)) < wanted and (block := next(self._samples, None)) is not None:
             parts.append(block[1])

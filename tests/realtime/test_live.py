@@ -395,3 +395,48 @@ def test_quality_auto_shrinks_a_live_run():
 )
 def test_scaled_sizes_are_even(size, scale, expected):
     assert scaled(size, scale) == expected
+
+
+def test_the_strip_shows_every_style_of_the_current_frame_and_the_divider_moves(tiny_engine: Engine):
+    """The picture is grey 200: ``negative`` is 55, ``dim`` 100, and both must be on the screen while ``original`` is painted."""
+
+    class Plain(Synthetic):
+        def picture(self, index: int) -> np.ndarray:
+            return np.full((*SIZE, 3), 200, np.uint8)
+
+    class Patient(Screen):
+        def poll(self) -> list[str]:
+            bottom = self.pictures[-1][-20:] if self.pictures else np.zeros(1)
+            return ["q"] if {55, 100} <= set(np.unique(bottom)) else super().poll()
+
+    screen = Patient({2: ["t"], 400: ["q"]}, size=(120, 160))
+    live(Plain(SIZE, fps=50), screen, tiny_engine, Look((("original", 1.0),))).run()
+    assert {55, 100} <= set(np.unique(screen.pictures[-1][-20:])) and screen.pictures[-1][5, 80, 0] == 200
+    split = Screen({1: ["c", ">", ">"], 20: ["q"]}, size=(120, 160))
+    engine = open_engine("onnxruntime", tiny_engine.model, EngineOptions(threads=1), SIZE)
+    live(Plain(SIZE, fps=50), split, engine, Look((("dim", 1.0),))).run()
+    row = split.pictures[-1][20, :, 0]
+    assert (row[:90] == 200).all() and (row[102:] == 100).all()  # 0.6 of 160 is 96
+
+
+def test_a_recording_that_fails_ends_alone(tmp_path: Path):
+    screen = Screen({3: ["r"], 40: ["q"]})
+    said: list[str] = []
+    run = live(Synthetic(SIZE, fps=50), screen, snapshot_dir=tmp_path / "missing", say=said.append)
+    run.run()
+    assert len(screen.pictures) >= 40 and sum("recording ended" in line for line in said) == 1
+    assert not run._screen.state.recording
+
+
+def test_a_recording_of_a_live_run_holds_no_hud(tmp_path: Path):
+    import av
+
+    big = (240, 320)
+    screen = Screen({3: ["r"], 30: ["r"], 35: ["q"]}, size=big)
+    live(Synthetic(big, fps=50), screen, fixed_size=big, hud=True, snapshot_dir=tmp_path).run()
+    (path,) = tmp_path.iterdir()
+    with av.open(str(path)) as file:
+        first = next(file.decode(video=0)).to_ndarray(format="rgb24")
+    source = Synthetic(big)
+    assert min(np.abs(first.astype(int) - source.picture(n)).mean() for n in range(60)) < 4
+    assert path.name.startswith("livebrush-great_wave-") and "partial" not in path.name
