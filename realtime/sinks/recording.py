@@ -78,6 +78,8 @@ class Recorder(CleanSink):
         for begun in self._all:
             begun.finish()
             begun.join(max(0.0, deadline_s - time.monotonic()))
+            if begun.is_alive():
+                self.answers.put(f"no time to finish {begun.path.name}: {begun.partial.name} plays up to about its end")
 
 
 class Recording(threading.Thread):
@@ -91,7 +93,7 @@ class Recording(threading.Thread):
         super().__init__(name="recording", daemon=True)
         self.failed = False
         self.seconds = 0.0
-        self.path, self._partial = path, path.with_name(f"{path.stem}.partial{path.suffix}")
+        self.path, self.partial = path, path.with_name(f"{path.stem}.partial{path.suffix}")
         self._open_sound, self._say = open_sound, say
         self._frames: queue.Queue[tuple[Frame, np.ndarray] | None] = queue.Queue(_WAITING)
         self._dropped = 0
@@ -116,7 +118,7 @@ class Recording(threading.Thread):
             self._record()
         except (av.error.FFmpegError, OSError, ValueError, LivebrushError) as error:
             self.failed = True
-            kept = f"; {self._partial.name} holds what was written" if self._partial.exists() else ""
+            kept = f"; {self.partial.name} holds what was written" if self.partial.exists() else ""
             self._say(f"recording ended: {getattr(error, 'strerror', None) or error}{kept}")
 
     def _record(self) -> None:
@@ -125,7 +127,7 @@ class Recording(threading.Thread):
             writer = None
             while (item := self._next()) is not None:
                 if writer is None:
-                    writer = _Writer(self._partial, item[1].shape[:2], sound)
+                    writer = _Writer(self.partial, item[1].shape[:2], sound)
                     self._say(f"recording {self.path.name}" + ("" if sound else ", without sound"))
                 self.seconds = writer.write(*item)
             if writer is None:
@@ -135,9 +137,9 @@ class Recording(threading.Thread):
         finally:
             if sound:
                 sound.close()
-        with open(self._partial, "rb+") as file:
+        with open(self.partial, "rb+") as file:
             os.fsync(file.fileno())
-        os.replace(self._partial, self.path)
+        os.replace(self.partial, self.path)
         lost = f", {self._dropped} frames left out" if self._dropped else ""
         self._say(f"saved {self.path.name}, {self.seconds:.1f} s{lost}")
 

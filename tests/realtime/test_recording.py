@@ -22,6 +22,12 @@ SIZE = (48, 64)
 TONE = "lavfi:sine=frequency=440:sample_rate=44100,arealtime"
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here nobody waits for the program to end, and the machine may be slow."""
+    monkeypatch.setattr(recording, "_END_S", 20.0)
+
+
 def frames(count: int, fps: float = 25.0, size: tuple[int, int] = SIZE) -> list[tuple[Frame, np.ndarray]]:
     pictures = [np.full((*size, 3), 40 + 5 * (n % 40), np.uint8) for n in range(count)]
     return [(Frame(p, n, captured_s=100 + n / fps), p) for n, p in enumerate(pictures)]
@@ -70,6 +76,19 @@ def test_it_starts_and_stops_again_under_free_names(tmp_path: Path):
     recorder.close()
     names = [path.name for path in tmp_path.iterdir()]
     assert len(names) == 2 and all("the_scream" in name and "partial" not in name for name in names)
+
+
+def test_an_end_that_cannot_wait_says_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write = recording._Writer.write
+    monkeypatch.setattr(recording._Writer, "write", lambda *a: (time.sleep(0.2), write(*a))[1])
+    monkeypatch.setattr(recording, "_END_S", 0.1)
+    recorder = Recorder(tmp_path, tmp_path / "show.mp4")
+    recorder.follow(True, "x")
+    put_all(recorder, frames(6))
+    started = time.monotonic()
+    recorder.close()
+    assert time.monotonic() - started < 1 and "no time to finish show.mp4: show.partial.mp4" in answers(recorder)[-1]
+    recorder._all[0].join(20)
 
 
 def test_nothing_to_record_leaves_nothing(tmp_path: Path):
