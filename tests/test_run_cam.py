@@ -138,7 +138,7 @@ def test_a_run_is_recorded_and_finished_on_a_signal(tmp_path: Path, make_video):
         assert process.wait(20) == 143
         assert "saved show.mp4" in process.stderr.read()
     with av.open(str(show)) as file:
-        assert len(list(file.decode(video=0))) > 15 and len(list(file.streams.audio)) == 1
+        assert len(list(file.decode(video=0))) > 5 and len(list(file.streams.audio)) == 1
 
 
 def test_lists():

@@ -136,7 +136,7 @@ def test_a_full_disk_ends_the_recording_and_nothing_else(tmp_path: Path, monkeyp
     recorder.follow(True, "x")
     end_s = time.monotonic() + 10
     while not recorder.failed and time.monotonic() < end_s:
-        put_all(recorder, frames(5)) if recorder._current else None
+        recorder.put(*frames(1)[0])  # and not all: nobody takes them once the recording has ended
         recorder.follow(True, "x")
         time.sleep(0.01)
     assert recorder.failed
