@@ -2,7 +2,8 @@
 
 Symmetric with zero points 0, because that is what every runtime takes; weights per output channel and in 7 bits, because
 products of unsigned and signed bytes saturate in 16 bits on CPUs without VNNI. Everything between the convolutions
-(style, residual sums, output) stays fp32, and what a residual sum carries on is convolved in two parts of 8 bits. The weights of `fast` are trained on these steps, so they lose nothing here.
+(style, residual sums, output) stays fp32, and what a residual sum carries on is convolved in two parts of 8 bits. The weights
+of `fast` are trained on these steps, so they lose nothing here.
 Source of the scheme: Jacob et al. 2018; clipping by least squared error.
 """
 
@@ -69,9 +70,7 @@ def _carrier(model: onnx.ModelProto, conv: onnx.NodeProto) -> onnx.NodeProto:
     return next((n for n in model.graph.node if n.op_type == "Pad" and n.output[0] == conv.input[0]), conv)
 
 
-def _residual_streams(
-    model: onnx.ModelProto, convs: list[onnx.NodeProto], carriers: dict[str, onnx.NodeProto]
-) -> dict[str, str]:
+def _residual_streams(model: onnx.ModelProto, convs: list[onnx.NodeProto], carriers: dict[str, onnx.NodeProto]) -> dict[str, str]:
     """By convolution, the tensor that it reads where that is also added to what comes later: a rounding there is carried on
     through all that follows, and amplified, so it gets twice the bits. Not the last ones, after which little follows."""
     added = {name for node in model.graph.node if node.op_type == "Add" for name in node.input}
