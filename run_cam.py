@@ -2,38 +2,47 @@
 
 python run_cam.py                          the first camera; h shows the keys
 python run_cam.py --source test -s great_wave
+python run_cam.py --serve                  in a browser, with the browser's camera
 python run_cam.py --source clip.mp4 --loop --headless --duration 10 --report report.json
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import time
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from realtime import cli
+from realtime import cli, live_flags
+from realtime.controls import State
+from realtime.doctor import print_findings
 from realtime.engine_sizes import EngineSizes
 from realtime.listing import print_listing
-from realtime.live import Live, initial_state
-from realtime.live_flags import add_live_flags, duration_from, sink_from, source_from
+from realtime.live import Live
 from realtime.live_painter import Painter
+from realtime.live_start import EngineAhead
 from realtime.quality import Quality
+from realtime.remembered import remember
 from realtime.report import check_report, write_report
 from realtime.resample import network_size
 from realtime.stylizer import Stylizer
+from realtime.tiles import Tiles
+from realtime.web.stream import WebStream
 
 STARTED_S = time.monotonic()
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="run_cam.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_live_flags(parser)
+    live_flags.add_live_flags(parser)
     cli.add_look_flags(parser)
+    parser.set_defaults(strength=None, brush=None, keep_color=None, stability=None)  # None: not given
     cli.add_engine_flags(parser)
     cli.add_report_flags(parser)
-    cli.add_listing_flags(parser)
+    listing = cli.add_listing_flags(parser)
+    listing.add_argument("--doctor", action="store_true", help="tell what works here, and what to install for the rest")
     return parser.parse_args(argv)
 
 
@@ -41,33 +50,54 @@ def main(argv: list[str]) -> int:
     args = parse_args(argv)
     if print_listing(args):
         return 0
-    duration_s, source = duration_from(args), source_from(args)
+    if args.doctor:
+        return print_findings(as_json=args.json)
+    duration_s, source = live_flags.duration_from(args), live_flags.source_from(args)
     check_report(args.report, [Path(args.source)] if Path(args.source).exists() else [])
     fixed_size = cli.parse_size(args.size) if args.size else None
-    sink = sink_from(args)
-    model = cli.model_from(args)
-    look = cli.look_from(args, model)
-    try:
+    model, state = live_flags.model_and_state(args, source.mirrored)
+    desk, guard = live_flags.desk_from(args, state), live_flags.guard_from(args)
+    with contextlib.ExitStack() as opened:
+        expected = fixed_size or (source.expected_size and network_size(source.expected_size, state.look.brush))
+        ahead = EngineAhead(lambda size: cli.quietly_open_engine_from(args, model, size), expected)
+        opened.callback(ahead.close)
+        sink = live_flags.sink_from(args)
+        recorder = live_flags.recorder_from(args, source)
+        opened.callback(source.close)
+        opened.callback(sink.close)
+        if osc := live_flags.osc_from(args, desk):
+            opened.callback(osc.close)
         frame_size = source.open()
-        size = fixed_size or network_size(frame_size, look.brush)
-        engine = cli.open_engine_from(args, model, size)
+        outputs = live_flags.outputs_from(args, frame_size)
+        for output in outputs:
+            opened.callback(output.close)
+        size = fixed_size or network_size(frame_size, state.look.brush)
+        engine = ahead.get(size)
+        cli.tell_engine(args, engine)
         quality = Quality() if args.quality == "auto" else None
-        painter = Painter(Stylizer(engine, look, size), EngineSizes(engine, size), fixed_size, quality)
+        painter = Painter(Stylizer(engine, state.look, size), EngineSizes(engine, size), fixed_size, quality)
         sink.open("Livebrush", frame_size)
-        state = initial_state(painter.stylizer, source.mirrored if args.mirror is None else args.mirror)
-        live = Live(source, painter, sink, state, duration_s=duration_s, say=cli.say, started_s=STARTED_S)
+        options = {"duration_s": duration_s, "recorder": recorder, "say": cli.say, "started_s": STARTED_S}
+        stream = WebStream(Tiles(engine)) if guard else None
+        outputs += [stream] if stream else []
+        live = Live(source, painter, sink, desk, outputs=outputs, **options)
+        if guard:
+            opened.callback(live_flags.server_from(guard, stream, desk, live, source).close)
         try:
             live.run()
         finally:
-            figures = live.report().as_dict()
-            if args.json:
-                print(json.dumps(figures, indent=1))
-            if args.report:
-                write_report(args.report, figures)
-        return 0
-    finally:
-        sink.close()
-        source.close()
+            end(args, live.report().as_dict(), desk.state)
+    return 0
+
+
+def end(args: argparse.Namespace, figures: dict[str, Any], state: State) -> None:
+    """Tell and keep what is left of a run."""
+    if args.json:
+        print(json.dumps(figures, indent=1))
+    if args.report:
+        write_report(args.report, figures)
+    if live_flags.has_controls(args):
+        remember(state)
 
 
 def script() -> NoReturn:

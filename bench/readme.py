@@ -15,7 +15,8 @@ import numpy as np
 
 from bench.page import markdown_table
 from engines import EngineOptions, find_model, open_engine
-from realtime.controls import help_rows
+from realtime.controls import COMMANDS
+from realtime.keys import default_keymap
 from training.evaluate.figures import HANDHELD, MEASURES, WEBCAM, mean_and_worst
 
 ROOT = Path(__file__).parent.parent
@@ -35,6 +36,8 @@ def main() -> None:
     if measured.is_file():
         text = fill(text, "styles", styles(json.loads(measured.read_text(encoding="utf-8"))))
     readme.write_text(text, encoding="utf-8")
+    page = ROOT / "docs" / "live.md"
+    page.write_text(fill(page.read_text(encoding="utf-8"), "commands", commands()), encoding="utf-8")
     save_picture(ROOT / "docs" / "pictures" / "before_after.jpg")
 
 
@@ -45,7 +48,21 @@ def fill(text: str, name: str, content: str) -> str:
 
 
 def hotkeys() -> str:
-    return "\n".join(markdown_table(("key", "what it does"), [(f"`{keys}`", text) for keys, text in help_rows()], 2))
+    return "\n".join(
+        markdown_table(("key", "what it does"), [(f"`{keys}`", text) for keys, text in default_keymap().help_rows()], 2)
+    )
+
+
+def commands() -> str:
+    """Every command of the live view with its range, for those who write a remote."""
+    rows = [(f"`{c.name}`", _range(c.values), c.help) for c in COMMANDS.values()]
+    return "\n".join(markdown_table(("command", "value", "what it does"), rows, 3))
+
+
+def _range(values: object) -> str:
+    if values is None or values in (bool, str):
+        return {None: "", bool: "on, off", str: "text"}[values]
+    return ", ".join(values) if isinstance(values[0], str) else f"{values[0]:g} to {values[1]:g}"
 
 
 def speed(figures: dict) -> str:

@@ -176,11 +176,11 @@ def _int8_difference(name: str, model: ModelFile, options: EngineOptions) -> flo
 def _key(model: ModelFile, options: EngineOptions, size: tuple[int, int]) -> str:
     versions = [f"{name}-{_version(name)}" for name in CPU_ENGINES]
     hashes = [hashlib.sha256(p.read_bytes()).hexdigest() for p in (model.path, model.int8_path) if p]
-    parts = [_processor(), *versions, str(options.threads or cpu_threads()), *hashes, f"{size[1]}x{size[0]}", options.precision]
+    parts = [processor(), *versions, str(options.threads or cpu_threads()), *hashes, f"{size[1]}x{size[0]}", options.precision]
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:24]
 
 
-def _processor() -> str:
+def processor() -> str:
     """Name and instruction sets: a virtual machine can hide some of what the same processor has elsewhere."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

@@ -9,8 +9,11 @@ from __future__ import annotations
 import difflib
 import json
 import logging
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from engines.cache import user_models_dir
 from engines.errors import ModelError, UnknownStyle, UsageError
@@ -91,15 +94,54 @@ def load_model(path: Path) -> ModelFile:
         proto = onnx.load(str(path), load_external_data=False)
     except Exception as error:
         raise ModelError(f"{path}: not an ONNX file, or a damaged one ({type(error).__name__}).") from error
-    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in proto.graph.initializer):
-        raise ModelError(f"{path}: keeps its weights in another file. A model file holds everything itself.")
+    _check_contents(path, proto)
     names = ([i.name for i in proto.graph.input], [o.name for o in proto.graph.output])
     if names[0][:2] != ["frame", "style"] or names[1][:1] != ["stylized"]:
         raise ModelError(
             f"{path}: has inputs {names[0]} and outputs {names[1]}, a Livebrush model has frame, style -> stylized. "
             "Models made elsewhere are brought to this form by `python -m export import`."
         )
-    return _from_metadata(path, {p.key: p.value for p in proto.metadata_props})
+    model = _from_metadata(path, {p.key: p.value for p in proto.metadata_props})
+    if model.int8_path:
+        try:
+            int8 = onnx.load(str(model.int8_path), load_external_data=False)
+        except Exception:
+            return model  # damaged: the engine that is to run it says so, and fp32 is there
+        _check_contents(model.int8_path, int8)
+    return model
+
+
+def _check_contents(path: Path, proto: Any) -> None:
+    """Raise ModelError for what no runtime shall be given: data in other files, wherever in the graph they are named (a path
+    in a model can lead anywhere); operators that are not ONNX's own, which are code of somebody else; tensors beyond all
+    measure, which a few bytes can ask for."""
+    import onnx
+
+    if proto.functions or any(node.domain not in ("", "ai.onnx") for graph in _graphs(proto.graph) for node in graph.node):
+        raise ModelError(f"{path}: uses operators that are not ONNX's own. A model file has none.")
+    for tensor in (tensor for graph in _graphs(proto.graph) for tensor in _tensors(graph)):
+        if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
+            raise ModelError(f"{path}: keeps its weights in another file. A model file holds everything itself.")
+        if min(tensor.dims, default=1) < 0 or math.prod(tensor.dims) > MAX_MODEL_BYTES // 4:
+            raise ModelError(f"{path}: has a tensor of {'x'.join(map(str, tensor.dims))}, which is too large.")
+
+
+def _graphs(graph: Any) -> Iterator[Any]:
+    """The graph and all that are attributes of its nodes, such as the branches of an If."""
+    yield graph
+    for attribute in (attribute for node in graph.node for attribute in node.attribute):
+        for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+            yield from _graphs(inner)
+
+
+def _tensors(graph: Any) -> Iterator[Any]:
+    yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    for attribute in (attribute for node in graph.node for attribute in node.attribute):
+        yield from (*([attribute.t] if attribute.HasField("t") else []), *attribute.tensors)
+        for sparse in (*([attribute.sparse_tensor] if attribute.HasField("sparse_tensor") else []), *attribute.sparse_tensors):
+            yield from (sparse.values, sparse.indices)
 
 
 def _from_metadata(path: Path, metadata: dict[str, str]) -> ModelFile:

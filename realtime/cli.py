@@ -49,12 +49,13 @@ def add_report_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--debug", action="store_true", help="show the whole traceback of an error")
 
 
-def add_listing_flags(parser: argparse.ArgumentParser) -> None:
+def add_listing_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """--list-styles, --list-engines, --json; answered by ``realtime.listing.print_listing``."""
     group = parser.add_argument_group("instead of a run")
     group.add_argument("--list-styles", action="store_true", help="show the styles that are installed")
     group.add_argument("--list-engines", action="store_true", help="show the engines and whether they run here")
     group.add_argument("--json", action="store_true", help="print the list, the plan or the figures as JSON on stdout")
+    return group
 
 
 def model_from(args: argparse.Namespace) -> ModelFile:
@@ -71,10 +72,20 @@ def look_from(args: argparse.Namespace, model: ModelFile) -> Look:
 
 def open_engine_from(args: argparse.Namespace, model: ModelFile, size: tuple[int, int]) -> Engine:
     """The engine that the flags ask for, ready for frames of (height, width) ``size``; says once what ``auto`` took and why."""
-    engine = open_engine(args.engine, model, EngineOptions(args.device, args.precision), size)
+    engine = quietly_open_engine_from(args, model, size)
+    tell_engine(args, engine)
+    return engine
+
+
+def quietly_open_engine_from(args: argparse.Namespace, model: ModelFile, size: tuple[int, int]) -> Engine:
+    """``open_engine_from`` without a word; for ``tell_engine`` later."""
+    return open_engine(args.engine, model, EngineOptions(args.device, args.precision), size)
+
+
+def tell_engine(args: argparse.Namespace, engine: Engine) -> None:
+    """Say what ``auto`` took and why."""
     if args.engine == "auto":
         say(f"engine: {engine.name}, {engine.precision} on {engine.device}" + (f" ({engine.note})" if engine.note else ""))
-    return engine
 
 
 def parse_size(text: str, flag: str = "--size") -> tuple[int, int]:

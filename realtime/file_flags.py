@@ -3,33 +3,59 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Sequence
-from fractions import Fraction
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+from engines import Engine, ModelFile, find_model
+from engines.base import PRECISIONS
 from engines.errors import UsageError
-from realtime.cli import parse_size
+from realtime.cli import look_from, open_engine_from, parse_size
 from realtime.file_job import FileOptions, Resize, Result
-from realtime.look import Look
+from realtime.inputs import expand_inputs
+from realtime.look import Look, parse_mix
+from realtime.outputs import is_folder, output_paths, without_results
+from realtime.pipes import STDIO, parse_raw
 from realtime.report import peak_rss_mb
 from realtime.resample import fit_size
 from realtime.sinks.encoding import AUDIO_MODES, Encoding
+from realtime.timeline import Timeline, parse_time, parse_timeline, read_timeline
 
 
 def add_file_flags(parser: argparse.ArgumentParser) -> None:
-    """-o, -y, -n, --dry-run, --strict; --ss, --to, --size, --scale, --vcodec, --crf, --preset, --audio: see ``file_options``."""
+    """Which files, which part of them, how large, how encoded: read back by ``file_options``."""
     group = parser.add_argument_group("files")
     group.add_argument(
-        "-o", "--output", metavar="PATH", help="a file, a folder, or a name with {stem}, {style}, {ext} (default: beside INPUT)"
+        "-o",
+        "--output",
+        metavar="PATH",
+        help="a file, a folder, a name with {dir}, {stem}, {style}, {ext}, or - for a pipe (default: beside INPUT)",
     )
-    replace = group.add_mutually_exclusive_group()
-    replace.add_argument("-y", "--overwrite", action="store_true", help="replace outputs that exist")
-    replace.add_argument("-n", "--skip-existing", action="store_true", help="skip inputs whose output exists")
+    group.add_argument("--recursive", action="store_true", help="take the subfolders of folders too; -o FOLDER repeats them")
+    existing = group.add_mutually_exclusive_group()
+    existing.add_argument("-y", "--overwrite", action="store_true", help="replace outputs that exist")
+    existing.add_argument("-n", "--skip-existing", action="store_true", help="skip inputs whose output exists")
+    group.add_argument("--resume", action="store_true", help="go on where an interrupted run of the same command ended")
     group.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
     group.add_argument("--strict", action="store_true", help="exit 1 if damaged places of an input were read past")
     group.add_argument("--ss", metavar="TIME", help="begin at this time: seconds or H:MM:SS.mmm")
     group.add_argument("--to", metavar="TIME", help="end at this time of the input")
+    group.add_argument("--preview", metavar="TIME", help="paint only so much from --ss on, for example 5s, as NAME.preview.EXT")
+    group.add_argument("--side-by-side", action="store_true", help="the input on the left, the painting on the right")
+    group.add_argument("--raw-input", metavar="WxH@FPS", help="INPUT - is bare rgb24 pictures (default: y4m or any container)")
+    group.add_argument("--raw-output", action="store_true", help="-o - gets bare rgb24 pictures (default: y4m)")
+    styles = group.add_mutually_exclusive_group()
+    styles.add_argument("--timeline", type=Path, metavar="FILE", help="styles over time, as for --style-schedule, in a text file")
+    styles.add_argument(
+        "--style-schedule",
+        metavar="TEXT",
+        help='styles over time: "0:great_wave 12.5:starry_night/2s cut:the_scream" changes at 0 s, from 12.5 s within 2 s, and '
+        "at the next scene cut",
+    )
+    group.add_argument("--deinterlace", choices=("auto", "off"), default="auto", help="weave interlaced video (default: auto)")
     size = group.add_mutually_exclusive_group()
     size.add_argument(
         "--size", metavar="WxH[!]", help="fit the video inside this size; with ! stretch it (default: the input's own)"
@@ -45,24 +71,70 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
 
 def file_options(args: argparse.Namespace, look: Look) -> FileOptions:
     """Raises UsageError, naming the flag, for what cannot be."""
-    start_s, end_s = parse_time("--ss", args.ss), parse_time("--to", args.to)
+    start_s = None if args.ss is None else parse_time("--ss", args.ss)
+    end_s = None if args.to is None else parse_time("--to", args.to)
+    if args.preview is not None:
+        length_s = parse_time("--preview", args.preview.removesuffix("s"))
+        end_s = min(end_s or math.inf, (start_s or 0) + length_s)
     if end_s is not None and end_s <= (start_s or 0):
-        raise UsageError(f"--to {args.to} is not after {'--ss ' + args.ss if args.ss else 'the beginning'}.")
+        raise UsageError(f"--to {args.to or args.preview} is not after {'--ss ' + args.ss if args.ss else 'the beginning'}.")
     encoding = Encoding(args.vcodec, args.crf, args.preset, args.audio)
-    return FileOptions(look, encoding, start_s, end_s, _resize(args), args.overwrite, args.skip_existing)
+    return FileOptions(
+        look,
+        encoding,
+        start_s,
+        end_s,
+        _resize(args),
+        args.overwrite,
+        args.skip_existing,
+        args.resume,
+        make_folders=is_folder(args.output),
+        timeline=timeline_from(args),
+        side_by_side=args.side_by_side,
+        raw_input=None if args.raw_input is None else parse_raw(args.raw_input),
+        raw_output=args.raw_output,
+        deinterlace=args.deinterlace == "auto",
+    )
 
 
-def parse_time(flag: str, text: str | None) -> Fraction | None:
-    """Seconds, M:SS or H:MM:SS, each with decimals, as exact seconds. Raises UsageError for anything else."""
-    if text is None:
-        return None
-    try:
-        *wholes, seconds = text.split(":")
-        if len(wholes) > 2 or not all(part.isdecimal() for part in (*wholes, *seconds.split(".", 1))):
-            raise ValueError
-        return sum((int(part) * 60 ** (len(wholes) - i) for i, part in enumerate(wholes)), Fraction(seconds))
-    except ValueError:
-        raise UsageError(f"{flag} is a time like 12.5 or 1:02:03.5, not {text!r}.") from None
+def timeline_from(args: argparse.Namespace) -> Timeline:
+    """--timeline or --style-schedule; the empty timeline without them. Raises UsageError."""
+    if args.timeline is not None:
+        return read_timeline(args.timeline)
+    return Timeline() if args.style_schedule is None else parse_timeline(args.style_schedule, "--style-schedule")
+
+
+def model_and_look(args: argparse.Namespace) -> tuple[ModelFile, Look]:
+    """The model that has every style that is asked for, and the look at the beginning: that of -s, else the timeline's first.
+    Raises UsageError, UnknownStyle or ModelError."""
+    timeline = timeline_from(args)
+    names = [name for name, _ in parse_mix(args.style)] if args.style is not None else []
+    model = find_model(args.model, [*names, *timeline.style_names])
+    look = look_from(args, model)
+    return model, replace(look, mix=timeline.entries[0].mix) if timeline.entries and args.style is None else look
+
+
+def plan_inputs(args: argparse.Namespace, style: str) -> list[tuple[Path, Path]]:
+    """Every (input, output) that the arguments mean. What folders and patterns found of this very command's results, from a
+    run before, is no input. Raises SourceError or UsageError."""
+    files = without_results(expand_inputs(args.input, args.recursive), args.output, style)
+    outputs = output_paths(files, args.output, style)
+    if STDIO in outputs and (len(outputs) > 1 or args.json):
+        raise UsageError(f"-o -: standard output takes one video and nothing else{', no --json' if args.json else ''}.")
+    if args.preview is not None and (args.output is None or is_folder(args.output)):
+        outputs = [path.with_name(f"{path.stem}.preview{path.suffix}") for path in outputs]
+    return list(zip((file.path for file in files), outputs, strict=True))
+
+
+def open_engine_like(args: argparse.Namespace, model: ModelFile, size: tuple[int, int], before: dict[str, str] | None) -> Engine:
+    """The engine that the flags ask for; where they leave it open, the one ``before`` that a resumed run began with."""
+    if before is not None:
+        args = argparse.Namespace(**vars(args))
+        if args.engine == "auto":
+            args.engine = before["name"]
+        if args.precision == "auto" and before["precision"] in PRECISIONS:
+            args.precision = before["precision"]
+    return open_engine_from(args, model, size)
 
 
 def report_of(results: Sequence[Result], files: int) -> dict[str, Any]:

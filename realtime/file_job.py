@@ -7,30 +7,38 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from engines import Engine
 from engines.errors import LivebrushError, PartialResult, SinkError, SourceError, UsageError
 from engines.exits import error_line
 from realtime.cli import say
+from realtime.file_painter import FilePainter, engine_identity
 from realtime.look import Look
-from realtime.outputs import check_output, output_exists, partial_path
+from realtime.outputs import check_output, make_folder, output_exists, partial_path
 from realtime.pipeline import FileRun, run_file
+from realtime.pipes import STDIO, RawVideo
 from realtime.progress import FileProgress
 from realtime.report import Report, latency_figures, peak_rss_mb, size_text, stage_figures
 from realtime.resample import network_size
 from realtime.sinks.encoding import CONTAINERS, Encoding
 from realtime.sinks.picture_file import PICTURES, PictureOutput
+from realtime.sinks.pipe import PipeOutput
 from realtime.sinks.video_file import VideoOutput
+from realtime.sinks.work_folder import recorded_plan
 from realtime.sources.video_file import VideoFile
 from realtime.stylizer import Stylizer
+from realtime.timeline import Timeline
 
 Resize = Callable[[tuple[int, int]], tuple[int, int]]
+# (height, width) and, where an interrupted run is gone on with, what ``Engine`` that had: as ``engine_identity`` gives it.
+OpenEngine = Callable[[tuple[int, int], dict[str, Any] | None], Engine]
 
 
 @dataclass(frozen=True)
 class FileOptions:
-    """What holds for every file of a call. ``start_s`` and ``end_s``: --ss and --to; ``resize``: --size or --scale."""
+    """What holds for every file of a call. ``start_s`` and ``end_s``: --ss and --to; ``resize``: --size or --scale;
+    ``pipe``: where an output called ``STDIO`` goes; ``make_folders``: the folders of outputs are made where they are missing."""
 
     look: Look
     encoding: Encoding
@@ -39,6 +47,19 @@ class FileOptions:
     resize: Resize = field(default=lambda size: size)
     overwrite: bool = False
     skip_existing: bool = False
+    resume: bool = False
+    make_folders: bool = False
+    timeline: Timeline = field(default_factory=Timeline)
+    side_by_side: bool = False
+    raw_input: RawVideo | None = None
+    raw_output: bool = False
+    deinterlace: bool = True
+    pipe: BinaryIO | None = None
+
+    @property
+    def label(self) -> str:
+        """What the styles are called in names of outputs."""
+        return self.look.label if len(self.timeline.entries) < 2 else "timeline"
 
 
 @dataclass
@@ -49,6 +70,11 @@ class Result:
     output: Path
     report: Report = field(default_factory=Report)
     error: LivebrushError | None = None
+
+    @property
+    def skipped(self) -> bool:
+        """Whether its output was there already and ``-n`` was given."""
+        return bool(self.report.extra.get("skipped"))
 
     @property
     def damaged(self) -> bool:
@@ -63,7 +89,7 @@ class Result:
 def run_jobs(
     jobs: Sequence[tuple[Path, Path]],
     options: FileOptions,
-    open_engine: Callable[[tuple[int, int]], Engine],
+    open_engine: OpenEngine,
     started_s: float | None = None,
 ) -> Iterator[Result]:
     """Paint every (input, output) and tell how each went. The engine is opened when the first input has told its size, and
@@ -84,9 +110,15 @@ def run_jobs(
                     say(f"{output}: exists, skipped (-n)")
                     result.report.extra = {"skipped": True}
                 else:
+                    if options.make_folders:
+                        make_folder(output)
                     check_output(output, sources, options.overwrite)
-                    with VideoFile(source, options.start_s, options.end_s, options.resize) as video:
-                        engine = engine or open_engine(network_size(video.size, options.look.brush))
+                    before = recorded_plan(output).get("engine") if options.resume else None
+                    with _open_input(source, options) as video:
+                        if engine is not None and before not in (None, engine_identity(engine)):
+                            engine.close()
+                            engine = None
+                        engine = engine or open_engine(network_size(video.size, options.look.brush), before)
                         _paint(video, engine, options, result, started_s)
             except LivebrushError as error:
                 result.error = error
@@ -113,39 +145,71 @@ def plan_jobs(jobs: Sequence[tuple[Path, Path]], options: FileOptions) -> list[d
     plans = []
     for source, output in jobs:
         skips = options.skip_existing and output_exists(output)
-        if not skips:
+        if not skips and (output.parent.is_dir() or not options.make_folders):
             check_output(output, [source for source, _ in jobs], options.overwrite)
-        with VideoFile(source, options.start_s, options.end_s, options.resize) as video:
+        with _open_input(source, options) as video:
             network = network_size(video.size, options.look.brush)
             plan = {"input": str(source), "output": str(output), "skip": skips, "duration_s": video.duration_s}
-            plans.append({**plan, "size": size_text(video.size), "network_size": size_text(network), "style": options.look.label})
+            plans.append({**plan, "size": size_text(video.size), "network_size": size_text(network), "style": options.label})
     return plans
 
 
 def _paint(video: VideoFile, engine: Engine, options: FileOptions, result: Result, started_s: float) -> None:
     stylizer = Stylizer(engine, options.look)
     stylizer.prepare(video.size)
-    picture = result.output.suffix.lower() in PICTURES
-    sink = PictureOutput(result.output) if picture else VideoOutput(result.output, video, options.encoding)
+    paint = FilePainter(stylizer, video, options.timeline, options.side_by_side)
+    sink = _open_output(result.output, video, options, paint)
+    kept = 0
     try:
         with FileProgress(result.source.name, video.duration_s) as progress:
-            run = run_file(
-                video.frames(), lambda frame: stylizer.stylize(frame, float(frame.pts * frame.time_base)), sink, progress.update
-            )
+            run = run_file(video.frames(skip=sink.resumed), paint, sink, progress.update, video.interrupt)
         result.output = sink.finish(partial_path(result.output, options.overwrite) if video.truncated else None)
     finally:
-        sink.discard()
+        kept = sink.discard()
+        if kept:
+            say(f"note: {result.output}: {kept} frames of it are kept; the same command with --resume goes on from there.")
     for note in (*video.notes, *sink.notes):
         say(f"note: {note}")
-    result.report = _report(run, stylizer, options.look, started_s)
-    result.report.extra = {"damaged": video.damaged, "notes": [*video.notes, *sink.notes]}
+    result.report = _report(run, stylizer, options.label, started_s)
+    result.report.extra = {
+        "damaged": video.damaged,
+        "cuts": len(video.cuts),
+        "resumed_frames": sink.resumed,
+        "notes": [*video.notes, *sink.notes],
+    }
     damaged = f", {video.damaged} damaged packets in the input" if video.damaged else ""
     if video.truncated:
-        raise PartialResult(f"{video.path}: {video.truncated}; the {run.frames_out} frames before that are in {result.output}")
-    say(f"{result.output}: {run.frames_out} frames in {result.report.wall_s:.1f} s, {result.report.fps:.1f} fps{damaged}")
+        raise PartialResult(f"{video.path}: {video.truncated}; the {sink.frames} frames before that are in {result.output}")
+    resumed = f", {sink.resumed} of them from before" if sink.resumed else ""
+    say(f"{result.output}: {sink.frames} frames{resumed} in {result.report.wall_s:.1f} s, {result.report.fps:.1f} fps{damaged}")
 
 
-def _report(run: FileRun, stylizer: Stylizer, look: Look, started_s: float) -> Report:
+def _open_input(source: Path, options: FileOptions) -> VideoFile:
+    return VideoFile(source, options.start_s, options.end_s, options.resize, options.raw_input, options.deinterlace)
+
+
+def _open_output(
+    output: Path, video: VideoFile, options: FileOptions, paint: FilePainter
+) -> PictureOutput | VideoOutput | PipeOutput:
+    if output == STDIO:
+        return PipeOutput(options.pipe, video, paint.size, options.raw_output)
+    if output.suffix.lower() in PICTURES:
+        return PictureOutput(output)
+    sink = VideoOutput(
+        output,
+        video,
+        options.encoding,
+        paint.size,
+        paint.made_with(),
+        paint.remember,
+        options.resume,
+        overwrite=options.overwrite and not options.resume,
+    )
+    paint.recall(sink.state)
+    return sink
+
+
+def _report(run: FileRun, stylizer: Stylizer, style: str, started_s: float) -> Report:
     wall_s = time.perf_counter() - started_s
     return Report(
         frames_in=run.frames_in,
@@ -159,6 +223,6 @@ def _report(run: FileRun, stylizer: Stylizer, look: Look, started_s: float) -> R
         device=stylizer.engine.device,
         precision=stylizer.engine.precision,
         size=size_text(stylizer.inference_size),
-        style=look.label,
+        style=style,
         peak_rss_mb=peak_rss_mb(),
     )

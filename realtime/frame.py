@@ -14,6 +14,8 @@ class Frame:
 
     ``index`` counts from 0 in its source. ``pts`` is the presentation time in units of ``time_base`` seconds, exactly as
     the file has it (None for live sources). ``captured_s`` is the monotonic clock when a live source got it (0.0 for files).
+    ``is_cut``: it begins a new scene (files only). ``alpha``: (H, W) uint8, 255 opaque, of an input that has it; ``pixels``
+    are then laid over white.
     """
 
     pixels: np.ndarray
@@ -21,6 +23,8 @@ class Frame:
     pts: int | None = None
     time_base: Fraction = Fraction(1, 1000)
     captured_s: float = 0.0
+    is_cut: bool = False
+    alpha: np.ndarray | None = None
 
     @property
     def size(self) -> tuple[int, int]:

@@ -6,7 +6,7 @@ White on a dark panel reads on every picture; a warning has its own sign beside 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -17,13 +17,15 @@ _PANEL = (18, 18, 22)
 _PANEL_WEIGHT = 0.76  # white keeps a contrast of 7:1 on the panel over a white picture
 _WHITE, _SOFT, _AMBER = (255, 255, 255), (214, 218, 224), (255, 190, 70)
 _REGULAR, _BOLD = 450, 650
+_KEYS_EM = 6.6  # room for the keys on the help card, in text sizes
 
 
 @dataclass(frozen=True)
 class Figures:
     """What the HUD tells. Times in milliseconds, ``strength`` 0..1, sizes as (height, width); None where nothing is known yet.
 
-    ``flags``: states to be reminded of, like "frozen"; ``warnings``: what is wrong and what to do about it.
+    ``drops``: frames left out, by cause, of ``due``; ``flags``: states to be reminded of, like "frozen"; ``warnings``: what is
+    wrong and what to do about it.
     """
 
     style: str
@@ -31,8 +33,11 @@ class Figures:
     total: int
     strength: float
     fps: float = 0.0
+    captured_fps: float = 0.0
+    painted_fps: float = 0.0
+    latency_p50_ms: float | None = None
     latency_p95_ms: float | None = None
-    dropped: int = 0
+    drops: dict[str, int] = field(default_factory=dict)
     due: int = 0
     engine: str = ""
     precision: str = ""
@@ -61,7 +66,7 @@ class Hud:
 
         self._cv2 = cv2
         self._font = cv2.FontFace("sans")
-        self._tile = lru_cache(maxsize=32)(self._render)
+        self._tile = lru_cache(maxsize=64)(self._render)
 
     def draw_figures(self, picture: np.ndarray, figures: Figures) -> None:
         """The panel in the top left corner."""
@@ -79,10 +84,26 @@ class Hud:
         lines = (_Line(f"! {title}", _AMBER, _BOLD), _Line(text, _WHITE))
         self._place(picture, lines, (0.5, 0.5), 0, scale=1.3)
 
+    def draw_warning(self, picture: np.ndarray, text: str) -> None:
+        """Something that is wrong with a picture that does come, in the middle, whether figures are shown or not."""
+        self._place(picture, (_Line(f"! {text}", _AMBER, _BOLD),), (0.5, 0.5), 0, scale=1.1)
+
     def draw_help(self, picture: np.ndarray, rows: list[tuple[str, str]]) -> None:
-        """The keys and what they do, in the middle of the picture."""
-        lines = [_Line(keys, _AMBER, _BOLD, second=text, tab=6.0) for keys, text in rows]
-        self._place(picture, tuple(lines), (0.5, 0.5), 0, scale=1.1)
+        """The keys and what they do, in the middle of the picture: in two columns where it is wider than tall."""
+        columns = 2 if picture.shape[1] > picture.shape[0] else 1
+        half = math.ceil(len(rows) / columns)
+        shares = [rows[n * half : (n + 1) * half] for n in range(columns)]
+        room = picture.shape[1] // columns
+        for n, share in enumerate(shares):
+            lines = tuple(_Line(keys, _AMBER, _BOLD, second=text, tab=_KEYS_EM) for keys, text in share)
+            across = (0.5,) if columns == 1 else (1.0, 0.0)
+            self._place(picture[:, n * room : (n + 1) * room], lines, (0.5, across[n]), 0, scale=1.1, text_lines=half)
+
+    def draw_name(self, picture: np.ndarray, top: int, left: int, width: int, text: str) -> None:
+        """A name on a small picture that lies at ``top``, ``left`` in the picture."""
+        px = text_px(picture.shape[0])
+        room = picture[top : top + round(2.4 * px), left : left + width]
+        self._place(room, (_Line(text),), (0.0, 0.0), 0, px=px)
 
     def draw_labels(self, picture: np.ndarray, left: str, right: str) -> None:
         """Small names in the bottom corners, for the halves of a comparison."""
@@ -91,13 +112,24 @@ class Hud:
         self._place(picture[:, middle:], (_Line(right, _SOFT),), (1.0, 1.0), margin)
 
     def _place(
-        self, picture: np.ndarray, lines: tuple[_Line, ...], where: tuple[float, float], margin: int, scale: float = 1.0
+        self,
+        picture: np.ndarray,
+        lines: tuple[_Line, ...],
+        where: tuple[float, float],
+        margin: int,
+        scale: float = 1.0,
+        text_lines: int = 0,
+        px: int = 0,
     ) -> None:
-        """Put a panel at ``where``, as shares (down, across) of the room that it leaves free."""
+        """Put a panel at ``where``, as shares (down, across) of the room that it leaves free.
+
+        ``text_lines``: how many lines the text size shall allow for, if not those that are there; ``px``: the text size itself.
+        """
         room = (picture.shape[0] - 2 * margin, picture.shape[1] - 2 * margin)
         if min(room) < MIN_TEXT_PX:
             return  # no legible text fits a picture this small
-        tile = self._tile(lines, _size_that_fits(text_px(picture.shape[0]) * scale, len(lines), room[0]), room)
+        px = px or _size_that_fits(text_px(picture.shape[0]) * scale, text_lines or len(lines), room[0])
+        tile = self._tile(lines, px, room)
         if tile is None:
             return
         height, width = tile.pixels.shape[:2]
@@ -197,14 +229,18 @@ def _size_that_fits(wanted: float, lines: int, room: int) -> int:
 
 def _figure_lines(f: Figures) -> list[_Line]:
     place = f"{f.number}/{f.total}   " if f.number else ""
-    latency = "" if f.latency_p95_ms is None else f"  ·  p95 {f.latency_p95_ms:.0f} ms"
-    share = f" ({100 * f.dropped / f.due:.0f} %)" if f.dropped and f.due else ""
+    rates = f"{f.fps:.1f} fps  ·  captured {f.captured_fps:.1f}, painted {f.painted_fps:.1f}"
+    latency = "" if f.latency_p95_ms is None else f"latency {f.latency_p50_ms:.0f} ms, p95 {f.latency_p95_ms:.0f} ms  ·  "
+    dropped = sum(f.drops.values())
+    causes = ", ".join(f"{cause} {count}" for cause, count in f.drops.items() if count)
+    share = f" ({100 * dropped / f.due:.0f} %): {causes}" if dropped and f.due else ""
     sizes = [f"{size[1]}×{size[0]}" for size in (f.frame_size, f.inference_size) if size]
     where = " → ".join(dict.fromkeys(sizes))
     engine = "  ·  ".join(part for part in (f"{f.engine} {f.precision}".strip(), where) if part)
     lines = [
         _Line(f"{place}{f.style}  ·  {100 * f.strength:.0f} %", weight=_BOLD),
-        _Line(f"{f.fps:.1f} fps{latency}  ·  dropped {f.dropped}{share}", _SOFT),
+        _Line(rates, _SOFT),
+        _Line(f"{latency}dropped {dropped}{share}", _SOFT),
         _Line(engine, _SOFT),
     ]
     flags = [_Line("  ·  ".join(f.flags), weight=_BOLD)] if f.flags else []

@@ -8,25 +8,31 @@ thread touches the stylizer; it follows the controls by reading the current ``St
 from __future__ import annotations
 
 import contextlib
+import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from realtime.controls import State
+from engines import ModelFile
+from realtime.controls import BANK_SIZE, State
+from realtime.desk import Desk
 from realtime.frame import Frame
 from realtime.live_figures import LiveFigures
 from realtime.live_painter import Painter
 from realtime.live_screen import Screen
+from realtime.look import Look
 from realtime.report import Report, latency_figures, peak_rss_mb, size_text
+from realtime.sinks.clean_sink import CleanSink
 from realtime.sinks.live_sink import LiveSink
+from realtime.sinks.recording import Recorder
 from realtime.snapshots import Snapshots
 from realtime.sources.latest import Latest
 from realtime.sources.live_source import LiveSource
-from realtime.stylizer import Stylizer
 from realtime.timing import Clock, Samples
 
 STOP_S = 2.0  # how long the end waits for threads; a driver or an engine that hangs longer is left behind
@@ -46,8 +52,9 @@ class Painted:
 class Live:
     """One live run over an open source and a prepared engine; ``run`` returns when it is over and leaves no thread behind.
 
-    ``say`` gets lines for the user. ``duration_s`` counts from the call of ``run``; None runs until quit or the source's end.
-    ``started_s``: when the program started, on ``clock``.
+    ``outputs`` get every painting beside ``sink``, and ``recorder`` does while the controls say so. ``say`` gets lines for the
+    user. ``duration_s`` counts from the call of ``run``; None runs until quit or the source's end. ``started_s``: when the
+    program started, on ``clock``.
     """
 
     def __init__(
@@ -55,10 +62,12 @@ class Live:
         source: LiveSource,
         painter: Painter,
         sink: LiveSink,
-        state: State,
+        desk: Desk,
         *,
         duration_s: float | None = None,
         snapshot_dir: Path = Path("."),
+        recorder: Recorder | None = None,
+        outputs: Sequence[CleanSink] = (),
         say: Callable[[str], None] = lambda line: None,
         started_s: float | None = None,
         clock: Clock = time.monotonic,
@@ -70,12 +79,14 @@ class Live:
         self._captured: Latest[Frame] = Latest(lambda _: self.figures.drop("inference"))
         self._painted: Latest[Painted] = Latest(lambda painted: self.figures.drop("display") if painted.counts else None)
         self._painter = painter
-        self._screen = Screen(sink, source, self._painter, self.figures, state, Snapshots(snapshot_dir), clock)
+        recorder = recorder or Recorder(snapshot_dir, open_sound=source.sound)
+        self._outputs = [recorder, *outputs]
+        self._screen = Screen(sink, source, self._painter, self.figures, desk, Snapshots(snapshot_dir), recorder, clock)
         self._infer, self._display = Samples(), Samples()
         self._stop = threading.Event()
         self._failure: BaseException | None = None
         self._problem: str | None = None
-        self._scale = 1.0
+        self._scale, self._note = 1.0, ""
 
     def run(self) -> Report:
         """Run until quit, the source's end, ``duration_s``, or an error in any stage, which is raised after everything stopped.
@@ -116,6 +127,21 @@ class Live:
             extra={"source": self._source.name, "dropped_by": figures.drops},
         )
 
+    def status(self) -> dict[str, Any]:
+        """The figures of the last seconds, for a page; JSON-ready, from any thread."""
+        figures, stylizer = self.figures, self._painter.stylizer
+        return {
+            "fps": figures.painted_rate.per_second,
+            "captured_fps": figures.captured_rate.per_second,
+            "latency_p50_ms": figures.recent_latency.percentile(50),
+            "latency_p95_ms": figures.recent_latency.percentile(95),
+            "dropped": figures.dropped,
+            "engine": f"{stylizer.engine.name} {stylizer.engine.precision}",
+            "size": size_text(stylizer.inference_size) if stylizer.inference_size else "",
+            "problem": self._source.problem,
+            "warning": self._source.warning,
+        }
+
     def _capture(self) -> None:
         newest = -1
         while not self._stop.is_set() and not self._source.finished:
@@ -138,6 +164,9 @@ class Live:
             started_s = self._clock()
             shown, pixels = self._painter.paint(todo, self._screen.state)
             self._infer.add((self._clock() - started_s) * 1000)
+            self.figures.painted_rate.tick()
+            for output in self._outputs:
+                output.put(shown, pixels)
             self._painted.put(Painted(shown, pixels, counts=todo is frame))
         self._painted.close()
 
@@ -152,13 +181,24 @@ class Live:
                 if painted.counts:
                     self.figures.show(painted.frame.captured_s)
             self._screen.listen()
+            self._tell_answers()
             self._tell_changes()
             if self._sink.closed or (end_s is not None and self._clock() >= end_s):
                 return
 
+    def _tell_answers(self) -> None:
+        """What became of snapshots, recordings and other outputs, on the picture and in words."""
+        for answers in (self._screen.snapshots.answers, *(output.answers for output in self._outputs)):
+            with contextlib.suppress(queue.Empty):
+                line = answers.get_nowait()
+                self._screen.toast(line)
+                self._say(line)
+
     def _tell_changes(self) -> None:
         """What goes on without the user's doing: the camera, and the size that automatic quality paints at."""
-        problem, scale = self._source.problem, self._painter.quality_scale
+        problem, scale, note = self._source.problem, self._painter.quality_scale, self._source.note
+        if note != self._note:
+            self._say(f"{self._source.name}: {note}")
         if problem != self._problem:
             self._say(problem or f"{self._source.name} is back")
         if scale != self._scale:
@@ -166,7 +206,7 @@ class Live:
                 f"quality {100 * scale:.0f} % of the full size: "
                 + ("too slow for more" if scale < self._scale else "there is room")
             )
-        self._problem, self._scale = problem, scale
+        self._problem, self._scale, self._note = problem, scale, note
 
     def _end(self, threads: list[threading.Thread]) -> None:
         deadline_s = time.monotonic() + STOP_S
@@ -180,6 +220,10 @@ class Live:
                 thread.join(max(0.0, deadline_s - time.monotonic()))
         with self._kept_failure():
             self._screen.close()
+        for output in self._outputs:
+            with self._kept_failure():
+                output.close()
+        self._tell_answers()
         if not threads[1].is_alive():  # an engine in use must not be taken away from under its thread
             with self._kept_failure():
                 self._painter.close()
@@ -201,7 +245,7 @@ class Live:
             self._stop.set()
 
 
-def initial_state(stylizer: Stylizer, mirror: bool, hud: bool = True) -> State:
+def initial_state(model: ModelFile, look: Look, mirror: bool) -> State:
     """The controls at the start of a run."""
-    styles = stylizer.engine.model.style_names[1:]
-    return State(styles, stylizer.look, mirror=mirror, hud=hud, painting=stylizer.look.mix)
+    state = State(model.style_names[1:], look, mirror=mirror, painting=look.mix)
+    return replace(state, bank=max(0, state.number - 1) // BANK_SIZE)

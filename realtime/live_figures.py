@@ -29,6 +29,7 @@ class LiveFigures:
         self.recent_latency = Samples(keep=90)
         self.shown_rate = RateMeter(clock=clock)
         self.captured_rate = RateMeter(clock=clock)
+        self.painted_rate = RateMeter(clock=clock)
 
     def drop(self, cause: str, count: int = 1) -> None:
         with self._lock:

@@ -16,7 +16,6 @@ from realtime.resample import network_size
 from realtime.stylizer import Stylizer
 from realtime.timing import Clock
 
-FADE_S = 0.4
 _SETTLE_S = 0.3  # a frozen picture is painted on for so long after a fade, for the steadiness to settle
 
 
@@ -33,13 +32,12 @@ class Painter:
         sizes: EngineSizes,
         fixed_size: tuple[int, int] | None = None,
         quality: Quality | None = None,
-        fade_s: float = FADE_S,
         clock: Clock = time.monotonic,
     ) -> None:
         self.stylizer = stylizer
         self.quality = quality
         self.waiting = False
-        self._sizes, self._fade_s, self._clock, self._fixed_size = sizes, fade_s, clock, fixed_size
+        self._sizes, self._clock, self._fixed_size = sizes, clock, fixed_size
         self._held: Frame | None = None
         self._followed: Look = stylizer.look
         self._size = sizes.first_size
@@ -51,7 +49,7 @@ class Painter:
         if not state.frozen or self._held is None:
             self._held = frame or self._held
             return frame
-        moves = state.look != self._followed or self.waiting or self._clock() - self._changed_s < self._fade_s + _SETTLE_S
+        moves = state.look != self._followed or self.waiting or self._clock() - self._changed_s < state.fade_s + _SETTLE_S
         return replace(self._held, captured_s=self._clock()) if moves else None
 
     def paint(self, frame: Frame, state: State) -> tuple[Frame, np.ndarray]:
@@ -76,7 +74,7 @@ class Painter:
 
     def _follow(self, state: State, now_s: float) -> None:
         if state.look != self._followed:
-            self.stylizer.set_look(state.look, self._fade_s, now_s)
+            self.stylizer.set_look(state.look, state.fade_s, now_s)
             self._followed, self._changed_s = state.look, now_s
         if state.mirror != self._mirrored:
             self.stylizer.reset()  # steadiness would hold on to the picture that was the other way round

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
 from engines.errors import SinkError, UsageError
+from realtime.inputs import PICTURE_ENDINGS, InputFile
+from realtime.pipes import STDIO
 from realtime.sinks.encoding import CONTAINERS
 from realtime.sinks.picture_file import PICTURES
 
-_PLACEHOLDERS = ("{stem}", "{style}", "{ext}")
+_PLACEHOLDERS = ("{dir}", "{stem}", "{style}", "{ext}")
 
 
-def output_paths(inputs: Sequence[Path], output: str | None, style: str) -> list[Path]:
-    """One path per input: beside it as STEM_STYLE.EXT, or as ``output`` says: a file, a folder, or a template with {stem},
-    {style} and {ext} in it.
+def output_paths(files: Sequence[InputFile], output: str | None, style: str) -> list[Path]:
+    """One path per input: beside it as STEM_STYLE.EXT, or as ``output`` says: a file, a folder, in which the inputs' own
+    subfolders are repeated, or a template with {stem}, {style}, {ext} and {dir}, the subfolder, in it.
 
     Raises UsageError if two inputs would get the same output, or several one FILE.
     """
-    paths = [_output_path(path, output, style) for path in inputs]
+    inputs = [file.path for file in files]
+    paths = [_output_path(file, output, style) for file in files]
     for index, path in enumerate(paths):
         if path in paths[:index]:
             raise UsageError(
@@ -29,9 +33,35 @@ def output_paths(inputs: Sequence[Path], output: str | None, style: str) -> list
     return paths
 
 
+def without_results(files: Sequence[InputFile], output: str | None, style: str) -> list[InputFile]:
+    """``files`` without those that a search has found but that are results of the others, from an earlier run."""
+    results = set()
+    for file in files:
+        path = _output_path(file, output, style)
+        results |= {os.path.realpath(path), os.path.realpath(_partial_path(path))}
+    return [file for file in files if file.named or os.path.realpath(file.path) not in results]
+
+
+def is_folder(output: str | None) -> bool:
+    """Whether -o names a folder or a template, below which missing folders are made, rather than one file."""
+    if output is None:
+        return False
+    return output.endswith(("/", os.sep)) or Path(output).is_dir() or any(name in output for name in _PLACEHOLDERS)
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder that ``path`` shall lie in. Raises SinkError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SinkError(f"{path}: its folder cannot be made ({error.strerror}).") from error
+
+
 def check_output(path: Path, inputs: Sequence[Path], overwrite: bool) -> None:
     """Raise UsageError if ``path`` or its partial name is one of the inputs, by whatever name or link, if it exists and must
     not be replaced, or has an ending that cannot be written; SinkError if its folder is not there or the name cannot be."""
+    if path == STDIO:
+        return
     for source in inputs:
         if same_file(path, source):
             raise UsageError(f"{path}: is the input {source} itself. An input is never overwritten; choose another -o.")
@@ -48,9 +78,9 @@ def check_output(path: Path, inputs: Sequence[Path], overwrite: bool) -> None:
 
 
 def output_exists(path: Path) -> bool:
-    """Raises SinkError for a name that the system does not take, such as one that is too long."""
+    """Never for standard output. Raises SinkError for a name that the system does not take, such as one that is too long."""
     try:
-        return path.exists()
+        return path != STDIO and path.exists()
     except OSError as error:
         raise SinkError(f"{path}: cannot be written ({error.strerror}).") from error
 
@@ -73,15 +103,19 @@ def _partial_path(path: Path, number: str = "") -> Path:
     return path.with_name(f"{path.stem}.partial{number}{path.suffix}")
 
 
-def _output_path(source: Path, output: str | None, style: str) -> Path:
+def _output_path(file: InputFile, output: str | None, style: str) -> Path:
+    source = file.path
     default = f"{source.stem}_{style}{_extension(source)}"
+    if output == str(STDIO):
+        return STDIO
     if output is None:
+        if source == STDIO:
+            raise UsageError("-: what is piped in needs -o: a file, or - to pipe it out again.")
         return source.with_name(default)
     if any(placeholder in output for placeholder in _PLACEHOLDERS):
-        for placeholder, value in zip(_PLACEHOLDERS, (source.stem, style, _extension(source)[1:]), strict=True):
-            output = output.replace(placeholder, value)
-        return Path(output)
-    return Path(output) / default if output.endswith(("/", os.sep)) or Path(output).is_dir() else Path(output)
+        values = dict(zip(_PLACEHOLDERS, (str(file.subfolder), source.stem, style, _extension(source)[1:]), strict=True))
+        return Path(re.sub("|".join(map(re.escape, values)), lambda found: values[found[0]], output))
+    return Path(output) / file.subfolder / default if is_folder(output) else Path(output)
 
 
 def _extension(source: Path) -> str:
@@ -89,4 +123,4 @@ def _extension(source: Path) -> str:
     own = source.suffix.lower()
     if own in (*CONTAINERS, *PICTURES):
         return source.suffix
-    return ".png" if own in (".bmp", ".tif", ".tiff", ".webp") else ".mp4"
+    return ".png" if own in PICTURE_ENDINGS - {".apng"} else ".mp4"

@@ -43,8 +43,10 @@ def run_file(
     paint: Callable[[Frame], np.ndarray],
     sink: FrameSink,
     on_frame: Callable[[Frame, FileRun], None] = lambda frame, run: None,
+    interrupt: Callable[[], None] = lambda: None,
 ) -> FileRun:
-    """Take every frame through ``paint`` into ``sink``, in order; ``on_frame`` is told after each.
+    """Take every frame through ``paint`` into ``sink``, in order; ``on_frame`` is told after each. ``interrupt`` is called at
+    the end, to wake up ``frames`` where they may still be waited for.
 
     ``frames`` is iterated in one thread, ``paint`` called in another, ``sink`` and ``on_frame`` in the caller's. The first
     error of any of them ends the run and is raised here, after both threads have ended; so does KeyboardInterrupt.
@@ -69,6 +71,7 @@ def run_file(
             on_frame(frame, run)
     finally:
         stop.event.set()
+        interrupt()
         for thread in threads:
             thread.join()
     if stop.error is not None:

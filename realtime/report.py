@@ -74,6 +74,8 @@ def check_report(path: Path | None, others: Sequence[Path]) -> None:
     if path is None:
         return
     for other in others:
+        if other == Path("-"):
+            continue
         if same_file(path, other):
             raise UsageError(f"--report {path}: is {other}, which the run reads or writes. Choose another name.")
     if not path.parent.is_dir():

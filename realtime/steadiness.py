@@ -51,6 +51,13 @@ class Steadiness:
     def reset(self) -> None:
         self._last = None
 
+    def state(self) -> dict[str, np.ndarray]:
+        """What is remembered, as copies; empty at the start. ``restore`` takes it back."""
+        return {} if self._last is None else {name: part.copy() for name, part in vars(self._last).items()}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        self._last = _Last(**state) if state else None
+
     def hold(self, frame: np.ndarray, painting: np.ndarray, stability: float) -> np.ndarray:
         """``painting`` (H, W, 3) uint8 of ``frame`` (H, W, 3), each pixel mixed with the last painting's where it came from.
 

@@ -78,6 +78,17 @@ class Stylizer:
         if self._steadiness:
             self._steadiness.reset()
 
+    def state(self) -> dict[str, np.ndarray]:
+        """All that is carried from frame to frame, for ``restore``: with it, what follows comes out as if nothing had been."""
+        return self._steadiness.state() if self._steadiness else {}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        if state:
+            self._steadiness = self._steadiness or Steadiness()
+            self._steadiness.restore(state)
+        else:
+            self.reset()
+
     def plan_size(self, frame_size: tuple[int, int]) -> tuple[int, int]:
         """The (height, width) at which the network runs for a frame of ``frame_size``."""
         return self._fixed_size or network_size(frame_size, self._look.brush)

@@ -7,20 +7,23 @@ import numpy as np
 _DIVIDER_WEIGHT = 0.004  # of the view's width
 
 
-def compose(original: np.ndarray, painting: np.ndarray, compare: str, view_size: tuple[int, int]) -> np.ndarray:
+def compose(
+    original: np.ndarray, painting: np.ndarray, compare: str, view_size: tuple[int, int], divider: float = 0.5
+) -> np.ndarray:
     """The picture for a window of (height, width) ``view_size``, with black bars where the shapes differ.
 
-    original, painting: (H, W, 3) uint8 RGB of one size. ``compare``: one of ``controls.COMPARE_MODES``. Returns
-    (view height, view width, 3) uint8 RGB, never one of the inputs: it may be drawn on.
+    original, painting: (H, W, 3) uint8 RGB of one size. ``compare``: one of ``controls.COMPARE_MODES``. ``divider``: where
+    the line of a split lies, as a share of the view's width, which is also where the mouse is. Returns (view height,
+    view width, 3) uint8 RGB, never one of the inputs: it may be drawn on.
     """
     if compare == "side by side":
         left_width = view_size[1] // 2
         left = _fit(original, (view_size[0], left_width))
         return np.concatenate([left, _fit(painting, (view_size[0], view_size[1] - left_width))], axis=1)
     if compare == "split":
-        middle = painting.shape[1] // 2
-        joined = np.concatenate([original[:, :middle], painting[:, middle:]], axis=1)
-        return _with_divider(_fit(joined, view_size))
+        view, middle = _fit(painting, view_size), round(divider * view_size[1])
+        view[:, :middle] = _fit(original, view_size)[:, :middle]
+        return _with_divider(view, middle)
     return _fit(painting, view_size)
 
 
@@ -51,9 +54,9 @@ def _fit(pixels: np.ndarray, view_size: tuple[int, int]) -> np.ndarray:
     return view
 
 
-def _with_divider(view: np.ndarray) -> np.ndarray:
+def _with_divider(view: np.ndarray, middle: int) -> np.ndarray:
     """A white line between two dark ones shows on every picture."""
-    middle, half = view.shape[1] // 2, max(1, round(view.shape[1] * _DIVIDER_WEIGHT / 2))
+    half = max(1, round(view.shape[1] * _DIVIDER_WEIGHT / 2))
     view[:, max(0, middle - 2 * half) : middle + 2 * half] >>= 2
     view[:, max(0, middle - half) : middle + half] = 255
     return view

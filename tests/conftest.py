@@ -58,9 +58,11 @@ def no_thread_left_behind() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests neither read nor change the user's cache and models, and measure no engines in the background."""
+    """Tests neither read nor change the user's cache, models, keys and settings, and measure no engines in the background."""
     monkeypatch.setenv("LIVEBRUSH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.setenv("LIVEBRUSH_MODELS", str(tmp_path_factory.getbasetemp() / "models"))
+    monkeypatch.setenv("LIVEBRUSH_STATE", str(tmp_path_factory.mktemp("state")))
+    monkeypatch.setenv("LIVEBRUSH_CONFIG", str(tmp_path_factory.getbasetemp() / "config"))
     monkeypatch.setenv("LIVEBRUSH_MEASURE", "off")
 
 

@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from bench.readme import fill, hotkeys, styles
+from bench.readme import commands, fill, hotkeys, styles
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -32,6 +32,11 @@ def test_the_table_of_styles_is_what_was_measured():
         "| **mean** | 0.30 | 92 % |",
         "| other, mean of 2 | 0.50 | – |",
     ]
+
+
+def test_commands_are_those_of_the_table():
+    page = (ROOT / "docs" / "live.md").read_text(encoding="utf-8")
+    assert fill(page, "commands", commands()) == page, "run: python -m bench.readme"
 
 
 def test_links_and_pictures_exist():

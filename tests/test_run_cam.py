@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -82,6 +84,12 @@ def test_inference_size_and_quality(tmp_path: Path, tiny_model):
         (["--source", "test", "--headless", "--capture", "big"], 2, "--capture"),
         (["--source", "test", "--headless", "--size", "big"], 2, "--size"),
         (["--source", "test", "--headless", "--duration", "0"], 2, "--duration"),
+        (["--source", "test", "--headless", "--style-schedule", "0:gret_wave"], 2, "great_wave"),
+        (["--source", "test", "--headless", "--keys", "nothing.toml"], 2, "nothing.toml"),
+        (["--source", "test", "--headless", "--record", "show.avi"], 2, "--record"),
+        (["--source", "test", "--headless", "--microphone", "loud"], 2, "--microphone"),
+        (["--source", "test", "--headless", "--virtual-cam", "/dev/video987"], 5, "v4l2loopback"),
+        (["--source", "test", "--headless", "--osc", "loud"], 2, "--osc"),
         (["--source", "test", "--headless", "--model", "missing.onnx"], 4, "missing.onnx"),
     ],
 )
@@ -119,6 +127,20 @@ def test_signals_end_it_within_three_seconds_and_leave_the_report(tmp_path: Path
     assert json.loads(report.read_text()).keys() >= FIELDS
 
 
+def test_a_run_is_recorded_and_finished_on_a_signal(tmp_path: Path, make_video):
+    show = tmp_path / "show.mp4"
+    source = make_video(pts=list(range(0, 1000, 40)))
+    flags = command("--source", source, "--loop", "--headless", "--engine", "passthrough", "--record", show)
+    with subprocess.Popen(flags, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert "recording show.mp4" in process.stderr.readline()
+        time.sleep(1.5)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 143
+        assert "saved show.mp4" in process.stderr.read()
+    with av.open(str(show)) as file:
+        assert len(list(file.decode(video=0))) > 5 and len(list(file.streams.audio)) == 1
+
+
 def test_lists():
     assert "passthrough" in run_cam("--list-engines").stdout
     assert "great_wave" in run_cam("--list-styles").stdout
@@ -127,3 +149,41 @@ def test_lists():
 def test_json_prints_the_figures():
     done = run_cam("--source", "test", "--headless", "--engine", "passthrough", "--duration", "0.5", "--json")
     assert json.loads(done.stdout).keys() >= FIELDS
+
+
+def test_a_schedule_changes_the_style_of_a_headless_run(tmp_path: Path, tiny_model):
+    report = tmp_path / "report.json"
+    flags = ["--source", "test", "--capture", "64x48@20", "--headless", "--duration", "2.2", "--model", tiny_model.path]
+    done = run_cam(*flags, "--engine", "onnxruntime", "--style-schedule", "0:negative 1:dim/0.2s", "--report", report)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(report.read_text())["style"] == "dim"
+
+
+def test_doctor_tells_what_works_and_what_to_install():
+    done = run_cam("--doctor")
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    assert "missing  window" in done.stdout and "DISPLAY" in done.stdout and "ok       engine passthrough" in done.stdout
+    found = {row["what"]: row["missing"] for row in json.loads(run_cam("--doctor", "--json").stdout)}
+    assert found["engine passthrough"] is None and found["encoder libx264"] is None and found["window"]
+
+
+def test_the_engine_is_opened_ahead_for_the_size_that_comes(tmp_path: Path, tiny_model):
+    """The frame size of a file is not known ahead, that of the test source is; either way the engine fits."""
+    from engines import EngineOptions, open_engine
+    from realtime.live_start import EngineAhead
+
+    opened = []
+
+    def open_for(size):
+        opened.append(size)
+        return open_engine("onnxruntime", tiny_model, EngineOptions(threads=1), size)
+
+    for expected, wanted in (((48, 64), (48, 64)), (None, (24, 32)), ((48, 64), (24, 32))):
+        ahead = EngineAhead(open_for, expected)
+        with ahead.get(wanted) as engine:
+            frame = np.zeros((1, *wanted, 3), np.uint8)
+            assert engine.infer(frame, np.eye(1, 3, 1, dtype=np.float32)).shape == frame.shape
+        ahead.close()
+    unused = EngineAhead(open_for, (48, 64))
+    unused.close()
+    assert opened == [(48, 64), (24, 32), (48, 64), (48, 64)]

@@ -131,8 +131,48 @@ def test_inputs_that_cannot_be_read(stylize, tmp_path, content, code, message):
     assert visible(tmp_path) == before
 
 
-def test_a_folder_is_not_a_video(stylize, tmp_path):
+def test_a_folder_without_videos_is_an_input_error(stylize, tmp_path):
+    (tmp_path / "notes.txt").write_text("no video")
     assert failure(stylize, tmp_path)[0] == 3
+
+
+def test_a_folder_is_mirrored_and_its_results_are_not_painted_again(stylize, make_video, tmp_path):
+    (tmp_path / "in" / "day").mkdir(parents=True)
+    for name in ("a.mp4", "day/b.mkv"):
+        make_video("x.mp4" if name.endswith("mp4") else "x.mkv").rename(tmp_path / "in" / name)
+    for again in ([], ["-n"]):
+        code, _, err = stylize(tmp_path / "in", "--recursive", "-o", f"{tmp_path}/in/painted/", *again)
+        assert code == 0, err
+    assert "2 files: 2 skipped" in err
+    found = {str(path.relative_to(tmp_path / "in")) for path in (tmp_path / "in").rglob("*.m*")}
+    assert found == {"a.mp4", "day/b.mkv", "painted/a_negative.mp4", "painted/day/b_negative.mkv"}
+
+
+def test_the_summary_tells_of_every_file(stylize, make_video, tmp_path):
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    (tmp_path / "list.txt").write_text(f"# mine\n{make_video('good.mp4')}\n\n{tmp_path / 'broken.mp4'}\n")
+    code, out, err = stylize(f"@{tmp_path / 'list.txt'}", "-o", f"{tmp_path}/made/", "--json")
+    assert code == 1
+    assert "2 files: 1 done, 1 failed" in err
+    assert "failed (3)" in err
+    assert [item.get("exit_code", 0) for item in json.loads(out)["items"]] == [0, 3]
+    assert visible(tmp_path / "made") == {"good_negative.mp4"}
+
+
+def test_nothing_leaks_from_one_file_to_the_next(stylize, make_video, tmp_path):
+    """Sound, times, size, steadiness: what a file gets does not depend on what was painted before it."""
+    late = {
+        "pts": [700, 740, 800, 2000],
+        "tones": 2,
+        "size": (64, 48),
+        "pixels": lambda index: np.full((64, 48, 3), 90, np.uint8),
+    }
+    first = make_video("a.mp4", tones=0, pts=[0, 40, 80], pixels=lambda index: np.full((48, 64, 3), 100, np.uint8))
+    flags = ("--stability", "1", "-s", "negative", "--json")
+    assert stylize(first, make_video("b.mp4", **late), "-o", f"{tmp_path}/both/", *flags, engine="onnxruntime")[0] == 0
+    assert stylize(tmp_path / "b.mp4", "-o", f"{tmp_path}/alone/", *flags, engine="onnxruntime")[0] == 0
+    both, alone = tmp_path / "both" / "b_negative.mp4", tmp_path / "alone" / "b_negative.mp4"
+    assert both.read_bytes() == alone.read_bytes()
 
 
 def test_a_truncated_video_is_saved_under_a_partial_name(stylize, make_video, tmp_path):
@@ -314,29 +354,54 @@ def test_the_lists_and_the_sheet(stylize, make_video, tmp_path):
         assert min(picture.size) > 300
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_it_cleanly(make_video, tmp_path, tiny_model, number, code):
-    noise = np.random.default_rng(0).integers(0, 256, (8, 240, 320, 3), dtype=np.uint8)
-    source = make_video(pts=list(range(0, 12_000, 40)), size=(240, 320), pixels=lambda index: noise[index % 8], tones=0)
-    command = [
-        sys.executable,
-        "stylize_video.py",
-        source,
-        "-o",
-        tmp_path / "out.mp4",
-        "--engine",
-        "passthrough",
-        "--model",
-        tiny_model.path,
-    ]
-    program = subprocess.Popen(
-        [*map(str, command), "--preset", "veryslow"], cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
+def mean_levels(path: Path) -> list[float]:
+    with VideoFile(path) as video:
+        return [float(frame.pixels.mean()) for frame in video.frames()]
+
+
+def test_styles_change_at_the_times_of_the_schedule(stylize, make_video, tmp_path):
+    gray = make_video(pts=list(range(0, 4000, 40)), pixels=lambda index: np.full((48, 64, 3), 200, np.uint8), tones=0)
+    schedule = "0:original 1:negative/0 2:dim/1s"
+    assert stylize(gray, "-o", tmp_path / "out.mp4", "--style-schedule", schedule, engine="onnxruntime")[0] == 0
+    levels = mean_levels(tmp_path / "out.mp4")
+    assert levels[24] == pytest.approx(200, abs=3)
+    assert levels[25] == pytest.approx(55, abs=3)
+    assert levels[62] == pytest.approx((55 + 100) / 2, abs=4)
+    assert levels[76] == pytest.approx(100, abs=3)
+    (tmp_path / "t.txt").write_text(schedule.replace(" ", "\n"))
+    flags = ("-o", tmp_path / "cut.mp4", "--ss", "1.5", "--timeline", tmp_path / "t.txt")
+    assert stylize(gray, *flags, engine="onnxruntime")[0] == 0
+    assert mean_levels(tmp_path / "cut.mp4") == pytest.approx(levels[38:], abs=3)  # times are the input's
+
+
+def test_styles_change_at_cuts_and_nothing_is_held_over_them(stylize, make_video, tmp_path):
+    levels = (60, 200, 120)
+    scenes = make_video(
+        pts=list(range(0, 3000, 40)), pixels=lambda index: np.full((48, 64, 3), levels[index // 25], np.uint8), tones=0
     )
-    deadline = time.monotonic() + 20
-    while not list(tmp_path.glob(".out.part-*")) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    program.send_signal(number)
-    _, err = program.communicate(timeout=20)
-    assert program.returncode == code, err
-    assert "Traceback" not in err
-    assert visible(tmp_path) == {"clip.mp4"}
+    flags = ("-o", tmp_path / "out.mp4", "--style-schedule", "0:original cut:dim cut:negative", "--stability", "1", "--json")
+    code, out, _ = stylize(scenes, *flags, engine="onnxruntime")
+    assert (code, json.loads(out)["cuts"], json.loads(out)["style"]) == (0, 2, "timeline")
+    painted = mean_levels(tmp_path / "out.mp4")
+    assert [painted[index] for index in (24, 25, 49, 50, 74)] == pytest.approx([60, 100, 100, 135, 135], abs=3)
+
+
+def test_a_preview_has_a_name_of_its_own_and_the_first_seconds(stylize, make_video, tmp_path):
+    source = make_video(pts=list(range(0, 4000, 40)))
+    assert stylize(source, "--preview", "1s", "--ss", "1")[0] == 0
+    assert len(times(tmp_path / "clip_negative.preview.mp4")) == 25
+    assert failure(stylize, source, "--preview", "soon")[0] == 2
+
+
+def test_side_by_side_has_the_input_on_the_left(stylize, make_video, tmp_path):
+    assert stylize(make_video(), "-o", tmp_path / "out.mp4", "--side-by-side", engine="onnxruntime")[0] == 0
+    with VideoFile(tmp_path / "clip.mp4") as before, VideoFile(tmp_path / "out.mp4") as after:
+        one, two = next(before.frames()).pixels.astype(int), next(after.frames()).pixels.astype(int)
+    assert two.shape == (48, 128, 3)
+    assert np.abs(two[:, :64] - one).mean() < 8
+    assert np.abs(two[:, 64:] - (255 - one)).mean() < 12
+
+
+def test_a_schedule_with_an_unknown_style_is_a_usage_error(stylize, make_video):
+    code, line = failure(stylize, make_video(), "--style-schedule", "0:dim 1:negativ")
+    assert (code, "negative" in line) == (2, True)

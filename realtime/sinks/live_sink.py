@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 import numpy as np
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """The left mouse button at a place of the view, in shares of its sides. ``pressed``: just now; else it is dragged."""
+
+    across: float
+    down: float
+    pressed: bool
 
 
 class LiveSink(ABC):
@@ -26,6 +36,10 @@ class LiveSink(ABC):
     @abstractmethod
     def poll(self) -> list[str]:
         """The names of the keys pressed since the last call ("left", "esc", "space", "a", "{"). Takes a millisecond or two."""
+
+    def pointers(self) -> list[Pointer]:
+        """What the mouse did since the last call."""
+        return []
 
     @property
     def closed(self) -> bool:

@@ -26,9 +26,7 @@ class PendingFile:
         """
         target = name or self.path
         try:
-            with open(self.temporary, "rb+") as file:
-                os.fsync(file.fileno())
-            os.replace(self.temporary, target)
+            commit_file(self.temporary, target)
         except OSError as error:
             self.discard()
             raise SinkError(f"{target}: cannot be written ({error.strerror}).") from error
@@ -37,3 +35,10 @@ class PendingFile:
     def discard(self) -> None:
         """Remove what was written. Harmless if nothing was, or after ``commit``."""
         self.temporary.unlink(missing_ok=True)
+
+
+def commit_file(written: Path, target: Path) -> None:
+    """Give the file ``written`` the name ``target`` in one step, after it is safely on the disk. Raises OSError."""
+    with open(written, "rb+") as file:
+        os.fsync(file.fileno())
+    os.replace(written, target)

@@ -1,179 +1,115 @@
-"""Writes a painted video: the input's timestamps, colour coding, pixel shape, sound and metadata around new pictures."""
+"""Writes a painted video: segment after segment, and at the end one file with all that the input had around its pictures."""
 
 from __future__ import annotations
 
-import contextlib
-import errno
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
+from engines.base import cpu_threads
 from engines.errors import SinkError
+from realtime.disk import write_errors
 from realtime.frame import Frame
-from realtime.sinks.audio_tracks import AudioTracks
-from realtime.sinks.encoding import CONTAINERS, Encoding
-from realtime.sinks.pending_file import PendingFile
+from realtime.sinks.encoding import Encoding
+from realtime.sinks.join import join
+from realtime.sinks.pending_file import commit_file
+from realtime.sinks.segment_writer import SegmentWriter, segment_suffix
+from realtime.sinks.video_encoder import VideoEncoder
+from realtime.sinks.work_folder import WorkFolder, recorded_plan
 from realtime.sources.video_file import VideoFile
 
-if TYPE_CHECKING:
-    from av.container import OutputContainer
-    from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
-
-_MAX_TIMESCALE = 10_000_000
-_DROPPED_METADATA = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
+SEGMENT_FRAMES = 48  # what a kill may cost, in frames; each begins with a picture that needs no other, as players like it
 
 
 class VideoOutput:
-    """The painted version of ``source`` at ``path``. Call every method from one thread; end with ``finish`` or ``discard``.
+    """The painted version of ``source`` at ``path``, in (height, width) ``size`` (None: that of the source). Call every method
+    from one thread; end with ``finish`` or ``discard``.
+
+    Frames are encoded in segments of ``SEGMENT_FRAMES``, which stay in a hidden folder beside ``path`` until all are there.
+    With ``resume`` the segments of an interrupted run are taken over: ``frames`` and ``resumed`` then are their frames, which
+    shall not come again, and ``state`` what ``remember(index)`` gave after the last of those. ``made_with`` is what decides
+    how frames look, JSON-ready; a resumed run must have the same.
 
     Frames keep their pts. With ``--ss``, and where the first pts is negative (a player would skip such frames), pictures and
-    sound move together so that the first frame is at 0. A size that is odd, which 4:2:0 video cannot be, gets its last row
-    or column repeated; ``notes`` says so. Raises SinkError, with nothing left behind after ``discard``.
+    sound move together so that the first frame is at 0. Raises SinkError, UsageError.
     """
 
-    def __init__(self, path: Path, source: VideoFile, encoding: Encoding) -> None:
-        self.frames = 0
-        self.notes: list[str] = []
+    def __init__(
+        self,
+        path: Path,
+        source: VideoFile,
+        encoding: Encoding,
+        size: tuple[int, int] | None = None,
+        made_with: dict[str, Any] | None = None,
+        remember: Callable[[int], dict[str, np.ndarray]] = lambda index: {},
+        resume: bool = False,
+        overwrite: bool = False,
+    ) -> None:
+        self.path = path
         self._source = source
         self._encoding = encoding
-        self._codec = encoding.codec_for(path)
-        self._options = encoding.options_for(path)
-        self._file = PendingFile(path)
-        self._output: OutputContainer | None = None
-        self._audio: AudioTracks | None = None
+        self._remember = remember
+        before = recorded_plan(path) if resume else {}
+        self._encoder = VideoEncoder(path, source, encoding, size or source.size, before.get("encoder_threads", cpu_threads()))
+        self.notes: list[str] = list(self._encoder.notes)
+        self._shift = source.first_pts if source.is_cut or source.first_pts < 0 else 0
+        self._suffix = segment_suffix(self._encoder, path)
+        self._work = WorkFolder(path, {**self._plan(), **(made_with or {})}, resume, overwrite)
+        self._segment: SegmentWriter | None = None
+        self.resumed = self.frames = sum(segment.frames for segment in self._work.segments)
+        self.state = self._work.state
 
     def write(self, frame: Frame, pixels: np.ndarray) -> None:
-        """Encode ``pixels``, (H, W, 3) uint8 RGB of the source's size, at the time of ``frame``."""
-        with self._errors():
-            if self._output is None:
-                self._open(frame)
-            picture = self._to_picture(pixels)
-            picture.pts = frame.pts - self._shift
-            picture.time_base = frame.time_base
-            packets = self._stream.encode(picture)
-            if self._audio:
-                self._audio.advance(picture.pts * frame.time_base)
-            self._output.mux(packets)
+        """Encode ``pixels``, (H, W, 3) uint8 RGB of the output's size, at the time of ``frame``."""
+        with write_errors(self.path, self._encoder.codec):
+            if self._segment is None:
+                self._segment = SegmentWriter(self._work.path / f"part{self._suffix}", self._encoder, frame)
+            self._segment.write(frame, pixels)
             self.frames += 1
+            if self._segment.frames == SEGMENT_FRAMES:
+                self._end_segment(self._remember(frame.index))
 
     def finish(self, name: Path | None = None) -> Path:
-        """Flush, prove that everything arrived, put the file under its name, or ``name`` in the same folder; return that."""
-        with self._errors():
-            if self._output is None:
-                raise SinkError(f"{self._file.path}: no frame was written.")
-            self._output.mux(self._stream.encode(None))
-            if self._audio:
-                self._audio.advance(None)
-            self._output.close()
-            self._prove()
-        self._close_audio()
-        return self._file.commit(name)
+        """Put everything together, prove it, give the file its name, or ``name`` in the same folder; return that."""
+        target = name or self.path
+        with write_errors(target, self._encoder.codec):
+            if self._segment is not None:
+                self._end_segment({})
+            if not self._work.segments:
+                raise SinkError(f"{target}: no frame was written.")
+            joined = self._work.path / f"joined{target.suffix}"
+            files = [self._work.segment_path(number, self._suffix) for number in range(len(self._work.segments))]
+            segments = list(zip(files, self._work.segments, strict=True))
+            join(joined, segments, self._source, self._shift, self._encoding.audio, self.notes)
+            commit_file(joined, target)
+        self._work.remove()
+        return target
 
-    def discard(self) -> None:
-        """Stop and leave nothing. Harmless after ``finish``."""
-        self._close_audio()
-        if self._output is not None:
-            with contextlib.suppress(OSError, ValueError):  # it is thrown away, and what went wrong has been raised already
-                self._output.close()
-        self._file.discard()
+    def discard(self) -> int:
+        """Stop. Finished segments stay for --resume, and their number of frames is returned. Harmless after ``finish``."""
+        if self._segment is not None:
+            self._segment.discard()
+            self._segment = None
+        return self._work.leave()
 
-    def _close_audio(self) -> None:
-        if self._audio:
-            self._audio.close()
-
-    @contextlib.contextmanager
-    def _errors(self) -> Iterator[None]:
-        """PyAV's errors of writing as SinkError."""
-        import av
-
+    def _end_segment(self, state: dict[str, np.ndarray]) -> None:
+        writer, self._segment = self._segment, None
         try:
-            yield
-        except (av.error.FFmpegError, OSError, ValueError) as error:
-            full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
-            reason = "the disk is full" if full else f"{self._codec} failed: {getattr(error, 'strerror', None) or error}"
-            raise SinkError(f"{self._file.path}: cannot be written: {reason}.") from error
+            self._work.add(writer.path, writer.finish(self._shift), state)
+        except BaseException:
+            writer.discard()
+            raise
 
-    def _open(self, first: Frame) -> None:
-        import av
-        from av.video.reformatter import VideoReformatter
-
-        path, source = self._file.path, self._source
-        name = CONTAINERS[path.suffix.lower()]
-        options = {}
-        if name in ("mp4", "mov"):  # in FFmpeg's default of 1000 the beginning of each track would be rounded to milliseconds
-            timescale = source.timescale if source.timescale <= _MAX_TIMESCALE else source.time_base.denominator
-            options = {"movflags": "+faststart", "movie_timescale": str(timescale)}
-        self._output = av.open(f"file:{self._file.temporary}", "w", format=name, options=options)
-        self._output.metadata.update({k: v for k, v in source.metadata.items() if k.lower() not in _DROPPED_METADATA})
-        self._reformatter = VideoReformatter()
-        self._shift = first.pts if source.is_cut or first.pts < 0 else 0
-        self._stream = self._add_video()
-        if self._encoding.audio != "none":
-            start_s = first.pts * first.time_base if source.is_cut else None
-            self._audio = AudioTracks(
-                source.path,
-                self._output,
-                offset_s=self._shift * first.time_base,
-                start_s=start_s,
-                end_s=source.end_s,
-                convert=self._encoding.audio == "aac",
-            )
-            self.notes += self._audio.notes
-        if source.chapters and not source.is_cut:
-            self._output.set_chapters(source.chapters)
-
-    def _add_video(self) -> VideoStream:
-        source, coding = self._source, self._source.coding
-        height, width = source.size
-        stream = self._output.add_stream(self._codec, rate=source.rate, options=dict(self._options))
-        formats = [pixel_format.name for pixel_format in stream.codec_context.codec.video_formats or ()]
-        stream.pix_fmt = "yuv420p" if "yuv420p" in formats or not formats else formats[0]
-        subsampled = "420" in stream.pix_fmt or stream.pix_fmt == "nv12"
-        stream.height, stream.width = (height + height % 2, width + width % 2) if subsampled else (height, width)
-        if (stream.height, stream.width) != (height, width):
-            self.notes.append(
-                f"{width}x{height} is odd: written as {stream.width}x{stream.height}, the last row or column twice."
-            )
-        context = stream.codec_context
-        context.time_base = source.time_base
-        context.sample_aspect_ratio = source.pixel_aspect
-        context.colorspace, context.color_range = coding.matrix, coding.av_range
-        context.color_primaries, context.color_trc = coding.primaries, coding.sdr_transfer
-        if source.language:
-            stream.metadata["language"] = source.language
-        return stream
-
-    def _to_picture(self, pixels: np.ndarray) -> VideoFrame:
-        from av.video.frame import VideoFrame
-        from av.video.reformatter import Interpolation
-
-        height, width = pixels.shape[:2]
-        stream, coding = self._stream, self._source.coding
-        if (stream.height, stream.width) != (height, width):
-            pixels = np.pad(pixels, ((0, stream.height - height), (0, stream.width - width), (0, 0)), mode="edge")
-        return self._reformatter.reformat(
-            VideoFrame.from_ndarray(pixels, "rgb24"),
-            format=stream.pix_fmt,
-            src_color_range="JPEG",
-            dst_colorspace=coding.swscale_matrix,
-            dst_color_range=coding.av_range,
-            # Without these flags swscale is up to a code off in full range, for the same time.
-            interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP,
-        )
-
-    def _prove(self) -> None:
-        """Read the finished file again and count: what went in must be there."""
-        import av
-
-        counts = {"video": 0, "audio": 0}
-        with av.open(f"file:{self._file.temporary}") as written:
-            for packet in written.demux():
-                if packet.size:
-                    counts[packet.stream.type] = counts.get(packet.stream.type, 0) + 1
-        expected = {"video": self.frames, "audio": self._audio.written if self._audio else 0}
-        for kind, count in expected.items():
-            if counts[kind] != count:
-                raise SinkError(f"{self._file.path}: {count} {kind} packets were written, but {counts[kind]} can be read back.")
+    def _plan(self) -> dict[str, Any]:
+        source, encoder = self._source, self._encoder
+        return {
+            "input": source.fingerprint(),
+            "begin_and_end": [None if time is None else str(time) for time in (source.start_s, source.end_s)],
+            "deinterlace": source.deinterlace,
+            "size": list(encoder.size),
+            "encoder": [encoder.codec, encoder.pixel_format, encoder.options],
+            "encoder_threads": encoder.threads,
+            "segment_frames": SEGMENT_FRAMES,
+        }

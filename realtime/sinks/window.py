@@ -6,7 +6,7 @@ import numpy as np
 
 from engines.errors import SinkError
 from realtime.bootstrap import import_for_window
-from realtime.sinks.live_sink import LiveSink
+from realtime.sinks.live_sink import LiveSink, Pointer
 
 # OpenCV enlarges pictures with hard pixel edges, so a picture is brought to the window's size before; beyond this many
 # pixels (a 4K screen) at half that size, which costs a quarter and shows as clean double pixels.
@@ -21,8 +21,12 @@ _X11_KEYS = {
     65364: "down",
     65365: "pageup",
     65366: "pagedown",
-    65480: "f11",
+    65360: "home",
+    65367: "end",
+    65379: "insert",
+    65535: "delete",
     65288: "backspace",
+    **{65469 + n: f"f{n}" for n in range(1, 13)},
 }
 _KEYS = {
     "WIN32": {2424832: "left", 2490368: "up", 2555904: "right", 2621440: "down", 8: "backspace"},
@@ -53,6 +57,8 @@ class Window(LiveSink):
         self._title: str | None = None
         self._bgr: np.ndarray | None = None
         self._pressed: list[str] = []
+        self._pointers: list[Pointer] = []
+        self._shown_size = (1, 1)
         self._pumped = False
 
     def open(self, title: str, size: tuple[int, int]) -> None:
@@ -68,6 +74,7 @@ class Window(LiveSink):
                 f"a window cannot be opened: {error}. Use --headless, or install opencv-python (not -headless)."
             ) from error
         self._title = title
+        cv2.setMouseCallback(title, self._on_mouse)
         self._first_view = (round(size[0] * scale), round(size[1] * scale))
         self._pump()
 
@@ -85,6 +92,7 @@ class Window(LiveSink):
 
     def show(self, pixels: np.ndarray) -> None:
         cv2 = self._cv2
+        self._shown_size = pixels.shape[:2]
         if self._bgr is not None and self._bgr.shape != pixels.shape:
             self._bgr = None
         self._bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR, dst=self._bgr)
@@ -101,6 +109,16 @@ class Window(LiveSink):
         self._pumped = False
         pressed, self._pressed = self._pressed, []
         return pressed
+
+    def pointers(self) -> list[Pointer]:
+        moved, self._pointers = self._pointers, []
+        return moved
+
+    def _on_mouse(self, event: int, x: int, y: int, flags: int, _: object) -> None:
+        cv2, (height, width) = self._cv2, self._shown_size
+        pressed = event == cv2.EVENT_LBUTTONDOWN
+        if pressed or (event == cv2.EVENT_MOUSEMOVE and flags & cv2.EVENT_FLAG_LBUTTON):
+            self._pointers.append(Pointer(x / width, y / height, pressed))  # OpenCV tells places in pixels of the picture
 
     @property
     def closed(self) -> bool:

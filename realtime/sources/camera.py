@@ -63,6 +63,7 @@ class Camera(LiveSource):
 
     A camera that stops is reopened with growing pauses until ``close``. One that gives the same picture for ``FROZEN_S`` is
     reopened once; if the picture is still the same, it is taken for a still picture and only a warning remains.
+    ``may_stand_still``: nothing is wrong with that, nor with black, as on a screen.
     """
 
     def __init__(
@@ -71,11 +72,13 @@ class Camera(LiveSource):
         wanted: CaptureFormat | None = None,
         clock: Clock = time.monotonic,
         open_capture: OpenCapture = open_opencv,
+        may_stand_still: bool = False,
     ) -> None:
         super().__init__()
         self.name = f"camera {device}" if isinstance(device, int) or str(device).startswith("/dev/") else str(device)
         self.mirrored = self.name.startswith("camera ")
         self._device, self._wanted, self._clock, self._open_capture = device, wanted or CaptureFormat(), clock, open_capture
+        self.expected_size = self._wanted.size
         self._grabber: _Grabber | None = None
         self._stuck: list[_Grabber] = []
         self._slot: Latest[_Shot] = Latest()
@@ -85,7 +88,7 @@ class Camera(LiveSource):
         self._retry_s = 0.0
         self._problem: str | None = None
         self._closed = False
-        self._picture = _PictureWatch()
+        self._picture = None if may_stand_still else _PictureWatch()
 
     def open(self) -> tuple[int, int]:
         self._start()
@@ -109,11 +112,12 @@ class Camera(LiveSource):
         if shot is None:
             self._watch(now_s)
             return None
-        verdict = self._picture.look_at(shot.pixels, now_s)
+        verdict = self._picture and self._picture.look_at(shot.pixels, now_s)
         if verdict:
-            self._lose(verdict, now_s)
+            self._lose(f"{verdict}: the same picture for {FROZEN_S:g} s.", now_s)
             return None
         self._attempts, self._problem = 0, None
+        self.note = self._grabber.note if self._grabber else self.note
         self._newest = self._base + shot.number
         started_s = time.perf_counter()
         pixels = _to_rgb(shot.pixels)
@@ -136,7 +140,7 @@ class Camera(LiveSource):
 
     @property
     def warning(self) -> str | None:
-        return self._picture.warning
+        return self._picture and self._picture.warning
 
     def _start(self) -> None:
         self._slot = Latest()
@@ -154,9 +158,9 @@ class Camera(LiveSource):
             if now_s >= self._retry_s and len(self._stuck) < MAX_STUCK_THREADS:
                 self._start()
         elif not self._grabber.is_alive():
-            self._lose("lost", now_s)
+            self._lose(f"lost: {self._grabber.failure or 'unplugged?'}", now_s)
         elif now_s - max(self._started_s, self._grabber.last_s) > (SILENT_S if self._grabber.last_s else FIRST_PICTURE_S):
-            self._lose("silent", now_s)
+            self._lose("silent: it gives no pictures any more.", now_s)
 
     def _lose(self, how: str, now_s: float) -> None:
         grabber, self._grabber = self._grabber, None
@@ -165,7 +169,7 @@ class Camera(LiveSource):
             self._stuck.append(grabber)
         self._retry_s = now_s + BACK_OFF_S[min(self._attempts, len(BACK_OFF_S) - 1)]
         self._attempts += 1
-        self._problem = f"{self.name} {how}: reopening" + (f" (attempt {self._attempts})" if self._attempts > 1 else "")
+        self._problem = f"{self.name} {how} reopening" + (f" (attempt {self._attempts})" if self._attempts > 1 else "")
 
 
 class _PictureWatch:
@@ -205,6 +209,7 @@ class _Grabber(threading.Thread):
         super().__init__(name=f"camera {device}", daemon=True)
         self.failure: str | None = None
         self.last_s = 0.0
+        self.note = ""
         self._device, self._wanted, self._open_capture, self._slot, self._clock = device, wanted, open_capture, slot, clock
         self._abandoned = threading.Event()
 
@@ -219,6 +224,7 @@ class _Grabber(threading.Thread):
             self.failure = str(error)
             return
         try:
+            self.note = capture.note
             self._grab(capture)
         except Exception as error:  # a driver may raise anything; the camera is then lost, and the program goes on
             self.failure = f"stopped with an error: {error}"

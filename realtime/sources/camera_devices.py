@@ -25,6 +25,11 @@ class Capture(Protocol):
     def release(self) -> None:
         """Give the device back."""
 
+    @property
+    def note(self) -> str:
+        """The format that it gives, for people, for example "640x480 MJPG at 30 fps"."""
+        return ""
+
 
 OpenCapture = Callable[[int | str, tuple[int, int], float], Capture]
 
@@ -39,6 +44,16 @@ class _OpenCvCapture:
 
     def release(self) -> None:
         self._capture.release()
+
+    @property
+    def note(self) -> str:
+        import cv2
+
+        code = int(self._capture.get(cv2.CAP_PROP_FOURCC))
+        letters = "".join(chr(code >> shift & 255) for shift in (0, 8, 16, 24)) if code > 0 else ""
+        width, height = (round(self._capture.get(key)) for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+        fps = self._capture.get(cv2.CAP_PROP_FPS)
+        return f"{width}x{height}" + (f" {letters}" if letters.isprintable() else "") + (f" at {fps:g} fps" if fps > 0 else "")
 
 
 def open_opencv(device: int | str, size: tuple[int, int], fps: float) -> Capture:
@@ -80,14 +95,33 @@ def camera_list() -> str:
     """One sentence on which cameras this machine has, as far as it can be told without opening them."""
     if not sys.platform.startswith("linux"):
         return "Other cameras, if there are any, are --source 1, --source 2, ..."
-    cameras = []
-    for path in sorted(Path("/dev").glob("video*"), key=lambda p: (len(p.name), p.name)):
-        try:
-            title = (Path("/sys/class/video4linux") / path.name / "name").read_text(encoding="utf-8").strip()
-        except OSError:
-            title = str(path)
-        cameras.append(f"{path.name.removeprefix('video')} ({title})")
+    cameras = [f"{number} ({title})" for number, title in camera_titles().items()]
     return f"Cameras here: {', '.join(cameras)}." if cameras else "There is no camera on this machine."
+
+
+def camera_titles(devices: Path = Path("/dev"), names: Path = Path("/sys/class/video4linux")) -> dict[int, str]:
+    """Number -> name of every video device that Linux knows; empty elsewhere."""
+    titles = {}
+    for path in sorted(devices.glob("video*"), key=lambda p: (len(p.name), p.name)):
+        number = path.name.removeprefix("video")
+        if number.isdecimal():
+            try:
+                titles[int(number)] = (names / path.name / "name").read_text(encoding="utf-8").strip()
+            except OSError:
+                titles[int(number)] = str(path)
+    return titles
+
+
+def find_camera(name: str, titles: dict[int, str] | None = None) -> int | None:
+    """The number of the first camera with ``name`` in its name, whatever the case; None if there is none."""
+    titles = camera_titles() if titles is None else titles
+    return next((number for number, title in titles.items() if name.lower() in title.lower()), None)
+
+
+def camera_problem(number: int) -> str | None:
+    """Why camera ``number`` of this Linux machine may not be opened, as far as can be told without opening it."""
+    path = Path(f"/dev/video{number}")
+    return None if os.access(path, os.R_OK | os.W_OK) else _why_not(number)
 
 
 def _why_not(device: int | str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from realtime.frame import Frame
 from realtime.sources.live_source import LiveSource
+from realtime.sources.sound import Sound, file_sound
 from realtime.sources.video_file import VideoFile
 from realtime.timing import Clock
 
@@ -63,6 +64,9 @@ class LiveFile(LiveSource):
         with self._reading:  # FFmpeg crashes if its file is closed while another thread reads it
             if self._file:
                 self._file.close()
+
+    def sound(self) -> Sound | None:
+        return file_sound(self._path)
 
     @property
     def finished(self) -> bool:

@@ -5,18 +5,22 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from realtime.frame import Frame
+from realtime.sources.sound import Sound
 from realtime.timing import Samples
 
 
 class LiveSource(ABC):
     """Pictures that come when they come. ``read`` is called from one thread; the properties from any.
 
-    ``name`` is for people; ``mirrored`` says whether people expect to see themselves as in a mirror; ``busy`` collects
-    the time that each frame cost (decoding, drawing, converting), without the waiting.
+    ``name`` is for people; ``mirrored`` says whether people expect to see themselves as in a mirror; ``note`` what
+    a device has agreed to give; ``expected_size`` the (height, width) that ``open`` will most likely return;
+    ``busy`` collects the time that each frame cost (decoding, drawing, converting), without the waiting.
     """
 
     name: str = ""
     mirrored: bool = False
+    note: str = ""
+    expected_size: tuple[int, int] | None = None
 
     def __init__(self) -> None:
         self.busy = Samples()
@@ -36,6 +40,10 @@ class LiveSource(ABC):
     @abstractmethod
     def close(self) -> None:
         """Stop. Returns within a second, whatever the device does. Closing twice is harmless."""
+
+    def sound(self) -> Sound | None:
+        """The sound that goes with the frames, opened anew for each call, or None if they have none."""
+        return None
 
     @property
     def finished(self) -> bool:

@@ -1,22 +1,40 @@
-"""What ``--source`` means: a number, a device, an address, a file or ``test``. A new kind of source is one line here."""
+"""What ``--source`` means: a number, a name, a device, an address, a file, a folder, the screen, ``browser`` or ``test``."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from realtime.sources.browser import BrowserSource
 from realtime.sources.camera import Camera, CaptureFormat
+from realtime.sources.camera_devices import find_camera
+from realtime.sources.image_folder import ImageFolder
 from realtime.sources.live_file import LiveFile
 from realtime.sources.live_source import LiveSource
+from realtime.sources.screen_capture import open_screen, parse_region
 from realtime.sources.synthetic import Synthetic
 
 
 def live_source(text: str, wanted: CaptureFormat | None = None, loop: bool = False) -> LiveSource:
-    """The source called ``text``, not yet opened. ``wanted`` is for cameras and ``test``, ``loop`` for files."""
+    """The source called ``text``, not yet opened. ``wanted`` is for cameras, ``test``, the rate of a screen and the size of a
+    folder's frames; ``loop`` for files and folders. A name that is no file is looked for among the cameras' names.
+
+    Raises UsageError for a screen's region that is none.
+    """
     wanted = wanted or CaptureFormat()
     if text == "test":
         return Synthetic(wanted.size, wanted.fps)
+    if text == "browser":
+        return BrowserSource(wanted.size)
+    if text == "screen" or text.startswith("screen:"):
+        region = parse_region(text)
+        wanted = CaptureFormat(region[2:] if region else wanted.size, wanted.fps)
+        return Camera(text, wanted, open_capture=open_screen, may_stand_still=True)
     if text.isdecimal():
         return Camera(int(text), wanted)
     if text.startswith("/dev/") or "://" in text:
         return Camera(text, wanted)
-    return LiveFile(Path(text), loop)
+    path = Path(text)
+    if path.is_dir():
+        return ImageFolder(path, wanted.size, loop)
+    number = None if path.exists() else find_camera(text)
+    return LiveFile(path, loop) if number is None else Camera(number, wanted)

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 from engines.errors import SourceError
 
 if TYPE_CHECKING:
+    from realtime.pipes import RawVideo, StandardInput
+
+if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
 
@@ -18,8 +21,27 @@ _FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,gif,apng,h264,hevc,m4v,av1,obu,ivf,mxf,"
     "yuv4mpegpipe,image2,png_pipe,jpeg_pipe,webp_pipe,bmp_pipe,tiff_pipe"
 )
+_PIPE_BUFFER_BYTES = 1 << 20
 # pattern_type: without it a picture called 50%d.png would stand for a series of files.
 _OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file", "pattern_type": "none"}
+
+
+def open_pipe(pipe: StandardInput, raw: RawVideo | None = None) -> InputContainer:
+    """Open what comes in on standard input: any container that can be read from front to back, or bare rgb24 pictures.
+
+    Raises SourceError.
+    """
+    import av
+
+    form, options = None, {"format_whitelist": _FORMATS, "protocol_whitelist": ""}
+    if raw:
+        form, options = "rawvideo", {"pixel_format": "rgb24", "video_size": f"{raw.size[1]}x{raw.size[0]}"}
+        options["framerate"] = str(raw.rate)
+    try:
+        return av.open(pipe, format=form, options=options, metadata_errors="replace", buffer_size=_PIPE_BUFFER_BYTES)
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        hint = "" if raw else " Bare pixels need --raw-input WIDTHxHEIGHT@RATE."
+        raise SourceError(f"-: standard input is no video that can be read from a pipe.{hint}") from error
 
 
 def open_container(path: Path) -> InputContainer:
@@ -38,7 +60,7 @@ def open_container(path: Path) -> InputContainer:
         raise SourceError(f"{path}: is a playlist, or another kind of file that is not read.") from error
     except (av.error.InvalidDataError, av.error.EOFError) as error:
         raise SourceError(f"{path}: is not a video or picture, or it is damaged from the start.") from error
-    except OSError as error:  # PyAV's errors of the system are OSErrors too
+    except (av.error.FFmpegError, OSError) as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
 
 

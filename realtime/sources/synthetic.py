@@ -34,6 +34,7 @@ class Synthetic(LiveSource):
         super().__init__()
         if min(size) < 1 or fps <= 0:
             raise ValueError(f"size {size} and fps {fps} must be positive")
+        self.expected_size = size
         self._size, self._fps, self._frames, self._clock = size, fps, frames, clock
         self._bands = _paint_bands(size)
         self._disc, self._disc_weight = _paint_disc(max(1, min(size) // 9))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import math
+import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -11,34 +14,43 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from engines.errors import SourceError
-from realtime.color import ColorCoding, coding_of, is_rgb
+from realtime.color import BT709, ColorCoding, coding_of, is_rgb
 from realtime.frame import Frame
+from realtime.pipes import STDIO, RawVideo, StandardInput
+from realtime.sources.cuts import CutDetector
 from realtime.sources.orientation import orientation_of
-from realtime.sources.packets import PacketReader, open_container
+from realtime.sources.packets import PacketReader, open_container, open_pipe
+from realtime.sources.picture_filters import ToneMapping, deinterlaced
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
 MAX_PIXELS = 8192 * 8192
 MAX_DAMAGED_IN_A_ROW = 8
+_FINGERPRINT_SAMPLES = 16
+_SAMPLE_BYTES = 65_536
 _COVER_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: the cover of a sound file, which is no video
 
 
 class VideoFile:
     """One video file, opened and looked at up to its first frame. Use as a context manager; iterate ``frames()`` once.
+    ``STDIO`` means standard input; ``raw`` is then what its pictures are if they come without a header.
 
     ``start_s`` and ``end_s`` count from the file's first moment. ``resize`` maps the upright (height, width) to the size that
-    frames shall have. Raises SourceError if there is no picture to be had.
+    frames shall have; ``deinterlace`` weaves what is interlaced. Raises SourceError if there is no picture to be had.
 
     Attributes of the pictures: ``size`` (height, width); ``coding`` of their colours; ``pixel_aspect``, upright;
-    ``time_base`` of their pts; ``rate``, the average frames per second, never to be trusted for time; ``is_picture``.
+    ``bit_depth`` and ``has_alpha``, as coded; ``time_base`` of their pts; ``first_pts``; ``rate``, the average frames per
+    second, never to be trusted for time; ``is_picture``.
 
     Attributes of the file: ``duration_s`` of what will be read, None if unknown; ``is_cut``: it begins later than the file;
-    ``end_s`` on the file's own clock, None for its end; ``timescale``, a rate of which every time of picture and sound is a
-    whole multiple; ``metadata``, ``language`` and ``chapters``, to be carried over; ``notes``, lines that the user should see.
+    ``origin_s``, its first moment on its own clock, on which ``start_s`` and ``end_s`` are too; ``timescale``, a rate of
+    which every time of picture and sound is a whole multiple; ``metadata``, ``language`` and ``chapters``, to be carried
+    over; ``notes``, lines that the user should see.
 
     While iterating: ``damaged``, the number of packets that could not be decoded; ``truncated``, None or why the end of the
-    file is missing.
+    file is missing; ``cuts``, when scenes have changed, in seconds from the file's first moment; ``last_duration``, how long
+    the newest frame is shown, in units of ``time_base``.
     """
 
     def __init__(
@@ -47,13 +59,18 @@ class VideoFile:
         start_s: Fraction | None = None,
         end_s: Fraction | None = None,
         resize: Callable[[tuple[int, int]], tuple[int, int]] = lambda size: size,
+        raw: RawVideo | None = None,
+        deinterlace: bool = True,
     ) -> None:
         self.path = path
         self.damaged = 0
         self.truncated: str | None = None
         self.notes: list[str] = []
+        self.deinterlace = deinterlace
+        self.cuts: list[Fraction] = []
         self._pictures: Iterator[VideoFrame] = iter(())
-        self._container = open_container(path)
+        self._pipe = StandardInput() if path == STDIO else None
+        self._container = open_pipe(self._pipe, raw) if self._pipe else open_container(path)
         try:
             self._open_stream(start_s, end_s)
             self._look_at_first_frame(resize)
@@ -68,6 +85,8 @@ class VideoFile:
             raise SourceError(f"{self.path}: has no video track.")
         self._stream = stream = streams[0]
         context = stream.codec_context
+        if context is None:
+            raise SourceError(f"{self.path}: its video is coded in a way that is not known here.")
         if context.width * context.height > MAX_PIXELS:
             raise SourceError(f"{self.path}: {context.width}x{context.height} is more than {MAX_PIXELS >> 20} megapixels.")
         context.options = {"max_pixels": str(MAX_PIXELS)}  # the decoder checks each frame: sizes may change midway
@@ -75,9 +94,9 @@ class VideoFile:
         self.time_base: Fraction = stream.time_base
         self.rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
         self.is_picture = container.format.name == "image2" or container.format.name.endswith("_pipe")
-        origin_s = Fraction(container.start_time or 0, 1_000_000)
+        self.origin_s = origin_s = Fraction(container.start_time or 0, 1_000_000)
         self.is_cut = bool(start_s)
-        self._start_s = None if start_s is None else origin_s + start_s
+        self.start_s = None if start_s is None else origin_s + start_s
         self.end_s = None if end_s is None else origin_s + end_s
         self.metadata = dict(container.metadata)
         self.timescale = math.lcm(*(s.time_base.denominator for s in (stream, *container.streams.audio)))
@@ -109,6 +128,7 @@ class VideoFile:
         self._first = next(self._pictures, None)
         if self._first is None:
             raise SourceError(f"{self.path}: no frame of it can be decoded.")
+        self.first_pts: int = self._first.pts or 0
         self.coding: ColorCoding = coding_of(self._first)
         self._turn = orientation_of(self._first)
         self._reformatter = VideoReformatter()  # one for all frames: a context per frame would leak
@@ -116,32 +136,78 @@ class VideoFile:
         self.size = resize(coded[::-1] if self._turn.transposes else coded)
         aspect = self._stream.sample_aspect_ratio or Fraction(1)
         self.pixel_aspect = (1 / aspect if self._turn.transposes else aspect) if aspect > 0 else Fraction(1)
-        if self.coding.hdr_transfer:
-            kind = self.coding.hdr_transfer
-            self.notes.append(f"{self.path.name}: is HDR ({kind}); it is painted as it is coded, so its colours will look flat.")
+        self.bit_depth = max(component.bits for component in self._first.format.components)
+        self.has_alpha = any(component.is_alpha for component in self._first.format.components)
+        self._tone_mapping = ToneMapping(self.coding.hdr_transfer) if self.coding.hdr_transfer else None
+        if self._tone_mapping:
+            self.notes.append(f"{self.path.name}: is HDR ({self.coding.hdr_transfer}); it is painted tone-mapped to BT.709.")
+            self.coding = ColorCoding(BT709, False, BT709, BT709)
+            self.bit_depth = 8
 
-    def frames(self) -> Iterator[Frame]:
-        """Every frame once, in order of presentation. pts strictly rise: a missing or repeated one is put right.
+    def frames(self, skip: int = 0) -> Iterator[Frame]:
+        """Every frame once, in order of presentation, without the first ``skip``, which are only decoded. pts strictly rise:
+        a missing or repeated one is put right.
 
         After more than 8 damaged packets in a row, or a file that ends early, it stops and sets ``truncated``.
         """
+        import av
+
         last: int | None = None
         step = max(1, round(1 / self.rate / self.time_base))
         picture, index = self._first, 0
+        detector = CutDetector()
         while picture is not None:
             pts = picture.pts if picture.pts is not None else (0 if last is None else last + step)
             last = pts if last is None else max(pts, last + 1)
-            yield Frame(self._to_rgb(picture), index, last, self.time_base)
+            self.last_duration = picture.duration or step
+            is_cut = detector.is_cut(picture)
+            if is_cut:
+                self.cuts.append(last * self.time_base - self.origin_s)
+            if index >= skip:
+                try:
+                    pixels, alpha = self._to_pixels(picture)
+                except (av.error.FFmpegError, ValueError) as error:
+                    raise SourceError(f"{self.path}: a frame of it cannot be converted ({error}).") from error
+                yield Frame(pixels, index, last, self.time_base, is_cut=is_cut, alpha=alpha)
             picture, index = next(self._pictures, None), index + 1
+
+    def interrupt(self) -> None:
+        """End ``frames()``, from another thread, if it waits for a pipe."""
+        if self._pipe:
+            self._pipe.stop()
+
+    def fingerprint(self) -> str:
+        """Tells this file from others without reading all of it: its length and a hash of samples from everywhere in it.
+        A pipe, which cannot be read again, is equal to none."""
+        if self._pipe:
+            return os.urandom(16).hex()
+        length = self.path.stat().st_size
+        digest = hashlib.sha256(str(length).encode())
+        with open(self.path, "rb") as file:
+            for place in range(_FINGERPRINT_SAMPLES):
+                file.seek(place * max(0, length - _SAMPLE_BYTES) // (_FINGERPRINT_SAMPLES - 1))
+                digest.update(file.read(_SAMPLE_BYTES))
+        return digest.hexdigest()[:32]
 
     def _decode(self) -> Iterator[VideoFrame]:
         """Decoded pictures between ``start_s`` and ``end_s``, unconverted."""
-        for picture in self._decode_all():
+        for picture in self._progressive(self._decode_all()):
             time_s = None if picture.pts is None else picture.pts * self.time_base
             if time_s is not None and self.end_s is not None and time_s >= self.end_s:
                 return
-            if time_s is None or self._start_s is None or time_s >= self._start_s:
+            if time_s is None or self.start_s is None or time_s >= self.start_s:
                 yield picture
+
+    def _progressive(self, pictures: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
+        """Woven if the first of them is interlaced: combs would be painted as strokes."""
+        first = next(pictures, None)
+        if first is None:
+            return
+        pictures = itertools.chain([first], pictures)
+        if first.interlaced_frame and self.deinterlace:
+            self.notes.append(f"{self.path.name}: is interlaced; it is painted deinterlaced.")
+            pictures = deinterlaced(pictures, self.time_base)
+        yield from pictures
 
     def _decode_all(self) -> Iterator[VideoFrame]:
         import av
@@ -180,18 +246,34 @@ class VideoFile:
         missing_s = float(end_s - reader.end_s)
         return f"the last {missing_s:.2f} of {duration / 1e6:.2f} s are missing" if missing_s > max(0.25, 3 / self.rate) else None
 
-    def _to_rgb(self, picture: VideoFrame) -> np.ndarray:
+    def _to_pixels(self, picture: VideoFrame) -> tuple[np.ndarray, np.ndarray | None]:
+        """RGB, and alpha if there is any: what is transparent often has any colour, so all is laid over white."""
+        if not self.has_alpha:
+            return self._convert(picture, "rgb24"), None
+        pixels = self._convert(picture, "rgba")
+        alpha = pixels[..., 3:].astype(np.uint16)
+        over_white = (pixels[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255
+        return over_white.astype(np.uint8), np.ascontiguousarray(pixels[..., 3])
+
+    def _convert(self, picture: VideoFrame, pixel_format: str) -> np.ndarray:
+        from av.video.reformatter import Interpolation
+
         size = self.size[::-1] if self._turn.transposes else self.size
         coding = coding_of(picture)
+        if self._tone_mapping:
+            picture = self._tone_mapping.apply(picture, coding.swscale_matrix, coding.av_range)
         matrix = {} if is_rgb(picture) else {"src_colorspace": coding.swscale_matrix, "src_color_range": coding.av_range}
         shrinks = size[0] <= picture.height and size[1] <= picture.width
+        way = Interpolation.AREA if shrinks and size != (picture.height, picture.width) else Interpolation.BICUBIC
+        if self.bit_depth > 8:  # without these flags swscale's conversion of deep pictures is two levels too dark
+            way |= Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
         rgb = self._reformatter.reformat(
             picture,
             width=size[1],
             height=size[0],
-            format="rgb24",
+            format=pixel_format,
             dst_color_range="JPEG",
-            interpolation="AREA" if shrinks and size != (picture.height, picture.width) else "BICUBIC",
+            interpolation=way,
             **matrix,
         )
         return self._turn.apply(rgb.to_ndarray())

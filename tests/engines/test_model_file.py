@@ -113,6 +113,27 @@ def test_refuses_foreign_models(tmp_path: Path, small_model: ModelFile):
         tensor.data_location = onnx.TensorProto.EXTERNAL
         tensor.external_data.add(key="location", value="../../etc/passwd")
 
-    for change, words in [(drop_metadata, "metadata"), (newer, "newer"), (rename, "export import"), (external, "another file")]:
+    def external_in_a_branch(proto: onnx.ModelProto) -> None:
+        hidden = onnx.helper.make_tensor("hidden", onnx.TensorProto.FLOAT, [1], [0.0])
+        hidden.data_location = onnx.TensorProto.EXTERNAL
+        hidden.external_data.add(key="location", value="/etc/passwd")
+        branch = onnx.helper.make_graph([onnx.helper.make_node("Constant", [], ["y"], value=hidden)], "branch", [], [])
+        proto.graph.node.append(onnx.helper.make_node("If", ["x"], ["z"], then_branch=branch, else_branch=branch))
+
+    def foreign_operator(proto: onnx.ModelProto) -> None:
+        proto.graph.node[0].domain = "com.example"
+
+    def huge(proto: onnx.ModelProto) -> None:
+        proto.graph.initializer[0].dims[:] = [2**20, 2**20]
+
+    for change, words in [
+        (drop_metadata, "metadata"),
+        (newer, "newer"),
+        (rename, "export import"),
+        (external, "another file"),
+        (external_in_a_branch, "another file"),
+        (foreign_operator, "not ONNX's own"),
+        (huge, "too large"),
+    ]:
         with pytest.raises(ModelError, match=words):
             load_model(changed(small_model, tmp_path / "changed.onnx", change))

@@ -4,7 +4,7 @@ import pytest
 
 from engines.errors import EngineUnavailable, SinkError, SourceError, UsageError
 from realtime.cli import parse_size, run
-from realtime.file_flags import parse_time
+from realtime.timeline import parse_time
 
 
 @pytest.mark.parametrize(("text", "expected"), [("640x480", (480, 640)), ("1X2", (2, 1))])
@@ -20,7 +20,7 @@ def test_other_sizes_name_the_flag(text):
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [(None, None), ("2", 2), ("2.5", Fraction(5, 2)), ("1:02.5", Fraction(125, 2)), ("1:00:00", 3600), ("0", 0)],
+    [("2", 2), ("2.5", Fraction(5, 2)), ("1:02.5", Fraction(125, 2)), ("1:00:00", 3600), ("0", 0)],
 )
 def test_times(text, expected):
     assert parse_time("--ss", text) == expected

@@ -1,11 +1,19 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from realtime.controls import COMMANDS, KEYS, State, help_rows, perform, press, step
+from engines.errors import UsageError
+from realtime.autopilot import CYCLE_RANGE_S, Cycle, Schedule, parse_schedule
+from realtime.controls import COMMANDS, State, perform, settings, step
+from realtime.desk import Desk
+from realtime.keys import default_keymap, keymap_from
 from realtime.look import STRENGTH_RANGE, Look
+from realtime.remembered import recall, remember, settings_file
+from realtime.sinks.live_sink import Pointer
 
 STYLES = ("great_wave", "starry_night", "the_scream")
+press, help_rows, KEYS = default_keymap().press, default_keymap().help_rows, default_keymap().bound
 
 
 @pytest.fixture
@@ -80,7 +88,7 @@ def test_escape_leaves_help_then_full_screen_then_quits(state: State):
 
 
 def test_unknown_keys_do_nothing(state: State):
-    assert press_all(state, "x", "tab", "é") == state
+    assert press_all(state, "x", "home", "é") == state
 
 
 @pytest.mark.parametrize(
@@ -119,7 +127,145 @@ def test_every_command_survives_every_state(name: str):
 
 def test_the_help_card_shows_every_key():
     shown = " ".join(keys for keys, _ in help_rows())
-    labels = {"left": "←", "right": "→", "up": "↑", "down": "↓", "space": "Space", "esc": "Esc", "f11": "F11"}
+    labels = {"left": "←", "right": "→", "up": "↑", "down": "↓", "pageup": "PgUp", "pagedown": "PgDn"}
     for key in KEYS:
-        assert key in "23456789" or labels.get(key, key) in shown
-    assert len(help_rows()) <= 16  # more do not fit a picture of 240 lines
+        assert key in "23456789" or labels.get(key, key.capitalize() if key[1:] else key) in shown
+    assert len(help_rows()) <= 2 * 13  # more do not fit a picture of 240 lines in two columns
+
+
+def many_styles(count: int) -> State:
+    return State(tuple(f"s{n}" for n in range(1, count + 1)), Look((("s1", 1.0),)))
+
+
+def test_digits_pick_within_the_bank_and_page_keys_turn_it():
+    state = press_all(many_styles(20), "pagedown", "2")
+    assert state.look.mix == (("s11", 1.0),) and state.bank == 1
+    state = press_all(state, "pagedown", "5")
+    assert state.look.mix == (("s11", 1.0),) and "no style 5 in this bank" in state.said
+    assert press_all(state, "pagedown").bank == 0 and press_all(many_styles(20), "pageup").bank == 2
+    assert press_all(many_styles(20), "pageup", "2", "right").bank == 0  # the bank goes with the style
+
+
+def test_blend_adds_and_takes_out_in_equal_shares(state: State):
+    blended = press_all(state, "b", "2", "3")
+    assert blended.look.mix == (("great_wave", 1.0), ("starry_night", 1.0), ("the_scream", 1.0))
+    assert press_all(blended, "1", "2").look.mix == (("the_scream", 1.0),)
+    assert press_all(blended, "1", "2", "3").look.mix == (("the_scream", 1.0),)  # the last one stays
+    assert press_all(blended, "b", "2").look.mix == (("starry_night", 1.0),)
+    assert press_all(state, "0", "b", "2").look.mix == (("starry_night", 1.0),)
+
+
+def test_styles_by_name_and_mixes_with_weights(state: State):
+    assert perform(state, "style", "the_scream").number == perform(state, "style", 3.0).number == 3
+    assert perform(state, "style", "original").number == 0
+    assert perform(state, "mix", "great_wave:1,the_scream:3").number == 3
+    for name, value in (("style", "gret_wave"), ("mix", "x"), ("mix", "great_wave:0"), ("mix", ""), ("mirror", "perhaps")):
+        with pytest.raises(ValueError):
+            perform(state, name, value)
+    assert not perform(state, "mirror", "off").mirror and perform(state, "mirror", "on").mirror
+
+
+@pytest.mark.parametrize(
+    ("key", "field", "expected"),
+    [(",", "fade_s", 0.2), (".", "fade_s", 0.6), ("-", "cycle_s", 7), ("+", "cycle_s", 9), (">", "divider", 0.55)],
+)
+def test_steps_of_the_rest(state: State, key: str, field: str, expected: float):
+    assert getattr(press(state, key), field) == expected
+
+
+def test_the_timer_changes_styles_and_never_flashes(state: State):
+    cycle, state = Cycle(), perform(perform(state, "auto_period", 0.01), "auto", True)
+    assert state.cycle_s == CYCLE_RANGE_S[0] == 1.0
+    numbers = []
+    for tick in range(50):
+        state = cycle.follow(state, tick / 10)
+        numbers.append(state.number)
+    assert numbers == [1] * 10 + [2] * 10 + [3] * 10 + [1] * 10 + [2] * 10
+    state = press(state, "1")  # a choice of the user's stays as long as any other
+    assert cycle.follow(state, 5.0).number == cycle.follow(state, 5.9).number == 1 and cycle.follow(state, 6.0).number == 2
+    assert Cycle().follow(perform(state, "auto", False), 1e9).number == 1
+
+
+def test_a_schedule_is_followed_and_leaves_the_user_alone_between(state: State):
+    schedule = Schedule(parse_schedule("0:the_scream 2.5:great_wave:1,starry_night:3/2s 9:great_wave"))
+    assert schedule.follow(state, 100.0).number == 3
+    state = perform(state, "style", 1)
+    assert schedule.follow(state, 102.4).number == 1
+    later = schedule.follow(state, 102.5)
+    assert (later.number, later.fade_s) == (2, 2.0) and schedule.follow(state, 103).number == 1
+    skipped = Schedule(parse_schedule("0:the_scream 2:starry_night 3:great_wave"))
+    assert skipped.follow(state, 0).number == 3 and skipped.follow(state, 50).number == 1
+
+
+@pytest.mark.parametrize("text", ["", "great_wave", "x:great_wave", "-1:a", "3:a 2:b", "0:a 0.5:b", "0:a/fast", "0:a/99", "0:"])
+def test_schedules_that_mean_nothing_are_refused(text: str):
+    with pytest.raises(UsageError, match="-s"):
+        parse_schedule(text)
+
+
+def test_keys_of_ones_own(tmp_path: Path, state: State):
+    file = tmp_path / "keys.toml"
+    file.write_text('[keys]\nx = "snapshot"\nF5 = "style the_scream"\nq = ""\n"1" = "strength 0.25"\n')
+    keymap = keymap_from(file)
+    assert keymap.press(state, "x").snapshots == 1 and keymap.press(state, "s").snapshots == 1
+    assert keymap.press(state, "f5").number == 3 and keymap.press(state, "1").look.strength == 0.25
+    assert not keymap.press(state, "q").quit
+    rows = dict((text, keys) for keys, text in keymap.help_rows())
+    assert rows["style the_scream"] == "F5" and rows["strength 0.25"] == "1" and "x" in rows["save a snapshot"]
+    assert "quit" not in rows and rows["style 1 - 9 of the bank"] == "2 - 9"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("keys = 3", "[keys]"),
+        ("[keys]\nx = 'snapshoot'", "Did you mean snapshot"),
+        ("[keys]\nx = 4", "no command '4'"),
+        ("[keys]\nzoom = 'next'", "no key 'zoom'"),
+        ("[keys]\nx = 'strength much'", "from 0 to 1"),
+        ("[keys]\nx = 'next 3'", "takes no value"),
+        ("[keys", "cannot be read"),
+    ],
+)
+def test_keys_files_that_mean_nothing_are_refused(tmp_path: Path, text: str, words: str):
+    file = tmp_path / "keys.toml"
+    file.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        keymap_from(file)
+    assert words in str(caught.value) and "keys.toml" in str(caught.value)
+
+
+def test_settings_come_back(state: State):
+    used = press_all(perform(state, "mix", "great_wave:1,the_scream:3"), "down", "}", "k", ",", "m", "i", "0")
+    remember(used)
+    back = recall(state)
+    assert settings(back) == settings(used) and back.look.strength == 0.9 and back.number == 3
+    assert recall(state, without={"strength", "mix"}).look.strength == 1.0
+    settings_file().write_text('{"mix": "gone", "strength": "x", "explode": 1, "fade": 2}')
+    assert recall(state).look == state.look and recall(state).fade_s == 2
+    settings_file().write_text("{")
+    assert recall(state) == state
+
+
+def test_remotes_are_refused_before_and_obeyed_at_the_next_turn(state: State):
+    desk = Desk(state)
+    desk.ask("style", "the_scream")
+    for name, value, error in (("explode", None, KeyError), ("strength", "nan", ValueError), ("style", "x", ValueError)):
+        with pytest.raises(error):
+            desk.ask(name, value)
+    assert desk.state.number == 1
+    desk.follow(0.0)
+    assert desk.state.number == 3
+
+
+def test_the_mouse_moves_the_divider_and_picks_small_pictures(state: State):
+    desk = Desk(state)
+    desk.point(Pointer(0.3, 0.5, True), {})
+    assert desk.state == state  # nothing to move
+    desk.perform("compare", "split")
+    desk.point(Pointer(0.3, 0.5, False), {"the_scream": (0.8, 0.1, 1.0, 0.4)})
+    assert desk.state.divider == 0.3
+    desk.point(Pointer(0.2, 0.9, False), {"the_scream": (0.8, 0.1, 1.0, 0.4)})
+    assert (desk.state.divider, desk.state.number) == (0.3, 1)  # dragged across
+    desk.point(Pointer(0.2, 0.9, True), {"the_scream": (0.8, 0.1, 1.0, 0.4)})
+    assert desk.state.number == 3

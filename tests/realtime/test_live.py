@@ -9,6 +9,7 @@ import pytest
 from engines import Engine, EngineOptions, ModelFile, Style, open_engine
 from engines.errors import EngineRunError, LivebrushError, SinkError, SourceError
 from engines.passthrough import Passthrough
+from realtime.desk import Desk
 from realtime.engine_sizes import EngineSizes
 from realtime.frame import Frame
 from realtime.live import Live, initial_state
@@ -89,18 +90,18 @@ def live(
     source: LiveSource, sink: LiveSink | None = None, engine: Engine | None = None, look: Look = LOOK, mirror=False, **options
 ) -> Live:
     engine = engine or Slow(MODEL, EngineOptions())
-    painter_options = {name: options.pop(name) for name in ("fixed_size", "quality", "fade_s") if name in options}
+    painter_options = {name: options.pop(name) for name in ("fixed_size", "quality") if name in options}
     open_for = options.pop("open_for", lambda first, size: type(first)(first.model, first.options))
     painter_options.setdefault("fixed_size", SIZE)
     size = painter_options["fixed_size"] or (480, 640)
     painter = Painter(Stylizer(engine, look, size), EngineSizes(engine, size, open_for), **painter_options)
     source.open()
-    state = replace(initial_state(painter.stylizer, mirror), hud=options.pop("hud", False))
-    return Live(source, painter, sink or Null(), state, **options)
+    state = replace(initial_state(engine.model, look, mirror), hud=options.pop("hud", False), **options.pop("state", {}))
+    return Live(source, painter, sink or Null(), Desk(state), **options)
 
 
 def our_threads() -> list[str]:
-    return [t.name for t in threading.enumerate() if t.name in ("capture", "inference", "engine sizes", "snapshots")]
+    return [t.name for t in threading.enumerate() if t.name in ("capture", "inference", "engine sizes", "snapshots", "tiles")]
 
 
 @pytest.fixture(autouse=True)
@@ -218,7 +219,7 @@ def test_a_style_switch_fades_without_a_gap(tiny_engine: Engine):
             return np.full((*SIZE, 3), 200, np.uint8)
 
     screen = Screen({20: ["2"]})
-    live(Plain(SIZE, fps=50, frames=120), screen, tiny_engine, Look((("original", 1.0),)), fade_s=1.2).run()
+    live(Plain(SIZE, fps=50, frames=120), screen, tiny_engine, Look((("original", 1.0),)), state={"fade_s": 1.2}).run()
     means = [picture[:10].mean() for picture in screen.pictures]  # the toast is at the bottom
     assert (means[0], means[-1]) == (200, 100)
     assert means == sorted(means, reverse=True) and len(set(means)) > 2
@@ -394,3 +395,48 @@ def test_quality_auto_shrinks_a_live_run():
 )
 def test_scaled_sizes_are_even(size, scale, expected):
     assert scaled(size, scale) == expected
+
+
+def test_the_strip_shows_every_style_of_the_current_frame_and_the_divider_moves(tiny_engine: Engine):
+    """The picture is grey 200: ``negative`` is 55, ``dim`` 100, and both must be on the screen while ``original`` is painted."""
+
+    class Plain(Synthetic):
+        def picture(self, index: int) -> np.ndarray:
+            return np.full((*SIZE, 3), 200, np.uint8)
+
+    class Patient(Screen):
+        def poll(self) -> list[str]:
+            bottom = self.pictures[-1][-20:] if self.pictures else np.zeros(1)
+            return ["q"] if {55, 100} <= set(np.unique(bottom)) else super().poll()
+
+    screen = Patient({2: ["t"], 400: ["q"]}, size=(120, 160))
+    live(Plain(SIZE, fps=50), screen, tiny_engine, Look((("original", 1.0),))).run()
+    assert {55, 100} <= set(np.unique(screen.pictures[-1][-20:])) and screen.pictures[-1][5, 80, 0] == 200
+    split = Screen({1: ["c", ">", ">"], 20: ["q"]}, size=(120, 160))
+    engine = open_engine("onnxruntime", tiny_engine.model, EngineOptions(threads=1), SIZE)
+    live(Plain(SIZE, fps=50), split, engine, Look((("dim", 1.0),))).run()
+    row = split.pictures[-1][20, :, 0]
+    assert (row[:90] == 200).all() and (row[102:] == 100).all()  # 0.6 of 160 is 96
+
+
+def test_a_recording_that_fails_ends_alone(tmp_path: Path):
+    screen = Screen({3: ["r"], 40: ["q"]})
+    said: list[str] = []
+    run = live(Synthetic(SIZE, fps=50), screen, snapshot_dir=tmp_path / "missing", say=said.append)
+    run.run()
+    assert len(screen.pictures) >= 40 and sum("recording ended" in line for line in said) == 1
+    assert not run._screen.state.recording
+
+
+def test_a_recording_of_a_live_run_holds_no_hud(tmp_path: Path):
+    import av
+
+    big = (240, 320)
+    screen = Screen({3: ["r"], 30: ["r"], 35: ["q"]}, size=big)
+    live(Synthetic(big, fps=50), screen, fixed_size=big, hud=True, snapshot_dir=tmp_path).run()
+    (path,) = tmp_path.iterdir()
+    with av.open(str(path)) as file:
+        first = next(file.decode(video=0)).to_ndarray(format="rgb24")
+    source = Synthetic(big)
+    assert min(np.abs(first.astype(int) - source.picture(n)).mean() for n in range(60)) < 4
+    assert path.name.startswith("livebrush-great_wave-") and "partial" not in path.name

@@ -1,18 +1,25 @@
+import io
 import os
 import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from engines.errors import SourceError, UsageError
 from realtime.sources import camera as camera_module
+from realtime.sources import image_folder
 from realtime.sources.camera import Camera, CaptureFormat, parse_capture
+from realtime.sources.camera_devices import camera_titles, find_camera
+from realtime.sources.image_folder import ImageFolder
 from realtime.sources.latest import Latest
 from realtime.sources.live_file import LiveFile
 from realtime.sources.live_source import LiveSource
 from realtime.sources.open_source import live_source
+from realtime.sources.screen_capture import parse_region
 from realtime.sources.synthetic import Synthetic
 
 
@@ -221,6 +228,8 @@ class Noise:
     def release(self) -> None:
         pass
 
+    note = "32x24 noise"
+
 
 @pytest.fixture
 def noise_camera(monkeypatch: pytest.MonkeyPatch):
@@ -268,3 +277,109 @@ def test_a_device_that_hangs_is_not_opened_without_end(noise_camera: Camera):
     started = time.monotonic()
     noise_camera.close()
     assert time.monotonic() - started < 1
+
+
+def test_cameras_go_by_name(tmp_path: Path):
+    for number, title in ((0, "HD Webcam: HD Webcam"), (2, "Capture Card"), (10, "OBS Virtual Camera")):
+        (tmp_path / "dev").mkdir(exist_ok=True)
+        (tmp_path / "dev" / f"video{number}").touch()
+        (tmp_path / "names" / f"video{number}").mkdir(parents=True)
+        (tmp_path / "names" / f"video{number}" / "name").write_text(title + "\n")
+    titles = camera_titles(tmp_path / "dev", tmp_path / "names")
+    assert list(titles) == [0, 2, 10]
+    assert find_camera("capture", titles) == 2 and find_camera("webcam", titles) == 0 and find_camera("sony", titles) is None
+
+
+def test_what_a_source_may_be_called(tmp_path: Path):
+    assert isinstance(live_source(str(tmp_path)), ImageFolder) and isinstance(live_source("clip.mp4"), LiveFile)
+    assert isinstance(live_source("screen:64x48+1+2"), Camera)
+    assert parse_region("screen:640x480+100+50") == (50, 100, 480, 640) and parse_region("screen") is None
+    for text in ("screen:", "screen:8x8", "screen:640", "screen:640x480+1"):
+        with pytest.raises(UsageError, match="screen"):
+            live_source(text)
+
+
+def test_a_folder_of_pictures_is_shown_one_after_another(tmp_path: Path):
+    for n, size in enumerate([(64, 48), (48, 64), (100, 10)]):
+        Image.new("RGB", size, (60 * n + 60, 0, 0)).save(tmp_path / f"{n}.png")
+    (tmp_path / "1b.jpg").write_bytes(b"no picture")
+    clock = SetClock()
+    source = ImageFolder(tmp_path, (48, 64), clock=clock)
+    assert source.open() == (48, 64)
+    levels = []
+    for _ in range(4):
+        frame = source.read(0)
+        levels.append(int(frame.pixels[24, 32, 0]))
+        clock.now_s += image_folder.SHOWN_S
+    assert levels == [60, 120, 180, 180] and "1b.jpg" in source.warning
+    assert source.read(0) is None and source.finished
+    with pytest.raises(SourceError, match="no picture"):
+        (tmp_path / "empty").mkdir()
+        ImageFolder(tmp_path / "empty", (48, 64)).open()
+
+
+@pytest.mark.display
+def test_a_region_of_the_screen(monkeypatch: pytest.MonkeyPatch):
+    source = live_source("screen:160x120+10+20", CaptureFormat(fps=30))
+    assert source.open() == (120, 160)
+    first = read_until(source, lambda frame: frame is not None)
+    assert first.pixels.shape == (120, 160, 3)
+    monkeypatch.setattr(camera_module, "FROZEN_S", 0.1)
+    later = read_until(source, lambda frame: frame is not None and frame.index > first.index + 10)
+    assert later is not None and source.warning is None and source.problem is None  # an empty screen is no fault
+    source.close()
+    assert "region" in failure_of("screen:160x120+9000+20")
+    monkeypatch.setenv("DISPLAY", "")
+    assert "no X display" in failure_of("screen")
+
+
+def failure_of(name: str) -> str:
+    with pytest.raises(SourceError) as caught:
+        live_source(name).open()
+    return str(caught.value)
+
+
+class Stream(BaseHTTPRequestHandler):
+    """Pictures as an IP camera sends them over HTTP, until ``going`` is cleared."""
+
+    going = threading.Event()
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=next")
+        self.end_headers()
+        random = np.random.default_rng(0)
+        while self.going.is_set():
+            picture = io.BytesIO()
+            Image.fromarray(random.integers(0, 255, (48, 64, 3), np.uint8)).save(picture, "jpeg")
+            part = b"--next\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % picture.tell()
+            try:
+                self.wfile.write(part + picture.getvalue() + b"\r\n")
+            except OSError:
+                return
+            time.sleep(0.03)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_stream_that_breaks_off_is_told_and_opened_again(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(camera_module, "FAILING_S", 0.1)
+    monkeypatch.setattr(camera_module, "BACK_OFF_S", (0.1,))
+    Stream.going.set()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Stream) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        source = live_source(f"http://127.0.0.1:{server.server_address[1]}/video")
+        assert source.open() == (48, 64) and not source.mirrored
+        assert read_until(source, lambda frame: frame is not None and frame.index > 3)
+        Stream.going.clear()
+        read_until(source, lambda _: source.problem is not None)
+        assert "lost" in source.problem and "reopening" in source.problem
+        Stream.going.set()
+        assert read_until(source, lambda frame: frame is not None and source.problem is None)
+        started = time.monotonic()
+        source.close()
+        assert time.monotonic() - started < 1
+        Stream.going.clear()
+        server.shutdown()

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from engines.errors import SinkError, UsageError
+from realtime.inputs import InputFile
 from realtime.outputs import check_output, output_paths, partial_path
 
 
@@ -22,13 +23,30 @@ from realtime.outputs import check_output, output_paths, partial_path
     ],
 )
 def test_where_outputs_go(source, output, expected):
-    assert output_paths([Path(source)], output, "wave") == [Path(expected)]
+    assert output_paths([InputFile(Path(source))], output, "wave") == [Path(expected)]
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        ("b/", "b/day 1/x/clip_wave.mov"),
+        ("b/{dir}/{stem}-{style}.{ext}", "b/day 1/x/clip-wave.mov"),
+        (None, "a/day 1/x/clip_wave.mov"),
+    ],
+)
+def test_folders_of_the_input_are_repeated_in_the_output(output, expected):
+    file = InputFile(Path("a/day 1/x/clip.mov"), Path("day 1/x"))
+    assert output_paths([file], output, "wave") == [Path(expected)]
+
+
+def test_names_that_look_like_placeholders_stay_as_they_are():
+    assert output_paths([InputFile(Path("{style}.mp4"))], "b/{stem}-{style}.mp4", "wave") == [Path("b/{style}-wave.mp4")]
 
 
 def test_two_inputs_never_share_an_output():
     for output in ("out.mp4", "b/{style}.mp4"):
         with pytest.raises(UsageError, match="would both become"):
-            output_paths([Path("a.mp4"), Path("b.mp4")], output, "wave")
+            output_paths([InputFile(Path("a.mp4")), InputFile(Path("b.mp4"))], output, "wave")
 
 
 @pytest.mark.parametrize("link", [os.symlink, os.link])

@@ -83,3 +83,14 @@ def test_reset_and_a_new_size_start_anew():
     np.testing.assert_array_equal(steady.hold(still(1), shimmering(1), 1.0), shimmering(1))
     small = shimmering(2)[:60, :80].copy()
     np.testing.assert_array_equal(steady.hold(still(2)[:60, :80].copy(), small, 1.0), small)
+
+
+def test_what_is_kept_lets_another_go_on_as_if_nothing_had_been():
+    one, other = Steadiness(), Steadiness()
+    assert one.state() == {}
+    for i in range(3):
+        one.hold(still(i), shimmering(i), 0.9)
+    kept = one.state()
+    expected = [one.hold(still(i), shimmering(i), 0.9) for i in (3, 4)]
+    other.restore(kept)
+    np.testing.assert_array_equal([other.hold(still(i), shimmering(i), 0.9) for i in (3, 4)], expected)

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from engines.errors import SinkError, UsageError
-from realtime.sinks.audio_tracks import AudioTracks
+from realtime.sinks import join as join_module
+from realtime.sinks.carried_tracks import CarriedTracks
 from realtime.sinks.encoding import Encoding
 from realtime.sinks.picture_file import PictureOutput, encode_picture
+from realtime.sinks.subtitle_text import ASS_HEADER, subtitle_text
 from realtime.sinks.video_file import VideoOutput
 from realtime.sources.video_file import VideoFile
 from tests.conftest import moving_square
@@ -66,9 +68,11 @@ def test_fine_time_bases_and_b_frames_are_kept(make_video, tmp_path):
 def test_a_negative_start_moves_pictures_and_sound_together(make_video, tmp_path):
     source = make_video()
     with VideoFile(source) as video:
+        earlier_by = video.time_base.denominator // 5  # players skip what is before 0
+        video.first_pts -= earlier_by
         output = VideoOutput(tmp_path / "out.mp4", video, Encoding())
         for frame in video.frames():
-            earlier = replace(frame, pts=frame.pts - frame.time_base.denominator // 5)  # players skip what is before 0
+            earlier = replace(frame, pts=frame.pts - earlier_by)
             output.write(earlier, frame.pixels)
         output.finish()
     assert times(tmp_path / "out.mp4") == times(source)
@@ -87,10 +91,8 @@ def test_a_cut_begins_at_0_with_its_sound(make_video, tmp_path):
 
 def test_a_track_that_is_past_the_end_does_not_end_the_others(tmp_path):
     source, target = write_tracks_one_after_the_other(tmp_path)
-    with av.open(str(target), "w") as output:
-        tracks = AudioTracks(source, output, end_s=Fraction(1, 2))
+    with av.open(str(target), "w") as output, CarriedTracks(source, output, end_s=Fraction(1, 2)) as tracks:
         tracks.advance(None)
-        tracks.close()
     assert [track[-1][0] // Fraction(1, 10) for track in sound(target)] == [4, 4]
 
 
@@ -197,6 +199,13 @@ def test_an_encoder_that_cannot_be_is_said_before_anything_is_written(make_video
         VideoOutput(tmp_path / name, video, encoding)
 
 
+def test_times_too_fine_for_an_encoder_are_said(make_video, tmp_path):
+    source = make_video(pts=[0, 1501, 3003], time_base=Fraction(1, 90000))
+    with pytest.raises(SinkError, match="libx264"):
+        copy(source, tmp_path / "out.mp4", Encoding(codec="mpeg4"))
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
+
+
 def test_nothing_is_left_of_an_output_that_was_given_up(make_video, tmp_path):
     with VideoFile(make_video()) as video:
         output = VideoOutput(tmp_path / "out.mp4", video, Encoding())
@@ -246,3 +255,83 @@ def test_a_picture_holds_one_frame(make_video, tmp_path):
             output.write(next(frames), moving_square(0, (48, 64)))
         output.discard()
     assert not list(tmp_path.glob("*.png"))
+
+
+def with_everything(source: Path, target: Path, subtitles: str = "subrip") -> Path:
+    """``source`` with three sound tracks, two subtitle tracks, chapters, and a font as attachment."""
+    lines = {"subrip": b"Hello <i>you</i>", "ass": rb"0,0,Default,,0,0,0,,{\i1}Hello{\i0} you"}[subtitles]
+    with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
+        streams = {stream.index: writer.add_stream_from_template(stream) for stream in reader.streams}
+        texts = [writer.add_stream(subtitles) for _ in range(2)]
+        for text, language in zip(texts, ("deu", "fra"), strict=True):
+            text.codec_context.subtitle_header = ASS_HEADER
+            text.codec_context.time_base = Fraction(1, 1000)
+            text.metadata["language"] = language
+        writer.add_attachment("font.ttf", "application/x-truetype-font", b"font" * 100)
+        writer.set_chapters([{"id": 1, "start": 0, "end": 200, "time_base": Fraction(1, 1000), "metadata": {"title": "Eins"}}])
+        for text in texts:
+            for start in (100, 300):
+                packet = av.Packet(lines)
+                packet.stream, packet.pts, packet.dts, packet.duration = text, start, start, 50
+                packet.time_base = Fraction(1, 1000)
+                writer.mux(packet)
+        for packet in reader.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream_index]
+                writer.mux(packet)
+    return target
+
+
+def subtitles_of(path: Path) -> list[tuple[str, list[tuple[Fraction, str]]]]:
+    """Per track: language, and time and words of each packet."""
+    with av.open(str(path)) as container:
+        tracks = {stream.index: (stream.metadata.get("language"), []) for stream in container.streams.subtitles}
+        for packet in container.demux():
+            if packet.size and packet.stream_index in tracks:
+                words = subtitle_text(bytes(packet), packet.stream.codec_context.codec.canonical_name)
+                if words:
+                    tracks[packet.stream_index][1].append((packet.pts * packet.time_base, words))
+    return list(tracks.values())
+
+
+@pytest.mark.parametrize("subtitles", ["subrip", "ass"])
+@pytest.mark.parametrize("ending", ["mkv", "mp4", "mov", "webm"])
+def test_everything_beside_the_pictures_comes_along(make_video, tmp_path, ending, subtitles):
+    source = with_everything(make_video(tones=3), tmp_path / "all.mkv", subtitles)
+    output = copy(source, tmp_path / f"out.{ending}")
+    before, after = subtitles_of(source), subtitles_of(tmp_path / f"out.{ending}")
+    assert [said for _, said in after] == [said for _, said in before]
+    assert [words for _, words in after[0][1]] == ["Hello you"] * 2
+    if ending != "mov":  # which knows other codes of languages
+        assert [language for language, _ in after] == ["deu", "fra"]
+    assert times(tmp_path / f"out.{ending}") == times(source)
+    with av.open(str(tmp_path / f"out.{ending}")) as container:
+        assert len(container.streams.audio) == 3
+        assert container.chapters()[0]["metadata"]["title"] == "Eins"
+        attached = [(attachment.name, bytes(attachment.data)) for attachment in container.streams.attachments]
+    assert attached == ([("font.ttf", b"font" * 100)] if ending == "mkv" else [])
+    assert any("attachments are left out" in note for note in output.notes) == (ending != "mkv")
+    assert any("subtitles" in note and "converted" in note for note in output.notes) == (ending != "mkv")
+
+
+def test_subtitles_of_mp4_stay_and_move_with_a_cut(make_video, tmp_path):
+    first = tmp_path / "first.mp4"
+    copy(with_everything(make_video(pts=list(range(0, 2000, 40))), tmp_path / "all.mkv"), first)
+    copy(first, tmp_path / "second.mp4")
+    assert subtitles_of(tmp_path / "second.mp4") == subtitles_of(first)
+    copy(first, tmp_path / "third.mkv", start_s=Fraction(1, 5))
+    [(_, (_, second))] = [(language, said) for language, said in subtitles_of(first) if language == "deu"]
+    [(late_s, words)] = subtitles_of(tmp_path / "third.mkv")[0][1]
+    assert words == second[1]
+    assert second[0] - late_s == times(first)[5]
+
+
+def test_an_output_that_lost_something_is_never_a_success(make_video, tmp_path, monkeypatch):
+    monkeypatch.setattr("realtime.sinks.join._video_packets", drop_one(join_module._video_packets))
+    with pytest.raises(SinkError, match="can be read back"):
+        copy(make_video(), tmp_path / "out.mp4")
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def drop_one(packets):
+    return lambda *arguments: (packet for index, packet in enumerate(packets(*arguments)) if index != 4)

@@ -1,0 +1,102 @@
+"""Paints the frames of one file so that painting can stop at the end of any segment and go on later as if it never had."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from engines import Engine
+from engines.auto import processor
+from engines.base import cpu_threads
+from realtime.frame import Frame
+from realtime.sinks.video_file import SEGMENT_FRAMES
+from realtime.sources.video_file import VideoFile
+from realtime.stylizer import Stylizer
+from realtime.timeline import Timeline
+
+_NO_TIMELINE = Timeline()
+
+
+class FilePainter:
+    """Call it with frame after frame from one thread. What must outlive a kill is kept at the ends of segments, from where
+    the thread that writes takes it by ``remember``; ``recall`` puts it back before the first frame."""
+
+    def __init__(
+        self, stylizer: Stylizer, video: VideoFile, timeline: Timeline = _NO_TIMELINE, side_by_side: bool = False
+    ) -> None:
+        self._stylizer = stylizer
+        self._video = video
+        self._look = stylizer.look
+        self._timeline = timeline
+        self._entries_done = 0
+        self._side_by_side = side_by_side
+        self._states: dict[int, dict[str, np.ndarray]] = {}
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of what comes out."""
+        height, width = self._video.size
+        return height, width * (2 if self._side_by_side else 1)
+
+    def __call__(self, frame: Frame) -> np.ndarray:
+        """(H, W, 3) uint8 RGB of ``size``. Raises EngineRunError."""
+        return self.begin(frame)()
+
+    def begin(self, frame: Frame) -> Callable[[], np.ndarray]:
+        """Return what finishes the frame; to be called in order. What is left of the frames before is forgotten at a cut."""
+        now_s = frame.pts * frame.time_base - self._video.origin_s
+        self._entries_done = self._timeline.apply(self._stylizer, self._look, now_s, self._video.cuts, self._entries_done)
+        return lambda: self._finish(frame, lambda: self._stylizer.stylize(frame, float(now_s)))
+
+    def _finish(self, frame: Frame, painted: Callable[[], np.ndarray]) -> np.ndarray:
+        if frame.is_cut:
+            self._stylizer.reset()
+        pixels = painted()
+        if self._side_by_side:
+            pixels = np.concatenate([frame.pixels, pixels], axis=1)
+        if (frame.index + 1) % SEGMENT_FRAMES == 0:
+            self._states[frame.index] = self._stylizer.state()
+        return pixels
+
+    def remember(self, index: int) -> dict[str, np.ndarray]:
+        """What the stylizer remembered after frame ``index``, the last of a segment. To be asked for once."""
+        return self._states.pop(index)
+
+    def recall(self, state: dict[str, np.ndarray]) -> None:
+        self._stylizer.restore(state)
+
+    def made_with(self) -> dict[str, Any]:
+        """All that decides how pixels come out, JSON-ready: frames with equal answers may stand in one video."""
+        engine = self._stylizer.engine
+        look = asdict(self._look)
+        return {
+            "look": {**look, "mix": [list(part) for part in look["mix"]]},
+            "timeline": self._timeline.as_text(),
+            "side_by_side": self._side_by_side,
+            "size_of_the_network": list(self._stylizer.inference_size or ()),
+            "engine": engine_identity(engine),
+            "model": _model_hash(engine),
+            "processor": hashlib.sha256(f"{processor()} {engine.options.threads or cpu_threads()}".encode()).hexdigest()[:16],
+            "versions": {name: _version(name) for name in ("livebrush", "av", "numpy", engine.name)},
+        }
+
+
+def engine_identity(engine: Engine) -> dict[str, str]:
+    return {"name": engine.name, "precision": engine.precision, "device": engine.device}
+
+
+def _model_hash(engine: Engine) -> str:
+    path = engine.model.int8_path if engine.precision == "int8" else engine.model.path
+    return hashlib.sha256((path or engine.model.path).read_bytes()).hexdigest()
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""

@@ -1,0 +1,82 @@
+"""Encodes one segment: a few frames in a row, as a file that needs no other to be decoded."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from realtime.frame import Frame
+from realtime.sinks.encoding import CONTAINERS
+from realtime.sinks.video_encoder import VideoEncoder
+from realtime.sinks.work_folder import Segment, file_hash
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+
+_FORMATS = ("mp4", "mov")  # both keep times of any time base exactly, which Matroska does not
+MAX_TIMESCALE = 10_000_000
+
+
+def segment_suffix(encoder: VideoEncoder, output: Path) -> str:
+    """The ending of segment files: the first format that can hold what ``encoder`` makes, else that of ``output``."""
+    import av
+
+    for name in _FORMATS:
+        with av.open(io.BytesIO(), "w", format=name) as container:
+            if av.Codec(encoder.codec, "w").canonical_name in container.supported_codecs:
+                return f".{name}"
+    return output.suffix
+
+
+class SegmentWriter:
+    """Writes the segment at ``path`` with an encoder of its own. End with ``finish`` or ``discard``. Raises PyAV's errors."""
+
+    def __init__(self, path: Path, encoder: VideoEncoder, first: Frame) -> None:
+        import av
+
+        self.path = path
+        self.frames = 0
+        self._encoder = encoder
+        self._first_pts = self._last_pts = first.pts
+        self._order: list[int] = []
+        timescale = min(first.time_base.denominator, MAX_TIMESCALE)  # the default of 1000 would round the end, and so cut it
+        options = {"movie_timescale": str(timescale)} if path.suffix[1:] in _FORMATS else {}
+        self._output = av.open(f"file:{path}", "w", format=CONTAINERS[path.suffix.lower()], options=options)
+        self._stream = encoder.add_stream(self._output)
+
+    def write(self, frame: Frame, pixels: np.ndarray) -> None:
+        picture = self._encoder.picture(pixels)
+        picture.pts, picture.time_base = frame.pts - self._first_pts, frame.time_base
+        self._mux(self._stream.encode(picture))
+        self._last_pts = frame.pts
+        self.frames += 1
+
+    def finish(self, shift: int) -> Segment:
+        """Flush and close. ``shift`` is taken from the times that the segment is remembered with."""
+        self._mux(self._stream.encode(None))
+        self._output.close()
+        first, last = self._first_pts - shift, self._last_pts - shift
+        return Segment(self.frames, first, last, reorder_delay(self._order), file_hash(self.path))
+
+    def discard(self) -> None:
+        """Stop and remove the file. Harmless after ``finish``, whose file then has another name."""
+        import av
+
+        with contextlib.suppress(av.error.FFmpegError, OSError, ValueError):  # what went wrong has been raised already
+            self._output.close()
+        self.path.unlink(missing_ok=True)
+
+    def _mux(self, packets: list[Packet]) -> None:
+        for packet in packets:
+            self._order.append(packet.pts)
+            self._output.mux(packet)
+
+
+def reorder_delay(times: list[int]) -> int:
+    """By how many frames decoding must be ahead of showing, for presentation ``times`` in the order of decoding."""
+    shown = {time: place for place, time in enumerate(sorted(times))}
+    return max((place - shown[time] for place, time in enumerate(times)), default=0)

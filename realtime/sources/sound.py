@@ -1,0 +1,174 @@
+"""Sound that goes with live pictures, for recordings: the sound track of a file that plays, or a microphone."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engines.errors import SourceError, UsageError
+from realtime.frame import Frame
+
+if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+    from av.container import InputContainer
+
+RATE = 48_000
+CHANNELS = 2
+_DEFAULT_MICROPHONES = {"linux": "alsa:default", "darwin": "avfoundation::0"}
+_KEPT_S = 5.0  # of a microphone that nobody listens to
+_OPEN_S = 5.0
+_JITTER_S = 0.01  # of rounding to whole samples: a frame that is held is no jump back
+
+
+class Sound(ABC):
+    """Samples as (n, 2) float32 in -1..1 at ``RATE``. Call every method from one thread."""
+
+    @abstractmethod
+    def until(self, frame: Frame) -> np.ndarray:
+        """What is to be heard from the frame of the last call to ``frame``; of the first call, nothing."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stop listening. Closing twice is harmless."""
+
+
+class FileSound(Sound):
+    """The first sound track of the file that the frames come from, found by their pts; after a jump it goes on from there."""
+
+    def __init__(self, path: Path) -> None:
+        import av
+
+        self._input: InputContainer = av.open(f"file:{path}")
+        self._samples: Iterator[tuple[float, np.ndarray]] = iter(())
+        self._at_s = 0.0
+        self._left = np.zeros((0, CHANNELS), np.float32)
+        self._begun = False
+
+    def until(self, frame: Frame) -> np.ndarray:
+        time_s = float(frame.pts * frame.time_base)
+        if not self._begun or time_s < self._at_s - _JITTER_S:
+            self._begun = True
+            self._jump(time_s)
+            return self._left[:0]
+        wanted = max(0, round((time_s - self._at_s) * RATE))
+        parts = [self._left]
+        while sum(map(len, parts)) < wanted and (block := next(self._samples, None)) is not None:
+            parts.append(block[1])
+        samples = np.concatenate(parts)
+        self._left = samples[wanted:]
+        self._at_s += wanted / RATE
+        return samples[:wanted]
+
+    def close(self) -> None:
+        self._input.close()
+
+    def _jump(self, time_s: float) -> None:
+        stream = self._input.streams.audio[0]
+        self._input.seek(int(time_s / stream.time_base), stream=stream)
+        self._samples, self._at_s = _decoded(self._input), time_s
+        self._left = np.zeros((0, CHANNELS), np.float32)
+        for begin_s, block in self._samples:
+            skip = round((time_s - begin_s) * RATE)
+            if skip < len(block):
+                silence = np.zeros((max(0, -skip), CHANNELS), np.float32)
+                self._left = np.concatenate([silence, block[max(0, skip) :]])
+                return
+
+
+class Microphone(Sound):
+    """name: FORMAT:DEVICE as FFmpeg calls them, for example alsa:default. Raises SourceError if it cannot be opened.
+
+    A microphone that stops gives no samples any more; ``problem`` then says why.
+    """
+
+    def __init__(self, name: str | None = None) -> None:
+        self.problem: str | None = None
+        self.name = name or _default_microphone()
+        self._format, colon, self._device = self.name.partition(":")
+        if not colon:
+            raise UsageError(f"--microphone {name!r}: is not FORMAT:DEVICE, for example alsa:default")
+        self._blocks: deque[np.ndarray] = deque()
+        self._waiting = 0
+        self._lock = threading.Lock()
+        self._stop, self._opened = threading.Event(), threading.Event()
+        self._begun = False
+        self._thread = threading.Thread(target=self._listen, name="microphone", daemon=True)
+        self._thread.start()
+        if not self._opened.wait(_OPEN_S) or self.problem:
+            self.close()
+            raise SourceError(
+                f"--microphone {self.name}: {self.problem or 'does not answer'}. Leave the flag out to record without sound."
+            )
+
+    def until(self, frame: Frame) -> np.ndarray:
+        with self._lock:
+            blocks, self._blocks, self._waiting = list(self._blocks), deque(), 0
+        if not self._begun or not blocks:
+            self._begun = True
+            return np.zeros((0, CHANNELS), np.float32)
+        return np.concatenate(blocks)
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join(1.0)  # a polite wait only: a blocked driver keeps its (daemon) thread
+
+    def _listen(self) -> None:
+        import av
+
+        try:
+            with av.open(self._device, format=self._format) as device:
+                for _, block in _decoded(device):
+                    self._opened.set()
+                    if self._stop.is_set():
+                        return
+                    self._keep(block)
+        except (av.error.FFmpegError, OSError, ValueError, IndexError) as error:
+            self.problem = f"cannot be heard ({getattr(error, 'strerror', None) or error})"
+        finally:
+            self._opened.set()
+
+    def _keep(self, block: np.ndarray) -> None:
+        with self._lock:
+            self._blocks.append(block)
+            self._waiting += len(block)
+            while self._waiting > _KEPT_S * RATE:
+                self._waiting -= len(self._blocks.popleft())
+
+
+def file_sound(path: Path) -> FileSound | None:
+    """The sound of a file, None if it has none that can be read."""
+    import av
+
+    with contextlib.suppress(av.error.FFmpegError, OSError, ValueError), av.open(f"file:{path}") as file:
+        return FileSound(path) if file.streams.audio else None
+    return None
+
+
+def _default_microphone() -> str:
+    if sys.platform not in _DEFAULT_MICROPHONES:
+        raise UsageError("--microphone needs a name here: FORMAT:DEVICE, for example dshow:audio=Microphone")
+    return _DEFAULT_MICROPHONES[sys.platform]
+
+
+def _decoded(container: InputContainer) -> Iterator[tuple[float, np.ndarray]]:
+    """When each block begins, in seconds of the container, and its samples."""
+    from av.audio.resampler import AudioResampler
+
+    resampler = AudioResampler(format="fltp", layout="stereo", rate=RATE)
+    stream = container.streams.audio[0]
+    for frame in container.decode(stream):
+        begin_s = frame.time or 0.0
+        yield begin_s, _joined(resampler.resample(frame))
+
+
+def _joined(frames: list[AudioFrame]) -> np.ndarray:
+    parts = [frame.to_ndarray().T for frame in frames]
+    return np.concatenate(parts).astype(np.float32) if parts else np.zeros((0, CHANNELS), np.float32)

@@ -1,0 +1,107 @@
+"""Styles over the time of a file: which one from when on, and how long it fades in. Knows times and names, not pixels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+from engines.errors import UsageError
+from realtime.look import Look, parse_mix
+from realtime.stylizer import Stylizer
+
+_FADE_S = Fraction(1)
+_ENTRY = re.compile(r"(?P<when>cut|[\d:.]+?):(?P<mix>[^/:\d][^/]*)(?:/(?P<fade>\d+(?:\.\d+)?)s?)?")
+_EXAMPLE = 'Write it like "0:great_wave 12.5:starry_night/2s cut:the_scream".'
+
+
+@dataclass(frozen=True)
+class Entry:
+    """From ``at_s`` of the input on (None: from the first scene cut after the entry before), fade to ``mix`` in ``fade_s``."""
+
+    at_s: Fraction | None
+    mix: tuple[tuple[str, float], ...]
+    fade_s: Fraction
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Entries in order of time. The empty one changes nothing."""
+
+    entries: tuple[Entry, ...] = ()
+
+    @property
+    def style_names(self) -> list[str]:
+        return list(dict.fromkeys(name for entry in self.entries for name, _ in entry.mix))
+
+    def begun_by(self, now_s: Fraction, cuts: Sequence[Fraction]) -> list[tuple[Fraction, Entry]]:
+        """The entries that have begun at ``now_s``, each with its time. ``cuts``: when scenes have changed so far."""
+        begun: list[tuple[Fraction, Entry]] = []
+        last_s = Fraction(-1)
+        for entry in self.entries:
+            start_s = entry.at_s if entry.at_s is not None else next((cut for cut in cuts if cut > last_s), None)
+            if start_s is None or start_s > now_s:
+                break
+            begun.append((start_s, entry))
+            last_s = start_s
+        return begun
+
+    def apply(self, stylizer: Stylizer, look: Look, now_s: Fraction, cuts: Sequence[Fraction], done: int) -> int:
+        """Set what has begun at ``now_s`` and is not among the first ``done`` entries; return how many are done now.
+
+        Fades count from the times of their entries, not from the frames around: it does not matter which frames came.
+        """
+        begun = self.begun_by(now_s, cuts)
+        for start_s, entry in begun[done:]:
+            stylizer.set_look(replace(look, mix=entry.mix), float(entry.fade_s), float(start_s))
+        return len(begun)
+
+    def as_text(self) -> str:
+        """All of it, for comparing."""
+        return " ".join(f"{'cut' if e.at_s is None else e.at_s}:{e.mix}/{e.fade_s}" for e in self.entries)
+
+
+def parse_timeline(text: str, flag: str) -> Timeline:
+    """``TIME:STYLES[/FADEs]`` or ``cut:STYLES[/FADEs]``, between them any white space; what follows a # on a line is left out.
+
+    TIME: seconds or H:MM:SS.mmm of the input. STYLES: as for -s. Without FADE it is a second, at a cut none.
+    Raises UsageError, naming ``flag``.
+    """
+    words = [word for line in text.splitlines() for word in line.partition("#")[0].split()]
+    if not words:
+        raise UsageError(f"{flag}: is empty. {_EXAMPLE}")
+    entries = [_parse_entry(word, flag) for word in words]
+    times = [entry.at_s for entry in entries if entry.at_s is not None]
+    if times != sorted(times):
+        raise UsageError(f"{flag}: the times must rise, but are {', '.join(f'{float(time):g}' for time in times)}.")
+    return Timeline(tuple(entries))
+
+
+def read_timeline(path: Path) -> Timeline:
+    """Raises UsageError if it cannot be read or understood."""
+    try:
+        return parse_timeline(path.read_text(encoding="utf-8-sig"), f"--timeline {path}")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--timeline {path}: cannot be read ({getattr(error, 'strerror', None) or error}).") from error
+
+
+def parse_time(flag: str, text: str) -> Fraction:
+    """Seconds, M:SS or H:MM:SS, each with decimals, as exact seconds. Raises UsageError for anything else."""
+    try:
+        *wholes, seconds = text.split(":")
+        if len(wholes) > 2 or not all(part.isdecimal() for part in (*wholes, *seconds.split(".", 1))):
+            raise ValueError
+        return sum((int(part) * 60 ** (len(wholes) - i) for i, part in enumerate(wholes)), Fraction(seconds))
+    except ValueError:
+        raise UsageError(f"{flag} is a time like 12.5 or 1:02:03.5, not {text!r}.") from None
+
+
+def _parse_entry(word: str, flag: str) -> Entry:
+    found = _ENTRY.fullmatch(word)
+    if not found:
+        raise UsageError(f"{flag}: {word!r} is no entry. {_EXAMPLE}")
+    at_s = None if found["when"] == "cut" else parse_time(flag, found["when"])
+    default_s = Fraction(0) if at_s is None or at_s == 0 else _FADE_S
+    return Entry(at_s, parse_mix(found["mix"]), default_s if found["fade"] is None else Fraction(found["fade"]))

@@ -1,0 +1,1 @@
+"""The page of ``--serve``: the painting in a browser, with every control. Only this room knows FastAPI and aiortc."""

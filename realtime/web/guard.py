@@ -1,0 +1,80 @@
+"""Who may speak to the server: checks of Host, Origin and token. Knows header values, not frameworks.
+
+Host stops DNS rebinding, Origin stops other pages in the same browser, the token stops other users and programs.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+import socket
+from dataclasses import dataclass
+
+from engines.errors import UsageError
+
+_LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
+
+
+@dataclass(frozen=True)
+class Guard:
+    """host, port: where the server listens; token: what a page must know, None for a server that asks for none."""
+
+    host: str
+    port: int
+    token: str | None
+
+    def refusal(self, host: str | None, origin: str | None) -> str | None:
+        """Why a request with these headers is refused whatever it asks for, or None."""
+        if host is None or not self._is_ours(host):
+            return "this Host is not served here"
+        if origin is not None and origin not in (f"http://{host}", f"https://{host}"):
+            return "requests from other pages are refused"
+        return None
+
+    def knows_token(self, authorization: str | None) -> bool:
+        """Whether the header is ``Bearer`` and the token; compared in constant time."""
+        if self.token is None:
+            return True
+        return secrets.compare_digest((authorization or "").encode(), f"Bearer {self.token}".encode())
+
+    @property
+    def address(self) -> str:
+        """What to open in a browser; the token is in the part that browsers do not send."""
+        name = "127.0.0.1" if _is_any(self.host) else f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{name}:{self.port}/" + (f"#token={self.token}" if self.token else "")
+
+    def _is_ours(self, host: str) -> bool:
+        """A name with our port: this machine's, the one that was asked for, or, beyond loopback, any address by number."""
+        name, _, port = host.rpartition(":")
+        if port != str(self.port):
+            return False
+        if is_loopback(self.host):
+            return name in (*_LOCAL_NAMES, self.host)
+        return name in (*_LOCAL_NAMES, self.host, socket.gethostname()) or _is_address(name.strip("[]"))
+
+
+def guard_for(host: str, port: int, token: str | None) -> Guard:
+    """``token``: None for a random one, "none" for none at all, which is refused beyond this machine (UsageError)."""
+    if token == "none":
+        if not is_loopback(host):
+            raise UsageError(f"--serve {host}: will not listen beyond this machine without a token. Leave --token none out.")
+        return Guard(host, port, None)
+    if token is not None and len(token) < 16:
+        raise UsageError("--token needs at least 16 characters; leave it out for a random one.")
+    return Guard(host, port, token or secrets.token_urlsafe(18))
+
+
+def is_loopback(host: str) -> bool:
+    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
+
+
+def _is_any(host: str) -> bool:
+    return _is_address(host) and ipaddress.ip_address(host).is_unspecified
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

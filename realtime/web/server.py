@@ -1,0 +1,136 @@
+"""The HTTP server of ``--serve``, on a thread of its own: the page, the offer that starts a stream, pictures on request."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import uvicorn
+from fastapi import FastAPI, Request, Response
+
+from engines.errors import UsageError
+from realtime.desk import Desk
+from realtime.sinks.picture_file import encode_picture
+from realtime.sources.browser import BrowserSource
+from realtime.web.guard import Guard, is_loopback
+from realtime.web.peers import Peers, TooManyPeers, use_addresses
+from realtime.web.stream import WebStream
+
+MAX_OFFER_BYTES = 64 * 1024
+_PAGE = Path(__file__).parent
+_FILES = {"/": ("page.html", "text/html"), "/page.css": ("page.css", "text/css"), "/page.js": ("page.js", "text/javascript")}
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob:; media-src 'self' blob:; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+_START_S = 10.0
+_END_S = 2.0
+
+
+class WebServer:
+    """Listens from the constructor on until ``close``. Raises UsageError if the address cannot be had."""
+
+    def __init__(
+        self, guard: Guard, stream: WebStream, desk: Desk, status: Callable[[], dict[str, Any]], browser: BrowserSource | None
+    ) -> None:
+        self._socket = _listen(guard.host, guard.port)
+        self.guard = Guard(guard.host, self._socket.getsockname()[1], guard.token)
+        if is_loopback(guard.host):
+            use_addresses(["127.0.0.1"])
+        elif guard.host not in ("0.0.0.0", "::"):
+            use_addresses([guard.host])
+        self.peers = Peers(stream, desk, status, browser)
+        app = build_app(self.guard, self.peers, stream)
+        config = uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1, server_header=False)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="web", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(_END_S)
+
+    async def _serve(self) -> None:
+        try:
+            await self._server.serve(sockets=[self._socket])
+        finally:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self.peers.close(), _END_S)
+
+
+def build_app(guard: Guard, peers: Peers, stream: WebStream) -> FastAPI:
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+
+    @app.middleware("http")
+    async def check(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
+        refusal = guard.refusal(request.headers.get("host"), request.headers.get("origin"))
+        if refusal:
+            return Response(refusal, 403)
+        if request.url.path not in _FILES and not guard.knows_token(request.headers.get("authorization")):
+            return Response("open the address with the token that run_cam.py printed", 401)
+        response = await go_on(request)
+        response.headers.update(_HEADERS)
+        return response
+
+    for path, (name, kind) in _FILES.items():
+        app.get(path)(_file(name, kind))
+
+    @app.post("/offer")
+    async def offer(request: Request) -> Response:
+        if request.headers.get("content-type", "").split(";")[0] != "application/json":
+            return Response("offers are application/json", 415)
+        body = b""
+        async for part in request.stream():
+            body += part
+            if len(body) > MAX_OFFER_BYTES:
+                return Response("too long for an offer", 413)
+        try:
+            sdp = await peers.answer(str(json.loads(body)["sdp"]))
+        except TooManyPeers:
+            return Response("too many pages are open already", 429)
+        except (ValueError, KeyError, TypeError):
+            return Response("not an offer", 400)
+        return Response(json.dumps({"type": "answer", "sdp": sdp}), media_type="application/json")
+
+    @app.get("/tile/{style}")
+    def tile(style: str) -> Response:
+        return _picture(stream.tiles.tiles.get(style), ".jpg", "image/jpeg")
+
+    @app.get("/snapshot")
+    def snapshot() -> Response:
+        return _picture(stream.newest, ".png", "image/png")
+
+    return app
+
+
+def _file(name: str, kind: str) -> Callable[[], Response]:
+    content = (_PAGE / name).read_bytes()
+    return lambda: Response(content, media_type=kind)
+
+
+def _picture(pixels: np.ndarray | None, ending: str, kind: str) -> Response:
+    return Response("not painted yet", 404) if pixels is None else Response(encode_picture(pixels, ending), media_type=kind)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    with contextlib.ExitStack() as undo:
+        try:
+            family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            listening = undo.enter_context(socket.socket(family, kind, protocol))
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+            listening.listen()  # who comes before the server is up waits
+        except OSError as error:
+            reason = error.strerror or error
+            raise UsageError(f"--serve {host}:{port}: cannot listen there ({reason}). Choose another address or port.") from error
+        undo.pop_all()
+        return listening

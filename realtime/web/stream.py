@@ -1,0 +1,33 @@
+"""The newest painting for every page that watches, and small ones of every style while somebody does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from realtime.frame import Frame
+from realtime.sinks.clean_sink import CleanSink
+from realtime.tiles import Tiles
+
+
+class WebStream(CleanSink):
+    """``newest``: (H, W, 3) uint8 RGB, None before the first; ``count`` numbers them. ``wakers`` are called after each, in the
+    thread that paints, and must return at once."""
+
+    def __init__(self, tiles: Tiles) -> None:
+        super().__init__()
+        self.tiles = tiles
+        self.newest: np.ndarray | None = None
+        self.count = 0
+        self.wakers: set[Callable[[], None]] = set()
+
+    def put(self, frame: Frame, painting: np.ndarray) -> None:
+        self.newest, self.count = painting, self.count + 1
+        if self.wakers:
+            self.tiles.look_at(frame)
+        for wake in tuple(self.wakers):
+            wake()
+
+    def close(self) -> None:
+        self.tiles.close()

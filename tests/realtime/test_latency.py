@@ -1,0 +1,90 @@
+"""Is the latency that a run reports what somebody at the screen sees? Frames carry their number, read back from the screen."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+WATCHDOG_S = 60
+BOUND_MS = 10.0
+
+RUN = """
+import json, sys, time
+from realtime.bootstrap import import_for_window
+import_for_window()
+import numpy as np
+from dataclasses import replace
+from engines import EngineOptions, ModelFile, Style
+from engines.passthrough import Passthrough
+from pathlib import Path
+from realtime.desk import Desk
+from realtime.engine_sizes import EngineSizes
+from realtime.live import Live, initial_state
+from realtime.live_painter import Painter
+from realtime.look import Look
+from realtime.sinks.window import Window
+from realtime.sources.synthetic import Synthetic
+from realtime.stylizer import Stylizer
+
+class Coded(Synthetic):
+    '''Each frame is 32 bars: 16 bits of its number, white for 1, and then their opposites, so that a torn picture is noticed.'''
+    def picture(self, index):
+        bits = np.array([index >> bit & 1 for bit in range(16)])
+        return np.tile(np.repeat(np.concatenate([bits, 1 - bits]) * 255, 20).astype(np.uint8)[None, :, None], (480, 1, 3))
+
+class Delayed(Passthrough):
+    def _infer(self, frames, style):
+        time.sleep(float(sys.argv[1]))
+        return super()._infer(frames, style)
+
+model = ModelFile(Path("none.onnx"), (Style("original"), Style("great_wave")), "none", {})
+engine, look, source, window = Delayed(model, EngineOptions()), Look((("great_wave", 1.0),)), Coded(fps=15), Window()
+painter = Painter(Stylizer(engine, look, (480, 640)), EngineSizes(engine, (480, 640)), (480, 640))
+source.open()
+window.open("coded", (480, 640))
+live = Live(source, painter, window, Desk(replace(initial_state(model, look, False), hud=False)), duration_s=6)
+report = live.run()
+print(json.dumps({"latency_ms": report.latency_ms, "start_s": source._start_s, "fps": 15}))
+"""
+
+READ = """
+import av, os, sys, time
+import numpy as np
+screen = av.open(os.environ["DISPLAY"] + "+60,460", format="x11grab",
+                 options={"framerate": "250", "video_size": "640x16", "draw_mouse": "0"})
+frames, end_s = screen.decode(video=0), time.monotonic() + 7
+while time.monotonic() < end_s:
+    row = next(frames).to_ndarray(format="gray")[8]
+    at_s = time.monotonic()
+    bits = row.reshape(32, 20)[:, 4:16].mean(axis=1) > 128
+    if (bits[:16] != bits[16:]).all():
+        print(at_s, sum(int(bit) << n for n, bit in enumerate(bits[:16])), flush=True)
+os._exit(0)
+"""
+
+
+@pytest.mark.display
+@pytest.mark.parametrize("delay_s", [0.0, 0.04])
+def test_the_reported_latency_is_what_the_screen_shows(delay_s: float):
+    run = subprocess.Popen([sys.executable, "-c", RUN, str(delay_s)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    read = subprocess.Popen([sys.executable, "-c", READ], stdout=subprocess.PIPE, text=True)
+    try:
+        seen = read.communicate(timeout=WATCHDOG_S)[0]
+        reported = json.loads(run.communicate(timeout=WATCHDOG_S)[0])
+    finally:
+        run.kill()
+        read.kill()
+    first_s: dict[int, float] = {}
+    for line in seen.splitlines():
+        at_s, number = line.split()
+        first_s.setdefault(int(number), float(at_s))
+    shown_ms = [1000 * (at_s - reported["start_s"] - n / reported["fps"]) for n, at_s in first_s.items() if n > 0]
+    assert len(shown_ms) > 30
+    assert np.percentile(shown_ms, 50) == pytest.approx(reported["latency_ms"]["p50"], abs=BOUND_MS)
+    assert np.percentile(shown_ms, 50) > 1000 * delay_s

@@ -1,0 +1,81 @@
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from engines.errors import UsageError
+from realtime.sources.video_file import VideoFile
+from realtime.timeline import Entry, parse_timeline, read_timeline
+
+
+def test_entries_have_times_blends_and_fades():
+    timeline = parse_timeline("0:a 12.5:b:0.6,c:0.4/2s # then\n1:02:03.5:d/0\ncut:e cut:f/1.5", "--x")
+    assert timeline.entries == (
+        Entry(Fraction(0), (("a", 1.0),), Fraction(0)),
+        Entry(Fraction(25, 2), (("b", 0.6), ("c", 0.4)), Fraction(2)),
+        Entry(Fraction(7447, 2), (("d", 1.0),), Fraction(0)),
+        Entry(None, (("e", 1.0),), Fraction(0)),
+        Entry(None, (("f", 1.0),), Fraction(3, 2)),
+    )
+    assert timeline.style_names == ["a", "b", "c", "d", "e", "f"]
+    assert parse_timeline("3:a", "--x").entries[0].fade_s == 1
+
+
+@pytest.mark.parametrize("text", ["", "a", "5", "5:", "x:a", "5:a/fast", "5:a 3:b", "1:2:3:4:a", "5:a:x"])
+def test_what_is_no_timeline_is_said(text):
+    with pytest.raises(UsageError):
+        parse_timeline(text, "--style-schedule")
+
+
+def test_a_file_that_cannot_be_read_is_said(tmp_path):
+    (tmp_path / "t.txt").write_bytes(b"\xff\xfe0:a")
+    for path in (tmp_path / "t.txt", tmp_path / "missing.txt"):
+        with pytest.raises(UsageError, match="--timeline"):
+            read_timeline(path)
+
+
+def test_a_cut_entry_waits_for_the_first_cut_after_the_entry_before():
+    timeline = parse_timeline("0:a cut:b cut:c 9:d", "--x")
+    cuts = [Fraction(2), Fraction(5), Fraction(7)]
+
+    def at(now_s: float) -> list[str]:
+        return [entry.mix[0][0] for _, entry in timeline.begun_by(Fraction(now_s), cuts)]
+
+    assert [at(time) for time in (0, 2, 4, 5, 8, 9)] == [["a"], ["a", "b"], ["a", "b"], list("abc"), list("abc"), list("abcd")]
+    assert [start for start, _ in timeline.begun_by(Fraction(9), cuts)] == [0, 2, 5, 9]
+
+
+def scene(number: int, step: int) -> np.ndarray:
+    """A smooth picture with noise, drifting a little with every step; each number is another scene."""
+    rng = np.random.default_rng(number)
+    y, x = np.mgrid[0:48, 0:64]
+    phases, base = rng.uniform(0, 6, 3), (60, 180, 110, 220, 30)[number % 5]
+    waves = [base + 30 * np.sin((x + step) / rng.uniform(6, 20) + phase) + 20 * np.cos(y / 9 + phase) for phase in phases]
+    noise = np.random.default_rng((number, step)).normal(0, 6, (48, 64, 3))
+    return np.clip(np.stack(waves, -1) + noise, 0, 255).astype(np.uint8)
+
+
+def cuts_of(make_video, pixels) -> list[int]:
+    path = make_video(pts=list(range(0, 2400, 40)), pixels=pixels, tones=0)
+    with VideoFile(path) as video:
+        marked = [frame.index for frame in video.frames() if frame.is_cut]
+        assert [cut * 25 for cut in video.cuts] == marked
+    return marked
+
+
+def test_cuts_are_found_where_scenes_change(make_video):
+    assert cuts_of(make_video, lambda index: scene(index // 15, index)) == [15, 30, 45]
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        lambda index: scene(0, 3 * index),
+        lambda index: (scene(0, index) * (1 - index / 60) + scene(1, index) * (index / 60)).astype(np.uint8),
+        lambda index: np.random.default_rng(index).integers(0, 256, (48, 64, 3), dtype=np.uint8),
+        lambda index: np.full((48, 64, 3), 128 + 60 * (index % 2), np.uint8),
+    ],
+    ids=["a pan", "a cross-fade", "noise", "flicker"],
+)
+def test_what_moves_fades_or_flickers_is_no_cut(make_video, pixels):
+    assert len(cuts_of(make_video, pixels)) <= 1

@@ -1,0 +1,177 @@
+"""Video that is coded in ways of its own: fields, more than 8 bits, high dynamic range, transparency, gray, palettes."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from realtime.sinks.encoding import Encoding
+from realtime.sinks.picture_file import PictureOutput
+from realtime.sources.video_file import VideoFile
+from realtime.tone_mapping import nits_to_pq, pq_to_nits
+from tests.conftest import moving_square
+from tests.realtime.test_write_video import copy, times
+
+RAMP = np.tile(np.arange(256), (64, 1))
+
+
+def write_coded(path: Path, planes, pixel_format: str, codec: str, coding=(1, 1, 1, 1), options=None, frames: int = 5) -> Path:
+    """coding: H.273 matrix, FFmpeg range, H.273 primaries and transfer. planes: an array for each plane, of its own dtype."""
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream(codec, rate=25, options=options or {})
+        stream.height, stream.width = planes[0].shape
+        stream.pix_fmt = pixel_format
+        context = stream.codec_context
+        context.colorspace, context.color_range, context.color_primaries, context.color_trc = coding
+        for index in range(frames):
+            picture = av.VideoFrame(planes[0].shape[1], planes[0].shape[0], pixel_format)
+            for plane, values in zip(picture.planes, planes, strict=True):
+                rows = np.zeros((plane.height, plane.line_size), np.uint8)
+                rows[:, : values.shape[1] * values.itemsize] = np.ascontiguousarray(values).view(np.uint8)
+                plane.update(rows)
+            picture.pts, picture.time_base = index, Fraction(1, 25)
+            output.mux(stream.encode(picture))
+        output.mux(stream.encode(None))
+    return path
+
+
+def gray_ramp_10_bit(path: Path, transfer: int) -> Path:
+    luma = (64 + RAMP * 876 / 255).astype(np.uint16)
+    chroma = np.full((32, 128), 512, np.uint16)
+    matrix = 9 if transfer in (16, 18) else 1
+    return write_coded(path, [luma, chroma, chroma], "yuv420p10le", "ffv1", (matrix, 1, matrix, transfer))
+
+
+@pytest.mark.parametrize("transfer", [16, 18])
+def test_high_dynamic_range_is_tone_mapped_and_tagged_as_what_it_is_then(tmp_path, transfer):
+    source = gray_ramp_10_bit(tmp_path / "in.mkv", transfer)
+    with VideoFile(source) as video:
+        row = next(video.frames()).pixels[32].astype(int)
+    assert np.ptp(row, axis=1).max() <= 1  # gray stays gray
+    levels = row[:, 1]
+    assert np.all(np.diff(levels) >= 0)
+    assert (levels[0], levels[-1]) == (0, 255)
+    assert len(set(levels)) > 80
+    output = copy(source, tmp_path / "out.mkv")
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        picture = next(container.decode(video=0))
+        tags = (int(picture.colorspace), int(picture.color_primaries), int(picture.color_trc), picture.format.name)
+    assert tags == (1, 1, 1, "yuv420p")
+    with VideoFile(source) as video:
+        assert "tone-mapped" in video.notes[0]
+    assert not output.notes
+
+
+def test_diffuse_white_and_mid_gray_keep_their_places():
+    """ST 2084's own figures, and that the brightness of faces is not bent."""
+    assert pq_to_nits(np.array([0.0, 0.508078, 1.0])) == pytest.approx([0, 100, 10_000], rel=1e-3)
+    assert nits_to_pq(pq_to_nits(np.linspace(0, 1, 11))) == pytest.approx(np.linspace(0, 1, 11), abs=1e-6)
+
+
+def test_ten_bits_stay_ten_bits_where_the_encoder_can(tmp_path):
+    source = gray_ramp_10_bit(tmp_path / "in.mkv", 1)
+    for codec, expected in (("libx264", "yuv420p10le"), ("libx265", "yuv420p10le"), ("mpeg4", "yuv420p")):
+        copy(source, tmp_path / f"{codec}.mkv", Encoding(codec=codec))
+        with av.open(str(tmp_path / f"{codec}.mkv")) as container:
+            picture = next(container.decode(video=0))
+        assert (picture.format.name, int(picture.colorspace)) == (expected, 1)
+
+
+def interlaced_clip(path: Path) -> Path:
+    """A bar that moves four pixels from field to field."""
+
+    def field(time: int) -> np.ndarray:
+        picture = np.full((96, 128, 3), 40, np.uint8)
+        picture[:, 4 * time % 100 : 4 * time % 100 + 20] = 220
+        return picture
+
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=25, options={"x264-params": "interlaced=1:tff=1", "crf": "5"})
+        stream.height, stream.width, stream.pix_fmt = 96, 128, "yuv420p"
+        for index in range(20):
+            frame = field(2 * index)
+            frame[1::2] = field(2 * index + 1)[1::2]
+            picture = av.VideoFrame.from_ndarray(frame, "rgb24").reformat(format="yuv420p")
+            picture.pts, picture.time_base = index, Fraction(1, 25)
+            output.mux(stream.encode(picture))
+        output.mux(stream.encode(None))
+    return path
+
+
+def combing(pixels: np.ndarray) -> float:
+    """How much rows stray from the mean of their neighbours."""
+    green = pixels[..., 1].astype(int)
+    return float(np.abs(green[1:-1] - (green[:-2] + green[2:]) / 2).mean())
+
+
+@pytest.mark.parametrize("ending", ["mkv", "mp4"])
+def test_interlaced_video_is_woven_before_it_is_painted(tmp_path, ending):
+    source = interlaced_clip(tmp_path / f"in.{ending}")
+    with VideoFile(source) as video:
+        woven = list(video.frames())
+        assert "deinterlaced" in video.notes[0]
+    with VideoFile(source, deinterlace=False) as video:
+        combed = list(video.frames())
+    assert [frame.pts for frame in woven] == [frame.pts for frame in combed]
+    assert len(woven) == 20
+    assert max(combing(frame.pixels) for frame in woven) < 1 < 8 < min(combing(frame.pixels) for frame in combed)
+    copy(source, tmp_path / f"out.{ending}")
+    assert times(tmp_path / f"out.{ending}") == times(source)
+
+
+def translucent_picture(path: Path) -> np.ndarray:
+    pixels = np.dstack([moving_square(3, (48, 64)), RAMP[:48, :64] * 4]).astype(np.uint8)
+    pixels[pixels[..., 3] == 0] = (9, 200, 9, 0)
+    Image.fromarray(pixels).save(path)
+    return pixels
+
+
+def test_transparency_of_a_picture_is_kept_in_png_and_white_in_jpeg(tmp_path):
+    pixels = translucent_picture(tmp_path / "in.png")
+    for ending in ("png", "jpg"):
+        with VideoFile(tmp_path / "in.png") as picture:
+            frame = next(picture.frames())
+        output = PictureOutput(tmp_path / f"out.{ending}")
+        output.write(frame, frame.pixels)
+        output.finish()
+        written = np.asarray(Image.open(tmp_path / f"out.{ending}")).astype(int)
+        if ending == "png":
+            np.testing.assert_array_equal(written[..., 3], pixels[..., 3])
+            np.testing.assert_array_equal(written[:, 0, :3], 255)
+        else:
+            assert "transparent" in output.notes[0]
+            assert np.abs(written[:, 0] - 255).max() < 12
+
+
+def test_transparency_of_a_video_becomes_white_and_is_said(tmp_path):
+    alpha = np.where(RAMP < 128, 0, 255).astype(np.uint8)
+    planes = [np.zeros((64, 256 * 4), np.uint8)]
+    planes[0].reshape(64, 256, 4)[...] = np.dstack([np.full((64, 256, 3), 60, np.uint8), alpha])
+    with av.open(str(tmp_path / "in.mov"), "w") as output:
+        stream = output.add_stream("qtrle", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 64, 256, "argb"
+        picture = av.VideoFrame.from_ndarray(planes[0].reshape(64, 256, 4), "rgba").reformat(format="argb")
+        picture.pts, picture.time_base = 0, Fraction(1, 25)
+        output.mux(stream.encode(picture))
+        output.mux(stream.encode(None))
+    output = copy(tmp_path / "in.mov", tmp_path / "out.mp4")
+    assert "transparent" in output.notes[0]
+    with VideoFile(tmp_path / "out.mp4") as video:
+        pixels = next(video.frames()).pixels
+    assert pixels[:, :120].min() > 240
+    assert abs(int(pixels[:, 136:].mean()) - 60) < 6
+
+
+@pytest.mark.parametrize(("mode", "ending"), [("L", "png"), ("P", "gif"), ("P", "png"), ("L", "jpg"), ("I;16", "png")])
+def test_gray_and_palettes_are_read_as_what_they_show(tmp_path, mode, ending):
+    path = tmp_path / f"in.{ending}"
+    if mode == "I;16":
+        Image.fromarray((RAMP * 257).astype(np.uint16)).save(path)
+    else:
+        Image.fromarray(RAMP.astype(np.uint8)).convert(mode).save(path)
+    with VideoFile(path) as picture:
+        pixels = next(picture.frames()).pixels.astype(int)
+    assert np.abs(pixels - RAMP[..., None]).max() <= (3 if ending == "jpg" else 1)

@@ -1,0 +1,216 @@
+"""The page's server: who is let in, and the stream against aiortc as the other side."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.client
+import json
+import re
+import socket
+import threading
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engines.errors import UsageError
+from realtime.controls import COMMANDS
+from realtime.web.guard import Guard, guard_for
+from tests.realtime.web.conftest import SIZE, Page
+
+ROOT = Path(__file__).parent.parent.parent.parent
+LIMIT_S = 30.0
+OURS = {"127.0.0.1:80": None, "localhost:80": "http://localhost:80", "[::1]:80": "https://[::1]:80"}
+
+
+def test_guard_on_this_machine():
+    guard = guard_for("127.0.0.1", 80, None)
+    for host, origin in OURS.items():
+        assert guard.refusal(host, origin) is None
+    for host in (None, "evil.example:80", "127.0.0.1:81", "127.0.0.1", "192.168.1.5:80", "127.0.0.1.evil.example:80"):
+        assert "Host" in guard.refusal(host, None)
+    for origin in ("http://evil.example", "http://127.0.0.1:81", "null", "http://localhost:80"):
+        assert "other pages" in guard.refusal("127.0.0.1:80", origin)
+    assert guard.knows_token(f"Bearer {guard.token}")
+    assert not any(guard.knows_token(wrong) for wrong in (None, "", "Bearer ", "Bearer é", f"Bearer {guard.token}x", guard.token))
+
+
+def test_guard_beyond_this_machine():
+    guard = guard_for("0.0.0.0", 80, None)
+    assert guard.refusal("192.168.1.5:80", "http://192.168.1.5:80") is None
+    assert guard.refusal(f"{socket.gethostname()}:80", None) is None
+    assert guard.refusal("evil.example:80", None)
+    assert guard.token and guard.address.startswith("http://127.0.0.1:80/#token=")
+    assert guard_for("127.0.0.1", 80, "none").token is None and Guard("::1", 80, None).address == "http://[::1]:80/"
+    with pytest.raises(UsageError, match="without a token"):
+        guard_for("0.0.0.0", 80, "none")
+    with pytest.raises(UsageError, match="16 characters"):
+        guard_for("127.0.0.1", 80, "short")
+
+
+def ask(page: Page, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes, dict[str, str]]:
+    connection = http.client.HTTPConnection("127.0.0.1", page.server.guard.port, timeout=LIMIT_S)
+    with contextlib.closing(connection):
+        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        answer = connection.getresponse()
+        return answer.status, answer.read(), {name.lower(): value for name, value in answer.headers.items()}
+
+
+def test_what_is_refused(page: Page):
+    status, body, headers = ask(page, "GET", "/")
+    assert status == 200 and b"Livebrush" in body and "default-src 'self'" in headers["content-security-policy"]
+    json_type = {"Content_Type": "application/json"}
+    refused = [
+        (403, ask(page, "GET", "/", Host="evil.example")),
+        (403, ask(page, "GET", "/", Origin="http://evil.example")),
+        (401, ask(page, "POST", "/offer", b"{}", **json_type)),
+        (401, ask(page, "GET", "/snapshot")),
+        (401, ask(page, "GET", "/tile/dim", Authorization="Bearer wrong")),
+        (403, ask(page, "POST", "/offer", b"{}", Origin="http://evil.example", **json_type, **page.bearer)),
+        (415, ask(page, "POST", "/offer", b"{}", Content_Type="text/plain", **page.bearer)),
+        (413, ask(page, "POST", "/offer", b"x" * 100_000, **json_type, **page.bearer)),
+        (400, ask(page, "POST", "/offer", b"{}", **json_type, **page.bearer)),
+        (400, ask(page, "POST", "/offer", b'{"sdp": "v=0 nonsense"}', **json_type, **page.bearer)),
+        (404, ask(page, "GET", "/../server.py", **page.bearer)),
+        (404, ask(page, "GET", "/snapshot", **page.bearer)),  # there is no picture yet
+    ]
+    assert [answer[0] for _, answer in refused] == [status for status, _ in refused]
+    assert page.server.peers.count == 0
+
+
+def test_the_page_asks_nobody_else_and_knows_every_command():
+    texts = [(ROOT / "realtime" / "web" / name).read_text(encoding="utf-8") for name in ("page.html", "page.css", "page.js")]
+    assert not re.findall(r"https?://(?!$)[a-z]", "".join(texts))
+    names = re.findall(r"(?:SLIDERS|SWITCHES|UNUSED) = \[(.*?)\]", texts[2])
+    used = {word for part in names for word in re.findall(r'"(\w+)"', part)}
+    used |= set(re.findall(r'perform\("(\w+)"', texts[2])) | set(re.findall(r"(\w+): (?:take|toggle)\w+", texts[2]))
+    assert used <= COMMANDS.keys() and len(used) > 15
+    html_ids = set(re.findall(r'id="(\w+)"', texts[0]))
+    assert set(re.findall(r'\$\("(\w+)"\)', texts[2])) <= html_ids
+
+
+class Client:
+    """aiortc as a page: sends grey pictures and keeps what comes back."""
+
+    def __init__(self, page: Page) -> None:
+        self.page, self.pictures, self.messages = page, [], []
+        self.level = 50
+        self.done = asyncio.Event()
+
+    async def open(self) -> None:
+        from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+        from aiortc.mediastreams import MediaStreamTrack
+        from av.video.frame import VideoFrame
+
+        client = self
+
+        class Grey(MediaStreamTrack):
+            kind = "video"
+            count = 0
+
+            async def recv(self):
+                await asyncio.sleep(0.1)
+                picture = VideoFrame.from_ndarray(np.full((*SIZE, 3), client.level, np.uint8), "rgb24")
+                picture.pts, picture.time_base = self.count * 9000, Fraction(1, 90_000)
+                self.count += 1
+                return picture
+
+        self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.peer.addTrack(Grey())
+        self.channel = self.peer.createDataChannel("controls")
+        self.channel.on("message", lambda text: self.messages.append(json.loads(text)))
+        self.peer.on("track", lambda track: asyncio.ensure_future(self._watch(track)))
+        await self.peer.setLocalDescription(await self.peer.createOffer())
+        body = json.dumps({"sdp": self.peer.localDescription.sdp}).encode()
+        headers = {"Content_Type": "application/json", **self.page.bearer}
+        status, answer, _ = await asyncio.to_thread(ask, self.page, "POST", "/offer", body, **headers)
+        assert status == 200, answer
+        self.answer = json.loads(answer)["sdp"]
+        await self.peer.setRemoteDescription(RTCSessionDescription(self.answer, "answer"))
+
+    async def _watch(self, track) -> None:
+        from aiortc.mediastreams import MediaStreamError
+
+        with contextlib.suppress(MediaStreamError):
+            while True:
+                self.pictures.append((await track.recv()).to_ndarray(format="rgb24"))
+
+    async def until(self, condition) -> None:
+        end_s = time.monotonic() + LIMIT_S
+        while not condition():
+            assert time.monotonic() < end_s, "nothing came"
+            await asyncio.sleep(0.05)
+
+    def perform(self, command: str, value=None) -> None:
+        self.channel.send(json.dumps({"command": command, "value": value}))
+
+
+def test_a_camera_goes_in_and_its_painting_comes_back(page: Page):
+    async def session() -> None:
+        client = Client(page)
+        await client.open()
+        addresses = re.findall(r"a=candidate:\S+ \d+ udp \d+ (\S+)", client.answer)
+        assert addresses and set(addresses) == {"127.0.0.1"}
+        await client.until(lambda: client.pictures and abs(client.pictures[-1].mean() - 205) < 4)  # negative of 50
+        await client.until(lambda: client.messages and "commands" in client.messages[0])
+        hello = client.messages[0]
+        assert {c["name"] for c in hello["commands"]} == set(COMMANDS) and hello["wants_camera"]
+        client.perform("style", "dim")
+        client.level = 200
+        await client.until(lambda: abs(client.pictures[-1].mean() - 100) < 4)
+        for value in ("much", 7):
+            client.perform("strength", value)
+        client.channel.send("x" * 10_000)
+        client.channel.send(b"\xff")
+        await client.until(lambda: any("strength takes" in message.get("refused", "") for message in client.messages))
+        await client.until(lambda: client.messages[-1].get("state", {}).get("strength") == 1.0)
+        assert client.messages[-1]["status"]["fps"] > 0
+        tile = lambda: ask(page, "GET", "/tile/negative", **page.bearer)  # noqa: E731
+        await client.until(lambda: tile()[0] == 200)
+        assert ask(page, "GET", "/snapshot", **page.bearer)[1].startswith(b"\x89PNG")
+        assert page.server.peers.count == 1
+        await client.peer.close()
+        await client.until(lambda: page.server.peers.count == 0)
+
+    asyncio.run(session())
+    assert not page.server.peers._stream.wakers
+
+
+def test_pages_that_come_and_go_leave_nothing_behind(page: Page):
+    from realtime.web.peers import MAX_PEERS
+
+    async def session() -> None:
+        await visit()
+        threads = threading.active_count()
+        for _ in range(4):
+            await visit()
+        assert threading.active_count() <= threads + 2
+        clients = [Client(page) for _ in range(MAX_PEERS)]
+        for client in clients:
+            await client.open()
+        late = Client(page)
+        with pytest.raises(AssertionError, match="too many pages"):
+            await late.open()
+        await asyncio.gather(*(client.peer.close() for client in [*clients, late]))
+
+    async def visit() -> None:
+        client = Client(page)
+        await client.open()
+        await client.until(lambda: client.pictures)
+        await client.peer.close()
+        await client.until(lambda: page.server.peers.count == 0)
+
+    asyncio.run(session())
+
+
+def test_a_taken_port_is_one_clear_line():
+    from realtime.web.server import _listen
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(UsageError, match="cannot listen"):
+            _listen("127.0.0.1", taken.getsockname()[1])

@@ -1,0 +1,236 @@
+"""Work that was done is never lost: whatever ends a run, --resume goes on from it, to the frames of an uninterrupted run."""
+
+import contextlib
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+import stylize_video
+from engines.cache import read_json
+from engines.errors import UsageError
+from realtime.sinks.segment_writer import reorder_delay
+from tests.conftest import write_tiny_model, write_video
+from tests.realtime.test_write_video import sound, times
+
+ROOT = Path(__file__).parents[1]
+FRAMES = 120
+WORK = ".out.mp4.unfinished"
+NOISE = np.random.default_rng(0).integers(0, 256, (8, 96, 128, 3), dtype=np.uint8)
+
+
+class Case:
+    """A clip of two seconds, and the program that paints it with a memory of the frames before (--stability)."""
+
+    def __init__(self, folder: Path) -> None:
+        self.model = folder / "tiny.onnx"
+        write_tiny_model(self.model)
+        pts = [17 * index + (index * index) % 5 for index in range(FRAMES)]
+        self.clip = write_video(folder / "clip.mp4", pts=pts, size=(96, 128), tones=1, pixels=lambda index: NOISE[index // 9 % 8])
+        self.whole = folder / "whole" / "out.mp4"
+        self.whole.parent.mkdir()
+        started_s = time.monotonic()
+        self.finish(self.whole)
+        self.takes_s = time.monotonic() - started_s
+        self.frames = frames_of(self.whole)
+        assert len(self.frames) == FRAMES
+
+    def command(self, output: Path, *flags: str) -> list[str]:
+        look = ("-s", "negative", "--stability", "0.9", "--strength", "0.7", "--brush", "2")
+        engine = ("--engine", "onnxruntime", "--model", self.model)
+        return [str(part) for part in (sys.executable, "stylize_video.py", self.clip, "-o", output, *look, *engine, *flags)]
+
+    def start(self, output: Path, *flags: str) -> subprocess.Popen:
+        return subprocess.Popen(self.command(output, *flags), cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+    def finish(self, output: Path, *flags: str) -> str:
+        done = subprocess.run(self.command(output, *flags), cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    def run_here(self, output: Path, *flags: str) -> int:
+        return stylize_video.main(self.command(output, *flags)[2:])
+
+    def is_whole(self, output: Path) -> bool:
+        same = frames_of(output) == self.frames and times(output) == times(self.whole) and sound(output) == sound(self.whole)
+        return same and [path.name for path in output.parent.iterdir()] == [output.name]
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory) -> Case:
+    return Case(tmp_path_factory.mktemp("resume"))
+
+
+def frames_of(path: Path) -> list[str]:
+    """A hash per decoded frame."""
+    with av.open(str(path)) as container:
+        return [hashlib.sha256(frame.to_ndarray().tobytes()).hexdigest() for frame in container.decode(video=0)]
+
+
+def kill_when(program: subprocess.Popen, ready: Callable[[], bool], number: int = signal.SIGKILL) -> str:
+    deadline_s = time.monotonic() + 60
+    while not ready() and program.poll() is None and time.monotonic() < deadline_s:
+        time.sleep(0.002)
+    program.send_signal(number)
+    return program.communicate(timeout=60)[1]
+
+
+def at_segment(work: Path, number: int) -> Callable[[], bool]:
+    return lambda: len((read_json(work / "manifest.json") or {"segments": []})["segments"]) >= number
+
+
+def test_a_whole_run_has_the_frames_times_and_sound_of_its_clip(case):
+    assert times(case.whole) == times(case.clip)
+    assert sound(case.whole) == sound(case.clip)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        lambda work: work.is_dir,
+        lambda work: at_segment(work, 1),
+        lambda work: at_segment(work, 2),
+        lambda work: (work / "joined.mp4").exists,
+    ],
+    ids=["at the start", "after one segment", "after two", "while joining"],
+)
+def test_a_killed_run_is_resumed_to_the_same_frames(case, tmp_path, moment):
+    output = tmp_path / "out.mp4"
+    kill_when(case.start(output), moment(tmp_path / WORK))
+    case.finish(output, "--resume")
+    assert case.is_whole(output)
+
+
+def test_a_run_killed_twice_is_resumed_to_the_same_frames(case, tmp_path):
+    output = tmp_path / "out.mp4"
+    kill_when(case.start(output), at_segment(tmp_path / WORK, 1))
+    kill_when(case.start(output, "--resume"), at_segment(tmp_path / WORK, 2))
+    assert "of them from before" in case.finish(output, "--resume")
+    assert case.is_whole(output)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_two_hundred_kills_at_random_moments(case, tmp_path):
+    dice = random.Random(1)
+    for kill in range(200):
+        output = tmp_path / f"{kill}" / "out.mp4"
+        output.parent.mkdir()
+        program = case.start(output)
+        moment_s = time.monotonic() + dice.uniform(0, 1.1 * case.takes_s)
+        kill_when(program, lambda: time.monotonic() >= moment_s)  # noqa: B023
+        if not output.exists():
+            case.finish(output, "--resume")
+        assert case.is_whole(output), kill
+        shutil.rmtree(output.parent)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_keeps_what_is_finished_and_says_so(case, tmp_path, number, code):
+    output = tmp_path / "out.mp4"
+    program = case.start(output)
+    err = kill_when(program, at_segment(tmp_path / WORK, 1), number)
+    assert (program.returncode, "Traceback" in err) == (code, False), err
+    assert "--resume goes on" in err
+    assert [path.name for path in tmp_path.iterdir()] == [WORK]
+    assert not list(tmp_path.rglob("part*"))
+    case.finish(output, "--resume")
+    assert case.is_whole(output)
+
+
+def test_a_signal_before_the_first_segment_leaves_nothing(case, tmp_path):
+    program = case.start(tmp_path / "out.mp4")
+    err = kill_when(program, (tmp_path / WORK / "part.mp4").exists, signal.SIGTERM)
+    assert (program.returncode, "Traceback" in err) == (143, False), err
+    assert not list(tmp_path.iterdir()) or "--resume goes on" in err
+
+
+def interrupted(case: Case, folder: Path) -> Path:
+    kill_when(case.start(folder / "out.mp4"), at_segment(folder / WORK, 1))
+    return folder / "out.mp4"
+
+
+def test_what_was_begun_in_another_way_is_not_mixed(case, tmp_path):
+    output = interrupted(case, tmp_path)
+    for flags, named in (
+        (("--crf", "30"), "encoder"),
+        (("--strength", "0.5"), "look"),
+        (("--engine", "passthrough"), "engine"),
+        (("--to", "1.5"), "begin and end"),
+    ):
+        with pytest.raises(UsageError, match=f"made with {named}"):
+            case.run_here(output, "--resume", *flags)
+    manifest = json.loads((tmp_path / WORK / "manifest.json").read_text())
+    assert {"engine", "model", "processor", "input"} <= manifest["plan"].keys()
+    with pytest.raises(UsageError, match="--resume goes on"):
+        case.run_here(output)
+    assert case.run_here(output, "-y") == 0
+    assert case.is_whole(output)
+
+
+def test_a_segment_that_was_damaged_is_made_again(case, tmp_path):
+    output = interrupted(case, tmp_path)
+    with open(tmp_path / WORK / "000000.mp4", "rb+") as segment:
+        segment.seek(200)
+        segment.write(b"power loss")
+    assert case.run_here(output, "--resume") == 0
+    assert case.is_whole(output)
+
+
+def test_two_runs_do_not_write_one_output(case, tmp_path):
+    first = case.start(tmp_path / "out.mp4")
+    while not (tmp_path / WORK / "manifest.json").exists():
+        time.sleep(0.002)
+    first.send_signal(signal.SIGSTOP)
+    try:
+        with pytest.raises(UsageError, match="another run"):
+            case.run_here(tmp_path / "out.mp4", "-y")
+    finally:
+        first.send_signal(signal.SIGCONT)
+    first.communicate(timeout=60)
+    assert first.returncode == 0
+    assert case.is_whole(tmp_path / "out.mp4")
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, kilobytes: int) -> Iterator[None]:
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets nobody mount")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not sys.platform.startswith("linux"), reason="mounting needs root")
+@pytest.mark.parametrize("share", [0.2, 0.9, 1.6], ids=["first segment", "a later segment", "joining"])
+def test_a_full_disk_costs_only_what_was_not_finished(case, tmp_path, share):
+    """The segments need the room of the video once, and joining them once more."""
+    disk = tmp_path / "disk"
+    with small_disk(disk, 64 + int(case.whole.stat().st_size * share / 1024)):
+        done = subprocess.run(case.command(disk / "out.mp4"), cwd=ROOT, capture_output=True, text=True, check=False)
+        assert (done.returncode, "disk is full" in done.stderr) == (5, True), done.stderr
+        assert not (disk / "out.mp4").exists()
+        subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
+        case.finish(disk / "out.mp4", "--resume")
+        assert case.is_whole(disk / "out.mp4")
+
+
+def test_the_delay_of_b_frames_is_found_from_their_order():
+    assert reorder_delay([0, 1, 2, 3]) == 0
+    assert reorder_delay([0, 2, 1, 4, 3]) == 1
+    assert reorder_delay([0, 4, 2, 1, 3]) == 2
+    assert reorder_delay([]) == 0
