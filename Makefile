@@ -12,7 +12,7 @@ SOURCES := engines realtime training export bench tests run_cam.py stylize_video
 	touch $@
 
 .venv/dev: .venv/base
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,dev,tensorrt-rtx]'
 	touch $@
 
 .venv/bench: .venv/dev

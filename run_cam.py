@@ -50,7 +50,7 @@ def main(argv: list[str]) -> int:
     try:
         frame_size = source.open()
         size = fixed_size or network_size(frame_size, look.brush)
-        engine = cli.open_engine_from(args, model, size)
+        engine = cli.open_engine_from(args, model, size, waits=False)
         quality = Quality() if args.quality == "auto" else None
         painter = Painter(Stylizer(engine, look, size), EngineSizes(engine, size), fixed_size, quality)
         sink.open("Livebrush", frame_size)

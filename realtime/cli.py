@@ -69,11 +69,16 @@ def look_from(args: argparse.Namespace, model: ModelFile) -> Look:
     return Look(mix, args.strength, args.brush, args.keep_color, args.stability)
 
 
-def open_engine_from(args: argparse.Namespace, model: ModelFile, size: tuple[int, int]) -> Engine:
-    """The engine that the flags ask for, ready for frames of (height, width) ``size``; says once what ``auto`` took and why."""
-    engine = open_engine(args.engine, model, EngineOptions(args.device, args.precision), size)
+def open_engine_from(args: argparse.Namespace, model: ModelFile, size: tuple[int, int], waits: bool = True) -> Engine:
+    """The engine that the flags ask for, ready for frames of (height, width) ``size``; says once what ``auto`` took and why.
+
+    waits: whether ``auto`` may wait for an engine that has to be built first (``EngineOptions.waits``).
+    """
+    engine = open_engine(args.engine, model, EngineOptions(args.device, args.precision, waits=waits), size)
     if args.engine == "auto":
         say(f"engine: {engine.name}, {engine.precision} on {engine.device}" + (f" ({engine.note})" if engine.note else ""))
+        if engine.better:
+            say("a faster engine is being built in the background; the picture goes on meanwhile")
     return engine
 
 

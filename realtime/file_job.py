@@ -15,7 +15,7 @@ from engines.exits import error_line
 from realtime.cli import say
 from realtime.look import Look
 from realtime.outputs import check_output, output_exists, partial_path
-from realtime.pipeline import FileRun, run_file
+from realtime.pipeline import FileRun, Overlapped, run_file
 from realtime.progress import FileProgress
 from realtime.report import Report, latency_figures, peak_rss_mb, size_text, stage_figures
 from realtime.resample import network_size
@@ -129,9 +129,8 @@ def _paint(video: VideoFile, engine: Engine, options: FileOptions, result: Resul
     sink = PictureOutput(result.output) if picture else VideoOutput(result.output, video, options.encoding)
     try:
         with FileProgress(result.source.name, video.duration_s) as progress:
-            run = run_file(
-                video.frames(), lambda frame: stylizer.stylize(frame, float(frame.pts * frame.time_base)), sink, progress.update
-            )
+            paint = Overlapped(lambda frame: stylizer.begin(frame, float(frame.pts * frame.time_base)), engine.in_flight)
+            run = run_file(video.frames(), paint, sink, progress.update)
         result.output = sink.finish(partial_path(result.output, options.overwrite) if video.truncated else None)
     finally:
         sink.discard()

@@ -75,6 +75,8 @@ class Live:
         self._stop = threading.Event()
         self._failure: BaseException | None = None
         self._problem: str | None = None
+        self._engine = painter.stylizer.engine.name
+        self._engine_problem: str | None = None
         self._scale = 1.0
 
     def run(self) -> Report:
@@ -167,6 +169,16 @@ class Live:
                 + ("too slow for more" if scale < self._scale else "there is room")
             )
         self._problem, self._scale = problem, scale
+        self._tell_engine()
+
+    def _tell_engine(self) -> None:
+        """The faster engine that was built meanwhile, or why there is none."""
+        engine, problem = self._painter.stylizer.engine, self._painter.engine_problem
+        if engine.name != self._engine:
+            self._say(f"engine: {engine.name}, {engine.precision} on {engine.device} from now on")
+        if problem != self._engine_problem:
+            self._say(f"{engine.name} goes on: {problem}")
+        self._engine, self._engine_problem = engine.name, problem
 
     def _end(self, threads: list[threading.Thread]) -> None:
         deadline_s = time.monotonic() + STOP_S

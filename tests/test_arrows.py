@@ -17,7 +17,7 @@ ALLOWED = {
     "training": ("engines.networks", "engines.errors", "engines.exits", "engines.cache"),
     "export": ("engines",),
 }
-HEAVY = ("torch", "onnxruntime", "openvino", "tensorrt", "tensorrt_rtx", "pycuda", "cv2")
+HEAVY = ("torch", "onnxruntime", "openvino", "tensorrt", "tensorrt_rtx", "pycuda", "cuda", "cv2")
 
 
 def imports(path: Path, everywhere: bool) -> set[str]:
