@@ -58,7 +58,7 @@ class Engine(ABC):
     note: str = ""
     better: Callable[[tuple[int, int]], Engine] | None = None
     # How many inferences may be under way at a time: more than one where copies and computing overlap.
-    in_flight: ClassVar[int] = 1
+    in_flight: int = 1
 
     def __init__(self, model: ModelFile, options: EngineOptions) -> None:
         self.model = model

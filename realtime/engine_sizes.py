@@ -42,7 +42,8 @@ class EngineSizes:
         self.replaces = False
         self._better, self._replaced = engine.better, []
         if self._better is not None:
-            self._wake()
+            with self._changed:
+                self._wake()
 
     def get(self, size: Size) -> Engine | None:
         """The engine for ``size``, or None while it is being opened; a size asked for first is opened from now on.

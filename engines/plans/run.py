@@ -13,6 +13,7 @@ from engines.errors import EngineLoadError, EngineRunError
 from engines.plans.cuda import Cuda
 from engines.plans.library import Library
 from engines.plans.store import PlanStore
+from engines.tickets import Turns
 
 # While one frame is computed, the next is uploaded and the one before downloaded.
 SLOTS = 2
@@ -29,7 +30,6 @@ class PlanRun:
         self, cuda: Cuda, library: Library, plan: bytes, shape: tuple[int, int, int], styles: int, store: PlanStore, kernels: Path
     ) -> None:
         self._cuda, self._owner = cuda, ExitStack()
-        self._next = 0
         with cuda.current():
             try:
                 logger, errors = library.logger()
@@ -45,6 +45,7 @@ class PlanRun:
                     _Slot(cuda, self._owner, _context(engine, settings), shape, styles, records=not library.is_rtx)
                     for _ in range(SLOTS)
                 ]
+                self._turns = Turns(self._slots)
                 if compiled is not None:
                     _keep_kernels(compiled, store, kernels)
             except BaseException:
@@ -56,39 +57,20 @@ class PlanRun:
 
         Two may be under way. A third waits for the first, whose result is kept for its caller.
         """
-        slot = self._slots[self._next]
-        self._next = (self._next + 1) % SLOTS
         with self._cuda.current():
-            slot.start(frames, style)
-        return slot.ticket.result
+            return self._turns.start(frames, style)
 
     def close(self) -> None:
         """Free everything on the card; results that were not waited for stay to be had. Closing twice is harmless."""
         if not self._owner:
             return
         with self._cuda.current():
-            for slot in self._slots:
-                slot.close()
-            self._kept.clear()
+            self._turns.finish()
+            self._slots.clear()
+            while self._kept:
+                self._kept.pop()  # the last made first
             owner, self._owner = self._owner, None
             owner.close()
-
-
-class _Ticket:
-    """One inference under way in a slot, and its result once somebody has waited for it."""
-
-    def __init__(self, slot: _Slot) -> None:
-        self._slot: _Slot | None = slot
-        self._result: np.ndarray | None = None
-
-    def settle(self) -> None:
-        if self._slot is not None:
-            slot, self._slot = self._slot, None
-            self._result = slot.wait()
-
-    def result(self) -> np.ndarray:
-        self.settle()
-        return self._result
 
 
 class _Slot:
@@ -98,7 +80,6 @@ class _Slot:
         self, cuda: Cuda, owner: ExitStack, context: Any, shape: tuple[int, int, int], styles: int, records: bool
     ) -> None:
         self._cuda, self._context = cuda, context
-        self.ticket: _Ticket | None = None
         picture = (*shape, 3)
         self._frame = cuda.pinned(picture, np.uint8, owner)
         self._style = cuda.pinned((shape[0], styles), np.float32, owner)
@@ -115,24 +96,14 @@ class _Slot:
         self._launch = (cuda.recorded(self._stream, self._queue, owner) if records else None) or self._queue
 
     def start(self, frames: np.ndarray, style: np.ndarray) -> None:
-        if self.ticket is not None:
-            self.ticket.settle()
         np.copyto(self._frame, frames)
         np.copyto(self._style, style)
         self._launch()
-        self.ticket = _Ticket(self)
 
     def wait(self) -> np.ndarray:
-        self.ticket = None
         with self._cuda.current():
             self._cuda.wait(self._stream)
         return self._stylized.copy()
-
-    def close(self) -> None:
-        if self.ticket is not None:
-            self.ticket.settle()
-        self._launch = self._queue
-        self._context = None
 
     def _warm_up(self) -> None:
         """The first runs compile, choose and allocate; what is recorded or measured afterwards does none of it."""
