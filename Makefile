@@ -41,7 +41,7 @@ bench: .venv/bench .venv/clip
 	$(BIN)/python -m bench.table
 
 bench-gpu: .venv/bench .venv/clip
-	REQUIRE=cuda $(BIN)/python -m bench.table --gpu
+	$(BIN)/python -m bench.gpu_table
 
 soak: .venv/dev .venv/clip
 	$(BIN)/python -m bench.soak
