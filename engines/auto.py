@@ -115,8 +115,7 @@ def _open_gpu(model: ModelFile, options: EngineOptions, size: tuple[int, int], p
 
     None where there is no GPU, without importing anything for one; or where none of these can use it, with ``problems``.
     """
-    mps = sys.platform == "darwin" and platform.machine() == "arm64"
-    if not (Path("/dev/nvidiactl").exists() or os.name == "nt" or mps):
+    if not _gpu_may_be_here():
         return None
     if engine := _open_tensorrt(model, options, size, problems, builds=False):
         engine.note = "the fastest on this GPU"
@@ -130,6 +129,11 @@ def _open_gpu(model: ModelFile, options: EngineOptions, size: tuple[int, int], p
         engine.note = "the fastest on this GPU; built for it"
         return engine
     return None
+
+
+def _gpu_may_be_here() -> bool:
+    mps = sys.platform == "darwin" and platform.machine() == "arm64"
+    return Path("/dev/nvidiactl").exists() or os.name == "nt" or mps
 
 
 def _tensorrt_fits(model: ModelFile, options: EngineOptions) -> bool:

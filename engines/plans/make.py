@@ -21,6 +21,7 @@ from engines.plans.store import PlanKey, PlanStore
 from engines.plans.typed import strongly_typed
 
 PRECISIONS = ("fp32", "fp16", "int8")
+_PROVED: dict[str, Difference] = {}
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def make_plan(
     """
     typed = strongly_typed(onnx.load(str(recipe.source)), recipe.precision)
     on_progress(0.0, "comparing the typed network with the model")
-    graph = check_graph(typed, recipe.model, recipe.precision, pictures)
+    graph = _checked(typed, recipe, pictures)
     kept_timings = store.sibling(f"timings-{recipe.card.target}.bin")
     timings = kept_timings.read_bytes() if kept_timings.is_file() else b""
     target = "current" if recipe.card.here else recipe.card.target
@@ -106,6 +107,16 @@ def make_plan(
         on_progress(1.0, "comparing the engine with the model")
         engine = check_plan(open_run(data), recipe.model, recipe.precision, recipe.shapes, pictures)
     return Plan(data, graph, engine)
+
+
+def _checked(typed: onnx.ModelProto, recipe: Recipe, pictures: Sequence[np.ndarray]) -> Difference:
+    """``check_graph``, once in this process for all the sizes that a graph is built for."""
+    shown = [picture.tobytes() for picture in pictures]
+    parts = [recipe.model.path.read_bytes(), typed.SerializeToString(deterministic=True), *shown]
+    proof = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
+    if proof not in _PROVED:
+        _PROVED[proof] = check_graph(typed, recipe.model, recipe.precision, pictures)
+    return _PROVED[proof]
 
 
 def kept_plan(recipe: Recipe, store: PlanStore, open_run: Callable[[bytes], Infer] | None = None, **how: object) -> bytes:
