@@ -98,6 +98,10 @@ class _Graph:
                 tensor.name = node.output[0]
                 graph.node.remove(node)
         self.stored = {t.name: t for t in graph.initializer}
+        for node in [n for n in graph.node if n.op_type == "Cast" and n.input[0] in self.stored]:
+            if node.attribute[0].i == TensorProto.FLOAT:  # numbers that the file keeps smaller than it computes with them
+                self.store(node.output[0], self.value(node.input[0]).astype(np.float32))
+                graph.node.remove(node)
 
     @property
     def nodes(self) -> list[NodeProto]:
@@ -311,7 +315,8 @@ def _half_nodes(graph: _Graph) -> set[str]:
             half.add(node.output[0])
         if chosen or (node.op_type in _NORMS and node.input[0] in safe):
             safe.update(node.output)
-        if chosen and node.op_type in _CONVOLUTIONS and (weight := makers.get(node.input[1])) is not None:
+        weight = makers.get(node.input[1]) if chosen and node.op_type in _CONVOLUTIONS else None
+        if weight is not None and weight.op_type == "DequantizeLinear":
             half.add(weight.output[0])
     return half
 
@@ -394,7 +399,7 @@ def _apply(graph: _Graph, half: set[str]) -> None:
                     node.input[i] = _half_number(graph, name, scale=node.op_type.endswith("Linear"))
             elif now[name] != wanted:
                 if (name, wanted) not in made:
-                    made[name, wanted] = f"{name}_{'half' if wanted == TensorProto.FLOAT16 else 'float'}"
+                    made[name, wanted] = f"{name}_as_{'half' if wanted == TensorProto.FLOAT16 else 'float'}"
                     nodes.append(helper.make_node("Cast", [name], [made[name, wanted]], to=wanted))
                 node.input[i] = made[name, wanted]
         for name in node.output:
@@ -410,7 +415,7 @@ def _half_number(graph: _Graph, name: str, scale: bool) -> str:
     if not largest <= float(np.finfo(np.float16).max):
         raise EngineLoadError(f"the weight {name} goes to {largest:.3g}, more than half precision holds. Use --precision fp32.")
     floor = np.maximum(value, _SMALLEST_SCALE) if scale else value
-    return graph.store(f"{name}_half", floor.astype(np.float16))
+    return graph.store(f"{name}_as_half", floor.astype(np.float16))
 
 
 def _keep_scales_normal(graph: _Graph, node: NodeProto) -> None:

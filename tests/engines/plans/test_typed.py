@@ -165,3 +165,9 @@ def test_steps_too_small_for_half_get_fewer_levels():
     assert halves.dtype == np.float16 and halves.min() >= 2**-14
     restored = levels.astype(np.float64) * halves.reshape(3, 1, 1, 1)
     np.testing.assert_allclose(restored[:, :, 0, 0], np.diag([60e-6, 0.6, 0.6]), atol=4e-4)
+
+
+def test_weights_that_the_file_keeps_as_half():
+    nodes = [helper.make_node("Cast", ["w_half"], ["w"], to=FLOAT), helper.make_node("Conv", ["x", "w"], ["y"])]
+    typed = strongly_typed(conv_graph(nodes, {"w_half": EYE.astype(np.float16)}), "fp16")
+    assert inputs_of(typed, "Conv") == {HALF}
