@@ -12,7 +12,7 @@ SOURCES := engines realtime training export bench tests run_cam.py stylize_video
 	touch $@
 
 .venv/dev: .venv/base
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,evaluate,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,evaluate,dev,tensorrt-rtx]'
 	touch $@
 
 .venv/bench: .venv/dev
@@ -41,7 +41,7 @@ bench: .venv/bench .venv/clip
 	$(BIN)/python -m bench.table
 
 bench-gpu: .venv/bench .venv/clip
-	REQUIRE=cuda $(BIN)/python -m bench.table --gpu
+	$(BIN)/python -m bench.gpu_table
 
 soak: .venv/dev .venv/clip
 	$(BIN)/python -m bench.soak

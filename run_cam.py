@@ -59,7 +59,7 @@ def main(argv: list[str]) -> int:
     desk, guard = live_flags.desk_from(args, state), live_flags.guard_from(args)
     with contextlib.ExitStack() as opened:
         expected = fixed_size or (source.expected_size and network_size(source.expected_size, state.look.brush))
-        ahead = EngineAhead(lambda size: cli.quietly_open_engine_from(args, model, size), expected)
+        ahead = EngineAhead(lambda size: cli.quietly_open_engine_from(args, model, size, waits=False), expected)
         opened.callback(ahead.close)
         sink = live_flags.sink_from(args)
         recorder = live_flags.recorder_from(args, source)

@@ -21,14 +21,14 @@ SIZES = ((480, 640), (720, 1280))
 Call = Callable[[], object]
 
 
-def measure_engines(model: ModelFile, rounds: int, gpu: bool, say: Callable[[str], None]) -> list[Row]:
+def measure_engines(model: ModelFile, rounds: int, say: Callable[[str], None]) -> list[Row]:
     """All rows, without ratios. ``rounds``: turns that each has at each size."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         classic = write_classic(Path(folder))
         for size in SIZES:
             with ExitStack() as stack:
-                calls = dict(_calls(model, classic, size, gpu, stack))
+                calls = dict(_calls(model, classic, size, stack))
                 text = size_text(size)
                 times = time_in_rounds(calls, rounds, lambda i, text=text: say(f"engine only, {text}: round {i + 1} of {rounds}"))
             for key, times_ms in times.items():
@@ -50,20 +50,16 @@ def write_classic(folder: Path) -> ModelFile:
     return load_model(path)
 
 
-def _calls(
-    model: ModelFile, classic: ModelFile, size: tuple[int, int], gpu: bool, stack: ExitStack
-) -> Iterator[tuple[str, Call]]:
+def _calls(model: ModelFile, classic: ModelFile, size: tuple[int, int], stack: ExitStack) -> Iterator[tuple[str, Call]]:
     """Name "what|engine|precision" and the call of each; the engines close with ``stack``."""
     for name in engine_names():
         cls = engine_class(name)
         if name == "passthrough" or cls.unavailable():
             continue
         for precision in cls.precisions(model):
-            for device in ("cpu", "cuda") if gpu and name == "torch" else ("cpu",):
-                engine = _opened(name, model, EngineOptions(device, precision), size, stack)
-                if engine:
-                    label = name if device == "cpu" else f"{name} on {device}"
-                    yield f"{OURS}|{label}|{precision}", _inference(engine, size)
+            engine = _opened(name, model, EngineOptions("cpu", precision), size, stack)
+            if engine:
+                yield f"{OURS}|{name}|{precision}", _inference(engine, size)
     for name in ("openvino", "onnxruntime"):
         yield (
             f"{CLASSIC}|{name}|fp32",

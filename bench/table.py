@@ -7,7 +7,6 @@ python -m bench.table --rounds 1       a quick look, not for quoting
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import tempfile
 from pathlib import Path
@@ -23,7 +22,7 @@ from bench.peer import require_peer
 from bench.program_rows import FILE_FRAMES, measure_files, measure_live
 from engines import find_model
 from engines.cache import write_json
-from engines.errors import EngineUnavailable, UsageError
+from engines.errors import UsageError
 from realtime import cli
 
 
@@ -33,7 +32,6 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--file-rounds", type=int, default=3, help="runs of each program on the file (default: 3)")
     parser.add_argument("--duration", type=float, default=8.0, metavar="S", help="seconds of the live run (default: 8)")
     parser.add_argument("--model", metavar="NAME|FILE.onnx", help="the model to measure (default: the bundled one)")
-    parser.add_argument("--gpu", action="store_true", help="measure torch on CUDA too, or fail without it")
     parser.add_argument(
         "--output", type=Path, default=ROOT / "docs", metavar="DIR", help="where bench.md and bench.json go (default: docs)"
     )
@@ -44,8 +42,6 @@ def main(argv: list[str]) -> int:
     args = parse_args(argv)
     if args.rounds < 1 or args.file_rounds < 1:
         raise UsageError("--rounds and --file-rounds must be at least 1.")
-    if args.gpu:
-        require_cuda()
     require_peer()
     machine = describe_machine()
     model = find_model(args.model, [])
@@ -54,7 +50,7 @@ def main(argv: list[str]) -> int:
         os.environ["LIVEBRUSH_CACHE"] = str(Path(folder) / "cache")  # choices and compilations of this run, not of earlier ones
         rows = measure_files(model, flags, Path(folder), args.file_rounds, cli.say)
         rows.append(measure_live(model, flags, Path(folder), args.duration, cli.say))
-        rows = with_ratios(measure_engines(model, args.rounds, args.gpu, cli.say) + rows)
+        rows = with_ratios(measure_engines(model, args.rounds, cli.say) + rows)
     results = targets(rows)
     console = Console(width=None if Console().is_terminal else 160)
     print_page(machine, rows, results, console)
@@ -63,18 +59,6 @@ def main(argv: list[str]) -> int:
     write_json(args.output / "bench.json", as_json(machine, rows, results))
     console.print(f"wrote {args.output / 'bench.md'} and bench.json")
     return 0  # a missed target is a finding, and it is said; it is not a failure of the measurement
-
-
-def require_cuda() -> None:
-    """Raises EngineUnavailable if PyTorch sees no CUDA GPU here."""
-    if importlib.util.find_spec("torch") is None:
-        raise EngineUnavailable("--gpu needs PyTorch. Type: pip install 'livebrush[train]'")
-    import torch
-
-    if not torch.cuda.is_available():
-        raise EngineUnavailable(
-            "--gpu needs an NVIDIA GPU and PyTorch's CUDA build; this PyTorch sees none. Without --gpu it measures the CPU."
-        )
 
 
 if __name__ == "__main__":

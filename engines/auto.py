@@ -1,7 +1,8 @@
 """``--engine auto``: a good guess at once, a measured choice from the second run on, and a sentence that says which and why.
 
-Never torch on a CPU. int8 only after a check on this very CPU that its pictures are those of fp32, since 8-bit products
-saturate on CPUs without VNNI. The choice is kept per processor, library versions, threads, model, size and precision.
+On a GPU: TensorRT once its engine is built, PyTorch until then. On a CPU never torch, and int8 only after a check on this
+very CPU that its pictures are those of fp32, since 8-bit products saturate on CPUs without VNNI. What is measured is kept per
+processor, library versions, threads, model, size and precision.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +25,7 @@ import numpy as np
 
 from engines.base import PRECISIONS, Engine, EngineOptions, cpu_threads
 from engines.cache import cache_dir, read_json, write_json
-from engines.errors import EngineError, EngineUnavailable
+from engines.errors import EngineError, EngineUnavailable, LivebrushError
 from engines.model_file import ModelFile, load_model
 from engines.registry import engine_class, open_engine
 
@@ -40,11 +41,13 @@ def open_best(model: ModelFile, options: EngineOptions, size: tuple[int, int]) -
 
     Raises EngineUnavailable if nothing here can run it.
     """
-    if options.device != "cpu" and (gpu := _open_gpu(model, options, size)):
+    problems: list[str] = []
+    if options.device != "cpu" and (gpu := _open_gpu(model, options, size, problems)):
         return gpu
     if options.device not in ("auto", "cpu"):
         raise EngineUnavailable(
-            f"--device {options.device}: no engine can use it here. `--list-engines` tells what is missing; --device cpu works."
+            f"--device {options.device}: no engine can use it here. {' '.join(problems)} "
+            "`--list-engines` tells what is missing; --device cpu works."
         )
     key = _key(model, options, size)
     remembered = _remembered(key)
@@ -59,7 +62,8 @@ def open_best(model: ModelFile, options: EngineOptions, size: tuple[int, int]) -
         except EngineError as error:
             failures.append(str(error))
             continue
-        engine.note = note
+        engine.note = "; ".join([note, *(f"not on the GPU: {problem}" for problem in problems[:1])])
+        engine.better = _built_later(model, options)
         if not remembered:
             _measure_in_background(model, options, size)
         return engine
@@ -106,24 +110,75 @@ def int8_agrees(name: str, model: ModelFile, options: EngineOptions) -> bool:
     return known["difference"] < _INT8_BOUND
 
 
-def _open_gpu(model: ModelFile, options: EngineOptions, size: tuple[int, int]) -> Engine | None:
-    """torch on the GPU where there is one; None, without importing torch, on a machine without a driver."""
+def _open_gpu(model: ModelFile, options: EngineOptions, size: tuple[int, int], problems: list[str]) -> Engine | None:
+    """TensorRT if its engine is built, else PyTorch on the GPU, else TensorRT built now if the caller ``waits``.
+
+    None where there is no GPU, without importing anything for one; or where none of these can use it, with ``problems``.
+    """
+    if not _gpu_may_be_here():
+        return None
+    if engine := _open_tensorrt(model, options, size, problems, builds=False):
+        engine.note = "the fastest on this GPU"
+        return engine
+    if engine := _open_torch(model, options, size, problems):
+        engine.better = _built_later(model, options)
+        command = f"python -m export tensorrt {model.name} --size {size[1]}x{size[0]}"
+        engine.note = "on the GPU" + (f"; for more speed: {command}" if _tensorrt_fits(model, options) else "")
+        return engine
+    if options.waits and (engine := _open_tensorrt(model, options, size, problems, builds=True)):
+        engine.note = "the fastest on this GPU; built for it"
+        return engine
+    return None
+
+
+def _gpu_may_be_here() -> bool:
     mps = sys.platform == "darwin" and platform.machine() == "arm64"
-    if (
-        not (Path("/dev/nvidiactl").exists() or os.name == "nt" or mps)
-        or engine_class("torch").unavailable()
-        or not model.weights_path
-    ):
+    return Path("/dev/nvidiactl").exists() or os.name == "nt" or mps
+
+
+def _tensorrt_fits(model: ModelFile, options: EngineOptions) -> bool:
+    cls = engine_class("tensorrt")
+    return options.device != "mps" and not cls.unavailable() and options.precision in ("auto", *cls.precisions(model))
+
+
+def _open_tensorrt(
+    model: ModelFile, options: EngineOptions, size: tuple[int, int], problems: list[str], builds: bool
+) -> Engine | None:
+    """None if it cannot run here, or would have to be built and ``builds`` is False."""
+    if not _tensorrt_fits(model, options):
+        return None
+    try:
+        with contextlib.ExitStack() as stack:
+            engine = stack.enter_context(engine_class("tensorrt")(model, options))
+            if not (builds or engine.ready(size)):
+                return None
+            engine.prepare(size)
+            stack.pop_all()
+            return engine
+    except (LivebrushError, ImportError, OSError, RuntimeError) as error:
+        problems.append(str(error))
+        return None
+
+
+def _open_torch(model: ModelFile, options: EngineOptions, size: tuple[int, int], problems: list[str]) -> Engine | None:
+    if engine_class("torch").unavailable() or not model.weights_path:
         return None
     try:
         engine = open_engine("torch", model, options, size)
-    except EngineError:
+    except EngineError as error:
+        problems.append(str(error))
         return None
     if engine.device == "cpu":
         engine.close()
         return None
-    engine.note = "the GPU is the fastest here"
     return engine
+
+
+def _built_later(model: ModelFile, options: EngineOptions) -> Callable[[tuple[int, int]], Engine] | None:
+    """How a caller that does not wait comes to TensorRT's engine after all; None for one that does, or without TensorRT."""
+    if options.waits or options.device == "cpu" or not _tensorrt_fits(model, options):
+        return None
+    return lambda wanted: open_engine("tensorrt", model, options, wanted)
 
 
 def _choices(model: ModelFile, options: EngineOptions) -> Iterator[tuple[str, str, str]]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -24,11 +26,16 @@ KEPT_SIZES = 4
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """How an engine shall run. ``threads``: CPU threads for inference, None for all that this process may use."""
+    """How an engine shall run. ``threads``: CPU threads for inference, None for all that this process may use.
+
+    ``waits``: whether ``auto`` may wait for an engine that has to be built first; if not, it starts on another one and
+    offers the built one as ``Engine.better``.
+    """
 
     device: str = "auto"
     precision: str = "auto"
     threads: int | None = None
+    waits: bool = True
 
 
 def cpu_threads() -> int:
@@ -40,7 +47,8 @@ class Engine(ABC):
     """Runs one model. Call every method from one thread at a time; ``prepare`` may run beside ``infer`` of another engine.
 
     Attributes set by the constructor: ``device`` ("cpu", "cuda:0", ...) and ``precision`` ("fp32", "fp16", "int8", or
-    "uint8" for an engine that computes nothing), both resolved, never "auto"; ``note``: why this engine was taken.
+    "uint8" for an engine that computes nothing), both resolved, never "auto"; ``note``: why this engine was taken;
+    ``better``: opens a faster engine for a (height, width), which takes a while, or None if there is none.
     """
 
     name: ClassVar[str]
@@ -48,6 +56,9 @@ class Engine(ABC):
     device: str = "cpu"
     precision: str = "fp32"
     note: str = ""
+    better: Callable[[tuple[int, int]], Engine] | None = None
+    # How many inferences may be under way at a time: more than one where copies and computing overlap.
+    in_flight: int = 1
 
     def __init__(self, model: ModelFile, options: EngineOptions) -> None:
         self.model = model
@@ -64,6 +75,10 @@ class Engine(ABC):
         """The precisions in which this engine can run ``model``, best quality first."""
         return ("fp32", "int8") if model.int8_path else ("fp32",)
 
+    def ready(self, size: tuple[int, int]) -> bool:
+        """Whether ``prepare`` for (height, width) is a matter of moments; an engine that is built first may say no."""
+        return True
+
     def prepare(self, size: tuple[int, int], batch: int = 1) -> None:
         """Specialise to (height, width) and ``batch`` frames, so that the first ``infer`` of that size is as fast as the rest.
 
@@ -78,16 +93,23 @@ class Engine(ABC):
         column 0 is the untouched original. Returns (N, H, W, 3) uint8 RGB, owned by the caller.
         Raises ValueError for other shapes or types, EngineRunError if the runtime fails.
         """
+        return self.start(frames, style)()
+
+    def start(self, frames: np.ndarray, style: np.ndarray) -> Callable[[], np.ndarray]:
+        """Begin ``infer`` and return what waits for its result; up to ``in_flight`` may be begun before the first is waited for.
+
+        Both arrays may be changed as soon as this returns. Raises as ``infer``, here or when waiting.
+        """
         self._check(frames, style)
-        try:
-            return self._infer(np.ascontiguousarray(frames), np.ascontiguousarray(style))
-        except (EngineError, MemoryError):
-            raise
-        except Exception as error:
-            height, width = frames.shape[1:3]
-            raise EngineRunError(
-                f"{self.name} failed on a {width}x{height} frame: {error}. Try another engine, for example --engine onnxruntime."
-            ) from error
+        size = frames.shape[1:3]
+        with self._told(size):
+            finish = self._start(np.ascontiguousarray(frames), np.ascontiguousarray(style))
+
+        def result() -> np.ndarray:
+            with self._told(size):
+                return finish()
+
+        return result
 
     def close(self) -> None:
         """Free what the runtime holds. A closed engine is not used again; closing twice is harmless."""
@@ -101,8 +123,29 @@ class Engine(ABC):
         made = self._made.pop(key) if key in self._made else self._specialise(key)
         self._made[key] = made
         if len(self._made) > KEPT_SIZES:
-            del self._made[next(iter(self._made))]
+            self._drop(self._made.pop(next(iter(self._made))))
         return made
+
+    def _drop(self, made: Any) -> None:
+        """Free what ``_specialise`` made, where that does not go with the last reference to it."""
+
+    def _start(self, frames: np.ndarray, style: np.ndarray) -> Callable[[], np.ndarray]:
+        """``start`` after the checks; engines that have nothing to overlap compute at once."""
+        result = self._infer(frames, style)
+        return lambda: result
+
+    @contextmanager
+    def _told(self, size: tuple[int, int]) -> Iterator[None]:
+        """What a runtime raises as an EngineRunError that says where."""
+        try:
+            yield
+        except (EngineError, MemoryError):
+            raise
+        except Exception as error:
+            raise EngineRunError(
+                f"{self.name} failed on a {size[1]}x{size[0]} frame: {error}. "
+                "Try another engine, for example --engine onnxruntime."
+            ) from error
 
     @abstractmethod
     def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:

@@ -36,10 +36,10 @@ def _passing_cache() -> Path:
     return Path(folder)
 
 
-def prune(folder: Path, limit_bytes: int) -> None:
+def prune(folder: Path, limit_bytes: int, pattern: str = "*") -> None:
     """Remove the files of ``folder`` that were not used for the longest, until the rest fit into ``limit_bytes``."""
     try:
-        files = sorted(((p.stat().st_mtime, p.stat().st_size, p) for p in folder.iterdir() if p.is_file()), reverse=True)
+        files = sorted(((p.stat().st_mtime, p.stat().st_size, p) for p in folder.glob(pattern) if p.is_file()), reverse=True)
     except OSError:
         return  # not there yet, or another process is at it
     total = 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -39,6 +41,14 @@ class Torch(Engine):
         self.precision = ("fp16" if kind == "cuda" else "fp32") if options.precision == "auto" else options.precision
         if self.precision == "fp16" and kind == "cpu":
             raise EngineUnavailable("--engine torch runs fp16 on GPUs only. Use --precision fp32 on the CPU.")
+        self._runs_graphs = True
+        if kind == "cuda":
+            from engines.networks.cuda_frames import SLOTS
+
+            self.in_flight = SLOTS
+            torch.backends.cudnn.benchmark = True  # sizes do not change
+            if self.precision == "fp32":  # fp32 is asked for to be exact
+                torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
         if kind == "cpu":
             torch.set_num_threads(options.threads or cpu_threads())
         network, _ = load_weights(model.weights_path)
@@ -67,6 +77,24 @@ class Torch(Engine):
         if wanted == "mps" and not mps:
             raise EngineUnavailable("--engine torch --device mps: this PyTorch sees no Apple GPU. Use --device cpu.")
         return wanted
+
+    def eager(self) -> None:
+        """Run without CUDA graphs from the next size on, to see what they give."""
+        self._runs_graphs = False
+
+    def _specialise(self, key: tuple[int, int, int]) -> Any:
+        if not self.device.startswith("cuda"):
+            return None
+        from engines.networks.cuda_frames import CudaFrames
+
+        frames = CudaFrames(self._graph, self.device, key, len(self.model.styles), self._runs_graphs)
+        if frames.problem:
+            self.note = frames.problem
+        return frames
+
+    def _start(self, frames: np.ndarray, style: np.ndarray) -> Callable[[], np.ndarray]:
+        made = self._specialised(frames.shape[:3])
+        return made.start(frames, style) if made else super()._start(frames, style)
 
     def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
         with self._torch.inference_mode():

@@ -4,6 +4,7 @@ python -m export onnx runs/gallery/weights.safetensors -o engines/styles/gallery
 python -m export int8 engines/styles/gallery.onnx --pictures photos/
 python -m export import candy.pth -o candy.onnx
 python -m export verify engines/styles/gallery.onnx
+python -m export tensorrt gallery --size 1280x720
 """
 
 from __future__ import annotations
@@ -39,12 +40,26 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     foreign.add_argument("checkpoint", type=Path, help=".pth or .model with a state dict")
     foreign.add_argument("--name", help="name of the style (default: the file's)")
     foreign.add_argument("--licence", default="not stated", help="licence of the weights, kept in the metadata")
+    tensorrt = commands.add_parser("tensorrt", parents=[pictures, output], help="model file to a TensorRT engine")
+    tensorrt.add_argument("model", nargs="?", metavar="MODEL|STYLE", help="a model's or a style's name, or FILE.onnx")
+    tensorrt.add_argument("--precision", default="fp16", metavar="NAME", help="fp16, fp32 or int8 (default: fp16)")
+    tensorrt.add_argument(
+        "--size", default="640x480", metavar="WxH|MIN,OPT,MAX", help="one frame size, or a range (default: 640x480)"
+    )
+    tensorrt.add_argument(
+        "--gpu", default="current", metavar="NAME", help="current, or sm75, sm80, sm86, sm89, sm120 without having it"
+    )
+    tensorrt.add_argument("--list", action="store_true", help="show the engines that are built")
+    tensorrt.add_argument("--clear", action="store_true", help="remove them all")
     verify = commands.add_parser("verify", parents=[pictures], help="compare the runtimes on a model file")
     verify.add_argument("model", type=Path)
     return parser.parse_args(argv)
 
 
 def run(args: argparse.Namespace) -> None:
+    if args.command == "tensorrt":
+        _tensorrt(args)
+        return
     from export.pictures import read_pictures
 
     if args.command == "onnx":
@@ -76,9 +91,24 @@ def _write(weights: Path, target: Path, pictures: list) -> None:
     print(f"wrote {target} and {target.with_suffix('.safetensors').name}")
 
 
+def _tensorrt(args: argparse.Namespace) -> None:
+    from engines.model_file import find_model
+    from engines.plans.shapes import Shapes
+    from export.pictures import read_pictures
+    from export.to_tensorrt import build_engine, clear_engines, list_engines
+
+    if args.list or args.clear:
+        (clear_engines if args.clear else list_engines)(print)
+        return
+    if not args.model:
+        raise UsageError("no model given. For example: python -m export tensorrt gallery --size 640x480")
+    model, shapes = find_model(args.model, []), Shapes.parse(args.size)
+    build_engine(model, args.precision, shapes, args.gpu, args.output, read_pictures(args.pictures, 4), print)
+
+
 def _verify(path: Path, pictures: list) -> None:
     from engines.model_file import load_model
-    from export.parity import FP32, INT8, require
+    from engines.parity import FP32, INT8, require
     from export.write import compare_engines
 
     model = load_model(path)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +13,9 @@ from engines.base import EngineOptions
 from engines.errors import UsageError
 from engines.model_file import load_model
 from engines.networks.weights import load_weights
+from engines.parity import FP32, INT8, Difference, check_frames, compare, require, style_vectors
 from engines.registry import open_engine
-from export.parity import FP32, INT8, Difference, check_frames, compare, require
+from export.beside import beside
 from export.to_int8 import quantise
 from export.to_onnx import export_onnx
 
@@ -32,7 +31,7 @@ def write_model(weights: Path, target: Path, pictures: list[np.ndarray], say: Sa
     network, header = load_weights(weights)
     header["weights_sha256"] = hashlib.sha256(weights.read_bytes()).hexdigest()
     _refuse_strangers(target, weights)
-    with _beside(target) as folder:
+    with beside(target) as folder:
         draft = folder / target.name
         export_onnx(network, header, draft)
         shutil.copyfile(weights, draft.with_suffix(".safetensors"))
@@ -63,7 +62,7 @@ def write_int8(source: Path, pictures: list[np.ndarray], say: Say) -> Path:
     styles = np.eye(len(model.styles), dtype=np.float32)[1:]
     crops = check_frames(pictures, [(240, 320)] * len(pictures))
     frames = [(crops[(k + i) % len(crops)][None], style[None]) for k, style in enumerate(styles) for i in range(2)]
-    with _beside(target) as folder:
+    with beside(target) as folder:
         shutil.copyfile(source, folder / source.name)
         quantise(source, folder / target.name, frames)
         for name, difference in compare_engines(folder / source.name, "int8", pictures, reference="onnxruntime").items():
@@ -81,13 +80,5 @@ def compare_engines(path: Path, precision: str, pictures: list[np.ndarray], refe
     with open_engine(reference, model, EngineOptions(device="cpu", precision="fp32"), (64, 64)) as exact:
         for name in ("onnxruntime", "openvino"):
             with open_engine(name, model, EngineOptions(device="cpu", precision=precision), (64, 64)) as other:
-                differences[name] = compare(exact, other, frames)
+                differences[name] = compare(exact.infer, other.infer, frames, style_vectors(len(model.styles)))
     return differences
-
-
-@contextmanager
-def _beside(target: Path) -> Iterator[Path]:
-    """A temporary folder on the target's own file system, so that a rename is enough."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.stem}-") as folder:
-        yield Path(folder)

@@ -77,15 +77,20 @@ def open_engine_from(args: argparse.Namespace, model: ModelFile, size: tuple[int
     return engine
 
 
-def quietly_open_engine_from(args: argparse.Namespace, model: ModelFile, size: tuple[int, int]) -> Engine:
-    """``open_engine_from`` without a word; for ``tell_engine`` later."""
-    return open_engine(args.engine, model, EngineOptions(args.device, args.precision), size)
+def quietly_open_engine_from(args: argparse.Namespace, model: ModelFile, size: tuple[int, int], waits: bool = True) -> Engine:
+    """``open_engine_from`` without a word; for ``tell_engine`` later.
+
+    waits: whether ``auto`` may wait for an engine that has to be built first (``EngineOptions.waits``).
+    """
+    return open_engine(args.engine, model, EngineOptions(args.device, args.precision, waits=waits), size)
 
 
 def tell_engine(args: argparse.Namespace, engine: Engine) -> None:
     """Say what ``auto`` took and why."""
     if args.engine == "auto":
         say(f"engine: {engine.name}, {engine.precision} on {engine.device}" + (f" ({engine.note})" if engine.note else ""))
+        if engine.better:
+            say("a faster engine is being built in the background; the picture goes on meanwhile")
 
 
 def parse_size(text: str, flag: str = "--size") -> tuple[int, int]:

@@ -23,6 +23,10 @@ class EngineSizes:
     """Hands out engines by (height, width). ``get`` and ``close`` are called from the thread that runs the engines.
 
     The engine given at the start is closed by ``close`` like the others; beyond ``KEEP`` the one unused longest is closed.
+
+    Where that engine offers a ``better`` one, it is opened on the background thread first of all. From then on ``replaces`` is
+    True and ``get`` hands out engines of the better kind; the others are closed when the first of these is taken.
+    ``problem``: why the better one could not be opened, None if it could.
     """
 
     def __init__(self, engine: Engine, size: Size, open_for: Callable[[Engine, Size], Engine] = open_alike) -> None:
@@ -34,6 +38,12 @@ class EngineSizes:
         self._failure: Exception | None = None
         self._closed = False
         self._thread: threading.Thread | None = None
+        self.problem: str | None = None
+        self.replaces = False
+        self._better, self._replaced = engine.better, []
+        if self._better is not None:
+            with self._changed:
+                self._wake()
 
     def get(self, size: Size) -> Engine | None:
         """The engine for ``size``, or None while it is being opened; a size asked for first is opened from now on.
@@ -48,7 +58,8 @@ class EngineSizes:
                 self._want(size)
                 return None
             self._ready[size] = engine
-            surplus = [self._ready.pop(old) for old in list(self._ready)[:-KEEP]]
+            surplus = [self._ready.pop(old) for old in list(self._ready)[:-KEEP]] + self._replaced
+            self._replaced, self.replaces = [], False
         for old in surplus:
             old.close()
         return engine
@@ -66,7 +77,8 @@ class EngineSizes:
         with self._changed:
             self._closed = True
             self._changed.notify()
-            engines, self._ready = list(self._ready.values()), {}
+            engines, self._ready = [*self._ready.values(), *self._replaced], {}
+            self._replaced = []
         for engine in engines:
             engine.close()
         if self._thread:
@@ -83,7 +95,23 @@ class EngineSizes:
             self._thread.start()
         self._changed.notify()
 
+    def _open_better(self) -> None:
+        """Open the better engine at the first size, and let it take the place of all that are open."""
+        try:
+            engine = self._better(self.first_size)
+        except Exception as error:  # the engine that runs goes on
+            self.problem = str(error)
+            return
+        with self._changed:
+            if not self._closed:
+                self._replaced, self._ready = list(self._ready.values()), {self.first_size: engine}
+                self._first, self.replaces = engine, True
+                return
+        engine.close()
+
     def _open_wanted(self) -> None:
+        if self._better is not None:
+            self._open_better()
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._wanted or self._closed)

@@ -16,7 +16,7 @@ from realtime.cli import say
 from realtime.file_painter import FilePainter, engine_identity
 from realtime.look import Look
 from realtime.outputs import check_output, make_folder, output_exists, partial_path
-from realtime.pipeline import FileRun, run_file
+from realtime.pipeline import FileRun, Overlapped, run_file
 from realtime.pipes import STDIO, RawVideo
 from realtime.progress import FileProgress
 from realtime.report import Report, latency_figures, peak_rss_mb, size_text, stage_figures
@@ -162,7 +162,8 @@ def _paint(video: VideoFile, engine: Engine, options: FileOptions, result: Resul
     kept = 0
     try:
         with FileProgress(result.source.name, video.duration_s) as progress:
-            run = run_file(video.frames(skip=sink.resumed), paint, sink, progress.update, video.interrupt)
+            overlapped = Overlapped(paint.begin, engine.in_flight)
+            run = run_file(video.frames(skip=sink.resumed), overlapped, sink, progress.update, video.interrupt)
         result.output = sink.finish(partial_path(result.output, options.overwrite) if video.truncated else None)
     finally:
         kept = sink.discard()

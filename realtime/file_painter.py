@@ -51,7 +51,8 @@ class FilePainter:
         """Return what finishes the frame; to be called in order. What is left of the frames before is forgotten at a cut."""
         now_s = frame.pts * frame.time_base - self._video.origin_s
         self._entries_done = self._timeline.apply(self._stylizer, self._look, now_s, self._video.cuts, self._entries_done)
-        return lambda: self._finish(frame, lambda: self._stylizer.stylize(frame, float(now_s)))
+        painted = self._stylizer.begin(frame, float(now_s))
+        return lambda: self._finish(frame, painted)
 
     def _finish(self, frame: Frame, painted: Callable[[], np.ndarray]) -> np.ndarray:
         if frame.is_cut:

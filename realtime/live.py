@@ -87,6 +87,8 @@ class Live:
         self._failure: BaseException | None = None
         self._problem: str | None = None
         self._scale, self._note = 1.0, ""
+        self._engine = painter.stylizer.engine.name
+        self._engine_problem: str | None = None
 
     def run(self) -> Report:
         """Run until quit, the source's end, ``duration_s``, or an error in any stage, which is raised after everything stopped.
@@ -207,6 +209,16 @@ class Live:
                 + ("too slow for more" if scale < self._scale else "there is room")
             )
         self._problem, self._scale, self._note = problem, scale, note
+        self._tell_engine()
+
+    def _tell_engine(self) -> None:
+        """The faster engine that was built meanwhile, or why there is none."""
+        engine, problem = self._painter.stylizer.engine, self._painter.engine_problem
+        if engine.name != self._engine:
+            self._say(f"engine: {engine.name}, {engine.precision} on {engine.device} from now on")
+        if problem != self._engine_problem:
+            self._say(f"{engine.name} goes on: {problem}")
+        self._engine, self._engine_problem = engine.name, problem
 
     def _end(self, threads: list[threading.Thread]) -> None:
         deadline_s = time.monotonic() + STOP_S

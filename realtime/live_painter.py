@@ -69,6 +69,11 @@ class Painter:
         """Share of the full inference size that automatic quality allows now, 1 without it."""
         return self.quality.scale if self.quality else 1.0
 
+    @property
+    def engine_problem(self) -> str | None:
+        """Why a better engine that was promised does not come."""
+        return self._sizes.problem
+
     def close(self) -> None:
         self._sizes.close()
 
@@ -84,12 +89,13 @@ class Painter:
         """Run at the size that brush and quality ask for, as soon as there is an engine for it."""
         full = self._fixed_size or network_size(frame_size, brush)
         wanted = scaled(full, self.quality_scale)
-        if wanted != self._size:
+        if wanted != self._size or self._sizes.replaces:
             engine = self._sizes.get(wanted)
             if engine is not None:
                 self.stylizer.engine = engine
-                self.stylizer.set_inference_size(wanted)
-                self.stylizer.reset()
+                if wanted != self._size:
+                    self.stylizer.set_inference_size(wanted)
+                    self.stylizer.reset()
                 self._size, self._changed_s = wanted, now_s
         elif self.quality and not self.waiting:
             self._sizes.prefetch([scaled(full, scale) for scale in self.quality.scales])

@@ -9,7 +9,9 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -27,6 +29,14 @@ class FrameSink(Protocol):
     def write(self, frame: Frame, pixels: np.ndarray) -> None: ...
 
 
+@dataclass(frozen=True)
+class Overlapped:
+    """Painting of which ``under_way`` frames may be begun before the first is finished: ``begin`` returns what finishes one."""
+
+    begin: Callable[[Frame], Callable[[], np.ndarray]]
+    under_way: int
+
+
 class FileRun:
     """Figures of one run: frames counted in and out, busy time per stage, time from decoded to encoded."""
 
@@ -40,7 +50,7 @@ class FileRun:
 
 def run_file(
     frames: Iterable[Frame],
-    paint: Callable[[Frame], np.ndarray],
+    paint: Callable[[Frame], np.ndarray] | Overlapped,
     sink: FrameSink,
     on_frame: Callable[[Frame, FileRun], None] = lambda frame, run: None,
     interrupt: Callable[[], None] = lambda: None,
@@ -152,9 +162,29 @@ def _decode_all(frames: Iterable[Frame], run: FileRun) -> Iterator[tuple[Frame, 
 
 
 def _paint_all(
-    decoded: _Channel, paint: Callable[[Frame], np.ndarray], run: FileRun
+    decoded: _Channel, paint: Callable[[Frame], np.ndarray] | Overlapped, run: FileRun
 ) -> Iterator[tuple[Frame, np.ndarray, float]]:
+    if isinstance(paint, Overlapped):
+        yield from _paint_overlapped(decoded, paint, run)
+        return
     for frame, decoded_s in decoded:
         with run.stages.measure("infer"):
             pixels = paint(frame)
         yield frame, pixels, decoded_s
+
+
+def _paint_overlapped(decoded: _Channel, paint: Overlapped, run: FileRun) -> Iterator[tuple[Frame, np.ndarray, float]]:
+    begun: deque[tuple[Frame, Callable[[], np.ndarray], float]] = deque()
+    for frame, decoded_s in decoded:
+        with run.stages.measure("infer"):
+            begun.append((frame, paint.begin(frame), decoded_s))
+            finished = _finished(begun) if len(begun) == paint.under_way else None
+        if finished:
+            yield finished
+    while begun:
+        yield _finished(begun)
+
+
+def _finished(begun: deque[tuple[Frame, Callable[[], np.ndarray], float]]) -> tuple[Frame, np.ndarray, float]:
+    frame, finish, decoded_s = begun.popleft()
+    return frame, finish(), decoded_s

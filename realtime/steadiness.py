@@ -45,7 +45,6 @@ class Steadiness:
                 "or leave --stability out."
             ) from error
         self._cv2 = cv2
-        self._search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._last: _Last | None = None
 
     def reset(self) -> None:
@@ -82,7 +81,7 @@ class Steadiness:
     def _consistency(self, now: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Flow (h, w, 2) from ``now`` to ``before``, and how far to trust each pixel of it, (h, w) fp32 0..1; None for a cut."""
         cv2 = self._cv2
-        flow, back = self._search.calc(now, before, None), self._search.calc(before, now, None)
+        flow, back = self._flow(now, before), self._flow(before, now)
         x, y = _targets(flow)
         back_here = cv2.remap(back, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         energy = np.square(flow).sum(2) + np.square(back_here).sum(2)
@@ -99,6 +98,10 @@ class Steadiness:
         sure = cv2.erode(sure.astype(np.uint8), np.ones(_AREA, np.uint8)).astype(bool) | rests
         weight = np.exp(-np.square(np.minimum(change, still) / _SIGMA)) * sure
         return flow, weight.astype(np.float32) if (weight > 0.1).mean() > _CUT_FOUND else None
+
+    def _flow(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """By a search of its own: one that has searched before finds other flows, and --resume would paint other pixels."""
+        return self._cv2.DISOpticalFlow_create(self._cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(one, other, None)
 
 
 def _half(size: tuple[int, ...]) -> tuple[int, int]:

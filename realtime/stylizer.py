@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,16 +107,27 @@ class Stylizer:
         ``now_s`` is any clock that runs forward, the one used in ``set_look``. At strength 0 the engine is not asked and the
         frame comes back bit for bit. Raises EngineRunError.
         """
+        return self.begin(frame, now_s)()
+
+    def begin(self, frame: Frame, now_s: float) -> Callable[[], np.ndarray]:
+        """Begin ``stylize`` and return what finishes it. ``engine.in_flight`` frames may be under way; finish them in order."""
         look, style = self._look, self._fade.at(now_s)
         self.prepare(frame.size)
         if style[0] >= 1.0:
-            self.reset()
-            return frame.pixels.copy()
+            return lambda: self._untouched(frame)
         share = float(style[0])  # of the original
         if self._size != frame.size:  # the network would mix in its own, smaller picture, and the original would come back soft
             style = np.concatenate([[0.0], style[1:] / style[1:].sum()]).astype(np.float32)
         small = self._scaler.resize(frame.pixels, self._size)
-        painting = self.engine.infer(small[None], style[None])[0]
+        painted = self.engine.start(small[None], style[None])
+        return lambda: self._finish(frame, small, painted()[0], look, share)
+
+    def _untouched(self, frame: Frame) -> np.ndarray:
+        self.reset()
+        return frame.pixels.copy()
+
+    def _finish(self, frame: Frame, small: np.ndarray, painting: np.ndarray, look: Look, share: float) -> np.ndarray:
+        """From the network's painting of ``small`` to that of ``frame``. share: of the original."""
         if look.stability > 0:
             self._steadiness = self._steadiness or Steadiness()
             painting = self._steadiness.hold(small, painting, look.stability)
@@ -123,7 +135,7 @@ class Stylizer:
             painting = self._scaler.guided_upsample(painting, frame.pixels, small)
         else:
             painting = self._scaler.resize(painting, frame.size)
-        if self._size != frame.size and share > 0:
+        if small.shape[:2] != frame.size and share > 0:
             painting = _mixed(frame.pixels, painting, share)
         return self._with_colors_of(frame.pixels, painting) if look.keep_color else painting
 

@@ -35,7 +35,9 @@ def _no_cuda() -> str | None:
 
 
 def _no_tensorrt() -> str | None:
-    return _no_cuda() or (None if find_spec("tensorrt") else "TensorRT is not installed")
+    from engines import engine_class
+
+    return engine_class("tensorrt").unavailable()
 
 
 def _no_camera() -> str | None:

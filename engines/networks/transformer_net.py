@@ -61,8 +61,7 @@ class TransformerNet(nn.Module):
 
     def forward(self, image: Tensor, mix: Tensor) -> Tensor:
         height, width = image.shape[-2], image.shape[-1]
-        x = _grow(pad_edge(image, 4)) * 255
-        x = F.relu(self.in1(self.conv1(x)))
+        x = F.relu(self._first(_grow(pad_edge(image, 4))))
         x = F.relu(self.in2(self.conv2(x)))
         x = F.relu(self.in3(self.conv3(x)))
         for block in (self.res1, self.res2, self.res3, self.res4, self.res5):
@@ -70,6 +69,15 @@ class TransformerNet(nn.Module):
         x = F.relu(self.in4(self.deconv1(x)))
         x = F.relu(self.in5(self.deconv2(x)))
         return self.deconv3(x)[:, :, :height, :width] / 255
+
+    def _first(self, image: Tensor) -> Tensor:
+        """``in1(conv1(255 * image))``. In half precision those sums can overflow, so it is taken as norm(conv1(image)) with
+        bias / 255 and epsilon / 255**2, which is the same by algebra."""
+        if image.dtype != torch.float16:
+            return self.in1(self.conv1(image * 255))
+        conv, norm = self.conv1.conv2d, self.in1
+        x = F.conv2d(F.pad(image, (self.conv1.padding,) * 4, mode="reflect"), conv.weight, conv.bias / 255)
+        return F.instance_norm(x, weight=norm.weight, bias=norm.bias, eps=norm.eps / 255**2)
 
 
 def _grow(image: Tensor) -> Tensor:

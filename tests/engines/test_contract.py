@@ -11,8 +11,11 @@ from engines import Engine, EngineOptions, ModelFile, engine_class, engine_names
 from engines.errors import EngineLoadError, EngineUnavailable, UsageError
 from tests.small_network import small_frame
 
-CPU = [pytest.param((name, "cpu"), id=name) for name in engine_names()]
-GPU = [pytest.param(("torch", "cuda"), id="torch-cuda", marks=pytest.mark.cuda)]
+CPU = [pytest.param((name, "cpu"), id=name) for name in engine_names() if name != "tensorrt"]
+GPU = [
+    pytest.param(("torch", "cuda"), id="torch-cuda", marks=pytest.mark.cuda),
+    pytest.param(("tensorrt", "cuda"), id="tensorrt", marks=pytest.mark.tensorrt),
+]
 SIZES = [(48, 64), (33, 47), (1, 1), (5, 3)]
 
 
@@ -86,6 +89,22 @@ def test_result_is_the_callers(engine: Engine):
     np.testing.assert_array_equal(first, kept)
 
 
+def test_frames_may_be_under_way_together(engine: Engine):
+    frames = [small_frame(48, 64, seed)[None] for seed in range(4)]
+    expected = [engine.infer(frame, vector(0, 1, 0)) for frame in frames]
+    kept = frames[0].copy()
+    begun = [engine.start(frame, vector(0, 1, 0)) for frame in frames[: engine.in_flight]]
+    frames[0][:] = 0  # the caller's again as soon as it is begun
+    results = [finish() for finish in begun]
+    for result, picture in zip(results, expected, strict=False):
+        np.testing.assert_array_equal(result, picture)
+    np.testing.assert_array_equal(engine.start(kept, vector(0, 1, 0))(), expected[0])
+
+
+def test_says_whether_it_is_ready(engine: Engine):
+    assert engine.ready((48, 64))
+
+
 def test_accepts_views(engine: Engine):
     frame = small_frame(64, 48)
     turned = engine.infer(frame.transpose(1, 0, 2)[None], vector(0, 1, 0))
@@ -146,7 +165,7 @@ def test_keeps_a_few_sizes_only(engine: Engine):
 
 
 def test_engines_are_the_modules_that_define_one():
-    assert engine_names() == ["onnxruntime", "openvino", "passthrough", "torch"]
+    assert engine_names() == ["onnxruntime", "openvino", "passthrough", "tensorrt", "torch"]
 
 
 def test_torch_refuses_another_networks_weights(small_model: ModelFile, tmp_path):

@@ -16,8 +16,8 @@ from engines import load_model
 from engines.errors import ParityError
 from engines.networks import build_network
 from engines.networks.weights import load_weights
+from engines.parity import FP32, Difference, require
 from export.__main__ import main
-from export.parity import FP32, Difference, require
 from export.to_int8 import quantise
 from tests.engines.networks.test_transformer_net import checkpoint
 from tests.small_network import STYLES, small_frame, small_metadata, write_small_weights

@@ -440,3 +440,74 @@ def test_a_recording_of_a_live_run_holds_no_hud(tmp_path: Path):
     source = Synthetic(big)
     assert min(np.abs(first.astype(int) - source.picture(n)).mean() for n in range(60)) < 4
     assert path.name.startswith("livebrush-great_wave-") and "partial" not in path.name
+
+
+class Faster(Slow):
+    """The engine that is built while another one runs."""
+
+    name = "faster"
+
+
+def test_a_better_engine_takes_over_when_it_is_built():
+    closed: list[Engine] = []
+    build = threading.Event()
+
+    class First(Slow):
+        def close(self) -> None:
+            closed.append(self)
+
+    first = First(MODEL, EngineOptions())
+
+    def better(size: tuple[int, int]) -> Engine:
+        build.wait(5)
+        return Faster(MODEL, EngineOptions())
+
+    first.better = better
+    told: list[str] = []
+    screen = Screen({40: ["q"]}, size=SIZE)
+    run = live(Synthetic(SIZE, fps=50), screen, first, say=told.append)
+    poll = screen.poll
+
+    def poll_and_build() -> list[str]:
+        if len(screen.pictures) == 10:
+            build.set()
+        return poll()
+
+    screen.poll = poll_and_build
+    report = run.run()
+    assert report.engine == "faster" and closed == [first]
+    assert any("faster" in line and "from now on" in line for line in told)
+    assert len(screen.pictures) >= 40, "the picture went on all the while: the build began to end only after the tenth"
+
+
+def test_a_better_engine_that_cannot_be_built_is_said_and_the_run_goes_on():
+    first = Slow(MODEL, EngineOptions())
+
+    def refuse(size: tuple[int, int]) -> Engine:
+        raise EngineRunError("the card is full")
+
+    first.better = refuse
+    told: list[str] = []
+    report = live(Synthetic(SIZE, fps=50), Screen({30: ["q"]}, size=SIZE), first, say=told.append).run()
+    assert report.engine == Slow.name and report.frames_out >= 20
+    assert [line for line in told if "the card is full" in line and "goes on" in line]
+
+
+def test_a_better_engine_follows_a_size_that_changed_meanwhile():
+    first = Slow(MODEL, EngineOptions())
+    build = threading.Event()
+
+    def better(size: tuple[int, int]) -> Engine:
+        build.wait(5)
+        return Faster(MODEL, EngineOptions())
+
+    first.better = better
+    sizes = EngineSizes(first, (8, 8), lambda kind, size: type(kind)(kind.model, kind.options))
+    assert sizes.get((4, 4)) is None and sizes.get((8, 8)) is first
+    build.set()
+    while not sizes.replaces:
+        time.sleep(0.005)
+    while (engine := sizes.get((4, 4))) is None:
+        time.sleep(0.005)
+    assert engine.name == "faster" and not sizes.replaces
+    sizes.close()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from realtime.frame import Frame
-from realtime.pipeline import run_file
+from realtime.pipeline import Overlapped, run_file
 
 PIXELS = np.zeros((4, 4, 3), np.uint8)
 
@@ -114,3 +114,35 @@ def test_the_source_is_not_read_far_ahead():
     with pytest.raises(Failing):
         run_file(counting(), painter(), sink)
     assert len(read) < 20
+
+
+def test_frames_under_way_come_out_in_order():
+    begun, most = [], []
+
+    def begin(frame: Frame):
+        begun.append(frame.index)
+        most.append(len(begun))
+        return lambda: begun.remove(frame.index) or frame.pixels
+
+    for under_way in (1, 2, 3):
+        sink = List()
+        most.clear()
+        run = run_file(frames(10), Overlapped(begin, under_way), sink)
+        assert sink.indices == list(range(10)) and run.frames_out == 10 and not begun
+        assert max(most) == under_way
+
+
+@pytest.mark.parametrize("fails", ["begin", "finish"])
+def test_an_error_of_a_frame_under_way_ends_the_run(fails: str):
+    def begin(frame: Frame):
+        def finish() -> np.ndarray:
+            if fails == "finish" and frame.index == 5:
+                raise Failing
+            return frame.pixels
+
+        if fails == "begin" and frame.index == 5:
+            raise Failing
+        return finish
+
+    with pytest.raises(Failing):
+        run_file(frames(1000), Overlapped(begin, 2), List())

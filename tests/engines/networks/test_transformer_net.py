@@ -49,3 +49,17 @@ def test_loads_published_checkpoints_as_they_are(prefix: str):
 def test_keeps_the_size(size: tuple[int, int]):
     built = build_network("transformer_net", 1).eval()
     assert built(torch.rand(1, 3, *size), torch.ones(1, 1)).shape == (1, 3, *size)
+
+
+def test_half_precision_does_not_overflow_on_pixels():
+    """The first convolution alone, on 0..255, would: its sums go beyond 65504."""
+    torch.manual_seed(0)
+    built = build_network("transformer_net", 1).eval()
+    with torch.no_grad():
+        built.conv1.conv2d.weight.mul_(1000)
+        built.deconv3.conv2d.weight.mul_(400)
+    image = torch.rand(1, 3, 48, 64).round(decimals=1)
+    exact = built(image, torch.ones(1, 1))
+    half = built.half()
+    assert half.conv1(image.half() * 255).isinf().any(), "the test needs weights that overflow"
+    assert (half(image.half(), torch.ones(1, 1).half()).float() - exact).abs().max() < 0.02 * exact.abs().max()

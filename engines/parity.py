@@ -1,16 +1,16 @@
-"""The parity gate: the same frames through several engines must give the same pictures, or the file is not written."""
+"""Whether two ways of running a model give the same pictures: how far apart they are, and how far they may be."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from engines.base import Engine
 from engines.errors import ParityError
 
-SIZES = ((480, 640), (272, 640), (33, 47), (47, 33), (5, 3), (1, 1))
+# ``Engine.infer`` or anything like it: frames (N, H, W, 3) uint8 and style (N, S) float32 to frames.
+Infer = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,11 @@ class Tolerance:
 
 
 FP32 = Tolerance(largest=2, mean=0.5)
+FP16 = Tolerance(largest=8, mean=1)
 # An int8 network is another network: single values may differ where a brush stroke shifts, the picture may not.
 INT8 = Tolerance(largest=255, mean=2)
+TOLERANCES = {"fp32": FP32, "fp16": FP16, "int8": INT8}
+SIZES = ((480, 640), (272, 640), (33, 47), (47, 33), (5, 3), (1, 1))
 
 
 @dataclass(frozen=True)
@@ -35,15 +38,15 @@ class Difference:
     where: str
 
 
-def compare(reference: Engine, other: Engine, frames: Iterable[np.ndarray]) -> Difference:
-    """Run every frame (H, W, 3) in every style through both. Returns the worst largest and the worst mean difference, 0..255."""
+def compare(reference: Infer, other: Infer, frames: Iterable[np.ndarray], styles: Iterable[np.ndarray]) -> Difference:
+    """Run every frame (H, W, 3) with every style (1, S) through both. Returns the worst largest and worst mean difference."""
     largest = mean = 0.0
     where = ""
-    count = len(reference.model.styles)
+    vectors = list(styles)
     for frame in frames:
-        for style in _style_vectors(count):
-            a = reference.infer(frame[None], style).astype(np.int16)
-            difference = np.abs(a - other.infer(frame[None], style))
+        for style in vectors:
+            a = reference(frame[None], style).astype(np.int16)
+            difference = np.abs(a - other(frame[None], style))
             if difference.max() > largest or difference.mean() > mean:
                 where = f"{frame.shape[1]}x{frame.shape[0]}, style vector {np.round(style[0], 2).tolist()}"
             largest, mean = max(largest, float(difference.max())), max(mean, float(difference.mean()))
@@ -60,6 +63,15 @@ def require(difference: Difference, tolerance: Tolerance, pair: str) -> None:
         )
 
 
+def style_vectors(count: int) -> list[np.ndarray]:
+    """(1, S) fp32 each: every single style, original first, then an even blend of all and a half-strength first painting."""
+    single = list(np.eye(count, dtype=np.float32)[:, None])
+    even = np.full((1, count), 1 / count, np.float32)
+    half = np.zeros((1, count), np.float32)
+    half[0, :2] = 0.5
+    return [*single, even, half]
+
+
 def check_frames(pictures: list[np.ndarray], sizes: Iterable[tuple[int, int]] = SIZES) -> list[np.ndarray]:
     """Centre crops of real pictures at each size, the pictures taking turns; enlarged by repetition where one is too small."""
     frames = []
@@ -70,12 +82,3 @@ def check_frames(pictures: list[np.ndarray], sizes: Iterable[tuple[int, int]] = 
         top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
         frames.append(np.ascontiguousarray(picture[top : top + height, left : left + width]))
     return frames
-
-
-def _style_vectors(count: int) -> list[np.ndarray]:
-    """(1, S) fp32 each: every single style, original first, then an even blend of all and a half-strength first painting."""
-    single = list(np.eye(count, dtype=np.float32)[:, None])
-    even = np.full((1, count), 1 / count, np.float32)
-    half = np.zeros((1, count), np.float32)
-    half[0, :2] = 0.5
-    return [*single, even, half]

@@ -1,0 +1,113 @@
+"""The least time that a frame can take on a card: what must be moved and computed, over what was measured to be possible.
+
+limit = max(copy in, copy out, activation traffic / memory bandwidth, FLOP / matrix rate), at batch 1. The activation traffic
+is that of convolutions which are not fused with one another: each reads its input and writes its output once, in the
+precision of the engine, and what lies between is thought to cost nothing. A measured engine can be above it only by fusing
+convolutions.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+BYTES = {"fp32": 4, "fp16": 2, "int8": 1}
+_PROBE = (192, 256)
+_ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class Work:
+    """Of one frame. flop: multiplications and additions of the convolutions; activations: values they read and write;
+    picture_bytes: what crosses the bus each way."""
+
+    flop: float
+    activations: float
+    picture_bytes: int
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What the card was measured to do. Bytes a second over the bus each way and in its memory; FLOP a second by precision."""
+
+    to_card: float
+    from_card: float
+    memory: float
+    matrix: dict[str, float]
+
+
+def work_of(model: Path, size: tuple[int, int]) -> Work:
+    """What the network in ``model`` does for a frame of (height, width), counted at a small size and scaled by area."""
+    import onnx
+    import onnxruntime
+    from onnx import TensorProto, helper
+
+    graph = onnx.load(str(model))
+    weights = {t.name: tuple(t.dims) for t in graph.graph.initializer}
+    makers = {name: node for node in graph.graph.node for name in node.output}
+    convs = [node for node in graph.graph.node if node.op_type == "Conv"]
+    ends = list(dict.fromkeys(name for node in convs for name in (node.input[0], node.output[0])))
+    graph.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ends)
+    session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    styles = session.get_inputs()[1].shape[1]
+    feed = {"frame": np.zeros((1, *_PROBE, 3), np.uint8), "style": np.eye(1, styles, 1, dtype=np.float32)}
+    shapes = dict(zip(ends, (value.shape for value in session.run(ends, feed)), strict=True))
+    flop = activations = 0.0
+    for node in convs:
+        name = node.input[1]
+        _, inputs, *kernel = weights.get(name) or weights[makers[name].input[0]]  # of bytes, behind their scale
+        flop += 2 * inputs * float(np.prod(kernel)) * float(np.prod(shapes[node.output[0]]))
+        activations += float(np.prod(shapes[node.input[0]])) + float(np.prod(shapes[node.output[0]]))
+    area = size[0] * size[1] / (_PROBE[0] * _PROBE[1])
+    return Work(flop * area, activations * area, size[0] * size[1] * 3)
+
+
+def limit_ms(work: Work, rates: Rates, precision: str) -> tuple[float, str]:
+    """The least milliseconds a frame, and which of the four it is."""
+    parts = {
+        "copy in": work.picture_bytes / rates.to_card,
+        "copy out": work.picture_bytes / rates.from_card,
+        "memory": work.activations * BYTES[precision] / rates.memory,
+        "arithmetic": work.flop / rates.matrix[precision],
+    }
+    name = max(parts, key=parts.__getitem__)
+    return parts[name] * 1000, name
+
+
+def measure_rates(device: str = "cuda") -> Rates:
+    """Measure the card with PyTorch: copies of 256 MiB, a copy within its memory, products of square matrices."""
+    import torch
+
+    host = torch.empty(256 * 2**20, dtype=torch.uint8, pin_memory=True)
+    card = torch.empty_like(host, device=device)
+    here, there = (torch.empty(2**30, dtype=torch.uint8, device=device) for _ in range(2))
+    wait = torch.cuda.synchronize
+    matrix = {}
+    torch.backends.cuda.matmul.allow_tf32 = False
+    for precision, dtype in (("fp32", torch.float32), ("fp16", torch.float16)):
+        side = 8192
+        a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
+        matrix[precision] = 2 * side**3 / _best_s(lambda a=a, b=b: torch.mm(a, b), wait)
+    a, b = (torch.randint(-9, 9, (8192, 8192), device=device, dtype=torch.int8) for _ in range(2))
+    matrix["int8"] = 2 * 8192**3 / _best_s(lambda: torch._int_mm(a, b.t()), wait)
+    return Rates(
+        to_card=host.numel() / _best_s(lambda: card.copy_(host, non_blocking=True), wait),
+        from_card=host.numel() / _best_s(lambda: host.copy_(card, non_blocking=True), wait),
+        memory=2 * here.numel() / _best_s(lambda: here.copy_(there), wait),  # read and written
+        matrix=matrix,
+    )
+
+
+def _best_s(call: Callable[[], object], wait: Callable[[], None]) -> float:
+    times_s = []
+    for _ in range(_ROUNDS + 1):
+        wait()
+        started_s = time.perf_counter()
+        call()
+        wait()
+        times_s.append(time.perf_counter() - started_s)
+    return min(times_s[1:])

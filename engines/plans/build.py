@@ -1,0 +1,117 @@
+"""From a strongly typed graph to a plan: parse, one optimisation profile, build, with progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import onnx
+
+from engines.errors import EngineLoadError, UsageError
+from engines.plans.library import Library
+from engines.plans.shapes import Shapes
+
+OnProgress = Callable[[float, str], None]
+# Part of every plan's key: change it whenever the same model would be built into something else.
+BUILDER_FLAGS = "strongly-typed,no-tf32,1"
+
+
+def build_plan(
+    graph: onnx.ModelProto,
+    shapes: Shapes,
+    library: Library,
+    target: str = "current",
+    on_progress: OnProgress = lambda share, phase: None,
+    timing_cache: bytes = b"",
+) -> tuple[bytes, bytes]:
+    """Build ``graph`` for ``target`` ("current", or one of ``library.targets``). Returns the plan and the new timing cache.
+
+    on_progress: told the share that is done, 0..1, and the name of the phase; raising KeyboardInterrupt in it stops the build.
+    timing_cache: an earlier one; only the full TensorRT has it, TensorRT for RTX measures nothing while it builds.
+    Raises UsageError for an unknown target, EngineLoadError with TensorRT's own words if it refuses the network.
+    """
+    trt = library.module
+    logger, errors = library.logger()
+    builder = trt.Builder(logger)
+    if builder is None:
+        raise EngineLoadError(f"{library.name} could not start a build: {_last(errors)}")
+    network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
+    parser = trt.OnnxParser(network, logger)
+    if not parser.parse(graph.SerializeToString()):
+        reasons = "; ".join(parser.get_error(i).desc() for i in range(parser.num_errors))
+        raise EngineLoadError(f"{library.name} cannot read the network: {reasons or _last(errors)}")
+    config = builder.create_builder_config()
+    _set_target(config, library, target)
+    config.clear_flag(trt.BuilderFlag.TF32)  # fp32 is asked for to be exact
+    config.add_optimization_profile(_profile(builder, network, shapes))
+    progress = _monitor(trt, on_progress)
+    config.progress_monitor = progress
+    cache = None
+    if not library.is_rtx:
+        cache = config.create_timing_cache(timing_cache)
+        config.set_timing_cache(cache, ignore_mismatch=False)
+    plan = builder.build_serialized_network(network, config)
+    if progress.stopped:
+        raise progress.stopped
+    if plan is None:
+        raise EngineLoadError(f"{library.name} could not build the network for {shapes}: {_last(errors)}")
+    return bytes(plan), bytes(cache.serialize()) if cache else b""
+
+
+def _set_target(config: Any, library: Library, target: str) -> None:
+    if target == "current":
+        return
+    if target not in library.targets:
+        known = ", ".join(["current", *library.targets])
+        raise UsageError(f"--gpu {target}: {library.name} {library.version} builds for {known}.")
+    config.num_compute_capabilities = 1
+    config.set_compute_capability(library.module.ComputeCapability.__members__[target.upper()], 0)
+
+
+def _profile(builder: Any, network: Any, shapes: Shapes) -> Any:
+    styles = network.get_input(1).shape[1]
+    profile = builder.create_optimization_profile()
+    profile.set_shape("frame", *((shapes.batch, *size, 3) for size in (shapes.smallest, shapes.usual, shapes.largest)))
+    profile.set_shape("style", *[(shapes.batch, styles)] * 3)
+    return profile
+
+
+def _last(errors: list[str]) -> str:
+    return errors[-1] if errors else "it gives no reason"
+
+
+def _monitor(trt: Any, on_progress: OnProgress) -> Any:
+    class Monitor(trt.IProgressMonitor):
+        """TensorRT tells phases within phases; each step of a phase is a share of its parent's step."""
+
+        def __init__(self) -> None:
+            trt.IProgressMonitor.__init__(self)
+            self.stopped: BaseException | None = None
+            self._steps: dict[str, tuple[str | None, int, int]] = {}  # name -> parent, steps, done
+            self._share = 0.0
+
+        def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
+            self._steps[phase_name] = (parent_phase, max(1, num_steps), 0)
+            self._tell(phase_name)
+
+        def step_complete(self, phase_name: str, step: int) -> bool:
+            parent, steps, _ = self._steps.get(phase_name, (None, 1, 0))
+            self._steps[phase_name] = (parent, steps, step + 1)
+            self._tell(phase_name)
+            return self.stopped is None
+
+        def phase_finish(self, phase_name: str) -> None:
+            self._steps.pop(phase_name, None)
+
+        def _tell(self, phase: str) -> None:
+            share, name = 0.0, phase
+            while name in self._steps:
+                parent, steps, done = self._steps[name]
+                share, name = (min(done, steps - 1) + min(share, 1.0)) / steps if done < steps else 1.0, parent
+            self._share = max(self._share, min(share, 1.0))
+            try:
+                on_progress(self._share, phase)
+            except BaseException as error:  # through the library's own threads no exception may pass
+                self.stopped = error
+
+    return Monitor()

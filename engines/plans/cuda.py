@@ -1,0 +1,247 @@
+"""Memory, streams and graphs of one NVIDIA card, through PyCUDA, or through cuda-python where PyCUDA is not installed.
+
+Both work in the card's primary context, which PyTorch uses too. Addresses and streams are plain integers, as TensorRT
+wants them; what is allocated is freed by the ``ExitStack`` that is handed in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib.util
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engines.errors import EngineUnavailable
+
+_NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING: does not wait for the default stream
+
+
+class Cuda(ABC):
+    """One card. ``name``: as the driver calls it; ``target``: "sm89"; ``driver``: the major CUDA version of the driver.
+
+    Everything but these needs ``current()``: a card's context belongs to the thread that made it current.
+    """
+
+    name: str
+    target: str
+    driver: int
+
+    @abstractmethod
+    def current(self) -> contextlib.AbstractContextManager[None]:
+        """Make the card's context this thread's for a while."""
+
+    @abstractmethod
+    def memory(self, size_bytes: int, owner: ExitStack) -> int:
+        """Address of new memory on the card."""
+
+    @abstractmethod
+    def pinned(self, shape: tuple[int, ...], dtype: Any, owner: ExitStack) -> np.ndarray:
+        """A host array that the card reads and writes by itself."""
+
+    @abstractmethod
+    def stream(self, owner: ExitStack) -> int:
+        """A new queue of work."""
+
+    @abstractmethod
+    def upload(self, address: int, source: np.ndarray, stream: int) -> None:
+        """Queue a copy of the pinned ``source`` to the card."""
+
+    @abstractmethod
+    def download(self, target: np.ndarray, address: int, stream: int) -> None:
+        """Queue a copy from the card to the pinned ``target``."""
+
+    @abstractmethod
+    def wait(self, stream: int) -> None:
+        """Return when all work of ``stream`` is done."""
+
+    def recorded(self, stream: int, work: Callable[[], None], owner: ExitStack) -> Callable[[], None] | None:
+        """``work``, which queues to ``stream``, as one CUDA graph: calling the result queues it all at once.
+
+        None where the library has no graphs, or the driver could not record it; ``work`` is as good then, only slower to queue.
+        """
+        return None
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give the context back. Closing twice is harmless."""
+
+
+def cuda_problem() -> str | None:
+    """Why no card can be used here, with what to install, or None. Imports nothing of NVIDIA's."""
+    if not (_find("pycuda") or _find("cuda.bindings")):
+        return "neither PyCUDA nor cuda-python is installed. Type: pip install cuda-bindings"
+    if os.name != "nt" and not Path("/dev/nvidiactl").exists() and not Path("/dev/dxg").exists():
+        return "there is no NVIDIA driver here. Use --engine auto, or install the driver from nvidia.com/drivers"
+    return None
+
+
+def open_cuda(device: str = "cuda") -> Cuda:
+    """The card called "cuda" or "cuda:N". Raises EngineUnavailable if there is none, or no way to it."""
+    problem = cuda_problem()
+    if problem:
+        raise EngineUnavailable(f"--device {device}: {problem}.")
+    index = int(device.partition(":")[2] or 0)
+    try:
+        return PyCuda(index) if _find("pycuda") else CudaPython(index)
+    except EngineUnavailable:
+        raise
+    except Exception as error:  # PyCUDA and cuda-python have no error in common
+        raise EngineUnavailable(f"--device {device}: the NVIDIA driver does not start ({error}). Use --device cpu.") from error
+
+
+def _find(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+class CudaPython(Cuda):
+    """Through cuda-python's driver bindings, whose calls return their error first."""
+
+    def __init__(self, index: int) -> None:
+        from cuda.bindings import driver
+
+        self._driver = driver
+        self._context: Any = None
+        self._call(driver.cuInit(0))
+        count = self._call(driver.cuDeviceGetCount())
+        if index >= count:
+            raise EngineUnavailable(f"--device cuda:{index}: there are {count} NVIDIA GPUs here, counted from 0.")
+        self._device = self._call(driver.cuDeviceGet(index))
+        self.name = self._call(driver.cuDeviceGetName(128, self._device)).split(b"\0")[0].decode(errors="replace")
+        attributes = driver.CUdevice_attribute
+        major = self._attribute(attributes.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)
+        minor = self._attribute(attributes.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)
+        self.target = f"sm{major}{minor}"
+        self.driver = self._call(driver.cuDriverGetVersion()) // 1000
+        self._context = self._call(driver.cuDevicePrimaryCtxRetain(self._device))
+
+    def _attribute(self, which: Any) -> int:
+        return self._call(self._driver.cuDeviceGetAttribute(which, self._device))
+
+    def _call(self, result: tuple[Any, ...]) -> Any:
+        error, *values = result
+        if error != self._driver.CUresult.CUDA_SUCCESS:
+            told, text = self._driver.cuGetErrorString(error)
+            reason = text.decode() if told == self._driver.CUresult.CUDA_SUCCESS and text else str(error)
+            raise RuntimeError(f"CUDA: {reason}")
+        return values[0] if values else None
+
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        self._call(self._driver.cuCtxPushCurrent(self._context))
+        try:
+            yield
+        finally:
+            self._call(self._driver.cuCtxPopCurrent())
+
+    def memory(self, size_bytes: int, owner: ExitStack) -> int:
+        address = self._call(self._driver.cuMemAlloc(size_bytes))
+        owner.callback(self._driver.cuMemFree, address)
+        return int(address)
+
+    def pinned(self, shape: tuple[int, ...], dtype: Any, owner: ExitStack) -> np.ndarray:
+        size_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        address = self._call(self._driver.cuMemHostAlloc(size_bytes, 0))
+        owner.callback(self._driver.cuMemFreeHost, address)
+        return np.frombuffer((ctypes.c_uint8 * size_bytes).from_address(int(address)), dtype).reshape(shape)
+
+    def stream(self, owner: ExitStack) -> int:
+        stream = self._call(self._driver.cuStreamCreate(_NON_BLOCKING))
+        owner.callback(self._driver.cuStreamDestroy, stream)
+        return int(stream)
+
+    def upload(self, address: int, source: np.ndarray, stream: int) -> None:
+        self._call(self._driver.cuMemcpyHtoDAsync(address, source.ctypes.data, source.nbytes, stream))
+
+    def download(self, target: np.ndarray, address: int, stream: int) -> None:
+        self._call(self._driver.cuMemcpyDtoHAsync(target.ctypes.data, address, target.nbytes, stream))
+
+    def wait(self, stream: int) -> None:
+        self._call(self._driver.cuStreamSynchronize(stream))
+
+    def recorded(self, stream: int, work: Callable[[], None], owner: ExitStack) -> Callable[[], None] | None:
+        driver = self._driver
+        mode = driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL  # what other threads allocate is no concern
+        self._call(driver.cuStreamBeginCapture(stream, mode))
+        try:
+            work()
+        except RuntimeError:
+            driver.cuStreamEndCapture(stream)  # leaves the capture; the graph of a failed one is void
+            return None
+        error, graph = driver.cuStreamEndCapture(stream)
+        if error != driver.CUresult.CUDA_SUCCESS:
+            return None
+        owner.callback(driver.cuGraphDestroy, graph)
+        error, ready = driver.cuGraphInstantiate(graph, 0)
+        if error != driver.CUresult.CUDA_SUCCESS:
+            return None
+        owner.callback(driver.cuGraphExecDestroy, ready)
+        return lambda: self._call(driver.cuGraphLaunch(ready, stream))
+
+    def close(self) -> None:
+        if self._context is not None:
+            self._context = None
+            self._driver.cuDevicePrimaryCtxRelease(self._device)
+
+
+class PyCuda(Cuda):
+    """Through PyCUDA; it has no CUDA graphs."""
+
+    def __init__(self, index: int) -> None:
+        import pycuda.driver as driver
+
+        self._driver = driver
+        driver.init()
+        if index >= driver.Device.count():
+            raise EngineUnavailable(f"--device cuda:{index}: there are {driver.Device.count()} NVIDIA GPUs here, counted from 0.")
+        device = driver.Device(index)
+        self.name = device.name()
+        self.target = "sm{}{}".format(*device.compute_capability())
+        self.driver = driver.get_driver_version() // 1000
+        self._context = device.retain_primary_context()
+        self._streams: dict[int, Any] = {}
+
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        self._context.push()
+        try:
+            yield
+        finally:
+            self._driver.Context.pop()
+
+    def memory(self, size_bytes: int, owner: ExitStack) -> int:
+        allocation = self._driver.mem_alloc(size_bytes)
+        owner.callback(allocation.free)
+        return int(allocation)
+
+    def pinned(self, shape: tuple[int, ...], dtype: Any, owner: ExitStack) -> np.ndarray:
+        array = self._driver.pagelocked_empty(shape, dtype)
+        owner.callback(array.base.free)
+        return array
+
+    def stream(self, owner: ExitStack) -> int:
+        stream = self._driver.Stream(_NON_BLOCKING)
+        self._streams[stream.handle] = stream  # freed with the last reference to it
+        owner.callback(self._streams.pop, stream.handle)
+        return stream.handle
+
+    def upload(self, address: int, source: np.ndarray, stream: int) -> None:
+        self._driver.memcpy_htod_async(address, source, self._streams[stream])
+
+    def download(self, target: np.ndarray, address: int, stream: int) -> None:
+        self._driver.memcpy_dtoh_async(target, address, self._streams[stream])
+
+    def wait(self, stream: int) -> None:
+        self._streams[stream].synchronize()
+
+    def close(self) -> None:
+        self._context = None

@@ -1,0 +1,132 @@
+"""From a model file to a plan that may be used: typed, proved, built, proved again, kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from engines.errors import EngineUnavailable
+from engines.model_file import ModelFile
+from engines.parity import Difference, Infer
+from engines.plans.build import BUILDER_FLAGS, OnProgress, build_plan
+from engines.plans.gate import check_graph, check_plan
+from engines.plans.library import Library
+from engines.plans.shapes import Shapes
+from engines.plans.store import PlanKey, PlanStore
+from engines.plans.typed import strongly_typed
+
+PRECISIONS = ("fp32", "fp16", "int8")
+_PROVED: dict[str, Difference] = {}
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a plan is for. ``target``: "sm89"; ``name`` and ``driver`` (its major version) are "" and 0 for one not here."""
+
+    target: str
+    name: str = ""
+    driver: int = 0
+
+    @property
+    def here(self) -> bool:
+        return bool(self.name)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One plan to be: which model, how precise, for which frames and which card."""
+
+    model: ModelFile
+    precision: str
+    shapes: Shapes
+    card: Card
+    library: Library
+
+    @property
+    def source(self) -> Path:
+        """The file that holds the network in this precision. Raises EngineUnavailable if there is no int8 one."""
+        if self.precision != "int8":
+            return self.model.path
+        if self.model.int8_path is None:
+            raise EngineUnavailable(
+                f"{self.model.name} has no int8 file. Write it with `python -m export int8 {self.model.path}`."
+            )
+        return self.model.int8_path
+
+    @property
+    def key(self) -> PlanKey:
+        return PlanKey(
+            hashlib.sha256(self.source.read_bytes()).hexdigest(),
+            self.library.name,
+            self.library.version,
+            self.card.target,
+            self.card.name,
+            self.card.driver,
+            self.precision,
+            self.shapes,
+            BUILDER_FLAGS,
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A built plan, and how far graph and engine stray from the model file; ``engine`` is None where its card is not."""
+
+    data: bytes
+    graph: Difference
+    engine: Difference | None
+
+
+def make_plan(
+    recipe: Recipe,
+    store: PlanStore,
+    open_run: Callable[[bytes], Infer] | None = None,
+    pictures: Sequence[np.ndarray] = (),
+    on_progress: OnProgress = lambda share, phase: None,
+) -> Plan:
+    """Build what ``recipe`` says and prove it. open_run: how to run a plan on the card that it is for, None if it is not here.
+
+    Raises ParityError if graph or engine stray too far, EngineLoadError if TensorRT refuses.
+    """
+    typed = strongly_typed(onnx.load(str(recipe.source)), recipe.precision)
+    on_progress(0.0, "comparing the typed network with the model")
+    graph = _checked(typed, recipe, pictures)
+    kept_timings = store.sibling(f"timings-{recipe.card.target}.bin")
+    timings = kept_timings.read_bytes() if kept_timings.is_file() else b""
+    target = "current" if recipe.card.here else recipe.card.target
+    data, new_timings = build_plan(typed, recipe.shapes, recipe.library, target, on_progress, timings)
+    if new_timings:
+        store.write(kept_timings, new_timings)
+    engine = None
+    if open_run is not None:
+        on_progress(1.0, "comparing the engine with the model")
+        engine = check_plan(open_run(data), recipe.model, recipe.precision, recipe.shapes, pictures)
+    return Plan(data, graph, engine)
+
+
+def _checked(typed: onnx.ModelProto, recipe: Recipe, pictures: Sequence[np.ndarray]) -> Difference:
+    """``check_graph``, once in this process for all the sizes that a graph is built for."""
+    shown = [picture.tobytes() for picture in pictures]
+    parts = [recipe.model.path.read_bytes(), typed.SerializeToString(deterministic=True), *shown]
+    proof = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
+    if proof not in _PROVED:
+        _PROVED[proof] = check_graph(typed, recipe.model, recipe.precision, pictures)
+    return _PROVED[proof]
+
+
+def kept_plan(recipe: Recipe, store: PlanStore, open_run: Callable[[bytes], Infer] | None = None, **how: object) -> bytes:
+    """The plan of the cache, made now if it is not there. ``open_run`` and ``how``: as ``make_plan``."""
+
+    def build() -> tuple[bytes, dict[str, object]]:
+        plan = make_plan(recipe, store, open_run, **how)
+        facts = {"model": recipe.model.name, "graph_mean": plan.graph.mean, "graph_largest": plan.graph.largest}
+        if plan.engine:
+            facts |= {"engine_mean": plan.engine.mean, "engine_largest": plan.engine.largest}
+        return plan.data, facts
+
+    return store.get_or_build(recipe.key, build)

@@ -1,0 +1,155 @@
+"""A plan that runs: everything allocated once, two frames under way at a time, bytes over the bus and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engines.errors import EngineLoadError, EngineRunError
+from engines.plans.cuda import Cuda
+from engines.plans.library import Library
+from engines.plans.store import PlanStore
+from engines.tickets import Turns
+
+# While one frame is computed, the next is uploaded and the one before downloaded.
+SLOTS = 2
+
+
+class PlanRun:
+    """One plan at one shape (N, H, W). Call it from one thread at a time; it makes the card's context current by itself.
+
+    kernels: where TensorRT for RTX keeps what it has compiled for this card, so that the next start need not.
+    Raises EngineLoadError if the plan is refused.
+    """
+
+    def __init__(
+        self, cuda: Cuda, library: Library, plan: bytes, shape: tuple[int, int, int], styles: int, store: PlanStore, kernels: Path
+    ) -> None:
+        self._cuda, self._owner = cuda, ExitStack()
+        with cuda.current():
+            try:
+                logger, errors = library.logger()
+                runtime = library.module.Runtime(logger)
+                engine = runtime.deserialize_cuda_engine(plan)
+                if engine is None:
+                    raise EngineLoadError(
+                        f"{library.name} refuses the plan on {cuda.name}: {errors[-1] if errors else 'no reason given'}"
+                    )
+                self._kept = [logger, runtime, engine]  # each must outlive what it has made
+                settings, compiled = _rtx_settings(library, engine, kernels)
+                self._slots = [
+                    _Slot(cuda, self._owner, _context(engine, settings), shape, styles, records=not library.is_rtx)
+                    for _ in range(SLOTS)
+                ]
+                self._turns = Turns(self._slots)
+                if compiled is not None:
+                    _keep_kernels(compiled, store, kernels)
+            except BaseException:
+                self._owner.close()
+                raise
+
+    def start(self, frames: np.ndarray, style: np.ndarray) -> Callable[[], np.ndarray]:
+        """Queue one inference; the result waits for it and gives (N, H, W, 3) uint8, owned by the caller.
+
+        Two may be under way. A third waits for the first, whose result is kept for its caller.
+        """
+        with self._cuda.current():
+            return self._turns.start(frames, style)
+
+    def close(self) -> None:
+        """Free everything on the card; results that were not waited for stay to be had. Closing twice is harmless."""
+        if not self._owner:
+            return
+        with self._cuda.current():
+            self._turns.finish()
+            self._slots.clear()
+            while self._kept:
+                self._kept.pop()  # the last made first
+            owner, self._owner = self._owner, None
+            owner.close()
+
+
+class _Slot:
+    """Buffers, a stream and an execution context of its own, so that neighbouring frames overlap without further care."""
+
+    def __init__(
+        self, cuda: Cuda, owner: ExitStack, context: Any, shape: tuple[int, int, int], styles: int, records: bool
+    ) -> None:
+        self._cuda, self._context = cuda, context
+        picture = (*shape, 3)
+        self._frame = cuda.pinned(picture, np.uint8, owner)
+        self._style = cuda.pinned((shape[0], styles), np.float32, owner)
+        self._stylized = cuda.pinned(picture, np.uint8, owner)
+        self._stream = cuda.stream(owner)
+        self._addresses = {
+            name: cuda.memory(array.nbytes, owner)
+            for name, array in (("frame", self._frame), ("style", self._style), ("stylized", self._stylized))
+        }
+        shaped = context.set_input_shape("frame", picture) and context.set_input_shape("style", self._style.shape)
+        if not shaped or not all(context.set_tensor_address(name, address) for name, address in self._addresses.items()):
+            raise EngineLoadError(f"the TensorRT plan does not take {shape[0]} frames of {shape[2]}x{shape[1]}.")
+        self._warm_up()
+        self._launch = (cuda.recorded(self._stream, self._queue, owner) if records else None) or self._queue
+
+    def start(self, frames: np.ndarray, style: np.ndarray) -> None:
+        np.copyto(self._frame, frames)
+        np.copyto(self._style, style)
+        self._launch()
+
+    def wait(self) -> np.ndarray:
+        with self._cuda.current():
+            self._cuda.wait(self._stream)
+        return self._stylized.copy()
+
+    def _warm_up(self) -> None:
+        """The first runs compile, choose and allocate; what is recorded or measured afterwards does none of it."""
+        self._frame[:] = 0
+        self._style[:] = np.eye(1, self._style.shape[1], dtype=np.float32)
+        for _ in range(2):
+            self._queue()
+        self._cuda.wait(self._stream)
+
+    def _queue(self) -> None:
+        cuda, stream = self._cuda, self._stream
+        cuda.upload(self._addresses["frame"], self._frame, stream)
+        cuda.upload(self._addresses["style"], self._style, stream)
+        if not self._context.execute_async_v3(stream):
+            raise EngineRunError("TensorRT could not queue the frame.")
+        cuda.download(self._stylized, self._addresses["stylized"], stream)
+
+
+def _rtx_settings(library: Library, engine: Any, kernels: Path) -> tuple[Any, Any]:
+    """How TensorRT for RTX shall run an engine, and its cache of compiled kernels; nothing for the full TensorRT.
+
+    Its own CUDA graphs are used: it knows when its kernels for a shape are ready to be recorded.
+    """
+    if not library.is_rtx:
+        return None, None
+    trt = library.module
+    settings = engine.create_runtime_config()
+    compiled = settings.create_runtime_cache()
+    if kernels.is_file():
+        compiled.deserialize(kernels.read_bytes())  # it checks by itself whether they are for here, and says no if not
+    settings.set_runtime_cache(compiled)
+    settings.dynamic_shapes_kernel_specialization_strategy = trt.DynamicShapesKernelSpecializationStrategy.EAGER
+    settings.cuda_graph_strategy = trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
+    return settings, compiled
+
+
+def _context(engine: Any, settings: Any) -> Any:
+    context = engine.create_execution_context() if settings is None else engine.create_execution_context(settings)
+    if context is None:
+        raise EngineLoadError(
+            "TensorRT could not prepare the engine: most likely the card's memory is full. Use a smaller --size."
+        )
+    return context
+
+
+def _keep_kernels(compiled: Any, store: PlanStore, kernels: Path) -> None:
+    data = bytes(compiled.serialize())
+    if not kernels.is_file() or kernels.read_bytes() != data:
+        store.write(kernels, data)

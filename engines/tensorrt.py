@@ -1,0 +1,110 @@
+"""TensorRT on an NVIDIA card: engines are built on this machine at first use, proved, and kept in the user's cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from engines.base import Engine, EngineOptions
+from engines.errors import EngineLoadError, EngineUnavailable
+from engines.model_file import ModelFile
+from engines.parity import Infer
+from engines.plans.build import OnProgress
+from engines.plans.cuda import cuda_problem, open_cuda
+from engines.plans.library import INSTALL, import_library, library_names
+from engines.plans.make import Card, Recipe, kept_plan
+from engines.plans.progress import build_progress
+from engines.plans.run import SLOTS, PlanRun
+from engines.plans.shapes import Shapes
+from engines.plans.store import PlanStore
+
+
+class TensorRt(Engine):
+    name = "tensorrt"
+    summary = "TensorRT on an NVIDIA GPU, fp16, int8 and fp32; built for the card at first use"
+    in_flight = SLOTS
+
+    def __init__(self, model: ModelFile, options: EngineOptions) -> None:
+        super().__init__(model, options)
+        if not (options.device == "auto" or options.device.startswith("cuda")):
+            raise EngineUnavailable(
+                f"--engine tensorrt runs on NVIDIA GPUs, not on {options.device!r}. Use --device cuda, or --engine openvino."
+            )
+        self._library = import_library()
+        self._cuda = open_cuda("cuda" if options.device == "auto" else options.device)
+        self.device = options.device if ":" in options.device else "cuda:0"
+        self.precision = "fp16" if options.precision == "auto" else options.precision
+        self._card = Card(self._cuda.target, self._cuda.name, self._cuda.driver)
+        self._store = PlanStore()
+
+    @classmethod
+    def unavailable(cls) -> str | None:
+        if not library_names():
+            return f"TensorRT is not installed. Type: {INSTALL}"
+        return cuda_problem()
+
+    @classmethod
+    def precisions(cls, model: ModelFile) -> tuple[str, ...]:
+        return ("fp32", "fp16", "int8") if model.int8_path else ("fp32", "fp16")
+
+    def ready(self, size: tuple[int, int]) -> bool:
+        return self._store.get(self._recipe((1, *size)).key) is not None
+
+    def close(self) -> None:
+        for run in self._made.values():
+            run.close()
+        super().close()
+        self._cuda.close()
+
+    def _recipe(self, key: tuple[int, int, int]) -> Recipe:
+        return Recipe(self.model, self.precision, Shapes.only(key[1:], key[0]), self._card, self._library)
+
+    def _specialise(self, key: tuple[int, int, int]) -> PlanRun:
+        recipe = self._recipe(key)
+        proving: list[PlanRun] = []
+
+        def open_to_prove(plan: bytes) -> Infer:
+            proving.append(self._open_run(plan, recipe))
+            return lambda frames, style: proving[0].start(frames, style)()
+
+        what = f"the TensorRT engine of {self.model.name}, {self.precision}, {recipe.shapes} on {self._card.name}"
+        try:
+            with build_progress(what, self._store.expected_s(recipe.key)) as on_progress, self._cuda.current():
+                return self._kept_run(recipe, proving, open_to_prove, on_progress)
+        except BaseException:
+            for run in proving:
+                run.close()
+            raise
+
+    def _kept_run(
+        self, recipe: Recipe, proving: list[PlanRun], open_to_prove: Callable[[bytes], Infer], on_progress: OnProgress
+    ) -> PlanRun:
+        """The run that a new plan was proved with, or one of the plan in the cache; one that is refused is built again."""
+        for last in (False, True):
+            plan = kept_plan(recipe, self._store, open_to_prove, on_progress=on_progress)
+            if proving:
+                return proving[0]
+            try:
+                return self._open_run(plan, recipe)
+            except EngineLoadError:  # kept before something changed that the key does not know of
+                if last:
+                    raise
+                self._store.discard(recipe.key)
+        raise AssertionError
+
+    def _open_run(self, plan: bytes, recipe: Recipe) -> PlanRun:
+        key, shapes = recipe.key, recipe.shapes
+        kernels = self._store.sibling(f"{key.digest}.kernels")
+        shape = (shapes.batch, *shapes.usual)
+        return PlanRun(self._cuda, self._library, plan, shape, len(self.model.styles), self._store, kernels)
+
+    def _start(self, frames: np.ndarray, style: np.ndarray) -> Callable[[], np.ndarray]:
+        return self._specialised(frames.shape[:3]).start(frames, style)
+
+    def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
+        return self._start(frames, style)()
+
+    def _drop(self, made: Any) -> None:
+        made.close()

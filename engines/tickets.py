@@ -1,0 +1,61 @@
+"""Two frames under way at a time: a result is waited for once, by its caller or by whoever needs its slot again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+
+class Slot(Protocol):
+    """Buffers and a queue of its own, for one inference at a time."""
+
+    def start(self, frames: np.ndarray, style: np.ndarray) -> None:
+        """Queue one inference; both arrays may be changed afterwards."""
+
+    def wait(self) -> np.ndarray:
+        """Wait for it; (N, H, W, 3) uint8, a copy."""
+
+
+class Turns:
+    """Slots that take turns. Call it from one thread at a time."""
+
+    def __init__(self, slots: Sequence[Slot]) -> None:
+        self._slots = slots
+        self._tickets: list[_Ticket | None] = [None] * len(slots)
+        self._next = 0
+
+    def start(self, frames: np.ndarray, style: np.ndarray) -> Callable[[], np.ndarray]:
+        """Queue one inference and return what waits for it. With all slots taken, the oldest is waited for; its result is
+        kept for its caller."""
+        i, self._next = self._next, (self._next + 1) % len(self._slots)
+        self._settle(i)
+        self._slots[i].start(frames, style)
+        ticket = self._tickets[i] = _Ticket(self._slots[i])
+        return ticket.result
+
+    def finish(self) -> None:
+        """Wait for everything that is under way; the results stay to be had."""
+        for i in range(len(self._slots)):
+            self._settle(i)
+
+    def _settle(self, i: int) -> None:
+        ticket, self._tickets[i] = self._tickets[i], None
+        if ticket is not None:
+            ticket.settle()
+
+
+class _Ticket:
+    def __init__(self, slot: Slot) -> None:
+        self._slot: Slot | None = slot
+        self._result: np.ndarray | None = None
+
+    def settle(self) -> None:
+        if self._slot is not None:
+            slot, self._slot = self._slot, None
+            self._result = slot.wait()
+
+    def result(self) -> np.ndarray:
+        self.settle()
+        return self._result

@@ -1,0 +1,121 @@
+"""From a model file to a TensorRT engine, ahead of time: for the card that is here, or for another one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from engines.errors import EngineUnavailable, UsageError
+from engines.model_file import ModelFile
+from engines.parity import Infer
+from engines.plans.cuda import Cuda, cuda_problem, open_cuda
+from engines.plans.library import import_library
+from engines.plans.make import PRECISIONS, Card, Recipe, kept_plan
+from engines.plans.progress import build_progress
+from engines.plans.run import PlanRun
+from engines.plans.shapes import Shapes
+from engines.plans.store import PlanStore
+from export.beside import beside
+
+Say = Callable[[str], None]
+
+
+def build_engine(
+    model: ModelFile,
+    precision: str,
+    shapes: Shapes,
+    gpu: str,
+    output: Path | None,
+    pictures: Sequence[np.ndarray],
+    say: Say,
+) -> None:
+    """Build an engine into the user's cache, and copy its plan to ``output`` if that is given.
+
+    gpu: "current", or a target such as "sm89", which needs no card. Raises UsageError for an unknown precision or target,
+    EngineUnavailable with what is missing, ParityError if graph or engine stray from the model file.
+    """
+    if precision not in PRECISIONS:
+        raise UsageError(f"there is no precision {precision!r}. There are: {', '.join(PRECISIONS)}.")
+    library = import_library(gpu)
+    if gpu != "current" and gpu not in library.targets:
+        raise UsageError(f"--gpu {gpu}: {library.name} {library.version} builds for {', '.join(['current', *library.targets])}.")
+    cuda = _card_here(gpu)
+    card = Card(cuda.target, cuda.name, cuda.driver) if cuda else Card(gpu)
+    recipe, store = Recipe(model, precision, shapes, card, library), PlanStore()
+    title = f"{model.name}, {precision}, {shapes}, for {card.name or card.target} with {library.name} {library.version}"
+    started_s = time.monotonic()
+    try:
+        with build_progress(title, store.expected_s(recipe.key)) as on_progress:
+            prove = _prover(cuda, recipe, store) if cuda else None
+            plan = kept_plan(recipe, store, prove, pictures=pictures, on_progress=on_progress)
+    finally:
+        if cuda:
+            cuda.close()
+    say(f"{title}: {len(plan) / 2**20:.1f} MiB in {time.monotonic() - started_s:.1f} s")
+    say(_how_it_was_proved(store, recipe))
+    if output:
+        with beside(output) as folder:
+            (folder / output.name).write_bytes(plan)
+            (folder / output.name).replace(output)
+        say(f"wrote {output}")
+
+
+def list_engines(say: Say) -> None:
+    """What the cache holds, the last used first."""
+    entries = PlanStore().entries()
+    for entry in entries:
+        key, used = entry.key, time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used_s))
+        where = f"{key.card or 'any'} ({key.target}), {key.library} {key.library_version}"
+        name = entry.facts.get("model", "?")
+        say(f"{name:14} {key.precision} {key.shapes!s:12} {where}: {entry.size_bytes / 2**20:.1f} MiB, last used {used}")
+    if not entries:
+        say(f"no engine is built yet. {PlanStore().folder} is empty")
+
+
+def clear_engines(say: Say) -> None:
+    """Remove everything that TensorRT keeps; it is built again when it is needed."""
+    count, size_bytes = PlanStore().clear()
+    say(f"removed {count} files, {size_bytes / 2**20:.1f} MiB")
+
+
+def _card_here(gpu: str) -> Cuda | None:
+    if gpu != "current":
+        return None
+    problem = cuda_problem()
+    if problem:
+        raise EngineUnavailable(
+            f"--gpu current: {problem}. For a card elsewhere, name it: --gpu sm75, sm80, sm86, sm89 or sm120."
+        )
+    return open_cuda()
+
+
+def _prover(cuda: Cuda, recipe: Recipe, store: PlanStore) -> Callable[[bytes], Infer]:
+    """How the gate runs a plan: at each size that it is asked for, with buffers of that size."""
+    styles, kernels = len(recipe.model.styles), store.sibling(f"{recipe.key.digest}.kernels")
+
+    def open_run(plan: bytes) -> Infer:
+        def infer(frames: np.ndarray, style: np.ndarray) -> np.ndarray:
+            run = PlanRun(cuda, recipe.library, plan, frames.shape[:3], styles, store, kernels)
+            try:
+                return run.start(frames, style)()
+            finally:
+                run.close()
+
+        return infer
+
+    return open_run
+
+
+def _how_it_was_proved(store: PlanStore, recipe: Recipe) -> str:
+    facts = next((entry.facts for entry in store.entries() if entry.key == recipe.key), {})
+    if not facts:
+        return "the cache cannot be written, so it will be built again"
+    told = (
+        f"the graph is {facts['graph_mean']:.3f}/255 on average from onnxruntime fp32, {facts['graph_largest']:.0f}/255 at most"
+    )
+    if "engine_mean" in facts:
+        return f"{told}; the engine {facts['engine_mean']:.3f}/255 and {facts['engine_largest']:.0f}/255"
+    return f"{told}; the engine itself can only be compared on its card, which is not here"

@@ -1,0 +1,87 @@
+"""Plans really built ahead of time for cards that are not here, and what is said on the way."""
+
+from __future__ import annotations
+
+import onnx
+import pytest
+
+from engines import ModelFile, find_model
+from engines.errors import EngineLoadError, EngineUnavailable, UsageError
+from engines.plans import library
+from engines.plans.build import build_plan
+from engines.plans.library import import_library
+from engines.plans.shapes import Shapes
+from engines.plans.typed import strongly_typed
+
+needs_rtx = pytest.mark.skipif(
+    "tensorrt_rtx" not in library.library_names(), reason="TensorRT for RTX is not installed: pip install '.[tensorrt-rtx]'"
+)
+TARGETS = ("sm75", "sm86", "sm89", "sm120")
+SIZE = Shapes.only((480, 640))
+
+
+@needs_rtx
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_the_bundled_model_builds(target: str, precision: str):
+    model = find_model(None, [])
+    graph = strongly_typed(onnx.load(str(model.int8_path if precision == "int8" else model.path)), precision)
+    plan, timings = build_plan(graph, SIZE, import_library(target), target)
+    assert len(plan) > 100_000 and not timings
+
+
+@needs_rtx
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_classic_network_builds(classic_model: ModelFile, target: str):
+    graph = strongly_typed(onnx.load(str(classic_model.path)), "fp16")
+    assert len(build_plan(graph, SIZE, import_library(target), target)[0]) > 1_000_000
+
+
+@needs_rtx
+def test_a_range_of_sizes_builds_with_progress(small_model: ModelFile):
+    graph = strongly_typed(onnx.load(str(small_model.path)), "fp16")
+    told: list[tuple[float, str]] = []
+    build_plan(graph, Shapes.parse("64x48,640x480,1280x720"), import_library("sm89"), "sm89", lambda *now: told.append(now))
+    shares = [share for share, _ in told]
+    assert shares == sorted(shares) and shares[0] < 0.1 and 0.5 < shares[-1] <= 1
+    assert all(phase for _, phase in told)
+
+
+@needs_rtx
+def test_a_build_can_be_stopped(small_model: ModelFile):
+    def stop(share: float, phase: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build_plan(strongly_typed(onnx.load(str(small_model.path)), "fp16"), SIZE, import_library("sm89"), "sm89", stop)
+
+
+@needs_rtx
+def test_what_it_cannot_build_is_said(small_model: ModelFile):
+    rtx = import_library("sm89")
+    graph = onnx.load(str(small_model.path))
+    with pytest.raises(UsageError, match="sm89"):
+        build_plan(graph, SIZE, rtx, "sm90")
+    graph.graph.node[0].op_type = "Nonsense"
+    with pytest.raises(EngineLoadError, match="cannot read the network"):
+        build_plan(graph, SIZE, rtx, "sm89")
+
+
+def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(library, "library_names", list)
+    with pytest.raises(EngineUnavailable, match="pip install"):
+        import_library()
+    with pytest.raises(EngineUnavailable, match=r"only TensorRT for RTX.*pip install"):
+        import_library("sm89")
+
+
+def test_shapes():
+    assert Shapes.parse("640x480") == Shapes.only((480, 640))
+    wide = Shapes.parse("320x240,640x480,1920x1080")
+    assert (wide.smallest, wide.usual, wide.largest) == ((240, 320), (480, 640), (1080, 1920))
+    assert wide.covers(1, (720, 1280)) and not wide.covers(1, (200, 320)) and not wide.covers(2, (480, 640))
+    assert str(wide) == "320x240,640x480,1920x1080" and str(Shapes.only((4, 6), 2)) == "2 of 6x4"
+    assert wide.sizes() == [(480, 640), (240, 320), (1080, 1920)]
+    for wrong in ("", "640", "0x480", "640x480,1x1", "640x480,320x240,640x480", "99999x1", "640x480x3"):
+        with pytest.raises(UsageError, match="--size"):
+            Shapes.parse(wrong)

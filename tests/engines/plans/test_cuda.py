@@ -1,0 +1,88 @@
+"""What can be known of the way to the card without one: the names and arities of the calls, and the errors."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import engines.plans.cuda
+import engines.plans.run
+from engines import EngineOptions, ModelFile, open_engine
+from engines.errors import EngineError, EngineUnavailable
+from engines.plans import library
+from engines.plans.cuda import cuda_problem, open_cuda
+
+no_card = pytest.mark.skipif(cuda_problem() is None, reason="there is a GPU here")
+
+
+def calls(module: object) -> list[tuple[str, int]]:
+    """Name and number of arguments of every call of a cuXxx function."""
+    tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
+    found = [(node.func.attr, len(node.args)) for node in nodes if re.match(r"cu[A-Z]", node.func.attr)]
+    # owner.callback(driver.cuMemFree, address): called with what follows
+    for node in nodes:
+        first = node.args[0] if node.args else None
+        if node.func.attr == "callback" and isinstance(first, ast.Attribute) and re.match(r"cu[A-Z]", first.attr):
+            found.append((first.attr, len(node.args) - 1))
+    return found
+
+
+def test_every_driver_call_exists_and_takes_what_it_is_given():
+    driver = pytest.importorskip("cuda.bindings.driver", reason="cuda-python is not installed: pip install cuda-bindings")
+    found = calls(engines.plans.cuda)
+    assert len(found) > 20
+    for name, count in found:
+        signature = re.match(r"\w+\((.*?)\)", getattr(driver, name).__doc__.strip())
+        expected = len([part for part in signature[1].split(",") if part.strip()])
+        assert count == expected, f"{name}{signature[0]} is called with {count} arguments"
+
+
+def test_every_tensorrt_name_exists():
+    trt = pytest.importorskip("tensorrt_rtx", reason="TensorRT for RTX is not installed: pip install '.[tensorrt-rtx]'")
+    for owner, names in {
+        trt.Runtime: ["deserialize_cuda_engine"],
+        trt.ICudaEngine: ["create_runtime_config", "create_execution_context"],
+        trt.IRuntimeConfig: [
+            "create_runtime_cache",
+            "set_runtime_cache",
+            "dynamic_shapes_kernel_specialization_strategy",
+            "cuda_graph_strategy",
+        ],
+        trt.IRuntimeCache: ["serialize", "deserialize"],
+        trt.IExecutionContext: ["set_input_shape", "set_tensor_address", "execute_async_v3"],
+        trt.DynamicShapesKernelSpecializationStrategy: ["EAGER"],
+        trt.CudaGraphStrategy: ["WHOLE_GRAPH_CAPTURE"],
+    }.items():
+        source = Path(engines.plans.run.__file__).read_text(encoding="utf-8")
+        for name in names:
+            assert hasattr(owner, name) and name in source
+
+
+@no_card
+def test_without_a_card_the_error_says_what_to_do():
+    with pytest.raises(EngineUnavailable, match=r"(driver|pip install)"):
+        open_cuda()
+
+
+@no_card
+def test_the_engine_without_a_card(small_model: ModelFile, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("engines.tensorrt.library_names", list)
+    with pytest.raises(EngineUnavailable, match=r"--engine tensorrt: .*pip install 'livebrush\[tensorrt-rtx\]'"):
+        open_engine("tensorrt", small_model)
+    monkeypatch.setattr("engines.tensorrt.library_names", lambda: ["tensorrt_rtx"])
+    with pytest.raises(EngineUnavailable, match=r"no NVIDIA driver here\. Use --engine auto|pip install cuda-bindings"):
+        open_engine("tensorrt", small_model)
+    with pytest.raises(EngineError, match="--engine"):
+        open_engine("tensorrt", small_model, EngineOptions(device="cpu"))
+
+
+@no_card
+def test_a_plan_built_ahead_cannot_be_loaded_without_a_card(tiny_plan: bytes):
+    rtx = library.import_library("sm89")
+    logger, errors = rtx.logger()
+    assert rtx.module.Runtime(logger).deserialize_cuda_engine(tiny_plan) is None
+    assert any("driver" in error for error in errors)
