@@ -60,7 +60,9 @@ def test_onnx_then_int8_then_verify(tmp_path: Path, pictures: Path, capsys: pyte
     assert zeros and all(not onnx.numpy_helper.to_array(t).any() for t in zeros)
     weights_8bit = [onnx.numpy_helper.to_array(t) for t in int8.graph.initializer if t.name.endswith("weight_quantised")]
     convolutions = [node for node in int8.graph.node if node.op_type == "Conv"]
-    assert len(weights_8bit) == len(convolutions) and all(np.abs(w.astype(int)).max() <= 63 for w in weights_8bit)
+    assert len(weights_8bit) == len({node.input[1] for node in convolutions}) and all(
+        np.abs(w.astype(int)).max() <= 63 for w in weights_8bit
+    )
     assert main(["verify", str(target), "--pictures", str(pictures)]) == 0
     assert "they agree" in capsys.readouterr().out
     assert main(["onnx", str(weights), "-o", str(target), "--pictures", str(pictures)]) == 0
@@ -89,7 +91,7 @@ def test_nothing_is_written_when_runtimes_disagree(tmp_path: Path, pictures: Pat
         """A wrong exporter: one weight of the graph is off."""
         original(network, metadata, path)
         model = onnx.load(str(path))
-        tensor = next(t for t in model.graph.initializer if t.name.endswith("rows"))
+        tensor = next(t for t in model.graph.initializer if "rows" in t.name)
         tensor.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(tensor) + 0.1, tensor.name))
         onnx.save(model, str(path))
 
