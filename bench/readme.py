@@ -20,6 +20,7 @@ from realtime.keys import default_keymap
 from training.evaluate.figures import HANDHELD, MEASURES, WEBCAM, mean_and_worst
 
 ROOT = Path(__file__).parent.parent
+_COLUMNS = 5
 _QUALITY = 88
 _STYLE_COLUMNS = ("style_rel", "content", "face", f"ratio_1 {WEBCAM}", f"ratio_1 {HANDHELD}", f"static {WEBCAM}")
 
@@ -101,7 +102,7 @@ def _painting(style: dict) -> str:
 
 
 def save_picture(target: Path) -> None:
-    """The photo untouched and in every painting of the bundled model, side by side."""
+    """The photo untouched and in every painting of the bundled model, in rows of ``_COLUMNS``."""
     from PIL import Image
 
     photo = Path(importlib.util.find_spec("skimage").origin).parent / "data" / "astronaut.png"
@@ -110,7 +111,8 @@ def save_picture(target: Path) -> None:
     styles = np.eye(len(model.styles), dtype=np.float32)
     with open_engine("onnxruntime", model, EngineOptions(device="cpu", precision="fp32"), frame.shape[:2]) as engine:
         pictures = [engine.infer(frame[None], style[None])[0] for style in styles]
-    sheet = np.hstack(pictures)
+    pictures += [np.full_like(frame, 255)] * (-len(pictures) % _COLUMNS)
+    sheet = np.vstack([np.hstack(pictures[i : i + _COLUMNS]) for i in range(0, len(pictures), _COLUMNS)])
     target.parent.mkdir(parents=True, exist_ok=True)
     half = (sheet.shape[1] // 2, sheet.shape[0] // 2)
     Image.fromarray(sheet).resize(half, Image.Resampling.LANCZOS).save(target, quality=_QUALITY)

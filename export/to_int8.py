@@ -2,9 +2,9 @@
 
 Symmetric with zero points 0, because that is what every runtime takes; weights per output channel and in 7 bits, because
 products of unsigned and signed bytes saturate in 16 bits on CPUs without VNNI. Everything between the convolutions
-(style, residual sums, output) stays fp32, and what a residual sum carries on is convolved in two parts of 8 bits. The weights
-of `fast` are trained on these steps, so they lose nothing here.
-Source of the scheme: Jacob et al. 2018; clipping by least squared error.
+(style, residual sums, output) stays fp32, and what a residual sum carries on is convolved in two parts of 8 bits. The
+weights of `fast` are trained on these steps, so they lose nothing here. Source of the scheme: Jacob et al. 2018; clipping
+by least squared error.
 """
 
 from __future__ import annotations

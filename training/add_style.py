@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 USER_MODEL = "user"
 _MINUTES = 5.0
-_TIMED_STEPS = 8  # the first are slower; the last of them tell how many fit into the minutes
+_TIMED_STEPS = 8  # they tell how many more fit into the minutes
 _PREVIEWS = 12
 _ROW_RATE = 10.0  # times the network's rate: nothing else moves
 _INSTALL = "pip install 'livebrush[train]'"
@@ -193,17 +193,19 @@ def train(trainer: Trainer, seconds: float, preview: Path) -> None:
     from training.preview import save_style_preview
 
     painting = Path(trainer.config.styles[0].image)
-    started_s = time.monotonic()
+    started_s, shown = time.monotonic(), 0
     with Progress(BarColumn(), TextColumn("{task.fields[losses]}"), TimeRemainingColumn(), refresh_per_second=1) as progress:
         task = progress.add_task("add-style", total=seconds, losses="")
 
         def show(step: int, losses: dict[str, float]) -> None:
+            nonlocal shown
             elapsed_s = time.monotonic() - started_s
-            if step == _TIMED_STEPS:
+            if step % _TIMED_STEPS == 0:  # again and again: other programs come and go
                 steps = step + round((seconds - elapsed_s) * step / elapsed_s)
-                trainer.config = replace(trainer.config, steps=max(step + 1, steps))
-            if step % max(1, trainer.config.steps // _PREVIEWS) == 0 or step == trainer.config.steps:
+                trainer.config = replace(trainer.config, steps=max(step, steps))
+            if elapsed_s >= shown * seconds / _PREVIEWS or step == trainer.config.steps:
                 save_style_preview(preview, trainer.network, trainer.files, painting)
+                shown = 1 + int(elapsed_s * _PREVIEWS / seconds)
             progress.update(task, completed=elapsed_s, losses=f"style {losses['style']:.3f} content {losses['content']:.2f}")
 
         trainer.fit(show)

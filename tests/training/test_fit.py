@@ -115,7 +115,6 @@ def test_starts_from_weights_with_another_painting(tmp_path: Path, data: Path, c
         ({"styles": ["wave"]}, "must be a mapping"),
         ({"crop_px": 100}, "multiple of 64"),
         ({"family": "slow"}, "transformer_net"),
-        ({"family": "transformer_net", "network": {}}, "what is trained here is `fast`"),
         ({"clips": ["gone.mp4"]}, "gone.mp4"),
         ({"network": {"depth": 3}}, "depth"),
         ({"photos": "nowhere"}, "no such folder"),
@@ -125,6 +124,11 @@ def test_starts_from_weights_with_another_painting(tmp_path: Path, data: Path, c
 def test_bad_configs_say_what_is_wrong(tmp_path: Path, data: Path, config: dict, capsys, change: dict, words: str):
     assert fit(tmp_path, data, {**config, **change}) == 4
     assert words in capsys.readouterr().err
+
+
+def test_the_classic_network_is_not_trained(tmp_path: Path, data: Path, config: dict, capsys):
+    assert fit(tmp_path, data, {**config, "family": "transformer_net", "network": {}, "styles": config["styles"][:1]}) == 4
+    assert "what is trained here is `fast`" in capsys.readouterr().err
 
 
 def test_resume_needs_a_whole_checkpoint(tmp_path: Path, data: Path, config: dict, capsys):
