@@ -78,11 +78,6 @@ class Steadiness:
         self._last = _Last(small, shown)
         return shown
 
-    def _flow(self, now: np.ndarray, before: np.ndarray) -> np.ndarray:
-        # A search that is used again remembers the pictures before, and a run that is resumed would differ.
-        cv2 = self._cv2
-        return cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(now, before, None)
-
     def _consistency(self, now: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
         """Flow (h, w, 2) from ``now`` to ``before``, and how far to trust each pixel of it, (h, w) fp32 0..1; None for a cut."""
         cv2 = self._cv2
