@@ -24,6 +24,7 @@ from bench.gpu_limits import Rates, Work, limit_ms, measure_rates, work_of
 from bench.machine import describe_machine
 from engines import Engine, EngineOptions, ModelFile, engine_class, find_model, installed_models
 from engines.errors import EngineUnavailable, LivebrushError
+from engines.registry import prepared
 from realtime import cli
 from realtime.frame import Frame
 from realtime.look import Look
@@ -146,12 +147,7 @@ def open_way(model: ModelFile, way: str, size: tuple[int, int], device: str = "c
     engine = cls(model, EngineOptions(device=device, precision="auto"))
     if way == "torch eager":
         engine.eager()
-    try:
-        engine.prepare(size)
-    except BaseException:
-        engine.close()
-        raise
-    return engine
+    return prepared(engine, size)
 
 
 def throughput(engine: Engine, size: tuple[int, int], measure_s: float = _MEASURE_S) -> float:

@@ -62,6 +62,11 @@ def open_engine(name: str, model: ModelFile, options: EngineOptions | None = Non
         engine = cls(model, options)
     except (ImportError, OSError, RuntimeError) as error:
         raise EngineUnavailable(f"--engine {name}: its runtime is installed but does not start ({error}).") from error
+    return prepared(engine, size)
+
+
+def prepared(engine: Engine, size: tuple[int, int]) -> Engine:
+    """``engine``, specialised to frames of ``size``; closed if that fails. Raises EngineLoadError."""
     try:
         engine.prepare(size)
     except BaseException:

@@ -24,7 +24,7 @@ def fold_constants(model: onnx.ModelProto) -> None:
     del model.graph.node[:]
     model.graph.node.extend(kept)
     model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in folded.items())
-    _drop_unread(model)
+    drop_unread(model)
 
 
 def _evaluate(node: onnx.NodeProto, known: dict[str, np.ndarray], opsets: list) -> dict[str, np.ndarray] | None:
@@ -39,7 +39,7 @@ def _evaluate(node: onnx.NodeProto, known: dict[str, np.ndarray], opsets: list) 
     return values if all(np.size(value) <= _SMALL for value in values.values()) else None
 
 
-def _drop_unread(model: onnx.ModelProto) -> None:
+def drop_unread(model: onnx.ModelProto) -> None:
     """Remove nodes and initializers from the end that lead nowhere."""
     read = {output.name for output in model.graph.output}
     kept = []

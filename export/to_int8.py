@@ -18,6 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from engines.errors import ExportError
 from engines.networks.layers import WEIGHT_LEVELS
+from export.fold import drop_unread
 from export.halves import restore_halves
 from export.to_onnx import describe
 
@@ -40,7 +41,6 @@ def quantise(source: Path, target: Path, frames: Iterable[tuple[np.ndarray, np.n
     inputs = list(dict.fromkeys(node.input[0] for node in carriers.values()))
     scales = _activation_scales(model, inputs, frames)
     metadata = {p.key: p.value for p in model.metadata_props}
-    chosen = {node.name for node in convs}
     streams = _residual_streams(model, convs, carriers)
     padded = {node.name for node in carriers.values()}
     nodes: list[onnx.NodeProto] = []
@@ -53,14 +53,14 @@ def quantise(source: Path, target: Path, frames: Iterable[tuple[np.ndarray, np.n
                 nodes += quantised[name]
                 ready.add(name)
             node.input[0] = f"{name}_dequantised"
-        if node.name in chosen:
+        if node.name in carriers:
             nodes.append(_weight_dequantiser(model, node))
         nodes.append(node)
         if node.name in streams:
             nodes += _second_part(model, carriers[node.name], node, streams[node.name])
     del model.graph.node[:]
     model.graph.node.extend(nodes)
-    _drop_unused(model)
+    drop_unread(model)
     onnx.save(model, str(target))
     describe(target, {**metadata, "precision": "int8"})
 
@@ -94,7 +94,7 @@ def _second_part(model: onnx.ModelProto, carrier: onnx.NodeProto, conv: onnx.Nod
         helper.make_node("DequantizeLinear", [f"{rest}_quantised", *bounds], [f"{rest}_dequantised"]),
     ]
     second.input[0] = f"{rest}_dequantised"
-    if carrier is not conv and carrier.name != conv.name:
+    if carrier.op_type == "Pad":
         padding = onnx.NodeProto()
         padding.CopyFrom(carrier)
         padding.name, padding.input[0], padding.output[0] = f"{part}_pad", f"{rest}_dequantised", f"{part}_padded"
@@ -178,13 +178,6 @@ def _inline_identities(model: onnx.ModelProto) -> None:
             node.input[i] = merged.get(name, name)
     del model.graph.node[:]
     model.graph.node.extend(kept)
-
-
-def _drop_unused(model: onnx.ModelProto) -> None:
-    used = {name for node in model.graph.node for name in node.input}
-    kept = [t for t in model.graph.initializer if t.name in used]
-    del model.graph.initializer[:]
-    model.graph.initializer.extend(kept)
 
 
 def _constant(model: onnx.ModelProto, name: str, value: np.ndarray) -> None:

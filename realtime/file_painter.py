@@ -23,7 +23,7 @@ _NO_TIMELINE = Timeline()
 
 
 class FilePainter:
-    """Call it with frame after frame from one thread. What must outlive a kill is kept at the ends of segments, from where
+    """Give ``begin`` frame after frame from one thread. What must outlive a kill is kept at the ends of segments, from where
     the thread that writes takes it by ``remember``; ``recall`` puts it back before the first frame."""
 
     def __init__(
@@ -43,12 +43,9 @@ class FilePainter:
         height, width = self._video.size
         return height, width * (2 if self._side_by_side else 1)
 
-    def __call__(self, frame: Frame) -> np.ndarray:
-        """(H, W, 3) uint8 RGB of ``size``. Raises EngineRunError."""
-        return self.begin(frame)()
-
     def begin(self, frame: Frame) -> Callable[[], np.ndarray]:
-        """Return what finishes the frame; to be called in order. What is left of the frames before is forgotten at a cut."""
+        """Return what finishes the frame: (H, W, 3) uint8 RGB of ``size``, or EngineRunError. To be called in order;
+        at a cut, what is left of the frames before is forgotten."""
         now_s = frame.pts * frame.time_base - self._video.origin_s
         self._entries_done = self._timeline.apply(self._stylizer, self._look, now_s, self._video.cuts, self._entries_done)
         painted = self._stylizer.begin(frame, float(now_s))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from engines.cache import user_models_dir
 from engines.errors import EngineUnavailable, ModelError, UsageError
+from training.flags import add_device, add_vgg
 
 if TYPE_CHECKING:
     from training.config import TrainingConfig
@@ -47,10 +48,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     add.add_argument("--strokes", type=float, default=1.0, metavar="0.5..3", help="2 makes strokes twice as broad (default: 1)")
     add.add_argument("--preview", type=Path, help="picture that shows how it comes along (default: NAME_preview.jpg here)")
-    add.add_argument(
-        "--vgg", type=Path, help="VGG16 weights: Caffe-convention safetensors or torchvision's vgg16 (default: download)"
-    )
-    add.add_argument("--device", default="cpu", choices=("cpu", "cuda", "mps"), help="default: cpu")
+    add_vgg(add)
+    add_device(add)
     add.set_defaults(run=run)
 
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from engines.errors import UsageError
+from training.flags import add_device, add_vgg
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -14,15 +15,13 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     fit.add_argument(
         "--data", type=Path, default=Path("."), help="folder that the config's pictures are relative to (default: here)"
     )
-    fit.add_argument(
-        "--vgg", type=Path, help="VGG16 weights: Caffe-convention safetensors or torchvision's vgg16 (default: download)"
-    )
+    add_vgg(fit)
     fit.add_argument("--out", type=Path, help="folder of the run (default: runs/NAME)")
     fit.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the run's folder")
     fit.add_argument("--overwrite", action="store_true", help="begin anew although the run's folder holds a checkpoint")
     fit.add_argument("--from", dest="start", type=Path, metavar="WEIGHTS", help="start from a .safetensors of the same family")
     fit.add_argument("--steps", type=int, help="train this many steps instead of the config's")
-    fit.add_argument("--device", default="cpu", choices=("cpu", "cuda", "mps"), help="default: cpu")
+    add_device(fit)
     fit.set_defaults(run=run)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from engines.errors import SinkError, UsageError
 from training.data import PHOTO_SUFFIXES
+from training.flags import add_vgg
 
 _DESCRIPTION = """Paints one photo by descending on its pixels (Gatys et al. 2016): minutes a picture, as a yardstick of what a
 style can look like."""
@@ -31,9 +32,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--style-weight", type=float, default=STYLE_WEIGHT, help=f"of the style against the content (default: {STYLE_WEIGHT:g})"
     )
-    parser.add_argument(
-        "--vgg", type=Path, help="VGG16 weights: Caffe-convention safetensors or torchvision's vgg16 (default: download)"
-    )
+    add_vgg(parser)
     parser.set_defaults(run=run)
 
 

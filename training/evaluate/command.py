@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from engines.errors import UsageError
+from training.flags import add_vgg
 
 FRAMES = 40
 _FEWEST_FRAMES = 10
@@ -18,9 +19,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("evaluate", help="measure the styles of a model", description=_DESCRIPTION)
     parser.add_argument("model", help="a model file, or the name of an installed model")
     parser.add_argument("--data", type=Path, default=Path("."), help="folder with clips/, styles/ and content/ (default: here)")
-    parser.add_argument(
-        "--vgg", type=Path, help="VGG16 weights: Caffe-convention safetensors or torchvision's vgg16 (default: download)"
-    )
+    add_vgg(parser)
     parser.add_argument("-o", "--out", type=Path, metavar="DIR", help="folder to write into (default: out/evaluate/MODEL)")
     parser.add_argument("--styles", metavar="NAME,NAME", help="measure these only (default: all of the model)")
     parser.add_argument(
