@@ -149,6 +149,7 @@ def style_config(name: str, painting: Path, photos: Path, texture: float) -> Tra
         styles=(style,),
         photos=photos.name,
         previews=(),
+        vgg_scales=gallery.vgg_scales,
         batch=2,
         learning_rate=gallery.learning_rate,
         row_rate=_ROW_RATE,

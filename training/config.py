@@ -10,6 +10,8 @@ import yaml
 
 from engines.errors import TrainingError
 
+_LISTS = ("previews", "exclude_licence", "clips", "smoothing", "vgg_scales")
+
 
 @dataclass(frozen=True)
 class StyleConfig:
@@ -36,6 +38,7 @@ class LossWeights:
     tone: float = 2.0
     tv: float = 1.0
     temporal: float = 60.0
+    relative: float = 0.0
     features: float = 0.0
     difference: float = 0.0
     grid: float = 500.0
@@ -49,10 +52,11 @@ class TrainingConfig:
     clips: files in clips/ of the data folder. clip_share: share of the samples that are two frames of a clip; of those from
     photos, layer_share have a second photo moving in front, still_share stand still but for noise and light, and face_share show
     faces, whose content counts face_weight times; above 0 this needs the extra `evaluate`, which finds them.
-    crop_px: side of the square crops, divisible by 64. batch: photos a step, each with its own style. blend_share: share
-    of the samples that mix two styles. muon_rate: peak rate of the convolutions; learning_rate: of what Adam moves, style
-    rows row_rate times as fast; with rows_only, nothing else moves. smoothing: shares of the steps between
-    which the temporal and TV losses come in. previews: photos shown, never trained on.
+    crop_px: side of the square crops, divisible by 64. vgg_scales: what crops and paintings are scaled by for VGG16, one
+    drawn a step; smaller ones see broader strokes at less cost, but nothing of the finest. batch: photos a step, each with
+    its own style. blend_share: share of the samples that mix two styles. muon_rate: peak rate of the convolutions;
+    learning_rate: of what Adam moves, style rows row_rate times as fast; with rows_only, nothing else moves. smoothing:
+    shares of the steps between which the temporal and TV losses come in. previews: photos shown, never trained on.
     """
 
     name: str
@@ -69,6 +73,7 @@ class TrainingConfig:
     face_share: float = 0.0
     face_weight: float = 4.0
     crop_px: int = 256
+    vgg_scales: tuple[float, ...] = (1.0,)
     batch: int = 4
     steps: int = 10000
     muon_rate: float = 5e-3
@@ -83,6 +88,10 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         if self.crop_px % 64 or self.crop_px < 64:
             raise TrainingError(f"crop_px must be a multiple of 64 and at least 64, got {self.crop_px}")
+        if not self.vgg_scales or any(not 0.5 <= scale <= 1 or self.crop_px * scale % 8 for scale in self.vgg_scales):
+            raise TrainingError(
+                f"vgg_scales must lie between 0.5 and 1 and bring crop_px to multiples of 8, got {list(self.vgg_scales)}"
+            )
         if self.batch < 1 or self.steps < 1:
             raise TrainingError(f"batch and steps must be at least 1, got {self.batch} and {self.steps}")
         names = [style.name for style in self.styles]
@@ -100,7 +109,9 @@ def load_config(path: Path) -> TrainingConfig:
         raise TrainingError(f"{path}: must be a mapping of settings. Start from one in training/configs/.")
     styles = tuple(_build(StyleConfig, style, f"{path}: styles") for style in raw.pop("styles", []))
     weights = _build(LossWeights, raw.pop("weights", {}), f"{path}: weights")
-    lists = {key: tuple(raw.pop(key)) for key in ("previews", "exclude_licence", "clips", "smoothing") if key in raw}
+    lists = {
+        key: tuple(raw.pop(key)) for key in ("previews", "exclude_licence", "clips", "smoothing", "vgg_scales") if key in raw
+    }
     return _build(TrainingConfig, {**raw, **lists, "styles": styles, "weights": weights}, str(path))
 
 

@@ -37,7 +37,13 @@ from training.losses import (
 from training.muon import MuonAdam
 from training.pairs import Pair, PairSampler
 from training.preview import save_curves, save_preview
-from training.temporal import feature_temporal_loss, frame_difference_loss, output_temporal_loss, warp
+from training.temporal import (
+    feature_temporal_loss,
+    frame_difference_loss,
+    output_temporal_loss,
+    relative_temporal_loss,
+    warp,
+)
 from training.vgg import Vgg16
 
 CHECKPOINT_EVERY, PREVIEW_EVERY, RECORD_EVERY = 250, 500, 50
@@ -73,7 +79,7 @@ class Trainer:
         self._licences = Counter(licences.get(path.name, "not listed") for path in self.files)
         self._licences.update(clip.licence for clip in self.clips)
         self.previews = [photos / name for name in config.previews]
-        self.targets = self._style_targets()
+        self.targets = {scale: self._style_targets(scale) for scale in config.vgg_scales}
         self._style_weights = torch.tensor([s.weight for s in config.styles], dtype=torch.float32, device=device)
 
     def resume(self) -> None:
@@ -182,7 +188,7 @@ class Trainer:
     def _weight(self, loss: str) -> float:
         """A loss's weight now. What flattens the picture comes in gradually: grey would please it best at first."""
         weight = getattr(self.config.weights, loss)
-        if loss not in ("temporal", "features", "difference", "tv"):
+        if loss not in ("temporal", "relative", "features", "difference", "tv"):
             return weight
         begin, full = self.config.smoothing
         return weight * min(1.0, max(0.0, self.step / self.config.steps - begin) / max(full - begin, 1e-9))
@@ -190,18 +196,22 @@ class Trainer:
     def _losses(self, raw: Tensor, features: Tensor, pair: Pair, mix: Tensor) -> dict[str, Tensor]:
         out = raw.clamp(0, 1)
         before, after = out.chunk(2)
-        seen = self.vgg(before, STYLE_LAYERS)
+        scale = self.config.vgg_scales[torch.randint(len(self.config.vgg_scales), ()).item()]
+        seen = self.vgg(_scaled(before, scale), STYLE_LAYERS)
         with torch.no_grad():
-            content = self.vgg(pair.before, (CONTENT_LAYER,))[CONTENT_LAYER]
-        targets = [torch.einsum("np,pij->nij", mix, t) for t in self.targets]
+            content = self.vgg(_scaled(pair.before, scale), (CONTENT_LAYER,))[CONTENT_LAYER]
+        targets = [torch.einsum("np,pij->nij", mix, t) for t in self.targets[scale]]
         per_sample = style_loss([gram_matrix(seen[layer]) for layer in STYLE_LAYERS], targets)
         warped = warp(before, pair.flow)
+        own = pair.after - warp(pair.before, pair.flow) - pair.luminance_change
+        by_place = 1 + (self.config.face_weight - 1) * pair.face
         losses = {
-            "content": content_loss(seen[CONTENT_LAYER], content, 1 + (self.config.face_weight - 1) * pair.face).mean(),
+            "content": content_loss(seen[CONTENT_LAYER], content, _scaled(by_place, scale)).mean(),
             "style": (per_sample * (mix @ self._style_weights)).mean(),
-            "tone": tone_loss(before, pair.before).mean(),
+            "tone": tone_loss(before, pair.before, by_place).mean(),
             "tv": tv_loss(out).mean(),
             "temporal": output_temporal_loss(after, warped, pair.visible, pair.luminance_change).mean(),
+            "relative": relative_temporal_loss(after - pair.luminance_change, warped, own, pair.visible).mean(),
             "grid": grid_loss(raw).mean(),
             "range": range_loss(raw).mean(),
         }
@@ -223,11 +233,11 @@ class Trainer:
             row[second] += share
         return mix.to(self.device)
 
-    def _style_targets(self) -> list[Tensor]:
-        """For each style layer, (P, C, C): the paintings' Gram matrices at the scale of their ``texture``."""
+    def _style_targets(self, scale: float) -> list[Tensor]:
+        """For each style layer, (P, C, C): the paintings' Gram matrices at ``scale`` times the size of their ``texture``."""
         rows = []
         for style in self.config.styles:
-            painting = resize_short_side(read_photo(self.data / style.image), _STYLE_SHORT_SIDE_PX * style.texture)
+            painting = resize_short_side(read_photo(self.data / style.image), _STYLE_SHORT_SIDE_PX * style.texture * scale)
             image = torch.from_numpy(painting).permute(2, 0, 1)[None].to(self.device).float() / 255
             with torch.no_grad():
                 features = self.vgg(image, STYLE_LAYERS)
@@ -247,3 +257,7 @@ class Trainer:
         if self.step % RECORD_EVERY == 0:
             self.history.append({"step": self.step, **{k: sum(v) / len(v) for k, v in self._sums.items()}})
             self._sums = {}
+
+
+def _scaled(image: Tensor, scale: float) -> Tensor:
+    return image if scale == 1 else F.interpolate(image, scale_factor=scale, mode="bilinear", antialias=True)

@@ -49,14 +49,17 @@ def content_loss(features: Tensor, target: Tensor, weight: Tensor | None = None)
     return error.sum((1, 2, 3)) / target.square().sum((1, 2, 3)).clamp(min=1e-6)
 
 
-def tone_loss(image: Tensor, target: Tensor, cell_px: int = 8) -> Tensor:
+def tone_loss(image: Tensor, target: Tensor, weight: Tensor | None = None, cell_px: int = 8) -> Tensor:
     """How far the light and dark areas of the picture are from the photo's, whatever the palette: about 2 - 2 * correlation.
 
     Mean squared difference of luminance averaged over ``cell_px`` and standardised per picture. Gram matrices do not know
     places and VGG's deeper features hardly know brightness, so without it a painting's colours are strewn evenly over
-    everything. Both (N, 3, H, W) in 0..1. Returns (N,).
+    everything. Both (N, 3, H, W) in 0..1. weight: (N, 1, H, W) by place, absent: 1. Returns (N,).
     """
-    return (_tone(image, cell_px) - _tone(target, cell_px)).square().mean((1, 2, 3))
+    error = (_tone(image, cell_px) - _tone(target, cell_px)).square()
+    if weight is not None:
+        error = error * F.avg_pool2d(weight, cell_px)
+    return error.mean((1, 2, 3))
 
 
 def _tone(image: Tensor, cell_px: int) -> Tensor:

@@ -24,6 +24,7 @@ _SHORT_SIDE_PX = (340, 640)
 _CLIP_GAPS = (1, 1, 2, 4, 8)  # frames between the two moments; neighbours are what flickers most
 _SAME_POINT = 0.15  # of 1: a point of the scene changes by less between two frames
 _FACE_TRIES = 8
+_NOISE = (0.0005, 0.035)  # from what a good camera leaves after compression to a webcam at night
 _LIGHT_PX = 15  # light changes over areas, noise from pixel to pixel
 
 
@@ -173,7 +174,7 @@ def draw_motion(random: np.random.Generator, side_px: int) -> np.ndarray:
 def degrade(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """What a webcam adds, drawn anew for each frame: sensor noise, fine and blotchy, and compression. (H, W, 3) fp32 0..1."""
     if random.random() < 0.7:
-        level = random.uniform(0.002, 0.035)
+        level = np.exp(random.uniform(*np.log(_NOISE)))
         noise = random.standard_normal(image.shape, np.float32) * level
         if random.random() < 0.5:
             small = random.standard_normal((image.shape[0] // 3, image.shape[1] // 3, 3), np.float32) * level

@@ -6,6 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+_NEIGHBOURHOOD_PX = 15
+_JUST_SEEN = 2.5 / 255
+
 
 def warp(image: Tensor, flow: Tensor) -> Tensor:
     """Draw ``image`` (N, C, H, W) of the earlier moment where its parts are now; bilinear, edges repeated.
@@ -28,6 +31,20 @@ def output_temporal_loss(now: Tensor, warped_before: Tensor, visible: Tensor, lu
     """
     error = (now - warped_before - luminance_change).square() * visible
     return error.sum((1, 2, 3)) / (3 * visible.sum((1, 2, 3))).clamp(min=1)
+
+
+def relative_temporal_loss(now: Tensor, warped_before: Tensor, input_error: Tensor, visible: Tensor) -> Tensor:
+    """Masked mean of ``(O_t - W(O_t-1) - dY)^2`` over what the input itself does there, dY included in both (ours).
+
+    A picture should move as much as its input. The absolute loss is ruled by pairs with strong noise; a webcam's still areas
+    change by a hundredth of that, and there every flicker is seen. input_error: (N, 3, H, W), I_t - W(I_t-1) - dY; its square
+    is averaged over ``_NEIGHBOURHOOD_PX``, and ``_JUST_SEEN`` is what nobody sees. Others as in ``output_temporal_loss``,
+    ``now`` less dY. Returns (N,): 1 where the picture changes as its input does.
+    """
+    own = (input_error.square() * visible).mean(1, keepdim=True)
+    own = F.avg_pool2d(own, _NEIGHBOURHOOD_PX, 1, _NEIGHBOURHOOD_PX // 2, count_include_pad=False)
+    error = (now - warped_before).square().mean(1, keepdim=True) * visible / (own + _JUST_SEEN**2)
+    return error.sum((1, 2, 3)) / visible.sum((1, 2, 3)).clamp(min=1)
 
 
 def feature_temporal_loss(now: Tensor, before: Tensor, flow: Tensor, visible: Tensor) -> Tensor:

@@ -27,6 +27,7 @@ def test_the_variant_that_changes_nothing_is_the_network_that_ships() -> None:
         Variant(styled="none"),
         Variant(step="add"),
         Variant(step="instance norm"),
+        Variant(step="batch norm"),
         Variant(step="filter response norm"),
         Variant(sizes={"width": 32, "deep": 48}),
     ],
@@ -40,6 +41,18 @@ def test_every_other_variant_is_another_function_of_the_same_shape(variant: Vari
         assert build_variant(3, variant)(image, mix).shape == ours.shape
         torch.manual_seed(0)
         assert not torch.equal(build_variant(3, variant)(image, mix), ours)
+
+
+def test_statistics_that_run_over_time_remember_the_frame_before() -> None:
+    torch.manual_seed(0)
+    network = build_variant(1, Variant(step="instance norm", memory=0.9))
+    first, second = torch.rand(2, 1, 3, 32, 32)
+    with torch.no_grad():
+        network(first, torch.ones(1, 1))
+        remembered = network(second, torch.ones(1, 1))
+        torch.manual_seed(0)
+        fresh = build_variant(1, Variant(step="instance norm", memory=0.9))(second, torch.ones(1, 1))
+    assert not torch.allclose(remembered, fresh)
 
 
 def test_only_the_marked_section_of_the_page_is_replaced() -> None:

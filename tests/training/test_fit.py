@@ -81,6 +81,10 @@ def test_weights_are_on_the_steps_of_their_int8_form(tmp_path: Path, data: Path,
         assert (levels - levels.round()).abs().max() < 1e-3
 
 
+def test_vgg_may_look_at_smaller_crops(tmp_path: Path, data: Path, config: dict):
+    assert fit(tmp_path, data, {**config, "vgg_scales": [0.75, 1]}) == 0
+
+
 def test_learns(tmp_path: Path, data: Path, config: dict):
     losses = []
     import training.loop as loop
@@ -114,6 +118,7 @@ def test_starts_from_weights_with_another_painting(tmp_path: Path, data: Path, c
         ({"learning_rate": "fast"}, "learning_rate must be a number"),
         ({"styles": ["wave"]}, "must be a mapping"),
         ({"crop_px": 100}, "multiple of 64"),
+        ({"vgg_scales": [0.3]}, "between 0.5 and 1"),
         ({"family": "slow"}, "transformer_net"),
         ({"clips": ["gone.mp4"]}, "gone.mp4"),
         ({"network": {"depth": 3}}, "depth"),

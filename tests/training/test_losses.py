@@ -57,6 +57,15 @@ def test_tone_loss_is_blind_to_palette_and_sees_shade():
     assert tone_loss(photo * 0 + 0.5, photo).item() > 0.3
 
 
+def test_tone_counts_by_place():
+    photo = torch.rand(1, 3, 32, 32)
+    seen = photo.clone()
+    seen[..., :8, :8] = 1 - seen[..., :8, :8]
+    weight = torch.ones(1, 1, 32, 32)
+    weight[..., :8, :8] = 5
+    assert tone_loss(seen, photo, weight).item() > 2 * tone_loss(seen, photo).item() > 0
+
+
 def test_content_counts_by_place():
     target, seen = torch.ones(1, 2, 4, 4), torch.ones(1, 2, 4, 4)
     seen[..., 0, 0] = 2

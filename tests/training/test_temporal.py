@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import torch
 
-from training.temporal import feature_temporal_loss, frame_difference_loss, output_temporal_loss, warp
+from training.temporal import (
+    feature_temporal_loss,
+    frame_difference_loss,
+    output_temporal_loss,
+    relative_temporal_loss,
+    warp,
+)
 
 
 def test_warp_by_hand():
@@ -23,6 +29,21 @@ def test_temporal_loss_follows_light_and_counts_visible_pixels_only():
     after[..., 1, 1] = 0.9
     assert output_temporal_loss(after, before, visible, change).item() < 1e-12
     torch.testing.assert_close(output_temporal_loss(after, before, visible, change * 0), torch.tensor([0.01]))
+
+
+def test_relative_loss_is_the_ratio_to_the_input_and_hard_on_still_places():
+    visible = torch.ones(1, 1, 64, 64)
+    noise = torch.full((1, 3, 64, 64), 0.1)
+    before = torch.full((1, 3, 64, 64), 0.4)
+    twice = relative_temporal_loss(before + 0.2, before, noise, visible).item()
+    assert 3.5 < twice <= 4, "twice the input's own change counts four, less what nobody sees"
+    noise[..., :32] = 0
+    error = torch.zeros_like(before)
+    error[..., :16] = 0.05
+    still = relative_temporal_loss(before + error, before, noise, visible).item()
+    noisy = relative_temporal_loss(before + error.flip(3), before, noise, visible).item()
+    assert still > 50 * noisy
+    assert relative_temporal_loss(before + error, before, noise, visible * (error[:, :1] == 0)).item() == 0
 
 
 def test_feature_loss_moves_features_by_their_own_size():
