@@ -68,6 +68,14 @@ class ModelFile:
         """The model's first painting."""
         return self.styles[1].name
 
+    @property
+    def measured(self) -> dict[str, dict[str, float]]:
+        """What the styles were measured to be, by style and by the keys of `python -m training evaluate`; {} if unknown."""
+        try:
+            return dict(json.loads(self.metadata["measured"])["styles"])
+        except (KeyError, TypeError, ValueError):
+            return {}
+
     def index(self, style_name: str) -> int:
         """Column of a style. Raises UnknownStyle, listing close names, if the model does not have it."""
         try:

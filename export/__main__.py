@@ -4,6 +4,7 @@ python -m export onnx runs/gallery/weights.safetensors -o engines/styles/gallery
 python -m export int8 engines/styles/gallery.onnx --pictures photos/
 python -m export import candy.pth -o candy.onnx
 python -m export verify engines/styles/gallery.onnx
+python -m export measured gallery out/evaluate/gallery/evaluation.json
 python -m export tensorrt gallery --size 1280x720
 """
 
@@ -53,12 +54,22 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     tensorrt.add_argument("--clear", action="store_true", help="remove them all")
     verify = commands.add_parser("verify", parents=[pictures], help="compare the runtimes on a model file")
     verify.add_argument("model", type=Path)
+    measured = commands.add_parser("measured", help="write what `python -m training evaluate` found into the model's metadata")
+    measured.add_argument("model", help="a model's name, or FILE.onnx")
+    measured.add_argument("evaluation", type=Path, help="its evaluation.json")
     return parser.parse_args(argv)
 
 
 def run(args: argparse.Namespace) -> None:
     if args.command == "tensorrt":
         _tensorrt(args)
+        return
+    if args.command == "measured":
+        from engines.model_file import find_model
+        from export.measured import write_measured
+
+        for path in write_measured(find_model(args.model, []), args.evaluation):
+            print(f"wrote {path}")
         return
     from export.pictures import read_pictures
 

@@ -20,9 +20,11 @@ def print_listing(args: argparse.Namespace) -> bool:
 
 
 def list_styles() -> list[dict[str, Any]]:
-    """One entry per style of every installed model, with the metadata of its picture."""
+    """One entry per style of every installed model, with the metadata of its picture and what it was measured to be."""
     return [
-        {"model": model.name, "path": str(model.path), **asdict(style)} for model in installed_models() for style in model.styles
+        {"model": model.name, "path": str(model.path), **asdict(style), "measured": model.measured.get(style.name, {})}
+        for model in installed_models()
+        for style in model.styles
     ]
 
 
