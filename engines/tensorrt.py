@@ -25,6 +25,7 @@ class TensorRt(Engine):
     name = "tensorrt"
     summary = "TensorRT on an NVIDIA GPU, fp16, int8 and fp32; built for the card at first use"
     in_flight = SLOTS
+    takes_tensors = True
 
     def __init__(self, model: ModelFile, options: EngineOptions) -> None:
         super().__init__(model, options)
@@ -53,8 +54,6 @@ class TensorRt(Engine):
         return self._store.get(self._recipe((1, *size)).key) is not None
 
     def close(self) -> None:
-        for run in self._made.values():
-            run.close()
         super().close()
         self._cuda.close()
 
