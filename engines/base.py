@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Frames = np.ndarray | Tensor
 
 DEVICES = ("auto", "cpu", "cuda")
-PRECISIONS = ("auto", "fp32", "fp16", "int8")
+PRECISIONS = ("auto", "fp32", "fp16", "int8", "fp8")
 # Each holds buffers of its own; a folder of differently cropped photos must not fill the memory.
 KEPT_SIZES = 4
 

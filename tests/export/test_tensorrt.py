@@ -58,6 +58,7 @@ def test_build_list_clear(small: Path, tmp_path: Path, capsys: pytest.CaptureFix
         (["gallery", "--gpu", "sm90"], 2, "sm89"),
         (["gallery", "--gpu", "sm89", "--precision", "fp4"], 2, "int8"),
         (["gallery", "--gpu", "sm89", "--size", "640"], 2, "640x480"),
+        (["gallery", "--gpu", "sm86", "--precision", "fp8"], 4, "8.9 or later (Ada), not sm86"),
         (["galery", "--gpu", "sm89"], 2, "gallery"),
     ],
 )

@@ -31,6 +31,13 @@ def test_the_bundled_model_builds(target: str, precision: str):
 
 
 @needs_rtx
+@pytest.mark.parametrize("target", ["sm89", "sm120"])
+def test_the_bundled_model_builds_in_fp8(target: str):
+    graph = strongly_typed(onnx.load(str(find_model(None, []).int8_path)), "fp8")
+    assert len(build_plan(graph, SIZE, import_library(target), target)[0]) > 100_000
+
+
+@needs_rtx
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_classic_network_builds(classic_model: ModelFile, target: str):
     graph = strongly_typed(onnx.load(str(classic_model.path)), "fp16")
