@@ -189,7 +189,7 @@ class CudaPython(Cuda):
         self._call(driver.cuStreamBeginCapture(stream, mode))
         try:
             work()
-        except RuntimeError:
+        except Exception:  # the driver's and the engine's
             driver.cuStreamEndCapture(stream)  # leaves the capture; the graph of a failed one is void
             return None
         error, graph = driver.cuStreamEndCapture(stream)

@@ -104,9 +104,8 @@ def make_plan(
     on_progress(0.0, "comparing the typed network with the model")
     graph = _checked(typed, recipe, pictures)
     kept_timings = store.sibling(f"timings-{recipe.card.target}.bin")
-    timings = kept_timings.read_bytes() if kept_timings.is_file() else b""
     target = "current" if recipe.card.here else recipe.card.target
-    data, new_timings = build_plan(typed, recipe.shapes, recipe.library, target, on_progress, timings)
+    data, new_timings = build_plan(typed, recipe.shapes, recipe.library, target, on_progress, store.read(kept_timings))
     if new_timings:
         store.write(kept_timings, new_timings)
     engine = None

@@ -45,7 +45,7 @@ class PlanRun:
                         f"{library.name} refuses the plan on {cuda.name}: {errors[-1] if errors else 'no reason given'}"
                     )
                 self._kept = [logger, runtime, engine]  # each must outlive what it has made
-                settings, compiled = _rtx_settings(library, engine, kernels)
+                settings, compiled = _rtx_settings(library, engine, store, kernels)
                 self._slots = [
                     _Slot(cuda, self._owner, _context(engine, settings), shape, styles, records=not library.is_rtx)
                     for _ in range(SLOTS)
@@ -71,11 +71,11 @@ class PlanRun:
             return
         with self._cuda.current():
             self._turns.finish()
+            owner, self._owner = self._owner, None
+            owner.close()
             self._slots.clear()
             while self._kept:
                 self._kept.pop()  # the last made first
-            owner, self._owner = self._owner, None
-            owner.close()
 
 
 class _Slot:
@@ -99,7 +99,7 @@ class _Slot:
             raise EngineLoadError(f"the TensorRT plan does not take {shape[0]} frames of {shape[2]}x{shape[1]}.")
         self._given: tuple[Tensor, Tensor] | None = None  # what is under way and where its result goes, if they are on the card
         self._warm_up()
-        self._launch = (cuda.recorded(self._stream, self._queue, owner) if records else None) or self._queue
+        self._recorded = cuda.recorded(self._stream, self._queue, owner) if records else None
 
     def start(self, frames: Frames, style: np.ndarray) -> None:
         np.copyto(self._style, style)
@@ -133,13 +133,16 @@ class _Slot:
             self._queue()
         self._cuda.wait(self._stream)
 
+    def _launch(self) -> None:
+        (self._recorded or self._queue)()
+
     def _queue(self) -> None:
         self._cuda.upload(self._addresses["style"], self._style, self._stream)
         if not self._context.execute_async_v3(self._stream):
             raise EngineRunError("TensorRT could not queue the frame.")
 
 
-def _rtx_settings(library: Library, engine: Any, kernels: Path) -> tuple[Any, Any]:
+def _rtx_settings(library: Library, engine: Any, store: PlanStore, kernels: Path) -> tuple[Any, Any]:
     """How TensorRT for RTX shall run an engine, and its cache of compiled kernels; nothing for the full TensorRT.
 
     Its own CUDA graphs are used: it knows when its kernels for a shape are ready to be recorded.
@@ -149,8 +152,8 @@ def _rtx_settings(library: Library, engine: Any, kernels: Path) -> tuple[Any, An
     trt = library.module
     settings = engine.create_runtime_config()
     compiled = settings.create_runtime_cache()
-    if kernels.is_file():
-        compiled.deserialize(kernels.read_bytes())  # it checks by itself whether they are for here, and says no if not
+    if known := store.read(kernels):
+        compiled.deserialize(known)  # it checks by itself whether they are for here, and says no if not
     settings.set_runtime_cache(compiled)
     settings.dynamic_shapes_kernel_specialization_strategy = trt.DynamicShapesKernelSpecializationStrategy.EAGER
     settings.cuda_graph_strategy = trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
@@ -168,5 +171,5 @@ def _context(engine: Any, settings: Any) -> Any:
 
 def _keep_kernels(compiled: Any, store: PlanStore, kernels: Path) -> None:
     data = bytes(compiled.serialize())
-    if not kernels.is_file() or kernels.read_bytes() != data:
+    if store.read(kernels) != data:
         store.write(kernels, data)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # H.273 matrix number -> the shares of red and blue in luma.
 _LUMA_SHARES = {1: (0.2126, 0.0722), 4: (0.30, 0.11), 5: (0.299, 0.114), 6: (0.299, 0.114), 7: (0.212, 0.087)}
 _LUMA_SHARES |= dict.fromkeys((9, 10), (0.2627, 0.0593))
+_PITCH = 256  # bytes
 
 
 def planes_of(picture: VideoFrame) -> tuple[Tensor, Tensor]:
@@ -46,7 +47,8 @@ def to_rgb(luma: Tensor, chroma: Tensor, coding: ColorCoding) -> Tensor:
 
 def from_rgb(rgb: Tensor, coding: ColorCoding) -> Tensor:
     """rgb: (H, W, 3) uint8, full range, H and W even. Returns (H * 3/2, W) uint8: luma, and below it Cb and Cr in turn, in one
-    piece of memory: NVENC is told where luma begins and looks for chroma right behind it."""
+    piece of memory, rows 256 bytes apart or a multiple: NVENC is told where luma begins and how far apart its rows are, and
+    looks for chroma right behind it."""
     import torch
 
     _, lumas, chromas = _matrices(coding)
@@ -55,7 +57,10 @@ def from_rgb(rgb: Tensor, coding: ColorCoding) -> Tensor:
     means = pixels.view(height // 2, 2, width // 2, 2, 3).mean((1, 3))
     luma = pixels @ constant(lumas, rgb.device) + _range(coding)[0]
     chroma = means @ constant(chromas, rgb.device) + 128
-    return torch.cat([to_bytes(luma), to_bytes(chroma).view(height // 2, width)])
+    out = torch.empty(height * 3 // 2, -(-width // _PITCH) * _PITCH, dtype=torch.uint8, device=rgb.device)[:, :width]
+    out[:height] = to_bytes(luma)
+    out[height:] = to_bytes(chroma).view(height // 2, width)
+    return out
 
 
 def picture_of(nv12: Tensor, context: CudaContext | None) -> VideoFrame:
