@@ -13,7 +13,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +24,7 @@ from bench.engine_rows import write_classic
 from bench.gpu_limits import Rates, Work, limit_ms, measure_rates, work_of
 from bench.machine import describe_machine
 from engines import Engine, EngineOptions, ModelFile, engine_class, find_model, installed_models
-from engines.errors import EngineUnavailable, LivebrushError
+from engines.errors import EngineUnavailable, LivebrushError, UsageError
 from engines.plans.cuda import cuda_problem
 from engines.plans.library import INSTALL, library_names
 from engines.registry import prepared
@@ -106,7 +105,7 @@ def require_cuda() -> str:
     import torch
 
     if not torch.cuda.is_available():
-        missing = [cuda_problem() or "PyTorch does not see the GPU"]
+        missing = [(cuda_problem() or "PyTorch does not see it").partition(". ")[0]]
         if torch.version.cuda is None:
             missing.append(f"PyTorch {torch.__version__} is a build without CUDA: see pytorch.org for the one with it")
         missing += [] if library_names() else [f"without TensorRT its rows stay empty: {INSTALL}"]
@@ -189,15 +188,10 @@ def latencies_ms(engine: Engine, size: tuple[int, int], measure_s: float = _MEAS
 
 def encoder_here() -> str:
     """NVENC's H.264 where the card has an encoder and its driver is there, else x264."""
-    import av
-
-    context = av.CodecContext.create("h264_nvenc", "w")
-    context.width, context.height, context.pix_fmt, context.framerate = 640, 480, "yuv420p", 25
-    context.time_base = Fraction(1, 25)
     try:
-        context.open()
+        Encoding("h264_nvenc").options_for(Path("film.mp4"))
         return "h264_nvenc"
-    except (av.error.FFmpegError, ValueError):
+    except UsageError:
         return "libx264"
 
 
