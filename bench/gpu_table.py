@@ -1,8 +1,8 @@
 """`make bench-gpu`: one table from one run on one NVIDIA card, printed and written as docs/bench-gpu.md.
 
 For the bundled network, `fine` where such a model is installed, and the classic one: PyTorch without and with CUDA graphs and
-TensorRT, engine only and from a decoded file, at four sizes; for each row the least time that the card allows and how much
-of it is reached.
+TensorRT, engine only and from a decoded file, at four sizes; for each row the least time that the card allows and how much of
+it is reached. Frames of files stay on the card where it has a decoder and an encoder.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,12 +24,14 @@ from bench.engine_rows import write_classic
 from bench.gpu_limits import Rates, Work, limit_ms, measure_rates, work_of
 from bench.machine import describe_machine
 from engines import Engine, EngineOptions, ModelFile, engine_class, find_model, installed_models
-from engines.errors import EngineUnavailable, LivebrushError
+from engines.errors import EngineUnavailable, LivebrushError, UsageError
+from engines.plans.cuda import cuda_problem
+from engines.plans.library import INSTALL, library_names
 from engines.registry import prepared
 from realtime import cli
 from realtime.frame import Frame
 from realtime.look import Look
-from realtime.pipeline import FrameSink, Overlapped, run_file
+from realtime.pipeline import FileRun, FrameSink, Overlapped, run_file
 from realtime.report import size_text
 from realtime.sinks.encoding import Encoding
 from realtime.sinks.video_file import VideoOutput
@@ -39,12 +42,14 @@ SIZES = ((480, 640), (720, 1280), (1080, 1920), (2160, 3840))
 WAYS = ("torch eager", "torch graph", "tensorrt")
 _MEASURE_S = 2.0
 _FILE_FRAMES = 120
+_WARM_FRAMES = 10
 
 
 @dataclass(frozen=True)
 class GpuRow:
-    """One line. ``fps`` with frames overlapping as the engine can; latencies of single frames, None from a file;
-    ``limit``: least milliseconds a frame and why. ``problem``: why there are no figures."""
+    """One line. ``fps`` with frames overlapping as the engine can; latencies of single frames, from a file from decoded to
+    done; ``limit``: least milliseconds a frame and why. ``allocations``: how often PyTorch took memory of the card meanwhile.
+    ``problem``: why there are no figures."""
 
     part: str
     model: str
@@ -55,6 +60,7 @@ class GpuRow:
     p50_ms: float | None = None
     p95_ms: float | None = None
     limit: tuple[float, str] | None = None
+    allocations: int | None = None
     problem: str = ""
 
     @property
@@ -99,9 +105,11 @@ def require_cuda() -> str:
     import torch
 
     if not torch.cuda.is_available():
-        raise EngineUnavailable(
-            "bench-gpu needs an NVIDIA GPU and PyTorch's CUDA build; this PyTorch sees none. `make bench` measures the CPU."
-        )
+        missing = [(cuda_problem() or "PyTorch does not see it").partition(". ")[0]]
+        if torch.version.cuda is None:
+            missing.append(f"PyTorch {torch.__version__} is a build without CUDA: see pytorch.org for the one with it")
+        missing += [] if library_names() else [f"without TensorRT its rows stay empty: {INSTALL}"]
+        raise EngineUnavailable(f"bench-gpu needs an NVIDIA GPU: {'; '.join(missing)}. `make bench` measures the CPU.")
     return torch.cuda.get_device_name()
 
 
@@ -130,9 +138,10 @@ def measure(model: ModelFile, size: tuple[int, int], way: str, work: Work, rates
             clip = folder / f"{size_text(size)}.mp4"
             if not clip.exists():
                 cut(bikes(), clip, size, 25, _FILE_FRAMES)
-            for part in ("file to nothing", "file to file"):
-                fps = file_fps(engine, clip, folder / "painted.mp4" if part == "file to file" else None)
-                rows.append(GpuRow(part, model.name, size_text(size), way, engine.precision, fps, limit=limit))
+            encoder = encoder_here()
+            for part, output in (("file to nothing", None), (f"file to file, {encoder}", folder / "painted.mp4")):
+                *figures, allocations = from_file(engine, clip, output, encoder)
+                rows.append(GpuRow(part, model.name, size_text(size), way, engine.precision, *figures, limit, allocations))
             return rows
     except LivebrushError as error:
         return [GpuRow("engine only", model.name, size_text(size), way, problem=" ".join(str(error).split()))]
@@ -177,24 +186,61 @@ def latencies_ms(engine: Engine, size: tuple[int, int], measure_s: float = _MEAS
     return float(np.percentile(times_ms, 50)), float(np.percentile(times_ms, 95))
 
 
-def file_fps(engine: Engine, clip: Path, output: Path | None) -> float:
-    """Frames a second from ``clip``, the network at the clip's own size, into ``output`` or into nothing."""
+def encoder_here() -> str:
+    """NVENC's H.264 where the card has an encoder and its driver is there, else x264."""
+    try:
+        Encoding("h264_nvenc").options_for(Path("film.mp4"))
+        return "h264_nvenc"
+    except UsageError:
+        return "libx264"
+
+
+class FileFigures(NamedTuple):
+    """Of one file: frames a second, milliseconds from decoded to done, and how often PyTorch took memory of the card after the
+    first frames; None without a card or for a shorter film."""
+
+    fps: float
+    p50_ms: float
+    p95_ms: float
+    allocations: int | None
+
+
+def from_file(engine: Engine, clip: Path, output: Path | None, encoder: str = "libx264") -> FileFigures:
+    """Paint ``clip``, the network at its own size, into ``output`` or into nothing."""
+    warm: list[int | None] = []
+
+    def on_frame(frame: Frame, run: FileRun) -> None:
+        if run.frames_out == _WARM_FRAMES:
+            warm.append(_allocations())
+
     with VideoFile(clip) as video:
+        if engine.takes_tensors:
+            video.decode_on(engine.device)
         stylizer = Stylizer(engine, Look(((engine.model.default_style, 1.0),)), video.size)
         stylizer.prepare(video.size)
-        written = VideoOutput(output, video, Encoding(audio="none")) if output else None
+        written = VideoOutput(output, video, Encoding(encoder, audio="none")) if output else None
         sink: FrameSink = written or Nowhere()
         paint = Overlapped(lambda frame: stylizer.begin(frame, float(frame.pts * frame.time_base)), engine.in_flight)
         started_s = time.perf_counter()
         try:
-            run = run_file(video.frames(), paint, sink)
+            run = run_file(video.frames(), paint, sink, on_frame)
+            allocations = _allocations()
             if written:
                 written.finish(None)
-            return run.frames_out / (time.perf_counter() - started_s)
+            fps = run.frames_out / (time.perf_counter() - started_s)
+            more = allocations - warm[0] if warm and allocations is not None else None
+            return FileFigures(fps, run.latency.percentile(50), run.latency.percentile(95), more)
         finally:
             if written:
                 written.discard()
                 output.unlink(missing_ok=True)
+
+
+def _allocations() -> int | None:
+    """How often PyTorch has taken memory of the card from CUDA, which is what stalls; not from its own pool."""
+    import torch
+
+    return torch.cuda.memory_stats()["num_device_alloc"] if torch.cuda.is_available() else None
 
 
 def markdown(machine: dict[str, str], rates: Rates, rows: list[GpuRow]) -> str:
@@ -205,18 +251,19 @@ def markdown(machine: dict[str, str], rates: Rates, rows: list[GpuRow]) -> str:
         f"Measured: {rates.to_card / 1e9:.1f} GB/s to the card, {rates.from_card / 1e9:.1f} GB/s from it, "
         f"{rates.memory / 1e9:.0f} GB/s in its memory, {matrix}."
     )
-    head = "| part | model | size | engine | precision | fps | p50 ms | p95 ms | limit ms | set by | reached |"
-    lines = [head, "|" + "---|" * 11, *(_line(row) for row in rows)]
+    head = "| part | model | size | engine | precision | fps | p50 ms | p95 ms | limit ms | set by | reached | allocations |"
+    lines = [head, "|" + "---|" * 12, *(_line(row) for row in rows)]
     return "\n".join(["# GPU benchmark", "", "Written by `make bench-gpu`.", "", *facts, "", measured, "", *lines, ""])
 
 
 def _line(row: GpuRow) -> str:
     if row.problem:
-        return f"| {row.part} | {row.model} | {row.size} | {row.way} | | | | | | | {row.problem} |"
+        return f"| {row.part} | {row.model} | {row.size} | {row.way} | | | | | | | {row.problem} | |"
+    allocations = "" if row.allocations is None else row.allocations
     latency = [f"{ms:.2f}" if ms is not None else "" for ms in (row.p50_ms, row.p95_ms)]
     return (
         f"| {row.part} | {row.model} | {row.size} | {row.way} | {row.precision} | {row.fps:.1f} | {' | '.join(latency)} "
-        f"| {row.limit[0]:.3f} | {row.limit[1]} | {100 * row.share:.0f} % |"
+        f"| {row.limit[0]:.3f} | {row.limit[1]} | {100 * row.share:.0f} % | {allocations} |"
     )
 
 

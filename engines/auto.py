@@ -133,7 +133,7 @@ def _open_gpu(model: ModelFile, options: EngineOptions, size: tuple[int, int], p
 
 def _gpu_may_be_here() -> bool:
     mps = sys.platform == "darwin" and platform.machine() == "arm64"
-    return Path("/dev/nvidiactl").exists() or os.name == "nt" or mps
+    return any(Path(device).exists() for device in ("/dev/nvidiactl", "/dev/dxg")) or os.name == "nt" or mps
 
 
 def _tensorrt_fits(model: ModelFile, options: EngineOptions) -> bool:

@@ -11,15 +11,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from engines.errors import EngineError, EngineRunError
 from engines.model_file import ModelFile
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    Frames = np.ndarray | Tensor
+
 DEVICES = ("auto", "cpu", "cuda")
-PRECISIONS = ("auto", "fp32", "fp16", "int8")
+PRECISIONS = ("auto", "fp32", "fp16", "int8", "fp8")
 # Each holds buffers of its own; a folder of differently cropped photos must not fill the memory.
 KEPT_SIZES = 4
 
@@ -59,6 +64,8 @@ class Engine(ABC):
     better: Callable[[tuple[int, int]], Engine] | None = None
     # How many inferences may be under way at a time: more than one where copies and computing overlap.
     in_flight: int = 1
+    # Whether ``frames`` may be a PyTorch tensor on ``device`` instead of an array; the result then is one too.
+    takes_tensors: bool = False
 
     def __init__(self, model: ModelFile, options: EngineOptions) -> None:
         self.model = model
@@ -86,26 +93,29 @@ class Engine(ABC):
         """
         self._specialised((batch, *size))
 
-    def infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
+    def infer(self, frames: Frames, style: np.ndarray) -> Frames:
         """Stylise a batch.
 
         frames: (N, H, W, 3) uint8, RGB, full-range sRGB. style: (N, S) float32, non-negative, each row summing to 1;
-        column 0 is the untouched original. Returns (N, H, W, 3) uint8 RGB, owned by the caller.
+        column 0 is the untouched original. Returns (N, H, W, 3) uint8 RGB, owned by the caller. Where ``takes_tensors``,
+        ``frames`` may be a CUDA tensor, made on the stream that is current; then the result is one, whole when this returns.
         Raises ValueError for other shapes or types, EngineRunError if the runtime fails.
         """
         return self.start(frames, style)()
 
-    def start(self, frames: np.ndarray, style: np.ndarray) -> Callable[[], np.ndarray]:
+    def start(self, frames: Frames, style: np.ndarray) -> Callable[[], Frames]:
         """Begin ``infer`` and return what waits for its result; up to ``in_flight`` may be begun before the first is waited for.
 
         Both arrays may be changed as soon as this returns. Raises as ``infer``, here or when waiting.
         """
         self._check(frames, style)
-        size = frames.shape[1:3]
+        size = tuple(frames.shape[1:3])
         with self._told(size):
-            finish = self._start(np.ascontiguousarray(frames), np.ascontiguousarray(style))
+            on_host = isinstance(frames, np.ndarray)
+            frames = np.ascontiguousarray(frames) if on_host else frames.contiguous()
+            finish = self._start(frames, np.ascontiguousarray(style))
 
-        def result() -> np.ndarray:
+        def result() -> Frames:
             with self._told(size):
                 return finish()
 
@@ -113,7 +123,8 @@ class Engine(ABC):
 
     def close(self) -> None:
         """Free what the runtime holds. A closed engine is not used again; closing twice is harmless."""
-        self._made.clear()
+        while self._made:
+            self._drop(self._made.popitem()[1])
 
     def _specialise(self, key: tuple[int, int, int]) -> Any:
         """Whatever ``_infer`` needs to run (batch, height, width); engines that take any size have nothing to do."""
@@ -129,7 +140,7 @@ class Engine(ABC):
     def _drop(self, made: Any) -> None:
         """Free what ``_specialise`` made, where that does not go with the last reference to it."""
 
-    def _start(self, frames: np.ndarray, style: np.ndarray) -> Callable[[], np.ndarray]:
+    def _start(self, frames: Frames, style: np.ndarray) -> Callable[[], Frames]:
         """``start`` after the checks; engines that have nothing to overlap compute at once."""
         result = self._infer(frames, style)
         return lambda: result
@@ -151,9 +162,12 @@ class Engine(ABC):
     def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
         """``infer`` after the checks; both arrays are C-contiguous."""
 
-    def _check(self, frames: np.ndarray, style: np.ndarray) -> None:
-        if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8 or 0 in frames.shape:
-            raise ValueError(f"frames must be (N, H, W, 3) uint8 with no empty side, got {frames.shape} {frames.dtype}")
+    def _check(self, frames: Frames, style: np.ndarray) -> None:
+        if not (isinstance(frames, np.ndarray) or self.takes_tensors):
+            raise ValueError(f"{self.name} on {self.device} takes arrays in host memory, not {type(frames).__name__}")
+        is_bytes = str(frames.dtype) in ("uint8", "torch.uint8")
+        if frames.ndim != 4 or frames.shape[3] != 3 or not is_bytes or 0 in frames.shape:
+            raise ValueError(f"frames must be (N, H, W, 3) uint8 with no empty side, got {tuple(frames.shape)} {frames.dtype}")
         expected = (frames.shape[0], len(self.model.styles))
         if style.shape != expected or style.dtype != np.float32:
             raise ValueError(f"style must be {expected} float32, got {style.shape} {style.dtype}")

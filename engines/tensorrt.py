@@ -23,8 +23,9 @@ from engines.plans.store import PlanStore
 
 class TensorRt(Engine):
     name = "tensorrt"
-    summary = "TensorRT on an NVIDIA GPU, fp16, int8 and fp32; built for the card at first use"
+    summary = "TensorRT on an NVIDIA GPU, fp16, fp32, int8 and fp8; built for the card at first use"
     in_flight = SLOTS
+    takes_tensors = True
 
     def __init__(self, model: ModelFile, options: EngineOptions) -> None:
         super().__init__(model, options)
@@ -47,14 +48,12 @@ class TensorRt(Engine):
 
     @classmethod
     def precisions(cls, model: ModelFile) -> tuple[str, ...]:
-        return ("fp32", "fp16", "int8") if model.int8_path else ("fp32", "fp16")
+        return ("fp32", "fp16", "int8", "fp8") if model.int8_path else ("fp32", "fp16")
 
     def ready(self, size: tuple[int, int]) -> bool:
         return self._store.get(self._recipe((1, *size)).key) is not None
 
     def close(self) -> None:
-        for run in self._made.values():
-            run.close()
         super().close()
         self._cuda.close()
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from engines.base import Frames
 
 
 class Slot(Protocol):
     """Buffers and a queue of its own, for one inference at a time."""
 
-    def start(self, frames: np.ndarray, style: np.ndarray) -> None:
-        """Queue one inference; both arrays may be changed afterwards."""
+    def start(self, frames: Frames, style: np.ndarray) -> None:
+        """Queue one inference; arrays may be changed afterwards, a tensor is kept."""
 
-    def wait(self) -> np.ndarray:
-        """Wait for it; (N, H, W, 3) uint8, a copy."""
+    def wait(self) -> Frames:
+        """Wait for it; (N, H, W, 3) uint8, where ``frames`` were, a copy."""
 
 
 class Turns:
@@ -26,7 +29,7 @@ class Turns:
         self._tickets: list[_Ticket | None] = [None] * len(slots)
         self._next = 0
 
-    def start(self, frames: np.ndarray, style: np.ndarray) -> Callable[[], np.ndarray]:
+    def start(self, frames: Frames, style: np.ndarray) -> Callable[[], Frames]:
         """Queue one inference and return what waits for it. With all slots taken, the oldest is waited for; its result is
         kept for its caller."""
         i, self._next = self._next, (self._next + 1) % len(self._slots)
@@ -49,13 +52,13 @@ class Turns:
 class _Ticket:
     def __init__(self, slot: Slot) -> None:
         self._slot: Slot | None = slot
-        self._result: np.ndarray | None = None
+        self._result: Frames | None = None
 
     def settle(self) -> None:
         if self._slot is not None:
             slot, self._slot = self._slot, None
             self._result = slot.wait()
 
-    def result(self) -> np.ndarray:
+    def result(self) -> Frames:
         self.settle()
         return self._result

@@ -16,7 +16,7 @@ from engines.model_file import ModelFile
 
 class Torch(Engine):
     name = "torch"
-    summary = "PyTorch on the CPU, CUDA (fp16) or MPS, from the model's weights"
+    summary = "PyTorch on the CPU (fp32), CUDA or MPS (fp16), from the model's weights"
 
     def __init__(self, model: ModelFile, options: EngineOptions) -> None:
         super().__init__(model, options)
@@ -38,14 +38,14 @@ class Torch(Engine):
         self._torch = torch
         self.device = self._choose_device(options.device)
         kind = self.device.split(":")[0]
-        self.precision = ("fp16" if kind == "cuda" else "fp32") if options.precision == "auto" else options.precision
+        self.precision = ("fp32" if kind == "cpu" else "fp16") if options.precision == "auto" else options.precision
         if self.precision == "fp16" and kind == "cpu":
             raise EngineUnavailable("--engine torch runs fp16 on GPUs only. Use --precision fp32 on the CPU.")
         self._runs_graphs = True
         if kind == "cuda":
             from engines.networks.cuda_frames import SLOTS
 
-            self.in_flight = SLOTS
+            self.in_flight, self.takes_tensors = SLOTS, True
             torch.backends.cudnn.benchmark = True  # sizes do not change
             if self.precision == "fp32":  # fp32 is asked for to be exact
                 torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
@@ -95,6 +95,10 @@ class Torch(Engine):
     def _start(self, frames: np.ndarray, style: np.ndarray) -> Callable[[], np.ndarray]:
         made = self._specialised(frames.shape[:3])
         return made.start(frames, style) if made else super()._start(frames, style)
+
+    def _drop(self, made: Any) -> None:
+        if made:
+            made.close()
 
     def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
         with self._torch.inference_mode():

@@ -43,7 +43,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     foreign.add_argument("--licence", default="not stated", help="licence of the weights, kept in the metadata")
     tensorrt = commands.add_parser("tensorrt", parents=[pictures, output], help="model file to a TensorRT engine")
     tensorrt.add_argument("model", nargs="?", metavar="MODEL|STYLE", help="a model's or a style's name, or FILE.onnx")
-    tensorrt.add_argument("--precision", default="fp16", metavar="NAME", help="fp16, fp32 or int8 (default: fp16)")
+    tensorrt.add_argument("--precision", default="fp16", metavar="NAME", help="fp16, fp32, int8 or fp8 (default: fp16)")
     tensorrt.add_argument(
         "--size", default="640x480", metavar="WxH|MIN,OPT,MAX", help="one frame size, or a range (default: 640x480)"
     )

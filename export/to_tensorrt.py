@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import numpy as np
@@ -48,8 +49,8 @@ def build_engine(
     title = f"{model.name}, {precision}, {shapes}, for {card.name or card.target} with {library.name} {library.version}"
     started_s = time.monotonic()
     try:
-        with build_progress(title, store.expected_s(recipe.key)) as on_progress:
-            prove = _prover(cuda, recipe, store) if cuda else None
+        with build_progress(title, store.expected_s(recipe.key)) as on_progress, ExitStack() as runs:
+            prove = _prover(cuda, recipe, store, runs) if cuda else None
             plan = kept_plan(recipe, store, prove, pictures=pictures, on_progress=on_progress)
     finally:
         if cuda:
@@ -92,17 +93,20 @@ def _card_here(gpu: str) -> Cuda | None:
     return open_cuda()
 
 
-def _prover(cuda: Cuda, recipe: Recipe, store: PlanStore) -> Callable[[bytes], Infer]:
-    """How the gate runs a plan: at each size that it is asked for, with buffers of that size."""
+def _prover(cuda: Cuda, recipe: Recipe, store: PlanStore, runs: ExitStack) -> Callable[[bytes], Infer]:
+    """How the gate runs a plan: at each size that it is asked for, with buffers of that size, until ``runs`` is closed."""
     styles, kernels = len(recipe.model.styles), store.sibling(f"{recipe.key.digest}.kernels")
 
     def open_run(plan: bytes) -> Infer:
+        now: dict[tuple[int, int, int], PlanRun] = {}
+
         def infer(frames: np.ndarray, style: np.ndarray) -> np.ndarray:
-            run = PlanRun(cuda, recipe.library, plan, frames.shape[:3], styles, store, kernels)
-            try:
-                return run.start(frames, style)()
-            finally:
-                run.close()
+            shape = frames.shape[:3]
+            if shape not in now:
+                runs.close()  # that of the size before
+                now.clear()
+                now[shape] = runs.enter_context(closing(PlanRun(cuda, recipe.library, plan, shape, styles, store, kernels)))
+            return now[shape].start(frames, style)()
 
         return infer
 

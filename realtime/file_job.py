@@ -119,6 +119,8 @@ def run_jobs(
                             engine.close()
                             engine = None
                         engine = engine or open_engine(network_size(video.size, options.look.brush), before)
+                        if engine.takes_tensors and _paints_tensors(options, output):
+                            video.decode_on(engine.device)
                         _paint(video, engine, options, result, started_s)
             except LivebrushError as error:
                 result.error = error
@@ -183,6 +185,11 @@ def _paint(video: VideoFile, engine: Engine, options: FileOptions, result: Resul
         raise PartialResult(f"{video.path}: {video.truncated}; the {sink.frames} frames before that are in {result.output}")
     resumed = f", {sink.resumed} of them from before" if sink.resumed else ""
     say(f"{result.output}: {sink.frames} frames{resumed} in {result.report.wall_s:.1f} s, {result.report.fps:.1f} fps{damaged}")
+
+
+def _paints_tensors(options: FileOptions, output: Path) -> bool:
+    """Whether all that is asked for is there for frames that live on a card too."""
+    return not (options.look.stability or options.side_by_side) and output.suffix.lower() in CONTAINERS
 
 
 def _open_input(source: Path, options: FileOptions) -> VideoFile:

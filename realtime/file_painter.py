@@ -89,7 +89,7 @@ def engine_identity(engine: Engine) -> dict[str, str]:
 
 
 def _model_hash(engine: Engine) -> str:
-    path = engine.model.int8_path if engine.precision == "int8" else engine.model.path
+    path = engine.model.int8_path if engine.precision in ("int8", "fp8") else engine.model.path
     return hashlib.sha256((path or engine.model.path).read_bytes()).hexdigest()
 
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture. pixels: (H, W, 3) uint8 RGB, full-range sRGB, upright (rotation already applied).
+    """One picture. pixels: (H, W, 3) uint8 RGB, full-range sRGB, upright (rotation already applied); a PyTorch tensor if it
+    lives on a card.
 
     ``index`` counts from 0 in its source. ``pts`` is the presentation time in units of ``time_base`` seconds, exactly as
     the file has it (None for live sources). ``captured_s`` is the monotonic clock when a live source got it (0.0 for files).
@@ -18,7 +23,7 @@ class Frame:
     are then laid over white.
     """
 
-    pixels: np.ndarray
+    pixels: np.ndarray | Tensor
     index: int
     pts: int | None = None
     time_base: Fraction = Fraction(1, 1000)

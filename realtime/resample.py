@@ -19,9 +19,10 @@ SAME_SIZE = 0.05  # a scale this close to 1 is not worth a resampling
 MAX_NETWORK_PIXELS = 2_000_000
 MAX_NETWORK_SIDE = 16_384
 
-_SLOPE_EPSILON = 60.0  # variance of luma (squared 8-bit levels) below which an area counts as flat and its grain stays out
-_SLOPE_RADIUS = 4  # of the guided filter's window, in pixels at half the network's size
-_SLOPE_LIMIT = 1.25
+SLOPE_EPSILON = 60.0  # variance of luma (squared 8-bit levels) below which an area counts as flat and its grain stays out
+SLOPE_RADIUS = 4  # of the guided filter's window, in pixels at half the network's size
+SLOPE_LIMIT = 1.25
+_STRIP_ROWS = 16  # so few stay in the cache
 _FIXED_POINT = 64  # slopes travel as int8 in 1/64, so that slope * detail fits int16
 
 
@@ -91,19 +92,38 @@ class Scaler:
             out[..., channel] = np.clip(slope, 0, 255, out=slope)
         return out
 
+    def mix(self, one: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
+        """share * one + (1 - share) * other, rounded; in 1/256, which fits uint16."""
+        weight = round(share * 256)
+        out = np.empty_like(one)
+        for top in range(0, len(one), _STRIP_ROWS):
+            strip = np.s_[top : top + _STRIP_ROWS]
+            mix = np.multiply(one[strip], weight, dtype=np.uint16)
+            mix += np.multiply(other[strip], 256 - weight, dtype=np.uint16)
+            mix += 128
+            mix >>= 8
+            out[strip] = mix
+        return out
+
+    def with_colors_of(self, frame: np.ndarray, painting: np.ndarray) -> np.ndarray:
+        """The luma of ``painting`` with the chroma of ``frame`` (BT.601): moving a colour along the grey axis leaves its
+        Cb and Cr alone, so the difference of the lumas is added to the frame's channels."""
+        change = self.luma(painting).astype(np.int16) - self.luma(frame)
+        return np.clip(frame + change[..., None], 0, 255).astype(np.uint8)
+
     def _slopes(self, painting: np.ndarray, luma: np.ndarray) -> np.ndarray:
         """(3, h/2, w/2) uint8: each channel's slope against luma, 128 meaning 0, in steps of 1/64."""
         half = (max(1, luma.shape[0] // 2), max(1, luma.shape[1] // 2))
         guide = self.resize(luma, half).astype(np.float32)
         painted = self.resize(painting, half)
-        mean = box_mean(guide, _SLOPE_RADIUS)
-        variance = box_mean(guide * guide, _SLOPE_RADIUS) - mean * mean
+        mean = box_mean(guide, SLOPE_RADIUS)
+        variance = box_mean(guide * guide, SLOPE_RADIUS) - mean * mean
         slopes = np.empty((3, *half), np.uint8)
         for channel in range(3):
             values = painted[..., channel].astype(np.float32)
-            covariance = box_mean(guide * values, _SLOPE_RADIUS) - mean * box_mean(values, _SLOPE_RADIUS)
-            slope = box_mean(covariance / (variance + _SLOPE_EPSILON), _SLOPE_RADIUS)
-            np.clip(slope, -_SLOPE_LIMIT, _SLOPE_LIMIT, out=slope)
+            covariance = box_mean(guide * values, SLOPE_RADIUS) - mean * box_mean(values, SLOPE_RADIUS)
+            slope = box_mean(covariance / (variance + SLOPE_EPSILON), SLOPE_RADIUS)
+            np.clip(slope, -SLOPE_LIMIT, SLOPE_LIMIT, out=slope)
             slopes[channel] = np.rint(slope * _FIXED_POINT + 128)
         return slopes
 

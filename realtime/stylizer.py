@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from engines import Engine
+from realtime.card.scaler import CardScaler
 from realtime.frame import Frame
 from realtime.look import Look, style_vector
 from realtime.resample import Scaler, network_size
 from realtime.steadiness import Steadiness
-
-_STRIP_ROWS = 16  # so few stay in the cache
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Stylizer:
         self._look = look
         self._fade = _Fade(vector, vector, 0.0, 0.0)
         self._fixed_size = inference_size
-        self._scaler = Scaler()
+        self._scaler: Scaler | CardScaler = Scaler()
         self._steadiness: Steadiness | None = None  # made when it is first asked for: it needs OpenCV
         self._size: tuple[int, int] | None = None
 
@@ -118,43 +118,30 @@ class Stylizer:
         share = float(style[0])  # of the original
         if self._size != frame.size:  # the network would mix in its own, smaller picture, and the original would come back soft
             style = np.concatenate([[0.0], style[1:] / style[1:].sum()]).astype(np.float32)
-        small = self._scaler.resize(frame.pixels, self._size)
+        small = self._scaler_for(frame).resize(frame.pixels, self._size)
         painted = self.engine.start(small[None], style[None])
         return lambda: self._finish(frame, small, painted()[0], look, share)
 
+    def _scaler_for(self, frame: Frame) -> Scaler | CardScaler:
+        kind = Scaler if isinstance(frame.pixels, np.ndarray) else CardScaler
+        if not isinstance(self._scaler, kind):
+            self._scaler = kind()
+        return self._scaler
+
     def _untouched(self, frame: Frame) -> np.ndarray:
         self.reset()
-        return frame.pixels.copy()
+        return copy.deepcopy(frame.pixels)
 
     def _finish(self, frame: Frame, small: np.ndarray, painting: np.ndarray, look: Look, share: float) -> np.ndarray:
         """From the network's painting of ``small`` to that of ``frame``. share: of the original."""
+        scaler = self._scaler_for(frame)
         if look.stability > 0:
             self._steadiness = self._steadiness or Steadiness()
             painting = self._steadiness.hold(small, painting, look.stability)
         if small.shape[0] < frame.size[0] or small.shape[1] < frame.size[1]:
-            painting = self._scaler.guided_upsample(painting, frame.pixels, small)
+            painting = scaler.guided_upsample(painting, frame.pixels, small)
         else:
-            painting = self._scaler.resize(painting, frame.size)
-        if small.shape[:2] != frame.size and share > 0:
-            painting = _mixed(frame.pixels, painting, share)
-        return self._with_colors_of(frame.pixels, painting) if look.keep_color else painting
-
-    def _with_colors_of(self, frame: np.ndarray, painting: np.ndarray) -> np.ndarray:
-        """The luma of ``painting`` with the chroma of ``frame`` (BT.601): moving a colour along the grey axis leaves its
-        Cb and Cr alone, so the difference of the lumas is added to the frame's channels."""
-        change = self._scaler.luma(painting).astype(np.int16) - self._scaler.luma(frame)
-        return np.clip(frame + change[..., None], 0, 255).astype(np.uint8)
-
-
-def _mixed(one: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
-    """share * one + (1 - share) * other, rounded, of two uint8 arrays; in 1/256, which fits uint16."""
-    weight = round(share * 256)
-    out = np.empty_like(one)
-    for top in range(0, len(one), _STRIP_ROWS):
-        strip = np.s_[top : top + _STRIP_ROWS]
-        mix = np.multiply(one[strip], weight, dtype=np.uint16)
-        mix += np.multiply(other[strip], 256 - weight, dtype=np.uint16)
-        mix += 128
-        mix >>= 8
-        out[strip] = mix
-    return out
+            painting = scaler.resize(painting, frame.size)
+        if tuple(small.shape[:2]) != frame.size and share > 0:
+            painting = scaler.mix(frame.pixels, painting, share)
+        return scaler.with_colors_of(frame.pixels, painting) if look.keep_color else painting

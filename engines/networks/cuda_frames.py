@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from engines.tickets import Turns
+
+if TYPE_CHECKING:
+    from engines.base import Frames
 
 SLOTS = 2
 _WARM_UP = 3  # cuDNN chooses its algorithms and the allocator takes its memory before anything is recorded
@@ -23,19 +28,26 @@ class CudaFrames:
         slots = [_Slot(graph, device, shape, styles) for _ in range(SLOTS)]
         for slot in slots if records else ():
             self.problem = self.problem or slot.record()
-        self.start = Turns(slots).start
+        self._turns = Turns(slots)
+        self.start = self._turns.start
+
+    def close(self) -> None:
+        """Wait for what is under way: its results stay to be had, and no buffer goes while the card uses it."""
+        self._turns.finish()
 
 
 class _Slot:
     """Buffers and a stream of its own, so that copies of one frame overlap the computing of another."""
 
     def __init__(self, graph: nn.Module, device: str, shape: tuple[int, int, int], styles: int) -> None:
-        self._graph = graph
+        self._graph, self._device = graph, torch.device(device)
         self._frame_host = torch.zeros(*shape, 3, dtype=torch.uint8, pin_memory=True)
         self._style_host = torch.eye(1, styles).repeat(shape[0], 1).pin_memory()
         self._stylized_host = torch.empty(*shape, 3, dtype=torch.uint8, pin_memory=True)
         self._stream = torch.cuda.Stream(device)
         self._recorded: torch.cuda.CUDAGraph | None = None
+        self._given: Tensor | None = None  # what is under way, if it is on the card, and where its result goes
+        self._result: Tensor | None = None
         self._frame = self._frame_host.to(device)
         self._style = self._style_host.to(device)
         self._stream.wait_stream(torch.cuda.current_stream(device))  # the two copies went there
@@ -59,18 +71,27 @@ class _Slot:
         self._recorded = recorded
         return None
 
-    def start(self, frames: np.ndarray, style: np.ndarray) -> None:
-        np.copyto(self._frame_host.numpy(), frames)
+    def start(self, frames: Frames, style: np.ndarray) -> None:
         np.copyto(self._style_host.numpy(), style)
+        given = self._given = None if isinstance(frames, np.ndarray) else frames
+        if given is None:
+            np.copyto(self._frame_host.numpy(), frames)
+        else:
+            # Memory of the caller's stream, who reads it there; what was there before may still be read: so wait after.
+            self._result = torch.empty_like(given)
+            self._stream.wait_stream(torch.cuda.current_stream(self._device))
         with torch.inference_mode(), torch.cuda.stream(self._stream):
-            self._frame.copy_(self._frame_host, non_blocking=True)
+            self._frame.copy_(self._frame_host if given is None else given, non_blocking=True)
             self._style.copy_(self._style_host, non_blocking=True)
             if self._recorded is not None:
                 self._recorded.replay()
             else:
                 self._stylized = self._graph(self._frame, self._style)
-            self._stylized_host.copy_(self._stylized, non_blocking=True)
+            (self._stylized_host if given is None else self._result).copy_(self._stylized, non_blocking=True)
 
-    def wait(self) -> np.ndarray:
+    def wait(self) -> Frames:
         self._stream.synchronize()
-        return self._stylized_host.numpy().copy()
+        if self._given is None:
+            return self._stylized_host.numpy().copy()
+        result, self._given, self._result = self._result, None, None
+        return result

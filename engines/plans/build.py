@@ -46,10 +46,7 @@ def build_plan(
     config.add_optimization_profile(_profile(builder, network, shapes))
     progress = _monitor(trt, on_progress)
     config.progress_monitor = progress
-    cache = None
-    if not library.is_rtx:
-        cache = config.create_timing_cache(timing_cache)
-        config.set_timing_cache(cache, ignore_mismatch=False)
+    cache = None if library.is_rtx else _timings(config, timing_cache)
     plan = builder.build_serialized_network(network, config)
     if progress.stopped:
         raise progress.stopped
@@ -66,6 +63,15 @@ def _set_target(config: Any, library: Library, target: str) -> None:
         raise UsageError(f"--gpu {target}: {library.name} {library.version} builds for {known}.")
     config.num_compute_capabilities = 1
     config.set_compute_capability(library.module.ComputeCapability.__members__[target.upper()], 0)
+
+
+def _timings(config: Any, kept: bytes) -> Any:
+    """The timing cache that the build fills: the kept one if it is of this card and library, else an empty one."""
+    for content in (kept, b""):
+        cache = config.create_timing_cache(content)
+        if cache is not None and config.set_timing_cache(cache, ignore_mismatch=False):
+            return cache
+    return None
 
 
 def _profile(builder: Any, network: Any, shapes: Shapes) -> Any:

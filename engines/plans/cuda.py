@@ -24,11 +24,13 @@ _NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING: does not wait for the default strea
 
 
 class Cuda(ABC):
-    """One card. ``name``: as the driver calls it; ``target``: "sm89"; ``driver``: the major CUDA version of the driver.
+    """One card. ``index`` counts from 0; ``name``: as the driver calls it; ``target``: "sm89"; ``driver``: the major CUDA
+    version of the driver.
 
     Everything but these needs ``current()``: a card's context belongs to the thread that made it current.
     """
 
+    index: int
     name: str
     target: str
     driver: int
@@ -56,6 +58,16 @@ class Cuda(ABC):
     @abstractmethod
     def download(self, target: np.ndarray, address: int, stream: int) -> None:
         """Queue a copy from the card to the pinned ``target``."""
+
+    @abstractmethod
+    def copy(self, target: int, source: int, size_bytes: int, stream: int) -> None:
+        """Queue a copy from one address on the card to another."""
+
+    def follow(self, stream: int) -> None:
+        """Let ``stream`` wait for what PyTorch has queued to its current stream so far."""
+        import torch
+
+        torch.cuda.ExternalStream(stream, self.index).wait_stream(torch.cuda.current_stream(self.index))
 
     @abstractmethod
     def wait(self, stream: int) -> None:
@@ -109,7 +121,7 @@ class CudaPython(Cuda):
     def __init__(self, index: int) -> None:
         from cuda.bindings import driver
 
-        self._driver = driver
+        self._driver, self.index = driver, index
         self._context: Any = None
         self._call(driver.cuInit(0))
         count = self._call(driver.cuDeviceGetCount())
@@ -165,6 +177,9 @@ class CudaPython(Cuda):
     def download(self, target: np.ndarray, address: int, stream: int) -> None:
         self._call(self._driver.cuMemcpyDtoHAsync(target.ctypes.data, address, target.nbytes, stream))
 
+    def copy(self, target: int, source: int, size_bytes: int, stream: int) -> None:
+        self._call(self._driver.cuMemcpyDtoDAsync(target, source, size_bytes, stream))
+
     def wait(self, stream: int) -> None:
         self._call(self._driver.cuStreamSynchronize(stream))
 
@@ -174,7 +189,7 @@ class CudaPython(Cuda):
         self._call(driver.cuStreamBeginCapture(stream, mode))
         try:
             work()
-        except RuntimeError:
+        except Exception:  # the driver's and the engine's
             driver.cuStreamEndCapture(stream)  # leaves the capture; the graph of a failed one is void
             return None
         error, graph = driver.cuStreamEndCapture(stream)
@@ -199,7 +214,7 @@ class PyCuda(Cuda):
     def __init__(self, index: int) -> None:
         import pycuda.driver as driver
 
-        self._driver = driver
+        self._driver, self.index = driver, index
         driver.init()
         if index >= driver.Device.count():
             raise EngineUnavailable(f"--device cuda:{index}: there are {driver.Device.count()} NVIDIA GPUs here, counted from 0.")
@@ -239,6 +254,9 @@ class PyCuda(Cuda):
 
     def download(self, target: np.ndarray, address: int, stream: int) -> None:
         self._driver.memcpy_dtoh_async(target, address, self._streams[stream])
+
+    def copy(self, target: int, source: int, size_bytes: int, stream: int) -> None:
+        self._driver.memcpy_dtod_async(target, source, size_bytes, self._streams[stream])
 
     def wait(self, stream: int) -> None:
         self._streams[stream].synchronize()

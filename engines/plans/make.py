@@ -14,13 +14,14 @@ from engines.errors import EngineUnavailable
 from engines.model_file import ModelFile
 from engines.parity import Difference, Infer
 from engines.plans.build import BUILDER_FLAGS, OnProgress, build_plan
+from engines.plans.fp8 import LEAST_TARGET
 from engines.plans.gate import check_graph, check_plan
 from engines.plans.library import Library
 from engines.plans.shapes import Shapes
 from engines.plans.store import PlanKey, PlanStore
 from engines.plans.typed import strongly_typed
 
-PRECISIONS = ("fp32", "fp16", "int8")
+PRECISIONS = ("fp32", "fp16", "int8", "fp8")
 _PROVED: dict[str, Difference] = {}
 
 
@@ -49,8 +50,14 @@ class Recipe:
 
     @property
     def source(self) -> Path:
-        """The file that holds the network in this precision. Raises EngineUnavailable if there is no int8 one."""
-        if self.precision != "int8":
+        """The file that holds the network in this precision; the int8 one has the scales of fp8 too. Raises EngineUnavailable
+        if there is none, or the card has no such numbers."""
+        if self.precision == "fp8" and int(self.card.target.removeprefix("sm")) < LEAST_TARGET:
+            raise EngineUnavailable(
+                f"--precision fp8 needs a card of compute capability 8.9 or later (Ada), not {self.card.target}. "
+                "Use --precision int8."
+            )
+        if self.precision not in ("int8", "fp8"):
             return self.model.path
         if self.model.int8_path is None:
             raise EngineUnavailable(
@@ -97,9 +104,8 @@ def make_plan(
     on_progress(0.0, "comparing the typed network with the model")
     graph = _checked(typed, recipe, pictures)
     kept_timings = store.sibling(f"timings-{recipe.card.target}.bin")
-    timings = kept_timings.read_bytes() if kept_timings.is_file() else b""
     target = "current" if recipe.card.here else recipe.card.target
-    data, new_timings = build_plan(typed, recipe.shapes, recipe.library, target, on_progress, timings)
+    data, new_timings = build_plan(typed, recipe.shapes, recipe.library, target, on_progress, store.read(kept_timings))
     if new_timings:
         store.write(kept_timings, new_timings)
     engine = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,11 @@ from engines.plans.cuda import Cuda
 from engines.plans.library import Library
 from engines.plans.store import PlanStore
 from engines.tickets import Turns
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from engines.base import Frames
 
 # While one frame is computed, the next is uploaded and the one before downloaded.
 SLOTS = 2
@@ -40,7 +45,7 @@ class PlanRun:
                         f"{library.name} refuses the plan on {cuda.name}: {errors[-1] if errors else 'no reason given'}"
                     )
                 self._kept = [logger, runtime, engine]  # each must outlive what it has made
-                settings, compiled = _rtx_settings(library, engine, kernels)
+                settings, compiled = _rtx_settings(library, engine, store, kernels)
                 self._slots = [
                     _Slot(cuda, self._owner, _context(engine, settings), shape, styles, records=not library.is_rtx)
                     for _ in range(SLOTS)
@@ -52,8 +57,8 @@ class PlanRun:
                 self._owner.close()
                 raise
 
-    def start(self, frames: np.ndarray, style: np.ndarray) -> Callable[[], np.ndarray]:
-        """Queue one inference; the result waits for it and gives (N, H, W, 3) uint8, owned by the caller.
+    def start(self, frames: Frames, style: np.ndarray) -> Callable[[], Frames]:
+        """Queue one inference; the result waits for it and gives (N, H, W, 3) uint8, where ``frames`` are, owned by the caller.
 
         Two may be under way. A third waits for the first, whose result is kept for its caller.
         """
@@ -66,11 +71,11 @@ class PlanRun:
             return
         with self._cuda.current():
             self._turns.finish()
+            owner, self._owner = self._owner, None
+            owner.close()
             self._slots.clear()
             while self._kept:
                 self._kept.pop()  # the last made first
-            owner, self._owner = self._owner, None
-            owner.close()
 
 
 class _Slot:
@@ -92,37 +97,52 @@ class _Slot:
         shaped = context.set_input_shape("frame", picture) and context.set_input_shape("style", self._style.shape)
         if not shaped or not all(context.set_tensor_address(name, address) for name, address in self._addresses.items()):
             raise EngineLoadError(f"the TensorRT plan does not take {shape[0]} frames of {shape[2]}x{shape[1]}.")
+        self._given: tuple[Tensor, Tensor] | None = None  # what is under way and where its result goes, if they are on the card
         self._warm_up()
-        self._launch = (cuda.recorded(self._stream, self._queue, owner) if records else None) or self._queue
+        self._recorded = cuda.recorded(self._stream, self._queue, owner) if records else None
 
-    def start(self, frames: np.ndarray, style: np.ndarray) -> None:
-        np.copyto(self._frame, frames)
+    def start(self, frames: Frames, style: np.ndarray) -> None:
         np.copyto(self._style, style)
-        self._launch()
+        cuda, stream, addresses = self._cuda, self._stream, self._addresses
+        if isinstance(frames, np.ndarray):
+            self._given = None
+            np.copyto(self._frame, frames)
+            cuda.upload(addresses["frame"], self._frame, stream)
+            self._launch()
+            cuda.download(self._stylized, addresses["stylized"], stream)
+        else:
+            # Memory of the caller's stream, who reads it there; what was there before may still be read: so follow after.
+            self._given = frames, frames.new_empty(frames.shape)
+            cuda.follow(stream)
+            cuda.copy(addresses["frame"], frames.data_ptr(), self._frame.nbytes, stream)
+            self._launch()
+            cuda.copy(self._given[1].data_ptr(), addresses["stylized"], self._stylized.nbytes, stream)
 
-    def wait(self) -> np.ndarray:
+    def wait(self) -> Frames:
         with self._cuda.current():
             self._cuda.wait(self._stream)
-        return self._stylized.copy()
+        given, self._given = self._given, None
+        return given[1] if given else self._stylized.copy()
 
     def _warm_up(self) -> None:
         """The first runs compile, choose and allocate; what is recorded or measured afterwards does none of it."""
         self._frame[:] = 0
         self._style[:] = np.eye(1, self._style.shape[1], dtype=np.float32)
+        self._cuda.upload(self._addresses["frame"], self._frame, self._stream)
         for _ in range(2):
             self._queue()
         self._cuda.wait(self._stream)
 
+    def _launch(self) -> None:
+        (self._recorded or self._queue)()
+
     def _queue(self) -> None:
-        cuda, stream = self._cuda, self._stream
-        cuda.upload(self._addresses["frame"], self._frame, stream)
-        cuda.upload(self._addresses["style"], self._style, stream)
-        if not self._context.execute_async_v3(stream):
+        self._cuda.upload(self._addresses["style"], self._style, self._stream)
+        if not self._context.execute_async_v3(self._stream):
             raise EngineRunError("TensorRT could not queue the frame.")
-        cuda.download(self._stylized, self._addresses["stylized"], stream)
 
 
-def _rtx_settings(library: Library, engine: Any, kernels: Path) -> tuple[Any, Any]:
+def _rtx_settings(library: Library, engine: Any, store: PlanStore, kernels: Path) -> tuple[Any, Any]:
     """How TensorRT for RTX shall run an engine, and its cache of compiled kernels; nothing for the full TensorRT.
 
     Its own CUDA graphs are used: it knows when its kernels for a shape are ready to be recorded.
@@ -132,8 +152,8 @@ def _rtx_settings(library: Library, engine: Any, kernels: Path) -> tuple[Any, An
     trt = library.module
     settings = engine.create_runtime_config()
     compiled = settings.create_runtime_cache()
-    if kernels.is_file():
-        compiled.deserialize(kernels.read_bytes())  # it checks by itself whether they are for here, and says no if not
+    if known := store.read(kernels):
+        compiled.deserialize(known)  # it checks by itself whether they are for here, and says no if not
     settings.set_runtime_cache(compiled)
     settings.dynamic_shapes_kernel_specialization_strategy = trt.DynamicShapesKernelSpecializationStrategy.EAGER
     settings.cuda_graph_strategy = trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
@@ -151,5 +171,5 @@ def _context(engine: Any, settings: Any) -> Any:
 
 def _keep_kernels(compiled: Any, store: PlanStore, kernels: Path) -> None:
     data = bytes(compiled.serialize())
-    if not kernels.is_file() or kernels.read_bytes() != data:
+    if store.read(kernels) != data:
         store.write(kernels, data)

@@ -15,7 +15,7 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -94,7 +94,7 @@ class PlanStore:
         plan = self.get(key)
         if plan is not None:
             return plan
-        with FileLock(self._locks() / f"{key.digest}.lock"):
+        with self._locked(key):
             plan = self.get(key)
             if plan is None:
                 started_s = time.monotonic()
@@ -132,6 +132,13 @@ class PlanStore:
         """A file beside the plans that TensorRT itself keeps up to date: compiled kernels, timings."""
         return self.folder / name
 
+    def read(self, path: Path) -> bytes:
+        """A sibling's content; nothing if it is not there, or others could have written it."""
+        try:
+            return path.read_bytes() if _is_mine(self.folder) and _is_mine(path) else b""
+        except OSError:
+            return b""
+
     def write(self, path: Path, *parts: bytes) -> None:
         """Replace ``path`` in one step. A folder that cannot be written costs the next start time, not this one its result."""
         try:
@@ -163,10 +170,15 @@ class PlanStore:
     def _candidates(self, key: PlanKey) -> list[Path]:
         return [self._path(key), *(entry.path for entry in self.entries() if entry.key != key and entry.key.runs(key))]
 
-    def _locks(self) -> Path:
+    @contextlib.contextmanager
+    def _locked(self, key: PlanKey) -> Iterator[None]:
+        """Whoever else builds ``key`` waits; in a folder that cannot be written, each builds for himself."""
         folder = self.folder / "locks"
-        folder.mkdir(exist_ok=True, mode=0o700)
-        return folder
+        with contextlib.ExitStack() as stack:
+            with contextlib.suppress(OSError):
+                folder.mkdir(exist_ok=True, mode=0o700)
+                stack.enter_context(FileLock(folder / f"{key.digest}.lock"))
+            yield
 
     def _read(self, path: Path, wanted: PlanKey) -> bytes | None:
         """The plan in ``path`` if the file is ours, whole and for ``wanted``."""

@@ -11,6 +11,8 @@ fp16 is a graph whose convolutions, and what lies between them, are declared hal
 int8 keeps the QuantizeLinear/DequantizeLinear pairs of the int8 file. TensorRT reads an unsigned pair as a signed one, with
 a warning, and everything above 127 levels would be cut off: unsigned pairs are made signed ones of the same span here.
 
+fp8 is the int8 graph with its pairs in E4M3 (engines/plans/fp8.py).
+
 One more thing in every precision: TensorRT for RTX has no fp32 matrix product on Turing cards, so the small one of the style
 with its rows is written as a sum.
 
@@ -27,6 +29,7 @@ import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from engines.errors import EngineLoadError
+from engines.plans.fp8 import to_fp8
 
 # What a half may hold without a thought: beyond this a value counts as a pixel's.
 _NARROW = 16.0
@@ -54,9 +57,9 @@ Span = tuple[float, float]
 
 
 def strongly_typed(model: onnx.ModelProto, precision: str) -> onnx.ModelProto:
-    """The model file's graph, or for "int8" that of its int8 sibling, with the types of ``precision`` in it.
+    """The model file's graph, or for "int8" and "fp8" that of its int8 sibling, with the types of ``precision`` in it.
 
-    "fp32" stays fp32 everywhere, "fp16" and "int8" have half wherever it is safe. Inputs and outputs stay as they are.
+    "fp32" stays fp32 everywhere, the others have half wherever it is safe. Inputs and outputs stay as they are.
     Raises EngineLoadError for a weight that a half cannot hold, or a graph with branches.
     """
     typed = onnx.ModelProto()
@@ -67,7 +70,7 @@ def strongly_typed(model: onnx.ModelProto, precision: str) -> onnx.ModelProto:
         return typed
     if any(a.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS) for n in typed.graph.node for a in n.attribute):
         raise EngineLoadError("the network has branches or loops, which have no half-precision form here. Use --precision fp32.")
-    if precision == "int8" and typed.opset_import[0].version < _HALF_SCALES_OPSET:
+    if precision in ("int8", "fp8") and typed.opset_import[0].version < _HALF_SCALES_OPSET:
         typed = onnx.version_converter.convert_version(typed, _HALF_SCALES_OPSET)
     del typed.graph.value_info[:]  # what an exporter noted of types does not hold any more
     graph = _Graph(typed)
@@ -78,7 +81,7 @@ def strongly_typed(model: onnx.ModelProto, precision: str) -> onnx.ModelProto:
     _apply(graph, _half_nodes(graph))
     graph.drop_unused()
     onnx.checker.check_model(typed, full_check=True)
-    return typed
+    return to_fp8(typed) if precision == "fp8" else typed
 
 
 @dataclass

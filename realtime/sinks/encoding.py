@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ _DEFAULTS = {
     "libx265": {"crf": "20", "preset": "veryfast"},
     "libsvtav1": {"crf": "28", "preset": "9"},
     "libvpx-vp9": {"crf": "24", "b": "0", "deadline": "realtime", "cpu-used": "6", "row-mt": "1"},
+    **{name: {"rc": "vbr", "cq": "20", "b": "0", "preset": "p5"} for name in ("h264_nvenc", "hevc_nvenc", "av1_nvenc")},
 }
 
 # Only these two encoders do not tell FFmpeg which values they take.
@@ -51,18 +53,41 @@ class Encoding:
             context = av.CodecContext.create(codec, "w")
         except (av.error.FFmpegError, ValueError) as error:
             raise UsageError(f"--vcodec {codec}: there is no such encoder here. Usual ones: {', '.join(_DEFAULTS)}.") from error
+        if codec.endswith("_nvenc"):
+            _check_nvenc(codec)
         with av.open(io.BytesIO(), "w", format=CONTAINERS[path.suffix.lower()]) as container:
             if context.type != "video" or context.codec.canonical_name not in container.supported_codecs:
                 raise UsageError(f"--vcodec {codec}: does not go into {path.suffix} files. Usual ones: {', '.join(_DEFAULTS)}.")
-        asked = {"crf": None if self.crf is None else str(self.crf), "preset": self.preset}
+        asked = {_quality(codec): None if self.crf is None else str(self.crf), "preset": self.preset}
         known = {option.name: option for option in context.supported_options.private}
         for name, value in asked.items():
+            flag = "--preset" if name == "preset" else "--crf"
             if value is not None and name not in known:
-                raise UsageError(f"--{name}: {codec} has no such setting.")
+                raise UsageError(f"{flag}: {codec} has no such setting.")
             if value is not None and (allowed := _allowed(codec, known[name])) and value not in allowed:
                 span = allowed if name == "preset" else (allowed[0], "to", allowed[-1])
-                raise UsageError(f"--{name} {value}: {codec} takes {' '.join(span)}.")
+                raise UsageError(f"{flag} {value}: {codec} takes {' '.join(span)}.")
         return {**_DEFAULTS.get(codec, {}), **{name: value for name, value in asked.items() if value is not None}}
+
+
+def _quality(codec: str) -> str:
+    """What the encoder calls a constant quality."""
+    return "cq" if codec.endswith("_nvenc") else "crf"
+
+
+def _check_nvenc(codec: str) -> None:
+    """Raises UsageError if no NVIDIA card here encodes ``codec``: FFmpeg only says that it is not permitted."""
+    import av
+
+    probe = av.CodecContext.create(codec, "w")
+    probe.width, probe.height, probe.pix_fmt, probe.time_base = 640, 480, "yuv420p", Fraction(1, 25)
+    try:
+        probe.open()
+    except (av.error.FFmpegError, ValueError) as error:
+        raise UsageError(
+            f"--vcodec {codec}: no NVIDIA GPU here encodes it, or its driver is missing; some cards of data centres have no "
+            "encoder. Use --vcodec libx264."
+        ) from error
 
 
 def _allowed(codec: str, option: CodecOption) -> list[str]:

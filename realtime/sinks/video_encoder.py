@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engines.errors import SinkError
+from realtime.card.decoding import encoder_context
+from realtime.card.nv12 import from_rgb, picture_of
 from realtime.sinks.encoding import Encoding
 from realtime.sources.video_file import VideoFile
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
+    from torch import Tensor
 
 
 _COARSE_TIMES = ("mpeg4", "libxvid")  # MPEG-4 part 2 has 16 bits for ticks a second
@@ -43,6 +46,8 @@ class VideoEncoder:
                 "Another --vcodec can, for example libx264."
             )
         self._source = source
+        # What the card has painted, its encoder takes from there.
+        self._context = encoder_context(source.device) if source.device and self.codec.endswith("_nvenc") else None
         self._reformatter = VideoReformatter()
         formats = [pixel_format.name for pixel_format in av.Codec(self.codec, "w").video_formats or ()]
         self.pixel_format = _pixel_format(formats, source.bit_depth)
@@ -58,7 +63,7 @@ class VideoEncoder:
         """A stream of its own encoder in ``output``."""
         source, coding = self._source, self._source.coding
         stream = output.add_stream(self.codec, rate=source.rate, options=dict(self.options))
-        stream.pix_fmt = self.pixel_format
+        stream.pix_fmt = "cuda" if self._context else self.pixel_format
         stream.height, stream.width = self.size
         context = stream.codec_context
         context.thread_count = self.threads
@@ -68,8 +73,27 @@ class VideoEncoder:
         context.color_primaries, context.color_trc = coding.primaries, coding.sdr_transfer
         return stream
 
-    def picture(self, pixels: np.ndarray) -> VideoFrame:
+    def picture(self, pixels: np.ndarray | Tensor) -> VideoFrame:
         """(H, W, 3) uint8 RGB of the given size as the encoder takes it, without a time."""
+        if self._context or not isinstance(pixels, np.ndarray):
+            return self._picture_of_tensor(pixels)
+        return self._picture_of_array(pixels)
+
+    def _picture_of_tensor(self, pixels: np.ndarray | Tensor) -> VideoFrame:
+        import torch
+
+        if self.pixel_format not in ("yuv420p", "nv12"):
+            return self._picture_of_array(pixels.cpu().numpy())
+        # An array among tensors is a frame that the card's decoder left to the CPU's.
+        pixels = torch.as_tensor(pixels, device=self._source.device)
+        nv12 = from_rgb(pixels, self._source.coding)
+        if self._context is None:
+            return picture_of(nv12.cpu(), None)
+        with torch.cuda.device(nv12.device):
+            torch.cuda.current_stream().synchronize()  # NVENC need not read in its order
+            return picture_of(nv12, self._context)
+
+    def _picture_of_array(self, pixels: np.ndarray) -> VideoFrame:
         from av.video.frame import VideoFrame
         from av.video.reformatter import Interpolation
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from realtime.card.decoding import is_on_card, thumbnail
+
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
@@ -36,9 +38,7 @@ class CutDetector:
 
     def is_cut(self, picture: VideoFrame) -> bool:
         """Never for the first picture."""
-        height, width = _THUMB
-        gray = self._reformatter.reformat(picture, width=width, height=height, format="gray", interpolation="AREA")
-        thumb = gray.to_ndarray()
+        thumb = thumbnail(picture, _THUMB) if is_on_card(picture) else self._thumbnail(picture)
         last, self._last = self._last, thumb
         if last is None:
             return False
@@ -48,6 +48,10 @@ class CutDetector:
         if change < max(_MIN_CHANGE, _TIMES_USUAL * usual):
             return False
         return change >= _SURE_CHANGE or _histogram_shift(last, thumb) >= _MIN_SHIFT
+
+    def _thumbnail(self, picture: VideoFrame) -> np.ndarray:
+        height, width = _THUMB
+        return self._reformatter.reformat(picture, width=width, height=height, format="gray", interpolation="AREA").to_ndarray()
 
 
 def _histogram_shift(one: np.ndarray, other: np.ndarray) -> float:

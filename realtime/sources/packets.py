@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from engines.errors import SourceError
 
 if TYPE_CHECKING:
-    from realtime.pipes import RawVideo, StandardInput
-
-if TYPE_CHECKING:
+    from av.codec.hwaccel import HWAccel
     from av.container import InputContainer
     from av.packet import Packet
+
+    from realtime.pipes import RawVideo, StandardInput
 
 # Containers that hold their pictures themselves. Not among them: playlists and scripts (hls, concat, dash, sdp), which make
 # FFmpeg open other files and addresses on behalf of whoever wrote them.
@@ -44,8 +44,9 @@ def open_pipe(pipe: StandardInput, raw: RawVideo | None = None) -> InputContaine
         raise SourceError(f"-: standard input is no video that can be read from a pipe.{hint}") from error
 
 
-def open_container(path: Path) -> InputContainer:
-    """Open a local media file for reading. Raises SourceError, saying which of the usual mistakes it is."""
+def open_container(path: Path, decoder: HWAccel | None = None) -> InputContainer:
+    """Open a local media file for reading, decoded by ``decoder`` as far as that can. Raises SourceError, saying which of the
+    usual mistakes it is."""
     import av
 
     try:
@@ -55,7 +56,7 @@ def open_container(path: Path) -> InputContainer:
             raise SourceError(f"{path}: is a folder or device, not a file.")
         if path.stat().st_size == 0:
             raise SourceError(f"{path}: is empty (0 bytes).")
-        return av.open(f"file:{path}", options=dict(_OPTIONS), metadata_errors="replace")
+        return av.open(f"file:{path}", options=dict(_OPTIONS), metadata_errors="replace", hwaccel=decoder)
     except av.error.ArgumentError as error:
         raise SourceError(f"{path}: is a playlist, or another kind of file that is not read.") from error
     except (av.error.InvalidDataError, av.error.EOFError) as error:

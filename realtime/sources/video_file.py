@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from engines.errors import SourceError
+from realtime.card.decoding import decoder_on, is_on_card, pixels_of, tensors_problem
 from realtime.color import BT709, ColorCoding, coding_of, is_rgb
 from realtime.frame import Frame
 from realtime.pipes import STDIO, RawVideo, StandardInput
@@ -23,7 +24,9 @@ from realtime.sources.packets import PacketReader, open_container, open_pipe
 from realtime.sources.picture_filters import ToneMapping, deinterlaced
 
 if TYPE_CHECKING:
+    from av.container import InputContainer
     from av.video.frame import VideoFrame
+    from torch import Tensor
 
 MAX_PIXELS = 8192 * 8192
 MAX_DAMAGED_IN_A_ROW = 8
@@ -40,8 +43,9 @@ class VideoFile:
     frames shall have; ``deinterlace`` weaves what is interlaced. Raises SourceError if there is no picture to be had.
 
     Attributes of the pictures: ``size`` (height, width); ``coding`` of their colours; ``pixel_aspect``, upright;
-    ``bit_depth`` and ``has_alpha``, as coded; ``time_base`` of their pts; ``first_pts``; ``rate``, the average frames per
-    second, never to be trusted for time; ``is_picture``.
+    ``bit_depth`` and ``has_alpha``, as coded; ``device``, the card that decodes them, None for the CPU;
+    ``time_base`` of their pts; ``first_pts``; ``rate``, the average frames per second, never to be trusted for time;
+    ``is_picture``.
 
     Attributes of the file: ``duration_s`` of what will be read, None if unknown; ``is_cut``: it begins later than the file;
     ``origin_s``, its first moment on its own clock, on which ``start_s`` and ``end_s`` are too; ``timescale``, a rate of
@@ -63,6 +67,8 @@ class VideoFile:
         deinterlace: bool = True,
     ) -> None:
         self.path = path
+        self.device: str | None = None
+        self._asked = start_s, end_s, resize
         self.damaged = 0
         self.truncated: str | None = None
         self.notes: list[str] = []
@@ -71,6 +77,41 @@ class VideoFile:
         self._pictures: Iterator[VideoFrame] = iter(())
         self._pipe = StandardInput() if path == STDIO else None
         self._container = open_pipe(self._pipe, raw) if self._pipe else open_container(path)
+        self._look_into()
+
+    def decode_on(self, device: str) -> None:
+        """To be called before ``frames()``: decode on the card ``device`` ("cuda:0") from here on, so that pixels are tensors
+        that live there. Where the card or its decoder cannot, all stays as it is and ``notes`` says why."""
+        problem = self._card_problem() or tensors_problem(device)
+        if problem is None:
+            problem = "its decoder does not take this video"
+            try:
+                with decoder_on(device) as decoder:
+                    self._start_over(open_container(self.path, decoder))
+                if is_on_card(self._first):
+                    self.device = device
+                    return
+            except (SourceError, RuntimeError) as error:  # PyAV's and PyTorch's
+                problem = str(error)
+            self._start_over(open_container(self.path))
+        self.notes.append(f"{self.path.name}: is decoded on the CPU, not on the GPU: {problem.rstrip('.')}.")
+
+    def _card_problem(self) -> str | None:
+        """Why a card's decoder, or what follows it there, would not take this video, or None."""
+        first = self._first
+        if self._pipe or self.is_picture:
+            return "it is no video file"
+        if first.format.name not in ("yuv420p", "yuvj420p", "nv12") or first.width % 2 or first.height % 2:
+            return f"it is {first.width}x{first.height} {first.format.name}, not of even size in 8-bit 4:2:0"
+        return "it is interlaced" if first.interlaced_frame else "it is HDR" if self._tone_mapping else None
+
+    def _start_over(self, container: InputContainer) -> None:
+        self.close()
+        self._container, self.notes = container, []
+        self._look_into()
+
+    def _look_into(self) -> None:
+        start_s, end_s, resize = self._asked
         try:
             self._open_stream(start_s, end_s)
             self._look_at_first_frame(resize)
@@ -90,7 +131,7 @@ class VideoFile:
         if context.width * context.height > MAX_PIXELS:
             raise SourceError(f"{self.path}: {context.width}x{context.height} is more than {MAX_PIXELS >> 20} megapixels.")
         context.options = {"max_pixels": str(MAX_PIXELS)}  # the decoder checks each frame: sizes may change midway
-        stream.thread_type = "AUTO"
+        stream.thread_type = "NONE" if context.is_hwaccel else "AUTO"
         self.time_base: Fraction = stream.time_base
         self.rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
         self.is_picture = container.format.name == "image2" or container.format.name.endswith("_pipe")
@@ -136,8 +177,9 @@ class VideoFile:
         self.size = resize(coded[::-1] if self._turn.transposes else coded)
         aspect = self._stream.sample_aspect_ratio or Fraction(1)
         self.pixel_aspect = (1 / aspect if self._turn.transposes else aspect) if aspect > 0 else Fraction(1)
-        self.bit_depth = max(component.bits for component in self._first.format.components)
-        self.has_alpha = any(component.is_alpha for component in self._first.format.components)
+        components = (self._first.sw_format or self._first.format).components
+        self.bit_depth = max(component.bits for component in components)
+        self.has_alpha = any(component.is_alpha for component in components)
         self._tone_mapping = ToneMapping(self.coding.hdr_transfer) if self.coding.hdr_transfer else None
         if self._tone_mapping:
             self.notes.append(f"{self.path.name}: is HDR ({self.coding.hdr_transfer}); it is painted tone-mapped to BT.709.")
@@ -166,7 +208,7 @@ class VideoFile:
             if index >= skip:
                 try:
                     pixels, alpha = self._to_pixels(picture)
-                except (av.error.FFmpegError, ValueError) as error:
+                except (av.error.FFmpegError, ValueError, RuntimeError) as error:
                     raise SourceError(f"{self.path}: a frame of it cannot be converted ({error}).") from error
                 yield Frame(pixels, index, last, self.time_base, is_cut=is_cut, alpha=alpha)
             picture, index = next(self._pictures, None), index + 1
@@ -246,8 +288,10 @@ class VideoFile:
         missing_s = float(end_s - reader.end_s)
         return f"the last {missing_s:.2f} of {duration / 1e6:.2f} s are missing" if missing_s > max(0.25, 3 / self.rate) else None
 
-    def _to_pixels(self, picture: VideoFrame) -> tuple[np.ndarray, np.ndarray | None]:
+    def _to_pixels(self, picture: VideoFrame) -> tuple[np.ndarray | Tensor, np.ndarray | None]:
         """RGB, and alpha if there is any: what is transparent often has any colour, so all is laid over white."""
+        if is_on_card(picture):
+            return pixels_of(picture, coding_of(picture), self._turn, self.size), None
         if not self.has_alpha:
             return self._convert(picture, "rgb24"), None
         pixels = self._convert(picture, "rgba")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,31 @@ def test_build_list_clear(small: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert "no engine is built yet" in capsys.readouterr().out
 
 
+def test_processes_that_build_the_same(small: Path, tmp_path: Path):
+    """One is killed while it builds, two build at once, a file is damaged, two more come: always a whole plan, built once."""
+    command = [sys.executable, "-m", "export", "tensorrt", str(small), "--gpu", "sm89", "--size", "640x480"]
+
+    def start() -> subprocess.Popen:
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def two_at_once() -> None:
+        both = [start(), start()]
+        told = [process.communicate(timeout=100) for process in both]
+        assert [process.returncode for process in both] == [0, 0], told
+        assert sorted("building" in stderr for _, stderr in told) == [False, True]
+
+    with start() as killed:
+        assert "building" in killed.stderr.readline()
+        killed.kill()
+    assert not PlanStore().entries()
+    two_at_once()
+    (entry,) = PlanStore().entries()
+    plan = PlanStore().get(entry.key)
+    entry.path.write_bytes(entry.path.read_bytes()[:-100])
+    two_at_once()
+    assert len(PlanStore().get(entry.key)) == len(plan)
+
+
 @pytest.mark.parametrize(
     ("flags", "code", "words"),
     [
@@ -58,6 +85,7 @@ def test_build_list_clear(small: Path, tmp_path: Path, capsys: pytest.CaptureFix
         (["gallery", "--gpu", "sm90"], 2, "sm89"),
         (["gallery", "--gpu", "sm89", "--precision", "fp4"], 2, "int8"),
         (["gallery", "--gpu", "sm89", "--size", "640"], 2, "640x480"),
+        (["gallery", "--gpu", "sm86", "--precision", "fp8"], 4, "8.9 or later (Ada), not sm86"),
         (["galery", "--gpu", "sm89"], 2, "gallery"),
     ],
 )

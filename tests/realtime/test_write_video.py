@@ -199,6 +199,23 @@ def test_an_encoder_that_cannot_be_is_said_before_anything_is_written(make_video
         VideoOutput(tmp_path / name, video, encoding)
 
 
+def test_the_cards_encoders(monkeypatch: pytest.MonkeyPatch):
+    """FFmpeg knows NVENC's settings without a card, and opens it only where one encodes."""
+    from realtime.sinks import encoding
+
+    try:
+        Encoding(codec="hevc_nvenc").options_for(Path("o.mp4"))
+    except UsageError as error:
+        assert "no NVIDIA GPU here encodes it" in str(error) and "--vcodec libx264" in str(error)
+    monkeypatch.setattr(encoding, "_check_nvenc", lambda codec: None)
+    options = Encoding(codec="h264_nvenc", crf=30, preset="p7").options_for(Path("o.mkv"))
+    assert options == {"rc": "vbr", "cq": "30", "b": "0", "preset": "p7"}
+    with pytest.raises(UsageError, match="--crf 60: h264_nvenc takes 0 to 51"):
+        Encoding(codec="h264_nvenc", crf=60).options_for(Path("o.mp4"))
+    with pytest.raises(UsageError, match=r"--vcodec h264_nvenc: does not go into \.webm"):
+        Encoding(codec="h264_nvenc").options_for(Path("o.webm"))
+
+
 def test_times_too_fine_for_an_encoder_are_said(make_video, tmp_path):
     source = make_video(pts=[0, 1501, 3003], time_base=Fraction(1, 90000))
     with pytest.raises(SinkError, match="libx264"):

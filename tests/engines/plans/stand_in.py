@@ -22,7 +22,7 @@ from engines.plans.cuda import Cuda
 class HostCard(Cuda):
     """``held``: what is allocated and not freed. ``depth``: how often the context is current."""
 
-    name, target, driver = "Stand-in", "sm89", 13
+    index, name, target, driver = 0, "Stand-in", "sm89", 13
 
     def __init__(self) -> None:
         self.held: dict[int, Any] = {}
@@ -58,6 +58,12 @@ class HostCard(Cuda):
 
     def download(self, target: np.ndarray, address: int, stream: int) -> None:
         self.queues[stream].append(lambda: ctypes.memmove(target.ctypes.data, address, target.nbytes))
+
+    def copy(self, target: int, source: int, size_bytes: int, stream: int) -> None:
+        self.queues[stream].append(lambda: ctypes.memmove(target, source, size_bytes))
+
+    def follow(self, stream: int) -> None:
+        """PyTorch on the CPU has done all that it was asked for."""
 
     def wait(self, stream: int) -> None:
         assert self.depth, "no context is current"

@@ -8,7 +8,7 @@ import pytest
 from engines import ModelFile, find_model
 from engines.errors import EngineLoadError, EngineUnavailable, UsageError
 from engines.plans import library
-from engines.plans.build import build_plan
+from engines.plans.build import _timings, build_plan
 from engines.plans.library import import_library
 from engines.plans.shapes import Shapes
 from engines.plans.typed import strongly_typed
@@ -28,6 +28,13 @@ def test_the_bundled_model_builds(target: str, precision: str):
     graph = strongly_typed(onnx.load(str(model.int8_path if precision == "int8" else model.path)), precision)
     plan, timings = build_plan(graph, SIZE, import_library(target), target)
     assert len(plan) > 100_000 and not timings
+
+
+@needs_rtx
+@pytest.mark.parametrize("target", ["sm89", "sm120"])
+def test_the_bundled_model_builds_in_fp8(target: str):
+    graph = strongly_typed(onnx.load(str(find_model(None, []).int8_path)), "fp8")
+    assert len(build_plan(graph, SIZE, import_library(target), target)[0]) > 100_000
 
 
 @needs_rtx
@@ -65,6 +72,26 @@ def test_what_it_cannot_build_is_said(small_model: ModelFile):
     graph.graph.node[0].op_type = "Nonsense"
     with pytest.raises(EngineLoadError, match="cannot read the network"):
         build_plan(graph, SIZE, rtx, "sm89")
+
+
+def test_timings_of_another_card_are_left():
+    """Only the full TensorRT has such a cache; it says no to one of another card or version, or that is damaged."""
+
+    class Config:
+        def __init__(self) -> None:
+            self.taken: list[bytes] = []
+
+        def create_timing_cache(self, content: bytes) -> bytes | None:
+            return None if content == b"damaged" else content
+
+        def set_timing_cache(self, cache: bytes, ignore_mismatch: bool) -> bool:
+            fits = cache != b"another card" and not ignore_mismatch
+            self.taken += [cache] if fits else []
+            return fits
+
+    for kept, used in ((b"mine", b"mine"), (b"another card", b""), (b"damaged", b"")):
+        config = Config()
+        assert _timings(config, kept) == used and config.taken == [used]
 
 
 def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch):

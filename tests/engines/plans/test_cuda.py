@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import ast
 import re
+from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import engines.plans.cuda
 import engines.plans.run
 from engines import EngineOptions, ModelFile, open_engine
-from engines.errors import EngineError, EngineUnavailable
+from engines.errors import EngineError, EngineRunError, EngineUnavailable
 from engines.plans import library
-from engines.plans.cuda import cuda_problem, open_cuda
+from engines.plans.cuda import CudaPython, cuda_problem, open_cuda
 
 no_card = pytest.mark.skipif(cuda_problem() is None, reason="there is a GPU here")
 
@@ -60,6 +62,33 @@ def test_every_tensorrt_name_exists():
         source = Path(engines.plans.run.__file__).read_text(encoding="utf-8")
         for name in names:
             assert hasattr(owner, name) and name in source
+
+
+def test_a_graph_that_cannot_be_recorded_leaves_the_capture():
+    driver = pytest.importorskip("cuda.bindings.driver", reason="cuda-python is not installed: pip install cuda-bindings")
+    told: list[str] = []
+    fine = driver.CUresult.CUDA_SUCCESS
+    stand_in = SimpleNamespace(
+        CUresult=driver.CUresult,
+        CUstreamCaptureMode=driver.CUstreamCaptureMode,
+        cuStreamBeginCapture=lambda stream, mode: told.append("begin") or (fine,),
+        cuStreamEndCapture=lambda stream: told.append("end") or (fine, "graph"),
+        cuGraphInstantiate=lambda graph, flags: (fine, "ready"),
+        cuGraphLaunch=lambda ready, stream: told.append(f"launch {ready} on {stream}") or (fine,),
+        cuGraphDestroy=lambda graph: told.append("destroy graph"),
+        cuGraphExecDestroy=lambda ready: told.append("destroy ready"),
+    )
+    card = object.__new__(CudaPython)
+    card._driver = stand_in
+
+    def refuse() -> None:
+        raise EngineRunError("TensorRT could not queue the frame.")
+
+    with ExitStack() as owner:
+        assert card.recorded(7, refuse, owner) is None
+        assert told == ["begin", "end"]
+        card.recorded(7, lambda: told.append("work"), owner)()
+    assert told[2:] == ["begin", "work", "end", "launch ready on 7", "destroy ready", "destroy graph"]
 
 
 @no_card

@@ -175,6 +175,22 @@ def test_a_range_serves_the_sizes_in_it(store: PlanStore, build: Builder):
     assert store.get(KEY) is None and not store.entries()
 
 
+def test_siblings_are_trusted_as_little(store: PlanStore):
+    """Compiled kernels are code as plans are."""
+    path = store.sibling("x.kernels")
+    assert store.read(path) == b""
+    store.write(path, b"kernels")
+    assert store.read(path) == b"kernels"
+    if os.name != "nt":
+        path.chmod(0o666)
+        assert store.read(path) == b""
+
+
+def test_where_nobody_can_be_waited_for_each_builds_for_himself(store: PlanStore, build: Builder):
+    (store.folder / "locks").write_bytes(b"")  # as in a folder that cannot be written
+    assert store.get_or_build(KEY, build) == build.plan
+
+
 def test_clear(store: PlanStore, build: Builder):
     store.get_or_build(KEY, build)
     store.write(store.sibling("timings-sm89.bin"), b"x")

@@ -27,14 +27,14 @@ def inputs_of(model: onnx.ModelProto, *operators: str) -> set[int]:
 
 
 def load(model: ModelFile, precision: str) -> onnx.ModelProto:
-    return onnx.load(str(model.int8_path if precision == "int8" else model.path))
+    return onnx.load(str(model.int8_path if precision in ("int8", "fp8") else model.path))
 
 
-@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8", "fp8"])
 def test_the_bundled_model_keeps_its_pictures(precision: str):
     model = find_model(None, [])
     typed = strongly_typed(load(model, precision), precision)
-    expected = {"fp32": 0.01, "fp16": 0.2, "int8": 2}[precision]
+    expected = {"fp32": 0.01, "fp16": 0.2, "int8": 2, "fp8": 3}[precision]
     assert check_graph(typed, model, precision).mean <= expected
     if precision == "fp16":
         assert inputs_of(typed, "Conv") == {HALF}
@@ -91,6 +91,21 @@ def test_unsigned_pairs_become_signed_ones(small_model: ModelFile):
     assert inputs_of(typed, "QuantizeLinear") == {HALF, TensorProto.INT8}
     assert inputs_of(typed, "Conv") == {HALF}
     assert check_graph(typed, small_model, "int8").mean < 2
+
+
+def test_pairs_of_fp8_keep_their_span(small_model: ModelFile):
+    typed = strongly_typed(load(small_model, "fp8"), "fp8")
+    assert inputs_of(typed, "QuantizeLinear") == {HALF, TensorProto.FLOAT8E4M3FN}
+    assert inputs_of(typed, "DequantizeLinear") == {HALF, TensorProto.FLOAT8E4M3FN}
+    assert inputs_of(typed, "Conv") == {HALF}
+    spans = {}
+    for precision, largest in (("int8", 127), ("fp8", 448)):
+        graph = strongly_typed(load(small_model, precision), precision).graph
+        stored = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
+        pairs = [node for node in graph.node if node.op_type == "QuantizeLinear"]
+        spans[precision] = [float(stored[node.input[1]]) * largest for node in pairs]
+    np.testing.assert_allclose(spans["fp8"], spans["int8"], rtol=2e-3)
+    assert check_graph(typed, small_model, "fp8").mean < 4
 
 
 def conv_graph(nodes: list[onnx.NodeProto], numbers: dict[str, np.ndarray], opset: int = 17) -> onnx.ModelProto:
