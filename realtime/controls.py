@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from engines.errors import UsageError
 from engines.model_file import ORIGINAL
-from realtime.look import BRUSH_RANGE, STABILITY_RANGE, STRENGTH_RANGE, Look, parse_mix
+from realtime.look import BRUSH_RANGE, STABILITY_RANGE, STRENGTH_RANGE, Look, mix_text, parse_mix
 
 STRENGTH_STEP = 0.1
 BRUSH_STEP = 0.25
@@ -136,7 +136,7 @@ def settings(state: State) -> dict[str, Value]:
     """What is worth keeping until the next run, as commands and their values: ``perform`` brings it back."""
     mix = state.look.mix if state.number else state.painting or state.look.mix
     return {
-        "mix": ",".join(f"{name}:{weight:g}" for name, weight in mix),
+        "mix": mix_text(mix),
         "strength": state.look.strength,
         "brush": state.look.brush,
         "stability": state.look.stability,

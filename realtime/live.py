@@ -8,7 +8,6 @@ thread touches the stylizer; it follows the controls by reading the current ``St
 from __future__ import annotations
 
 import contextlib
-import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -191,8 +190,8 @@ class Live:
     def _tell_answers(self) -> None:
         """What became of snapshots, recordings and other outputs, on the picture and in words."""
         for answers in (self._screen.snapshots.answers, *(output.answers for output in self._outputs)):
-            with contextlib.suppress(queue.Empty):
-                line = answers.get_nowait()
+            for _ in range(answers.qsize()):
+                line = answers.get()
                 self._screen.toast(line)
                 self._say(line)
 
