@@ -117,7 +117,7 @@ class Live:
             wall_s=self._clock() - self._begin_s,
             startup_s=(figures.first_shown_s or self._clock()) - self._begin_s,
             fps=figures.fps,
-            latency_ms=latency_figures(figures.latency),
+            latency_ms={**latency_figures(figures.latency), "max": figures.latency.percentile(100)},
             stage_ms={name: samples.percentile(50) for name, samples in stages.items()},
             engine=stylizer.engine.name,
             device=stylizer.engine.device,
@@ -125,7 +125,11 @@ class Live:
             size=size_text(stylizer.inference_size) if stylizer.inference_size else "",
             style=stylizer.look.label,
             peak_rss_mb=peak_rss_mb(),
-            extra={"source": self._source.name, "dropped_by": figures.drops},
+            extra={
+                "source": self._source.name,
+                "dropped_by": figures.drops,
+                "longest_gap_ms": round(figures.longest_gap_ms, 3),
+            },
         )
 
     def status(self) -> dict[str, Any]:
