@@ -62,7 +62,7 @@ def measure_live(model: ModelFile, flags: list[str], folder: Path, duration_s: f
 def _measure(
     run: LiveRun, model: ModelFile, flags: list[str], folder: Path, duration_s: float, display: str | None, say: Say
 ) -> Row:
-    clip, report_file = folder / f"live-{run.size}.mp4", folder / "live.json"
+    clip, report_file = folder / f"live-{run.size}.mp4", folder / "live-report.json"
     command = [sys.executable, "run_cam.py", "--source", str(clip), "--loop", "--fresh", "--report", str(report_file)]
     command += [*([] if run.in_window else ["--headless"]), *run.flags, *flags]
     environment = {**os.environ, "LIVEBRUSH_STATE": str(folder), **({"DISPLAY": display} if run.in_window else {})}

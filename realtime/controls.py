@@ -7,6 +7,7 @@ Keyboard (``realtime/keys.py``), OSC and web page only bind to it: they call ``p
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -27,6 +28,7 @@ BANK_SIZE = 9
 COMPARE_MODES = ("off", "split", "side by side")
 
 Value = float | bool | str | None
+_ROMAN = re.compile(r"[ivx]{2,}")
 
 
 @dataclass(frozen=True)
@@ -158,8 +160,9 @@ def _with_look(state: State, text: str, **changes) -> State:
 
 
 def spoken(style: str) -> str:
-    """A style's name for people: great_wave -> Great Wave."""
-    return " ".join(word.capitalize() if word.islower() else word for word in style.replace("-", "_").split("_"))
+    """A style's name for people: great_wave -> Great Wave, composition_vii -> Composition VII."""
+    words = style.replace("-", "_").split("_")
+    return " ".join(word.upper() if _ROMAN.fullmatch(word) else word.capitalize() if word.islower() else word for word in words)
 
 
 def _style(state: State, value: Value) -> State:
