@@ -159,7 +159,7 @@ SEEN = """() => ['camera', 'painting'].map((id) => {
 
 
 def test_a_real_clip_comes_back_as_its_style_paints_it(tmp_path: Path):
-    """One new frame of the clip a second, so that what the camera shows and what comes back are mostly the same frame."""
+    """A new frame of the clip every four seconds, so that what the camera shows and what comes back are mostly the same frame."""
     try:
         clip = bikes()
     except SourceError as error:
@@ -174,6 +174,7 @@ def test_a_real_clip_comes_back_as_its_style_paints_it(tmp_path: Path):
         page.set_default_timeout(LIMIT_MS)
         page.goto(address)
         page.click("#begin")
+        page.click("#c-compare")  # a camera that is not shown gives the page no pixels
         for style in painted:
             page.click(f"button[data-style={style}]")
             until_painted_like(page, style, painted)
@@ -183,22 +184,22 @@ def test_a_real_clip_comes_back_as_its_style_paints_it(tmp_path: Path):
 
 def until_painted_like(page: sync_api.Page, style: str, painted: dict[str, Stylizer]) -> None:
     """Until the picture that comes back is much nearer to the camera's in ``style`` than to it in the others, or as it is."""
-    end_s = time.monotonic() + LIMIT_MS / 1000
+    end_s, strays = time.monotonic() + LIMIT_MS / 1000, {}
     while time.monotonic() < end_s:
         camera, back = (pixels and np.array(pixels, np.uint8).reshape(240, 320, 3) for pixels in page.evaluate(SEEN))
-        if back is not None:
+        if camera is not None and back is not None:
             pictures = {name: stylizer.stylize(Frame(camera, 0), 0.0) for name, stylizer in painted.items()} | {"": camera}
             strays = {name: np.abs(picture.astype(float) - back).mean() for name, picture in pictures.items()}
-            if 2 * strays[style] < min(stray for name, stray in strays.items() if name != style):
+            if 1.5 * strays[style] < min(stray for name, stray in strays.items() if name != style):
                 return
         time.sleep(0.3)
     raise AssertionError(f"{style} does not come: mean differences {strays}")
 
 
 def write_slow_clip(clip: Path, path: Path) -> None:
-    """Every tenth frame of ``clip``, 320x240, for a second each, as the fake camera reads it."""
+    """Six frames of ``clip``, 320x240, for four seconds each, as the fake camera reads it."""
     with av.open(str(clip)) as file, path.open("wb") as out:
         out.write(b"YUV4MPEG2 W320 H240 F10:1 Ip A1:1 C420jpeg\n")
-        for frame in itertools.islice(file.decode(video=0), 0, 120, 10):
+        for frame in itertools.islice(file.decode(video=0), 0, 120, 20):
             small = frame.reformat(width=320, height=240, format="yuvj420p")
-            out.write((b"FRAME\n" + small.to_ndarray().tobytes()) * 10)
+            out.write((b"FRAME\n" + small.to_ndarray().tobytes()) * 40)
