@@ -32,6 +32,7 @@ from realtime.tiles import Tiles
 from realtime.web.stream import WebStream
 
 STARTED_S = time.monotonic()
+_PAGE_TILES_SHARE = 0.1  # a page shows them all the time
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
@@ -78,7 +79,7 @@ def main(argv: list[str]) -> int:
         painter = Painter(Stylizer(engine, state.look, size), EngineSizes(engine, size), fixed_size, quality)
         sink.open("Livebrush", frame_size)
         options = {"duration_s": duration_s, "recorder": recorder, "say": cli.say, "started_s": STARTED_S}
-        stream = WebStream(Tiles(engine)) if guard else None
+        stream = WebStream(Tiles(engine, share=_PAGE_TILES_SHARE)) if guard else None
         outputs += [stream] if stream else []
         live = Live(source, painter, sink, desk, outputs=outputs, **options)
         if guard:

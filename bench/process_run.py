@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench import ROOT
@@ -18,10 +19,13 @@ class ProcessRun:
     cpu_s: float | None
 
 
-def run_process(command: list[str]) -> ProcessRun:
-    """Run ``command`` in the repository to its end. Raises EngineRunError with the last line it wrote if it fails."""
+def run_process(command: list[str], environment: Mapping[str, str] | None = None) -> ProcessRun:
+    """Run ``command`` in the repository to its end, in ``environment`` if not in this one's.
+
+    Raises EngineRunError with the last line it wrote if it fails.
+    """
     cpu_before_s, started_s = _children_cpu_s(), time.perf_counter()
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     wall_s, cpu_after_s = time.perf_counter() - started_s, _children_cpu_s()
     if done.returncode:
         last = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]

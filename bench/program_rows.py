@@ -1,4 +1,4 @@
-"""End to end: both programs as a user starts them, from start to end, and the peer's program in turn with ours."""
+"""End to end: a file through our program as a user starts it, from start to end, in turn with the peer's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.clips import audio_packets, bikes, cut, frame_count
-from bench.figures import END_TO_END, LIVE, OURS, PEER, Row
+from bench.figures import END_TO_END, OURS, PEER, Row
 from bench.peer import video_command
 from bench.process_run import ProcessRun, run_process
 from engines import EngineOptions, ModelFile
@@ -19,9 +19,6 @@ from engines.errors import EngineRunError
 
 FILE_SIZE = (480, 512)
 FILE_FRAMES = 150
-LIVE_SIZE = (480, 640)
-LIVE_FPS = 30
-_LIVE_FRAMES = 240
 
 Say = Callable[[str], None]
 
@@ -65,33 +62,6 @@ def measure_files(model: ModelFile, flags: list[str], folder: Path, rounds: int,
         _row(OURS, size, ours, report["engine"], report["precision"], stages, facts),
         _row(PEER, size, peer, "onnxruntime", "fp32", {}, {"sound_kept": audio_packets(peer_out) == audio_packets(clip)}),
     ]
-
-
-def measure_live(model: ModelFile, flags: list[str], folder: Path, duration_s: float, say: Say) -> Row:
-    """The live program on a file that plays at 30 fps, without a window."""
-    clip, report_file = folder / "live.mp4", folder / "live.json"
-    cut(bikes(), clip, LIVE_SIZE, LIVE_FPS, _LIVE_FRAMES)
-    command = [sys.executable, "run_cam.py", "--source", str(clip), "--loop", "--headless", "--report", str(report_file), *flags]
-    say("live: first run, which does not count")
-    settle_auto(model, lambda: run_process([*command, "--duration", "3"]) and _read(report_file))
-    say(f"live: {duration_s:g} s")
-    run = run_process([*command, "--duration", f"{duration_s:g}"])
-    report = _read(report_file)
-    stages = dict(
-        zip(("decode", "infer", "encode"), (report["stage_ms"][n] for n in ("capture", "infer", "display")), strict=True)
-    )
-    facts = {
-        "p50_ms": report["latency_ms"]["p50"],
-        "p95_ms": report["latency_ms"]["p95"],
-        "shown": report["frames_out"],
-        "dropped": report["dropped"],
-        "startup_s": report["startup_s"],
-        "network_size": report["size"],
-    }
-    frame_ms = 1000 / max(report["fps"], 1e-6)
-    cpu_ms = None if run.cpu_s is None else run.cpu_s * 1000 / max(report["frames_out"], 1)
-    size = f"{LIVE_SIZE[1]}x{LIVE_SIZE[0]}"
-    return Row(LIVE, OURS, size, report["engine"], report["precision"], frame_ms, None, stages, cpu_ms, facts)
 
 
 def settle_auto(model: ModelFile, first_run: Callable[[], dict]) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from bench import ROOT
 from bench.base_install import check_base_install
+from bench.live_soak import check_live
 from bench.machine import describe_machine
 from bench.page import markdown_table
 from engines.errors import LivebrushError
@@ -40,6 +41,7 @@ class Finding:
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.soak", description="The checks that take minutes.")
     parser.add_argument("--frames", type=int, default=4000, help="length of the long run (default: 4000)")
+    parser.add_argument("--live-minutes", type=float, default=10, metavar="M", help="length of the live run (default: 10)")
     parser.add_argument("--page", type=Path, default=PAGE, help="where the summary goes (default: docs/soak.md)")
     args = parser.parse_args(argv)
     machine = describe_machine()
@@ -49,6 +51,7 @@ def main(argv: list[str]) -> int:
         "slow tests": slow_tests,
         "base install": base_install,
         "long run": lambda: long_run(args.frames),
+        "live": lambda: live(args.live_minutes),
     }.items():
         started_s = time.monotonic()
         findings += _guarded(name, check)
@@ -95,6 +98,11 @@ def long_run(frames: int) -> list[Finding]:
         Finding("open files stay the same", files[0] == files[1], _span(files)),
         Finding("threads stay the same", threads[0] == threads[1], _span(threads)),
     ]
+
+
+def live(minutes: float) -> list[Finding]:
+    with tempfile.TemporaryDirectory() as folder:
+        return [Finding(*found) for found in check_live(minutes, Path(folder))]
 
 
 def summary(machine: dict[str, str], findings: list[Finding], times_s: dict[str, float]) -> str:

@@ -1,6 +1,6 @@
 """`make bench`: one table from one run, on the terminal, as docs/bench.md and, for the README's figures, as docs/bench.json.
 
-python -m bench.table                  about six minutes on two cores
+python -m bench.table                  about seven minutes on two cores
 python -m bench.table --rounds 1       a quick look, not for quoting
 """
 
@@ -16,10 +16,11 @@ from rich.console import Console
 from bench import ROOT
 from bench.engine_rows import measure_engines
 from bench.figures import targets, with_ratios
+from bench.live_rows import measure_live
 from bench.machine import describe_machine
 from bench.page import as_json, markdown, print_page
 from bench.peer import require_peer
-from bench.program_rows import FILE_FRAMES, measure_files, measure_live
+from bench.program_rows import FILE_FRAMES, measure_files
 from engines import find_model
 from engines.cache import write_json
 from engines.errors import UsageError
@@ -30,7 +31,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.table", description="Measure speeds and write them to docs/.")
     parser.add_argument("--rounds", type=int, default=7, help="turns of each engine at each size (default: 7)")
     parser.add_argument("--file-rounds", type=int, default=3, help="runs of each program on the file (default: 3)")
-    parser.add_argument("--duration", type=float, default=8.0, metavar="S", help="seconds of the live run (default: 8)")
+    parser.add_argument("--duration", type=float, default=8.0, metavar="S", help="seconds of each live run (default: 8)")
     parser.add_argument("--model", metavar="NAME|FILE.onnx", help="the model to measure (default: the bundled one)")
     parser.add_argument(
         "--output", type=Path, default=ROOT / "docs", metavar="DIR", help="where bench.md and bench.json go (default: docs)"
@@ -49,7 +50,7 @@ def main(argv: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["LIVEBRUSH_CACHE"] = str(Path(folder) / "cache")  # choices and compilations of this run, not of earlier ones
         rows = measure_files(model, flags, Path(folder), args.file_rounds, cli.say)
-        rows.append(measure_live(model, flags, Path(folder), args.duration, cli.say))
+        rows += measure_live(model, flags, Path(folder), args.duration, cli.say)
         rows = with_ratios(measure_engines(model, args.rounds, cli.say) + rows)
     results = targets(rows)
     console = Console(width=None if Console().is_terminal else 160)

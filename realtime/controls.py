@@ -7,12 +7,13 @@ Keyboard (``realtime/keys.py``), OSC and web page only bind to it: they call ``p
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from engines.errors import UsageError
 from engines.model_file import ORIGINAL
-from realtime.look import BRUSH_RANGE, STABILITY_RANGE, STRENGTH_RANGE, Look, parse_mix
+from realtime.look import BRUSH_RANGE, STABILITY_RANGE, STRENGTH_RANGE, Look, mix_text, parse_mix
 
 STRENGTH_STEP = 0.1
 BRUSH_STEP = 0.25
@@ -27,6 +28,7 @@ BANK_SIZE = 9
 COMPARE_MODES = ("off", "split", "side by side")
 
 Value = float | bool | str | None
+_ROMAN = re.compile(r"[ivx]{2,}")
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def settings(state: State) -> dict[str, Value]:
     """What is worth keeping until the next run, as commands and their values: ``perform`` brings it back."""
     mix = state.look.mix if state.number else state.painting or state.look.mix
     return {
-        "mix": ",".join(f"{name}:{weight:g}" for name, weight in mix),
+        "mix": mix_text(mix),
         "strength": state.look.strength,
         "brush": state.look.brush,
         "stability": state.look.stability,
@@ -158,8 +160,9 @@ def _with_look(state: State, text: str, **changes) -> State:
 
 
 def spoken(style: str) -> str:
-    """A style's name for people: great_wave -> Great Wave."""
-    return " ".join(word.capitalize() if word.islower() else word for word in style.replace("-", "_").split("_"))
+    """A style's name for people: great_wave -> Great Wave, composition_vii -> Composition VII."""
+    words = style.replace("-", "_").split("_")
+    return " ".join(word.upper() if _ROMAN.fullmatch(word) else word.capitalize() if word.islower() else word for word in words)
 
 
 def _style(state: State, value: Value) -> State:

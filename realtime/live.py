@@ -8,7 +8,6 @@ thread touches the stylizer; it follows the controls by reading the current ``St
 from __future__ import annotations
 
 import contextlib
-import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -118,7 +117,7 @@ class Live:
             wall_s=self._clock() - self._begin_s,
             startup_s=(figures.first_shown_s or self._clock()) - self._begin_s,
             fps=figures.fps,
-            latency_ms=latency_figures(figures.latency),
+            latency_ms={**latency_figures(figures.latency), "max": figures.latency.percentile(100)},
             stage_ms={name: samples.percentile(50) for name, samples in stages.items()},
             engine=stylizer.engine.name,
             device=stylizer.engine.device,
@@ -126,7 +125,11 @@ class Live:
             size=size_text(stylizer.inference_size) if stylizer.inference_size else "",
             style=stylizer.look.label,
             peak_rss_mb=peak_rss_mb(),
-            extra={"source": self._source.name, "dropped_by": figures.drops},
+            extra={
+                "source": self._source.name,
+                "dropped_by": figures.drops,
+                "longest_gap_ms": round(figures.longest_gap_ms, 3),
+            },
         )
 
     def status(self) -> dict[str, Any]:
@@ -191,8 +194,8 @@ class Live:
     def _tell_answers(self) -> None:
         """What became of snapshots, recordings and other outputs, on the picture and in words."""
         for answers in (self._screen.snapshots.answers, *(output.answers for output in self._outputs)):
-            with contextlib.suppress(queue.Empty):
-                line = answers.get_nowait()
+            for _ in range(answers.qsize()):
+                line = answers.get()
                 self._screen.toast(line)
                 self._say(line)
 

@@ -15,7 +15,8 @@ class LiveFigures:
     """Every frame has one fate: shown, or dropped before the stage that was still busy with an older one.
 
     Counting begins when the first frame is shown. ``capture`` counts what the source itself left out. Frames that are on
-    their way when the run ends have no fate and are not counted; there are at most four of them.
+    their way when the run ends have no fate and are not counted; there are at most four of them. ``longest_gap_ms``: between two
+    shown frames.
     """
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
@@ -26,6 +27,8 @@ class LiveFigures:
         self._end_s: float | None = None
         self.frames_out = 0
         self.latency = Samples()
+        self.longest_gap_ms = 0.0
+        self._shown_s: float | None = None
         self.recent_latency = Samples(keep=90)
         self.shown_rate = RateMeter(clock=clock)
         self.captured_rate = RateMeter(clock=clock)
@@ -43,6 +46,9 @@ class LiveFigures:
                 self._first_s = now_s
                 self._drops.clear()
             self.frames_out += 1
+        if self._shown_s is not None:
+            self.longest_gap_ms = max(self.longest_gap_ms, (now_s - self._shown_s) * 1000)
+        self._shown_s = now_s
         self.shown_rate.tick()
         self.latency.add((now_s - captured_s) * 1000)
         self.recent_latency.add((now_s - captured_s) * 1000)

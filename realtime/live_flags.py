@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from engines import ModelFile, find_model
 from engines.errors import UsageError
 from realtime import bootstrap, cli
-from realtime.autopilot import Schedule, parse_schedule
-from realtime.controls import State, perform
+from realtime.autopilot import Schedule, live_timeline
+from realtime.controls import State
 from realtime.desk import Desk
 from realtime.keys import keymap_from, user_keys_file
 from realtime.live import Live, initial_state
+from realtime.look import parse_mix
 from realtime.osc import OscServer, parse_listen
 from realtime.remembered import recall, remembered_styles
 from realtime.sinks.clean_sink import CleanSink
@@ -27,6 +28,7 @@ from realtime.sources.camera import parse_capture
 from realtime.sources.live_source import LiveSource
 from realtime.sources.open_source import live_source
 from realtime.sources.sound import Microphone
+from realtime.timeline import Timeline
 from realtime.web.guard import Guard, guard_for
 from realtime.web.stream import WebStream
 
@@ -96,11 +98,13 @@ def model_and_state(args: argparse.Namespace, mirrored: bool) -> tuple[ModelFile
     """
     defaults = {"strength": 1.0, "brush": 1.0, "keep_color": False, "stability": 0.0}
     given = {name for name in (*defaults, "mirror") if getattr(args, name) is not None}
-    given |= {"mix"} if args.style is not None or args.model is not None else set()
+    given |= {"mix"} if any(flag is not None for flag in (args.style, args.model, args.style_schedule)) else set()
     for name, value in defaults.items():
         setattr(args, name, value if name not in given else getattr(args, name))
     model = _model(args, given)
     state = initial_state(model, cli.look_from(args, model), mirrored if args.mirror is None else args.mirror)
+    if args.style is None and (entries := _timeline(args).entries):
+        state = initial_state(model, replace(state.look, mix=entries[0].mix), state.mirror)
     state = replace(state, recording=args.record is not None)
     if has_controls(args) and not args.fresh:
         state = replace(recall(state, without=given), said="", said_count=0)
@@ -116,18 +120,19 @@ def _model(args: argparse.Namespace, given: set[str]) -> ModelFile:
     if has_controls(args) and not args.fresh and "mix" not in given:
         with contextlib.suppress(UsageError):  # a style that is no longer installed is forgotten
             return find_model(None, remembered_styles())
-    return cli.model_from(args)
+    named = [name for name, _ in parse_mix(args.style)] if args.style is not None else []
+    return find_model(args.model, [*named, *_timeline(args).style_names])
 
 
 def desk_from(args: argparse.Namespace, state: State) -> Desk:
     """The controls with the user's keys and the schedule of the flags. Raises UsageError."""
-    changes = parse_schedule(args.style_schedule) if args.style_schedule is not None else []
-    for change in changes:
-        try:
-            perform(state, "mix", change.mix)
-        except ValueError as error:
-            raise UsageError(f"--style-schedule {change.mix!r}: {error}") from error
-    return Desk(state, keymap_from(args.keys), Schedule(changes) if changes else None)
+    timeline = _timeline(args)
+    return Desk(state, keymap_from(args.keys), Schedule(timeline) if timeline.entries else None)
+
+
+def _timeline(args: argparse.Namespace) -> Timeline:
+    """--style-schedule, the empty timeline without it. Raises UsageError."""
+    return Timeline() if args.style_schedule is None else live_timeline(args.style_schedule, "--style-schedule")
 
 
 def recorder_from(args: argparse.Namespace, source: LiveSource) -> Recorder:

@@ -67,6 +67,11 @@ def parse_mix(text: str) -> tuple[tuple[str, float], ...]:
     return tuple(mix.items())
 
 
+def mix_text(mix: tuple[tuple[str, float], ...]) -> str:
+    """What ``parse_mix`` reads back."""
+    return ",".join(f"{name}:{weight:g}" for name, weight in mix)
+
+
 def style_vector(look: Look, model: ModelFile) -> np.ndarray:
     """The engine's style input: (S,) float32, non-negative, sum 1, column 0 the original with weight 1 - strength.
 

@@ -16,22 +16,21 @@ from realtime.look import BRUSH_RANGE, Look
 from realtime.resample import Scaler, network_size
 from realtime.stylizer import Stylizer
 
-_SHARE = 0.3  # of the time spent on tiles; the rest of it belongs to the big picture
-
 
 class Tiles:
     """``want`` names the styles to paint, round and round, from the newest frame that ``look_at`` was given; both may be called
     from any thread and return at once. Nothing runs while nothing is wanted, and the engine is opened when first needed.
 
     ``tiles``: style -> (h, w, 3) uint8 RGB, in the look of the broadest brush, where a small picture still shows strokes;
-    ``version`` counts their changes. ``failure``: why there are none.
+    ``version`` counts their changes. ``failure``: why there are none. ``share``: of the time, at most, that is spent on tiles;
+    the rest belongs to the big picture.
     """
 
-    def __init__(self, engine: Engine, open_for: Callable[[Engine, Size], Engine] = open_alike) -> None:
+    def __init__(self, engine: Engine, open_for: Callable[[Engine, Size], Engine] = open_alike, share: float = 0.3) -> None:
         self.tiles: dict[str, np.ndarray] = {}
         self.version = 0
         self.failure: str | None = None
-        self._like, self._open_for = engine, open_for
+        self._like, self._open_for, self._share = engine, open_for, share
         self._changed = threading.Condition()
         self._frame: Frame | None = None
         self._styles: tuple[str, ...] = ()
@@ -81,7 +80,7 @@ class Tiles:
                 self.tiles = {**self.tiles, style: tile}
                 self.version += 1
                 turn += 1
-                self._rest((time.monotonic() - started_s) * (1 - _SHARE) / _SHARE)
+                self._rest((time.monotonic() - started_s) * (1 - self._share) / self._share)
         finally:
             if stylizer:
                 stylizer.engine.close()

@@ -1,4 +1,4 @@
-"""Styles over the time of a file: which one from when on, and how long it fades in. Knows times and names, not pixels."""
+"""Styles over time: which one from when on, and how long it fades in. Knows times and names, not pixels."""
 
 from __future__ import annotations
 
@@ -19,11 +19,18 @@ _EXAMPLE = 'Write it like "0:great_wave 12.5:starry_night/2s cut:the_scream".'
 
 @dataclass(frozen=True)
 class Entry:
-    """From ``at_s`` of the input on (None: from the first scene cut after the entry before), fade to ``mix`` in ``fade_s``."""
+    """From ``at_s`` of the input on (None: from the first scene cut after the entry before), fade to ``mix`` in ``fade_s``
+    (None: not said)."""
 
     at_s: Fraction | None
     mix: tuple[tuple[str, float], ...]
-    fade_s: Fraction
+    fade_s: Fraction | None = None
+
+    @property
+    def file_fade_s(self) -> Fraction:
+        """The fade that a file gets: without a word a second, but none at its beginning and at a cut."""
+        default_s = Fraction(0) if not self.at_s else _FADE_S
+        return default_s if self.fade_s is None else self.fade_s
 
 
 @dataclass(frozen=True)
@@ -55,18 +62,18 @@ class Timeline:
         """
         begun = self.begun_by(now_s, cuts)
         for start_s, entry in begun[done:]:
-            stylizer.set_look(replace(look, mix=entry.mix), float(entry.fade_s), float(start_s))
+            stylizer.set_look(replace(look, mix=entry.mix), float(entry.file_fade_s), float(start_s))
         return len(begun)
 
     def as_text(self) -> str:
         """All of it, for comparing."""
-        return " ".join(f"{'cut' if e.at_s is None else e.at_s}:{e.mix}/{e.fade_s}" for e in self.entries)
+        return " ".join(f"{'cut' if e.at_s is None else e.at_s}:{e.mix}/{e.file_fade_s}" for e in self.entries)
 
 
 def parse_timeline(text: str, flag: str) -> Timeline:
     """``TIME:STYLES[/FADEs]`` or ``cut:STYLES[/FADEs]``, between them any white space; what follows a # on a line is left out.
 
-    TIME: seconds or H:MM:SS.mmm of the input. STYLES: as for -s. Without FADE it is a second, at a cut none.
+    TIME: seconds or H:MM:SS.mmm of the input. STYLES: as for -s. Live programs read the same text (realtime/autopilot.py).
     Raises UsageError, naming ``flag``.
     """
     words = [word for line in text.splitlines() for word in line.partition("#")[0].split()]
@@ -103,5 +110,4 @@ def _parse_entry(word: str, flag: str) -> Entry:
     if not found:
         raise UsageError(f"{flag}: {word!r} is no entry. {_EXAMPLE}")
     at_s = None if found["when"] == "cut" else parse_time(flag, found["when"])
-    default_s = Fraction(0) if at_s is None or at_s == 0 else _FADE_S
-    return Entry(at_s, parse_mix(found["mix"]), default_s if found["fade"] is None else Fraction(found["fade"]))
+    return Entry(at_s, parse_mix(found["mix"]), None if found["fade"] is None else Fraction(found["fade"]))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from pathlib import Path
 
 import numpy as np
 
 from engines.errors import SourceError
-from realtime.frame import Frame
-from realtime.sources.live_source import LiveSource
+from realtime.sources.paced import Paced
 from realtime.timing import Clock
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
@@ -18,69 +16,43 @@ SHOWN_S = 4.0
 _FPS = 10.0  # a picture that stands still is painted on, so that fades go on, but not at a camera's rate
 
 
-class ImageFolder(LiveSource):
+class ImageFolder(Paced):
     """The pictures of ``folder`` by name, upright, ``SHOWN_S`` each, in frames of (height, width) ``size``; ``loop``: for ever.
 
     A file that is no picture is left out, and ``warning`` names it.
     """
 
     def __init__(self, folder: Path, size: tuple[int, int], loop: bool = False, clock: Clock = time.monotonic) -> None:
-        super().__init__()
+        super().__init__(_FPS, None, clock)
         self.name = folder.name or str(folder)
-        self.expected_size = size
-        self._folder, self._size, self._loop, self._clock = folder, size, loop, clock
+        self.expected_size = self._size = size
+        self._folder, self._loop = folder, loop
         self._paths: list[Path] = []
         self._bad: set[Path] = set()
         self._shown: tuple[Path | None, np.ndarray] = (None, np.zeros((*size, 3), np.uint8))
-        self._next = 0
-        self._start_s: float | None = None
-        self._stop = threading.Event()
 
     def open(self) -> tuple[int, int]:
         self._paths = sorted(path for path in self._folder.iterdir() if path.suffix.lower() in ENDINGS)
-        if not self._paths or self._turn_to(0) is None:
+        if not self._turn_to(0):
             raise SourceError(f"{self._folder}: holds no picture that can be read ({', '.join(ENDINGS)}).")
+        self._frames = None if self._loop else round(len(self._paths) * SHOWN_S * _FPS)
         return self._size
 
-    def read(self, timeout_s: float) -> Frame | None:
-        if self.finished:
-            return None
-        if self._start_s is None:
-            self._start_s = self._clock()
-        due_s = self._start_s + self._next / _FPS
-        wait_s = due_s - self._clock()
-        if wait_s > 0 and (self._stop.wait(min(wait_s, timeout_s)) or self._clock() < due_s):
-            return None
-        index = max(self._next, int((self._clock() - self._start_s) * _FPS + 1e-9))
-        self._next = index + 1
-        if not self._loop and self._place(index) >= len(self._paths):
-            return None
-        started_s = time.perf_counter()
-        pixels = self._turn_to(self._place(index))
-        self.busy.add((time.perf_counter() - started_s) * 1000)
-        return None if pixels is None else Frame(pixels, index, captured_s=self._start_s + index / _FPS)
-
-    def close(self) -> None:
-        self._stop.set()
-
-    @property
-    def finished(self) -> bool:
-        return self._stop.is_set() or (not self._loop and self._place(self._next) >= len(self._paths))
+    def picture(self, index: int) -> np.ndarray:
+        self._turn_to(int(index / _FPS / SHOWN_S))
+        return self._shown[1]
 
     @property
     def warning(self) -> str | None:
         return f"cannot be read: {', '.join(sorted(path.name for path in self._bad))}" if self._bad else None
 
-    def _place(self, index: int) -> int:
-        return int(index / _FPS / SHOWN_S)
-
-    def _turn_to(self, place: int) -> np.ndarray | None:
-        """The picture at ``place``, or the next one that can be read; None if there is none at all."""
+    def _turn_to(self, place: int) -> bool:
+        """Show the picture at ``place``, or the next one that can be read; False if there is none at all."""
         for step in range(len(self._paths)):
             path = self._paths[(place + step) % len(self._paths)]
             if path not in self._bad and (path == self._shown[0] or self._load(path)):
-                return self._shown[1]
-        return None
+                return True
+        return False
 
     def _load(self, path: Path) -> bool:
         from PIL import Image, ImageOps

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 import time
 
 import numpy as np
 
-from realtime.frame import Frame
-from realtime.sources.live_source import LiveSource
+from realtime.sources.paced import Paced
 from realtime.timing import Clock
 
 _SCROLL_PX_PER_FRAME = (1, 2, 4)  # sky, hills, ground: what is near moves faster
 _DISC_PERIOD_FRAMES = 180
 
 
-class Synthetic(LiveSource):
+class Synthetic(Paced):
     """Sky, hills, chequered ground and a moving disc: gradients, edges, flat parts and motion at known speeds.
 
-    size: (height, width). Frame n depends on n and the size alone; ``clock`` (seconds, monotonic) decides which n is due.
-    ``frames``: end after that many, None for never.
+    size: (height, width). Frame n depends on n and the size alone.
     """
 
     name = "test"
@@ -31,42 +28,17 @@ class Synthetic(LiveSource):
         frames: int | None = None,
         clock: Clock = time.monotonic,
     ) -> None:
-        super().__init__()
         if min(size) < 1 or fps <= 0:
             raise ValueError(f"size {size} and fps {fps} must be positive")
-        self.expected_size = size
-        self._size, self._fps, self._frames, self._clock = size, fps, frames, clock
+        super().__init__(fps, frames, clock)
+        self.expected_size = self._size = size
         self._bands = _paint_bands(size)
         self._disc, self._disc_weight = _paint_disc(max(1, min(size) // 9))
-        self._start_s: float | None = None
-        self._next = 0
-        self._stop = threading.Event()
 
     def open(self) -> tuple[int, int]:
         return self._size
 
-    def read(self, timeout_s: float) -> Frame | None:
-        if self.finished:
-            return None
-        if self._start_s is None:
-            self._start_s = self._clock()
-        deadline_s = time.monotonic() + timeout_s
-        due_s = self._start_s + self._next / self._fps
-        while (wait_s := due_s - self._clock()) > 0:
-            left_s = deadline_s - time.monotonic()
-            if left_s <= 0 or self._stop.wait(min(wait_s, left_s, 0.05)):
-                return None
-        # A reader that comes late gets the frame that is due now; the gap in ``index`` tells what it missed.
-        newest = int((self._clock() - self._start_s) * self._fps + 1e-9)
-        index = max(self._next, newest if self._frames is None else min(newest, self._frames - 1))
-        self._next = index + 1
-        started_s = time.perf_counter()
-        pixels = self.picture(index)
-        self.busy.add((time.perf_counter() - started_s) * 1000)
-        return Frame(pixels, index, captured_s=self._start_s + index / self._fps)
-
     def picture(self, index: int) -> np.ndarray:
-        """Frame ``index`` of the source: (H, W, 3) uint8 RGB, owned by the caller."""
         height, width = self._size
         pixels = np.empty((height, width, 3), np.uint8)
         for (top, bottom, band), step in zip(self._bands, _SCROLL_PX_PER_FRAME, strict=True):
@@ -74,13 +46,6 @@ class Synthetic(LiveSource):
             pixels[top:bottom] = band[:, offset : offset + width]
         self._draw_disc(pixels, index)
         return pixels
-
-    def close(self) -> None:
-        self._stop.set()
-
-    @property
-    def finished(self) -> bool:
-        return self._stop.is_set() or (self._frames is not None and self._next >= self._frames)
 
     def _draw_disc(self, pixels: np.ndarray, index: int) -> None:
         height, width = self._size

@@ -4,13 +4,12 @@
 const $ = (id) => document.getElementById(id);
 const token = new URLSearchParams(location.hash.slice(1)).get("token") || "";
 const SLIDERS = ["strength", "brush", "stability", "fade", "auto_period"];
-const SWITCHES = ["blend", "keep_color", "mirror", "freeze", "auto"];
+const SWITCHES = ["blend", "keep_color", "mirror", "freeze", "auto", "compare"];
 const KEY_NAMES = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down", PageUp: "pageup", PageDown: "pagedown",
   Home: "home", End: "end", Insert: "insert", Delete: "delete", " ": "space", Tab: "tab", Enter: "enter", Escape: "esc", Backspace: "backspace" };
-const LOCAL = { snapshot: takeSnapshot, record: toggleRecording, fullscreen: toggleFullscreen };  // done here, for this page's user
-const UNUSED = ["quit", "back", "strip", "sheet"];  // would act on the server's window, or end it for everybody
+const LOCAL = { snapshot: takeSnapshot, record: toggleRecording, fullscreen: toggleFullscreen, help: toggleCard };  // for this page's user
 
-let peer, channel, table, state = {}, heldBlend = false, recorder = null, toastTimer = 0;
+let peer, channel, table, state = {}, camera = null, heldBlend = false, recorder = null, toastTimer = 0, seen = {};
 
 function request(path, options = {}) {
   return fetch(path, { ...options, headers: { ...options.headers, Authorization: `Bearer ${token}` } });
@@ -27,45 +26,92 @@ function toast(text) {
   toastTimer = setTimeout(() => { $("toast").style.opacity = 0; }, 1800);
 }
 
-function connected(text) { $("connection").textContent = text; }
+function connected(text, is) {
+  $("connection").textContent = text;
+  $("connection").dataset.is = is;
+}
 
-async function connect(camera) {
+function tell(error) { connected(error.message || String(error), "wrong"); }
+
+async function connect() {
   if (peer) { peer.onconnectionstatechange = null; peer.close(); }
   peer = new RTCPeerConnection();
   const mine = peer;
   channel = peer.createDataChannel("controls");
   channel.onmessage = (event) => hear(JSON.parse(event.data));
-  peer.ontrack = (event) => { $("painting").srcObject = event.streams[0] || new MediaStream([event.track]); };
+  peer.ontrack = (event) => {
+    event.receiver.jitterBufferTarget = 0;  // the newest picture, not the smoothest
+    $("painting").srcObject = event.streams[0] || new MediaStream([event.track]);
+  };
   peer.onconnectionstatechange = () => {
     const now = mine.connectionState;
-    connected(now === "connected" ? "live" : now);
-    if (now === "failed" || now === "disconnected") setTimeout(() => { if (mine === peer) connect(camera).catch(tell); }, 2000);
+    connected(now === "connected" ? "live" : now, now === "connected" ? "live" : "waiting");
+    if (now === "failed" || now === "disconnected") setTimeout(() => { if (mine === peer) again(); }, 1500);
   };
   if (camera) peer.addTransceiver(camera.getVideoTracks()[0], { direction: "sendrecv", streams: [camera] });
   else peer.addTransceiver("video", { direction: "recvonly" });
   await peer.setLocalDescription(await peer.createOffer());
   await new Promise((done) => {
-    if (peer.iceGatheringState === "complete") return done();
-    peer.onicegatheringstatechange = () => { if (mine.iceGatheringState === "complete") done(); };
+    if (mine.iceGatheringState === "complete") return done();
+    mine.onicegatheringstatechange = () => { if (mine.iceGatheringState === "complete") done(); };
     setTimeout(done, 3000);
   });
   const answer = await request("/offer", {
-    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ sdp: peer.localDescription.sdp }),
+    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ sdp: mine.localDescription.sdp }),
   });
-  if (!answer.ok) throw new Error(await answer.text());
-  await peer.setRemoteDescription(await answer.json());
+  if (!answer.ok) throw Object.assign(new Error(await answer.text()), { final: answer.status === 401 || answer.status === 403 });
+  await mine.setRemoteDescription(await answer.json());
 }
 
-function tell(error) { connected(error.message || String(error)); }
+function again() {  // until the server is back, unless it has refused us
+  connect().catch((error) => {
+    tell(error.final ? error : new Error("no connection: trying again"));
+    if (!error.final) setTimeout(again, 2000);
+  });
+}
+
+async function openCamera(constraints) {
+  const size = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 } };
+  const opened = await navigator.mediaDevices.getUserMedia({ video: { ...size, ...constraints } });
+  const [track] = opened.getVideoTracks();
+  track.onended = () => { if (camera === opened) endCamera(); };
+  for (const old of camera ? camera.getTracks() : []) old.stop();
+  camera = $("camera").srcObject = opened;
+  const cameras = (await navigator.mediaDevices.enumerateDevices()).filter((device) => device.kind === "videoinput");
+  $("turn").hidden = cameras.length < 2;
+  return track;
+}
 
 async function startCamera() {
   if (!navigator.mediaDevices) return tell(new Error("browsers give their camera to https:// and localhost only: see docs/live.md"));
   try {
-    const camera = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 } } });
-    $("camera").srcObject = camera;
+    await openCamera({ facingMode: "user" });
     $("start").hidden = true;
-    await connect(camera);
-  } catch (error) { tell(error); $("start").hidden = false; }
+    $("end").hidden = false;
+    await connect();
+    if (navigator.wakeLock) navigator.wakeLock.request("screen").catch(() => {});
+  } catch (error) {
+    tell(error.name === "NotAllowedError" ? new Error("the browser does not give its camera: allow it in the address bar") : error);
+    $("start").hidden = false;
+  }
+}
+
+async function turnCamera() {
+  const cameras = (await navigator.mediaDevices.enumerateDevices()).filter((device) => device.kind === "videoinput");
+  const now = cameras.findIndex((device) => device.deviceId === camera.getVideoTracks()[0].getSettings().deviceId);
+  const next = cameras[(now + 1) % cameras.length];
+  for (const old of camera.getTracks()) { old.onended = null; old.stop(); }  // phones open one camera at a time
+  const track = await openCamera({ deviceId: { exact: next.deviceId } });
+  await peer.getSenders()[0].replaceTrack(track);
+  toast(next.label || "other camera");
+}
+
+function endCamera() {
+  for (const track of camera ? camera.getTracks() : []) track.stop();
+  camera = $("camera").srcObject = null;
+  $("end").hidden = $("turn").hidden = true;
+  $("start").hidden = !table.wants_camera;
+  again();
 }
 
 function hear(message) {
@@ -79,24 +125,27 @@ function hear(message) {
 
 function build(hello) {
   table = hello;
-  $("start").hidden = !hello.wants_camera || Boolean($("camera").srcObject);
+  $("start").hidden = !hello.wants_camera || Boolean(camera);
   $("styles").replaceChildren(...[{ name: "original", title: "Original" }, ...hello.styles].map(styleButton));
-  const ranges = Object.fromEntries(hello.commands.map((command) => [command.name, command]));
-  $("controls").replaceChildren(...SLIDERS.map((name) => slider(ranges[name])), ...SWITCHES.map((name) => toggle(ranges[name])),
-    ...(hello.wants_camera ? [toggle({ name: "compare", help: "compare with the original" })] : []));
+  const commands = Object.fromEntries(hello.commands.map((command) => [command.name, command]));
+  $("sliders").replaceChildren(...SLIDERS.map((name) => slider(commands[name])));
+  $("switches").replaceChildren(...SWITCHES.map((name) => toggle(commands[name])));
   $("card").replaceChildren(...hello.help.map(([keys, text]) => {
     const row = document.createElement("p"), key = document.createElement("kbd");
     key.textContent = keys;
-    row.append(key, ` ${text}`);
+    row.append(key, text);
     return row;
   }));
 }
 
+function element(kind, className, text = "") {
+  return Object.assign(document.createElement(kind), { className, textContent: text });
+}
+
 function styleButton(style) {
-  const button = document.createElement("button"), name = document.createElement("span"), blank = document.createElement("span");
+  const button = element("button", "");
   button.dataset.style = style.name;
-  name.className = "name"; name.textContent = style.title; blank.className = "blank";
-  button.append(blank, name);
+  button.append(element("span", "blank"), element("kbd", ""), element("span", "name", style.title));
   button.onclick = () => {
     const slot = table.styles.findIndex((other) => other.name === style.name);
     if (state.blend && slot >= 0 && Math.floor(slot / 9) === state.bank) perform("slot", slot % 9 + 1);
@@ -105,21 +154,23 @@ function styleButton(style) {
   return button;
 }
 
+function spoken(name) { return name[0].toUpperCase() + name.slice(1).replaceAll("_", " "); }
+
 function slider(command) {
   const label = document.createElement("label"), input = document.createElement("input"), output = document.createElement("output");
-  const [low, high] = command.values;
+  const [low, high] = command.values, title = element("span", "", spoken(command.name));
   Object.assign(input, { type: "range", min: low, max: Math.min(high, 60), step: high > 10 ? 1 : 0.05, id: `c-${command.name}` });
-  const title = document.createElement("span");
-  title.append(command.help, output);
+  label.title = command.help;
+  title.append(output);
   label.append(title, input);
   input.oninput = () => { output.textContent = input.value; perform(command.name, Number(input.value)); };
   return label;
 }
 
 function toggle(command) {
-  const button = document.createElement("button");
+  const button = element("button", "", spoken(command.name));
   button.id = `c-${command.name}`;
-  button.textContent = command.help;
+  button.title = command.help;
   button.onclick = () => perform(command.name);
   return button;
 }
@@ -130,26 +181,47 @@ function draw(status) {
     if (document.activeElement !== input) input.value = state[name];
     input.parentElement.querySelector("output").textContent = Number(state[name].toFixed(2));
   }
-  for (const name of SWITCHES) $(`c-${name}`).setAttribute("aria-pressed", state[name]);
+  for (const name of SWITCHES) $(`c-${name}`).setAttribute("aria-pressed", state[name] !== "off" && Boolean(state[name]));
   const chosen = state.mix.map(([name]) => name);
-  for (const button of $("styles").children) button.setAttribute("aria-pressed", chosen.includes(button.dataset.style));
-  $("card").hidden = !state.help;
-  const missing = status.problem || status.warning;
-  const latency = status.latency_p95_ms === null ? "" : ` · p95 ${Math.round(status.latency_p95_ms)} ms`;
-  const figures = `${status.fps.toFixed(1)} fps painted${latency} · dropped ${status.dropped}\n${status.engine} · ${status.size}`;
-  $("figures").textContent = [state.hud ? figures : "", missing ? `! ${missing}` : ""].filter(Boolean).join("\n");
+  for (const [place, button] of [...$("styles").children].entries()) {
+    button.setAttribute("aria-pressed", chosen.includes(button.dataset.style));
+    const slot = place - 1 - 9 * state.bank;
+    button.querySelector("kbd").textContent = place === 0 ? "0" : slot >= 0 && slot < 9 ? slot + 1 : "";
+  }
+  const missing = $("start").hidden ? status.problem || status.warning : "";
+  $("problem").textContent = missing ? `! ${missing}` : "";
+  $("problem").hidden = !missing;
+  $("figures").textContent = figures(status);
+  $("figures").hidden = !state.hud || !$("start").hidden;
   compare();
 }
 
+function figures(status) {
+  const ms = (value) => `${Math.round(value)} ms`;
+  const shown = seen.fps === undefined ? "" : `${seen.fps.toFixed(1)} fps shown · `;
+  const server = status.latency_p95_ms === null ? "" : `server ${ms(status.latency_p50_ms)}, p95 ${ms(status.latency_p95_ms)}`;
+  const way = seen.way_ms === undefined ? "" : `stream ${ms(seen.way_ms)}`;
+  return [`${shown}${status.fps.toFixed(1)} painted · ${status.dropped} dropped`, [server, way].filter(Boolean).join(" · "),
+    `${status.engine} · ${status.size}`].filter(Boolean).join("\n");
+}
+
+async function measure() {  // what this browser adds: the way there and back, and what waits here before it is shown
+  if (!peer || peer.connectionState !== "connected") { seen = {}; return; }
+  const stats = [...(await peer.getStats()).values()];
+  const video = stats.find((entry) => entry.type === "inbound-rtp" && entry.kind === "video") || {};
+  const pair = stats.find((entry) => entry.type === "candidate-pair" && entry.nominated) || {};
+  const count = (video.jitterBufferEmittedCount || 0) - (seen.count || 0), waited = (video.jitterBufferDelay || 0) - (seen.waited || 0);
+  seen = { count: video.jitterBufferEmittedCount, waited: video.jitterBufferDelay, fps: video.framesPerSecond,
+    way_ms: count > 0 ? 1000 * ((pair.currentRoundTripTime || 0) + waited / count) : undefined };
+}
+
 function compare() {
-  const on = table.wants_camera && $("camera").srcObject && state.compare !== "off";
-  const button = $("c-compare");
-  if (button) button.setAttribute("aria-pressed", Boolean(on));
+  const divided = state.compare === "split", own = Boolean(camera) && state.compare !== "off";
   $("stage").classList.toggle("mirrored", Boolean(state.mirror));
-  $("camera").hidden = $("line").hidden = !on;
-  const at = state.compare === "split" ? state.divider : 0.5;
-  $("camera").style.clipPath = `inset(0 ${100 - 100 * at}% 0 0)`;
-  if (state.mirror) $("camera").style.clipPath = `inset(0 0 0 ${100 - 100 * at}%)`;  // before it is mirrored
+  $("stage").classList.toggle("divided", divided);
+  $("camera").hidden = $("line").hidden = !own;  // to pages without a camera the server sends both halves
+  const at = divided ? state.divider : 0.5, rest = `${100 - 100 * at}%`;
+  $("camera").style.clipPath = state.mirror ? `inset(0 0 0 ${rest})` : `inset(0 ${rest} 0 0)`;  // cut before it is mirrored
   $("line").style.left = `${100 * at}%`;
 }
 
@@ -157,7 +229,7 @@ async function refreshTiles() {
   for (const button of $("styles").children) {
     if (document.hidden || !channel || channel.readyState !== "open") break;
     const answer = await request(`/tile/${encodeURIComponent(button.dataset.style)}`).catch(() => null);
-    if (!answer || !answer.ok) continue;
+    if (!answer || answer.status !== 200) continue;
     const old = button.firstChild, image = old.tagName === "IMG" ? old : document.createElement("img");
     if (image.src) URL.revokeObjectURL(image.src);
     image.src = URL.createObjectURL(await answer.blob());
@@ -185,11 +257,16 @@ async function takeSnapshot() {
 function toggleRecording() {
   if (recorder) return recorder.stop();
   if (!$("painting").srcObject || !window.MediaRecorder) return toast("there is nothing to record yet");
-  const parts = [];
+  const parts = [], began = Date.now();
   const ending = MediaRecorder.isTypeSupported("video/webm") ? "webm" : "mp4";
   recorder = new MediaRecorder($("painting").srcObject, { mimeType: `video/${ending}`, videoBitsPerSecond: 5e6 });
+  const clock = setInterval(() => {
+    const seconds = Math.floor((Date.now() - began) / 1000);
+    $("keep").textContent = `● ${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")} Stop`;
+  }, 250);
   recorder.ondataavailable = (event) => parts.push(event.data);
   recorder.onstop = () => {
+    clearInterval(clock);
     recorder = null;
     $("keep").setAttribute("aria-pressed", "false");
     $("keep").textContent = "Record";
@@ -198,19 +275,25 @@ function toggleRecording() {
   };
   recorder.start(1000);
   $("keep").setAttribute("aria-pressed", "true");
-  $("keep").textContent = "● Stop recording";
 }
 
 function toggleFullscreen() {
   if (document.fullscreenElement) document.exitFullscreen();
   else if ($("stage").requestFullscreen) $("stage").requestFullscreen();
+  else if ($("painting").webkitEnterFullscreen) $("painting").webkitEnterFullscreen();  // iPhones
+}
+
+function toggleCard() {
+  $("card").hidden = !$("card").hidden;
+  $("keys").setAttribute("aria-pressed", !$("card").hidden);
 }
 
 function onKey(event) {
   if (!table || event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === "INPUT") return;
   const key = KEY_NAMES[event.key] || (event.key.length === 1 ? event.key : event.key.toLowerCase());
+  if (key === "esc" && !$("card").hidden) return toggleCard();
   const [command, value] = table.keys[key] || [];
-  if (!command || UNUSED.includes(command) || (event.target.tagName === "BUTTON" && ["space", "enter"].includes(key))) return;
+  if (!command || (event.target.tagName === "BUTTON" && ["space", "enter"].includes(key))) return;
   event.preventDefault();
   if (command === "blend") {  // held, or pressed once
     if (event.repeat) return;
@@ -225,14 +308,15 @@ function onKeyUp(event) {
   if (command === "blend") { if (heldBlend === "used") perform("blend", false); heldBlend = false; }
 }
 
-$("start").onclick = startCamera;
+$("begin").onclick = startCamera;
 $("take").onclick = takeSnapshot;
 $("keep").onclick = toggleRecording;
 $("full").onclick = toggleFullscreen;
-$("keys").onclick = () => perform("help");
-$("card").onclick = () => perform("help", false);
+$("turn").onclick = () => turnCamera().catch(tell);
+$("end").onclick = endCamera;
+$("keys").onclick = toggleCard;
 $("painting").addEventListener("resize", () => {
-  if ($("painting").videoWidth) $("stage").style.aspectRatio = `${$("painting").videoWidth} / ${$("painting").videoHeight}`;
+  if ($("painting").videoWidth) $("stage").style.setProperty("--shape", $("painting").videoWidth / $("painting").videoHeight);
 });
 for (const type of ["pointerdown", "pointermove"]) {
   $("stage").addEventListener(type, (event) => {
@@ -244,5 +328,6 @@ for (const type of ["pointerdown", "pointermove"]) {
 addEventListener("keydown", onKey);
 addEventListener("keyup", onKeyUp);
 addEventListener("pagehide", () => { if (peer) peer.close(); });
-connect(null).catch(tell);
+again();
 refreshTiles();
+setInterval(() => measure().catch(() => {}), 1000);

@@ -20,6 +20,7 @@ from av.video.frame import VideoFrame
 from engines.model_file import ORIGINAL
 from realtime.desk import Desk
 from realtime.sources.browser import BrowserSource
+from realtime.view import compose
 from realtime.web.stream import WebStream
 from realtime.web.table import hello, state_of
 
@@ -72,7 +73,7 @@ class Peers:
         peer.on("track", lambda track: self._take(peer, track))
         peer.on("datachannel", lambda channel: self._talk(peer, channel))
         try:
-            peer.addTrack(PaintedTrack(self._stream))
+            peer.addTrack(PaintedTrack(self._stream, lambda: self._picture_for(peer)))
             await peer.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
             await peer.setLocalDescription(await peer.createAnswer())
         except Exception as error:  # whatever a foreign offer breaks is the offer's fault
@@ -85,6 +86,13 @@ class Peers:
 
     def want_tiles(self) -> None:
         self._stream.tiles.want((ORIGINAL, *self._desk.state.styles) if self._open else ())
+
+    def _picture_for(self, peer: RTCPeerConnection) -> np.ndarray | None:
+        """The newest painting; beside the original, if the controls say so and the page has not the original itself."""
+        newest, state = self._stream.newest, self._desk.state
+        if newest is None or state.compare == "off" or peer is self._sender:
+            return newest and newest.painting
+        return compose(newest.original, newest.painting, state.compare, newest.painting.shape[:2], state.divider)
 
     async def _follow(self, peer: RTCPeerConnection) -> None:
         if peer.connectionState in ("failed", "closed"):
@@ -150,13 +158,14 @@ class Peers:
 
 
 class PaintedTrack(MediaStreamTrack):
-    """The newest painting, whenever there is a new one: nothing queues up for a peer that is slow."""
+    """The newest painting, whenever there is a new one: nothing queues up for a peer that is slow. ``picture`` makes of it what
+    the peer gets, (H, W, 3) uint8 RGB."""
 
     kind = "video"
 
-    def __init__(self, stream: WebStream) -> None:
+    def __init__(self, stream: WebStream, picture: Callable[[], np.ndarray | None]) -> None:
         super().__init__()
-        self._stream, self._sent = stream, 0
+        self._stream, self._picture, self._sent = stream, picture, 0
         self._begin_s = time.monotonic()
         loop, self._changed = asyncio.get_running_loop(), asyncio.Event()
 
@@ -177,7 +186,7 @@ class PaintedTrack(MediaStreamTrack):
             if self._stream.newest is not None and self._stream.count == self._sent:
                 break  # a frozen picture is sent again, for pages that lost it
         self._sent = self._stream.count
-        pixels = self._stream.newest
+        pixels = self._picture()
         height, width = pixels.shape[0] // 2 * 2, pixels.shape[1] // 2 * 2
         picture = VideoFrame.from_ndarray(np.ascontiguousarray(pixels[:height, :width]), "rgb24")
         picture.pts, picture.time_base = round((time.monotonic() - self._begin_s) / _TIME_BASE), _TIME_BASE

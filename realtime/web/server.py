@@ -27,7 +27,7 @@ MAX_OFFER_BYTES = 64 * 1024
 _PAGE = Path(__file__).parent
 _FILES = {"/": ("page.html", "text/html"), "/page.css": ("page.css", "text/css"), "/page.js": ("page.js", "text/javascript")}
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob:; media-src 'self' blob:; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -103,11 +103,12 @@ def build_app(guard: Guard, peers: Peers, stream: WebStream) -> FastAPI:
 
     @app.get("/tile/{style}")
     def tile(style: str) -> Response:
-        return _picture(stream.tiles.tiles.get(style), ".jpg", "image/jpeg")
+        tile = stream.tiles.tiles.get(style)
+        return Response(status_code=204) if tile is None else _picture(tile, ".jpg", "image/jpeg")
 
     @app.get("/snapshot")
     def snapshot() -> Response:
-        return _picture(stream.newest, ".png", "image/png")
+        return _picture(stream.newest and stream.newest.painting, ".png", "image/png")
 
     return app
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,19 +12,27 @@ from realtime.sinks.clean_sink import CleanSink
 from realtime.tiles import Tiles
 
 
+@dataclass(frozen=True)
+class Newest:
+    """Both (H, W, 3) uint8 RGB of one size."""
+
+    original: np.ndarray
+    painting: np.ndarray
+
+
 class WebStream(CleanSink):
-    """``newest``: (H, W, 3) uint8 RGB, None before the first; ``count`` numbers them. ``wakers`` are called after each, in the
+    """``newest``: None before the first; ``count`` numbers them. ``wakers`` are called after each, in the
     thread that paints, and must return at once."""
 
     def __init__(self, tiles: Tiles) -> None:
         super().__init__()
         self.tiles = tiles
-        self.newest: np.ndarray | None = None
+        self.newest: Newest | None = None
         self.count = 0
         self.wakers: set[Callable[[], None]] = set()
 
     def put(self, frame: Frame, painting: np.ndarray) -> None:
-        self.newest, self.count = painting, self.count + 1
+        self.newest, self.count = Newest(frame.pixels, painting), self.count + 1
         if self.wakers:
             self.tiles.look_at(frame)
         for wake in tuple(self.wakers):

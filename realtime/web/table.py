@@ -6,14 +6,18 @@ from typing import Any
 
 from realtime.controls import COMMANDS, State, spoken
 from realtime.desk import Desk
+from realtime.keys import Keymap
+
+NOT_BY_KEY = ("quit", "back", "strip", "sheet")  # a page's keys neither end the program nor rule the server's window
 
 
 def hello(desk: Desk, wants_camera: bool) -> dict[str, Any]:
     """``wants_camera``: the picture to paint is the page's own camera."""
+    keymap = Keymap({key: action for key, action in desk.keymap.bound.items() if action[0] not in NOT_BY_KEY})
     return {
         "commands": [{"name": c.name, "help": c.help, "values": _values(c.values)} for c in COMMANDS.values()],
-        "keys": {key: list(action) for key, action in desk.keymap.bound.items()},
-        "help": desk.keymap.help_rows(),
+        "keys": {key: list(action) for key, action in keymap.bound.items()},
+        "help": keymap.help_rows(),
         "styles": [{"name": name, "title": spoken(name)} for name in desk.state.styles],
         "wants_camera": wants_camera,
     }
@@ -38,7 +42,6 @@ def state_of(state: State) -> dict[str, Any]:
         "mirror": state.mirror,
         "freeze": state.frozen,
         "hud": state.hud,
-        "help": state.help,
         "record": state.recording,
         "said": state.said,
         "said_count": state.said_count,

@@ -4,13 +4,14 @@ from pathlib import Path
 import pytest
 
 from engines.errors import UsageError
-from realtime.autopilot import CYCLE_RANGE_S, Cycle, Schedule, parse_schedule
+from realtime.autopilot import CYCLE_RANGE_S, Cycle, Schedule, live_timeline
 from realtime.controls import COMMANDS, State, perform, settings, step
 from realtime.desk import Desk
 from realtime.keys import default_keymap, keymap_from
 from realtime.look import STRENGTH_RANGE, Look
 from realtime.remembered import recall, remember, settings_file
 from realtime.sinks.live_sink import Pointer
+from realtime.timeline import Timeline
 
 STYLES = ("great_wave", "starry_night", "the_scream")
 press, help_rows, KEYS = default_keymap().press, default_keymap().help_rows, default_keymap().bound
@@ -187,20 +188,27 @@ def test_the_timer_changes_styles_and_never_flashes(state: State):
 
 
 def test_a_schedule_is_followed_and_leaves_the_user_alone_between(state: State):
-    schedule = Schedule(parse_schedule("0:the_scream 2.5:great_wave:1,starry_night:3/2s 9:great_wave"))
+    schedule = Schedule(plan("0:the_scream 2.5:great_wave:1,starry_night:3/2s 9:great_wave"))
     assert schedule.follow(state, 100.0).number == 3
     state = perform(state, "style", 1)
     assert schedule.follow(state, 102.4).number == 1
     later = schedule.follow(state, 102.5)
     assert (later.number, later.fade_s) == (2, 2.0) and schedule.follow(state, 103).number == 1
-    skipped = Schedule(parse_schedule("0:the_scream 2:starry_night 3:great_wave"))
+    skipped = Schedule(plan("0:the_scream 2:starry_night 3:great_wave"))
     assert skipped.follow(state, 0).number == 3 and skipped.follow(state, 50).number == 1
 
 
-@pytest.mark.parametrize("text", ["", "great_wave", "x:great_wave", "-1:a", "3:a 2:b", "0:a 0.5:b", "0:a/fast", "0:a/99", "0:"])
+TEXTS = ["", "great_wave", "x:great_wave", "-1:a", "3:a 2:b", "0:a 0.5:b", "0:a/fast", "0:a/99", "0:", "0:a cut:b"]
+
+
+@pytest.mark.parametrize("text", TEXTS)
 def test_schedules_that_mean_nothing_are_refused(text: str):
-    with pytest.raises(UsageError, match="-s"):
-        parse_schedule(text)
+    with pytest.raises(UsageError, match="--plan"):
+        plan(text)
+
+
+def plan(text: str) -> Timeline:
+    return live_timeline(text, "--plan")
 
 
 def test_keys_of_ones_own(tmp_path: Path, state: State):

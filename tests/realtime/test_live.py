@@ -1,5 +1,6 @@
 import threading
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from engines import Engine, EngineOptions, ModelFile, Style, open_engine
-from engines.errors import EngineRunError, LivebrushError, SinkError, SourceError
+from engines.errors import EngineRunError, SinkError, SourceError
 from engines.passthrough import Passthrough
 from realtime.desk import Desk
 from realtime.engine_sizes import EngineSizes
@@ -20,6 +21,7 @@ from realtime.report import size_text
 from realtime.resample import network_size
 from realtime.sinks.live_sink import LiveSink
 from realtime.sinks.null import Null
+from realtime.sinks.recording import Recorder
 from realtime.snapshots import save_snapshot
 from realtime.sources.live_source import LiveSource
 from realtime.sources.synthetic import Synthetic
@@ -31,15 +33,16 @@ LOOK = Look((("great_wave", 1.0),))
 
 
 class Slow(Passthrough):
-    """Takes ``delay_s`` for each frame, and fails at frame number ``fails_at``."""
+    """Takes ``delay_s`` for each frame, and fails at frame number ``fails_at``, or at the frame that is ``fails_on``."""
 
     delay_s = 0.0
     fails_at = -1
+    fails_on: np.ndarray | None = None
     count = 0
 
     def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
         self.count += 1
-        if self.count - 1 == self.fails_at:
+        if self.count - 1 == self.fails_at if self.fails_on is None else np.array_equal(frames[0], self.fails_on):
             raise RuntimeError("out of memory")
         time.sleep(self.delay_s)
         return super()._infer(frames, style)
@@ -52,6 +55,7 @@ class Screen(LiveSink):
         self.pictures: list[np.ndarray] = []
         self.times: list[float] = []
         self.keys, self.fails_at, self.size = dict(keys or {}), fails_at, size
+        self.fails_on: np.ndarray | None = None
         self.is_closed = False
 
     def open(self, title: str, size: tuple[int, int]) -> None:
@@ -62,7 +66,7 @@ class Screen(LiveSink):
         return self.size
 
     def show(self, pixels: np.ndarray) -> None:
-        if len(self.pictures) == self.fails_at:
+        if len(self.pictures) == self.fails_at if self.fails_on is None else np.array_equal(pixels, self.fails_on):
             raise SinkError("the screen is gone")
         self.pictures.append(pixels.copy())
         self.times.append(time.monotonic())
@@ -77,7 +81,7 @@ class Screen(LiveSink):
 class Failing(Synthetic):
     """Gives frames up to ``fails_at`` and then an error."""
 
-    fails_at = 0
+    fails_at = 1_000_000
 
     def read(self, timeout_s: float) -> Frame | None:
         frame = super().read(timeout_s)
@@ -150,23 +154,63 @@ def test_what_the_source_leaves_out_is_counted():
     assert report.frames_in == report.frames_out + report.dropped
 
 
-@pytest.mark.parametrize("at", [0, 1, 7])
+FRAMES = 12
+FIRST, MIDDLE, LAST = 0, 5, FRAMES - 1
+
+
+@pytest.mark.parametrize("at", [FIRST, MIDDLE, LAST])
 @pytest.mark.parametrize("stage", ["capture", "inference", "display"])
 def test_an_error_in_a_stage_ends_the_run_at_once(stage: str, at: int):
-    engine, source, screen = Slow(MODEL, EngineOptions()), Synthetic(SIZE, fps=50), Screen()
-    expected: type[LivebrushError]
+    """The last frame is known by its pixels, since a busy machine may drop others; itself it is never dropped."""
+    source, engine, screen = Failing(SIZE, 25, FRAMES), Slow(MODEL, EngineOptions()), Screen()
+    last = source.picture(LAST) if at == LAST else None
     if stage == "capture":
-        source, expected = Failing(SIZE, fps=50), SourceError
         source.fails_at = at
     elif stage == "inference":
-        engine.fails_at, expected = at, EngineRunError
+        engine.fails_at, engine.fails_on = at, last
     else:
-        screen.fails_at, expected = at, SinkError
+        screen.fails_at, screen.fails_on = at, last
+    expected = {"capture": SourceError, "inference": EngineRunError, "display": SinkError}[stage]
     started = time.monotonic()
+    run = live(source, screen, engine)
     with pytest.raises(expected) as caught:
-        live(source, screen, engine).run()
+        run.run()
     assert time.monotonic() - started < 3 and screen.is_closed
     assert caught.value.exit_code == {"capture": 3, "inference": 4, "display": 5}[stage]
+    assert "\n" not in str(caught.value) and run.report().frames_out <= at
+
+
+@pytest.fixture
+def full_disk() -> Iterator[Callable[[int], None]]:
+    """Files of this process cannot grow beyond so many bytes, as on a full disk."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("at", ["first", "middle", "last"])
+def test_a_recording_that_fails_ends_alone_wherever_it_is(at: str, tmp_path: Path, full_disk: Callable[[int], None]):
+    """The last failure is that of the very last byte, when the recording is closed at the end of the run."""
+    whole = record(tmp_path / "whole.mp4").stat().st_size
+    full_disk({"first": 0, "middle": whole // 2, "last": whole - 1}[at])
+    said: list[str] = []
+    path = record(tmp_path / "show.mp4", said)
+    ends = [line for line in said if line.startswith("recording ended")]
+    assert len(ends) == 1 and "too large" in ends[0] and not path.exists()
+    if at != "first":
+        assert path.with_name("show.partial.mp4").stat().st_size > whole // 3
+    assert "recording" not in [thread.name for thread in threading.enumerate()]
+
+
+def record(path: Path, said: list[str] | None = None) -> Path:
+    """A run of 70 frames recorded from the first to the last, all of them shown."""
+    recorder = Recorder(path.parent, path)
+    screen, source = Screen(), Synthetic(SIZE, fps=25, frames=70)
+    say = (lambda line: None) if said is None else said.append
+    report = live(source, screen, recorder=recorder, say=say, state={"recording": True}).run()
+    assert report.frames_in >= 65  # the failure of the recording is nobody else's
+    return path
 
 
 @pytest.mark.parametrize("key", ["q", "esc"])

@@ -307,12 +307,12 @@ def test_a_folder_of_pictures_is_shown_one_after_another(tmp_path: Path):
     source = ImageFolder(tmp_path, (48, 64), clock=clock)
     assert source.open() == (48, 64)
     levels = []
-    for _ in range(4):
+    for _ in range(5):
         frame = source.read(0)
         levels.append(int(frame.pixels[24, 32, 0]))
         clock.now_s += image_folder.SHOWN_S
-    assert levels == [60, 120, 180, 180] and "1b.jpg" in source.warning
-    assert source.read(0) is None and source.finished
+    assert levels == [60, 120, 180, 180, 180] and "1b.jpg" in source.warning
+    assert source.read(0) is None and source.finished  # the last frame is shown, however late
     with pytest.raises(SourceError, match="no picture"):
         (tmp_path / "empty").mkdir()
         ImageFolder(tmp_path / "empty", (48, 64)).open()

@@ -11,14 +11,15 @@ from realtime.timeline import Entry, parse_timeline, read_timeline
 def test_entries_have_times_blends_and_fades():
     timeline = parse_timeline("0:a 12.5:b:0.6,c:0.4/2s # then\n1:02:03.5:d/0\ncut:e cut:f/1.5", "--x")
     assert timeline.entries == (
-        Entry(Fraction(0), (("a", 1.0),), Fraction(0)),
+        Entry(Fraction(0), (("a", 1.0),)),
         Entry(Fraction(25, 2), (("b", 0.6), ("c", 0.4)), Fraction(2)),
         Entry(Fraction(7447, 2), (("d", 1.0),), Fraction(0)),
-        Entry(None, (("e", 1.0),), Fraction(0)),
+        Entry(None, (("e", 1.0),)),
         Entry(None, (("f", 1.0),), Fraction(3, 2)),
     )
     assert timeline.style_names == ["a", "b", "c", "d", "e", "f"]
-    assert parse_timeline("3:a", "--x").entries[0].fade_s == 1
+    assert [entry.file_fade_s for entry in timeline.entries] == [0, 2, 0, 0, Fraction(3, 2)]
+    assert parse_timeline("3:a", "--x").entries[0].file_fade_s == 1
 
 
 @pytest.mark.parametrize("text", ["", "a", "5", "5:", "x:a", "5:a/fast", "5:a 3:b", "1:2:3:4:a", "5:a:x"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import itertools
 import os
 import shutil
 import subprocess
@@ -15,6 +17,13 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
+
+from bench.clips import bikes
+from engines import EngineOptions, find_model, open_engine
+from engines.errors import SourceError
+from realtime.frame import Frame
+from realtime.look import Look
+from realtime.stylizer import Stylizer
 
 sync_api = pytest.importorskip("playwright.sync_api")
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -35,21 +44,12 @@ def write_clip(path: Path) -> None:
     path.write_bytes(b"YUV4MPEG2 W320 H240 F10:1 Ip A1:1 C420jpeg\n" + frame * 10)
 
 
-@pytest.fixture
-def address(tiny_model, tmp_path: Path) -> Iterator[str]:
-    command = [
-        sys.executable,
-        ROOT / "run_cam.py",
-        "--serve",
-        "127.0.0.1:0",
-        "--model",
-        tiny_model.path,
-        "--engine",
-        "onnxruntime",
-    ]
-    command += ["--capture", "320x240@10", "--no-mirror", "--fresh"]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=os.environ) as process:
-        line = process.stderr.readline()
+@contextlib.contextmanager
+def serving(folder: Path, *flags: object) -> Iterator[str]:
+    """The address that run_cam.py --serve prints; it ends cleanly."""
+    command = [sys.executable, ROOT / "run_cam.py", "--serve", "127.0.0.1:0", "--fresh", "--no-mirror", *flags]
+    with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True, env=os.environ) as process:
+        line = next(line for line in process.stderr if not line.startswith("engine:"))
         assert line.startswith("open http://127.0.0.1:"), line
         yield line.removeprefix("open ").strip()
         process.terminate()
@@ -57,14 +57,26 @@ def address(tiny_model, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def browser(tmp_path: Path):
-    write_clip(tmp_path / "camera.y4m")
-    flags = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", "--disable-gpu"]
-    flags.append(f"--use-file-for-fake-video-capture={tmp_path / 'camera.y4m'}")
+def address(tiny_model, tmp_path: Path) -> Iterator[str]:
+    with serving(tmp_path, "--model", tiny_model.path, "--engine", "onnxruntime", "--capture", "320x240@10") as address:
+        yield address
+
+
+@contextlib.contextmanager
+def chromium(camera: Path, *flags: str) -> Iterator[sync_api.Browser]:
+    """A Chromium whose camera plays the Y4M file ``camera``, and which asks nobody before it uses it."""
+    fake = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={camera}")
     with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=[*flags, "--no-sandbox"])
-        yield chromium
-        chromium.close()
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", *fake, *flags])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[sync_api.Browser]:
+    write_clip(tmp_path / "camera.y4m")
+    with chromium(tmp_path / "camera.y4m", "--host-resolver-rules=MAP evil.example 127.0.0.1") as browser:
+        yield browser
 
 
 PIXELS = """() => {
@@ -95,7 +107,7 @@ def test_a_phone_paints_its_camera(address: str, browser, tmp_path: Path):
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(address)
-    page.click("#start")
+    page.click("#begin")
     until_pixels(page, 195, 75)  # negative
     page.click("button[data-style=dim]")
     until_pixels(page, 30, 90)
@@ -115,7 +127,8 @@ def test_a_phone_paints_its_camera(address: str, browser, tmp_path: Path):
         assert next(recorded.decode(video=0)).width == 320
     page.click("#keys")
     page.wait_for_selector("#card kbd")
-    page.click("#card")
+    page.keyboard.press("Escape")
+    assert page.is_hidden("#card")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390  # nothing sticks out sideways
     assert np.asarray(Image.open(io.BytesIO(page.screenshot()))).std() > 10 and not errors
 
@@ -127,7 +140,66 @@ def test_a_page_without_the_token_gets_nothing(address: str, browser):
     assert page.evaluate(PIXELS) is None
 
 
-def test_a_foreign_page_gets_nothing(address: str, browser):
+def test_a_foreign_page_and_a_foreign_name_get_nothing(address: str, browser):
     page = browser.new_page()
     page.goto("data:text/html,<title>foreign</title>")
     assert "Failed to fetch" in page.evaluate(FETCH, [address.split("#")[0], address.split("token=")[1]])
+    answer = page.goto(address.replace("127.0.0.1", "evil.example"))  # DNS rebinding: a foreign name that leads here
+    assert answer.status == 403 and "Host" in answer.text()
+
+
+SEEN = """() => ['camera', 'painting'].map((id) => {
+  const video = document.getElementById(id);
+  if (!video.videoWidth) return null;
+  const canvas = Object.assign(document.createElement('canvas'), { width: 320, height: 240 });
+  const context = canvas.getContext('2d');
+  context.drawImage(video, 0, 0, 320, 240);
+  return Array.from(context.getImageData(0, 0, 320, 240).data).filter((_, index) => index % 4 < 3);
+})"""
+
+
+def test_a_real_clip_comes_back_as_its_style_paints_it(tmp_path: Path):
+    """A new frame of the clip every four seconds, so that what the camera shows and what comes back are mostly the same frame."""
+    try:
+        clip = bikes()
+    except SourceError as error:
+        pytest.skip(str(error))
+    write_slow_clip(clip, tmp_path / "clip.y4m")
+    model = find_model(None, [])
+    engine = open_engine("openvino", model, EngineOptions(), (240, 320))
+    painted = {style: Stylizer(engine, Look(((style, 1.0),)), (240, 320)) for style in model.style_names[1:4]}
+    flags = ("-s", model.style_names[1], "--capture", "320x240", "--size", "320x240")
+    with serving(tmp_path, *flags) as address, chromium(tmp_path / "clip.y4m") as browser:
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.set_default_timeout(LIMIT_MS)
+        page.goto(address)
+        page.click("#begin")
+        page.click("#c-compare")  # a camera that is not shown gives the page no pixels
+        for style in painted:
+            page.click(f"button[data-style={style}]")
+            until_painted_like(page, style, painted)
+        page.screenshot(path=tmp_path / "page.png")
+    engine.close()
+
+
+def until_painted_like(page: sync_api.Page, style: str, painted: dict[str, Stylizer]) -> None:
+    """Until the picture that comes back is much nearer to the camera's in ``style`` than to it in the others, or as it is."""
+    end_s, strays = time.monotonic() + LIMIT_MS / 1000, {}
+    while time.monotonic() < end_s:
+        camera, back = (pixels and np.array(pixels, np.uint8).reshape(240, 320, 3) for pixels in page.evaluate(SEEN))
+        if camera is not None and back is not None:
+            pictures = {name: stylizer.stylize(Frame(camera, 0), 0.0) for name, stylizer in painted.items()} | {"": camera}
+            strays = {name: np.abs(picture.astype(float) - back).mean() for name, picture in pictures.items()}
+            if 1.5 * strays[style] < min(stray for name, stray in strays.items() if name != style):
+                return
+        time.sleep(0.3)
+    raise AssertionError(f"{style} does not come: mean differences {strays}")
+
+
+def write_slow_clip(clip: Path, path: Path) -> None:
+    """Six frames of ``clip``, 320x240, for four seconds each, as the fake camera reads it."""
+    with av.open(str(clip)) as file, path.open("wb") as out:
+        out.write(b"YUV4MPEG2 W320 H240 F10:1 Ip A1:1 C420jpeg\n")
+        for frame in itertools.islice(file.decode(video=0), 0, 120, 20):
+            small = frame.reformat(width=320, height=240, format="yuvj420p")
+            out.write((b"FRAME\n" + small.to_ndarray().tobytes()) * 40)

@@ -1,0 +1,28 @@
+"""An X server without a monitor, for windows that nobody is there to look at."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def virtual_screen(size: str = "1920x1080") -> Iterator[str | None]:
+    """The DISPLAY of an Xvfb of WIDTHxHEIGHT ``size`` that ends with the block; None where Xvfb is not installed."""
+    if not shutil.which("Xvfb"):
+        yield None
+        return
+    reading, writing = os.pipe()
+    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", f"{size}x24", "-nolisten", "tcp"]
+    server = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL)
+    try:
+        os.close(writing)
+        with os.fdopen(reading) as pipe:
+            number = pipe.readline().strip()  # written once it is ready
+        yield f":{number}" if number else None
+    finally:
+        server.terminate()
+        server.wait(10)
