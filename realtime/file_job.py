@@ -167,7 +167,7 @@ def _paint(video: VideoFile, engine: Engine, options: FileOptions, result: Resul
     try:
         with FileProgress(result.source.name, video.duration_s) as progress:
             overlapped = Overlapped(paint.begin, engine.in_flight)
-            run = run_file(video.frames(skip=sink.resumed), overlapped, sink, progress.update, video.interrupt)
+            run = run_file(video.frames(skip=sink.resumed), overlapped, sink, progress.update, video.interrupt, paint.size)
         result.output = sink.finish(partial_path(result.output, options.overwrite) if video.truncated else None)
     finally:
         kept = sink.discard()
@@ -180,6 +180,7 @@ def _paint(video: VideoFile, engine: Engine, options: FileOptions, result: Resul
         "damaged": video.damaged,
         "cuts": len(video.cuts),
         "resumed_frames": sink.resumed,
+        "thread_s": {**run.thread_s, "encode": time.thread_time()},  # the last since the program began: it waits for no other
         "notes": [*video.notes, *sink.notes],
     }
     damaged = f", {video.damaged} damaged packets in the input" if video.damaged else ""

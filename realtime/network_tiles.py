@@ -13,8 +13,8 @@ from engines import Engine
 from engines.errors import UsageError
 from engines.reach import Reach, reach_of
 
-WHOLE_PIXELS = 4_000_000  # up to here a frame is painted whole; in OpenVINO it takes 400 MB
-SIDE_PX = 2048  # of the pieces of a larger one
+WHOLE_PIXELS = 2_000_000  # up to here a frame is painted whole; each that is under way takes 150 MB in OpenVINO
+SIDE_PX = 1536  # of the pieces of a larger one
 TILE_RANGE_PX = (256, 16_384)
 
 
