@@ -145,7 +145,7 @@ def box_mean(values: np.ndarray, radius: int) -> np.ndarray:
 
 
 def _sliding_sum(values: np.ndarray, window: int) -> np.ndarray:
-    """Sums of ``window`` rows of (..., h, w) in a row, by doubling: of 1, 2, 4 ... rows, added as the window is made up of them."""
+    """Sums of ``window`` neighbouring rows of (..., h, w), by doubling: of 1, 2, 4 ... rows, of which the window is made up."""
     length = values.shape[-2] - window + 1
     total, covered, width = np.float32(0), 0, 1
     while width <= window:
