@@ -3,7 +3,6 @@ changing, at two sizes."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import Path
 from bench.clips import bikes, cut
 from bench.figures import AUTO, CHANGING, HEADLESS, LARGE, LIVE_FPS, OURS, SMALL, STEADY, WINDOW, Row
 from bench.process_run import run_process
-from bench.program_rows import Say, settle_auto
+from bench.program_rows import Say, read_report, settle_auto
 from bench.virtual_screen import virtual_screen
 from engines import ModelFile
 from realtime.cli import parse_size
@@ -69,10 +68,10 @@ def _measure(
     if not clip.exists():
         cut(bikes(), clip, parse_size(run.size), LIVE_FPS, _CLIP_FRAMES)
         say(f"live, {run.size}: first run, which does not count")
-        settle_auto(model, lambda: run_process([*command, "--duration", "3"], environment) and _read(report_file))
+        settle_auto(model, lambda: run_process([*command, "--duration", "3"], environment) and read_report(report_file))
     say(f"{run.part}, {run.size}: {duration_s:g} s")
     process = run_process([*command, "--duration", f"{duration_s:g}"], environment)
-    report = _read(report_file)
+    report = read_report(report_file)
     stages = dict(
         zip(("decode", "infer", "encode"), (report["stage_ms"][n] for n in ("capture", "infer", "display")), strict=True)
     )
@@ -90,7 +89,3 @@ def _measure(
     frame_ms = 1000 / max(report["fps"], 1e-6)
     cpu_ms = None if process.cpu_s is None else process.cpu_s * 1000 / max(report["frames_out"], 1)
     return Row(run.part, OURS, run.size, report["engine"], report["precision"], frame_ms, None, stages, cpu_ms, facts)
-
-
-def _read(report: Path) -> dict:
-    return json.loads(report.read_text(encoding="utf-8"))

@@ -28,8 +28,10 @@ _TEXT_COLUMNS = 5
 _NOTES = """\
 Engine only: median of calls that take turns in rounds, bytes in and bytes out for ours and {classic}, which has random weights.
 The peer is the network of 26 styles of {peer} 0.1.0, called without the conversions around it, which is its best case.
-File: whole processes from start to end with default settings, ours and the peer's in turn, median, {file} frames with
-sound; ours has run before, so its engine is chosen and compiled.
+File: whole processes from start to end, in turn, median, clips of 6 to 8 s with sound; ours has run before, so its engine is
+chosen and compiled. The peer writes mp4v and no sound. The plain loop (bench/plain_loop.py) decodes, paints and encodes one
+frame after the other, with the encoder, preset and crf of ours, no sound, on the fp32 model file, which ONNX Runtime is faster
+with than with int8. The longest chain: processor time of the busiest of the threads that decode, paint, and do the rest.
 Live: a file that plays at 30 fps, without a window or in one on a virtual screen (Xvfb); fps is frames shown, latency from
 the time at which a frame is due to the time at which it is on the screen. While styles change there are a switch, a blend and
 a fade of 1.5 s. At 1280x720 the network paints at the size that the brush asks for, and the result is brought up.
@@ -51,8 +53,8 @@ def print_page(machine: dict[str, str], rows: list[Row], targets: list[Target], 
         console.print(f"{verdict}: {target.what}: {target.measured or 'not measured'} (wanted: {target.wanted})")
 
 
-def markdown(machine: dict[str, str], rows: list[Row], targets: list[Target], file_frames: int) -> str:
-    notes = _NOTES.format(classic="transformer_net", peer=PEER, file=file_frames)
+def markdown(machine: dict[str, str], rows: list[Row], targets: list[Target]) -> str:
+    notes = _NOTES.format(classic="transformer_net", peer=PEER)
     lines = ["# Speed", "", "Written by `make bench`; one table from one run.", ""]
     lines += [f"- {label}: {value}" for label, value in machine.items()]
     lines += ["", *markdown_table(_COLUMNS, [_cells(row) for row in rows], _TEXT_COLUMNS), "", *_facts(rows), "", notes, ""]
@@ -76,7 +78,9 @@ def key_figures(rows: list[Row]) -> dict[str, Any]:
     """Best engine-only row of ours per size, the file's row, the live row; rounded as they are quoted."""
     key: dict[str, Any] = {}
     for row in rows:
-        if row.what != OURS or (is_live(row) and (row.part, row.size) != (HEADLESS, SMALL)):
+        if row.what != OURS or (row.part == END_TO_END and row.ratio is None):
+            continue
+        if is_live(row) and (row.part, row.size) != (HEADLESS, SMALL):
             continue
         name = {END_TO_END: "file", HEADLESS: "live"}.get(row.part, f"engine_{row.size}")
         entry = {
@@ -114,7 +118,8 @@ def _facts(rows: list[Row]) -> list[str]:
     for row in rows:
         if row.part == END_TO_END:
             start = f", first frame after {row.facts['startup_s']:.1f} s" if "startup_s" in row.facts else ""
-            lines.append(f"- file, {row.what}: sound {'kept, packet for packet' if row.facts['sound_kept'] else 'lost'}{start}")
+            sound = "kept, packet for packet" if row.facts["sound_kept"] else "lost"
+            lines.append(f"- file {row.size}, {row.what}: sound {sound}{start}")
         if is_live(row):
             f = row.facts
             latency = f"latency p50 {f['p50_ms']:.0f} ms, p95 {f['p95_ms']:.0f} ms, at most {f['max_ms']:.0f} ms"

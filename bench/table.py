@@ -1,6 +1,6 @@
 """`make bench`: one table from one run, on the terminal, as docs/bench.md and, for the README's figures, as docs/bench.json.
 
-python -m bench.table                  about seven minutes on two cores
+python -m bench.table                  about ten minutes on two cores
 python -m bench.table --rounds 1       a quick look, not for quoting
 """
 
@@ -16,11 +16,11 @@ from rich.console import Console
 from bench import ROOT
 from bench.engine_rows import measure_engines
 from bench.figures import targets, with_ratios
+from bench.file_rows import measure_files
 from bench.live_rows import measure_live
 from bench.machine import describe_machine
 from bench.page import as_json, markdown, print_page
 from bench.peer import require_peer
-from bench.program_rows import FILE_FRAMES, measure_files
 from engines import find_model
 from engines.cache import write_json
 from engines.errors import UsageError
@@ -56,7 +56,7 @@ def main(argv: list[str]) -> int:
     console = Console(width=None if Console().is_terminal else 160)
     print_page(machine, rows, results, console)
     args.output.mkdir(exist_ok=True, parents=True)
-    (args.output / "bench.md").write_text(markdown(machine, rows, results, FILE_FRAMES), encoding="utf-8")
+    (args.output / "bench.md").write_text(markdown(machine, rows, results), encoding="utf-8")
     write_json(args.output / "bench.json", as_json(machine, rows, results))
     console.print(f"wrote {args.output / 'bench.md'} and bench.json")
     return 0  # a missed target is a finding, and it is said; it is not a failure of the measurement

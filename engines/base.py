@@ -34,13 +34,15 @@ class EngineOptions:
     """How an engine shall run. ``threads``: CPU threads for inference, None for all that this process may use.
 
     ``waits``: whether ``auto`` may wait for an engine that has to be built first; if not, it starts on another one and
-    offers the built one as ``Engine.better``.
+    offers the built one as ``Engine.better``. ``throughput``: whether many frames a second matter more than how soon each is
+    there; an engine may then have several frames under way, each on fewer cores.
     """
 
     device: str = "auto"
     precision: str = "auto"
     threads: int | None = None
     waits: bool = True
+    throughput: bool = False
 
 
 def cpu_threads() -> int:

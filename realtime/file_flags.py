@@ -17,6 +17,7 @@ from realtime.cli import look_from, open_engine_from, parse_size
 from realtime.file_job import FileOptions, Resize, Result
 from realtime.inputs import expand_inputs
 from realtime.look import Look, parse_mix
+from realtime.network_tiles import TILE_RANGE_PX
 from realtime.outputs import is_folder, output_paths, without_results
 from realtime.pipes import STDIO, parse_raw
 from realtime.report import peak_rss_mb
@@ -61,6 +62,13 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
         "--size", metavar="WxH[!]", help="fit the video inside this size; with ! stretch it (default: the input's own)"
     )
     size.add_argument("--scale", type=float, metavar="F", help="multiply the size of the video by this")
+    group.add_argument(
+        "--tile",
+        type=int,
+        metavar="PX",
+        help="give the network pieces of at most so many pixels a side, which saves memory (default: whole frames, "
+        "pieces by itself for very large ones; the result is the same)",
+    )
     group.add_argument("--vcodec", metavar="NAME", help="video encoder (default: libx264; libvpx-vp9 for .webm)")
     group.add_argument("--crf", type=int, metavar="N", help="quality of the encoder, lower is better (default: 18 for libx264)")
     group.add_argument("--preset", metavar="NAME", help="speed of the encoder (default: veryfast for libx264)")
@@ -94,6 +102,7 @@ def file_options(args: argparse.Namespace, look: Look) -> FileOptions:
         raw_input=None if args.raw_input is None else parse_raw(args.raw_input),
         raw_output=args.raw_output,
         deinterlace=args.deinterlace == "auto",
+        tile_px=_tile_px(args.tile),
     )
 
 
@@ -155,6 +164,13 @@ def report_of(results: Sequence[Result], files: int) -> dict[str, Any]:
         "peak_rss_mb": peak_rss_mb(),
     }
     return {"items": [result.as_dict() for result in results], "total": total}
+
+
+def _tile_px(tile_px: int | None) -> int | None:
+    low, high = TILE_RANGE_PX
+    if tile_px is not None and not low <= tile_px <= high:
+        raise UsageError(f"--tile must lie between {low} and {high} pixels, not {tile_px}.")
+    return tile_px
 
 
 def _resize(args: argparse.Namespace) -> Resize:

@@ -15,6 +15,7 @@ from engines.exits import error_line
 from realtime.cli import say
 from realtime.file_painter import FilePainter, engine_identity
 from realtime.look import Look
+from realtime.network_tiles import largest_piece
 from realtime.outputs import check_output, make_folder, output_exists, partial_path
 from realtime.pipeline import FileRun, Overlapped, run_file
 from realtime.pipes import STDIO, RawVideo
@@ -38,6 +39,7 @@ OpenEngine = Callable[[tuple[int, int], dict[str, Any] | None], Engine]
 @dataclass(frozen=True)
 class FileOptions:
     """What holds for every file of a call. ``start_s`` and ``end_s``: --ss and --to; ``resize``: --size or --scale;
+    ``tile_px``: --tile;
     ``pipe``: where an output called ``STDIO`` goes; ``make_folders``: the folders of outputs are made where they are missing."""
 
     look: Look
@@ -54,6 +56,7 @@ class FileOptions:
     raw_input: RawVideo | None = None
     raw_output: bool = False
     deinterlace: bool = True
+    tile_px: int | None = None
     pipe: BinaryIO | None = None
 
     @property
@@ -118,8 +121,9 @@ def run_jobs(
                         if engine is not None and before not in (None, engine_identity(engine)):
                             engine.close()
                             engine = None
-                        engine = engine or open_engine(network_size(video.size, options.look.brush), before)
-                        if engine.takes_tensors and _paints_tensors(options, output):
+                        size = largest_piece(network_size(video.size, options.look.brush), options.tile_px)
+                        engine = engine or open_engine(size, before)
+                        if engine.takes_tensors and options.tile_px is None and _paints_tensors(options, output):
                             video.decode_on(engine.device)
                         _paint(video, engine, options, result, started_s)
             except LivebrushError as error:
@@ -157,7 +161,7 @@ def plan_jobs(jobs: Sequence[tuple[Path, Path]], options: FileOptions) -> list[d
 
 
 def _paint(video: VideoFile, engine: Engine, options: FileOptions, result: Result, started_s: float) -> None:
-    stylizer = Stylizer(engine, options.look)
+    stylizer = Stylizer(engine, options.look, tile_px=options.tile_px)
     stylizer.prepare(video.size)
     paint = FilePainter(stylizer, video, options.timeline, options.side_by_side)
     sink = _open_output(result.output, video, options, paint)
@@ -165,7 +169,7 @@ def _paint(video: VideoFile, engine: Engine, options: FileOptions, result: Resul
     try:
         with FileProgress(result.source.name, video.duration_s) as progress:
             overlapped = Overlapped(paint.begin, engine.in_flight)
-            run = run_file(video.frames(skip=sink.resumed), overlapped, sink, progress.update, video.interrupt)
+            run = run_file(video.frames(skip=sink.resumed), overlapped, sink, progress.update, video.interrupt, paint.size)
         result.output = sink.finish(partial_path(result.output, options.overwrite) if video.truncated else None)
     finally:
         kept = sink.discard()
@@ -178,6 +182,7 @@ def _paint(video: VideoFile, engine: Engine, options: FileOptions, result: Resul
         "damaged": video.damaged,
         "cuts": len(video.cuts),
         "resumed_frames": sink.resumed,
+        "thread_s": {**run.thread_s, "encode": time.thread_time()},  # the last since the program began: it waits for no other
         "notes": [*video.notes, *sink.notes],
     }
     damaged = f", {video.damaged} damaged packets in the input" if video.damaged else ""

@@ -6,6 +6,7 @@ two frames. The live counterpart, where the newest frame wins, is realtime/live.
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
@@ -19,7 +20,8 @@ import numpy as np
 from realtime.frame import Frame
 from realtime.timing import Samples, StageTimes
 
-_QUEUE_FRAMES = 3
+_QUEUE_FRAMES = 8  # as long as an encoder may need for what it has held back at the end of a segment
+_QUEUE_BYTES = 128 * 2**20
 _POLL_S = 0.1
 
 
@@ -38,7 +40,8 @@ class Overlapped:
 
 
 class FileRun:
-    """Figures of one run: frames counted in and out, busy time per stage, time from decoded to encoded."""
+    """Figures of one run: frames counted in and out, busy time per stage, time from decoded to encoded; ``thread_s``:
+    processor time of the threads that decode and paint, without those that their libraries have."""
 
     def __init__(self) -> None:
         self.frames_in = 0
@@ -46,6 +49,7 @@ class FileRun:
         self.first_out_s: float | None = None
         self.stages = StageTimes("decode", "infer", "encode")
         self.latency = Samples()
+        self.thread_s: dict[str, float] = {}
 
 
 def run_file(
@@ -54,20 +58,21 @@ def run_file(
     sink: FrameSink,
     on_frame: Callable[[Frame, FileRun], None] = lambda frame, run: None,
     interrupt: Callable[[], None] = lambda: None,
+    size: tuple[int, int] = (0, 0),
 ) -> FileRun:
     """Take every frame through ``paint`` into ``sink``, in order; ``on_frame`` is told after each. ``interrupt`` is called at
-    the end, to wake up ``frames`` where they may still be waited for.
+    the end, to wake up ``frames`` where they may still be waited for. ``size``: (height, width) of the paintings, of which fewer
+    wait between two stages if they are large.
 
     ``frames`` is iterated in one thread, ``paint`` called in another, ``sink`` and ``on_frame`` in the caller's. The first
     error of any of them ends the run and is raised here, after both threads have ended; so does KeyboardInterrupt.
     """
     run = FileRun()
     stop = _Stop()
-    decoded, painted = _Channel(stop), _Channel(stop)
-    threads = [
-        threading.Thread(target=_stage, args=(stop, painted, _paint_all(decoded, paint, run)), name="paint"),
-        threading.Thread(target=_stage, args=(stop, decoded, _decode_all(frames, run)), name="decode"),
-    ]
+    waiting = max(1, min(_QUEUE_FRAMES, _QUEUE_BYTES // max(1, 3 * math.prod(size))))
+    decoded, painted = _Channel(stop, waiting), _Channel(stop, waiting)
+    stages = {"paint": (painted, _paint_all(decoded, paint, run)), "decode": (decoded, _decode_all(frames, run))}
+    threads = [threading.Thread(target=_stage, args=(stop, *args, run), name=name) for name, args in stages.items()]
     for thread in threads:
         thread.start()
     try:
@@ -110,8 +115,8 @@ class _Channel:
 
     _END = object()
 
-    def __init__(self, stop: _Stop) -> None:
-        self._queue: queue.Queue[Any] = queue.Queue(_QUEUE_FRAMES)
+    def __init__(self, stop: _Stop, length: int) -> None:
+        self._queue: queue.Queue[Any] = queue.Queue(length)
         self._stop = stop
 
     def put(self, item: Any) -> None:
@@ -136,7 +141,7 @@ class _Channel:
             yield item
 
 
-def _stage(stop: _Stop, output: _Channel, items: Iterator[Any]) -> None:
+def _stage(stop: _Stop, output: _Channel, items: Iterator[Any], run: FileRun) -> None:
     """A thread's life: everything from ``items`` into ``output``; an error of either ends the run."""
     try:
         for item in items:
@@ -146,6 +151,7 @@ def _stage(stop: _Stop, output: _Channel, items: Iterator[Any]) -> None:
         pass
     except BaseException as error:
         stop.fail(error)
+    run.thread_s[threading.current_thread().name] = time.thread_time()
 
 
 def _decode_all(frames: Iterable[Frame], run: FileRun) -> Iterator[tuple[Frame, float]]:

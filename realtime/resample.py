@@ -22,7 +22,7 @@ MAX_NETWORK_SIDE = 16_384
 SLOPE_EPSILON = 60.0  # variance of luma (squared 8-bit levels) below which an area counts as flat and its grain stays out
 SLOPE_RADIUS = 4  # of the guided filter's window, in pixels at half the network's size
 SLOPE_LIMIT = 1.25
-_STRIP_ROWS = 16  # so few stay in the cache
+_STRIP_ROWS = 64  # so few stay in the cache
 _FIXED_POINT = 64  # slopes travel as int8 in 1/64, so that slope * detail fits int16
 
 
@@ -77,19 +77,23 @@ class Scaler:
         follows the frame's luma nearby: edges of the frame stay sharp where the painting kept them, and photo texture
         is not pasted onto flat paint. Source: He, Sun, Tang, "Guided Image Filtering", PAMI 2013, equation 5.
         """
-        height, width = frame.shape[:2]
+        size = frame.shape[:2]
         luma_low = self.luma(frame_low)
-        detail = self.luma(frame).astype(np.int16)
-        detail -= self.resize(luma_low, (height, width))
-        slopes = self._slopes(low, luma_low)
-        out = np.empty((height, width, 3), np.uint8)
-        for channel in range(3):
-            slope = self.resize(slopes[channel], (height, width)).astype(np.int16)
-            slope -= 128
-            slope *= detail
-            slope >>= _FIXED_POINT.bit_length() - 1
-            slope += self.resize(np.ascontiguousarray(low[..., channel]), (height, width))
-            out[..., channel] = np.clip(slope, 0, 255, out=slope)
+        planes = [np.ascontiguousarray(low[..., channel]) for channel in range(3)]
+        slopes = [self.resize(slope, size) for slope in self._slopes(planes, luma_low)]
+        luma, blurred = self.luma(frame), self.resize(luma_low, size)
+        planes = [self.resize(plane, size) for plane in planes]
+        out = np.empty((*size, 3), np.uint8)
+        for top in range(0, size[0], _STRIP_ROWS):
+            rows = np.s_[top : top + _STRIP_ROWS]
+            detail = luma[rows].astype(np.int16) - blurred[rows]
+            for channel in range(3):
+                value = slopes[channel][rows].astype(np.int16)
+                value -= 128
+                value *= detail
+                value >>= _FIXED_POINT.bit_length() - 1
+                value += planes[channel][rows]
+                out[rows, :, channel] = np.clip(value, 0, 255, out=value)
         return out
 
     def mix(self, one: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
@@ -111,21 +115,17 @@ class Scaler:
         change = self.luma(painting).astype(np.int16) - self.luma(frame)
         return np.clip(frame + change[..., None], 0, 255).astype(np.uint8)
 
-    def _slopes(self, painting: np.ndarray, luma: np.ndarray) -> np.ndarray:
+    def _slopes(self, painting: list[np.ndarray], luma: np.ndarray) -> np.ndarray:
         """(3, h/2, w/2) uint8: each channel's slope against luma, 128 meaning 0, in steps of 1/64."""
         half = (max(1, luma.shape[0] // 2), max(1, luma.shape[1] // 2))
-        guide = self.resize(luma, half).astype(np.float32)
-        painted = self.resize(painting, half)
-        mean = box_mean(guide, SLOPE_RADIUS)
-        variance = box_mean(guide * guide, SLOPE_RADIUS) - mean * mean
-        slopes = np.empty((3, *half), np.uint8)
-        for channel in range(3):
-            values = painted[..., channel].astype(np.float32)
-            covariance = box_mean(guide * values, SLOPE_RADIUS) - mean * box_mean(values, SLOPE_RADIUS)
-            slope = box_mean(covariance / (variance + SLOPE_EPSILON), SLOPE_RADIUS)
-            np.clip(slope, -SLOPE_LIMIT, SLOPE_LIMIT, out=slope)
-            slopes[channel] = np.rint(slope * _FIXED_POINT + 128)
-        return slopes
+        planes = np.stack([self.resize(plane, half) for plane in (luma, *painting)])
+        planes = _with_edges(planes).astype(np.float32)
+        means = box_mean(planes, SLOPE_RADIUS)
+        covariances = box_mean(planes * planes[0], SLOPE_RADIUS) - means * means[0]
+        slopes = covariances[1:] / (covariances[0] + SLOPE_EPSILON)
+        slopes = box_mean(_with_edges(slopes), SLOPE_RADIUS)
+        np.clip(slopes, -SLOPE_LIMIT, SLOPE_LIMIT, out=slopes)
+        return np.rint(slopes * _FIXED_POINT + 128).astype(np.uint8)
 
     def _convert(self, pixels: np.ndarray, source: str, target: str, size: tuple[int, int]) -> np.ndarray:
         from av.video.frame import VideoFrame
@@ -157,12 +157,25 @@ class Scaler:
 
 
 def box_mean(values: np.ndarray, radius: int) -> np.ndarray:
-    """Mean of (h, w) float32 over a square window of 2 * radius + 1, edges repeated."""
-    return _box_rows(_box_rows(values, radius).T, radius).T
-
-
-def _box_rows(values: np.ndarray, radius: int) -> np.ndarray:
-    padded = np.pad(values, ((radius + 1, radius), (0, 0)), mode="edge")
-    sums = np.cumsum(padded, axis=0, dtype=np.float64)
+    """Mean of (..., h, w) float32 over a square window of 2 * radius + 1: (..., h - 2 * radius, w - 2 * radius)."""
     window = 2 * radius + 1
-    return ((sums[window:] - sums[:-window]) / window).astype(np.float32)
+    rows = _sliding_sum(values, window)
+    return _sliding_sum(rows.swapaxes(-1, -2), window).swapaxes(-1, -2) * np.float32(1 / window**2)
+
+
+def _sliding_sum(values: np.ndarray, window: int) -> np.ndarray:
+    """Sums of ``window`` neighbouring rows of (..., h, w), by doubling: of 1, 2, 4 ... rows, of which the window is made up."""
+    length = values.shape[-2] - window + 1
+    total, covered, width = np.float32(0), 0, 1
+    while width <= window:
+        if window & width:
+            total = total + values[..., covered : covered + length, :]
+            covered += width
+        values = values[..., width:, :] + values[..., :-width, :]
+        width *= 2
+    return total
+
+
+def _with_edges(planes: np.ndarray) -> np.ndarray:
+    """(N, h, w) with its edges repeated as far as the window of slopes reaches."""
+    return np.pad(planes, ((0, 0), (SLOPE_RADIUS,) * 2, (SLOPE_RADIUS,) * 2), mode="edge")

@@ -12,6 +12,7 @@ from engines import Engine
 from realtime.card.scaler import CardScaler
 from realtime.frame import Frame
 from realtime.look import Look, style_vector
+from realtime.network_tiles import NetworkTiles
 from realtime.resample import Scaler, network_size
 from realtime.steadiness import Steadiness
 
@@ -37,12 +38,16 @@ class Stylizer:
     """Paints frames with one engine and a look that may change. Call ``stylize`` and ``prepare`` from one thread;
     ``set_look``, ``set_inference_size`` and ``reset`` may come from any.
 
-    ``inference_size`` (height, width) fixes the size at which the network runs; None lets the brush decide it.
+    ``inference_size`` (height, width) fixes the size at which the network runs; None lets the brush decide it. ``tile_px``:
+    the longest side of the pieces in which the network is given a frame (realtime/network_tiles.py); None leaves it to them.
     """
 
-    def __init__(self, engine: Engine, look: Look, inference_size: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self, engine: Engine, look: Look, inference_size: tuple[int, int] | None = None, tile_px: int | None = None
+    ) -> None:
         vector = style_vector(look, engine.model)
         self.engine = engine
+        self.network = NetworkTiles(engine, tile_px)
         self._look = look
         self._fade = _Fade(vector, vector, 0.0, 0.0)
         self._fixed_size = inference_size
@@ -95,10 +100,11 @@ class Stylizer:
         return self._fixed_size or network_size(frame_size, self._look.brush)
 
     def prepare(self, frame_size: tuple[int, int]) -> None:
-        """Specialise the engine to frames of ``frame_size``, so that the first one does not wait. Raises EngineLoadError."""
+        """Specialise the engine to frames of ``frame_size``, so that the first one does not wait. Raises EngineLoadError,
+        and UsageError for pieces that this network cannot be given."""
         size = self.plan_size(frame_size)
         if size != self._size:
-            self.engine.prepare(size)
+            self.network.prepare(size)
             self._size = size
 
     def stylize(self, frame: Frame, now_s: float) -> np.ndarray:
@@ -119,8 +125,8 @@ class Stylizer:
         if self._size != frame.size:  # the network would mix in its own, smaller picture, and the original would come back soft
             style = np.concatenate([[0.0], style[1:] / style[1:].sum()]).astype(np.float32)
         small = self._scaler_for(frame).resize(frame.pixels, self._size)
-        painted = self.engine.start(small[None], style[None])
-        return lambda: self._finish(frame, small, painted()[0], look, share)
+        painted = self.network.start(small, style)
+        return lambda: self._finish(frame, small, painted(), look, share)
 
     def _scaler_for(self, frame: Frame) -> Scaler | CardScaler:
         kind = Scaler if isinstance(frame.pixels, np.ndarray) else CardScaler

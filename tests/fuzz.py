@@ -1,19 +1,23 @@
-"""Inputs with flipped bytes, each read in a forked process with limits: python -m tests.fuzz FOLDER COUNT FIRST_SEED
+"""Inputs with flipped bytes, read in forked processes with limits: python -m tests.fuzz FOLDER COUNT FIRST_SEED
 
-Prints one JSON object: how many ended how. "crash", "hang" and "surprise" (an exception that is none of ours) are faults.
+Prints one JSON object, see ``main``. "crash", "hang" and "surprise" (an exception that is none of ours) are faults.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
 import resource
 import signal
+import statistics
 import sys
+import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import av  # noqa: F401  (loaded once, before the forks)
 import numpy as np
@@ -26,22 +30,33 @@ from realtime.sources.video_file import VideoFile
 TIMEOUT_S = 10
 MEMORY_BYTES = 4 * 2**30
 _MAX_FRAMES = 300
-_SURPRISE = 99
+_INPUTS_OF_A_WORKER = 1000
+_BLOCK = 50
 
 
-def main(folder: Path, count: int, first_seed: int) -> dict[str, int]:
+def main(folder: Path, count: int, first_seed: int) -> dict[str, Any]:
+    """``ends``: how many ended how. ``faults``: a line for each that should not. ``growth_kb``: the median of how
+    much a worker's memory grew in 50 inputs, over the second half of its own: a single large picture does not count."""
     samples = sorted(path for path in folder.iterdir() if path.is_file())
+    broken = folder / "broken"
+    broken.mkdir(exist_ok=True)
     ends: Counter[str] = Counter()
-    for seed in range(first_seed, first_seed + count):
-        sample = samples[seed % len(samples)]
-        broken = folder / "broken" / f"{seed}{sample.suffix}"
-        broken.parent.mkdir(exist_ok=True)
-        broken.write_bytes(mutated(sample.read_bytes(), random.Random(seed)))
-        end = outcome(lambda path=broken: read(path))
-        ends[end] += 1
-        if end in ("read", "refused"):
-            broken.unlink()  # what did harm stays, to be looked at
-    return dict(ends)
+    faults, growths = [], []
+    seeds = list(range(first_seed, first_seed + count))
+    for start in range(0, count, _INPUTS_OF_A_WORKER):
+        waiting = seeds[start : start + _INPUTS_OF_A_WORKER]
+        memories: list[int] = []
+        while waiting:
+            outcomes = list(worker(waiting, samples, broken))
+            for seed, (end, why, rss_kb) in zip(waiting, outcomes, strict=False):
+                ends[end] += 1
+                memories.append(rss_kb)
+                if end not in ("read", "refused"):
+                    faults.append(f"{seed}{samples[seed % len(samples)].suffix}: {end} {why}".strip())
+            waiting = waiting[len(outcomes) :]
+        later = memories[len(memories) // 2 :: _BLOCK]  # past what is loaded and allocated once
+        growths += [after - before for before, after in itertools.pairwise(later)]
+    return {"ends": dict(ends), "faults": faults, "growth_kb": statistics.median(growths) if growths else 0}
 
 
 def mutated(data: bytes, dice: random.Random) -> bytes:
@@ -71,25 +86,50 @@ def read(path: Path) -> None:
                 return
 
 
-def outcome(work: Callable[[], None]) -> str:
-    """ "read", "refused" with one of our errors, "surprise", "hang" or "crash"; in a process that can harm nobody."""
+def worker(seeds: list[int], samples: list[Path], broken: Path) -> Iterator[tuple[str, str, int]]:
+    """For one seed after the other: "read", "refused" with one of our errors, or "surprise", and then why, or "crash" or
+    "hang", which is the last, since the forked process with limits that reads them all has ended; and its memory in KiB."""
+    reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
+        os.close(reading)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-        signal.alarm(TIMEOUT_S)
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        try:
-            work()
-        except LivebrushError:
-            os._exit(3)
-        except BaseException:
-            os._exit(_SURPRISE)
+        for seed in seeds:
+            signal.alarm(TIMEOUT_S)
+            os.write(writing, (json.dumps([*outcome(seed, samples, broken), rss_kb()]) + "\n").encode())
         os._exit(0)
+    os.close(writing)
+    memory = 0
+    with os.fdopen(reading) as lines:
+        for line in lines:
+            end, why, memory = json.loads(line)
+            yield end, why, memory
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
-        return "hang" if os.WTERMSIG(status) == signal.SIGALRM else "crash"
-    return {0: "read", 3: "refused"}.get(os.WEXITSTATUS(status), "surprise")
+        yield (
+            ("hang", "", memory) if os.WTERMSIG(status) == signal.SIGALRM else ("crash", f"signal {os.WTERMSIG(status)}", memory)
+        )
+
+
+def outcome(seed: int, samples: list[Path], broken: Path) -> tuple[str, str]:
+    sample = samples[seed % len(samples)]
+    path = broken / f"{seed}{sample.suffix}"
+    path.write_bytes(mutated(sample.read_bytes(), random.Random(seed)))
+    try:
+        read(path)
+        end = "read"
+    except LivebrushError:
+        end = "refused"
+    except BaseException:
+        return "surprise", traceback.format_exc()[-1000:]
+    path.unlink()  # what did harm stays, to be looked at
+    return end, ""
+
+
+def rss_kb() -> int:
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize() // 1024
 
 
 if __name__ == "__main__":

@@ -4,8 +4,10 @@ import json
 import random
 import subprocess
 import sys
+from collections import Counter
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,7 @@ from tests.fuzz import mutated
 from tests.realtime.test_write_video import copy
 
 ROOT = Path(__file__).parents[1]
+MAX_GROWTH_KB = 64  # a decoder that is kept in each would be more
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="limits on processes are POSIX")
 
 
@@ -33,37 +36,38 @@ def samples(tmp_path_factory) -> Path:
     return folder
 
 
-def fuzz(samples: Path, count: int, first_seed: int) -> dict[str, int]:
+def fuzz(samples: Path, count: int, first_seed: int) -> dict[str, Any]:
     command = [sys.executable, "-m", "tests.fuzz", str(samples), str(count), str(first_seed)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])  # a runtime may have said something before
 
 
-def faults(ends: dict[str, int]) -> dict[str, int]:
-    return {end: count for end, count in ends.items() if end not in ("read", "refused")}
-
-
 def test_broken_inputs_are_read_or_refused(samples):
-    ends = fuzz(samples, 90, 0)
-    assert sum(ends.values()) == 90
-    assert min(ends["read"], ends["refused"]) > 10
-    assert not faults(ends)
+    found = fuzz(samples, 90, 0)
+    assert not found["faults"]
+    assert sum(found["ends"].values()) == 90
+    assert min(found["ends"]["read"], found["ends"]["refused"]) > 10
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
-def test_ten_thousand_broken_inputs_are_read_or_refused(samples):
-    assert not faults(fuzz(samples, 10_000, 1000))
+def test_ten_thousand_broken_inputs_are_read_or_refused(samples, record_property):
+    found = fuzz(samples, 10_000, 1000)
+    record_property("seen", f"{found['ends']}, memory {found['growth_kb']:+.0f} KiB in 50 inputs")
+    assert not found["faults"]
+    assert sum(found["ends"].values()) == 10_000
+    assert found["growth_kb"] < MAX_GROWTH_KB
 
 
-def program_ends_well(path: Path, output: Path, model: Path) -> None:
+def program_ends_well(path: Path, output: Path, model: Path) -> int:
     command = [sys.executable, "stylize_video.py", path, "-o", output, "-y", "--engine", "passthrough", "--model", model]
-    done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, check=False, timeout=10)
     assert done.returncode in (0, 3, 6), (path, done.stderr)
     assert "Traceback" not in done.stderr, (path, done.stderr)
     assert output.exists() == (done.returncode == 0)
     output.unlink(missing_ok=True)
+    return done.returncode
 
 
 def broken_clips(samples: Path, folder: Path, seeds: range) -> list[Path]:
@@ -76,9 +80,10 @@ def broken_clips(samples: Path, folder: Path, seeds: range) -> list[Path]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
-def test_the_program_survives_three_hundred_broken_clips(samples, tmp_path):
-    for path in broken_clips(samples, tmp_path, range(300)):
-        program_ends_well(path, tmp_path / "out.mp4", samples / "tiny.onnx")
+def test_the_program_survives_three_hundred_broken_clips(samples, tmp_path, record_property):
+    clips = broken_clips(samples, tmp_path, range(300))
+    codes = Counter(program_ends_well(path, tmp_path / "out.mp4", samples / "tiny.onnx") for path in clips)
+    record_property("seen", ", ".join(f"exit code {code}: {count}" for code, count in sorted(codes.items())))
 
 
 def test_the_program_survives_broken_clips(samples, tmp_path):

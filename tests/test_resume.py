@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -122,18 +123,22 @@ def test_a_run_killed_twice_is_resumed_to_the_same_frames(case, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_two_hundred_kills_at_random_moments(case, tmp_path):
+def test_two_hundred_kills_at_random_moments(case, tmp_path, record_property):
     dice = random.Random(1)
+    before = Counter()
     for kill in range(200):
         output = tmp_path / f"{kill}" / "out.mp4"
         output.parent.mkdir()
         program = case.start(output)
         moment_s = time.monotonic() + dice.uniform(0, 1.1 * case.takes_s)
         kill_when(program, lambda: time.monotonic() >= moment_s)  # noqa: B023
+        work = read_json(output.parent / WORK / "manifest.json") or {}
+        before["finished" if output.exists() else f"{len(work.get('segments', []))} segments"] += 1
         if not output.exists():
             case.finish(output, "--resume")
         assert case.is_whole(output), kill
         shutil.rmtree(output.parent)
+    record_property("seen", "200 whole; when killed: " + ", ".join(f"{n} had {what}" for what, n in sorted(before.items())))
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from av.stream import Stream
     from av.subtitles.stream import SubtitleStream
 
+BACKWARDS = "times of the sound or the subtitles run backwards in the input; they are put right."
 _TEXT_OF_CONTAINER = {"mp4": "mov_text", "mov": "mov_text", "webm": "webvtt", "matroska": "subrip"}
 
 
@@ -59,6 +60,7 @@ class CarriedTracks:
         self._add_attachments()
         self._reader = PacketReader(self._input, set(self._targets))
         self._waiting: Packet | None = None
+        self._last_dts: dict[int, int] = {}  # by the output's track: from when on its next packet may be
         self._ended: set[int] = set()
         if start_s:
             self._input.seek(max(0, int((start_s - 1) * 1_000_000)))
@@ -118,7 +120,20 @@ class CarriedTracks:
             if packet is None:
                 return
         packet.stream = target
+        self._put_in_order(packet)
         self._write([packet])
+
+    def _put_in_order(self, packet: Packet) -> None:
+        """Times that run backwards, which no muxer takes, belong to damaged files: such a packet follows the one before."""
+        earliest = self._last_dts.get(packet.stream_index)
+        if packet.dts is None:
+            return
+        if earliest is not None and packet.dts < earliest:
+            packet.pts = max(packet.dts if packet.pts is None else packet.pts, earliest)
+            packet.dts = earliest
+            if BACKWARDS not in self.notes:
+                self.notes.append(BACKWARDS)
+        self._last_dts[packet.stream_index] = packet.dts + (packet.stream.type == "audio")  # texts may begin together
 
     def _write_converted(self, packet: Packet, target: AudioStream) -> None:
         import av

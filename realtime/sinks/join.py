@@ -48,7 +48,6 @@ def join(target: Path, segments: list[tuple[Path, Segment]], source: VideoFile, 
         if source.path != STDIO:  # what has passed a pipe cannot be read again
             start_s = offset_s if source.is_cut else None
             tracks = opened.enter_context(CarriedTracks(source.path, output, offset_s, start_s, source.end_s, audio))
-            notes += tracks.notes
         if source.chapters and not source.is_cut:
             output.set_chapters(source.chapters)
         for packet in _video_packets(segments, source):
@@ -58,6 +57,7 @@ def join(target: Path, segments: list[tuple[Path, Segment]], source: VideoFile, 
                 tracks.advance(packet.dts * packet.time_base)
         if tracks:
             tracks.advance(None)
+            notes += tracks.notes
     frames = sum(segment.frames for _, segment in segments)
     times = [time * source.time_base for time in (segments[0][1].first_pts, segments[-1][1].last_pts)]
     _prove(target, {"video": frames, **(tracks.written if tracks else {})}, times)

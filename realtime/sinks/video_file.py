@@ -74,9 +74,10 @@ class VideoOutput:
     def finish(self, name: Path | None = None) -> Path:
         """Put everything together, prove it, give the file its name, or ``name`` in the same folder; return that."""
         target = name or self.path
-        with write_errors(target, self._encoder.codec):
-            if self._segment is not None:
+        if self._segment is not None:
+            with write_errors(target, self._encoder.codec):
                 self._end_segment({})
+        with write_errors(target):
             if not self._work.segments:
                 raise SinkError(f"{target}: no frame was written.")
             joined = self._work.path / f"joined{target.suffix}"

@@ -85,6 +85,9 @@ class PacketReader:
         while True:
             try:
                 packet = next(self._packets, None)
+            except IndexError:  # PyAV knows no track that is first heard of midway, which FLV and MPEG allow
+                self._packets = self._container.demux()
+                continue
             except Exception:
                 self._packets = self._container.demux()  # an iterator that raised is at its end
                 raise

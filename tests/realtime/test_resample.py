@@ -67,7 +67,7 @@ def test_averaging_down_is_averaging():
 
 def test_box_mean_of_a_ramp_is_the_ramp():
     ramp = np.add.outer(np.arange(20.0), np.arange(30.0)).astype(np.float32)
-    np.testing.assert_allclose(box_mean(ramp, 2)[3:-3, 3:-3], ramp[3:-3, 3:-3], atol=1e-4)
+    np.testing.assert_allclose(box_mean(ramp, 2), ramp[2:-2, 2:-2], atol=1e-4)
 
 
 def test_guided_upsampling_gives_edges_of_the_frame_back_to_the_painting():

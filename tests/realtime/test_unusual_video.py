@@ -175,3 +175,36 @@ def test_gray_and_palettes_are_read_as_what_they_show(tmp_path, mode, ending):
     with VideoFile(path) as picture:
         pixels = next(picture.frames()).pixels.astype(int)
     assert np.abs(pixels - RAMP[..., None]).max() <= (3 if ending == "jpg" else 1)
+
+
+def test_a_track_that_is_first_heard_of_midway_is_read_past(tmp_path):
+    """FLV may say nothing of a track until its first packet, seconds after everything has been looked at."""
+    path = tmp_path / "in.flv"
+    with av.open(str(path), "w") as output:
+        video = output.add_stream("libx264", rate=5, options={"preset": "ultrafast"})
+        video.height, video.width, video.pix_fmt = 480, 640, "yuv420p"
+        sound = output.add_stream("aac", rate=44100, layout="mono")
+        dice = np.random.default_rng(0)
+        for index in range(30):  # more than what FFmpeg reads to find out what there is
+            noise = av.VideoFrame.from_ndarray(dice.integers(0, 256, (480, 640, 3), np.uint8), "rgb24")
+            noise.pts, noise.time_base = index, Fraction(1, 5)
+            output.mux(video.encode(noise))
+        output.mux(video.encode(None))
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        silence.sample_rate, silence.pts, silence.time_base = 44100, 44100 * 6, Fraction(1, 44100)
+        output.mux(sound.encode(silence))
+        output.mux(sound.encode(None))
+    data = bytearray(path.read_bytes().replace(b"audiocodecid", b"somethingels"))
+    data[4] = 1  # there are pictures: not a word of sound
+    configuration = data.index(b"\xaf\x00") - 11  # of the sound, which the muxer writes to the front as a tag of its own
+    length = 11 + int.from_bytes(data[configuration + 1 : configuration + 4], "big") + 4
+    assert data[configuration] == 8
+    del data[configuration : configuration + length]
+    path.write_bytes(data)
+    with av.open(str(path)) as container, pytest.raises(IndexError):
+        list(container.demux())
+    with VideoFile(path) as video:
+        assert sum(1 for _ in video.frames()) == 30
+        assert not video.damaged
+    copy(path, tmp_path / "out.mp4")
+    assert len(times(tmp_path / "out.mp4")) == 30

@@ -113,6 +113,19 @@ def write_tracks_one_after_the_other(folder: Path) -> tuple[Path, Path]:
     return source, folder / "out.mkv"
 
 
+def test_sound_whose_times_run_backwards_is_put_in_order_and_that_is_said(make_video, tmp_path):
+    source = make_video("in.mkv", pts=list(range(0, 1000, 40)))
+    at_ms = round(sound(source)[0][20][0] * 1000)
+    data = source.read_bytes()
+    block = b"\x82" + at_ms.to_bytes(2, "big") + b"\x80"  # track 2, its time in the cluster, flags
+    assert data.count(block) == 1
+    source.write_bytes(data.replace(block, b"\x82" + (at_ms - 200).to_bytes(2, "big") + b"\x80"))
+    output = copy(source, tmp_path / "out.mp4")
+    assert any("run backwards" in note for note in output.notes)
+    assert [packet for _, packet in sound(tmp_path / "out.mp4")[0]] == [packet for _, packet in sound(source)[0]]
+    assert times(tmp_path / "out.mp4") == times(source)
+
+
 def test_a_start_between_milliseconds_is_kept(make_video, tmp_path):
     source = make_video(pts=[1001, 2002, 3003], time_base=Fraction(1, 30000))
     copy(source, tmp_path / "out.mp4")
