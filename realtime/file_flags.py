@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from engines import Engine, ModelFile, find_model
+from engines import Engine, EngineOptions, ModelFile, find_model, open_engine
 from engines.base import PRECISIONS
 from engines.errors import UsageError
-from realtime.cli import look_from, open_engine_from, parse_size
+from realtime.cli import look_from, parse_size, tell_engine
 from realtime.file_job import FileOptions, Resize, Result
 from realtime.inputs import expand_inputs
 from realtime.look import Look, parse_mix
@@ -126,15 +126,23 @@ def plan_inputs(args: argparse.Namespace, style: str) -> list[tuple[Path, Path]]
     return list(zip((file.path for file in files), outputs, strict=True))
 
 
-def open_engine_like(args: argparse.Namespace, model: ModelFile, size: tuple[int, int], before: dict[str, str] | None) -> Engine:
+def engine_choice(args: argparse.Namespace, before: dict[str, Any] | None) -> tuple[str, EngineOptions]:
     """The engine that the flags ask for; where they leave it open, the one ``before`` that a resumed run began with."""
+    name, precision, threads = args.engine, args.precision, None
     if before is not None:
-        args = argparse.Namespace(**vars(args))
-        if args.engine == "auto":
-            args.engine = before["name"]
-        if args.precision == "auto" and before["precision"] in PRECISIONS:
-            args.precision = before["precision"]
-    return open_engine_from(args, model, size)
+        name = before["name"] if name == "auto" else name
+        precision = before["precision"] if precision == "auto" and before["precision"] in PRECISIONS else precision
+        threads = before["threads"]
+    return name, EngineOptions(args.device, precision, threads)
+
+
+def open_engine_like(args: argparse.Namespace, model: ModelFile, size: tuple[int, int], before: dict[str, Any] | None) -> Engine:
+    """``engine_choice``, ready for frames of (height, width) ``size``; says once what ``auto`` took and why."""
+    name, options = engine_choice(args, before)
+    engine = open_engine(name, model, options, size)
+    if name == "auto":
+        tell_engine(args, engine)
+    return engine
 
 
 def report_of(results: Sequence[Result], files: int) -> dict[str, Any]:
