@@ -47,6 +47,12 @@ class FileRun:
         self.stages = StageTimes("decode", "infer", "encode")
         self.latency = Samples()
 
+    def add_figures(self, other: FileRun) -> None:
+        """The times of ``other``, which has run elsewhere."""
+        self.latency.extend(other.latency)
+        for name, samples in other.stages.stages.items():
+            self.stages.stages[name].extend(samples)
+
 
 def run_file(
     frames: Iterable[Frame],
