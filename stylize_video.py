@@ -12,14 +12,13 @@ import argparse
 import json
 import time
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
 from engines import engine_class
 from engines.errors import UsageError
 from realtime import cli
-from realtime.file_flags import add_file_flags, file_options, model_and_look, open_engine_like, plan_inputs, report_of
+from realtime.file_flags import add_file_flags, crew_for, file_options, model_and_look, plan_inputs, report_of
 from realtime.file_job import Result, plan_jobs, run_jobs
 from realtime.inputs import expand_inputs
 from realtime.listing import print_listing
@@ -77,7 +76,7 @@ def main(argv: list[str]) -> int:
         options = replace(options, pipe=take_standard_output())
     results: list[Result] = []
     try:
-        for result in run_jobs(jobs, options, partial(open_engine_like, args, model), STARTED_S):
+        for result in run_jobs(jobs, options, crew_for(args, model, jobs), STARTED_S):
             results.append(result)
     finally:  # what is done is told, also when an engine that fails or Ctrl-C ends it
         report = report_of(results, len(jobs)) if results else {}

@@ -10,10 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from engines import Engine, ModelFile, find_model
+from engines import Engine, EngineOptions, ModelFile, find_model, open_engine
 from engines.base import PRECISIONS
 from engines.errors import UsageError
-from realtime.cli import look_from, open_engine_from, parse_size
+from realtime.cli import look_from, parse_size, tell_engine
+from realtime.crew import Crew, OwnEngine
 from realtime.file_job import FileOptions, Resize, Result
 from realtime.inputs import expand_inputs
 from realtime.look import Look, parse_mix
@@ -23,6 +24,7 @@ from realtime.pipes import STDIO, parse_raw
 from realtime.report import peak_rss_mb
 from realtime.resample import fit_size
 from realtime.sinks.encoding import AUDIO_MODES, Encoding
+from realtime.sinks.picture_file import PICTURES
 from realtime.timeline import Timeline, parse_time, parse_timeline, read_timeline
 
 
@@ -40,6 +42,9 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
     existing.add_argument("-y", "--overwrite", action="store_true", help="replace outputs that exist")
     existing.add_argument("-n", "--skip-existing", action="store_true", help="skip inputs whose output exists")
     group.add_argument("--resume", action="store_true", help="go on where an interrupted run of the same command ended")
+    group.add_argument(
+        "--cluster", metavar="HOST:PORT|local", help="paint on the machines of a Ray cluster, or on workers on this one"
+    )
     group.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
     group.add_argument("--strict", action="store_true", help="exit 1 if damaged places of an input were read past")
     group.add_argument("--ss", metavar="TIME", help="begin at this time: seconds or H:MM:SS.mmm")
@@ -135,15 +140,37 @@ def plan_inputs(args: argparse.Namespace, style: str) -> list[tuple[Path, Path]]
     return list(zip((file.path for file in files), outputs, strict=True))
 
 
-def open_engine_like(args: argparse.Namespace, model: ModelFile, size: tuple[int, int], before: dict[str, str] | None) -> Engine:
+def engine_choice(args: argparse.Namespace, before: dict[str, Any] | None) -> tuple[str, EngineOptions]:
     """The engine that the flags ask for; where they leave it open, the one ``before`` that a resumed run began with."""
+    name, precision, threads = args.engine, args.precision, None
     if before is not None:
-        args = argparse.Namespace(**vars(args))
-        if args.engine == "auto":
-            args.engine = before["name"]
-        if args.precision == "auto" and before["precision"] in PRECISIONS:
-            args.precision = before["precision"]
-    return open_engine_from(args, model, size)
+        name = before["name"] if name == "auto" else name
+        precision = before["precision"] if precision == "auto" and before["precision"] in PRECISIONS else precision
+        threads = before["threads"]
+    return name, EngineOptions(args.device, precision, threads)
+
+
+def crew_for(args: argparse.Namespace, model: ModelFile, jobs: Sequence[tuple[Path, Path]]) -> Crew:
+    """Who paints ``jobs``: a cluster with --cluster, else this process. Raises UsageError for what a cluster cannot paint."""
+    if args.cluster is None:
+        return OwnEngine(partial(open_engine_like, args, model))
+    for source, output in jobs:
+        if STDIO in (source, output):
+            raise UsageError("--cluster: takes files, no pipes: what has passed a pipe cannot be read by several machines.")
+        if output.suffix.lower() in PICTURES:
+            raise UsageError(f"--cluster: {source} is a picture, which cannot be divided. Leave --cluster out for pictures.")
+    from realtime.farm.farm import Farm
+
+    return Farm(args.cluster, model, partial(engine_choice, args))
+
+
+def open_engine_like(args: argparse.Namespace, model: ModelFile, size: tuple[int, int], before: dict[str, Any] | None) -> Engine:
+    """``engine_choice``, ready for frames of (height, width) ``size``; says once what ``auto`` took and why."""
+    name, options = engine_choice(args, before)
+    engine = open_engine(name, model, options, size)
+    if name == "auto":
+        tell_engine(args, engine)
+    return engine
 
 
 def report_of(results: Sequence[Result], files: int) -> dict[str, Any]:

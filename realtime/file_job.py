@@ -9,15 +9,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from engines import Engine
 from engines.errors import LivebrushError, PartialResult, SinkError, SourceError, UsageError
 from engines.exits import error_line
 from realtime.cli import say
-from realtime.file_painter import FilePainter, engine_identity
+from realtime.crew import Crew, Painting, Sink
 from realtime.look import Look
-from realtime.network_tiles import largest_piece
 from realtime.outputs import check_output, make_folder, output_exists, partial_path
-from realtime.pipeline import FileRun, Overlapped, run_file
+from realtime.pipeline import FileRun
 from realtime.pipes import STDIO, RawVideo
 from realtime.progress import FileProgress
 from realtime.report import Report, latency_figures, peak_rss_mb, size_text, stage_figures
@@ -28,12 +26,9 @@ from realtime.sinks.pipe import PipeOutput
 from realtime.sinks.video_file import VideoOutput
 from realtime.sinks.work_folder import recorded_plan
 from realtime.sources.video_file import VideoFile
-from realtime.stylizer import Stylizer
 from realtime.timeline import Timeline
 
 Resize = Callable[[tuple[int, int]], tuple[int, int]]
-# (height, width) and, where an interrupted run is gone on with, what ``Engine`` that had: as ``engine_identity`` gives it.
-OpenEngine = Callable[[tuple[int, int], dict[str, Any] | None], Engine]
 
 
 @dataclass(frozen=True)
@@ -64,6 +59,10 @@ class FileOptions:
         """What the styles are called in names of outputs."""
         return self.look.label if len(self.timeline.entries) < 2 else "timeline"
 
+    def paints_tensors(self, output: Path) -> bool:
+        """Whether all that is asked for is there for frames that live on a card too."""
+        return not (self.look.stability or self.side_by_side or self.tile_px) and output.suffix.lower() in CONTAINERS
+
 
 @dataclass
 class Result:
@@ -92,17 +91,16 @@ class Result:
 def run_jobs(
     jobs: Sequence[tuple[Path, Path]],
     options: FileOptions,
-    open_engine: OpenEngine,
+    crew: Crew,
     started_s: float | None = None,
 ) -> Iterator[Result]:
-    """Paint every (input, output) and tell how each went. The engine is opened when the first input has told its size, and
-    serves them all. ``started_s``: when the program began, on ``time.perf_counter``; it counts for the first file.
+    """Have ``crew`` paint every (input, output) and tell how each went; it is closed at the end. ``started_s``: when the
+    program began, on ``time.perf_counter``; it counts for the first file.
 
     An input or output that fails is reported and left; an engine that fails would fail for all: its result comes, and then
     the error is raised.
     """
     check_encoding(jobs, options)
-    engine: Engine | None = None
     sources = [source for source, _ in jobs]
     try:
         for source, output in jobs:
@@ -118,14 +116,8 @@ def run_jobs(
                     check_output(output, sources, options.overwrite)
                     before = recorded_plan(output).get("engine") if options.resume else None
                     with _open_input(source, options) as video:
-                        if engine is not None and before not in (None, engine_identity(engine)):
-                            engine.close()
-                            engine = None
-                        size = largest_piece(network_size(video.size, options.look.brush), options.tile_px)
-                        engine = engine or open_engine(size, before)
-                        if engine.takes_tensors and options.tile_px is None and _paints_tensors(options, output):
-                            video.decode_on(engine.device)
-                        _paint(video, engine, options, result, started_s)
+                        painting = crew.painting_of(video, options, output, before)
+                        _paint(video, painting, options, result, started_s)
             except LivebrushError as error:
                 result.error = error
             yield result
@@ -135,8 +127,7 @@ def run_jobs(
                 say(error_line(result.error))
             started_s = None
     finally:
-        if engine is not None:
-            engine.close()
+        crew.close()
 
 
 def check_encoding(jobs: Sequence[tuple[Path, Path]], options: FileOptions) -> None:
@@ -160,16 +151,12 @@ def plan_jobs(jobs: Sequence[tuple[Path, Path]], options: FileOptions) -> list[d
     return plans
 
 
-def _paint(video: VideoFile, engine: Engine, options: FileOptions, result: Result, started_s: float) -> None:
-    stylizer = Stylizer(engine, options.look, tile_px=options.tile_px)
-    stylizer.prepare(video.size)
-    paint = FilePainter(stylizer, video, options.timeline, options.side_by_side)
-    sink = _open_output(result.output, video, options, paint)
+def _paint(video: VideoFile, painting: Painting, options: FileOptions, result: Result, started_s: float) -> None:
+    sink = _open_output(result.output, video, options, painting)
     kept = 0
     try:
         with FileProgress(result.source.name, video.duration_s) as progress:
-            overlapped = Overlapped(paint.begin, engine.in_flight)
-            run = run_file(video.frames(skip=sink.resumed), overlapped, sink, progress.update, video.interrupt, paint.size)
+            run = painting.into(sink, progress)
         result.output = sink.finish(partial_path(result.output, options.overwrite) if video.truncated else None)
     finally:
         kept = sink.discard()
@@ -177,13 +164,14 @@ def _paint(video: VideoFile, engine: Engine, options: FileOptions, result: Resul
             say(f"note: {result.output}: {kept} frames of it are kept; the same command with --resume goes on from there.")
     for note in (*video.notes, *sink.notes):
         say(f"note: {note}")
-    result.report = _report(run, stylizer, options.label, started_s)
+    result.report = _report(run, painting.made_with, options.label, started_s)
     result.report.extra = {
         "damaged": video.damaged,
         "cuts": len(video.cuts),
         "resumed_frames": sink.resumed,
         "thread_s": {**run.thread_s, "encode": time.thread_time()},  # the last since the program began: it waits for no other
         "notes": [*video.notes, *sink.notes],
+        **painting.figures(),
     }
     damaged = f", {video.damaged} damaged packets in the input" if video.damaged else ""
     if video.truncated:
@@ -192,37 +180,29 @@ def _paint(video: VideoFile, engine: Engine, options: FileOptions, result: Resul
     say(f"{result.output}: {sink.frames} frames{resumed} in {result.report.wall_s:.1f} s, {result.report.fps:.1f} fps{damaged}")
 
 
-def _paints_tensors(options: FileOptions, output: Path) -> bool:
-    """Whether all that is asked for is there for frames that live on a card too."""
-    return not (options.look.stability or options.side_by_side) and output.suffix.lower() in CONTAINERS
-
-
 def _open_input(source: Path, options: FileOptions) -> VideoFile:
     return VideoFile(source, options.start_s, options.end_s, options.resize, options.raw_input, options.deinterlace)
 
 
-def _open_output(
-    output: Path, video: VideoFile, options: FileOptions, paint: FilePainter
-) -> PictureOutput | VideoOutput | PipeOutput:
+def _open_output(output: Path, video: VideoFile, options: FileOptions, painting: Painting) -> Sink:
     if output == STDIO:
-        return PipeOutput(options.pipe, video, paint.size, options.raw_output)
+        return PipeOutput(options.pipe, video, painting.size, options.raw_output)
     if output.suffix.lower() in PICTURES:
         return PictureOutput(output)
-    sink = VideoOutput(
+    return VideoOutput(
         output,
         video,
         options.encoding,
-        paint.size,
-        paint.made_with(),
-        paint.remember,
+        painting.size,
+        painting.made_with,
+        painting.remember,
         options.resume,
         overwrite=options.overwrite and not options.resume,
     )
-    paint.recall(sink.state)
-    return sink
 
 
-def _report(run: FileRun, stylizer: Stylizer, style: str, started_s: float) -> Report:
+def _report(run: FileRun, made_with: dict[str, Any], style: str, started_s: float) -> Report:
+    engine = made_with["engine"]
     wall_s = time.perf_counter() - started_s
     return Report(
         frames_in=run.frames_in,
@@ -232,10 +212,10 @@ def _report(run: FileRun, stylizer: Stylizer, style: str, started_s: float) -> R
         fps=run.frames_out / wall_s,
         latency_ms=latency_figures(run.latency),
         stage_ms=stage_figures(run.stages),
-        engine=stylizer.engine.name,
-        device=stylizer.engine.device,
-        precision=stylizer.engine.precision,
-        size=size_text(stylizer.inference_size),
+        engine=engine["name"],
+        device=engine["device"],
+        precision=engine["precision"],
+        size=size_text(made_with["size_of_the_network"]),
         style=style,
         peak_rss_mb=peak_rss_mb(),
     )

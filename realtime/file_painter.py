@@ -14,7 +14,7 @@ from engines import Engine
 from engines.auto import processor
 from engines.base import cpu_threads
 from realtime.frame import Frame
-from realtime.sinks.video_file import SEGMENT_FRAMES
+from realtime.sinks.segments import SEGMENT_FRAMES
 from realtime.sources.video_file import VideoFile
 from realtime.stylizer import Stylizer
 from realtime.timeline import Timeline
@@ -24,7 +24,8 @@ _NO_TIMELINE = Timeline()
 
 class FilePainter:
     """Give ``begin`` frame after frame from one thread. What must outlive a kill is kept at the ends of segments, from where
-    the thread that writes takes it by ``remember``; ``recall`` puts it back before the first frame."""
+    the thread that writes takes it by ``remember``. Where frames are left out, what was remembered before the next one is
+    asked of ``recall``, which may be set before the first frame."""
 
     def __init__(
         self, stylizer: Stylizer, video: VideoFile, timeline: Timeline = _NO_TIMELINE, side_by_side: bool = False
@@ -36,6 +37,8 @@ class FilePainter:
         self._entries_done = 0
         self._side_by_side = side_by_side
         self._states: dict[int, dict[str, np.ndarray]] = {}
+        self._next_index = 0
+        self.recall: Callable[[int], dict[str, np.ndarray]] = lambda index: {}
 
     @property
     def size(self) -> tuple[int, int]:
@@ -52,6 +55,9 @@ class FilePainter:
         return lambda: self._finish(frame, painted)
 
     def _finish(self, frame: Frame, painted: Callable[[], np.ndarray]) -> np.ndarray:
+        if frame.index != self._next_index:
+            self._stylizer.restore(self.recall(frame.index))
+        self._next_index = frame.index + 1
         if frame.is_cut:
             self._stylizer.reset()
         pixels = painted()
@@ -65,9 +71,6 @@ class FilePainter:
         """What the stylizer remembered after frame ``index``, the last of a segment. To be asked for once."""
         return self._states.pop(index)
 
-    def recall(self, state: dict[str, np.ndarray]) -> None:
-        self._stylizer.restore(state)
-
     def made_with(self) -> dict[str, Any]:
         """All that decides how pixels come out, JSON-ready: frames with equal answers may stand in one video."""
         engine = self._stylizer.engine
@@ -80,13 +83,14 @@ class FilePainter:
             "tile": self._stylizer.network.piece_size(self._stylizer.inference_size or self._video.size),
             "engine": engine_identity(engine),
             "model": _model_hash(engine),
-            "processor": hashlib.sha256(f"{processor()} {engine.options.threads or cpu_threads()}".encode()).hexdigest()[:16],
+            "processor": hashlib.sha256(processor().encode()).hexdigest()[:16],
             "versions": {name: _version(name) for name in ("livebrush", "av", "numpy", engine.name)},
         }
 
 
-def engine_identity(engine: Engine) -> dict[str, str]:
-    return {"name": engine.name, "precision": engine.precision, "device": engine.device}
+def engine_identity(engine: Engine) -> dict[str, Any]:
+    threads = engine.options.threads or cpu_threads()
+    return {"name": engine.name, "precision": engine.precision, "device": engine.device, "threads": threads}
 
 
 def _model_hash(engine: Engine) -> str:

@@ -19,8 +19,8 @@ class Frame:
 
     ``index`` counts from 0 in its source. ``pts`` is the presentation time in units of ``time_base`` seconds, exactly as
     the file has it (None for live sources). ``captured_s`` is the monotonic clock when a live source got it (0.0 for files).
-    ``is_cut``: it begins a new scene (files only). ``alpha``: (H, W) uint8, 255 opaque, of an input that has it; ``pixels``
-    are then laid over white.
+    ``is_cut``: it begins a new scene; ``mark``: as in ``Moment`` (both for files only). ``alpha``: (H, W) uint8, 255 opaque,
+    of an input that has it; ``pixels`` are then laid over white.
     """
 
     pixels: np.ndarray | Tensor
@@ -30,8 +30,20 @@ class Frame:
     captured_s: float = 0.0
     is_cut: bool = False
     alpha: np.ndarray | None = None
+    mark: int = 0
 
     @property
     def size(self) -> tuple[int, int]:
         """(height, width)"""
         return self.pixels.shape[0], self.pixels.shape[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Where one picture of a file belongs, without its pixels: ``index``, ``pts``, ``is_cut`` as in ``Frame``. ``mark``, the
+    CRC-32 of its thumbnail, tells whether somebody else who reads the file sees the same."""
+
+    index: int
+    pts: int
+    is_cut: bool
+    mark: int

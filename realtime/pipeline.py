@@ -51,6 +51,12 @@ class FileRun:
         self.latency = Samples()
         self.thread_s: dict[str, float] = {}
 
+    def add_figures(self, other: FileRun) -> None:
+        """The times of ``other``, which has run elsewhere."""
+        self.latency.extend(other.latency)
+        for name, samples in other.stages.stages.items():
+            self.stages.stages[name].extend(samples)
+
 
 def run_file(
     frames: Iterable[Frame],

@@ -47,12 +47,15 @@ class FileProgress:
         time_s = float(frame.pts * frame.time_base)
         self._origin_s = time_s if self._origin_s is None else self._origin_s
         self._done = min(1.0, (time_s - self._origin_s) / self._duration_s) if self._duration_s else 0.0
-        fps = self._rate.per_second
-        self._bar.update(self._task, completed=self._done, frames=run.frames_out, fps=fps)
+        self.show(self._done, run.frames_out, self._rate.per_second)
+
+    def show(self, done: float, frames: int, fps: float) -> None:
+        """Where several machines paint: what share of the file is ``done``, 0..1, how many frames, and how fast."""
+        self._bar.update(self._task, completed=done, frames=frames, fps=fps)
         if self._bar.disable and self._clock() >= self._next_line_s:
             self._next_line_s = self._clock() + _LINE_EVERY_S
-            percent = f"{self._done:.0%}, " if self._duration_s else ""
-            print(f"{self._name}: {percent}{run.frames_out} frames, {fps:.1f} fps", file=sys.stderr, flush=True)
+            percent = f"{done:.0%}, " if self._duration_s else ""
+            print(f"{self._name}: {percent}{frames} frames, {fps:.1f} fps", file=sys.stderr, flush=True)
 
     def __enter__(self) -> Self:
         self._bar.start()

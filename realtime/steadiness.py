@@ -6,6 +6,7 @@ input shows tells where the last painting still holds.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,18 @@ _NOISE_LEVELS = 0.5
 _SIGMA = 8.0  # 8-bit levels of difference along the motion at which the hold has mostly let go
 _CUT_FOUND = 0.2  # of the picture: with less of it found again, it is another shot
 _JUMP_LEVELS = 8.0  # of mean luma from one frame to the next: exposure has changed, and all of the painting with it
+_MOST_APART = 64.0  # levels, between two paintings of one place that could be held
+
+
+def frames_remembered(stability: float) -> int:
+    """After so many frames two paintings that began differently are less than a level apart, wherever both were held."""
+    share = _share(stability)
+    return math.ceil(math.log(_MOST_APART) / -math.log(share)) if share else 0
+
+
+def _share(stability: float) -> float:
+    """Of the last painting, where it is sure."""
+    return _MOST * stability**_BEND
 
 
 @dataclass
@@ -72,7 +85,7 @@ class Steadiness:
         if last is not None and last.shown.shape == painting.shape and min(small.shape) >= 16:
             flow, weight = self._consistency(small, last.luma)
             if weight is not None:
-                weight = cv2.resize(weight * np.float32(_MOST * stability**_BEND), (width, height))
+                weight = cv2.resize(weight * np.float32(_share(stability)), (width, height))
                 moved = cv2.remap(last.shown, *_targets(cv2.resize(flow, (width, height)) * _FLOW_SCALE), cv2.INTER_LINEAR)
                 shown = cv2.blendLinear(moved, painting, weight, 1 - weight)
         self._last = _Last(small, shown)

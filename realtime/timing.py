@@ -46,6 +46,9 @@ class Samples:
     def add(self, value_ms: float) -> None:
         self._values.append(value_ms)
 
+    def extend(self, other: Samples) -> None:
+        self._values.extend(other._values)
+
     def __len__(self) -> int:
         return len(self._values)
 

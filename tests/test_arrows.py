@@ -20,7 +20,7 @@ ALLOWED = {
 # Parts of a room that may do more than the rest of it: what is measured is what the programs show, and add-style goes from a
 # picture to the model file in one command.
 WIDER = {"training/evaluate": ("engines", "realtime"), "training/add_style.py": ("engines", "export")}
-HEAVY = ("torch", "onnxruntime", "openvino", "tensorrt", "tensorrt_rtx", "pycuda", "cuda", "cv2")
+HEAVY = ("torch", "onnxruntime", "openvino", "tensorrt", "tensorrt_rtx", "pycuda", "cuda", "cv2", "ray")
 
 
 def imports(path: Path, everywhere: bool) -> set[str]:

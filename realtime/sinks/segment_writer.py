@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,19 +34,21 @@ def segment_suffix(encoder: VideoEncoder, output: Path) -> str:
 
 
 class SegmentWriter:
-    """Writes the segment at ``path`` with an encoder of its own. End with ``finish`` or ``discard``. Raises PyAV's errors."""
+    """Writes one segment, a file of ``suffix``, with an encoder of its own into ``target``, a path or memory. End with
+    ``finish`` or ``discard``. Raises PyAV's errors."""
 
-    def __init__(self, path: Path, encoder: VideoEncoder, first: Frame) -> None:
+    def __init__(self, target: Path | io.BytesIO, suffix: str, encoder: VideoEncoder, first: Frame) -> None:
         import av
 
-        self.path = path
+        self.target = target
         self.frames = 0
         self._encoder = encoder
         self._first_pts = self._last_pts = first.pts
         self._order: list[int] = []
         timescale = min(first.time_base.denominator, MAX_TIMESCALE)  # the default of 1000 would round the end, and so cut it
-        options = {"movie_timescale": str(timescale)} if path.suffix[1:] in _FORMATS else {}
-        self._output = av.open(f"file:{path}", "w", format=CONTAINERS[path.suffix.lower()], options=options)
+        options = {"movie_timescale": str(timescale)} if suffix[1:] in _FORMATS else {}
+        where = f"file:{target}" if isinstance(target, Path) else target
+        self._output = av.open(where, "w", format=CONTAINERS[suffix.lower()], options=options)
         self._stream = encoder.add_stream(self._output)
 
     def write(self, frame: Frame, pixels: np.ndarray) -> None:
@@ -60,7 +63,7 @@ class SegmentWriter:
         self._mux(self._stream.encode(None))
         self._output.close()
         first, last = self._first_pts - shift, self._last_pts - shift
-        return Segment(self.frames, first, last, reorder_delay(self._order), file_hash(self.path))
+        return Segment(self.frames, first, last, reorder_delay(self._order), _hash(self.target))
 
     def discard(self) -> None:
         """Stop and remove the file. Harmless after ``finish``, whose file then has another name."""
@@ -68,12 +71,17 @@ class SegmentWriter:
 
         with contextlib.suppress(av.error.FFmpegError, OSError, ValueError):  # what went wrong has been raised already
             self._output.close()
-        self.path.unlink(missing_ok=True)
+        if isinstance(self.target, Path):
+            self.target.unlink(missing_ok=True)
 
     def _mux(self, packets: list[Packet]) -> None:
         for packet in packets:
             self._order.append(packet.pts)
             self._output.mux(packet)
+
+
+def _hash(written: Path | io.BytesIO) -> str:
+    return file_hash(written) if isinstance(written, Path) else hashlib.sha256(written.getbuffer()).hexdigest()
 
 
 def reorder_delay(times: list[int]) -> int:

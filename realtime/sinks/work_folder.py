@@ -7,8 +7,7 @@ import hashlib
 import io
 import os
 import shutil
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,28 +18,30 @@ from engines.cache import read_json, write_json
 from engines.errors import UsageError
 from realtime.disk import write_errors
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
 class Segment:
     """Some frames in a row, encoded on their own. Times are pts in the output's time base; ``delay``: how many frames of it
-    the decoder must hold back to put them in order. ``sha256`` is that of the file."""
+    the decoder must hold back to put them in order. ``sha256`` is that of the file. ``leaves_state``: whether the painter
+    remembered something after it."""
 
     frames: int
     first_pts: int
     last_pts: int
     delay: int
     sha256: str
+    leaves_state: bool = False
 
 
 class WorkFolder:
-    """The hidden folder ``.NAME.EXT.unfinished`` beside an output: its finished segments, and a manifest that says what
-    they were made with. Only one process has it open at a time.
+    """The hidden folder ``.NAME.EXT.unfinished`` beside an output: its finished segments by number, of which some may be
+    missing, and a manifest that says what they were made with. Only one process has it open at a time.
 
-    ``plan``: whatever decides how frames come out, JSON-ready. ``segments`` and ``state`` (what the painter remembered after
-    the last of them) are what was found, if ``resume``; otherwise, or if there is nothing, they are empty.
+    ``plan``: whatever decides how frames come out, JSON-ready. ``segments`` are what was found, if ``resume``. Of what the
+    painter remembered, that is kept which a segment that is still missing will begin with.
 
     Raises UsageError if another process has it open, if there is something and ``resume`` is neither asked for nor
     ``overwrite``, and if what is there was made with another plan; SinkError if it cannot be written.
@@ -48,8 +49,7 @@ class WorkFolder:
 
     def __init__(self, output: Path, plan: dict[str, Any], resume: bool = False, overwrite: bool = False) -> None:
         self.path = _folder_of(output)
-        self.segments: list[Segment] = []
-        self.state: dict[str, np.ndarray] = {}
+        self.segments: dict[int, Segment] = {}
         self._plan = plan
         with write_errors(output):
             self.path.mkdir(exist_ok=True)
@@ -71,19 +71,27 @@ class WorkFolder:
     def segment_path(self, number: int, suffix: str) -> Path:
         return self.path / f"{number:06}{suffix}"
 
-    def add(self, written: Path, segment: Segment, state: dict[str, np.ndarray]) -> None:
-        """Keep the file ``written`` as the next segment, for good: it is on the disk before the manifest names it."""
-        number = len(self.segments)
+    def put(self, number: int, written: Path, segment: Segment, state: dict[str, np.ndarray]) -> None:
+        """Keep the file ``written`` as segment ``number``, for good: it is on the disk before the manifest names it. ``state``:
+        what the painter remembered after it."""
         _sync(written)
         os.replace(written, self.segment_path(number, written.suffix))
-        if state:
+        if state and number + 1 not in self.segments:
             kept = io.BytesIO()
             np.savez(kept, **state)
             self._state_path(number).write_bytes(kept.getvalue())
             _sync(self._state_path(number))
-        self.segments.append(segment)
+        self.segments[number] = replace(segment, leaves_state=bool(state))
         self._write_manifest()
         self._state_path(number - 1).unlink(missing_ok=True)
+
+    def state_after(self, number: int) -> dict[str, np.ndarray]:
+        """What the painter remembered after segment ``number``; {} if that was nothing, or is not kept."""
+        try:
+            with np.load(self._state_path(number), allow_pickle=False) as kept:
+                return dict(kept)
+        except (OSError, ValueError):
+            return {}
 
     def leave(self) -> int:
         """Let go of it. Finished segments stay for --resume; their number of frames is returned. Without any, nothing stays.
@@ -95,7 +103,7 @@ class WorkFolder:
             return 0
         self._clear()
         self._lock.release()
-        return sum(segment.frames for segment in self.segments)
+        return sum(segment.frames for segment in self.segments.values())
 
     def remove(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
@@ -105,54 +113,43 @@ class WorkFolder:
         manifest = _manifest_of(self.path)
         found = _segments_of(manifest)
         if found and not resume and not overwrite:
-            frames = sum(segment.frames for segment in found)
+            frames = sum(segment.frames for segment in found.values())
             raise UsageError(
                 f"{output}: {frames} frames of it are there from an interrupted run. --resume goes on from them, -y begins anew."
             )
         if found and resume:
             _refuse_another_plan(output, manifest["plan"], self._plan)
-            self.segments = list(self._whole(found))
-            self.state = self._read_state()
+            self.segments = {number: segment for number, segment in found.items() if self._is_whole(number, segment)}
+            self._drop_what_cannot_be_followed()
         self._clear()
         self._write_manifest()
 
     def _clear(self) -> None:
         """Remove what no finished segment needs, such as what a kill has left half-written."""
-        numbers = {f"{number:06}" for number in range(len(self.segments))}
+        numbers = {f"{number:06}" for number in self.segments}
+        states = {self._state_path(number).name for number in self.segments if number + 1 not in self.segments}
         for path in self.path.iterdir():
             is_segment = path.stem in numbers and path.suffix != ".npz"
-            if not is_segment and path.name not in (_MANIFEST, "lock", self._state_path(len(self.segments) - 1).name):
+            if not is_segment and path.name not in (_MANIFEST, "lock", *states):
                 path.unlink()
 
-    def _whole(self, segments: list[Segment]) -> Iterator[Segment]:
-        """The segments up to the first one that a power loss has damaged."""
-        for number, segment in enumerate(segments):
-            files = [path for path in self.path.glob(f"{number:06}.*") if path.suffix != ".npz"]
-            if len(files) != 1 or file_hash(files[0]) != segment.sha256:
-                return
-            yield segment
+    def _is_whole(self, number: int, segment: Segment) -> bool:
+        """A power loss may have damaged it."""
+        files = [path for path in self.path.glob(f"{number:06}.*") if path.suffix != ".npz"]
+        return len(files) == 1 and file_hash(files[0]) == segment.sha256
 
-    def _read_state(self) -> dict[str, np.ndarray]:
-        """What was kept after the last segment. If only an earlier segment is whole, the painter's memory of it is gone, so
-        that everything is painted again."""
-        path = self._state_path(len(self.segments) - 1)
-        manifest = read_json(self.path / _MANIFEST)
-        if not (manifest and manifest.get("has_state")):
-            return {}
-        try:
-            with np.load(path, allow_pickle=False) as kept:
-                return dict(kept)
-        except (OSError, ValueError):
-            self.segments = []
-            return {}
+    def _drop_what_cannot_be_followed(self) -> None:
+        """Before a damaged segment the painter's memory is gone, so that its whole row is painted again."""
+        for number in sorted(self.segments, reverse=True):
+            if number + 1 not in self.segments and self.segments[number].leaves_state and not self.state_after(number):
+                del self.segments[number]
 
     def _state_path(self, number: int) -> Path:
         return self.path / f"{number:06}.npz"
 
     def _write_manifest(self) -> None:
-        segments = [asdict(segment) for segment in self.segments]
-        has_state = self._state_path(len(segments) - 1).exists()
-        content = {"format": FORMAT_VERSION, "plan": self._plan, "has_state": has_state, "segments": segments}
+        segments = {number: asdict(segment) for number, segment in self.segments.items()}
+        content = {"format": FORMAT_VERSION, "plan": self._plan, "segments": segments}
         write_json(self.path / _MANIFEST, content)
         _sync(self.path)
 
@@ -181,8 +178,8 @@ def _manifest_of(folder: Path) -> dict[str, Any]:
     return manifest if isinstance(manifest, dict) and manifest.get("format") == FORMAT_VERSION else {}
 
 
-def _segments_of(manifest: dict[str, Any]) -> list[Segment]:
-    return [Segment(**entry) for entry in manifest.get("segments", [])]
+def _segments_of(manifest: dict[str, Any]) -> dict[int, Segment]:
+    return {int(number): Segment(**entry) for number, entry in manifest.get("segments", {}).items()}
 
 
 def _refuse_another_plan(output: Path, before: dict[str, Any], now: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ PySceneDetect does this better, but it needs OpenCV, and with it libGL, which pa
 
 from __future__ import annotations
 
+import zlib
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -27,12 +28,13 @@ _RECENT = 6  # frames
 class CutDetector:
     """Shown every picture in order, it tells which ones begin a new scene: the luma changed much, or less but with other
     shares of dark and bright, and twice as much as in any of the frames before. Cross-fades, pans and what flickers all the
-    time are no cuts. One thread."""
+    time are no cuts. ``mark`` is the CRC-32 of the last one's thumbnail. One thread."""
 
     def __init__(self) -> None:
         from av.video.reformatter import VideoReformatter
 
         self._reformatter = VideoReformatter()
+        self.mark = 0
         self._last: np.ndarray | None = None
         self._changes: deque[float] = deque(maxlen=_RECENT)
 
@@ -40,6 +42,7 @@ class CutDetector:
         """Never for the first picture."""
         thumb = thumbnail(picture, _THUMB) if is_on_card(picture) else self._thumbnail(picture)
         last, self._last = self._last, thumb
+        self.mark = zlib.crc32(np.ascontiguousarray(thumb))
         if last is None:
             return False
         change = float(np.abs(thumb.astype(np.int16) - last).mean())

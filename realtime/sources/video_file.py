@@ -16,7 +16,7 @@ import numpy as np
 from engines.errors import SourceError
 from realtime.card.decoding import decoder_on, is_on_card, pixels_of, tensors_problem
 from realtime.color import BT709, ColorCoding, coding_of, is_rgb
-from realtime.frame import Frame
+from realtime.frame import Frame, Moment
 from realtime.pipes import STDIO, RawVideo, StandardInput
 from realtime.sources.cuts import CutDetector
 from realtime.sources.orientation import orientation_of
@@ -186,14 +186,28 @@ class VideoFile:
             self.coding = ColorCoding(BT709, False, BT709, BT709)
             self.bit_depth = 8
 
-    def frames(self, skip: int = 0) -> Iterator[Frame]:
-        """Every frame once, in order of presentation, without the first ``skip``, which are only decoded. pts strictly rise:
-        a missing or repeated one is put right.
+    def frames(self, skip: Callable[[int], bool] = lambda index: False) -> Iterator[Frame]:
+        """Every frame once, in order of presentation; those whose index ``skip`` names are only decoded. pts strictly rise: a
+        missing or repeated one is put right.
 
         After more than 8 damaged packets in a row, or a file that ends early, it stops and sets ``truncated``.
         """
         import av
 
+        for picture, moment in self._in_order():
+            if skip(moment.index):
+                continue
+            try:
+                pixels, alpha = self._to_pixels(picture)
+            except (av.error.FFmpegError, ValueError, RuntimeError) as error:
+                raise SourceError(f"{self.path}: a frame of it cannot be converted ({error}).") from error
+            yield Frame(pixels, moment.index, moment.pts, self.time_base, is_cut=moment.is_cut, alpha=alpha, mark=moment.mark)
+
+    def moments(self) -> Iterator[Moment]:
+        """What ``frames`` gives, and all that it finds out, without making pixels of it. Iterate one of the two, once."""
+        return (moment for _, moment in self._in_order())
+
+    def _in_order(self) -> Iterator[tuple[VideoFrame, Moment]]:
         last: int | None = None
         step = max(1, round(1 / self.rate / self.time_base))
         picture, index = self._first, 0
@@ -205,12 +219,7 @@ class VideoFile:
             is_cut = detector.is_cut(picture)
             if is_cut:
                 self.cuts.append(last * self.time_base - self.origin_s)
-            if index >= skip:
-                try:
-                    pixels, alpha = self._to_pixels(picture)
-                except (av.error.FFmpegError, ValueError, RuntimeError) as error:
-                    raise SourceError(f"{self.path}: a frame of it cannot be converted ({error}).") from error
-                yield Frame(pixels, index, last, self.time_base, is_cut=is_cut, alpha=alpha)
+            yield picture, Moment(index, last, is_cut, detector.mark)
             picture, index = next(self._pictures, None), index + 1
 
     def interrupt(self) -> None:

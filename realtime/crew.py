@@ -1,0 +1,101 @@
+"""Who paints the frames of files: here, one engine in this process; elsewhere, a farm of them (realtime/farm)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from engines import Engine
+from realtime.file_painter import FilePainter, engine_identity
+from realtime.network_tiles import largest_piece
+from realtime.pipeline import FileRun, Overlapped, run_file
+from realtime.progress import FileProgress
+from realtime.resample import network_size
+from realtime.sinks.picture_file import PictureOutput
+from realtime.sinks.pipe import PipeOutput
+from realtime.sinks.segments import State
+from realtime.sinks.video_file import VideoOutput
+from realtime.sources.video_file import VideoFile
+from realtime.stylizer import Stylizer
+
+if TYPE_CHECKING:
+    from realtime.file_job import FileOptions
+
+# (height, width) and, where an interrupted run is gone on with, what ``Engine`` that had: as ``engine_identity`` gives it.
+OpenEngine = Callable[[tuple[int, int], dict[str, Any] | None], Engine]
+Sink = PictureOutput | VideoOutput | PipeOutput
+
+
+class Painting(Protocol):
+    """The painting of one file. ``size``: (height, width) of what comes out; ``made_with``: as FilePainter has it."""
+
+    size: tuple[int, int]
+    made_with: dict[str, Any]
+
+    def remember(self, index: int) -> State:
+        """What is remembered after frame ``index``, where ``into`` writes frame by frame."""
+
+    def into(self, sink: Sink, progress: FileProgress) -> FileRun:
+        """Paint all that ``sink`` does not have. The first error of any part of it is raised, after everything has ended."""
+
+    def figures(self) -> dict[str, Any]:
+        """For the report, beside those of the run."""
+
+
+class Crew(Protocol):
+    """Paints file after file. Close it at the end."""
+
+    def painting_of(self, video: VideoFile, options: FileOptions, output: Path, before: dict[str, Any] | None) -> Painting:
+        """Get ready for ``video``, to be painted into ``output``. ``before``: the engine of an interrupted run that is
+        gone on with."""
+
+    def close(self) -> None: ...
+
+
+class OwnEngine:
+    """The crew of one: an engine in this process, opened by ``open_engine`` for the first file; it serves all."""
+
+    def __init__(self, open_engine: OpenEngine) -> None:
+        self._open_engine = open_engine
+        self._engine: Engine | None = None
+
+    def painting_of(self, video: VideoFile, options: FileOptions, output: Path, before: dict[str, Any] | None) -> Painting:
+        if self._engine is not None and before not in (None, engine_identity(self._engine)):
+            self.close()
+        size = largest_piece(network_size(video.size, options.look.brush), options.tile_px)
+        self._engine = self._engine or self._open_engine(size, before)
+        if self._engine.takes_tensors and options.paints_tensors(output):
+            video.decode_on(self._engine.device)
+        return _PaintingHere(self._engine, video, options)
+
+    def close(self) -> None:
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+
+class _PaintingHere:
+    def __init__(self, engine: Engine, video: VideoFile, options: FileOptions) -> None:
+        self._engine, self._video = engine, video
+        self._painter = painter_of(engine, video, options)
+        self.size = self._painter.size
+        self.made_with = self._painter.made_with()
+        self.remember = self._painter.remember
+
+    def into(self, sink: Sink, progress: FileProgress) -> FileRun:
+        has = lambda index: False  # noqa: E731
+        if sink.resumed:  # so it is a VideoOutput
+            has, self._painter.recall = sink.has, sink.state_before
+        overlapped = Overlapped(self._painter.begin, self._engine.in_flight)
+        return run_file(self._video.frames(skip=has), overlapped, sink, progress.update, self._video.interrupt, self.size)
+
+    def figures(self) -> dict[str, Any]:
+        return {}
+
+
+def painter_of(engine: Engine, video: VideoFile, options: FileOptions) -> FilePainter:
+    """What paints ``video`` as ``options`` say, with ``engine`` specialised to its size. Raises EngineLoadError."""
+    stylizer = Stylizer(engine, options.look, tile_px=options.tile_px)
+    stylizer.prepare(video.size)
+    return FilePainter(stylizer, video, options.timeline, options.side_by_side)
