@@ -105,6 +105,18 @@ def test_says_whether_it_is_ready(engine: Engine):
     assert engine.ready((48, 64))
 
 
+def test_takes_tensors_on_its_card_or_says_so(engine: Engine):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[train]'")
+    frames = torch.from_numpy(small_frame(48, 64)[None])
+    if not engine.takes_tensors:
+        with pytest.raises(ValueError, match="host memory"):
+            engine.infer(frames, vector(0, 1, 0))
+        return
+    result = engine.infer(frames.to(engine.device), vector(0, 1, 0))
+    assert str(result.device) == str(torch.empty(0, device=engine.device).device)
+    np.testing.assert_array_equal(result.cpu().numpy(), engine.infer(frames.numpy(), vector(0, 1, 0)))
+
+
 def test_accepts_views(engine: Engine):
     frame = small_frame(64, 48)
     turned = engine.infer(frame.transpose(1, 0, 2)[None], vector(0, 1, 0))

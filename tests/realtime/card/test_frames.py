@@ -14,6 +14,7 @@ import pytest
 
 import engines.tensorrt
 from engines import EngineOptions, ModelFile, open_engine
+from engines.errors import UsageError
 from engines.plans import make
 from realtime.card import decoding
 from realtime.file_painter import FilePainter
@@ -29,6 +30,14 @@ from tests.engines.plans.stand_in import HostCard, stand_in_library
 
 torch = pytest.importorskip("torch", reason="frames on a card are PyTorch's tensors: pip install '.[train]'")
 SIZE = (96, 128)
+
+
+@pytest.fixture(scope="session")
+def small_model(tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
+    from engines.model_file import load_model
+    from tests.small_network import write_small_model
+
+    return load_model(write_small_model(tmp_path_factory.mktemp("small") / "small.onnx"))
 
 
 @pytest.fixture
@@ -173,3 +182,35 @@ def test_a_decoder_that_does_not_start_leaves_all_as_it_was(make_video: Callable
         video.decode_on("cuda:0")
         assert video.device is None and len(video.notes) == 1 and "on the CPU, not on the GPU" in video.notes[0]
         assert [frame.pts * frame.time_base for frame in video.frames()] == [Fraction(time, 25) for time in range(5, 10)]
+
+
+@pytest.mark.cuda
+def test_on_a_real_card(make_video: Callable[..., Path], small_model: ModelFile, tmp_path: Path):
+    """Decoded, painted and encoded on it, as far as it has a decoder and an encoder."""
+    import av
+
+    path = make_video(size=(240, 320), pts=list(range(0, 1200, 40)), coding=(6, 1))
+    with VideoFile(path) as plain, VideoFile(path) as video:
+        video.decode_on("cuda:0")
+        if video.device is None:
+            pytest.skip(video.notes[0])
+        for ours, expected in zip(video.frames(), plain.frames(), strict=True):
+            assert ours.pixels.is_cuda and ours.pts == expected.pts
+            assert np.abs(ours.pixels.cpu().numpy().astype(int) - expected.pixels).mean() < 2
+    try:
+        Encoding("h264_nvenc").options_for(Path("film.mp4"))
+        codecs = ["libx264", "h264_nvenc"]
+    except UsageError:
+        codecs = ["libx264"]
+    for codec in codecs:
+        with (
+            VideoFile(path) as video,
+            open_engine("torch", small_model, EngineOptions(device="cuda"), (240, 320)) as engine,
+        ):
+            video.decode_on(engine.device)
+            painter = FilePainter(Stylizer(engine, Look(((small_model.default_style, 1.0),)), (120, 160)), video)
+            sink = VideoOutput(tmp_path / f"{codec}.mp4", video, Encoding(codec, audio="none"), painter.size)
+            run_file(video.frames(), Overlapped(painter.begin, engine.in_flight), sink)
+            sink.finish()
+        with av.open(str(tmp_path / f"{codec}.mp4")) as container:
+            assert len([*container.decode(video=0)]) == 30
