@@ -85,13 +85,14 @@ class Hud:
         self._place(picture, lines, (0.5, 0.5), 0, scale=1.3)
 
     def draw_warning(self, picture: np.ndarray, text: str) -> None:
-        """Something that is wrong with a picture that does come, in the middle, whether figures are shown or not."""
-        self._place(picture, (_Line(f"! {text}", _AMBER, _BOLD),), (0.5, 0.5), 0, scale=1.1)
+        """Something that is wrong with a picture that does come, low in the middle, whether figures are shown or not."""
+        self._place(picture, (_Line(f"! {text}", _AMBER, _BOLD),), (0.72, 0.5), 0, scale=1.1)
 
     def draw_help(self, picture: np.ndarray, rows: list[tuple[str, str]]) -> None:
         """The keys and what they do, in the middle of the picture: in two columns where it is wider than tall."""
         columns = 2 if picture.shape[1] > picture.shape[0] else 1
         half = math.ceil(len(rows) / columns)
+        rows = rows + [("", "")] * (half * columns - len(rows))  # panels of one height
         shares = [rows[n * half : (n + 1) * half] for n in range(columns)]
         room = picture.shape[1] // columns
         for n, share in enumerate(shares):

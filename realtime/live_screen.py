@@ -112,7 +112,7 @@ class Screen:
         state, problem = self.state, self._source.problem
         if problem:
             hud.draw_notice(view, *(part.strip() for part in problem.split(":", 1)))
-        elif self._source.warning:
+        elif self._source.warning and not state.help:
             hud.draw_warning(view, self._source.warning)
         if state.compare != "off" and not state.help and not state.sheet:
             bottom = min((place.top for place in self._places), default=view.shape[0])

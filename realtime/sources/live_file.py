@@ -16,6 +16,7 @@ from realtime.timing import Clock
 
 _MAX_SKIPS = 8  # frames left out in one read to catch up with the clock
 _HOPELESS_S = 1.0  # so far behind, the clock is set back instead: the file then plays slower than it should
+_TOLD_S = 5.0  # how long that is told: a machine that was busy for a moment is none that is too slow
 
 
 class LiveFile(LiveSource):
@@ -34,7 +35,8 @@ class LiveFile(LiveSource):
         self._stop = threading.Event()
         self._reading = threading.Lock()
         self._ended = False
-        self._warning: str | None = None
+        self._truncated: str | None = None
+        self._slow_until_s = float("-inf")
 
     def open(self) -> tuple[int, int]:
         self._begin_pass()
@@ -74,7 +76,8 @@ class LiveFile(LiveSource):
 
     @property
     def warning(self) -> str | None:
-        return self._warning
+        slow = self._clock() < self._slow_until_s
+        return "this file cannot be read in real time: it plays slower" if slow else self._truncated
 
     def _begin_pass(self) -> None:
         if self._file:
@@ -94,7 +97,7 @@ class LiveFile(LiveSource):
                 self._start_s = self._due_s + self._period_s - self._offset_s(frame)
         if frame is None:
             self._ended = True
-            self._warning = self._file.truncated
+            self._truncated = self._file.truncated
             return
         self._next, self._index = frame, self._index + 1
         self.busy.add((time.perf_counter() - started_s) * 1000)
@@ -119,7 +122,7 @@ class LiveFile(LiveSource):
         if behind_s > _HOPELESS_S:
             self._start_s += behind_s
             self._due_s += behind_s
-            self._warning = "this file cannot be read in real time: it plays slower"
+            self._slow_until_s = self._clock() + _TOLD_S
 
     def _wait_until_due(self, timeout_s: float) -> bool:
         deadline_s = time.monotonic() + timeout_s

@@ -1,10 +1,9 @@
-"""The screen, or a part of it, as a camera: what ``--source screen`` means. Read by FFmpeg's grabber of each system."""
+"""The screen, or a part of it, as a camera: what ``--source screen`` means. Read by mss on Linux (X11), Windows and macOS."""
 
 from __future__ import annotations
 
-import os
 import re
-import sys
+import time
 
 import numpy as np
 
@@ -36,34 +35,29 @@ class _ScreenCapture:
     note = ""
 
     def __init__(self, region: tuple[int, int, int, int] | None, fps: float) -> None:
-        import av
-
-        name, file_format, options = _grabber(region)
         try:
-            self._container = av.open(name, format=file_format, options={"framerate": f"{fps:g}", **options})
-        except (av.error.FFmpegError, OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise SourceError(f"cannot be grabbed ({reason}). Does the region lie on the screen?") from error
-        self._frames = self._container.decode(video=0)
+            import mss
+        except ImportError as error:
+            raise SourceError(f"the screen is read by mss: {error}. Type: pip install mss") from error
+        try:
+            self._screen = mss.MSS()
+        except mss.ScreenShotError as error:
+            raise SourceError(f"cannot be grabbed: there is no X display, Windows or macOS screen here ({error}).") from error
+        whole = self._screen.monitors[0]
+        top, left, height, width = region or (0, 0, whole["height"], whole["width"])
+        if left + width > whole["width"] or top + height > whole["height"]:
+            self._screen.close()
+            raise SourceError(f"the region does not lie on the screen, which has {whole['width']}x{whole['height']} pixels.")
+        self._place = {"top": whole["top"] + top, "left": whole["left"] + left, "width": width, "height": height}
+        self._period_s, self._due_s = 1 / fps, time.monotonic()
 
     def read(self) -> np.ndarray | None:
-        """The pixels are copied and the frame dropped at once: it lies in memory shared with the screen's server."""
-        return next(self._frames).to_ndarray(format="bgr24")
+        import cv2
+
+        time.sleep(max(0.0, self._due_s - time.monotonic()))
+        self._due_s = max(self._due_s + self._period_s, time.monotonic())
+        shot = self._screen.grab(self._place)
+        return cv2.cvtColor(np.frombuffer(shot.bgra, np.uint8).reshape(shot.height, shot.width, 4), cv2.COLOR_BGRA2BGR)
 
     def release(self) -> None:
-        self._frames.close()
-        self._container.close()
-
-
-def _grabber(region: tuple[int, int, int, int] | None) -> tuple[str, str, dict[str, str]]:
-    """Name, format and options for FFmpeg on this system."""
-    size = {} if region is None else {"video_size": f"{region[3]}x{region[2]}"}
-    if sys.platform.startswith("linux"):
-        if not os.environ.get("DISPLAY"):
-            raise SourceError("there is no X display to grab: DISPLAY is not set.")
-        place = "" if region is None else f"+{region[1]},{region[0]}"
-        return os.environ["DISPLAY"] + place, "x11grab", size
-    if sys.platform == "win32":
-        place = {} if region is None else {"offset_x": str(region[1]), "offset_y": str(region[0])}
-        return "desktop", "gdigrab", {**size, **place}
-    raise SourceError("screens are grabbed on Linux with X11 and on Windows only.")
+        self._screen.close()

@@ -8,6 +8,7 @@ import json
 import socket
 import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 import uvicorn
 from fastapi import FastAPI, Request, Response
 
+from engines.base import cpu_threads
 from engines.errors import UsageError
 from realtime.desk import Desk
 from realtime.sinks.picture_file import encode_picture
@@ -60,6 +62,8 @@ class WebServer:
         self._thread.join(_END_S)
 
     async def _serve(self) -> None:
+        # aiortc encodes in the loop's executor: no more at a time than there are cores.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(cpu_threads(), "web encoder"))
         try:
             await self._server.serve(sockets=[self._socket])
         finally:

@@ -1,14 +1,13 @@
-import io
 import os
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from bench.breaking_stream import BreakingStream
 from engines.errors import SourceError, UsageError
 from realtime.sources import camera as camera_module
 from realtime.sources import image_folder
@@ -339,47 +338,18 @@ def failure_of(name: str) -> str:
     return str(caught.value)
 
 
-class Stream(BaseHTTPRequestHandler):
-    """Pictures as an IP camera sends them over HTTP, until ``going`` is cleared."""
-
-    going = threading.Event()
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=next")
-        self.end_headers()
-        random = np.random.default_rng(0)
-        while self.going.is_set():
-            picture = io.BytesIO()
-            Image.fromarray(random.integers(0, 255, (48, 64, 3), np.uint8)).save(picture, "jpeg")
-            part = b"--next\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % picture.tell()
-            try:
-                self.wfile.write(part + picture.getvalue() + b"\r\n")
-            except OSError:
-                return
-            time.sleep(0.03)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 def test_a_stream_that_breaks_off_is_told_and_opened_again(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(camera_module, "FAILING_S", 0.1)
     monkeypatch.setattr(camera_module, "BACK_OFF_S", (0.1,))
-    Stream.going.set()
-    with ThreadingHTTPServer(("127.0.0.1", 0), Stream) as server:
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        source = live_source(f"http://127.0.0.1:{server.server_address[1]}/video")
+    with BreakingStream((48, 64), fps=30) as stream:
+        source = live_source(stream.address)
         assert source.open() == (48, 64) and not source.mirrored
         assert read_until(source, lambda frame: frame is not None and frame.index > 3)
-        Stream.going.clear()
+        stream.stop()
         read_until(source, lambda _: source.problem is not None)
         assert "lost" in source.problem and "reopening" in source.problem
-        Stream.going.set()
+        stream.go_on()
         assert read_until(source, lambda frame: frame is not None and source.problem is None)
         started = time.monotonic()
         source.close()
         assert time.monotonic() - started < 1
-        Stream.going.clear()
-        server.shutdown()

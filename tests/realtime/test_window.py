@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -109,7 +110,9 @@ def camera_window(tmp_path: Path) -> Iterator[subprocess.Popen]:
 
 
 def press(*keys: str) -> None:
-    subprocess.run(["xdotool", "search", "--sync", "--name", "Livebrush", "windowfocus"], timeout=WATCHDOG_S, check=True)
+    subprocess.run(
+        ["xdotool", "search", "--sync", "--onlyvisible", "--name", "Livebrush", "windowfocus"], timeout=WATCHDOG_S, check=True
+    )
     for key in keys:
         subprocess.run(["xdotool", "key", key], timeout=WATCHDOG_S, check=True)
         time.sleep(0.3)
@@ -150,6 +153,16 @@ def test_keys_and_pictures(camera_window: subprocess.Popen, tmp_path: Path):
     started = time.monotonic()
     assert camera_window.wait(WATCHDOG_S) == 0 and time.monotonic() - started < 3
     assert (tmp_path / "report.json").exists()
+
+
+@pytest.mark.display
+def test_the_screen_in_a_window(tmp_path: Path):
+    """Two libraries that both speak to the X server in one process: what crashed once."""
+    flags = ["--source", "screen:160x120+800+600", "--engine", "passthrough", "--duration", "2", "--report", "report.json"]
+    command = [sys.executable, str(ROOT / "run_cam.py"), *flags]
+    done = subprocess.run(command, cwd=tmp_path, timeout=WATCHDOG_S, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "report.json").read_text())["frames_out"] > 5
 
 
 @pytest.mark.display
