@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engines.errors import SinkError
-from realtime.sinks.encoding import Encoding
+from realtime.sinks.encoding import CONTAINERS, Encoding
 from realtime.sources.video_file import VideoFile
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 
+# What these keep of transparency stands beside the packet, which only these containers have room for.
+ALPHA_BESIDE = {name: ("webm", "matroska") for name in ("libvpx", "libvpx-vp9")}
 _COARSE_TIMES = ("mpeg4", "libxvid")  # MPEG-4 part 2 has 16 bits for ticks a second
 _MAX_COARSE = 65_535
 
@@ -45,9 +47,16 @@ class VideoEncoder:
         self._source = source
         self._reformatter = VideoReformatter()
         formats = [pixel_format.name for pixel_format in av.Codec(self.codec, "w").video_formats or ()]
-        self.pixel_format = _pixel_format(formats, source.bit_depth)
-        if source.has_alpha:
-            self.notes.append("transparent places are painted on white: a video keeps no transparency here.")
+        alpha = _alpha_format(formats, source.bit_depth) if source.has_alpha and size == source.size else None
+        if alpha and self.codec in ALPHA_BESIDE and CONTAINERS[path.suffix.lower()] not in ALPHA_BESIDE[self.codec]:
+            alpha = None
+        self.keeps_alpha = alpha is not None
+        self.pixel_format = alpha or _pixel_format(formats, source.bit_depth)
+        if source.has_alpha and not alpha:
+            self.notes.append(
+                f"transparent places are painted on white, since {self.codec} in {path.suffix} keeps none. An output that ends in "
+                ".webm does, or --vcodec prores_ks in .mov, or --vcodec ffv1 in .mkv."
+            )
         height, width = size
         subsampled = "420" in self.pixel_format or self.pixel_format == "nv12"
         self.size = (height + height % 2, width + width % 2) if subsampled else (height, width)
@@ -68,17 +77,19 @@ class VideoEncoder:
         context.color_primaries, context.color_trc = coding.primaries, coding.sdr_transfer
         return stream
 
-    def picture(self, pixels: np.ndarray) -> VideoFrame:
-        """(H, W, 3) uint8 RGB of the given size as the encoder takes it, without a time."""
+    def picture(self, pixels: np.ndarray, alpha: np.ndarray | None = None) -> VideoFrame:
+        """(H, W, 3) uint8 RGB of the given size, with its (H, W) alpha if that is kept, as the encoder takes it; without a time."""
         from av.video.frame import VideoFrame
         from av.video.reformatter import Interpolation
 
         coding = self._source.coding
+        if self.keeps_alpha:
+            pixels = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8) if alpha is None else alpha])
         missing = (self.size[0] - pixels.shape[0], self.size[1] - pixels.shape[1])
         if any(missing):
             pixels = np.pad(pixels, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
         return self._reformatter.reformat(
-            VideoFrame.from_ndarray(pixels, "rgb24"),
+            VideoFrame.from_ndarray(pixels, "rgba" if self.keeps_alpha else "rgb24"),
             format=self.pixel_format,
             src_color_range="JPEG",
             dst_colorspace=coding.swscale_matrix,
@@ -86,6 +97,12 @@ class VideoEncoder:
             # Without these flags swscale is up to a code off in full range, for the same time.
             interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP,
         )
+
+
+def _alpha_format(formats: list[str], bit_depth: int) -> str | None:
+    deep = ["yuva420p10le", "yuva422p10le", "yuva444p10le"]
+    plain = ["yuva420p", "yuva444p", "rgba", "argb", "bgra"]
+    return next((name for name in ([*deep, *plain] if bit_depth > 8 else [*plain, *deep]) if name in formats), None)
 
 
 def _pixel_format(formats: list[str], bit_depth: int) -> str:
