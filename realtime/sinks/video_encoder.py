@@ -54,7 +54,7 @@ class VideoEncoder:
         self.pixel_format = alpha or _pixel_format(formats, source.bit_depth)
         if source.has_alpha and not alpha:
             self.notes.append(
-                f"transparent places are painted on white, since {self.codec} in {path.suffix} keeps none. An output that ends in "
+                f"transparent places are painted on white, since {self.codec} in {path.suffix} keeps none. An output ending in "
                 ".webm does, or --vcodec prores_ks in .mov, or --vcodec ffv1 in .mkv."
             )
         height, width = size
@@ -78,7 +78,7 @@ class VideoEncoder:
         return stream
 
     def picture(self, pixels: np.ndarray, alpha: np.ndarray | None = None) -> VideoFrame:
-        """(H, W, 3) uint8 RGB of the given size, with its (H, W) alpha if that is kept, as the encoder takes it; without a time."""
+        """(H, W, 3) uint8 RGB of the given size, and (H, W) alpha if that is kept, as the encoder takes it; without a time."""
         from av.video.frame import VideoFrame
         from av.video.reformatter import Interpolation
 
