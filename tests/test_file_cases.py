@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import struct
@@ -79,7 +80,7 @@ def test_a_bare_stream_without_times_or_length_is_painted(tmp_path):
     copy(bare, tmp_path / "out.mp4")
     written = times(tmp_path / "out.mp4")
     assert len(written) == 60
-    assert all(later > earlier for earlier, later in zip(written, written[1:], strict=False))
+    assert all(later > earlier for earlier, later in itertools.pairwise(written))
 
 
 def test_a_jpeg_of_printing_colours_is_read(tmp_path):
