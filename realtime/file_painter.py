@@ -80,7 +80,7 @@ class FilePainter:
             "timeline": self._timeline.as_text(),
             "side_by_side": self._side_by_side,
             "size_of_the_network": list(self._stylizer.inference_size or ()),
-            "tile": self._stylizer.network.piece_size(self._stylizer.inference_size or self._video.size),
+            "tile": list(self._stylizer.network.piece_size(self._stylizer.inference_size or self._video.size)),
             "engine": engine_identity(engine),
             "model": _model_hash(engine),
             "processor": hashlib.sha256(processor().encode()).hexdigest()[:16],

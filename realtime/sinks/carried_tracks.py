@@ -4,13 +4,14 @@ where that must be, and attachments."""
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from realtime.sinks.subtitle_text import ASS_HEADER, TEXT_CODECS, subtitle_packet, subtitle_text
 from realtime.sources.packets import PacketReader, open_container
-from realtime.sources.video_file import MAX_DAMAGED_IN_A_ROW
+from realtime.sources.video_file import COVER_PICTURE, MAX_DAMAGED_IN_A_ROW
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -20,12 +21,14 @@ if TYPE_CHECKING:
     from av.subtitles.stream import SubtitleStream
 
 BACKWARDS = "times of the sound or the subtitles run backwards in the input; they are put right."
+_CARRIED = ("video", "audio", "subtitle", "attachment")
+_COVER_ENDINGS = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png")}
 _TEXT_OF_CONTAINER = {"mp4": "mov_text", "mov": "mov_text", "webm": "webvtt", "matroska": "subrip"}
 
 
 class CarriedTracks:
     """Every sound and subtitle track of the file at ``path``, added to ``output`` on construction, muxed by ``advance``; and
-    its attachments, such as the fonts of subtitles.
+    its cover pictures and its attachments, such as the fonts of subtitles.
 
     It reads the file on its own, beside the video, so that neither has to wait for the other. Times are moved by
     ``-offset_s``; packets that begin before ``start_s`` or from ``end_s`` on stay out (None: all of them stay in).
@@ -42,7 +45,7 @@ class CarriedTracks:
         end_s: Fraction | None = None,
         audio: str = "copy",
     ) -> None:
-        self.written = {"audio": 0, "subtitle": 0}
+        self.written = {"audio": 0, "subtitle": 0, "cover": 0}
         self.notes: list[str] = []
         self._output = output
         self._offset_s, self._start_s, self._end_s = offset_s, start_s, end_s
@@ -57,7 +60,10 @@ class CarriedTracks:
             self._targets[track.index] = self._add_sound(track, audio == "aac")
         for track in self._input.streams.subtitles:
             self._add_subtitles(track)
+        self._covers = list(self._add_covers(path))
         self._add_attachments()
+        if others := [track for track in self._input.streams if track.type not in _CARRIED]:
+            self.notes.append(f"{len(others)} tracks of data (such as time codes or positions) are left out.")
         self._reader = PacketReader(self._input, set(self._targets))
         self._waiting: Packet | None = None
         self._last_dts: dict[int, int] = {}  # by the output's track: from when on its next packet may be
@@ -67,6 +73,9 @@ class CarriedTracks:
 
     def advance(self, until_s: Fraction | None) -> None:
         """Mux what begins up to ``until_s`` of the output's time; None: all the rest, and flush the encoders."""
+        while self._covers:
+            self._output.mux(self._covers.pop())
+            self.written["cover"] += 1
         while self._targets:
             packet = self._waiting or self._next()
             if packet is None:
@@ -203,6 +212,30 @@ class CarriedTracks:
         target.metadata.update(track.metadata)
         target.disposition = track.disposition
         self._targets[track.index] = target
+
+    def _add_covers(self, path: Path) -> Iterator[Packet]:
+        """The packets of cover pictures, which are tracks in MP4 and attachments in Matroska."""
+        import av
+
+        covers = [track for track in self._input.streams.video if int(track.disposition) & COVER_PICTURE]
+        container = self._output.format.name
+        for number, track in enumerate(covers):
+            with open_container(path) as opened:  # on its own: looking for the picture would read past the sound
+                packet = next((found for found in opened.demux(opened.streams[track.index]) if found.size), None)
+                data = b"" if packet is None else bytes(packet)
+            kind = track.codec_context.name if track.codec_context else "unknown"
+            if data and container == "matroska" and kind in _COVER_ENDINGS:
+                ending, mimetype = _COVER_ENDINGS[kind]
+                self._output.add_attachment(f"cover{number or ''}.{ending}", mimetype, data)
+                self.written["cover"] += 1
+            elif data and container == "mp4" and _takes(container, track):
+                target = self._output.add_stream_from_template(track)
+                target.disposition = track.disposition
+                cover = av.Packet(data)
+                cover.stream, cover.pts, cover.dts, cover.time_base = target, 0, 0, Fraction(1, 1000)
+                yield cover
+            else:
+                self.notes.append(f"a cover picture is left out: {container} cannot hold it.")
 
     def _add_attachments(self) -> None:
         attachments = self._input.streams.attachments

@@ -13,9 +13,9 @@ from engines.errors import SinkError
 from realtime.pipes import STDIO
 from realtime.sinks.carried_tracks import CarriedTracks
 from realtime.sinks.encoding import CONTAINERS
-from realtime.sinks.segment_writer import MAX_TIMESCALE
+from realtime.sinks.segment_writer import MAX_TIMESCALE, ticks_of
 from realtime.sinks.work_folder import Segment
-from realtime.sources.video_file import VideoFile
+from realtime.sources.video_file import COVER_PICTURE, VideoFile
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -70,6 +70,8 @@ def _add_video(output: OutputContainer, segment: Path, source: VideoFile) -> Vid
         template = first.streams.video[0]
         stream = output.add_stream_from_template(template)
         stream.time_base = source.time_base
+        if "alpha_mode" in template.metadata:  # from which the muxer knows that transparency stands beside the packets
+            stream.codec_context.pix_fmt = "yuva420p"
     if source.language:
         stream.metadata["language"] = source.language
     return stream
@@ -103,7 +105,7 @@ def _packets_of(path: Path, segment: Segment, time_base: Fraction) -> Iterator[P
     with av.open(f"file:{path}") as container:
         for packet in container.demux(video=0):
             if packet.size:
-                packet.pts = segment.first_pts + round(packet.pts * packet.time_base / time_base)
+                packet.pts = segment.first_pts + ticks_of(packet, path, time_base)
                 packet.time_base = time_base
                 yield packet
 
@@ -118,7 +120,8 @@ def _prove(path: Path, expected: dict[str, int], times_s: list[Fraction]) -> Non
     with av.open(f"file:{path}") as written:
         tick_s = written.streams.video[0].time_base
         for packet in written.demux():
-            kind = packet.stream.type
+            is_cover = int(packet.stream.disposition) & COVER_PICTURE and packet.stream.type == "video"
+            kind = "cover" if is_cover else packet.stream.type
             is_pause = kind == "subtitle" and packet.size <= 2  # mov_text writes them between the texts
             if packet.size and not is_pause:
                 counts[kind] = counts.get(kind, 0) + 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,19 +13,24 @@ import numpy as np
 
 from realtime.frame import Frame
 from realtime.sinks.encoding import CONTAINERS
-from realtime.sinks.video_encoder import VideoEncoder
+from realtime.sinks.video_encoder import ALPHA_BESIDE, VideoEncoder
 from realtime.sinks.work_folder import Segment, file_hash
 
 if TYPE_CHECKING:
     from av.packet import Packet
 
-_FORMATS = ("mp4", "mov")  # both keep times of any time base exactly, which Matroska does not
+_FORMATS = ("mp4", "mov")  # both keep times of any time base exactly
+# Matroska does not: there, a tick of the source is written as a millisecond, whatever it is.
+_MILLISECONDS = Fraction(1, 1000)
 MAX_TIMESCALE = 10_000_000
 
 
 def segment_suffix(encoder: VideoEncoder, output: Path) -> str:
     """The ending of segment files: the first format that can hold what ``encoder`` makes, else that of ``output``."""
     import av
+
+    if encoder.keeps_alpha and encoder.codec in ALPHA_BESIDE:
+        return output.suffix
 
     for name in _FORMATS:
         with av.open(io.BytesIO(), "w", format=name) as container:
@@ -45,6 +51,7 @@ class SegmentWriter:
         self._encoder = encoder
         self._first_pts = self._last_pts = first.pts
         self._order: list[int] = []
+        self._time_base = first.time_base
         timescale = min(first.time_base.denominator, MAX_TIMESCALE)  # the default of 1000 would round the end, and so cut it
         options = {"movie_timescale": str(timescale)} if suffix[1:] in _FORMATS else {}
         where = f"file:{target}" if isinstance(target, Path) else target
@@ -52,7 +59,7 @@ class SegmentWriter:
         self._stream = encoder.add_stream(self._output)
 
     def write(self, frame: Frame, pixels: np.ndarray) -> None:
-        picture = self._encoder.picture(pixels)
+        picture = self._encoder.picture(pixels, frame.alpha)
         picture.pts, picture.time_base = frame.pts - self._first_pts, frame.time_base
         self._mux(self._stream.encode(picture))
         self._last_pts = frame.pts
@@ -77,11 +84,20 @@ class SegmentWriter:
     def _mux(self, packets: list[Packet]) -> None:
         for packet in packets:
             self._order.append(packet.pts)
+            if self.path.suffix[1:] not in _FORMATS:
+                packet.pts, packet.dts = (round(time * packet.time_base / self._time_base) for time in (packet.pts, packet.dts))
+                packet.time_base = _MILLISECONDS
             self._output.mux(packet)
 
 
 def _hash(written: Path | io.BytesIO) -> str:
     return file_hash(written) if isinstance(written, Path) else hashlib.sha256(written.getbuffer()).hexdigest()
+
+
+def ticks_of(packet: Packet, path: Path, time_base: Fraction) -> int:
+    """When a packet of the segment at ``path`` is shown, in ticks of the source's ``time_base`` from the segment's beginning."""
+    is_exact = path.suffix[1:] in _FORMATS
+    return round(packet.pts * packet.time_base / (time_base if is_exact else _MILLISECONDS))
 
 
 def reorder_delay(times: list[int]) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from engines.errors import SinkError
 from realtime.card.decoding import encoder_context
 from realtime.card.nv12 import from_rgb, picture_of
-from realtime.sinks.encoding import Encoding
+from realtime.sinks.encoding import CONTAINERS, Encoding
 from realtime.sources.video_file import VideoFile
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+# What these keep of transparency stands beside the packet, which only these containers have room for.
+ALPHA_BESIDE = {name: ("webm", "matroska") for name in ("libvpx", "libvpx-vp9")}
 _COARSE_TIMES = ("mpeg4", "libxvid")  # MPEG-4 part 2 has 16 bits for ticks a second
 _MAX_COARSE = 65_535
 
@@ -50,9 +52,16 @@ class VideoEncoder:
         self._context = encoder_context(source.device) if source.device and self.codec.endswith("_nvenc") else None
         self._reformatter = VideoReformatter()
         formats = [pixel_format.name for pixel_format in av.Codec(self.codec, "w").video_formats or ()]
-        self.pixel_format = _pixel_format(formats, source.bit_depth)
-        if source.has_alpha:
-            self.notes.append("transparent places are painted on white: a video keeps no transparency here.")
+        alpha = _alpha_format(formats, source.bit_depth) if source.has_alpha and size == source.size else None
+        if alpha and self.codec in ALPHA_BESIDE and CONTAINERS[path.suffix.lower()] not in ALPHA_BESIDE[self.codec]:
+            alpha = None
+        self.keeps_alpha = alpha is not None
+        self.pixel_format = alpha or _pixel_format(formats, source.bit_depth)
+        if source.has_alpha and not alpha:
+            self.notes.append(
+                f"transparent places are painted on white, since {self.codec} in {path.suffix} keeps none. An output ending in "
+                ".webm does, or --vcodec prores_ks in .mov, or --vcodec ffv1 in .mkv."
+            )
         height, width = size
         subsampled = "420" in self.pixel_format or self.pixel_format == "nv12"
         self.size = (height + height % 2, width + width % 2) if subsampled else (height, width)
@@ -73,11 +82,11 @@ class VideoEncoder:
         context.color_primaries, context.color_trc = coding.primaries, coding.sdr_transfer
         return stream
 
-    def picture(self, pixels: np.ndarray | Tensor) -> VideoFrame:
-        """(H, W, 3) uint8 RGB of the given size as the encoder takes it, without a time."""
+    def picture(self, pixels: np.ndarray | Tensor, alpha: np.ndarray | None = None) -> VideoFrame:
+        """(H, W, 3) uint8 RGB of the given size, and (H, W) alpha if that is kept, as the encoder takes it; without a time."""
         if self._context or not isinstance(pixels, np.ndarray):
             return self._picture_of_tensor(pixels)
-        return self._picture_of_array(pixels)
+        return self._picture_of_array(pixels, alpha)
 
     def _picture_of_tensor(self, pixels: np.ndarray | Tensor) -> VideoFrame:
         import torch
@@ -93,16 +102,18 @@ class VideoEncoder:
             torch.cuda.current_stream().synchronize()  # NVENC need not read in its order
             return picture_of(nv12, self._context)
 
-    def _picture_of_array(self, pixels: np.ndarray) -> VideoFrame:
+    def _picture_of_array(self, pixels: np.ndarray, alpha: np.ndarray | None = None) -> VideoFrame:
         from av.video.frame import VideoFrame
         from av.video.reformatter import Interpolation
 
         coding = self._source.coding
+        if self.keeps_alpha:
+            pixels = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8) if alpha is None else alpha])
         missing = (self.size[0] - pixels.shape[0], self.size[1] - pixels.shape[1])
         if any(missing):
             pixels = np.pad(pixels, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
         return self._reformatter.reformat(
-            VideoFrame.from_ndarray(pixels, "rgb24"),
+            VideoFrame.from_ndarray(pixels, "rgba" if self.keeps_alpha else "rgb24"),
             format=self.pixel_format,
             src_color_range="JPEG",
             dst_colorspace=coding.swscale_matrix,
@@ -110,6 +121,12 @@ class VideoEncoder:
             # Without these flags swscale is up to a code off in full range, for the same time.
             interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP,
         )
+
+
+def _alpha_format(formats: list[str], bit_depth: int) -> str | None:
+    deep = ["yuva420p10le", "yuva422p10le", "yuva444p10le"]
+    plain = ["yuva420p", "yuva444p", "rgba", "argb", "bgra"]
+    return next((name for name in ([*deep, *plain] if bit_depth > 8 else [*plain, *deep]) if name in formats), None)
 
 
 def _pixel_format(formats: list[str], bit_depth: int) -> str:

@@ -25,14 +25,18 @@ from realtime.sources.picture_filters import ToneMapping, deinterlaced
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.video.codeccontext import VideoCodecContext
     from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
     from torch import Tensor
 
 MAX_PIXELS = 8192 * 8192
 MAX_DAMAGED_IN_A_ROW = 8
 _FINGERPRINT_SAMPLES = 16
 _SAMPLE_BYTES = 65_536
-_COVER_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: the cover of a sound file, which is no video
+COVER_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: the cover of a sound file, which is no video
+# FFmpeg's own decoders of these pass over the transparency, which WebM keeps as a second picture beside each.
+_DECODERS_OF_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
 class VideoFile:
@@ -121,7 +125,7 @@ class VideoFile:
 
     def _open_stream(self, start_s: Fraction | None, end_s: Fraction | None) -> None:
         container = self._container
-        streams = [stream for stream in container.streams.video if not int(stream.disposition) & _COVER_PICTURE]
+        streams = [stream for stream in container.streams.video if not int(stream.disposition) & COVER_PICTURE]
         if not streams:
             raise SourceError(f"{self.path}: has no video track.")
         self._stream = stream = streams[0]
@@ -130,8 +134,9 @@ class VideoFile:
             raise SourceError(f"{self.path}: its video is coded in a way that is not known here.")
         if context.width * context.height > MAX_PIXELS:
             raise SourceError(f"{self.path}: {context.width}x{context.height} is more than {MAX_PIXELS >> 20} megapixels.")
+        self._decoder = context = self._decoder_for(stream)
         context.options = {"max_pixels": str(MAX_PIXELS)}  # the decoder checks each frame: sizes may change midway
-        stream.thread_type = "NONE" if context.is_hwaccel else "AUTO"
+        context.thread_type = "NONE" if context.is_hwaccel else "AUTO"
         self.time_base: Fraction = stream.time_base
         self.rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
         self.is_picture = container.format.name == "image2" or container.format.name.endswith("_pipe")
@@ -146,6 +151,21 @@ class VideoFile:
         self.duration_s = self._planned_duration(start_s or Fraction(0), end_s)
         if start_s:
             self._seek(origin_s + start_s)
+
+    def _decoder_for(self, stream: VideoStream) -> VideoCodecContext:
+        import av
+
+        name = _DECODERS_OF_ALPHA.get(stream.codec_context.name)
+        tags = {key.lower(): value for key, value in stream.metadata.items()}
+        if name is None or tags.get("alpha_mode") != "1":
+            return stream.codec_context
+        try:
+            decoder = av.CodecContext.create(name, "r")
+        except (av.error.FFmpegError, ValueError):
+            self.notes.append(f"{self.path.name}: its transparency is lost, because this FFmpeg has no {name}.")
+            return stream.codec_context
+        decoder.extradata = stream.codec_context.extradata
+        return decoder
 
     def _planned_duration(self, start_s: Fraction, end_s: Fraction | None) -> float | None:
         whole_s = Fraction(self._container.duration, 1_000_000) if self._container.duration else None
@@ -268,7 +288,7 @@ class VideoFile:
         while in_a_row <= MAX_DAMAGED_IN_A_ROW:
             try:
                 packet = reader.next()
-                pictures = self._stream.codec_context.decode(packet)
+                pictures = self._decoder.decode(packet)
             except av.error.EOFError:
                 break
             except (av.error.FFmpegError, OSError):

@@ -146,23 +146,66 @@ def test_transparency_of_a_picture_is_kept_in_png_and_white_in_jpeg(tmp_path):
             assert np.abs(written[:, 0] - 255).max() < 12
 
 
-def test_transparency_of_a_video_becomes_white_and_is_said(tmp_path):
-    alpha = np.where(RAMP < 128, 0, 255).astype(np.uint8)
-    planes = [np.zeros((64, 256 * 4), np.uint8)]
-    planes[0].reshape(64, 256, 4)[...] = np.dstack([np.full((64, 256, 3), 60, np.uint8), alpha])
-    with av.open(str(tmp_path / "in.mov"), "w") as output:
-        stream = output.add_stream("qtrle", rate=25)
-        stream.height, stream.width, stream.pix_fmt = 64, 256, "argb"
-        picture = av.VideoFrame.from_ndarray(planes[0].reshape(64, 256, 4), "rgba").reformat(format="argb")
-        picture.pts, picture.time_base = 0, Fraction(1, 25)
-        output.mux(stream.encode(picture))
+def translucent(index: int) -> np.ndarray:
+    """(64, 96, 4): a gray of 60 under a square of 255 that moves over 40."""
+    pixels = np.full((64, 96, 4), 60, np.uint8)
+    pixels[..., 3] = 40
+    pixels[16:48, 16 + 2 * index : 48 + 2 * index, 3] = 255
+    return pixels
+
+
+def write_translucent(path: Path, codec: str, pixel_format: str) -> Path:
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream(codec, rate=25, options={"crf": "4", "b": "0"} if "vpx" in codec else {})
+        stream.height, stream.width, stream.pix_fmt = 64, 96, pixel_format
+        for index in range(60):  # more than a segment
+            picture = av.VideoFrame.from_ndarray(translucent(index // 4), "rgba").reformat(format=pixel_format)
+            picture.pts, picture.time_base = index, Fraction(1, 25)
+            output.mux(stream.encode(picture))
         output.mux(stream.encode(None))
-    output = copy(tmp_path / "in.mov", tmp_path / "out.mp4")
-    assert "transparent" in output.notes[0]
+    return path
+
+
+SOURCES_OF_ALPHA = {
+    "webm": ("libvpx-vp9", "yuva420p"),
+    "mov": ("prores_ks", "yuva444p10le"),
+    "rle.mov": ("qtrle", "argb"),
+    "mkv": ("ffv1", "yuva444p"),
+}
+
+
+@pytest.mark.parametrize("before", SOURCES_OF_ALPHA)
+@pytest.mark.parametrize(
+    ("ending", "codec"), [("webm", None), ("mov", "prores_ks"), ("mov", "qtrle"), ("mkv", "ffv1"), ("mkv", "libvpx-vp9")]
+)
+def test_transparency_of_a_video_is_kept_where_it_can_be(tmp_path, before, ending, codec):
+    if before != "webm" and codec not in (None, "prores_ks"):
+        pytest.skip("one source is enough for every target, and two targets for every source")
+    source = write_translucent(tmp_path / f"in.{before}", *SOURCES_OF_ALPHA[before])
+    output = copy(source, tmp_path / f"out.{ending}", Encoding(codec=codec, crf=4 if codec in (None, "libvpx-vp9") else None))
+    assert not [note for note in output.notes if "white" in note]
+    with VideoFile(tmp_path / f"out.{ending}") as video:
+        assert video.has_alpha
+        frames = list(video.frames())
+    assert len(frames) == 60
+    for frame in (frames[0], frames[59]):
+        assert np.abs(frame.alpha.astype(int) - translucent(frame.index // 4)[..., 3]).mean() < 3
+        assert (frame.alpha[32, 2], frame.alpha[32, 46]) == pytest.approx((40, 255), abs=4)
+    tick_s = Fraction(1, 1000) if ending in ("webm", "mkv") else Fraction(1, 25)
+    assert all(
+        abs(one - other) <= tick_s / 2 for one, other in zip(times(source), times(tmp_path / f"out.{ending}"), strict=True)
+    )
+
+
+@pytest.mark.parametrize("before", SOURCES_OF_ALPHA)
+def test_transparency_of_a_video_becomes_white_elsewhere_and_that_is_said(tmp_path, before):
+    source = write_translucent(tmp_path / f"in.{before}", *SOURCES_OF_ALPHA[before])
+    output = copy(source, tmp_path / "out.mp4")
+    assert "painted on white, since libx264 in .mp4 keeps none" in output.notes[0]
     with VideoFile(tmp_path / "out.mp4") as video:
-        pixels = next(video.frames()).pixels
-    assert pixels[:, :120].min() > 240
-    assert abs(int(pixels[:, 136:].mean()) - 60) < 6
+        pixels = next(video.frames()).pixels.astype(int)
+    assert np.abs(pixels[32, 2] - (60 * 40 + 255 * 215) / 255).max() < 6
+    assert np.abs(pixels[32, 30] - 60).max() < 6
 
 
 @pytest.mark.parametrize(("mode", "ending"), [("L", "png"), ("P", "gif"), ("P", "png"), ("L", "jpg"), ("I;16", "png")])

@@ -344,6 +344,49 @@ def test_everything_beside_the_pictures_comes_along(make_video, tmp_path, ending
     assert any("subtitles" in note and "converted" in note for note in output.notes) == (ending != "mkv")
 
 
+def with_cover(source: Path, target: Path, picture: bytes) -> Path:
+    with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
+        streams = {stream.index: writer.add_stream_from_template(stream) for stream in reader.streams}
+        cover = writer.add_stream("mjpeg")
+        cover.height, cover.width, cover.pix_fmt = 48, 64, "yuvj444p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        packet = av.Packet(picture)
+        packet.stream, packet.pts, packet.dts, packet.time_base = cover, 0, 0, Fraction(1, 1000)
+        writer.mux(packet)
+        for packet in reader.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream_index]
+                writer.mux(packet)
+    return target
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mov", "mkv", "webm"])
+def test_cover_pictures_come_along(make_video, tmp_path, ending):
+    picture = encode_picture(moving_square(0, (48, 64)), ".jpg")
+    source = with_cover(make_video("plain.mp4"), tmp_path / "in.mp4", picture)
+    output = copy(source, tmp_path / f"out.{ending}", start_s=Fraction(1, 10))
+    with av.open(str(tmp_path / f"out.{ending}")) as container:
+        covers = [stream for stream in container.streams.video if int(stream.disposition) & 0x400]
+        if ending in ("mov", "webm"):
+            assert "a cover picture is left out" in " ".join(output.notes)
+        else:
+            assert [bytes(packet) for packet in container.demux(covers[0]) if packet.size] == [picture]
+        assert len(container.streams.video) - len(covers) == 1
+    with VideoFile(tmp_path / f"out.{ending}") as video:
+        assert not video.is_picture
+
+
+def test_tracks_of_data_are_said(make_video, tmp_path):
+    with av.open(str(tmp_path / "in.mov"), "w") as writer:
+        stream = writer.add_stream("libx264", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
+        stream.metadata["timecode"] = "01:00:00:00"  # which becomes a track
+        writer.mux(stream.encode(av.VideoFrame.from_ndarray(moving_square(0, (48, 64)), "rgb24")))
+        writer.mux(stream.encode(None))
+    output = copy(tmp_path / "in.mov", tmp_path / "out.mp4")
+    assert any("1 tracks of data" in note for note in output.notes)
+
+
 def test_subtitles_of_mp4_stay_and_move_with_a_cut(make_video, tmp_path):
     first = tmp_path / "first.mp4"
     copy(with_everything(make_video(pts=list(range(0, 2000, 40))), tmp_path / "all.mkv"), first)
