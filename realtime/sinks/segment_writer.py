@@ -53,7 +53,8 @@ class SegmentWriter:
         self._order: list[int] = []
         self._time_base = first.time_base
         timescale = min(first.time_base.denominator, MAX_TIMESCALE)  # the default of 1000 would round the end, and so cut it
-        options = {"movie_timescale": str(timescale)} if suffix[1:] in _FORMATS else {}
+        self._is_exact = suffix[1:] in _FORMATS
+        options = {"movie_timescale": str(timescale)} if self._is_exact else {}
         where = f"file:{target}" if isinstance(target, Path) else target
         self._output = av.open(where, "w", format=CONTAINERS[suffix.lower()], options=options)
         self._stream = encoder.add_stream(self._output)
@@ -84,7 +85,7 @@ class SegmentWriter:
     def _mux(self, packets: list[Packet]) -> None:
         for packet in packets:
             self._order.append(packet.pts)
-            if self.path.suffix[1:] not in _FORMATS:
+            if not self._is_exact:
                 packet.pts, packet.dts = (round(time * packet.time_base / self._time_base) for time in (packet.pts, packet.dts))
                 packet.time_base = _MILLISECONDS
             self._output.mux(packet)

@@ -1,6 +1,7 @@
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -180,22 +181,25 @@ def test_an_error_in_a_stage_ends_the_run_at_once(stage: str, at: int):
     assert "\n" not in str(caught.value) and run.report().frames_out <= at
 
 
-@pytest.fixture
-def full_disk() -> Iterator[Callable[[int], None]]:
-    """Files of this process cannot grow beyond so many bytes, as on a full disk."""
+@contextmanager
+def full_disk(size: int) -> Iterator[None]:
+    """Files of this process, and so the log of the tests too, cannot grow beyond so many bytes, as on a full disk."""
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("at", ["first", "middle", "last"])
-def test_a_recording_that_fails_ends_alone_wherever_it_is(at: str, tmp_path: Path, full_disk: Callable[[int], None]):
+def test_a_recording_that_fails_ends_alone_wherever_it_is(at: str, tmp_path: Path):
     """The last failure is that of the very last byte, when the recording is closed at the end of the run."""
     whole = record(tmp_path / "whole.mp4").stat().st_size
-    full_disk({"first": 0, "middle": whole // 2, "last": whole - 1}[at])
     said: list[str] = []
-    path = record(tmp_path / "show.mp4", said)
+    with full_disk({"first": 0, "middle": whole // 2, "last": whole - 1}[at]):
+        path = record(tmp_path / "show.mp4", said)
     ends = [line for line in said if line.startswith("recording ended")]
     assert len(ends) == 1 and "too large" in ends[0] and not path.exists()
     if at != "first":
