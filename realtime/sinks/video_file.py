@@ -109,7 +109,7 @@ class VideoOutput:
             "input": source.fingerprint(),
             "begin_and_end": [None if time is None else str(time) for time in (source.start_s, source.end_s)],
             "deinterlace": source.deinterlace,
-            "decoded_on": source.device,
+            "decoder": source.device or "cpu",
             "size": list(encoder.size),
             "encoder": [encoder.codec, encoder.pixel_format, encoder.options],
             "encoder_threads": encoder.threads,
