@@ -29,7 +29,7 @@ from realtime.cli import say
 SIZE = (120, 160)
 FPS = 45.0  # some of it is lost while the stream is away
 SLOPE_KB = 1.0  # a frame
-_REST_S = 40.0  # ICE needs half a minute to notice that a browser is gone
+REST_S = 40.0  # ICE needs half a minute to notice that a browser is gone
 _WINDOWS = 20
 _BROKEN_S = 0.3
 
@@ -55,26 +55,21 @@ def plan_for(minutes: float) -> Plan:
     return Plan(60 * minutes, *counts)
 
 
-def check_live(minutes: float, folder: Path) -> Found:
-    """(what, whether it is so, what was seen). Everything is written into ``folder``."""
-    return [*_strain(plan_for(minutes), folder), *_ends(folder)]
-
-
 class _Show:
     """One program under way, and what is done to it. Every method returns at once."""
 
-    def __init__(self, program: LiveProgram, stream: BreakingStream, osc_port: int, address: str) -> None:
-        from pythonosc.udp_client import SimpleUDPClient
-
-        self._program, self._stream, self._address = program, stream, address
-        self._osc = SimpleUDPClient("127.0.0.1", osc_port)
+    def __init__(self, osc_port: int, address: str) -> None:
+        self._address, self._osc_port = address, osc_port
         self._watchers: list[tuple[subprocess.Popen, float]] = []
         self._random = random.Random(0)
         self.begun = self.greeted = 0
         self.seen: list[int] = []
 
     def perform(self, name: str, *value: object) -> None:
-        self._osc.send_message(f"/livebrush/{name}", list(value))
+        from pythonosc.udp_client import SimpleUDPClient
+
+        with SimpleUDPClient("127.0.0.1", self._osc_port) as client:
+            client.send_message(f"/livebrush/{name}", list(value))
 
     def switch(self) -> None:
         self.perform("style", self._random.randint(1, 9))
@@ -105,19 +100,23 @@ class _Show:
         return bool(self._watchers)
 
 
-def _strain(plan: Plan, folder: Path) -> Found:
+WARM_UP = Plan(30, 0, switches=9, recordings=3, breaks=2, peers=8)
+
+
+def check_strain(plan: Plan, folder: Path, warm_up: Plan = WARM_UP, rest_s: float = REST_S) -> Found:
+    """(what, whether it is so, what was seen). Everything is written into ``folder``. ``warm_up`` comes before and does not
+    count; ``rest_s``: how long it is left alone before what it holds is looked at."""
     osc_port, report = _free_port(), folder / "report.json"
     with BreakingStream(SIZE, FPS) as stream:
         flags = ("--source", stream.address, "--size", f"{SIZE[1]}x{SIZE[0]}", "--osc", osc_port, "--report", report)
         with LiveProgram(folder, "--serve", "127.0.0.1:0", *flags) as program:
             address = program.wait_for("open http").removeprefix("open ").strip()
-            show = _Show(program, stream, osc_port, address)
-            warm_up = Plan(20, 0, switches=9, recordings=2, breaks=2, peers=2)
+            show = _Show(osc_port, address)
             _perform(warm_up, show, stream, program)
-            before = _at_rest(show, program)
+            before = _at_rest(show, program, rest_s)
             say(f"live soak: {plan.seconds:.0f} s")
             held = _perform(plan, show, stream, program)
-            after = _at_rest(show, program)
+            after = _at_rest(show, program, rest_s)
             ended_s = program.end()
         said = program.said
     figures = json.loads(report.read_text(encoding="utf-8"))
@@ -159,12 +158,12 @@ def _events(plan: Plan, show: _Show, stream: BreakingStream) -> list[tuple[float
     return sorted(events, key=lambda event: event[0])
 
 
-def _at_rest(show: _Show, program: LiveProgram) -> Held:
+def _at_rest(show: _Show, program: LiveProgram, rest_s: float) -> Held:
     """What is held once everybody has left and the program has noticed."""
     while show.watched:
         show.see_off()
         time.sleep(0.1)
-    time.sleep(_REST_S)
+    time.sleep(rest_s)
     samples = []
     for _ in range(9):
         samples.append(program.held())
@@ -179,7 +178,7 @@ def _memory(held: list[tuple[float, Held]], fps: float) -> tuple[str, bool, str]
         lows.append(min((held[n] for n in window), key=lambda sample: sample[1].rss_kb))
     slope_kb = np.polyfit([at_s * fps for at_s, _ in lows], [sample.rss_kb for _, sample in lows], 1)[0]
     seen = f"{slope_kb:+.2f} KiB a frame at {lows[-1][1].rss_kb / 1024:.0f} MiB"
-    return f"live: memory grows by less than {SLOPE_KB:g} KiB a frame", slope_kb < SLOPE_KB, seen
+    return f"live: memory grows by less than {SLOPE_KB:g} KiB a frame", bool(slope_kb < SLOPE_KB), seen
 
 
 def _counts(plan: Plan, warm_up: Plan, show: _Show, said: list[str], folder: Path, frames: int) -> Found:
@@ -207,8 +206,8 @@ def _plays(path: Path) -> bool:
     return False
 
 
-def _ends(folder: Path) -> Found:
-    """SIGTERM in every state; the slowest end counts."""
+def check_ends(folder: Path) -> Found:
+    """SIGTERM in every state; the slowest end counts. As ``check_strain``."""
     took_s: dict[str, float] = {}
     with BreakingStream(SIZE, 25) as stream, virtual_screen() as display:
         for state, enter in _STATES.items():
@@ -228,7 +227,7 @@ def _ends(folder: Path) -> Found:
 
 def _painting(program: LiveProgram, stream: BreakingStream, osc_port: int, *commands: tuple[str, object]) -> _Show:
     address = program.wait_for("open http").removeprefix("open ").strip()
-    show = _Show(program, stream, osc_port, address)
+    show = _Show(osc_port, address)
     time.sleep(1)
     for name, value in commands:
         show.perform(name, value)
@@ -250,7 +249,7 @@ def _visited(program: LiveProgram, stream: BreakingStream, osc_port: int) -> Non
 
 def _in_window(program: LiveProgram, stream: BreakingStream, osc_port: int) -> None:
     program.wait_for("engine:")
-    show = _Show(program, stream, osc_port, "")
+    show = _Show(osc_port, "")
     time.sleep(1)
     for name in ("compare", "strip", "sheet", "help", "fullscreen", "record"):
         show.perform(name)

@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 
 from bench import ROOT
 from bench.base_install import check_base_install
-from bench.live_soak import check_live
+from bench.live_soak import check_ends, check_strain, plan_for
 from bench.machine import describe_machine
 from bench.page import markdown_table
 from engines.errors import LivebrushError
@@ -50,9 +50,10 @@ def main(argv: list[str]) -> int:
     times_s: dict[str, float] = {}
     for name, check in {
         "slow tests": slow_tests,
-        "base install": base_install,
+        "base install": lambda: in_a_folder(check_base_install),
         "long run": lambda: long_run(args.frames),
-        "live": lambda: live(args.live_minutes),
+        "live": lambda: in_a_folder(lambda folder: check_strain(plan_for(args.live_minutes), folder)),
+        "live, ends": lambda: in_a_folder(check_ends),
     }.items():
         started_s = time.monotonic()
         findings += _guarded(name, check)
@@ -112,9 +113,9 @@ def _end(case: ElementTree.Element) -> str:
     return "skipped" if case.find("skipped") is not None else "passed"
 
 
-def base_install() -> list[Finding]:
+def in_a_folder(check: Callable[[Path], list[tuple[str, bool, str]]]) -> list[Finding]:
     with tempfile.TemporaryDirectory() as folder:
-        return [Finding(*found) for found in check_base_install(Path(folder))]
+        return [Finding(*found) for found in check(Path(folder))]
 
 
 def long_run(frames: int) -> list[Finding]:
@@ -133,11 +134,6 @@ def long_run(frames: int) -> list[Finding]:
         Finding("open files stay the same", files[0] == files[1], _span(files)),
         Finding("threads stay the same", threads[0] == threads[1], _span(threads)),
     ]
-
-
-def live(minutes: float) -> list[Finding]:
-    with tempfile.TemporaryDirectory() as folder:
-        return [Finding(*found) for found in check_live(minutes, Path(folder))]
 
 
 def summary(machine: dict[str, str], findings: list[Finding], times_s: dict[str, float]) -> str:

@@ -14,7 +14,7 @@ from types import ModuleType
 
 from engines.errors import SinkError
 
-PROBE_TIMEOUT_S = 10.0
+PROBE_TIMEOUT_S = 20.0  # OpenCV is imported in it, which takes its time on a busy machine
 
 # The window is never shown: leaving at once, before the event loop has run, keeps it from flashing up on a desktop.
 _PROBE = "import cv2, os; cv2.namedWindow('probe', cv2.WINDOW_NORMAL); os._exit(0)"

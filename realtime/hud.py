@@ -230,19 +230,18 @@ def _size_that_fits(wanted: float, lines: int, room: int) -> int:
 
 def _figure_lines(f: Figures) -> list[_Line]:
     place = f"{f.number}/{f.total}   " if f.number else ""
-    rates = f"{f.fps:.1f} fps  ·  captured {f.captured_fps:.1f}, painted {f.painted_fps:.1f}"
-    latency = "" if f.latency_p95_ms is None else f"latency {f.latency_p50_ms:.0f} ms, p95 {f.latency_p95_ms:.0f} ms  ·  "
+    latency = "" if f.latency_p95_ms is None else f"latency {f.latency_p50_ms:.0f} ms, p95 {f.latency_p95_ms:.0f} ms"
     dropped = sum(f.drops.values())
     causes = ", ".join(f"{cause} {count}" for cause, count in f.drops.items() if count)
-    share = f" ({100 * dropped / f.due:.0f} %): {causes}" if dropped and f.due else ""
+    drops = [_Line(f"dropped {dropped} ({100 * dropped / f.due:.0f} %): {causes}", _SOFT)] if dropped and f.due else []
     sizes = [f"{size[1]}×{size[0]}" for size in (f.frame_size, f.inference_size) if size]
     where = " → ".join(dict.fromkeys(sizes))
-    engine = "  ·  ".join(part for part in (f"{f.engine} {f.precision}".strip(), where) if part)
+    engine = "  ·  ".join(part for part in (latency, f"{f.engine} {f.precision}".strip(), where) if part)
     lines = [
         _Line(f"{place}{f.style}  ·  {100 * f.strength:.0f} %", weight=_BOLD),
-        _Line(rates, _SOFT),
-        _Line(f"{latency}dropped {dropped}{share}", _SOFT),
+        _Line(f"{f.fps:.1f} fps  ·  captured {f.captured_fps:.1f}, painted {f.painted_fps:.1f}", _SOFT),
         _Line(engine, _SOFT),
+        *drops,
     ]
     flags = [_Line("  ·  ".join(f.flags), weight=_BOLD)] if f.flags else []
     return [*lines, *flags, *(_Line(f"! {warning}", _AMBER, _BOLD) for warning in f.warnings)]

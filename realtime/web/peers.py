@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import time
 from collections.abc import Callable
@@ -108,6 +109,7 @@ class Peers:
                 sender.track.stop()
         await peer.close()
         self.want_tiles()
+        gc.collect()  # a closed peer is a cycle that holds codecs; short, since what was there before any peer is frozen
 
     def _take(self, peer: RTCPeerConnection, track: MediaStreamTrack) -> None:
         if track.kind == "video" and peer in self._open:

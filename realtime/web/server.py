@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import socket
 import threading
@@ -54,6 +55,8 @@ class WebServer:
         app = build_app(self.guard, self.peers, stream)
         config = uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1, server_header=False)
         self._server = uvicorn.Server(config)
+        gc.collect()
+        gc.freeze()  # all that is here stays: looking for the garbage of peers then takes a millisecond
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="web", daemon=True)
         self._thread.start()
 
