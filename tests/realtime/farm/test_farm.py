@@ -198,6 +198,8 @@ def test_what_a_cluster_cannot_paint_is_refused_at_once(make_video, tiny_model, 
         failure(clip, tiny_model.path, "-o", "-", "--cluster", "local")
     with pytest.raises(UsageError, match="is a picture"):
         failure(clip, tiny_model.path, "-o", tmp_path / "a.png", "--cluster", "local")
+    with pytest.raises(UsageError, match="CPUs only"):
+        failure(clip, tiny_model.path, "--device", "cuda", "--cluster", "local")
     with pytest.raises(UsageError, match="HOST:PORT"):
         failure(clip, tiny_model.path, "--cluster", "ray://there")
 
