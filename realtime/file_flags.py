@@ -154,6 +154,8 @@ def crew_for(args: argparse.Namespace, model: ModelFile, jobs: Sequence[tuple[Pa
     """Who paints ``jobs``: a cluster with --cluster, else this process. Raises UsageError for what a cluster cannot paint."""
     if args.cluster is None:
         return OwnEngine(partial(open_engine_like, args, model))
+    if args.device not in ("auto", "cpu"):
+        raise UsageError(f"--device {args.device}: the workers of --cluster use CPUs only.")
     for source, output in jobs:
         if STDIO in (source, output):
             raise UsageError("--cluster: takes files, no pipes: what has passed a pipe cannot be read by several machines.")

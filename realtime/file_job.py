@@ -100,9 +100,9 @@ def run_jobs(
     An input or output that fails is reported and left; an engine that fails would fail for all: its result comes, and then
     the error is raised.
     """
-    check_encoding(jobs, options)
     sources = [source for source, _ in jobs]
     try:
+        check_encoding(jobs, options)
         for source, output in jobs:
             result = Result(source, output)
             started_s = started_s or time.perf_counter()

@@ -217,7 +217,7 @@ def _connect(address: str) -> Any:
     how = {"num_cpus": cpu_threads(), "include_dashboard": False} if address == LOCAL else {}
     try:
         ray.init(address=address, log_to_driver=False, logging_level="ERROR", **how)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except Exception as error:  # Ray has no class for what goes wrong here
         raise EngineUnavailable(f"--cluster {address}: {str(error).strip().splitlines()[0]}") from error
     finally:
         for number, handler in handlers.items():

@@ -48,7 +48,7 @@ class Farm:
     def painting_of(self, video: VideoFile, options: FileOptions, output: Path, before: dict[str, Any] | None) -> FarmPainting:
         """One worker opens the engine; the others will be told to take the same."""
         name, engine = self._choose_engine(before)
-        engine = replace(engine, threads=engine.threads or self._cluster.cpus)
+        engine = replace(engine, device="cpu", threads=engine.threads or self._cluster.cpus)
         options = replace(options, resize=_unchanged)
         source = video.path.absolute()
         job = Job(next(self._numbers), source, video.fingerprint(), source, video.size, options, (name, engine))

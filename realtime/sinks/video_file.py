@@ -77,7 +77,7 @@ class VideoOutput:
         with write_errors(self.path, self._encoder.codec):
             self._segments.write(frame, pixels)
 
-    def take(self, number: int, content: memoryview, segment: Segment, state: State) -> None:
+    def take(self, number: int, content: bytes, segment: Segment, state: State) -> None:
         """Keep segment ``number``, the ``content`` of whose file was made elsewhere. In any order."""
         with write_errors(self.path):
             self._part.write_bytes(content)

@@ -22,7 +22,7 @@ from tests.realtime.test_write_video import sound, times
 
 pytestmark = [pytest.mark.timeout(400), pytest.mark.filterwarnings("ignore")]
 ROOT = Path(__file__).parents[3]
-FRAMES = 400
+FRAMES = 300
 WORK = ".out.mp4.unfinished"
 NOISE = np.random.default_rng(0).integers(0, 256, (8, 96, 128, 3), dtype=np.uint8)
 SMALL = {"num_cpus": 1, "object_store_memory": 80_000_000}
@@ -31,11 +31,11 @@ SMALL = {"num_cpus": 1, "object_store_memory": 80_000_000}
 class Case:
     """A clip, what one machine makes of it, and the program that makes it on a cluster."""
 
-    def __init__(self, folder: Path, address: str) -> None:
+    def __init__(self, folder: Path, address: str, frames: int = FRAMES) -> None:
         self.address = address
         self.model = folder / "tiny.onnx"
         write_tiny_model(self.model)
-        pts = [17 * index + (index * index) % 5 for index in range(FRAMES)]
+        pts = [17 * index + (index * index) % 5 for index in range(frames)]
         scenes = lambda index: NOISE[index // 90 % 8]  # noqa: E731
         self.clip = write_video(
             folder / "clip.mp4",
@@ -48,7 +48,7 @@ class Case:
         self.whole = folder / "whole.mp4"
         done = self.run(self.whole)
         assert done.returncode == 0, done.stderr
-        assert len(pictures(self.whole)) == FRAMES
+        assert len(pictures(self.whole)) == frames
 
     def command(self, output: Path, *flags: str) -> list[str]:
         look = ("-s", "negative", "--strength", "0.7", "--crf", "0")
@@ -72,7 +72,7 @@ def started_cluster(nodes: int):
     """A head that paints nothing, and ``nodes`` that do."""
     from ray.cluster_utils import Cluster
 
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "180"}
     head = {"include_dashboard": False, "object_store_memory": 80_000_000, "num_cpus": 0}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     for _ in range(nodes):
@@ -105,24 +105,24 @@ def segments(folder: Path) -> dict:
     return (read_json(folder / WORK / "manifest.json") or {"segments": {}})["segments"]
 
 
-def workers() -> list[int]:
-    """Processes that Ray has given the name of our actor."""
+def workers(doing: str = "") -> list[int]:
+    """Processes that Ray has given the name of our actor, and of the method that they are in."""
     lines = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout.splitlines()
-    return [int(line.split()[0]) for line in lines if "ray::_Actor" in line]
+    return [int(line.split()[0]) for line in lines if f"ray::_Actor{doing}" in line]
 
 
 def test_a_worker_that_is_killed_costs_only_its_segment(case, tmp_path):
     output, report = tmp_path / "out.mp4", tmp_path / "report.json"
     program = case.start(output, "--report", report, "--json")
-    wait_for(lambda: len(segments(tmp_path)) >= 2 and len(workers()) == 2, program)
-    os.kill(workers()[0], signal.SIGKILL)
+    wait_for(lambda: len(segments(tmp_path)) >= 1 and len(workers(".paint")) == 2, program)
+    os.kill(workers(".paint")[0], signal.SIGKILL)
     out, err = program.communicate()
     assert program.returncode == 0, err
     assert case.is_whole(output)
     figures = read_json(report)
     assert json.loads(out) == figures
     assert (figures["frames_in"], figures["frames_out"], figures["engine"]) == (FRAMES, FRAMES, "onnxruntime")
-    assert figures["cluster"]["segments"] == 9
+    assert figures["cluster"]["segments"] == 7
     assert figures["cluster"]["lost_workers"] == 1
     assert figures["stage_ms"]["infer"] > 0
     first, last = map(int, re.search(r"frames (\d+) to (\d+) are painted by another", err).groups())
@@ -137,7 +137,11 @@ def test_a_farm_that_was_killed_is_gone_on_with_by_one_machine_and_by_a_farm(cas
     program.kill()
     program.communicate()
     there = len(segments(tmp_path))
-    assert 1 <= there < 9
+    assert 1 <= there < 7
+    deadline_s = time.monotonic() + 60
+    while workers() and time.monotonic() < deadline_s:
+        time.sleep(0.1)
+    assert not workers()
     program = case.start(output, "--resume", "--report", tmp_path / "report.json")
     wait_for(lambda: len(segments(tmp_path)) > there, program)
     program.send_signal(signal.SIGINT)
@@ -151,6 +155,7 @@ def test_a_farm_that_was_killed_is_gone_on_with_by_one_machine_and_by_a_farm(cas
     assert case.is_whole(output)
 
 
+@pytest.mark.slow
 def test_one_machine_is_gone_on_with_by_a_farm_and_not_mixed(case, tmp_path):
     output = tmp_path / "out.mp4"
     program = subprocess.Popen(case.command(output), cwd=ROOT, stderr=subprocess.PIPE, text=True)
@@ -164,16 +169,17 @@ def test_one_machine_is_gone_on_with_by_a_farm_and_not_mixed(case, tmp_path):
     program = case.start(output, "--resume", "--report", tmp_path / "report.json")
     _, err = program.communicate()
     assert program.returncode == 0, err
-    assert read_json(tmp_path / "report.json")["cluster"]["segments"] == 9 - there
+    assert read_json(tmp_path / "report.json")["cluster"]["segments"] == 7 - there
     assert case.is_whole(output)
 
 
+@pytest.mark.slow
 def test_a_machine_with_another_package_is_refused(case, cluster, tmp_path):
-    (tmp_path / "livebrush-9.9.dist-info").mkdir()
-    (tmp_path / "livebrush-9.9.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: livebrush\nVersion: 9.9\n")
+    (tmp_path / "av-9.9.dist-info").mkdir()
+    (tmp_path / "av-9.9.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: av\nVersion: 9.9\n")
     other = cluster.add_node(**SMALL, env_vars={"PYTHONPATH": str(tmp_path)})
     try:
-        program = case.start(tmp_path / "out.mp4")
+        program = case.start(tmp_path / "out.mp4", "--brush", "0.5")  # slowly, so that all machines get something to do
         _, err = program.communicate()
     finally:
         cluster.remove_node(other)
@@ -192,6 +198,8 @@ def test_what_a_cluster_cannot_paint_is_refused_at_once(make_video, tiny_model, 
         failure(clip, tiny_model.path, "-o", "-", "--cluster", "local")
     with pytest.raises(UsageError, match="is a picture"):
         failure(clip, tiny_model.path, "-o", tmp_path / "a.png", "--cluster", "local")
+    with pytest.raises(UsageError, match="CPUs only"):
+        failure(clip, tiny_model.path, "--device", "cuda", "--cluster", "local")
     with pytest.raises(UsageError, match="HOST:PORT"):
         failure(clip, tiny_model.path, "--cluster", "ray://there")
 
@@ -213,18 +221,19 @@ def test_without_ray_it_says_what_to_install(make_video, tiny_model, monkeypatch
 def test_a_machine_of_four_that_is_killed_costs_only_its_segments_with_the_model_that_ships(tmp_path):
     cluster = started_cluster(4)
     try:
-        case = Case(tmp_path, cluster.address)
+        case = Case(tmp_path, cluster.address, 600)
         case.model = ROOT / "engines" / "styles" / "gallery.onnx"
-        one = case.run(tmp_path / "one.mp4", "-s", "the_scream", "--stability", "0")
+        look = ("-s", "the_scream", "--brush", "2")
+        one = case.run(tmp_path / "one.mp4", *look)
         assert one.returncode == 0, one.stderr
         case.whole = tmp_path / "one.mp4"
-        program = case.start(tmp_path / "out.mp4", "-s", "the_scream", "--report", tmp_path / "report.json")
-        wait_for(lambda: len(segments(tmp_path)) >= 3 and len(workers()) == 4, program)
-        cluster.remove_node(cluster.worker_nodes.copy().pop(), allow_graceful=False)
+        program = case.start(tmp_path / "out.mp4", *look, "--report", tmp_path / "report.json")
+        wait_for(lambda: len(segments(tmp_path)) >= 2 and len(workers(".paint")) == 4, program)
+        cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
         _, err = program.communicate()
         assert program.returncode == 0, err
         assert case.is_whole(tmp_path / "out.mp4")
         figures = read_json(tmp_path / "report.json")["cluster"]
-        assert (figures["segments"], figures["lost_workers"], figures["machines"]) == (9, 1, 4)
+        assert figures == {"segments": 13, "lost_workers": 1, "machines": 4, "workers": 4}
     finally:
         cluster.shutdown()

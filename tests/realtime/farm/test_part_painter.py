@@ -27,9 +27,10 @@ from tests.conftest import write_video
 
 ENGINE = ("onnxruntime", EngineOptions(threads=1))
 SCENE = np.random.default_rng(0).integers(0, 256, (4, 48, 64, 3), dtype=np.uint8)
-NEGATIVE = FileOptions(Look((("negative", 1.0),), strength=0.7, brush=2), Encoding())
-# Lossless: an encoder makes more of a difference of one level than there was.
-STEADY = replace(NEGATIVE, look=replace(NEGATIVE.look, stability=0.5), encoding=Encoding(crf=0))
+# Lossless: an encoder makes more of a difference of one level than there was, and x264 is not the same every time where
+# frames are a few blocks wide.
+NEGATIVE = FileOptions(Look((("negative", 1.0),), strength=0.7, brush=2), Encoding(crf=0))
+STEADY = replace(NEGATIVE, look=replace(NEGATIVE.look, stability=0.5))
 
 
 def scenes(index: int) -> np.ndarray:
