@@ -14,6 +14,7 @@ from engines.errors import LivebrushError, PartialResult, SinkError, SourceError
 from engines.exits import error_line
 from realtime.cli import say
 from realtime.file_painter import FilePainter, engine_identity
+from realtime.large_picture import LargePicture, is_large_picture
 from realtime.look import Look
 from realtime.network_tiles import largest_piece
 from realtime.outputs import check_output, make_folder, output_exists, partial_path
@@ -158,7 +159,10 @@ def plan_jobs(jobs: Sequence[tuple[Path, Path]], options: FileOptions) -> list[d
     return plans
 
 
-def _paint(video: VideoFile, engine: Engine, options: FileOptions, result: Result, started_s: float) -> None:
+def _paint(video: VideoFile | LargePicture, engine: Engine, options: FileOptions, result: Result, started_s: float) -> None:
+    if isinstance(video, LargePicture):
+        _paint_large(video, engine, options, result, started_s)
+        return
     stylizer = Stylizer(engine, options.look, tile_px=options.tile_px)
     stylizer.prepare(video.size)
     paint = FilePainter(stylizer, video, options.timeline, options.side_by_side)
@@ -190,7 +194,24 @@ def _paint(video: VideoFile, engine: Engine, options: FileOptions, result: Resul
     say(f"{result.output}: {sink.frames} frames{resumed} in {result.report.wall_s:.1f} s, {result.report.fps:.1f} fps{damaged}")
 
 
-def _open_input(source: Path, options: FileOptions) -> VideoFile:
+def _paint_large(picture: LargePicture, engine: Engine, options: FileOptions, result: Result, started_s: float) -> None:
+    if options.resize(picture.size) != picture.size or options.side_by_side or result.output.suffix.lower() not in PICTURES:
+        raise UsageError(
+            f"{picture.path}: so large a picture becomes one of its own size, as {' or '.join(PICTURES)}, without --size, "
+            "--scale and --side-by-side."
+        )
+    picture.paint(result.output, engine, options.look, options.tile_px)
+    wall_s = time.perf_counter() - started_s
+    size = size_text(network_size(picture.size, options.look.brush))
+    result.report = Report(1, 1, wall_s=wall_s, startup_s=wall_s, fps=1 / wall_s, size=size, style=options.label)
+    result.report.engine, result.report.device, result.report.precision = engine.name, engine.device, engine.precision
+    result.report.peak_rss_mb = peak_rss_mb()
+    say(f"{result.output}: {size_text(picture.size)} in {wall_s:.1f} s")
+
+
+def _open_input(source: Path, options: FileOptions) -> VideoFile | LargePicture:
+    if options.tile_px is not None and is_large_picture(source):
+        return LargePicture(source)
     return VideoFile(source, options.start_s, options.end_s, options.resize, options.raw_input, options.deinterlace)
 
 
