@@ -70,18 +70,8 @@ def slow_tests() -> list[Finding]:
     """The tests that are marked slow, one line for each, in all its variants: 200 kills, 10,000 fuzzed inputs, the matrix."""
     with tempfile.TemporaryDirectory() as folder:
         listing = Path(folder) / "tests.xml"
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-m",
-            "slow",
-            "--timeout",
-            "600",
-            "-o",
-            "junit_family=xunit1",
-            f"--junitxml={listing}",
-        ]
+        command = [sys.executable, "-m", "pytest", "-m", "slow", "--timeout", "600"]
+        command += ["-o", "junit_family=xunit1", f"--junitxml={listing}"]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode:
             cli.say(done.stdout)

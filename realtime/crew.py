@@ -50,6 +50,9 @@ class Crew(Protocol):
         """Get ready for ``video``, to be painted into ``output``. ``before``: the engine of an interrupted run that is
         gone on with."""
 
+    def engine_for(self, size: tuple[int, int], options: FileOptions, before: dict[str, Any] | None) -> Engine:
+        """An engine in this process for what is no video, of (height, width). Raises UsageError where there is none."""
+
     def close(self) -> None: ...
 
 
@@ -61,13 +64,17 @@ class OwnEngine:
         self._engine: Engine | None = None
 
     def painting_of(self, video: VideoFile, options: FileOptions, output: Path, before: dict[str, Any] | None) -> Painting:
+        engine = self.engine_for(video.size, options, before)
+        if engine.takes_tensors and options.paints_tensors(output):
+            video.decode_on(engine.device)
+        return _PaintingHere(engine, video, options)
+
+    def engine_for(self, size: tuple[int, int], options: FileOptions, before: dict[str, Any] | None) -> Engine:
         if self._engine is not None and before not in (None, engine_identity(self._engine)):
             self.close()
-        size = largest_piece(network_size(video.size, options.look.brush), options.tile_px)
+        size = largest_piece(network_size(size, options.look.brush), options.tile_px)
         self._engine = self._engine or self._open_engine(size, before)
-        if self._engine.takes_tensors and options.paints_tensors(output):
-            video.decode_on(self._engine.device)
-        return _PaintingHere(self._engine, video, options)
+        return self._engine
 
     def close(self) -> None:
         if self._engine is not None:

@@ -72,7 +72,7 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="PX",
         help="give the network pieces of at most so many pixels a side, which saves memory (default: whole frames, "
-        "pieces by itself for very large ones; the result is the same)",
+        "pieces by itself for very large ones; the result is the same); also lets in pictures of more than 64 megapixels",
     )
     group.add_argument("--vcodec", metavar="NAME", help="video encoder (default: libx264; libvpx-vp9 for .webm)")
     group.add_argument("--crf", type=int, metavar="N", help="quality of the encoder, lower is better (default: 18 for libx264)")

@@ -9,10 +9,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from engines import Engine
 from engines.errors import LivebrushError, PartialResult, SinkError, SourceError, UsageError
 from engines.exits import error_line
 from realtime.cli import say
 from realtime.crew import Crew, Painting, Sink
+from realtime.large_picture import LargePicture, is_large_picture
 from realtime.look import Look
 from realtime.outputs import check_output, make_folder, output_exists, partial_path
 from realtime.pipeline import FileRun
@@ -116,8 +118,12 @@ def run_jobs(
                     check_output(output, sources, options.overwrite)
                     before = recorded_plan(output).get("engine") if options.resume else None
                     with _open_input(source, options) as video:
-                        painting = crew.painting_of(video, options, output, before)
-                        _paint(video, painting, options, result, started_s)
+                        if isinstance(video, LargePicture):
+                            engine = crew.engine_for(video.size, options, before)
+                            _paint_large(video, engine, options, result, started_s)
+                        else:
+                            painting = crew.painting_of(video, options, output, before)
+                            _paint(video, painting, options, result, started_s)
             except LivebrushError as error:
                 result.error = error
             yield result
@@ -180,7 +186,24 @@ def _paint(video: VideoFile, painting: Painting, options: FileOptions, result: R
     say(f"{result.output}: {sink.frames} frames{resumed} in {result.report.wall_s:.1f} s, {result.report.fps:.1f} fps{damaged}")
 
 
-def _open_input(source: Path, options: FileOptions) -> VideoFile:
+def _paint_large(picture: LargePicture, engine: Engine, options: FileOptions, result: Result, started_s: float) -> None:
+    if options.resize(picture.size) != picture.size or options.side_by_side or result.output.suffix.lower() not in PICTURES:
+        raise UsageError(
+            f"{picture.path}: so large a picture becomes one of its own size, as {' or '.join(PICTURES)}, without --size, "
+            "--scale and --side-by-side."
+        )
+    picture.paint(result.output, engine, options.look, options.tile_px)
+    wall_s = time.perf_counter() - started_s
+    size = size_text(network_size(picture.size, options.look.brush))
+    result.report = Report(1, 1, wall_s=wall_s, startup_s=wall_s, fps=1 / wall_s, size=size, style=options.label)
+    result.report.engine, result.report.device, result.report.precision = engine.name, engine.device, engine.precision
+    result.report.peak_rss_mb = peak_rss_mb()
+    say(f"{result.output}: {size_text(picture.size)} in {wall_s:.1f} s")
+
+
+def _open_input(source: Path, options: FileOptions) -> VideoFile | LargePicture:
+    if options.tile_px is not None and is_large_picture(source):
+        return LargePicture(source)
     return VideoFile(source, options.start_s, options.end_s, options.resize, options.raw_input, options.deinterlace)
 
 

@@ -18,12 +18,12 @@ LOOK_LINES = 480  # strokes are a number of pixels wide; brush 1 is what they lo
 SAME_SIZE = 0.05  # a scale this close to 1 is not worth a resampling
 MAX_NETWORK_PIXELS = 2_000_000
 MAX_NETWORK_SIDE = 16_384
+SLOPE_STEPS = 64  # slopes travel as int8 in 1/64, so that slope * detail fits int16
 
 SLOPE_EPSILON = 60.0  # variance of luma (squared 8-bit levels) below which an area counts as flat and its grain stays out
 SLOPE_RADIUS = 4  # of the guided filter's window, in pixels at half the network's size
 SLOPE_LIMIT = 1.25
 _STRIP_ROWS = 64  # so few stay in the cache
-_FIXED_POINT = 64  # slopes travel as int8 in 1/64, so that slope * detail fits int16
 
 
 def network_size(frame_size: tuple[int, int], brush: float, max_pixels: int = MAX_NETWORK_PIXELS) -> tuple[int, int]:
@@ -80,7 +80,7 @@ class Scaler:
         size = frame.shape[:2]
         luma_low = self.luma(frame_low)
         planes = [np.ascontiguousarray(low[..., channel]) for channel in range(3)]
-        slopes = [self.resize(slope, size) for slope in self._slopes(planes, luma_low)]
+        slopes = [self.resize(slope, size) for slope in self.slopes(planes, luma_low)]
         luma, blurred = self.luma(frame), self.resize(luma_low, size)
         planes = [self.resize(plane, size) for plane in planes]
         out = np.empty((*size, 3), np.uint8)
@@ -91,7 +91,7 @@ class Scaler:
                 value = slopes[channel][rows].astype(np.int16)
                 value -= 128
                 value *= detail
-                value >>= _FIXED_POINT.bit_length() - 1
+                value >>= SLOPE_STEPS.bit_length() - 1
                 value += planes[channel][rows]
                 out[rows, :, channel] = np.clip(value, 0, 255, out=value)
         return out
@@ -115,8 +115,9 @@ class Scaler:
         change = self.luma(painting).astype(np.int16) - self.luma(frame)
         return np.clip(frame + change[..., None], 0, 255).astype(np.uint8)
 
-    def _slopes(self, painting: list[np.ndarray], luma: np.ndarray) -> np.ndarray:
-        """(3, h/2, w/2) uint8: each channel's slope against luma, 128 meaning 0, in steps of 1/64."""
+    def slopes(self, painting: list[np.ndarray], luma: np.ndarray) -> np.ndarray:
+        """How much each channel of ``painting``, three of (h, w) uint8, follows ``luma`` (h, w) uint8 nearby: (3, h/2, w/2)
+        uint8, 128 meaning not at all, in steps of 1/SLOPE_STEPS."""
         half = (max(1, luma.shape[0] // 2), max(1, luma.shape[1] // 2))
         planes = np.stack([self.resize(plane, half) for plane in (luma, *painting)])
         planes = _with_edges(planes).astype(np.float32)
@@ -125,7 +126,7 @@ class Scaler:
         slopes = covariances[1:] / (covariances[0] + SLOPE_EPSILON)
         slopes = box_mean(_with_edges(slopes), SLOPE_RADIUS)
         np.clip(slopes, -SLOPE_LIMIT, SLOPE_LIMIT, out=slopes)
-        return np.rint(slopes * _FIXED_POINT + 128).astype(np.uint8)
+        return np.rint(slopes * SLOPE_STEPS + 128).astype(np.uint8)
 
     def _convert(self, pixels: np.ndarray, source: str, target: str, size: tuple[int, int]) -> np.ndarray:
         from av.video.frame import VideoFrame

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engines import EngineOptions, ModelFile
+from engines import Engine, EngineOptions, ModelFile
 from engines.base import PRECISIONS
 from engines.errors import EngineRunError, UsageError
 from realtime.cli import say
@@ -62,6 +62,9 @@ class Farm:
         precision = taken["precision"] if taken["precision"] in PRECISIONS else engine.precision
         job = replace(job, engine=(taken["name"], replace(engine, precision=precision)))
         return FarmPainting(self._cluster, video, job, opened)
+
+    def engine_for(self, size: tuple[int, int], options: FileOptions, before: dict[str, Any] | None) -> Engine:
+        raise UsageError("--cluster paints videos. Leave it out for pictures.")
 
     def close(self) -> None:
         self._cluster.close()

@@ -133,7 +133,10 @@ class VideoFile:
         if context is None:
             raise SourceError(f"{self.path}: its video is coded in a way that is not known here.")
         if context.width * context.height > MAX_PIXELS:
-            raise SourceError(f"{self.path}: {context.width}x{context.height} is more than {MAX_PIXELS >> 20} megapixels.")
+            raise SourceError(
+                f"{self.path}: {context.width}x{context.height} is more than {MAX_PIXELS >> 20} megapixels. A picture of that "
+                "size is painted with --tile 1024, and with libvips (pip install 'livebrush[large]')."
+            )
         self._decoder = context = self._decoder_for(stream)
         context.options = {"max_pixels": str(MAX_PIXELS)}  # the decoder checks each frame: sizes may change midway
         context.thread_type = "NONE" if context.is_hwaccel else "AUTO"
