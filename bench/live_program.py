@@ -41,7 +41,7 @@ class LiveProgram:
     def pid(self) -> int:
         return self._process.pid
 
-    def wait_for(self, text: str, limit_s: float = 120.0, times: int = 1) -> str:
+    def wait_for(self, text: str, limit_s: float = 240.0, times: int = 1) -> str:
         """The line with ``text``, once it was said so many ``times``. Raises EngineRunError if it does not come."""
         end_s = time.monotonic() + limit_s
         while time.monotonic() < end_s and self._process.poll() is None:

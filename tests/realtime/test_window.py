@@ -20,7 +20,7 @@ from realtime.bootstrap import display_problem
 from realtime.sinks.window import key_name
 
 ROOT = Path(__file__).parent.parent.parent
-WATCHDOG_S = 20
+WATCHDOG_S = 60
 needs_xdotool = pytest.mark.skipif(not shutil.which("xdotool"), reason="xdotool is not installed")
 
 
