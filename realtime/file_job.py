@@ -16,7 +16,7 @@ from realtime.cli import say
 from realtime.file_painter import FilePainter, engine_identity
 from realtime.large_picture import LargePicture, is_large_picture
 from realtime.look import Look
-from realtime.network_tiles import largest_piece
+from realtime.network_tiles import NetworkTiles, largest_piece
 from realtime.outputs import check_output, make_folder, output_exists, partial_path
 from realtime.pipeline import FileRun, Overlapped, run_file
 from realtime.pipes import STDIO, RawVideo
@@ -163,7 +163,7 @@ def _paint(video: VideoFile | LargePicture, engine: Engine, options: FileOptions
     if isinstance(video, LargePicture):
         _paint_large(video, engine, options, result, started_s)
         return
-    stylizer = Stylizer(engine, options.look, tile_px=options.tile_px)
+    stylizer = Stylizer(engine, options.look, tiles=NetworkTiles(engine, options.tile_px))
     stylizer.prepare(video.size)
     paint = FilePainter(stylizer, video, options.timeline, options.side_by_side)
     sink = _open_output(result.output, video, options, paint)
