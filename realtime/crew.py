@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from engines import Engine
 from realtime.file_painter import FilePainter, engine_identity
-from realtime.network_tiles import largest_piece
+from realtime.network_tiles import NetworkTiles, largest_piece
 from realtime.pipeline import FileRun, Overlapped, run_file
 from realtime.progress import FileProgress
 from realtime.resample import network_size
@@ -103,6 +103,6 @@ class _PaintingHere:
 
 def painter_of(engine: Engine, video: VideoFile, options: FileOptions) -> FilePainter:
     """What paints ``video`` as ``options`` say, with ``engine`` specialised to its size. Raises EngineLoadError."""
-    stylizer = Stylizer(engine, options.look, tile_px=options.tile_px)
+    stylizer = Stylizer(engine, options.look, tiles=NetworkTiles(engine, options.tile_px))
     stylizer.prepare(video.size)
     return FilePainter(stylizer, video, options.timeline, options.side_by_side)

@@ -65,10 +65,10 @@ def spans(length: int, limit: int, reach: Reach) -> list[Span]:
 
 class NetworkTiles:
     """Runs ``engine`` on one frame after the other, in pieces of at most ``tile_px`` where that is given and frames are larger,
-    or by itself above ``WHOLE_PIXELS``. Use from one thread, in the engine's place."""
+    or ``by_itself`` above ``WHOLE_PIXELS``. Use from one thread, in the engine's place."""
 
-    def __init__(self, engine: Engine, tile_px: int | None = None) -> None:
-        self._engine, self._tile_px = engine, tile_px
+    def __init__(self, engine: Engine, tile_px: int | None = None, by_itself: bool = True) -> None:
+        self._engine, self._tile_px, self._by_itself = engine, tile_px, by_itself
 
     def pieces(self, size: tuple[int, int]) -> tuple[list[Span], list[Span]] | None:
         """The rows and columns of pieces of a frame of (height, width); None if it is painted whole.
@@ -76,7 +76,7 @@ class NetworkTiles:
         Raises UsageError for --tile with a network that takes statistics of the frame: its pieces would not match.
         """
         limit = piece_limit(size, self._tile_px)
-        if limit is None:
+        if limit is None or not (self._tile_px or self._by_itself):
             return None
         reach = reach_of(self._engine.model)
         if reach is None:

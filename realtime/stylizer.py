@@ -38,16 +38,16 @@ class Stylizer:
     """Paints frames with one engine and a look that may change. Call ``stylize`` and ``prepare`` from one thread;
     ``set_look``, ``set_inference_size`` and ``reset`` may come from any.
 
-    ``inference_size`` (height, width) fixes the size at which the network runs; None lets the brush decide it. ``tile_px``:
-    the longest side of the pieces in which the network is given a frame (realtime/network_tiles.py); None leaves it to them.
+    ``inference_size`` (height, width) fixes the size at which the network runs; None lets the brush decide it. ``tiles``: runs
+    the engine where frames may be cut into pieces; None: they are not, as live, where each piece would cost time.
     """
 
     def __init__(
-        self, engine: Engine, look: Look, inference_size: tuple[int, int] | None = None, tile_px: int | None = None
+        self, engine: Engine, look: Look, inference_size: tuple[int, int] | None = None, tiles: NetworkTiles | None = None
     ) -> None:
         vector = style_vector(look, engine.model)
         self.engine = engine
-        self.network = NetworkTiles(engine, tile_px)
+        self.network = tiles or NetworkTiles(engine, by_itself=False)
         self._look = look
         self._fade = _Fade(vector, vector, 0.0, 0.0)
         self._fixed_size = inference_size

@@ -51,6 +51,8 @@ def test_it_looks_like_what_the_ordinary_way_paints(tmp_path, strength, keep_col
         np.testing.assert_array_equal(streamed, pixels)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(sys.platform == "win32", reason="memory is told in other ways")
 @pytest.mark.parametrize("ending", ["png", "jpg", "tif"])
 def test_a_picture_of_a_hundred_megapixels_takes_little_memory(tmp_path, ending):

@@ -86,8 +86,15 @@ def test_the_painting_of_a_file_does_not_depend_on_tiles(tiny_model):
     look = Look(((model.default_style, 1.0),), strength=0.8)
     with open_engine("openvino", model, EngineOptions(precision="int8"), (300, 900)) as engine:
         whole = Stylizer(engine, look).stylize(frame, 0.0)
-        pieces = Stylizer(engine, look, tile_px=400).stylize(frame, 0.0)
+        pieces = Stylizer(engine, look, tiles=NetworkTiles(engine, 400)).stylize(frame, 0.0)
     assert np.abs(whole.astype(int) - pieces).max() <= 2  # 1 of the network's, through what brings it up
+
+
+def test_live_frames_are_not_cut_by_themselves():
+    model = find_model(None, [])
+    with open_engine("openvino", model, EngineOptions(precision="int8"), (48, 64)) as engine:
+        assert Stylizer(engine, Look(((model.default_style, 1.0),))).network.pieces((2160, 3840)) is None
+        assert NetworkTiles(engine).pieces((2160, 3840)) is not None
 
 
 def test_what_looks_at_the_whole_frame_is_not_cut(tiny_model):
