@@ -160,11 +160,12 @@ def test_named_engine_says_what_it_cannot(small_model: ModelFile):
     with pytest.raises(UsageError, match="openvino"):
         open_engine("opnvino", small_model)
     with pytest.raises(UsageError, match="fp16"):
-        open_engine("openvino", small_model, EngineOptions(precision="fp8"))
+        open_engine("openvino", small_model, EngineOptions(precision="fp4"))
     with pytest.raises(UsageError, match="cuda:N"):
         open_engine("openvino", small_model, EngineOptions(device="gpu"))
-    with pytest.raises(EngineUnavailable, match="fp16"):
-        open_engine("openvino", small_model, EngineOptions(precision="fp16"))
+    for precision in ("fp16", "fp8"):
+        with pytest.raises(EngineUnavailable, match=precision):
+            open_engine("openvino", small_model, EngineOptions(precision=precision))
     with pytest.raises(EngineUnavailable, match="CPU"):
         open_engine("openvino", small_model, EngineOptions(device="cuda"))
 
