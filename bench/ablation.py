@@ -43,11 +43,10 @@ FRAMES = 40
 
 @dataclass(frozen=True)
 class Row:
-    """One training. ``weights`` and ``settings`` replace what the gallery's config says; ``variant`` changes the network."""
+    """One training. ``weights`` replace what the gallery's config says; ``variant`` changes the network."""
 
     name: str
     weights: dict[str, float] = field(default_factory=dict)
-    settings: dict[str, Any] = field(default_factory=dict)
     variant: Variant = field(default_factory=Variant)
 
 
@@ -121,7 +120,7 @@ class Ground:
 
     def figures(self, row: Row) -> dict[str, float]:
         """Train ``row`` from nothing and measure it, frame by frame in torch."""
-        config = replace(self.config, weights=replace(self.config.weights, **row.weights), **row.settings)
+        config = replace(self.config, weights=replace(self.config.weights, **row.weights))
         with tempfile.TemporaryDirectory() as folder:
             trainer = Trainer(config, self.data, self.load_vgg(), Path(folder))
             restep(trainer.network, row.variant)

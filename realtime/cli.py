@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -58,9 +58,11 @@ def add_listing_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGrou
     return group
 
 
-def model_from(args: argparse.Namespace) -> ModelFile:
-    """The model that has every style named by ``-s``. Raises UsageError, UnknownStyle or ModelError."""
-    return find_model(args.model, [name for name, _ in parse_mix(args.style)] if args.style is not None else [])
+def model_from(args: argparse.Namespace, scheduled: Sequence[str] = ()) -> ModelFile:
+    """The model that has every style named by ``-s`` and all that are ``scheduled``. Raises UsageError, UnknownStyle or
+    ModelError."""
+    named = [name for name, _ in parse_mix(args.style)] if args.style is not None else []
+    return find_model(args.model, [*named, *scheduled])
 
 
 def look_from(args: argparse.Namespace, model: ModelFile) -> Look:

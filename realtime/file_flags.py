@@ -10,14 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from engines import Engine, EngineOptions, ModelFile, find_model, open_engine
+from engines import Engine, EngineOptions, ModelFile, open_engine
 from engines.base import PRECISIONS
 from engines.errors import UsageError
-from realtime.cli import look_from, parse_size, tell_engine
+from realtime.cli import look_from, model_from, parse_size, tell_engine
 from realtime.crew import Crew, OwnEngine
 from realtime.file_job import FileOptions, Resize, Result
 from realtime.inputs import expand_inputs
-from realtime.look import Look, parse_mix
+from realtime.look import Look
 from realtime.network_tiles import TILE_RANGE_PX
 from realtime.outputs import is_folder, output_paths, without_results
 from realtime.pipes import STDIO, parse_raw
@@ -122,8 +122,7 @@ def model_and_look(args: argparse.Namespace) -> tuple[ModelFile, Look]:
     """The model that has every style that is asked for, and the look at the beginning: that of -s, else the timeline's first.
     Raises UsageError, UnknownStyle or ModelError."""
     timeline = timeline_from(args)
-    names = [name for name, _ in parse_mix(args.style)] if args.style is not None else []
-    model = find_model(args.model, [*names, *timeline.style_names])
+    model = model_from(args, timeline.style_names)
     look = look_from(args, model)
     return model, replace(look, mix=timeline.entries[0].mix) if timeline.entries and args.style is None else look
 

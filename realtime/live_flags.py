@@ -17,7 +17,6 @@ from realtime.controls import State
 from realtime.desk import Desk
 from realtime.keys import keymap_from, user_keys_file
 from realtime.live import Live, initial_state
-from realtime.look import parse_mix
 from realtime.osc import OscServer, parse_listen
 from realtime.remembered import recall, remembered_styles
 from realtime.sinks.clean_sink import CleanSink
@@ -120,8 +119,7 @@ def _model(args: argparse.Namespace, given: set[str]) -> ModelFile:
     if has_controls(args) and not args.fresh and "mix" not in given:
         with contextlib.suppress(UsageError):  # a style that is no longer installed is forgotten
             return find_model(None, remembered_styles())
-    named = [name for name, _ in parse_mix(args.style)] if args.style is not None else []
-    return find_model(args.model, [*named, *_timeline(args).style_names])
+    return cli.model_from(args, _timeline(args).style_names)
 
 
 def desk_from(args: argparse.Namespace, state: State) -> Desk:

@@ -109,9 +109,7 @@ def load_config(path: Path) -> TrainingConfig:
         raise TrainingError(f"{path}: must be a mapping of settings. Start from one in training/configs/.")
     styles = tuple(_build(StyleConfig, style, f"{path}: styles") for style in raw.pop("styles", []))
     weights = _build(LossWeights, raw.pop("weights", {}), f"{path}: weights")
-    lists = {
-        key: tuple(raw.pop(key)) for key in ("previews", "exclude_licence", "clips", "smoothing", "vgg_scales") if key in raw
-    }
+    lists = {key: tuple(raw.pop(key)) for key in _LISTS if key in raw}
     return _build(TrainingConfig, {**raw, **lists, "styles": styles, "weights": weights}, str(path))
 
 

@@ -79,7 +79,7 @@ class Trainer:
         self._licences = Counter(licences.get(path.name, "not listed") for path in self.files)
         self._licences.update(clip.licence for clip in self.clips)
         self.previews = [photos / name for name in config.previews]
-        self.targets = {scale: self._style_targets(scale) for scale in config.vgg_scales}
+        self.targets = {scale: self._style_targets(scale) for scale in set(config.vgg_scales)}
         self._style_weights = torch.tensor([s.weight for s in config.styles], dtype=torch.float32, device=device)
 
     def resume(self) -> None:

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engines.auto import processor
 from engines.errors import UsageError
 
 if TYPE_CHECKING:
@@ -77,11 +78,7 @@ class Encoding:
 def _repeatable(codec: str) -> dict[str, str]:
     """x264's AVX-512 code gives other bits for the same frames now and then, so that a resumed run would differ from a whole
     one; with AVX2 alone it does not, at the same speed."""
-    try:
-        processor = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return {}
-    return {"x264-params": "asm=avx2"} if codec.startswith("libx264") and " avx512f " in processor else {}
+    return {"x264-params": "asm=avx2"} if codec.startswith("libx264") and " avx512f " in processor() else {}
 
 
 def _quality(codec: str) -> str:

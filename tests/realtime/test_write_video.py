@@ -288,6 +288,13 @@ def test_a_picture_holds_one_frame(make_video, tmp_path):
     assert not list(tmp_path.glob("*.png"))
 
 
+def copy_packets(reader, writer, streams: dict) -> None:
+    for packet in reader.demux():
+        if packet.dts is not None:
+            packet.stream = streams[packet.stream_index]
+            writer.mux(packet)
+
+
 def with_everything(source: Path, target: Path, subtitles: str = "subrip") -> Path:
     """``source`` with three sound tracks, two subtitle tracks, chapters, and a font as attachment."""
     lines = {"subrip": b"Hello <i>you</i>", "ass": rb"0,0,Default,,0,0,0,,{\i1}Hello{\i0} you"}[subtitles]
@@ -306,10 +313,7 @@ def with_everything(source: Path, target: Path, subtitles: str = "subrip") -> Pa
                 packet.stream, packet.pts, packet.dts, packet.duration = text, start, start, 50
                 packet.time_base = Fraction(1, 1000)
                 writer.mux(packet)
-        for packet in reader.demux():
-            if packet.dts is not None:
-                packet.stream = streams[packet.stream_index]
-                writer.mux(packet)
+        copy_packets(reader, writer, streams)
     return target
 
 
@@ -354,10 +358,7 @@ def with_cover(source: Path, target: Path, picture: bytes) -> Path:
         packet = av.Packet(picture)
         packet.stream, packet.pts, packet.dts, packet.time_base = cover, 0, 0, Fraction(1, 1000)
         writer.mux(packet)
-        for packet in reader.demux():
-            if packet.dts is not None:
-                packet.stream = streams[packet.stream_index]
-                writer.mux(packet)
+        copy_packets(reader, writer, streams)
     return target
 
 
