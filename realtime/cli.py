@@ -18,7 +18,7 @@ from realtime.look import Look, parse_mix
 
 
 def add_look_flags(parser: argparse.ArgumentParser) -> None:
-    """-s, --model, --strength, --brush, --keep-color, --stability; read back by ``model_from`` and ``look_from``."""
+    """-s, --model, --strength, --brush, --keep-color, --stability, --no-denoise; for ``model_from`` and ``look_from``."""
     group = parser.add_argument_group("look")
     group.add_argument(
         "-s", "--style", metavar="NAME", help="a style, or a blend: great_wave:0.6,starry_night:0.4 (default: the first)"
@@ -31,6 +31,9 @@ def add_look_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--keep-color", action="store_true", help="paint the brightness only, keep the input's colours")
     group.add_argument(
         "--stability", type=float, default=0.0, metavar="0..1", help="how much still areas are held still (default: 0)"
+    )
+    group.add_argument(
+        "--no-denoise", dest="denoise", action="store_false", help="paint the camera's noise too, which makes paint flicker"
     )
 
 
@@ -69,7 +72,7 @@ def look_from(args: argparse.Namespace, model: ModelFile) -> Look:
     """The look that the flags ask for; without ``-s`` it is the model's first painting, or the style that --model named."""
     default = args.model if args.model in model.style_names[1:] else model.default_style
     mix = parse_mix(default if args.style is None else args.style)
-    return Look(mix, args.strength, args.brush, args.keep_color, args.stability)
+    return Look(mix, args.strength, args.brush, args.keep_color, args.stability, args.denoise)
 
 
 def open_engine_from(args: argparse.Namespace, model: ModelFile, size: tuple[int, int]) -> Engine:

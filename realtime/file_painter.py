@@ -51,21 +51,19 @@ class FilePainter:
         at a cut, what is left of the frames before is forgotten."""
         now_s = frame.pts * frame.time_base - self._video.origin_s
         self._entries_done = self._timeline.apply(self._stylizer, self._look, now_s, self._video.cuts, self._entries_done)
-        painted = self._stylizer.begin(frame, float(now_s))
-        return lambda: self._finish(frame, painted)
-
-    def _finish(self, frame: Frame, painted: Callable[[], np.ndarray]) -> np.ndarray:
-        if frame.index != self._next_index:
-            self._stylizer.restore(self.recall(frame.index))
+        state = {} if frame.is_cut else self.recall(frame.index) if frame.index != self._next_index else None
         self._next_index = frame.index + 1
-        if frame.is_cut:
-            self._stylizer.reset()
-        pixels = painted()
-        if self._side_by_side:
-            pixels = np.concatenate([frame.pixels, pixels], axis=1)
-        if (frame.index + 1) % SEGMENT_FRAMES == 0:
-            self._states[frame.index] = self._stylizer.state()
-        return pixels
+        painted = self._stylizer.begin(frame, float(now_s), state)
+        ends_segment = self._next_index % SEGMENT_FRAMES == 0
+        noise = self._stylizer.noise_state() if ends_segment else {}
+
+        def finish() -> np.ndarray:
+            pixels = painted()
+            if ends_segment:
+                self._states[frame.index] = noise | self._stylizer.steadiness_state()
+            return np.concatenate([frame.pixels, pixels], axis=1) if self._side_by_side else pixels
+
+        return finish
 
     def remember(self, index: int) -> dict[str, np.ndarray]:
         """What the stylizer remembered after frame ``index``, the last of a segment. To be asked for once."""

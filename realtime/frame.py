@@ -11,6 +11,8 @@ import numpy as np
 if TYPE_CHECKING:
     from torch import Tensor
 
+State = dict[str, np.ndarray]  # what is remembered from one frame to the next
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:

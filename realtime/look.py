@@ -19,7 +19,7 @@ STABILITY_RANGE = (0.0, 1.0)
 class Look:
     """One look. ``mix``: style names and weights, of any positive sum; ``strength`` 0 is the untouched frame; ``brush`` 1 is
     the look that the style has at 480 lines, 2 is twice as broad; ``keep_color`` takes only the brightness from the painting;
-    ``stability`` holds still areas still.
+    ``stability`` holds still areas still; ``denoise`` spares the network the noise of the camera.
 
     Raises UsageError, naming the flag, for numbers out of range.
     """
@@ -29,6 +29,7 @@ class Look:
     brush: float = 1.0
     keep_color: bool = False
     stability: float = 0.0
+    denoise: bool = True
 
     def __post_init__(self) -> None:
         _check_range("--strength", self.strength, STRENGTH_RANGE)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engines.errors import EngineUnavailable
+from realtime.frame import State
 
 _MOST, _BEND = 0.95, 0.6  # share of the last painting: 0.95 * stability^0.6; with all of it, nothing new would be seen
 _FLOW_SCALE = 2  # motion is sought at half the network's size: a quarter of the work, and paint moves in strokes
@@ -63,12 +64,12 @@ class Steadiness:
     def reset(self) -> None:
         self._last = None
 
-    def state(self) -> dict[str, np.ndarray]:
+    def state(self) -> State:
         """What is remembered, as copies; empty at the start. ``restore`` takes it back."""
         return {} if self._last is None else {name: part.copy() for name, part in vars(self._last).items()}
 
-    def restore(self, state: dict[str, np.ndarray]) -> None:
-        self._last = _Last(**state) if state else None
+    def restore(self, state: State) -> None:
+        self._last = _Last(state["luma"], state["shown"]) if "shown" in state else None
 
     def hold(self, frame: np.ndarray, painting: np.ndarray, stability: float) -> np.ndarray:
         """``painting`` (H, W, 3) uint8 of ``frame`` (H, W, 3), each pixel mixed with the last painting's where it came from.

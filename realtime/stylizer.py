@@ -9,12 +9,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from engines import Engine
+from realtime import steadiness
+from realtime.card.noise import CardNoiseReduction
 from realtime.card.scaler import CardScaler
-from realtime.frame import Frame
+from realtime.frame import Frame, State
 from realtime.look import Look, style_vector
 from realtime.network_tiles import NetworkTiles
+from realtime.noise import FRAMES_REMEMBERED, NoiseReduction
 from realtime.resample import Scaler, network_size
 from realtime.steadiness import Steadiness
+
+
+def frames_remembered(look: Look) -> int:
+    """After so many frames of ``look`` two paintings that began differently are nearly one."""
+    return max(steadiness.frames_remembered(look.stability), FRAMES_REMEMBERED if look.denoise else 0)
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,7 @@ class Stylizer:
         self._fade = _Fade(vector, vector, 0.0, 0.0)
         self._fixed_size = inference_size
         self._scaler: Scaler | CardScaler = Scaler()
+        self._noise: NoiseReduction | CardNoiseReduction = NoiseReduction()
         self._steadiness: Steadiness | None = None  # made when it is first asked for: it needs OpenCV
         self._size: tuple[int, int] | None = None
 
@@ -81,19 +90,18 @@ class Stylizer:
 
     def reset(self) -> None:
         """Forget the previous frames, at a cut or when the source changes."""
+        self._noise.reset()
         if self._steadiness:
             self._steadiness.reset()
 
-    def state(self) -> dict[str, np.ndarray]:
-        """All that is carried from frame to frame, for ``restore``: with it, what follows comes out as if nothing had been."""
-        return self._steadiness.state() if self._steadiness else {}
+    def noise_state(self) -> State:
+        """What is carried from the frame begun last to the next one. With it and ``steadiness_state``, ``begin`` goes on as if
+        nothing had been."""
+        return self._noise.state()
 
-    def restore(self, state: dict[str, np.ndarray]) -> None:
-        if state:
-            self._steadiness = self._steadiness or Steadiness()
-            self._steadiness.restore(state)
-        else:
-            self.reset()
+    def steadiness_state(self) -> State:
+        """What is carried from the frame finished last to the next one."""
+        return self._steadiness.state() if self._steadiness else {}
 
     def plan_size(self, frame_size: tuple[int, int]) -> tuple[int, int]:
         """The (height, width) at which the network runs for a frame of ``frame_size``."""
@@ -115,35 +123,53 @@ class Stylizer:
         """
         return self.begin(frame, now_s)()
 
-    def begin(self, frame: Frame, now_s: float) -> Callable[[], np.ndarray]:
-        """Begin ``stylize`` and return what finishes it. ``engine.in_flight`` frames may be under way; finish them in order."""
+    def begin(self, frame: Frame, now_s: float, state: State | None = None) -> Callable[[], np.ndarray]:
+        """Begin ``stylize`` and return what finishes it. ``engine.in_flight`` frames may be under way; finish them in order.
+        ``state``: what to go on from in place of the frame before; {} is a new beginning."""
         look, style = self._look, self._fade.at(now_s)
         self.prepare(frame.size)
-        if style[0] >= 1.0:
+        self._fit_to(frame)
+        untouched = style[0] >= 1.0
+        if untouched or not look.denoise:
+            self._noise.reset()
+        elif state is not None:
+            self._noise.restore(state)
+        if untouched:
             return lambda: self._untouched(frame)
         share = float(style[0])  # of the original
         if self._size != frame.size:  # the network would mix in its own, smaller picture, and the original would come back soft
             style = np.concatenate([[0.0], style[1:] / style[1:].sum()]).astype(np.float32)
-        small = self._scaler_for(frame).resize(frame.pixels, self._size)
-        painted = self.network.start(small, style)
-        return lambda: self._finish(frame, small, painted(), look, share)
+        small = self._scaler.resize(frame.pixels, self._size)
+        quiet = self._noise.reduce(small) if look.denoise else small
+        painted = self.network.start(quiet, style)
+        return lambda: self._finish(frame, small, self._held(quiet, painted(), look, state), look, share)
 
-    def _scaler_for(self, frame: Frame) -> Scaler | CardScaler:
-        kind = Scaler if isinstance(frame.pixels, np.ndarray) else CardScaler
-        if not isinstance(self._scaler, kind):
-            self._scaler = kind()
-        return self._scaler
+    def _fit_to(self, frame: Frame) -> None:
+        """Frames may come to live on a card."""
+        on_host = isinstance(frame.pixels, np.ndarray)
+        if isinstance(self._scaler, Scaler) != on_host:
+            self._scaler = Scaler() if on_host else CardScaler()
+            self._noise = NoiseReduction() if on_host else CardNoiseReduction()
 
     def _untouched(self, frame: Frame) -> np.ndarray:
-        self.reset()
+        if self._steadiness:
+            self._steadiness.reset()
         return copy.deepcopy(frame.pixels)
+
+    def _held(self, frame: np.ndarray, painting: np.ndarray, look: Look, state: State | None) -> np.ndarray:
+        """``painting`` as steady as ``look`` wants it."""
+        if state is not None and self._steadiness:
+            self._steadiness.reset()
+        if look.stability <= 0:
+            return painting
+        self._steadiness = self._steadiness or Steadiness()
+        if state:
+            self._steadiness.restore(state)
+        return self._steadiness.hold(frame, painting, look.stability)
 
     def _finish(self, frame: Frame, small: np.ndarray, painting: np.ndarray, look: Look, share: float) -> np.ndarray:
         """From the network's painting of ``small`` to that of ``frame``. share: of the original."""
-        scaler = self._scaler_for(frame)
-        if look.stability > 0:
-            self._steadiness = self._steadiness or Steadiness()
-            painting = self._steadiness.hold(small, painting, look.stability)
+        scaler = self._scaler
         if small.shape[0] < frame.size[0] or small.shape[1] < frame.size[1]:
             painting = scaler.guided_upsample(painting, frame.pixels, small)
         else:

@@ -24,7 +24,7 @@ from realtime.progress import FileProgress
 from realtime.sinks.segments import SEGMENT_FRAMES, State
 from realtime.sinks.video_file import VideoOutput
 from realtime.sources.video_file import VideoFile
-from realtime.steadiness import frames_remembered
+from realtime.stylizer import frames_remembered
 
 if TYPE_CHECKING:
     from realtime.file_job import FileOptions
@@ -111,7 +111,7 @@ class FarmPainting:
         self._job = replace(self._job, output=sink.path, encoder_threads=sink.threads, suffix=sink.suffix, shift=sink.shift)
         video, cluster = self._video, self._cluster
         frames = float((video.duration_s or _UNKNOWN_S) * video.rate)
-        warm_up = frames_remembered(self._job.options.look.stability)
+        warm_up = frames_remembered(self._job.options.look)
         segments = segments_per_part(frames, cluster.room, warm_up)
         started_s = time.perf_counter()
         with Scan(video, lambda moments: divide(moments, sink.has, segments, warm_up)) as scan:

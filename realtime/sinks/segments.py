@@ -8,14 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from realtime.frame import Frame
+from realtime.frame import Frame, State
 from realtime.sinks.segment_writer import SegmentWriter
 from realtime.sinks.video_encoder import VideoEncoder
 from realtime.sinks.work_folder import Segment
 
 SEGMENT_FRAMES = 48  # what a kill may cost, in frames; each begins with a picture that needs no other, as players like it
 
-State = dict[str, np.ndarray]
 # Number of the segment, where it has been written, the segment, what the painter remembered after it.
 Keep = Callable[[int, "Path | io.BytesIO", Segment, State], None]
 

@@ -21,7 +21,7 @@ from realtime.look import Look
 from realtime.sinks.encoding import Encoding
 from realtime.sinks.video_file import VideoOutput
 from realtime.sources.video_file import VideoFile
-from realtime.steadiness import frames_remembered
+from realtime.stylizer import frames_remembered
 from realtime.timeline import parse_timeline
 from tests.conftest import write_video
 
@@ -29,8 +29,9 @@ ENGINE = ("onnxruntime", EngineOptions(threads=1))
 SCENE = np.random.default_rng(0).integers(0, 256, (4, 48, 64, 3), dtype=np.uint8)
 # Lossless: an encoder makes more of a difference of one level than there was, and x264 is not the same every time where
 # frames are a few blocks wide.
-NEGATIVE = FileOptions(Look((("negative", 1.0),), strength=0.7, brush=2), Encoding(crf=0))
-STEADY = replace(NEGATIVE, look=replace(NEGATIVE.look, stability=0.5))
+NEGATIVE = FileOptions(Look((("negative", 1.0),), strength=0.7, brush=2, denoise=False), Encoding(crf=0))
+QUIET = replace(NEGATIVE, look=replace(NEGATIVE.look, denoise=True))
+STEADY = replace(QUIET, look=replace(QUIET.look, stability=0.5))
 
 
 def scenes(index: int) -> np.ndarray:
@@ -67,7 +68,7 @@ class Driver:
         (self.opened,) = painter.open(self.job)
         self.sink = VideoOutput(output, self.video, options.encoding, self.opened.size, self.opened.made_with)
         self.job = replace(self.job, encoder_threads=self.sink.threads, suffix=self.sink.suffix, shift=self.sink.shift)
-        warm_up = frames_remembered(options.look.stability)
+        warm_up = frames_remembered(options.look)
         self.parts = list(divide(self.video.moments(), self.sink.has, segments, warm_up))
         self.read_whole = 0
 
@@ -109,13 +110,16 @@ def test_from_and_to_cross_fades_and_side_by_side_come_out_as_in_one_run(painter
         np.testing.assert_array_equal(mine, theirs)
 
 
-def test_with_memory_parts_behind_a_cut_are_those_of_one_run_and_the_others_hardly_differ(painter, tiny_model, clip, tmp_path):
-    farm = Driver(painter, clip, tmp_path / "farm.mp4", STEADY)
+@pytest.mark.parametrize("options", [QUIET, STEADY], ids=["noise", "paint"])
+def test_with_memory_parts_behind_a_cut_are_those_of_one_run_and_the_others_hardly_differ(
+    painter, tiny_model, clip, tmp_path, options
+):
+    farm = Driver(painter, clip, tmp_path / "farm.mp4", options)
     assert farm.video.cuts
     farm.paint_all()
     exact = {part.first for part in farm.parts if part.first == 0 or part.moments[0].is_cut}
     assert len(exact) < len(farm.parts)
-    mine, theirs = pictures(tmp_path / "farm.mp4"), pictures(in_one_run(clip, tmp_path / "one.mp4", STEADY, tiny_model))
+    mine, theirs = pictures(tmp_path / "farm.mp4"), pictures(in_one_run(clip, tmp_path / "one.mp4", options, tiny_model))
     differences = [np.abs(one - other).mean() for one, other in zip(mine, theirs, strict=True)]
     assert max(differences) <= 1
     for part in farm.parts:
@@ -138,7 +142,7 @@ def test_what_is_left_of_a_lost_part_is_gone_on_with_exactly(painter, tiny_model
     assert (tmp_path / "farm.mp4").read_bytes() == in_one_run(clip, tmp_path / "one.mp4", STEADY, tiny_model).read_bytes()
 
 
-@pytest.mark.parametrize("options", [NEGATIVE, STEADY], ids=["without memory", "with memory"])
+@pytest.mark.parametrize("options", [NEGATIVE, QUIET, STEADY], ids=["nothing", "noise", "paint"])
 def test_a_run_on_one_machine_fills_the_gaps_that_a_farm_has_left(painter, tiny_model, clip, tmp_path, options):
     farm = Driver(painter, clip, tmp_path / "out.mp4", options)
     for number in (3, 1, 4):
@@ -147,7 +151,7 @@ def test_a_run_on_one_machine_fills_the_gaps_that_a_farm_has_left(painter, tiny_
     farm.video.close()
     resumed = in_one_run(clip, tmp_path / "out.mp4", replace(options, resume=True), tiny_model)
     mine, theirs = pictures(resumed), pictures(in_one_run(clip, tmp_path / "one.mp4", options, tiny_model))
-    assert max(np.abs(one - other).mean() for one, other in zip(mine, theirs, strict=True)) <= bool(options.look.stability)
+    assert max(np.abs(one - other).mean() for one, other in zip(mine, theirs, strict=True)) <= bool(options.look.denoise)
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["one.mp4", "out.mp4"]
 
 

@@ -1,0 +1,111 @@
+"""Takes a camera's noise out of the frames before the network sees them, since a network turns noise into flicker of paint.
+
+A recursive mean over time wherever nothing moves; what moves passes as it is. Online, without looking ahead, and every frame is
+still painted. A first-order recursive filter of gain g leaves g / (2 - g) of the noise's variance: a fifth of its amplitude.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from realtime.frame import State
+
+UNIT = 128  # of gains and means: a difference of 255 times a gain of 1 fits int16
+LEAST_GAIN = 10  # of a new frame, in 1 / UNIT, where all change is noise
+BLOCK_PX = 4  # noise cancels out over a block, a change that is seen does not
+SHIFT_LEVELS = (2.0, 8.0)  # change of a block's mean, of 255, up to which it is noise, and from which it is motion
+CHANGE_LEVELS = (5.0, 12.0)  # the same for the mean of its pixels' changes: fine texture can move and leave the block's mean
+LEAST_PX = 16  # sides below this have too few blocks
+# After so many frames, two that began differently are less than a level apart wherever noise was all that changed.
+FRAMES_REMEMBERED = math.ceil(math.log(SHIFT_LEVELS[1]) / -math.log1p(-LEAST_GAIN / UNIT))
+
+
+@dataclass(frozen=True)
+class _Last:
+    """mean: (H, W, 3) int16, in 1 / ``UNIT``; changed by the next frame. shown: (H, W, 3) uint8, the mean rounded."""
+
+    mean: np.ndarray
+    shown: np.ndarray
+
+
+class NoiseReduction:
+    """Remembers the mean so far, at the size of the frames. One thread; ``reset`` may come from any."""
+
+    def __init__(self) -> None:
+        self._last: _Last | None = None
+
+    def reset(self) -> None:
+        """Begin anew with the next frame."""
+        self._last = None
+
+    def state(self) -> State:
+        """What is remembered; empty at the start. ``restore`` takes it back, and from then on both go on alike: the mean is
+        rounded here too."""
+        if self._last is None:
+            return {}
+        state = {"mean": self._last.shown}
+        self.restore(state)
+        return state
+
+    def restore(self, state: State) -> None:
+        mean = state.get("mean")
+        self._last = None if mean is None else _Last(mean * np.int16(UNIT), mean)
+
+    def reduce(self, frame: np.ndarray) -> np.ndarray:
+        """``frame`` (H, W, 3) uint8 RGB with less noise, the same type, not to be written to; the first one, and small ones,
+        as they are.
+
+        mean += g * (frame - mean), where g goes from ``LEAST_GAIN`` to 1 as the blocks around a pixel change by more than
+        noise does. A new size begins anew.
+        """
+        last = self._last
+        if min(frame.shape[:2]) < LEAST_PX:
+            return frame
+        if last is None or last.shown.shape != frame.shape:
+            self.restore({"mean": frame.copy()})
+            return frame
+        step = np.subtract(frame, last.shown, dtype=np.int16)
+        _multiply_blocks(step, _gains(step))
+        mean = np.add(last.mean, step, out=last.mean)
+        np.add(mean, UNIT // 2, out=step)
+        step >>= UNIT.bit_length() - 1
+        self._last = _Last(mean, step.astype(np.uint8))
+        return self._last.shown
+
+
+def _gains(change: np.ndarray) -> np.ndarray:
+    """(h, w) int16, in 1 / UNIT: the gain that each whole block of ``change`` (H, W, 3) int16, or one beside it, asks for."""
+    shift, change = np.abs(_block_sums(change)), _block_sums(np.abs(change))
+    moves = np.maximum(_ramp(shift, SHIFT_LEVELS), _ramp(change, CHANGE_LEVELS))
+    moves = np.maximum(np.maximum(moves[..., 0], moves[..., 1]), moves[..., 2])
+    wide = np.pad(moves, 1, mode="edge")
+    rows = np.maximum(np.maximum(wide[:-2], wide[1:-1]), wide[2:])
+    moves = np.maximum(np.maximum(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
+    return np.rint(LEAST_GAIN + (UNIT - LEAST_GAIN) * moves).astype(np.int16)
+
+
+def _block_sums(values: np.ndarray) -> np.ndarray:
+    """(h, w, 3) int16: sums over blocks of (H, W, 3) int16 of at most 255; what is left over at the far sides is left out."""
+    height, width = (side // BLOCK_PX for side in values.shape[:2])
+    rows = values[: height * BLOCK_PX, : width * BLOCK_PX].reshape(height, BLOCK_PX, -1).sum(1, dtype=np.int16)
+    columns = rows.reshape(height, width, BLOCK_PX, 3)
+    return sum(columns[:, :, n] for n in range(BLOCK_PX))
+
+
+def _ramp(sums: np.ndarray, levels: tuple[float, float]) -> np.ndarray:
+    """0 where a block's mean is the first of ``levels`` or below, 1 at the second and above; float32."""
+    first, second = (np.float32(level * BLOCK_PX**2) for level in levels)
+    return ((sums - first) / (second - first)).clip(0, 1)
+
+
+def _multiply_blocks(values: np.ndarray, gains: np.ndarray) -> None:
+    """Multiply (H, W, 3) int16 in place by the gain of each block; what is left over at the far sides, by that beside it."""
+    width = values.shape[1]
+    columns = np.repeat(gains, BLOCK_PX * 3, axis=1)
+    columns = np.pad(columns, ((0, 0), (0, 3 * width - columns.shape[1])), mode="edge")
+    whole = values[: len(gains) * BLOCK_PX].reshape(len(gains), BLOCK_PX, -1)
+    whole *= columns[:, None]
+    values[len(gains) * BLOCK_PX :].reshape(-1, 3 * width)[:] *= columns[-1]
