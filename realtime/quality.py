@@ -9,18 +9,20 @@ from realtime.timing import Samples
 
 SCALES = (1.0, 0.75, 0.5)  # of both sides: 1, 0.56 and 0.25 of the work
 _TOO_MUCH = 0.92  # of the time between two frames; a painter as busy as this drops frames at the next hiccup
+_FAR_TOO_MUCH = 1.25  # nothing to wait for
 _ROOM = 0.75  # what a larger size may take at most, as predicted from its number of pixels
 _DOWN_S, _UP_S = 1.0, 4.0  # how long it must be so
 _UP_LIMIT_S = 60.0
 _RELAPSE_S = 15.0
-_FEWEST = 5
+_FEWEST = 8
 
 
 class Quality:
     """Call ``note`` once a frame from the thread that paints; ``scale`` may be read from any.
 
-    It steps down when painting has taken too much of the time between frames for ``_DOWN_S``, and up when the larger size is
-    predicted to fit for ``_UP_S``. Stepping down soon after stepping up doubles that wait, so that it does not pump.
+    It goes down when painting has taken too much of the time between frames for ``_DOWN_S``, at once when far too much, to the
+    first size that is predicted to fit; and up by a step when the larger size is predicted to fit for ``_UP_S``. Going down soon
+    after stepping up doubles that wait, so that it does not pump.
     The time between frames is taken from their stamps and numbers, dropped ones included.
     """
 
@@ -50,9 +52,10 @@ class Quality:
         load = self._recent.percentile(50) * (last - first) / max(last_s - first_s, 1e-6)
         self._high_s = now_s if load < _TOO_MUCH else self._high_s
         self._tight_s = now_s if self._step == 0 or load * self._growth() > _ROOM else self._tight_s
-        if now_s - self._high_s >= _DOWN_S and self._step + 1 < len(self.scales):
+        too_much = now_s - self._high_s >= _DOWN_S or load >= _FAR_TOO_MUCH
+        if too_much and self._step + 1 < len(self.scales):
             self._up_wait_s = min(2 * self._up_wait_s, _UP_LIMIT_S) if now_s - self._up_s < _RELAPSE_S else _UP_S
-            self._step += 1
+            self._step = self._fitting_step(load)
             self._begin(now_s)
         elif now_s - self._tight_s >= self._up_wait_s and self._step > 0:
             self._step -= 1
@@ -66,6 +69,11 @@ class Quality:
 
     def _growth(self) -> float:
         return (self.scales[self._step - 1] / self.scale) ** 2
+
+    def _fitting_step(self, load: float) -> int:
+        smaller = range(self._step + 1, len(self.scales))
+        fits = (step for step in smaller if load * (self.scales[step] / self.scale) ** 2 < _TOO_MUCH)
+        return next(fits, smaller[-1])
 
 
 def scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:

@@ -409,6 +409,13 @@ def test_quality_steps_down_until_it_fits_and_stays_there():
     assert seen == {0.75}
 
 
+def test_quality_goes_at_once_where_it_must():
+    """At 1.8 times the time between frames; the next size would not fit either."""
+    quality = Quality()
+    run_quality(quality, 0.5, full_s=0.06)
+    assert quality.scale == 0.5
+
+
 def test_quality_comes_back_when_there_is_room_and_not_before():
     quality = Quality()
     at = run_quality(quality, 5, full_s=0.1)
