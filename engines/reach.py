@@ -12,14 +12,16 @@ from engines.model_file import ModelFile
 @dataclass(frozen=True)
 class Reach:
     """``margin_px``: how far beyond a pixel the network looks, a multiple of ``cell_px``; pieces must begin at multiples of
-    that, because the network sees cells of so many pixels."""
+    that, because the network sees cells of so many pixels. ``statistics``: whether it also takes some of the whole frame, which
+    pieces must be given (engines/fixed_statistics.py)."""
 
     margin_px: int
     cell_px: int
+    statistics: bool = False
 
 
 def reach_of(model: ModelFile) -> Reach | None:
-    """None for a network that takes statistics of the whole frame, or of which it is not known."""
+    """None for a network of which it is not known."""
     family = _FAMILIES.get(model.family)
     return family(json.loads(model.metadata.get("config", "{}"))) if family else None
 
@@ -32,4 +34,14 @@ def _fast(config: dict[str, int]) -> Reach:
     return Reach(-(-fine_cells * fine // deep) * deep, deep)
 
 
-_FAMILIES: dict[str, Callable[[dict[str, int]], Reach]] = {"fast": _fast}
+def _transformer_net(config: dict[str, int]) -> Reach:
+    """Added up backwards over engines/networks/transformer_net.py, from the border of a quarter-size cell of 4 x 4 pixels."""
+    full = 4 + 1  # deconv3, deconv2
+    half = -(-full // 2) + 1  # deconv1
+    quarter = -(-half // 2) + 10  # five blocks of two
+    half = 2 * quarter + 1  # conv3
+    full = 2 * half + 1 + 4  # conv2, conv1
+    return Reach(-(-full // 4) * 4, 4, statistics=True)
+
+
+_FAMILIES: dict[str, Callable[[dict[str, int]], Reach]] = {"fast": _fast, "transformer_net": _transformer_net}

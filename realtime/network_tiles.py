@@ -1,21 +1,28 @@
 """Paints frames that are too large for a network's memory in pieces, which overlap by as far as the network sees: every pixel
-comes out as if the whole had been painted at once, so there is no seam."""
+comes out as if the whole had been painted at once, so there is no seam. Where the network takes statistics of the frame, they
+are taken of all of it at a smaller size."""
 
 from __future__ import annotations
 
+import tempfile
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
-from engines import Engine
+from engines import Engine, open_engine
 from engines.errors import UsageError
+from engines.fixed_statistics import fix_statistics
 from engines.reach import Reach, reach_of
+from realtime.resample import Scaler, fit_size
 
 WHOLE_PIXELS = 2_000_000  # up to here a frame is painted whole; each that is under way takes 150 MB in OpenVINO
 SIDE_PX = 1536  # of the pieces of a larger one
 TILE_RANGE_PX = (256, 16_384)
+_STATISTICS_PX = 1024  # longest side of the copy of the frame of which they are taken
 
 
 def piece_limit(size: tuple[int, int], tile_px: int | None) -> int | None:
@@ -73,18 +80,24 @@ class NetworkTiles:
     def pieces(self, size: tuple[int, int]) -> tuple[list[Span], list[Span]] | None:
         """The rows and columns of pieces of a frame of (height, width); None if it is painted whole.
 
-        Raises UsageError for --tile with a network that takes statistics of the frame: its pieces would not match.
+        Raises UsageError for --tile with a network of which it is not known how far it sees, and with one that takes
+        statistics of the frame in an engine that cannot be given them.
         """
         limit = piece_limit(size, self._tile_px)
         if limit is None or not (self._tile_px or self._by_itself):
             return None
         reach = reach_of(self._engine.model)
+        if self._tile_px is None and (reach is None or reach.statistics):
+            return None
         if reach is None:
-            if self._tile_px is None:
-                return None
             raise UsageError(
-                f"--tile: {self._engine.model.name} is a network of the family {self._engine.model.family!r}, which looks at "
-                "the whole frame, so pieces would not match. Leave --tile out, or make the picture smaller with --size."
+                f"--tile: {self._engine.model.name} is a network of the family {self._engine.model.family!r}, of which it is not "
+                "known how far it sees. Leave --tile out, or make the picture smaller with --size."
+            )
+        if reach.statistics and (self._engine.name, self._engine.precision) != ("onnxruntime", "fp32"):
+            raise UsageError(
+                f"--tile: {self._engine.model.name} takes statistics of the whole frame, which only one engine can be given for "
+                "its pieces. Type: --engine onnxruntime --precision fp32"
             )
         return spans(size[0], limit, reach), spans(size[1], limit, reach)
 
@@ -100,23 +113,40 @@ class NetworkTiles:
         """As ``Engine.start``, of one frame (H, W, 3) and style (S,), with the result (H, W, 3)."""
         pieces = self.pieces(frame.shape[:2])
         if pieces is not None:
-            result = self._in_pieces(frame, style, *pieces)
+            with self._engine_for_pieces(frame, style) as engine:
+                result = _in_pieces(engine, frame, style, *pieces)
             return lambda: result
         painted = self._engine.start(frame[None], style[None])
         return lambda: painted()[0]
 
-    def _in_pieces(self, frame: np.ndarray, style: np.ndarray, rows: list[Span], columns: list[Span]) -> np.ndarray:
-        painting = np.empty_like(frame)
-        begun: deque[tuple[Span, Span, Callable[[], np.ndarray]]] = deque()
-        for row in rows:
-            for column in columns:
-                piece = frame[row.start : row.start + row.length, column.start : column.start + column.length]
-                begun.append((row, column, self._engine.start(piece[None], style[None])))
-                if len(begun) == self._engine.in_flight:
-                    _keep(painting, *begun.popleft())
-        for part in begun:
-            _keep(painting, *part)
-        return painting
+    @contextmanager
+    def _engine_for_pieces(self, frame: np.ndarray, style: np.ndarray) -> Iterator[Engine]:
+        engine = self._engine
+        if not reach_of(engine.model).statistics:
+            yield engine
+            return
+        size = frame.shape[:2]
+        smaller = size if max(size) <= _STATISTICS_PX else fit_size(size, (_STATISTICS_PX, _STATISTICS_PX))
+        thumbnail = np.ascontiguousarray(Scaler().resize(frame, smaller))
+        with tempfile.TemporaryDirectory() as folder:
+            model = fix_statistics(engine.model, thumbnail, style, Path(folder) / f"{engine.model.name}.onnx")
+            options = replace(engine.options, device=engine.device, precision=engine.precision)
+            with open_engine(engine.name, model, options, self.piece_size(size)) as fixed:
+                yield fixed
+
+
+def _in_pieces(engine: Engine, frame: np.ndarray, style: np.ndarray, rows: list[Span], columns: list[Span]) -> np.ndarray:
+    painting = np.empty_like(frame)
+    begun: deque[tuple[Span, Span, Callable[[], np.ndarray]]] = deque()
+    for row in rows:
+        for column in columns:
+            piece = frame[row.start : row.start + row.length, column.start : column.start + column.length]
+            begun.append((row, column, engine.start(piece[None], style[None])))
+            if len(begun) == engine.in_flight:
+                _keep(painting, *begun.popleft())
+    for part in begun:
+        _keep(painting, *part)
+    return painting
 
 
 def _keep(painting: np.ndarray, row: Span, column: Span, painted: Callable[[], np.ndarray]) -> None:

@@ -189,3 +189,22 @@ def moving_square(index: int, size: tuple[int, int]) -> np.ndarray:
     left = (2 * index) % max(1, width - 8)
     picture[height // 4 : height // 4 + 8, left : left + 8] = (250, 240, 20)
     return picture
+
+
+@pytest.fixture(scope="session")
+def classic_model(tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
+    """A `transformer_net` that works on 0..255 and whose first convolution, in half precision, would overflow on it."""
+    torch = pytest.importorskip("torch", reason="the classic network is exported by torch: pip install '.[train]'")
+    from engines.networks import build_network
+    from export.to_onnx import export_onnx
+
+    torch.manual_seed(1)
+    network = build_network("transformer_net", 1).eval()
+    with torch.no_grad():
+        network.conv1.conv2d.weight.mul_(1000)
+        network.deconv3.conv2d.weight.mul_(400)
+        network.deconv3.conv2d.bias.fill_(120)
+    path = tmp_path_factory.mktemp("classic") / "classic.onnx"
+    styles = json.dumps([{"name": "original"}, {"name": "random"}])
+    export_onnx(network, {"family": "transformer_net", "config": "{}", "styles": styles, "training": "{}"}, path)
+    return load_model(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from engines import EngineOptions, find_model, open_engine
 from engines.errors import UsageError
+from engines.fixed_statistics import fix_statistics
 from engines.reach import Reach, reach_of
 from realtime.frame import Frame
 from realtime.look import Look
@@ -58,24 +60,28 @@ def test_the_reach_is_what_the_network_sees():
 
     from engines.networks import build_network
 
-    for config in ({"width": 16, "deep": 16, "blocks": 1}, {"width": 48, "deep": 64, "blocks": 4}):
+    small, shipped = {"width": 16, "deep": 16, "blocks": 1}, {"width": 48, "deep": 64, "blocks": 4}
+    for family, config in (("fast", small), ("fast", shipped), ("transformer_net", {})):
         torch.manual_seed(0)
-        network = build_network("fast", 1, **config).eval()
+        network = build_network(family, 1, **config).eval()
+        for name, part in list(network.named_modules()):
+            if isinstance(part, torch.nn.InstanceNorm2d):  # its statistics are another matter
+                network.get_submodule(name.rpartition(".")[0]).register_module(name.rpartition(".")[2], torch.nn.Identity())
         for weight in network.parameters():  # positive everywhere: nothing cancels, no unit is dead
             weight.data = weight.data.abs() + 0.01
-        model = replace(find_model(None, []), family="fast", metadata={"config": str(config).replace("'", '"')})
+        model = replace(find_model(None, []), family=family, metadata={"config": json.dumps(config)})
         reach = reach_of(model)
+        first = (reach.margin_px // 8 + 1) * 8
+        last = first + reach.cell_px - 1
         seen = []
-        for y, x in itertools.product(range(240, 248), repeat=2):
-            if y not in (240, 247) or x not in (240, 247):
-                continue
-            image = torch.full((1, 3, 480, 480), 0.9, requires_grad=True)
+        for y, x in itertools.product((first, last), repeat=2):
+            image = torch.full((1, 3, 2 * first + 8, 2 * first + 8), 0.9, requires_grad=True)
             network(image, torch.ones(1, 1))[0, :, y, x].sum().backward()
             hit = image.grad[0].abs().sum(0).nonzero()
             low, high = hit.min().item(), hit.max().item()
             seen.append(max(min(y, x) - low, high - max(y, x)))
-            assert low >= 240 - reach.margin_px
-            assert high < 248 + reach.margin_px
+            assert low >= first - reach.margin_px
+            assert high <= last + reach.margin_px
         assert max(seen) > reach.margin_px - reach.cell_px
 
 
@@ -97,10 +103,45 @@ def test_live_frames_are_not_cut_by_themselves():
         assert NetworkTiles(engine).pieces((2160, 3840)) is not None
 
 
-def test_what_looks_at_the_whole_frame_is_not_cut(tiny_model):
+def test_fixed_statistics_are_those_of_the_frame_that_they_are_taken_of(classic_model, tmp_path):
+    frame, style = small_frame(120, 160), np.array([0, 1], np.float32)
+    fixed = fix_statistics(classic_model, frame, style, tmp_path / "fixed.onnx")
+    assert fixed.styles == classic_model.styles
+    results = []
+    for model in (classic_model, fixed):
+        with open_engine("onnxruntime", model, EngineOptions(precision="fp32"), (120, 160)) as engine:
+            results.append(engine.infer(frame[None], style[None]).astype(int))
+    assert results[0].std() > 20
+    assert np.abs(results[0] - results[1]).max() <= 1
+
+
+def test_a_network_with_statistics_of_the_frame_has_no_seams(classic_model, tmp_path):
+    """Each piece alone would have other statistics: its half of the frame is much darker."""
+    frame, style = small_frame(402, 603), np.array([0, 1], np.float32)
+    frame[:, :300] //= 4
+    with open_engine("onnxruntime", classic_model, EngineOptions(precision="fp32"), (402, 603)) as engine:
+        tiles = NetworkTiles(engine, 256)
+        pieces = tiles.start(frame, style)().astype(int)
+        itself = engine.infer(frame[None], style[None])[0].astype(int)
+        alone = engine.infer(frame[None, :256, :256], style[None])[0].astype(int)
+    fixed = fix_statistics(classic_model, frame, style, tmp_path / "fixed.onnx")
+    with open_engine("onnxruntime", fixed, EngineOptions(precision="fp32"), (402, 603)) as engine:
+        whole = engine.infer(frame[None], style[None])[0].astype(int)
+    assert np.abs(pieces - whole).max() <= 1 and np.abs(pieces - itself).max() <= 1
+    assert np.abs(alone - whole[:256, :256]).mean() > 3
+
+
+def test_statistics_can_be_given_to_one_engine_only(classic_model):
+    with open_engine("openvino", classic_model, EngineOptions(), (48, 64)) as engine:
+        assert NetworkTiles(engine).pieces((4000, 4000)) is None  # as before, where nobody asks for pieces
+        with pytest.raises(UsageError, match="--engine onnxruntime --precision fp32"):
+            NetworkTiles(engine, 256).prepare((300, 300))
+
+
+def test_what_may_look_at_the_whole_frame_is_not_cut(tiny_model):
     with open_engine("onnxruntime", tiny_model, EngineOptions(), (48, 64)) as engine:
         assert NetworkTiles(engine).pieces((4000, 4000)) is None
-        with pytest.raises(UsageError, match="looks at the whole frame"):
+        with pytest.raises(UsageError, match="not known how far it sees"):
             NetworkTiles(engine, 256).prepare((300, 300))
         NetworkTiles(engine, 256).prepare((48, 64))  # it is whole anyway
 

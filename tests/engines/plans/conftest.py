@@ -1,32 +1,11 @@
-"""The classic network as a model file, and one plan that TensorRT really built, for the tests of what is done with plans."""
+"""One plan that TensorRT really built, for the tests of what is done with plans."""
 
 from __future__ import annotations
-
-import json
 
 import onnx
 import pytest
 
-from engines.model_file import ModelFile, load_model
-
-
-@pytest.fixture(scope="session")
-def classic_model(tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
-    """A `transformer_net` that works on 0..255 and whose first convolution, in half precision, would overflow on it."""
-    torch = pytest.importorskip("torch", reason="the classic network is exported by torch: pip install '.[train]'")
-    from engines.networks import build_network
-    from export.to_onnx import export_onnx
-
-    torch.manual_seed(1)
-    network = build_network("transformer_net", 1).eval()
-    with torch.no_grad():
-        network.conv1.conv2d.weight.mul_(1000)
-        network.deconv3.conv2d.weight.mul_(400)
-        network.deconv3.conv2d.bias.fill_(120)
-    path = tmp_path_factory.mktemp("classic") / "classic.onnx"
-    styles = json.dumps([{"name": "original"}, {"name": "random"}])
-    export_onnx(network, {"family": "transformer_net", "config": "{}", "styles": styles, "training": "{}"}, path)
-    return load_model(path)
+from engines.model_file import ModelFile
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,55 @@
+"""Fixes the statistics that a network with instance normalisation takes of its frame, so that pieces of a frame come out alike.
+
+They are taken once, over all of a smaller copy of the frame. Source: Chen et al. 2022, "Towards Ultra-Resolution Neural Style
+Transfer via Thumbnail Instance Normalization", section 3.2.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from engines.model_file import ModelFile, load_model
+
+
+def fix_statistics(model: ModelFile, thumbnail: np.ndarray, style: np.ndarray, target: Path) -> ModelFile:
+    """Write ``model`` to ``target`` with the statistics of ``thumbnail``, (h, w, 3) uint8 RGB, in the ``style`` (S,) float32.
+
+    Each instance normalisation becomes a normalisation by constants. Whatever onnxruntime raises, is raised.
+    """
+    graph = onnx.load(str(model.path))
+    norms = [node for node in graph.graph.node if node.op_type == "InstanceNormalization"]
+    found = iter(_statistics(graph, [node.input[0] for node in norms], thumbnail, style))
+    for number, node in enumerate(norms):
+        node.op_type = "BatchNormalization"  # (x - mean) / sqrt(var + epsilon) * scale + bias, with both given
+        for what in ("mean", "var"):
+            graph.graph.initializer.append(numpy_helper.from_array(next(found).reshape(-1), f"fixed_{what}_{number}"))
+            node.input.append(f"fixed_{what}_{number}")
+    onnx.save(graph, str(target))
+    return load_model(target)
+
+
+def _statistics(graph: onnx.ModelProto, values: list[str], thumbnail: np.ndarray, style: np.ndarray) -> list[np.ndarray]:
+    """Mean and variance over each channel of each of ``values``, (1, C, 1, 1) float32, in turn."""
+    import onnxruntime
+
+    probe = onnx.ModelProto()
+    probe.CopyFrom(graph)
+    del probe.graph.output[:]
+    for number, value in enumerate(values):
+        mean, var, apart = (f"probe_{what}_{number}" for what in ("mean", "var", "apart"))
+        probe.graph.node.extend(
+            [
+                helper.make_node("GlobalAveragePool", [value], [mean]),
+                helper.make_node("Sub", [value, mean], [apart]),
+                helper.make_node("Mul", [apart, apart], [f"{apart}_squared"]),
+                helper.make_node("GlobalAveragePool", [f"{apart}_squared"], [var]),
+            ]
+        )
+        probe.graph.output.extend([helper.make_empty_tensor_value_info(mean), helper.make_empty_tensor_value_info(var)])
+    session = onnxruntime.InferenceSession(probe.SerializeToString(), providers=["CPUExecutionProvider"])
+    given = dict(zip((i.name for i in session.get_inputs()), (thumbnail[None], style[None]), strict=True))
+    return session.run(None, given)
