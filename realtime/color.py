@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
-RGB_MATRIX = 0
 BT709 = 1
 UNSPECIFIED = 2
 SMPTE170M = 6

@@ -15,7 +15,6 @@ import numpy as np
 
 from engines import Engine, open_engine
 from engines.errors import UsageError
-from engines.fixed_statistics import fix_statistics
 from engines.reach import Reach, reach_of
 from realtime.resample import Scaler, fit_size
 
@@ -125,6 +124,8 @@ class NetworkTiles:
         if not reach_of(engine.model).statistics:
             yield engine
             return
+        from engines.fixed_statistics import fix_statistics  # loads onnx, which others do without
+
         size = frame.shape[:2]
         smaller = size if max(size) <= _STATISTICS_PX else fit_size(size, (_STATISTICS_PX, _STATISTICS_PX))
         thumbnail = np.ascontiguousarray(Scaler().resize(frame, smaller))

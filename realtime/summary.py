@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from realtime.file_job import Result
 
 
 def print_summary(results: Sequence[Result], files: int) -> None:
     """On stderr: a row for each of ``results``, and what became of all ``files``, of which some may not have been reached."""
+    from rich.console import Console  # a tenth of a second, which a run over one file is spared
+    from rich.table import Table
+    from rich.text import Text
+
     console = Console(stderr=True)
     table = Table(box=None, pad_edge=False)
     for heading in ("input", "output", "frames", "fps", "result"):
