@@ -1,6 +1,6 @@
 """`make soak`: what `make test` has no time for. The slow tests, a real base install, a long run; summary in docs/soak.md.
 
-python -m bench.soak                    about an hour on two cores
+python -m bench.soak                    about half an hour on two cores
 """
 
 from __future__ import annotations
