@@ -64,6 +64,12 @@ class EngineSizes:
             old.close()
         return engine
 
+    @property
+    def opening(self) -> bool:
+        """Whether an engine for another size is being opened, which takes from the time of the one that runs."""
+        with self._changed:
+            return bool(self._wanted)
+
     def prefetch(self, sizes: list[Size]) -> None:
         """Open engines for ``sizes`` when there is nothing more urgent to open."""
         with self._changed:

@@ -60,7 +60,7 @@ class Painter:
         if state.mirror:
             frame = replace(frame, pixels=np.ascontiguousarray(frame.pixels[:, ::-1]))
         painting = self.stylizer.stylize(frame, now_s)
-        if self.quality:
+        if self.quality and not self._sizes.opening:
             self.quality.note(frame, self._clock() - now_s, self._clock())
         return frame, painting
 

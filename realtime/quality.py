@@ -14,7 +14,7 @@ _ROOM = 0.75  # what a larger size may take at most, as predicted from its numbe
 _DOWN_S, _UP_S = 1.0, 4.0  # how long it must be so
 _UP_LIMIT_S = 60.0
 _RELAPSE_S = 15.0
-_FEWEST = 8
+_FEWEST = 5
 
 
 class Quality:
