@@ -12,17 +12,21 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from engines.errors import EngineRunError
 from engines.model_file import ModelFile, load_model
 
 
-def fix_statistics(model: ModelFile, thumbnail: np.ndarray, style: np.ndarray, target: Path) -> ModelFile:
+def fix_statistics(model: ModelFile, thumbnail: np.ndarray, style: np.ndarray, target: Path, threads: int) -> ModelFile:
     """Write ``model`` to ``target`` with the statistics of ``thumbnail``, (h, w, 3) uint8 RGB, in the ``style`` (S,) float32.
 
-    Each instance normalisation becomes a normalisation by constants. Whatever onnxruntime raises, is raised.
+    Each instance normalisation becomes a normalisation by constants. Raises EngineRunError if the network does not run.
     """
     graph = onnx.load(str(model.path))
     norms = [node for node in graph.graph.node if node.op_type == "InstanceNormalization"]
-    found = iter(_statistics(graph, [node.input[0] for node in norms], thumbnail, style))
+    try:
+        found = iter(_statistics(graph, [node.input[0] for node in norms], thumbnail, style, threads))
+    except Exception as error:
+        raise EngineRunError(f"{model.path}: its statistics of the frame could not be taken: {error}") from error
     for number, node in enumerate(norms):
         node.op_type = "BatchNormalization"  # (x - mean) / sqrt(var + epsilon) * scale + bias, with both given
         for what in ("mean", "var"):
@@ -32,7 +36,9 @@ def fix_statistics(model: ModelFile, thumbnail: np.ndarray, style: np.ndarray, t
     return load_model(target)
 
 
-def _statistics(graph: onnx.ModelProto, values: list[str], thumbnail: np.ndarray, style: np.ndarray) -> list[np.ndarray]:
+def _statistics(
+    graph: onnx.ModelProto, values: list[str], thumbnail: np.ndarray, style: np.ndarray, threads: int
+) -> list[np.ndarray]:
     """Mean and variance over each channel of each of ``values``, (1, C, 1, 1) float32, in turn."""
     import onnxruntime
 
@@ -50,6 +56,8 @@ def _statistics(graph: onnx.ModelProto, values: list[str], thumbnail: np.ndarray
             ]
         )
         probe.graph.output.extend([helper.make_empty_tensor_value_info(mean), helper.make_empty_tensor_value_info(var)])
-    session = onnxruntime.InferenceSession(probe.SerializeToString(), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(probe.SerializeToString(), options, providers=["CPUExecutionProvider"])
     given = dict(zip((i.name for i in session.get_inputs()), (thumbnail[None], style[None]), strict=True))
     return session.run(None, given)

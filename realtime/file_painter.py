@@ -13,7 +13,7 @@ import numpy as np
 from engines import Engine
 from engines.auto import processor
 from engines.base import cpu_threads
-from realtime.frame import Frame
+from realtime.frame import Frame, State
 from realtime.sinks.segments import SEGMENT_FRAMES
 from realtime.sources.video_file import VideoFile
 from realtime.stylizer import Stylizer
@@ -36,9 +36,9 @@ class FilePainter:
         self._timeline = timeline
         self._entries_done = 0
         self._side_by_side = side_by_side
-        self._states: dict[int, dict[str, np.ndarray]] = {}
+        self._states: dict[int, State] = {}
         self._next_index = 0
-        self.recall: Callable[[int], dict[str, np.ndarray]] = lambda index: {}
+        self.recall: Callable[[int], State] = lambda index: {}
 
     @property
     def size(self) -> tuple[int, int]:
@@ -60,13 +60,14 @@ class FilePainter:
         def finish() -> np.ndarray:
             pixels = painted()
             if ends_segment:
-                self._states[frame.index] = noise | self._stylizer.steadiness_state()
+                self._states = {frame.index: noise | self._stylizer.steadiness_state()}  # who does not write segments never asks
             return np.concatenate([frame.pixels, pixels], axis=1) if self._side_by_side else pixels
 
         return finish
 
-    def remember(self, index: int) -> dict[str, np.ndarray]:
-        """What the stylizer remembered after frame ``index``, the last of a segment. To be asked for once."""
+    def remember(self, index: int) -> State:
+        """What the stylizer remembered after frame ``index``, the last of a segment. To be asked for once, and before the next
+        segment ends, which is longer than what waits between painting and writing."""
         return self._states.pop(index)
 
     def made_with(self) -> dict[str, Any]:

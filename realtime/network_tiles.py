@@ -4,6 +4,7 @@ are taken of all of it at a smaller size."""
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -14,14 +15,16 @@ from pathlib import Path
 import numpy as np
 
 from engines import Engine, open_engine
+from engines.base import cpu_threads
 from engines.errors import UsageError
 from engines.reach import Reach, reach_of
-from realtime.resample import Scaler, fit_size
+from realtime.quality import scaled
+from realtime.resample import Scaler
 
 WHOLE_PIXELS = 2_000_000  # up to here a frame is painted whole; each that is under way takes 150 MB in OpenVINO
 SIDE_PX = 1536  # of the pieces of a larger one
 TILE_RANGE_PX = (256, 16_384)
-_STATISTICS_PX = 1024  # longest side of the copy of the frame of which they are taken
+_STATISTICS_PIXELS = 1024**2  # of the copy of the frame of which they are taken
 
 
 def piece_limit(size: tuple[int, int], tile_px: int | None) -> int | None:
@@ -71,10 +74,10 @@ def spans(length: int, limit: int, reach: Reach) -> list[Span]:
 
 class NetworkTiles:
     """Runs ``engine`` on one frame after the other, in pieces of at most ``tile_px`` where that is given and frames are larger,
-    or ``by_itself`` above ``WHOLE_PIXELS``. Use from one thread, in the engine's place."""
+    or ``by_itself`` above ``WHOLE_PIXELS``. Use from one thread, in the engine's place; it may be replaced between frames."""
 
     def __init__(self, engine: Engine, tile_px: int | None = None, by_itself: bool = True) -> None:
-        self._engine, self._tile_px, self._by_itself = engine, tile_px, by_itself
+        self.engine, self._tile_px, self._by_itself = engine, tile_px, by_itself
 
     def pieces(self, size: tuple[int, int]) -> tuple[list[Span], list[Span]] | None:
         """The rows and columns of pieces of a frame of (height, width); None if it is painted whole.
@@ -85,17 +88,17 @@ class NetworkTiles:
         limit = piece_limit(size, self._tile_px)
         if limit is None or not (self._tile_px or self._by_itself):
             return None
-        reach = reach_of(self._engine.model)
+        reach = reach_of(self.engine.model)
         if self._tile_px is None and (reach is None or reach.statistics):
             return None
         if reach is None:
             raise UsageError(
-                f"--tile: {self._engine.model.name} is a network of the family {self._engine.model.family!r}, of which it is not "
+                f"--tile: {self.engine.model.name} is a network of the family {self.engine.model.family!r}, of which it is not "
                 "known how far it sees. Leave --tile out, or make the picture smaller with --size."
             )
-        if reach.statistics and (self._engine.name, self._engine.precision) != ("onnxruntime", "fp32"):
+        if reach.statistics and (self.engine.name, self.engine.precision) != ("onnxruntime", "fp32"):
             raise UsageError(
-                f"--tile: {self._engine.model.name} takes statistics of the whole frame, which only one engine can be given for "
+                f"--tile: {self.engine.model.name} takes statistics of the whole frame, which only one engine can be given for "
                 "its pieces. Type: --engine onnxruntime --precision fp32"
             )
         return spans(size[0], limit, reach), spans(size[1], limit, reach)
@@ -106,7 +109,7 @@ class NetworkTiles:
         return size if pieces is None else (pieces[0][0].length, pieces[1][0].length)
 
     def prepare(self, size: tuple[int, int]) -> None:
-        self._engine.prepare(self.piece_size(size))
+        self.engine.prepare(self.piece_size(size))
 
     def start(self, frame: np.ndarray, style: np.ndarray) -> Callable[[], np.ndarray]:
         """As ``Engine.start``, of one frame (H, W, 3) and style (S,), with the result (H, W, 3)."""
@@ -115,22 +118,23 @@ class NetworkTiles:
             with self._engine_for_pieces(frame, style) as engine:
                 result = _in_pieces(engine, frame, style, *pieces)
             return lambda: result
-        painted = self._engine.start(frame[None], style[None])
+        painted = self.engine.start(frame[None], style[None])
         return lambda: painted()[0]
 
     @contextmanager
     def _engine_for_pieces(self, frame: np.ndarray, style: np.ndarray) -> Iterator[Engine]:
-        engine = self._engine
+        engine = self.engine
         if not reach_of(engine.model).statistics:
             yield engine
             return
         from engines.fixed_statistics import fix_statistics  # loads onnx, which others do without
 
         size = frame.shape[:2]
-        smaller = size if max(size) <= _STATISTICS_PX else fit_size(size, (_STATISTICS_PX, _STATISTICS_PX))
-        thumbnail = np.ascontiguousarray(Scaler().resize(frame, smaller))
+        scale = min(1.0, math.sqrt(_STATISTICS_PIXELS / (size[0] * size[1])))
+        thumbnail = np.ascontiguousarray(Scaler().resize(frame, size if scale == 1 else scaled(size, scale)))
         with tempfile.TemporaryDirectory() as folder:
-            model = fix_statistics(engine.model, thumbnail, style, Path(folder) / f"{engine.model.name}.onnx")
+            target = Path(folder) / f"{engine.model.name}.onnx"
+            model = fix_statistics(engine.model, thumbnail, style, target, engine.options.threads or cpu_threads())
             options = replace(engine.options, device=engine.device, precision=engine.precision)
             with open_engine(engine.name, model, options, self.piece_size(size)) as fixed:
                 yield fixed

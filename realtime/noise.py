@@ -32,7 +32,7 @@ class _Last:
 
 
 class NoiseReduction:
-    """Remembers the mean so far, at the size of the frames. One thread; ``reset`` may come from any."""
+    """Remembers the mean so far, at the size of the frames. One thread."""
 
     def __init__(self) -> None:
         self._last: _Last | None = None
@@ -78,8 +78,8 @@ class NoiseReduction:
 
 def _gains(change: np.ndarray) -> np.ndarray:
     """(h, w) int16, in 1 / UNIT: the gain that each whole block of ``change`` (H, W, 3) int16, or one beside it, asks for."""
-    shift, change = np.abs(_block_sums(change)), _block_sums(np.abs(change))
-    moves = np.maximum(_ramp(shift, SHIFT_LEVELS), _ramp(change, CHANGE_LEVELS))
+    shift = _ramp(np.abs(_block_sums(change)), SHIFT_LEVELS)
+    moves = np.maximum(shift, _ramp(_block_sums(np.abs(change)), CHANGE_LEVELS))
     moves = np.maximum(np.maximum(moves[..., 0], moves[..., 1]), moves[..., 2])
     wide = np.pad(moves, 1, mode="edge")
     rows = np.maximum(np.maximum(wide[:-2], wide[1:-1]), wide[2:])
@@ -97,8 +97,8 @@ def _block_sums(values: np.ndarray) -> np.ndarray:
 
 def _ramp(sums: np.ndarray, levels: tuple[float, float]) -> np.ndarray:
     """0 where a block's mean is the first of ``levels`` or below, 1 at the second and above; float32."""
-    first, second = (np.float32(level * BLOCK_PX**2) for level in levels)
-    return ((sums - first) / (second - first)).clip(0, 1)
+    first, second = (level * BLOCK_PX**2 for level in levels)
+    return ((sums - np.float32(first)) * np.float32(1 / (second - first))).clip(0, 1)
 
 
 def _multiply_blocks(values: np.ndarray, gains: np.ndarray) -> None:

@@ -29,7 +29,7 @@ class FileProgress:
         self._origin_s: float | None = None
         self._done = 0.0
         self._next_line_s = clock() + _LINE_EVERY_S
-        self._bar = _bar(name, duration_s) if sys.stderr.isatty() else None
+        self._bar = _bar(name, duration_s) if sys.stderr and sys.stderr.isatty() else None
 
     def update(self, frame: Frame, run: FileRun) -> None:
         """Call after each finished frame."""

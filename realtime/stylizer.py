@@ -54,7 +54,6 @@ class Stylizer:
         self, engine: Engine, look: Look, inference_size: tuple[int, int] | None = None, tiles: NetworkTiles | None = None
     ) -> None:
         vector = style_vector(look, engine.model)
-        self.engine = engine
         self.network = tiles or NetworkTiles(engine, by_itself=False)
         self._look = look
         self._fade = _Fade(vector, vector, 0.0, 0.0)
@@ -63,6 +62,15 @@ class Stylizer:
         self._noise: NoiseReduction | CardNoiseReduction = NoiseReduction()
         self._steadiness: Steadiness | None = None  # made when it is first asked for: it needs OpenCV
         self._size: tuple[int, int] | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """What runs the network; another one of the same model may take its place between two frames."""
+        return self.network.engine
+
+    @engine.setter
+    def engine(self, engine: Engine) -> None:
+        self.network.engine = engine
 
     @property
     def look(self) -> Look:
@@ -136,13 +144,12 @@ class Stylizer:
             self._noise.restore(state)
         if untouched:
             return lambda: self._untouched(frame)
-        share = float(style[0])  # of the original
-        if self._size != frame.size:  # the network would mix in its own, smaller picture, and the original would come back soft
-            style = np.concatenate([[0.0], style[1:] / style[1:].sum()]).astype(np.float32)
+        share = float(style[0])  # of the original: the network would mix in what it is given, which is not the frame itself
+        style = np.concatenate([[0.0], style[1:] / style[1:].sum()]).astype(np.float32)
         small = self._scaler.resize(frame.pixels, self._size)
         quiet = self._noise.reduce(small) if look.denoise else small
-        painted = self.network.start(quiet, style)
-        return lambda: self._finish(frame, small, self._held(quiet, painted(), look, state), look, share)
+        painted, scaler = self.network.start(quiet, style), self._scaler
+        return lambda: _finish(scaler, frame, small, self._held(quiet, painted(), look, state), look, share)
 
     def _fit_to(self, frame: Frame) -> None:
         """Frames may come to live on a card."""
@@ -167,13 +174,15 @@ class Stylizer:
             self._steadiness.restore(state)
         return self._steadiness.hold(frame, painting, look.stability)
 
-    def _finish(self, frame: Frame, small: np.ndarray, painting: np.ndarray, look: Look, share: float) -> np.ndarray:
-        """From the network's painting of ``small`` to that of ``frame``. share: of the original."""
-        scaler = self._scaler
-        if small.shape[0] < frame.size[0] or small.shape[1] < frame.size[1]:
-            painting = scaler.guided_upsample(painting, frame.pixels, small)
-        else:
-            painting = scaler.resize(painting, frame.size)
-        if tuple(small.shape[:2]) != frame.size and share > 0:
-            painting = scaler.mix(frame.pixels, painting, share)
-        return scaler.with_colors_of(frame.pixels, painting) if look.keep_color else painting
+
+def _finish(
+    scaler: Scaler | CardScaler, frame: Frame, small: np.ndarray, painting: np.ndarray, look: Look, share: float
+) -> np.ndarray:
+    """From the network's painting of ``small`` to that of ``frame``. share: of the original."""
+    if small.shape[0] < frame.size[0] or small.shape[1] < frame.size[1]:
+        painting = scaler.guided_upsample(painting, frame.pixels, small)
+    else:
+        painting = scaler.resize(painting, frame.size)
+    if share > 0:
+        painting = scaler.mix(frame.pixels, painting, share)
+    return scaler.with_colors_of(frame.pixels, painting) if look.keep_color else painting

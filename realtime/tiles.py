@@ -75,7 +75,7 @@ class Tiles:
                     engine = self._open_for(self._like, size)
                     stylizer = Stylizer(engine, Look(((style, 1.0),)), size)
                 stylizer.set_inference_size(size)
-                stylizer.set_look(Look(((style, 1.0),)))
+                stylizer.set_look(Look(((style, 1.0),), denoise=False))  # its frames lie seconds apart
                 tile = stylizer.stylize(Frame(scaler.resize(frame.pixels, size), frame.index), 0.0)
                 self.tiles = {**self.tiles, style: tile}
                 self.version += 1

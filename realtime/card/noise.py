@@ -60,22 +60,22 @@ def _gains(change: Tensor) -> Tensor:
     import torch
     from torch.nn import functional
 
-    moves = torch.maximum(
-        _ramp(_block_means(change.float()).abs(), SHIFT_LEVELS), _ramp(_block_means(change.float().abs()), CHANGE_LEVELS)
-    )
+    shift = _ramp(_block_sums(change.float()).abs(), SHIFT_LEVELS)
+    moves = torch.maximum(shift, _ramp(_block_sums(change.float().abs()), CHANGE_LEVELS))
     beside = functional.max_pool2d(moves.amax(0)[None, None], 3, stride=1, padding=1)[0, 0]
     return torch.round(LEAST_GAIN + (UNIT - LEAST_GAIN) * beside).to(torch.int16)
 
 
-def _block_means(values: Tensor) -> Tensor:
-    """(3, h, w) float32 of (H, W, 3); sums of so few whole numbers are exact."""
+def _block_sums(values: Tensor) -> Tensor:
+    """(3, h, w) float32 of (H, W, 3); exact, since they are of few whole numbers, and means of 16 are too."""
     from torch.nn import functional
 
-    return functional.avg_pool2d(values.permute(2, 0, 1), BLOCK_PX)
+    return functional.avg_pool2d(values.permute(2, 0, 1), BLOCK_PX) * BLOCK_PX**2
 
 
-def _ramp(means: Tensor, levels: tuple[float, float]) -> Tensor:
-    return ((means - levels[0]) / (levels[1] - levels[0])).clamp_(0, 1)
+def _ramp(sums: Tensor, levels: tuple[float, float]) -> Tensor:
+    first, second = (level * BLOCK_PX**2 for level in levels)
+    return ((sums - first) * (1 / (second - first))).clamp_(0, 1)
 
 
 def _spread(gains: Tensor, size: tuple[int, int]) -> Tensor:

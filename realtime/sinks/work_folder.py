@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from engines.cache import read_json, write_json
 from engines.errors import UsageError
 from realtime.disk import write_errors
+from realtime.frame import State
 
 FORMAT_VERSION = 2
 _MANIFEST = "manifest.json"
@@ -71,7 +72,7 @@ class WorkFolder:
     def segment_path(self, number: int, suffix: str) -> Path:
         return self.path / f"{number:06}{suffix}"
 
-    def put(self, number: int, written: Path, segment: Segment, state: dict[str, np.ndarray]) -> None:
+    def put(self, number: int, written: Path, segment: Segment, state: State) -> None:
         """Keep the file ``written`` as segment ``number``, for good: it is on the disk before the manifest names it. ``state``:
         what the painter remembered after it."""
         _sync(written)
@@ -85,7 +86,7 @@ class WorkFolder:
         self._write_manifest()
         self._state_path(number - 1).unlink(missing_ok=True)
 
-    def state_after(self, number: int) -> dict[str, np.ndarray]:
+    def state_after(self, number: int) -> State:
         """What the painter remembered after segment ``number``; {} if that was nothing, or is not kept."""
         try:
             with np.load(self._state_path(number), allow_pickle=False) as kept:

@@ -514,9 +514,11 @@ def test_a_better_engine_takes_over_when_it_is_built():
 
     first = First(MODEL, EngineOptions())
 
+    built = Faster(MODEL, EngineOptions())
+
     def better(size: tuple[int, int]) -> Engine:
         build.wait(5)
-        return Faster(MODEL, EngineOptions())
+        return built
 
     first.better = better
     told: list[str] = []
@@ -532,8 +534,23 @@ def test_a_better_engine_takes_over_when_it_is_built():
     screen.poll = poll_and_build
     report = run.run()
     assert report.engine == "faster" and closed == [first]
+    assert built.count > 10 and first.count + built.count >= 40, "it has painted too"
     assert any("faster" in line and "from now on" in line for line in told)
     assert len(screen.pictures) >= 40, "the picture went on all the while: the build began to end only after the tenth"
+
+
+def test_another_size_is_painted_by_the_engine_that_was_opened_for_it():
+    opened: list[Slow] = []
+
+    def open_for(first: Engine, size: tuple[int, int]) -> Engine:
+        opened.append(Slow(MODEL, EngineOptions()))
+        return opened[-1]
+
+    first = Slow(MODEL, EngineOptions())
+    screen = Screen({10: ["}"], 60: ["q"]}, size=SIZE)
+    live(Synthetic(SIZE, fps=50), screen, first, fixed_size=None, open_for=open_for).run()
+    assert len(opened) == 1 and opened[0].count > 10
+    assert first.count < 40, "the first one is not asked any more"
 
 
 def test_a_better_engine_that_cannot_be_built_is_said_and_the_run_goes_on():

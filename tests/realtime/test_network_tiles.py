@@ -105,7 +105,7 @@ def test_live_frames_are_not_cut_by_themselves():
 
 def test_fixed_statistics_are_those_of_the_frame_that_they_are_taken_of(classic_model, tmp_path):
     frame, style = small_frame(120, 160), np.array([0, 1], np.float32)
-    fixed = fix_statistics(classic_model, frame, style, tmp_path / "fixed.onnx")
+    fixed = fix_statistics(classic_model, frame, style, tmp_path / "fixed.onnx", 2)
     assert fixed.styles == classic_model.styles
     results = []
     for model in (classic_model, fixed):
@@ -124,7 +124,7 @@ def test_a_network_with_statistics_of_the_frame_has_no_seams(classic_model, tmp_
         pieces = tiles.start(frame, style)().astype(int)
         itself = engine.infer(frame[None], style[None])[0].astype(int)
         alone = engine.infer(frame[None, :256, :256], style[None])[0].astype(int)
-    fixed = fix_statistics(classic_model, frame, style, tmp_path / "fixed.onnx")
+    fixed = fix_statistics(classic_model, frame, style, tmp_path / "fixed.onnx", 2)
     with open_engine("onnxruntime", fixed, EngineOptions(precision="fp32"), (402, 603)) as engine:
         whole = engine.infer(frame[None], style[None])[0].astype(int)
     assert np.abs(pieces - whole).max() <= 1 and np.abs(pieces - itself).max() <= 1

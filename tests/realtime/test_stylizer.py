@@ -112,6 +112,15 @@ def test_strength_mixes_with_the_frame_itself_at_every_size(engine, size, streng
     np.testing.assert_allclose(out, (1 - strength) * noise + strength * full.astype(float), atol=1.6)
 
 
+def test_what_is_left_of_the_original_keeps_its_noise_at_every_size(engine):
+    """Noise is taken out for the network, not for the frame."""
+    for size in ((480, 480), (600, 600)):
+        stylizer = Stylizer(engine, Look(NEGATIVE, 0.02))
+        frames = [np.random.default_rng(n).normal(128, 3, (*size, 3)).astype(np.uint8) for n in range(6)]
+        last = [stylizer.stylize(frame_of(frame), 0.0) for frame in frames][-1]
+        assert last.std() > 0.9 * frames[-1].std()
+
+
 def test_a_fade_to_the_original_does_not_pop(engine):
     frame = moving_square(3, (1080, 1200))
     stylizer = Stylizer(engine, Look(NEGATIVE))
