@@ -1,7 +1,7 @@
 """Takes a camera's noise out of the frames before the network sees them, since a network turns noise into flicker of paint.
 
 A recursive mean over time wherever nothing moves; what moves passes as it is. Online, without looking ahead, and every frame is
-still painted. A first-order recursive filter of gain g leaves g / (2 - g) of the noise's variance: a fifth of its amplitude.
+still painted. A first-order recursive filter of gain g leaves g / (2 - g) of the noise's variance: a sixth of its amplitude.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import numpy as np
 from realtime.frame import State
 
 UNIT = 128  # of gains and means: a difference of 255 times a gain of 1 fits int16
-LEAST_GAIN = 10  # of a new frame, in 1 / UNIT, where all change is noise
+LEAST_GAIN = 7  # of a new frame, in 1 / UNIT, where all change is noise
 BLOCK_PX = 4  # noise cancels out over a block, a change that is seen does not
-SHIFT_LEVELS = (2.0, 8.0)  # change of a block's mean, of 255, up to which it is noise, and from which it is motion
-CHANGE_LEVELS = (5.0, 12.0)  # the same for the mean of its pixels' changes: fine texture can move and leave the block's mean
+SHIFT_LEVELS = (3.0, 9.0)  # change of a block's mean, of 255, up to which it is noise, and from which it is motion
+CHANGE_LEVELS = (6.0, 13.0)  # the same for the mean of its pixels' changes: fine texture can move and leave the block's mean
 LEAST_PX = 16  # sides below this have too few blocks
 # After so many frames, two that began differently are less than a level apart wherever noise was all that changed.
 FRAMES_REMEMBERED = math.ceil(math.log(SHIFT_LEVELS[1]) / -math.log1p(-LEAST_GAIN / UNIT))
