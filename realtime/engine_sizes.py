@@ -6,17 +6,20 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
-from engines import Engine, open_engine
+from engines import Engine, ModelFile, open_engine
 from engines.base import PRECISIONS
 
 Size = tuple[int, int]
 KEEP = 4
 
 
-def open_alike(engine: Engine, size: Size) -> Engine:
-    """A second engine of the same kind, device and precision, ready for frames of (height, width). Raises EngineError."""
+def open_alike(engine: Engine, size: Size, model: ModelFile | None = None) -> Engine:
+    """A second engine of the same kind, device and precision, ready for frames of (height, width); for another ``model`` if one
+    is given. Raises EngineError."""
     precision = engine.precision if engine.precision in PRECISIONS else "auto"
-    return open_engine(engine.name, engine.model, replace(engine.options, device=engine.device, precision=precision), size)
+    return open_engine(
+        engine.name, model or engine.model, replace(engine.options, device=engine.device, precision=precision), size
+    )
 
 
 class EngineSizes:

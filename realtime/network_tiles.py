@@ -9,15 +9,16 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from engines import Engine, open_engine
+from engines import Engine
 from engines.base import cpu_threads
 from engines.errors import UsageError
 from engines.reach import Reach, reach_of
+from realtime.engine_sizes import open_alike
 from realtime.quality import scaled
 from realtime.resample import Scaler
 
@@ -135,8 +136,7 @@ class NetworkTiles:
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder) / f"{engine.model.name}.onnx"
             model = fix_statistics(engine.model, thumbnail, style, target, engine.options.threads or cpu_threads())
-            options = replace(engine.options, device=engine.device, precision=engine.precision)
-            with open_engine(engine.name, model, options, self.piece_size(size)) as fixed:
+            with open_alike(engine, self.piece_size(size), model) as fixed:
                 yield fixed
 
 

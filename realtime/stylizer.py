@@ -165,14 +165,11 @@ class Stylizer:
 
     def _held(self, frame: np.ndarray, painting: np.ndarray, look: Look, state: State | None) -> np.ndarray:
         """``painting`` as steady as ``look`` wants it."""
+        if look.stability > 0:
+            self._steadiness = self._steadiness or Steadiness()
         if state is not None and self._steadiness:
-            self._steadiness.reset()
-        if look.stability <= 0:
-            return painting
-        self._steadiness = self._steadiness or Steadiness()
-        if state:
             self._steadiness.restore(state)
-        return self._steadiness.hold(frame, painting, look.stability)
+        return self._steadiness.hold(frame, painting, look.stability) if look.stability > 0 else painting
 
 
 def _finish(
