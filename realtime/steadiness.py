@@ -18,7 +18,8 @@ _MOST, _BEND = 0.95, 0.6  # share of the last painting: 0.95 * stability^0.6; wi
 _FLOW_SCALE = 2  # motion is sought at half the network's size: a quarter of the work, and paint moves in strokes
 _CHECK = (0.01, 0.15)  # of Sundaram et al. 2010, section 3, the second for flows at half size
 _AREA = (3, 3)  # pixels at the flow's size over which the change is judged
-_NOISE_LEVELS = 0.5
+_GRAIN, _REST_AREA = (5, 5), (15, 15)  # pixels at the flow's size: what noise is averaged over, and what rests or moves as one
+_REST_SHARE = 1.3  # an area rests if standing still leaves at most so many times what the flow leaves of it
 _SIGMA = 8.0  # 8-bit levels of difference along the motion at which the hold has mostly let go
 _CUT_FOUND = 0.2  # of the picture: with less of it found again, it is another shot
 _JUMP_LEVELS = 8.0  # of mean luma from one frame to the next: exposure has changed, and all of the painting with it
@@ -105,13 +106,20 @@ class Steadiness:
         jump = abs(float(cv2.mean(now)[0]) - float(cv2.mean(before)[0]))
         if jump > _JUMP_LEVELS:
             return flow, None
-        change, still = (cv2.blur(cv2.absdiff(now, other).astype(np.float32), _AREA) for other in (moved, before))
-        # An even wall has noise and no motion: where standing still explains it as well, it stands still.
-        rests = still <= change + _NOISE_LEVELS
+        change, still = self._apart(now, moved, before, _AREA)
+        # An even wall has noise and no motion: the flow explains the noise, but not what is left when that is averaged.
+        # A slow pan moves all by less than a pixel, which single pixels cannot tell from standing still.
+        grain = [cv2.blur(luma.astype(np.float32), _GRAIN) for luma in (now, moved, before)]
+        by_flow, by_rest = self._apart(*grain, _REST_AREA)
+        rests = by_rest <= by_flow * _REST_SHARE
         flow[rests] = 0
         sure = cv2.erode(sure.astype(np.uint8), np.ones(_AREA, np.uint8)).astype(bool) | rests
         weight = np.exp(-np.square(np.minimum(change, still) / _SIGMA)) * sure
         return flow, weight.astype(np.float32) if (weight > 0.1).mean() > _CUT_FOUND else None
+
+    def _apart(self, now: np.ndarray, moved: np.ndarray, before: np.ndarray, area: tuple[int, int]) -> list[np.ndarray]:
+        """Mean difference over ``area`` from ``now`` to each of the others, (h, w) fp32 levels."""
+        return [self._cv2.blur(self._cv2.absdiff(now, other).astype(np.float32), area) for other in (moved, before)]
 
     def _flow(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         """By a search of its own: one that has searched before finds other flows, and --resume would paint other pixels."""

@@ -57,6 +57,21 @@ def test_paint_moves_with_the_picture():
     assert np.mean(held[6:]) < 0.65 * np.mean(free[6:])
 
 
+def test_paint_goes_along_with_a_slow_pan():
+    """A third of a pixel a frame over a soft wall: less than single pixels tell, but it adds up to ten pixels."""
+    wall = cv2.GaussianBlur(textured(3), (0, 0), 4)
+    paint, steady = textured(4), Steadiness()
+    for t in range(30):
+        shift = np.float32([[1, 0, -t / 3], [0, 1, 0]])
+        frame, painting = (
+            np.rint(cv2.warpAffine(picture.astype(np.float32), shift, SIZE[::-1], borderMode=cv2.BORDER_REFLECT)).astype(np.uint8)
+            for picture in (wall, paint)
+        )
+        shown = steady.hold(frame, painting, 1.0)
+    inner = np.s_[20:-20, 20:-20]
+    assert np.abs(shown[inner].astype(int) - painting[inner]).mean() < 8
+
+
 def test_what_was_covered_is_painted_anew():
     """A dark square moves over the scene: where it was, nothing of it is left."""
     scene, steady = textured(2) // 2 + 127, Steadiness()
