@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import mean
 from typing import TYPE_CHECKING
 
 from engines.cache import user_models_dir
@@ -20,12 +21,14 @@ from training.flags import add_device, add_vgg
 if TYPE_CHECKING:
     from training.config import TrainingConfig
     from training.loop import Trainer
+    from training.pairs import Pair
     from training.vgg import Vgg16
 
 USER_MODEL = "user"
-_MINUTES = 5.0
+_MINUTES = 6.0
 _TIMED_STEPS = 8  # they tell how many more fit into the minutes
 _PREVIEWS = 12
+_WEIGHED = 8  # batches whose untouched pictures tell how far from the painting they are
 _ROW_RATE = 10.0  # times the network's rate: nothing else moves
 _INSTALL = "pip install 'livebrush[train]'"
 _NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
@@ -149,8 +152,9 @@ def style_config(name: str, painting: Path, photos: Path, texture: float) -> Tra
         styles=(style,),
         photos=photos.name,
         previews=(),
+        crop_px=gallery.crop_px,
         vgg_scales=gallery.vgg_scales,
-        batch=2,
+        batch=gallery.batch,
         learning_rate=gallery.learning_rate,
         row_rate=_ROW_RATE,
         rows_only=True,
@@ -166,16 +170,11 @@ def start_trainer(config: TrainingConfig, data: Path, vgg: Vgg16, folder: Path, 
 
     from engines.networks.weights import load_weights
     from training.loop import Trainer
-    from training.pairs import PairSampler
 
     network, header = load_weights(base.weights)
     trainer = Trainer(replace(config, network=json.loads(header["config"])), data, vgg, folder, device)
     state = network.state_dict()
-    sampler = PairSampler(config, trainer.files, [], seed=0)
-    try:
-        batch = sampler.next()
-    finally:
-        sampler.close()
+    batch = draw(trainer, 1)[0]
     distances = []
     for row in state["rows"]:
         trainer.network.load_state_dict({**state, "rows": row[None]})
@@ -186,12 +185,25 @@ def start_trainer(config: TrainingConfig, data: Path, vgg: Vgg16, folder: Path, 
     return trainer
 
 
+def draw(trainer: Trainer, batches: int) -> list[Pair]:
+    """The first ``batches`` of those that it would be trained on."""
+    from training.pairs import PairSampler
+
+    sampler = PairSampler(trainer.config, trainer.files, [], seed=0)
+    try:
+        return [sampler.next() for _ in range(batches)]
+    finally:
+        sampler.close()
+
+
 def train(trainer: Trainer, seconds: float, preview: Path) -> None:
     """Run for about ``seconds``; ``preview`` is replaced a dozen times on the way."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from training.balance import Balance
     from training.preview import save_style_preview
 
+    balance = Balance(mean(map(trainer.untouched_style, draw(trainer, _WEIGHED))))
     painting = Path(trainer.config.styles[0].image)
     started_s, shown = time.monotonic(), 0
     with Progress(BarColumn(), TextColumn("{task.fields[losses]}"), TimeRemainingColumn(), refresh_per_second=1) as progress:
@@ -206,7 +218,10 @@ def train(trainer: Trainer, seconds: float, preview: Path) -> None:
             if elapsed_s >= shown * seconds / _PREVIEWS or step == trainer.config.steps:
                 save_style_preview(preview, trainer.network, trainer.files, painting)
                 shown = 1 + int(elapsed_s * _PREVIEWS / seconds)
-            progress.update(task, completed=elapsed_s, losses=f"style {losses['style']:.3f} content {losses['content']:.2f}")
+            style = losses["style"] / balance.weight
+            trainer.style_weights.fill_(balance.see(style, losses["content"]))
+            said = f"style {style / balance.untouched:.2f} content {losses['content']:.2f}"
+            progress.update(task, completed=elapsed_s, losses=said)
 
         trainer.fit(show)
 

@@ -53,7 +53,10 @@ _LAST_RATE = 0.02
 
 
 class Trainer:
-    """One run in ``folder``: checkpoint.pt, weights.safetensors, previews/, history.json and losses.png."""
+    """One run in ``folder``: checkpoint.pt, weights.safetensors, previews/, history.json and losses.png.
+
+    ``style_weights`` (P,) of the paintings' style losses begin as the config's and may be changed between steps.
+    """
 
     def __init__(self, config: TrainingConfig, data: Path, vgg: Vgg16, folder: Path, device: str = "cpu") -> None:
         self.config, self.data, self.folder, self.device = config, data, folder, device
@@ -80,7 +83,7 @@ class Trainer:
         self._licences.update(clip.licence for clip in self.clips)
         self.previews = [photos / name for name in config.previews]
         self.targets = {scale: self._style_targets(scale) for scale in set(config.vgg_scales)}
-        self._style_weights = torch.tensor([s.weight for s in config.styles], dtype=torch.float32, device=device)
+        self.style_weights = torch.tensor([s.weight for s in config.styles], dtype=torch.float32, device=device)
 
     def resume(self) -> None:
         """Continue from the folder's checkpoint. Raises TrainingError if it belongs to another network."""
@@ -200,14 +203,13 @@ class Trainer:
         seen = self.vgg(_scaled(before, scale), STYLE_LAYERS)
         with torch.no_grad():
             content = self.vgg(_scaled(pair.before, scale), (CONTENT_LAYER,))[CONTENT_LAYER]
-        targets = [torch.einsum("np,pij->nij", mix, t) for t in self.targets[scale]]
-        per_sample = style_loss([gram_matrix(seen[layer]) for layer in STYLE_LAYERS], targets)
+        per_sample = self._style_loss(seen, mix, scale)
         warped = warp(before, pair.flow)
         own = pair.after - warp(pair.before, pair.flow) - pair.luminance_change
         by_place = 1 + (self.config.face_weight - 1) * pair.face
         losses = {
             "content": content_loss(seen[CONTENT_LAYER], content, _scaled(by_place, scale)).mean(),
-            "style": (per_sample * (mix @ self._style_weights)).mean(),
+            "style": (per_sample * (mix @ self.style_weights)).mean(),
             "tone": tone_loss(before, pair.before, by_place).mean(),
             "tv": tv_loss(out).mean(),
             "temporal": output_temporal_loss(after, warped, pair.visible, pair.luminance_change).mean(),
@@ -221,6 +223,17 @@ class Trainer:
         if self.config.weights.difference:
             losses["difference"] = frame_difference_loss(after, before, pair.after, pair.before).mean()
         return losses
+
+    def untouched_style(self, pair: Pair) -> float:
+        """The style loss of the pictures as they are: what that of their paintings is compared with."""
+        mix, scale = self._draw_mix(), self.config.vgg_scales[0]
+        with torch.no_grad():
+            seen = self.vgg(_scaled(pair.before.to(self.device), scale), STYLE_LAYERS)
+            return float(self._style_loss(seen, mix, scale).mean())
+
+    def _style_loss(self, seen: dict[str, Tensor], mix: Tensor, scale: float) -> Tensor:
+        targets = [torch.einsum("np,pij->nij", mix, t) for t in self.targets[scale]]
+        return style_loss([gram_matrix(seen[layer]) for layer in STYLE_LAYERS], targets)
 
     def _draw_mix(self) -> Tensor:
         """(batch, P): one painting a sample, in ``blend_share`` of them two. Every painting comes up equally often."""
