@@ -112,7 +112,7 @@ class Ground:
         config = load_config(ROOT / "training" / "configs" / "gallery.yaml")
         style = next(s for s in config.styles if s.name == PAINTING)
         # Small and one painting only, so that a row takes minutes; the time saved goes into more rows.
-        config = replace(config, styles=(style,), steps=steps, crop_px=192, vgg_scales=(0.75,), blend_share=0.0)
+        config = replace(config, styles=(style,), steps=steps, crop_px=192, batch=2, vgg_scales=(0.75,), blend_share=0.0)
         likeness, faces = Likeness(load_vgg(vgg)), FaceFinder()
         clip = prepare(ClipSource(CLIP, WEBCAM, data / "clips" / CLIP), FRAMES, likeness, faces)
         painting = likeness.features(read_photo(data / style.image))
