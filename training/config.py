@@ -16,7 +16,8 @@ _LISTS = ("previews", "exclude_licence", "clips", "smoothing", "vgg_scales")
 @dataclass(frozen=True)
 class StyleConfig:
     """One painting. image: file, relative to the data folder. weight: of its style loss. texture: its size when its Gram
-    matrices are taken, 1 = short side of 480 px, the size that frames have in training; 2 makes strokes twice as broad."""
+    matrices are taken, 1 = short side of 480 px, the size that frames have in training; 2 makes strokes twice as broad. calm: how much even areas of the
+    photo are to stay even, of 1."""
 
     name: str
     image: str
@@ -27,6 +28,7 @@ class StyleConfig:
     source: str
     weight: float = 1.0
     texture: float = 1.0
+    calm: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class LossWeights:
     features: float = 0.0
     difference: float = 0.0
     grid: float = 500.0
+    calm: float = 4000.0
     range: float = 10.0
 
 

@@ -26,6 +26,7 @@ from training.data import photo_files, read_licences, read_photo, resize_short_s
 from training.losses import (
     CONTENT_LAYER,
     STYLE_LAYERS,
+    calm_loss,
     content_loss,
     gram_matrix,
     grid_loss,
@@ -83,6 +84,7 @@ class Trainer:
         self._licences.update(clip.licence for clip in self.clips)
         self.previews = [photos / name for name in config.previews]
         self.targets = {scale: self._style_targets(scale) for scale in set(config.vgg_scales)}
+        self._calm = torch.tensor([s.calm for s in config.styles], dtype=torch.float32, device=device)
         self.style_weights = torch.tensor([s.weight for s in config.styles], dtype=torch.float32, device=device)
 
     def resume(self) -> None:
@@ -159,7 +161,7 @@ class Trainer:
         styles = [{"name": "original", "title": "the untouched picture"}]
         styles += [{key: getattr(style, key) for key in kept} for style in self.config.styles]
         used = dataclasses.asdict(self.config)
-        used["styles"] = [{"name": s.name, "weight": s.weight, "texture": s.texture} for s in self.config.styles]
+        used["styles"] = [{"name": s.name, "weight": s.weight, "texture": s.texture, "calm": s.calm} for s in self.config.styles]
         training = {"config": used, "steps_done": self.step, "pictures_by_licence": dict(self._licences.most_common())}
         return {"name": self.config.name, "styles": json.dumps(styles), "training": json.dumps(training)}
 
@@ -217,6 +219,8 @@ class Trainer:
             "grid": grid_loss(raw).mean(),
             "range": range_loss(raw).mean(),
         }
+        if self._calm.any():
+            losses["calm"] = (calm_loss(before, pair.before) * (mix @ self._calm)).mean()
         if self.config.weights.features:
             earlier, later = features.chunk(2)
             losses["features"] = feature_temporal_loss(later, earlier, pair.flow, pair.visible).mean()

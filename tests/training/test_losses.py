@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from training.losses import content_loss, gram_matrix, grid_loss, range_loss, style_loss, tone_loss, tv_loss
+from training.losses import calm_loss, content_loss, gram_matrix, grid_loss, range_loss, style_loss, tone_loss, tv_loss
 
 
 def test_gram_matrix_is_the_definition():
@@ -39,6 +39,16 @@ def test_grid_loss_sees_a_checkerboard_and_no_edge():
     edge = torch.zeros(1, 1, 64, 64)
     edge[:, :, 32:] = 1
     assert grid_loss(edge).item() == 0
+
+
+def test_calm_loss_counts_paint_on_even_areas_alone():
+    photo = torch.full((1, 3, 32, 64), 0.5)
+    photo[..., 32:] = torch.rand(1, 1, 4, 4).repeat_interleave(8, 2).repeat_interleave(8, 3)
+    on_wall, on_things = photo * 0, photo * 0
+    on_wall[..., 4:20:2] = 0.2
+    on_things[..., 44:60:2] = 0.2
+    assert calm_loss(on_wall, photo) > 20 * calm_loss(on_things, photo)
+    assert calm_loss(on_wall * 0 + 0.7, photo) == 0
 
 
 def test_tv_and_range_by_hand():
