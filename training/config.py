@@ -16,8 +16,8 @@ _LISTS = ("previews", "exclude_licence", "clips", "smoothing", "vgg_scales")
 @dataclass(frozen=True)
 class StyleConfig:
     """One painting. image: file, relative to the data folder. weight: of its style loss. texture: its size when its Gram
-    matrices are taken, 1 = short side of 480 px, the size that frames have in training; 2 makes strokes twice as broad. calm: how much even areas of the
-    photo are to stay even, of 1."""
+    matrices are taken, 1 = short side of 480 px, the size that frames have in training; 2 makes strokes twice as broad.
+    calm: how much even areas of the photo are to stay even, of 1."""
 
     name: str
     image: str
