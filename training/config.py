@@ -17,7 +17,7 @@ _LISTS = ("previews", "exclude_licence", "clips", "smoothing", "vgg_scales")
 class StyleConfig:
     """One painting. image: file, relative to the data folder. weight: of its style loss. texture: its size when its Gram
     matrices are taken, 1 = short side of 480 px, the size that frames have in training; 2 makes strokes twice as broad.
-    calm: how much even areas of the photo are to stay even, of 1."""
+    calm: of its calm loss, for paintings that have even areas."""
 
     name: str
     image: str
