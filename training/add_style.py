@@ -82,10 +82,12 @@ def run(args: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="livebrush-") as folder:
         photos = args.photos or carried_photos(Path(folder) / "photos")
         config = style_config(name, args.painting, photos, args.strokes)
-        trainer = start_trainer(config, photos.parent, vgg, Path(folder) / "run", args.device, base)
+        trainer = build_trainer(config, photos.parent, vgg, Path(folder) / "run", args.device, base)
+        pairs = draw(trainer, _WEIGHED)
+        begin_nearest(trainer, base, pairs[0])
         preview = args.preview or Path(f"{name}_preview.jpg")
         print(f"{preview} shows {name} while it is trained, for {args.minutes:g} minutes, on {len(trainer.files)} photos.")
-        train(trainer, args.minutes * 60, preview)
+        train(trainer, pairs, args.minutes * 60, preview)
         weights = Path(folder) / f"{USER_MODEL}.safetensors"
         save_merged(base, trainer, weights)
         target = install(weights, args.photos)
@@ -164,25 +166,27 @@ def style_config(name: str, painting: Path, photos: Path, texture: float) -> Tra
     )
 
 
-def start_trainer(config: TrainingConfig, data: Path, vgg: Vgg16, folder: Path, device: str, base: Base) -> Trainer:
-    """A trainer whose one row begins as that of the base's style which is nearest to the painting already."""
+def build_trainer(config: TrainingConfig, data: Path, vgg: Vgg16, folder: Path, device: str, base: Base) -> Trainer:
+    """A trainer of a network of the base's size."""
+    from training.loop import Trainer
+
+    return Trainer(replace(config, network=json.loads(base.header["config"])), data, vgg, folder, device)
+
+
+def begin_nearest(trainer: Trainer, base: Base, pair: Pair) -> None:
+    """Give the trainer the base's network, and as its one row that of the style which is nearest to the painting already."""
     import torch
 
     from engines.networks.weights import load_weights
-    from training.loop import Trainer
 
-    network, header = load_weights(base.weights)
-    trainer = Trainer(replace(config, network=json.loads(header["config"])), data, vgg, folder, device)
-    state = network.state_dict()
-    batch = draw(trainer, 1)[0]
+    state = load_weights(base.weights)[0].state_dict()
     distances = []
     for row in state["rows"]:
         trainer.network.load_state_dict({**state, "rows": row[None]})
         with torch.no_grad():
-            distances.append(float(trainer.losses(batch)["style"]))
+            distances.append(float(trainer.losses(pair)["style"]))
     nearest = min(range(len(distances)), key=distances.__getitem__)
     trainer.network.load_state_dict({**state, "rows": state["rows"][nearest][None]})
-    return trainer
 
 
 def draw(trainer: Trainer, batches: int) -> list[Pair]:
@@ -196,14 +200,14 @@ def draw(trainer: Trainer, batches: int) -> list[Pair]:
         sampler.close()
 
 
-def train(trainer: Trainer, seconds: float, preview: Path) -> None:
-    """Run for about ``seconds``; ``preview`` is replaced a dozen times on the way."""
+def train(trainer: Trainer, pairs: list[Pair], seconds: float, preview: Path) -> None:
+    """Run for about ``seconds``; ``preview`` is replaced a dozen times on the way. pairs: of the photos, to begin with."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from training.balance import Balance
     from training.preview import save_style_preview
 
-    balance = Balance(mean(map(trainer.untouched_style, draw(trainer, _WEIGHED))))
+    balance = Balance(mean(map(trainer.untouched_style, pairs)))
     painting = Path(trainer.config.styles[0].image)
     started_s, shown = time.monotonic(), 0
     with Progress(BarColumn(), TextColumn("{task.fields[losses]}"), TimeRemainingColumn(), refresh_per_second=1) as progress:

@@ -161,7 +161,8 @@ class Trainer:
         styles = [{"name": "original", "title": "the untouched picture"}]
         styles += [{key: getattr(style, key) for key in kept} for style in self.config.styles]
         used = dataclasses.asdict(self.config)
-        used["styles"] = [{"name": s.name, "weight": s.weight, "texture": s.texture, "calm": s.calm} for s in self.config.styles]
+        weighed = zip(self.config.styles, self.style_weights.tolist(), strict=True)
+        used["styles"] = [{"name": s.name, "weight": round(w, 4), "texture": s.texture, "calm": s.calm} for s, w in weighed]
         training = {"config": used, "steps_done": self.step, "pictures_by_licence": dict(self._licences.most_common())}
         return {"name": self.config.name, "styles": json.dumps(styles), "training": json.dumps(training)}
 

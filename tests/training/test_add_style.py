@@ -48,7 +48,10 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return ["add-style", "--minutes", "0.05", "--vgg", "vgg.safetensors", "--photos", "photos"]
 
 
-def test_adds_styles_and_keeps_the_others(models: Path, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture):
+def test_adds_styles_and_keeps_the_others(
+    models: Path, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("training.balance._EVERY", 1)
     before = load_weights(models / "user.safetensors")[0]
     assert main([*command, "My Wave.png"]) == 0
     assert "run_cam.py -s my_wave" in capsys.readouterr().out
@@ -62,7 +65,9 @@ def test_adds_styles_and_keeps_the_others(models: Path, command: list[str], tmp_
     np.testing.assert_array_equal(after.rows[:2].detach(), before.rows.detach())
     assert not np.array_equal(after.rows[2].detach(), after.rows[3].detach())
     np.testing.assert_array_equal(after.head.conv.weight.detach(), before.head.conv.weight.detach())
-    assert len(json.loads(header["training"])["added"]) == 2
+    added = json.loads(header["training"])["added"]
+    assert len(added) == 2
+    assert all(run["config"]["styles"][0]["weight"] != 1 for run in added)  # as it ended, not as it began
     with open_engine("onnxruntime", load_model(model.path), EngineOptions(device="cpu"), (48, 64)) as engine:
         mine = np.eye(5, dtype=np.float32)[[3]]
         assert engine.infer(small_frame(48, 64)[None], mine).shape == (1, 48, 64, 3)
@@ -73,7 +78,8 @@ def test_starts_from_the_nearest_style(models: Path, command: list[str], tmp_pat
 
     base = add_style.find_base()
     config = add_style.style_config("x", tmp_path / "other.png", tmp_path / "photos", 1.0)
-    trainer = add_style.start_trainer(config, tmp_path, load_vgg(tmp_path / "vgg.safetensors"), tmp_path / "run", "cpu", base)
+    trainer = add_style.build_trainer(config, tmp_path, load_vgg(tmp_path / "vgg.safetensors"), tmp_path / "run", "cpu", base)
+    add_style.begin_nearest(trainer, base, add_style.draw(trainer, 1)[0])
     rows = load_weights(base.weights)[0].rows
     assert any(np.array_equal(trainer.network.rows[0].detach(), row.detach()) for row in rows)
     assert [name for name, p in trainer.network.named_parameters() if p.requires_grad] == ["rows"]
