@@ -14,13 +14,13 @@ import numpy as np
 from engines.errors import EngineUnavailable
 from realtime.frame import State
 
-_MOST, _BEND = 0.95, 0.6  # share of the last painting: 0.95 * stability^0.6; with all of it, nothing new would be seen
-_FLOW_SCALE = 2  # motion is sought at half the network's size: a quarter of the work, and paint moves in strokes
-_CHECK = (0.01, 0.15)  # of Sundaram et al. 2010, section 3, the second for flows at half size
+_MOST = 0.95  # of the last painting, at stability 1; with all of it, nothing new would be seen
+_HALVED_FROM_PX = 320  # short side from which motion is sought at half size: a quarter of the work, and hands are still found
+_CHECK = (0.01, 0.5)  # of Sundaram et al. 2010, section 3, the second in pixels of the picture
 _AREA = (3, 3)  # pixels at the flow's size over which the change is judged
 _GRAIN, _REST_AREA = (5, 5), (15, 15)  # pixels at the flow's size: what noise is averaged over, and what rests or moves as one
 _REST_SHARE = 1.3  # an area rests if standing still leaves at most so many times what the flow leaves of it
-_SIGMA = 8.0  # 8-bit levels of difference along the motion at which the hold has mostly let go
+_SIGMA = 12.0  # 8-bit levels of difference along the motion at which the hold has mostly let go
 _CUT_FOUND = 0.2  # of the picture: with less of it found again, it is another shot
 _JUMP_LEVELS = 8.0  # of mean luma from one frame to the next: exposure has changed, and all of the painting with it
 _MOST_APART = 64.0  # levels, between two paintings of one place that could be held
@@ -33,8 +33,8 @@ def frames_remembered(stability: float) -> int:
 
 
 def _share(stability: float) -> float:
-    """Of the last painting, where it is sure."""
-    return _MOST * stability**_BEND
+    """Of the last painting, where it is sure: half of the dial already gives seven eighths of the most."""
+    return _MOST * (1 - (1 - stability) ** 3)
 
 
 @dataclass
@@ -75,32 +75,34 @@ class Steadiness:
     def hold(self, frame: np.ndarray, painting: np.ndarray, stability: float) -> np.ndarray:
         """``painting`` (H, W, 3) uint8 of ``frame`` (H, W, 3), each pixel mixed with the last painting's where it came from.
 
-        The share of the last one is 0.95 * stability^0.6 * exp(-(d / sigma)^2), d the change of the input along its motion, and 0
-        where flow there and back disagree. Cuts, jumps of exposure and a new size start anew.
+        The share of the last one is 0.95 * (1 - (1 - stability)^3) * exp(-(d / sigma)^2), d the change of the input along its
+        motion, and 0 where flow there and back disagree. Cuts, jumps of exposure and a new size start anew.
         """
         cv2 = self._cv2
         height, width = painting.shape[:2]
         luma = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-        small = cv2.resize(luma, _half(luma.shape), interpolation=cv2.INTER_AREA)
+        scale = _flow_scale(luma.shape)
+        small = cv2.resize(luma, None, fx=1 / scale, fy=1 / scale, interpolation=cv2.INTER_AREA)
         last = self._last
         shown = painting
         if last is not None and last.shown.shape == painting.shape and min(small.shape) >= 16:
-            flow, weight = self._consistency(small, last.luma)
+            flow, weight = self._consistency(small, last.luma, _CHECK[1] / scale**2)
             if weight is not None:
                 weight = cv2.resize(weight * np.float32(_share(stability)), (width, height))
-                moved = cv2.remap(last.shown, *_targets(cv2.resize(flow, (width, height)) * _FLOW_SCALE), cv2.INTER_LINEAR)
+                moved = cv2.remap(last.shown, *_targets(cv2.resize(flow, (width, height)) * scale), cv2.INTER_LINEAR)
                 shown = cv2.blendLinear(moved, painting, weight, 1 - weight)
         self._last = _Last(small, shown)
         return shown
 
-    def _consistency(self, now: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-        """Flow (h, w, 2) from ``now`` to ``before``, and how far to trust each pixel of it, (h, w) fp32 0..1; None for a cut."""
+    def _consistency(self, now: np.ndarray, before: np.ndarray, apart: float) -> tuple[np.ndarray, np.ndarray | None]:
+        """Flow (h, w, 2) from ``now`` to ``before``, and how far to trust each pixel of it, (h, w) fp32 0..1; None for a cut.
+        apart: squared pixels by which flow there and back may disagree."""
         cv2 = self._cv2
         flow, back = self._flow(now, before), self._flow(before, now)
         x, y = _targets(flow)
         back_here = cv2.remap(back, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         energy = np.square(flow).sum(2) + np.square(back_here).sum(2)
-        sure = np.square(flow + back_here).sum(2) < _CHECK[0] * energy + _CHECK[1]
+        sure = np.square(flow + back_here).sum(2) < _CHECK[0] * energy + apart
         sure &= (x >= 0) & (x <= now.shape[1] - 1) & (y >= 0) & (y <= now.shape[0] - 1)
         moved = cv2.remap(before, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         jump = abs(float(cv2.mean(now)[0]) - float(cv2.mean(before)[0]))
@@ -122,13 +124,16 @@ class Steadiness:
         return [self._cv2.blur(self._cv2.absdiff(now, other).astype(np.float32), area) for other in (moved, before)]
 
     def _flow(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        """By a search of its own: one that has searched before finds other flows, and --resume would paint other pixels."""
-        return self._cv2.DISOpticalFlow_create(self._cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(one, other, None)
+        """By a search of its own: one that has searched before finds other flows, and --resume would paint other pixels.
+
+        The medium preset: the fast one stops at an eighth of the picture's size and misses hands.
+        """
+        return self._cv2.DISOpticalFlow_create(self._cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(one, other, None)
 
 
-def _half(size: tuple[int, ...]) -> tuple[int, int]:
-    """(width, height) for the flow, as OpenCV wants it."""
-    return max(1, size[1] // _FLOW_SCALE), max(1, size[0] // _FLOW_SCALE)
+def _flow_scale(size: tuple[int, ...]) -> int:
+    """How many times larger a picture of ``size`` (height, width) is than the flow that is sought in it."""
+    return 2 if min(size) >= _HALVED_FROM_PX else 1
 
 
 def _targets(flow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -72,6 +72,21 @@ def test_paint_goes_along_with_a_slow_pan():
     assert np.abs(shown[inner].astype(int) - painting[inner]).mean() < 8
 
 
+def test_paint_moves_with_something_small():
+    """A hand, a fortieth of the picture, crosses a still scene: its paint is held as well."""
+    scene, hand = textured(5), np.uint8(0.6 * textured(6)[:44, :44])
+    steady, held, free = Steadiness(), [], []
+    for t in range(16):
+        frame, place = scene.copy(), np.s_[40:84, 8 + 5 * t : 52 + 5 * t]
+        frame[place] = hand
+        noise = np.random.default_rng(t).normal(0, 10, frame.shape)
+        painting = np.clip(255.0 - frame + noise, 0, 255).astype(np.uint8)
+        shown = steady.hold(frame, painting, 0.5)
+        held.append(np.abs(shown[place] - (255.0 - frame[place]))[10:-10, 10:-10].mean())
+        free.append(np.abs(painting[place] - (255.0 - frame[place]))[10:-10, 10:-10].mean())
+    assert np.mean(held[6:]) < 0.4 * np.mean(free[6:])
+
+
 def test_what_was_covered_is_painted_anew():
     """A dark square moves over the scene: where it was, nothing of it is left."""
     scene, steady = textured(2) // 2 + 127, Steadiness()
