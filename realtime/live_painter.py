@@ -13,10 +13,8 @@ from realtime.frame import Frame
 from realtime.look import Look
 from realtime.quality import Quality, scaled
 from realtime.resample import network_size
-from realtime.stylizer import Stylizer
+from realtime.stylizer import Stylizer, frames_remembered
 from realtime.timing import Clock
-
-_SETTLE_S = 0.3  # a frozen picture is painted on for so long after a fade, for the steadiness to settle
 
 
 class Painter:
@@ -43,13 +41,14 @@ class Painter:
         self._size = sizes.first_size
         self._mirrored = False
         self._changed_s = clock()
+        self._settled = 0  # frames since the last fade; of a frozen picture enough are painted for what is remembered to settle
 
     def choose(self, frame: Frame | None, state: State) -> Frame | None:
         """What to paint now: the new frame; the held one while the picture is frozen and its look still moves; or nothing."""
         if not state.frozen or self._held is None:
             self._held = frame or self._held
             return frame
-        moves = state.look != self._followed or self.waiting or self._clock() - self._changed_s < state.fade_s + _SETTLE_S
+        moves = state.look != self._followed or self.waiting or self._settled <= frames_remembered(state.look)
         return replace(self._held, captured_s=self._clock()) if moves else None
 
     def paint(self, frame: Frame, state: State) -> tuple[Frame, np.ndarray]:
@@ -60,6 +59,7 @@ class Painter:
         if state.mirror:
             frame = replace(frame, pixels=np.ascontiguousarray(frame.pixels[:, ::-1]))
         painting = self.stylizer.stylize(frame, now_s)
+        self._settled = 0 if now_s - self._changed_s < state.fade_s else self._settled + 1
         if self.quality and not self._sizes.opening:
             self.quality.note(frame, self._clock() - now_s, self._clock())
         return frame, painting

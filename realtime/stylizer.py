@@ -165,11 +165,14 @@ class Stylizer:
 
     def _held(self, frame: np.ndarray, painting: np.ndarray, look: Look, state: State | None) -> np.ndarray:
         """``painting`` as steady as ``look`` wants it."""
-        if look.stability > 0:
-            self._steadiness = self._steadiness or Steadiness()
-        if state is not None and self._steadiness:
+        if look.stability == 0:
+            if self._steadiness:
+                self._steadiness.reset()
+            return painting
+        self._steadiness = self._steadiness or Steadiness()
+        if state is not None:
             self._steadiness.restore(state)
-        return self._steadiness.hold(frame, painting, look.stability) if look.stability > 0 else painting
+        return self._steadiness.hold(frame, painting, look.stability)
 
 
 def _finish(

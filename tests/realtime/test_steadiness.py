@@ -2,8 +2,9 @@ from itertools import pairwise
 
 import cv2
 import numpy as np
+import pytest
 
-from realtime.steadiness import Steadiness
+from realtime.steadiness import Steadiness, frames_remembered
 
 SIZE = (120, 160)
 
@@ -98,12 +99,24 @@ def test_what_was_covered_is_painted_anew():
     assert np.abs(shown[trail].astype(int) - scene[trail]).mean() <= 4
 
 
-def test_a_slow_drift_is_let_go():
+@pytest.mark.parametrize(("stability", "levels"), [(0.5, 6), (1.0, 18)])
+def test_a_slow_drift_is_followed(stability: float, levels: int):
     steady = Steadiness()
     for level in range(60, 161):
         picture = np.full((*SIZE, 3), level, np.uint8)
-        shown = steady.hold(picture, picture, 1.0)
-    assert abs(int(shown[60, 80, 0]) - 160) <= 12
+        shown = steady.hold(picture, picture, stability)
+    assert abs(int(shown[60, 80, 0]) - 160) <= levels
+
+
+@pytest.mark.parametrize("stability", [0.5, 1.0])
+def test_nothing_of_an_old_painting_stays(stability: float):
+    """Nine levels are less than what rounding to bytes would let a share of 0.95 ever make up for."""
+    steady = Steadiness()
+    old, new = (np.full((*SIZE, 3), level, np.uint8) for level in (100, 109))
+    steady.hold(still(0), old, stability)
+    for i in range(frames_remembered(stability)):
+        shown = steady.hold(still(i), new, stability)
+    assert np.abs(shown.astype(int) - new).max() <= 1
 
 
 def test_reset_and_a_new_size_start_anew():

@@ -181,3 +181,13 @@ def test_keep_color_takes_the_luma_of_the_painting_and_the_chroma_of_the_frame(e
     luma = out @ [0.299, 0.587, 0.114]
     assert luma == pytest.approx(0.5 * (frame[0, 0] @ [0.299, 0.587, 0.114]), abs=1.5)
     assert (out[0] - out[1], out[1] - out[2]) == (20, 10)
+
+
+def test_the_dial_turned_off_and_on_again_brings_no_old_painting_back(engine):
+    dim = (("dim", 1.0),)
+    stylizer = Stylizer(engine, Look(NEGATIVE, stability=1.0))
+    stylizer.stylize(frame_of(SQUARE), 0.0)
+    stylizer.set_look(Look(dim))
+    stylizer.stylize(frame_of(SQUARE), 1.0)
+    stylizer.set_look(Look(dim, stability=1.0))
+    np.testing.assert_allclose(stylizer.stylize(frame_of(SQUARE), 2.0), SQUARE // 2, atol=1)
