@@ -43,10 +43,11 @@ FRAMES = 40
 
 @dataclass(frozen=True)
 class Row:
-    """One training. ``weights`` replace what the gallery's config says; ``variant`` changes the network."""
+    """One training. ``weights`` replace what the gallery's config says, style's is scaled; ``variant`` changes the network."""
 
     name: str
     weights: dict[str, float] = field(default_factory=dict)
+    style_share: float = 1.0
     variant: Variant = field(default_factory=Variant)
 
 
@@ -55,7 +56,7 @@ TABLES = {
     "losses": (
         Row("all that ships is trained with"),
         Row("no temporal loss", _SILENT),
-        Row("no temporal loss, half the style weight", {**_SILENT, "style": 22.0}),
+        Row("no temporal loss, half the style weight", _SILENT, style_share=0.5),
         Row("output-temporal loss alone, weight 350", {"temporal": 350.0, "relative": 0.0}),
         Row("relative loss alone", {"temporal": 0.0}),
         Row("all, and the feature-temporal loss", {"features": 2.0}),
@@ -81,13 +82,15 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--steps", type=int, default=300, help="of each training (default: 300)")
     args = parser.parse_args(argv)
     kept = ROOT / "out" / "ablation" / f"{args.table}.json"
-    found: dict[str, dict[str, float]] = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
-    kept.parent.mkdir(parents=True, exist_ok=True)
     ground = Ground.lay(args.data, args.vgg, args.steps)
+    of = repr(ground.config)  # rows that were trained otherwise are not comparable
+    stored = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    found: dict[str, dict[str, float]] = stored["rows"] if stored.get("of") == of else {}
+    kept.parent.mkdir(parents=True, exist_ok=True)
     for row in TABLES[args.table]:
         if row.name not in found:
             found[row.name] = ground.figures(row)
-            kept.write_text(json.dumps(found, indent=1), encoding="utf-8")
+            kept.write_text(json.dumps({"of": of, "rows": found}, indent=1), encoding="utf-8")
         cli.say(f"{row.name}: " + ", ".join(f"{k} {v:.3g}" for k, v in found[row.name].items()))
     page = _PAGES[args.table]
     page.write_text(fill(page.read_text(encoding="utf-8"), args.table, section(found, args.steps)), encoding="utf-8")
@@ -120,7 +123,8 @@ class Ground:
 
     def figures(self, row: Row) -> dict[str, float]:
         """Train ``row`` from nothing and measure it, frame by frame in torch."""
-        config = replace(self.config, weights=replace(self.config.weights, **row.weights))
+        weights = replace(self.config.weights, **row.weights)
+        config = replace(self.config, weights=replace(weights, style=weights.style * row.style_share))
         with tempfile.TemporaryDirectory() as folder:
             trainer = Trainer(config, self.data, self.load_vgg(), Path(folder))
             restep(trainer.network, row.variant)

@@ -14,7 +14,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from engines.errors import UsageError
+from engines.errors import EngineUnavailable, UsageError
 from engines.exits import exit_code
 from engines.model_file import user_models_dir
 
@@ -141,7 +141,15 @@ def _target(output: Path | None, name: str) -> Path:
 
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
-    return exit_code(lambda: run(args))
+    return exit_code(lambda: _run(args))
+
+
+def _run(args: argparse.Namespace) -> None:
+    try:
+        run(args)
+    except ImportError as error:
+        wanted = "pip install 'livebrush[train]'"
+        raise EngineUnavailable(f"this needs what is not all installed ({error}). Type: {wanted}") from error
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ def read_pictures(folder: Path | None, limit: int) -> list[np.ndarray]:
     if folder is None:
         files = carried_files()
     else:
-        found = sorted(p for p in folder.glob("*") if p.suffix.lower() in {".jpg", ".jpeg", ".png"})
+        found = sorted(p for p in folder.glob("*") if p.suffix.lower() in {".jpg", ".jpeg", ".png", ".webp"})
         files = found[:: max(1, len(found) // limit)]
     pictures = [_read(path) for path in files[:limit] if path.is_file()]
     if not pictures:

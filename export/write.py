@@ -38,11 +38,29 @@ def write_model(weights: Path, target: Path, pictures: list[np.ndarray], say: Sa
         for name, difference in compare_engines(draft, "fp32", pictures).items():
             say(f"torch and {name}: {difference.largest:.0f}/255 at most, {difference.mean:.3f}/255 on average")
             require(difference, FP32, f"torch and {name}")
-        # The int8 sibling of what was there goes first. Should this end between the two renames, the torch engine refuses
-        # the new weights beside the old graph by their hash.
-        target.with_name(f"{target.stem}.int8.onnx").unlink(missing_ok=True)
-        draft.with_suffix(".safetensors").replace(target.with_suffix(".safetensors"))
-        draft.replace(target)
+        _put(draft, target)
+
+
+def write_model_and_int8(weights: Path, target: Path, pictures: list[np.ndarray], say: Say) -> None:
+    """``write_model`` and ``write_int8`` as one: if either raises, all is left as it was."""
+    _refuse_strangers(target, weights)
+    with beside(target) as folder:
+        draft = folder / target.name
+        write_model(weights, draft, pictures, say)
+        write_int8(draft, pictures, say)
+        _put(draft, target)
+
+
+def _put(draft: Path, target: Path) -> None:
+    """Give the files of a model that is proved their final names."""
+    old, new = (path.with_name(f"{path.stem}.int8.onnx") for path in (target, draft))
+    # The int8 sibling of what was there goes first. Should this end between the renames, the torch engine refuses the new
+    # weights beside the old graph by their hash.
+    old.unlink(missing_ok=True)
+    draft.with_suffix(".safetensors").replace(target.with_suffix(".safetensors"))
+    draft.replace(target)
+    if new.exists():
+        new.replace(old)
 
 
 def _refuse_strangers(target: Path, weights: Path) -> None:

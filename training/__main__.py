@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 
+from engines.errors import EngineUnavailable
 from engines.exits import exit_code
 from training import add_style, fit, optimise
 from training.evaluate import command as evaluate
@@ -28,7 +29,17 @@ def main(argv: list[str] | None = None) -> int:
     for command in _COMMANDS:
         command.add_parser(commands)
     args = parser.parse_args(argv)
-    return exit_code(lambda: args.run(args))
+    return exit_code(lambda: _run(args))
+
+
+def _run(args: argparse.Namespace) -> None:
+    try:
+        args.run(args)
+    except ImportError as error:
+        raise EngineUnavailable(
+            f"this needs what is not all installed ({error}). Type: pip install 'livebrush[train,evaluate]'   (PyTorch and more, "
+            "about 250 MB on a CPU). The first style also downloads VGG16's published weights, 528 MB, once."
+        ) from error
 
 
 if __name__ == "__main__":

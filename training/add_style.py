@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING
 
 from engines.cache import user_models_dir
-from engines.errors import EngineUnavailable, ModelError, UsageError
-from training.flags import add_device, add_vgg
+from engines.errors import ModelError, UsageError
+from training.flags import add_device, add_vgg, check_device
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from training.config import TrainingConfig
     from training.loop import Trainer
     from training.pairs import Pair
@@ -29,8 +30,10 @@ _MINUTES = 6.0
 _TIMED_STEPS = 8  # they tell how many more fit into the minutes
 _PREVIEWS = 12
 _WEIGHED = 8  # batches whose untouched pictures tell how far from the painting they are
+_COMPARED = 2  # of them tell which style is nearest: each is painted in all
+_MOST_PHOTOS = 200  # more would not be seen in these minutes, only decoded
+_PREVIEW_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 _ROW_RATE = 10.0  # times the network's rate: nothing else moves
-_INSTALL = "pip install 'livebrush[train]'"
 _NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 
 
@@ -71,26 +74,29 @@ class Base:
 
 def run(args: argparse.Namespace) -> None:
     _check(args)
-    with _train_extra():
-        from training.vgg import load_vgg
+    from export.pictures import read_pictures
+    from training.vgg import load_vgg
+
     base = find_base()
     name = args.name or re.sub(r"[^a-z0-9]+", "_", args.painting.stem.lower()).strip("_")
     if not _NAME.fullmatch(name) or name in base.names:
         taken = "is taken" if name in base.names else "must be small letters and digits with _ between"
         raise UsageError(f"the name {name!r} {taken}. Choose another with --name. Taken: {', '.join(base.names)}.")
+    check_device(args.device)
     vgg = load_vgg(args.vgg)
     with tempfile.TemporaryDirectory(prefix="livebrush-") as folder:
         photos = args.photos or carried_photos(Path(folder) / "photos")
         config = style_config(name, args.painting, photos, args.strokes)
         trainer = build_trainer(config, photos.parent, vgg, Path(folder) / "run", args.device, base)
+        pictures = read_pictures(photos, 4)
         pairs = draw(trainer, _WEIGHED)
-        begin_nearest(trainer, base, pairs[0])
+        begin_nearest(trainer, base, pairs[:_COMPARED])
         preview = args.preview or Path(f"{name}_preview.jpg")
         print(f"{preview} shows {name} while it is trained, for {args.minutes:g} minutes, on {len(trainer.files)} photos.")
         train(trainer, pairs, args.minutes * 60, preview)
         weights = Path(folder) / f"{USER_MODEL}.safetensors"
         save_merged(base, trainer, weights)
-        target = install(weights, args.photos)
+        target = install(weights, pictures)
     print(f"{target} has it, beside {len(base.names) - 1} others. Try: python run_cam.py -s {name}")
 
 
@@ -103,17 +109,8 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError(f"--minutes must lie between 0.05 and 600, not {args.minutes:g}.")
     if not 0.5 <= args.strokes <= 3:
         raise UsageError(f"--strokes must lie between 0.5 and 3, not {args.strokes:g}.")
-
-
-@contextmanager
-def _train_extra() -> Iterator[None]:
-    try:
-        yield
-    except ImportError as error:
-        raise EngineUnavailable(
-            f"making a style needs PyTorch, which is not all installed ({error}). Type: {_INSTALL}   (about 250 MB on a CPU). "
-            "The first style also downloads VGG16's published weights, 528 MB, once."
-        ) from error
+    if args.preview and args.preview.suffix.lower() not in _PREVIEW_SUFFIXES:
+        raise UsageError(f"--preview {args.preview}: its name must end in one of {', '.join(_PREVIEW_SUFFIXES)}.")
 
 
 def find_base() -> Base:
@@ -167,13 +164,15 @@ def style_config(name: str, painting: Path, photos: Path, texture: float) -> Tra
 
 
 def build_trainer(config: TrainingConfig, data: Path, vgg: Vgg16, folder: Path, device: str, base: Base) -> Trainer:
-    """A trainer of a network of the base's size."""
+    """A trainer of a network of the base's size, on 200 photos at most."""
     from training.loop import Trainer
 
-    return Trainer(replace(config, network=json.loads(base.header["config"])), data, vgg, folder, device)
+    trainer = Trainer(replace(config, network=json.loads(base.header["config"])), data, vgg, folder, device)
+    trainer.files = trainer.files[:: math.ceil(len(trainer.files) / _MOST_PHOTOS)]
+    return trainer
 
 
-def begin_nearest(trainer: Trainer, base: Base, pair: Pair) -> None:
+def begin_nearest(trainer: Trainer, base: Base, pairs: list[Pair]) -> None:
     """Give the trainer the base's network, and as its one row that of the style which is nearest to the painting already."""
     import torch
 
@@ -183,8 +182,9 @@ def begin_nearest(trainer: Trainer, base: Base, pair: Pair) -> None:
     distances = []
     for row in state["rows"]:
         trainer.network.load_state_dict({**state, "rows": row[None]})
+        torch.manual_seed(0)  # every style is seen by VGG16 at the same sizes
         with torch.no_grad():
-            distances.append(float(trainer.losses(pair)["style"]))
+            distances.append(mean(float(trainer.losses(pair)["style"]) for pair in pairs))
     nearest = min(range(len(distances)), key=distances.__getitem__)
     trainer.network.load_state_dict({**state, "rows": state["rows"][nearest][None]})
 
@@ -209,15 +209,16 @@ def train(trainer: Trainer, pairs: list[Pair], seconds: float, preview: Path) ->
 
     balance = Balance(mean(map(trainer.untouched_style, pairs)))
     painting = Path(trainer.config.styles[0].image)
-    started_s, shown = time.monotonic(), 0
+    started_s, shown = 0.0, 0
     with Progress(BarColumn(), TextColumn("{task.fields[losses]}"), TimeRemainingColumn(), refresh_per_second=1) as progress:
         task = progress.add_task("add-style", total=seconds, losses="")
 
         def show(step: int, losses: dict[str, float]) -> None:
-            nonlocal shown
+            nonlocal started_s, shown
+            started_s = started_s or time.monotonic()  # reading the photos does not count
             elapsed_s = time.monotonic() - started_s
             if step % _TIMED_STEPS == 0:  # again and again: other programs come and go
-                steps = step + round((seconds - elapsed_s) * step / elapsed_s)
+                steps = step + round((seconds - elapsed_s) * (step - 1) / elapsed_s)
                 trainer.config = replace(trainer.config, steps=max(step, steps))
             if elapsed_s >= shown * seconds / _PREVIEWS or step == trainer.config.steps:
                 save_style_preview(preview, trainer.network, trainer.files, painting)
@@ -251,12 +252,11 @@ def save_merged(base: Base, trainer: Trainer, path: Path) -> None:
     save_weights(path, settle_bytes(network), family, network_config, metadata)
 
 
-def install(weights: Path, photos: Path | None) -> Path:
-    """Write ``user.onnx`` and its int8 sibling into the user's models folder, each past its parity gate. Returns the former."""
-    from export.pictures import read_pictures
-    from export.write import write_int8, write_model
+def install(weights: Path, pictures: list[np.ndarray]) -> Path:
+    """Write ``user.onnx`` and its int8 sibling into the user's models folder, each past its parity gate on ``pictures``,
+    (H, W, 3) uint8 RGB. Returns the former."""
+    from export.write import write_model_and_int8
 
     target = user_models_dir() / f"{USER_MODEL}.onnx"
-    write_model(weights, target, read_pictures(photos, 4), print)
-    write_int8(target, read_pictures(photos, 4), print)
+    write_model_and_int8(weights, target, pictures, print)
     return target

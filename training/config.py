@@ -112,8 +112,14 @@ def load_config(path: Path) -> TrainingConfig:
         raise TrainingError(f"{path}: must be a mapping of settings. Start from one in training/configs/.")
     styles = tuple(_build(StyleConfig, style, f"{path}: styles") for style in raw.pop("styles", []))
     weights = _build(LossWeights, raw.pop("weights", {}), f"{path}: weights")
-    lists = {key: tuple(raw.pop(key)) for key in _LISTS if key in raw}
+    lists = {key: _listed(raw.pop(key), f"{path}: {key}") for key in _LISTS if key in raw}
     return _build(TrainingConfig, {**raw, **lists, "styles": styles, "weights": weights}, str(path))
+
+
+def _listed(value: Any, where: str) -> tuple:
+    if not isinstance(value, list):
+        raise TrainingError(f"{where} must be a list, such as [a, b] or [], got {value!r}")
+    return tuple(value)
 
 
 def _build(cls: type, values: Any, where: str) -> Any:

@@ -38,15 +38,15 @@ def photo_files(folder: Path, exclude_licence: tuple[str, ...], without: tuple[s
         raise TrainingError(
             f"{folder.parent}/MANIFEST.tsv: missing, so exclude_licence cannot be honoured. Add it, or remove exclude_licence."
         )
-    found = [
-        path
-        for path in sorted(folder.iterdir())
-        if path.suffix.lower() in PHOTO_SUFFIXES
-        and path.name not in without
-        and not (exclude_licence and _excluded(licences.get(path.name, ""), exclude_licence))
-    ]
+    found = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in PHOTO_SUFFIXES and path.name not in without]
     if not found:
-        raise TrainingError(f"{folder}: no photos left ({', '.join(sorted(PHOTO_SUFFIXES))}; exclude_licence: {exclude_licence})")
+        kinds = ", ".join(sorted(PHOTO_SUFFIXES))
+        raise TrainingError(f"{folder}: holds no photos to train on ({kinds}). Put some there, or convert them to one of these.")
+    if exclude_licence:
+        found = [path for path in found if not _excluded(licences.get(path.name, ""), exclude_licence)]
+    if not found:
+        words = ", ".join(exclude_licence)
+        raise TrainingError(f"{folder}: exclude_licence ({words}) leaves no photo. Add others, or remove a word.")
     return found
 
 

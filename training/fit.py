@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from engines.errors import UsageError
-from training.flags import add_device, add_vgg
+from training.flags import add_device, add_vgg, check_device
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -34,8 +34,11 @@ def run(args: argparse.Namespace) -> None:
     from training.loop import Trainer
     from training.vgg import load_vgg
 
+    check_device(args.device)
     config = load_config(args.config)
-    if args.steps:
+    if args.resume and args.start:
+        raise UsageError("--resume goes on from the run's own checkpoint, --from begins with other weights: give one of them.")
+    if args.steps is not None:
         config = dataclasses.replace(config, steps=args.steps)
     folder = args.out or Path("runs") / config.name
     if (folder / "checkpoint.pt").exists() and not (args.resume or args.overwrite):

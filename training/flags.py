@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from engines.errors import EngineUnavailable
+
 
 def add_vgg(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -14,3 +16,15 @@ def add_vgg(parser: argparse.ArgumentParser) -> None:
 
 def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda", "mps"), help="default: cpu")
+
+
+def check_device(device: str) -> None:
+    """Raises EngineUnavailable if this PyTorch does not see the ``device``."""
+    import torch
+
+    seen = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not seen[device]:
+        raise EngineUnavailable(
+            f"--device {device}: this PyTorch ({torch.__version__}) sees no such GPU. Use --device cpu, or install PyTorch's "
+            "build for your card: https://pytorch.org/get-started"
+        )

@@ -71,8 +71,7 @@ class Trainer:
         if config.rows_only:
             network.requires_grad_(False)
             network.rows.requires_grad_(True)
-        rate = config.learning_rate
-        self.optimizer = MuonAdam(self.network, config.muon_rate, rate, rate * config.row_rate)
+        self.optimizer = MuonAdam(self.network, **self._peaks())
         self.step = 0
         self.history: list[dict[str, float]] = []
         self._sums: dict[str, list[float]] = {}
@@ -83,6 +82,9 @@ class Trainer:
         self._licences = Counter(licences.get(path.name, "not listed") for path in self.files)
         self._licences.update(clip.licence for clip in self.clips)
         self.previews = [photos / name for name in config.previews]
+        missing = ", ".join(path.name for path in self.previews if not path.is_file())
+        if missing:
+            raise TrainingError(f"previews: {photos} has no {missing}. Name photos that are there, or leave previews: [].")
         self.targets = {scale: self._style_targets(scale) for scale in set(config.vgg_scales)}
         self._calm = torch.tensor([s.calm for s in config.styles], dtype=torch.float32, device=device)
         self.style_weights = torch.tensor([s.weight for s in config.styles], dtype=torch.float32, device=device)
@@ -265,9 +267,15 @@ class Trainer:
     def _set_rate(self) -> None:
         """Linear warm-up, then a half cosine down to a fiftieth (Loshchilov & Hutter 2017, eq. 5, without restarts)."""
         done = self.step / self.config.steps
-        factor = min(1.0, (self.step + 1) / _WARMUP_STEPS) * (_LAST_RATE + (1 - _LAST_RATE) * (1 + math.cos(math.pi * done)) / 2)
+        warm_up = min(_WARMUP_STEPS, self.config.steps // 10 + 1)
+        factor = min(1.0, (self.step + 1) / warm_up) * (_LAST_RATE + (1 - _LAST_RATE) * (1 + math.cos(math.pi * done)) / 2)
         for group in self.optimizer.param_groups:
-            group["lr"] = group["peak"] * factor
+            group["lr"] = self._peaks()[f"{group['kind']}_rate"] * factor
+
+    def _peaks(self) -> dict[str, float]:
+        """As the config says now: --resume may go on at other rates than the checkpoint was trained at."""
+        rate = self.config.learning_rate
+        return {"muon_rate": self.config.muon_rate, "adam_rate": rate, "rows_rate": rate * self.config.row_rate}
 
     def _record(self, losses: dict[str, float]) -> None:
         for name, value in losses.items():

@@ -17,16 +17,16 @@ _BETAS, _EPSILON = (0.9, 0.999), 1e-8
 
 class MuonAdam(torch.optim.Optimizer):
     """Convolution weights move along the orthogonalised momentum of their gradient by ``muon_rate``; ``rows`` by Adam with
-    ``row_rate``, everything else by Adam with ``adam_rate``. Groups hold ``peak``, the rate that schedules scale."""
+    ``rows_rate``, everything else by Adam with ``adam_rate``. Groups hold their ``kind``: muon, rows or adam."""
 
-    def __init__(self, network: nn.Module, muon_rate: float, adam_rate: float, row_rate: float) -> None:
+    def __init__(self, network: nn.Module, muon_rate: float, adam_rate: float, rows_rate: float) -> None:
         groups: dict[str, list[nn.Parameter]] = {"muon": [], "adam": [], "rows": []}
         for name, parameter in network.named_parameters():
             if not parameter.requires_grad:
                 continue
             groups["muon" if parameter.ndim == 4 else "rows" if name == "rows" else "adam"].append(parameter)
-        rates = {"muon": muon_rate, "adam": adam_rate, "rows": row_rate}
-        super().__init__([{"params": p, "kind": k, "lr": rates[k], "peak": rates[k]} for k, p in groups.items() if p], {})
+        rates = {"muon": muon_rate, "adam": adam_rate, "rows": rows_rate}
+        super().__init__([{"params": p, "kind": k, "lr": rates[k]} for k, p in groups.items() if p], {})
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:

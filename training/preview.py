@@ -53,8 +53,9 @@ def save_style_preview(path: Path, network: nn.Module, photos: list[Path], paint
         photo = _centre(resize_short_side(read_photo(file), 480))
         painted = stylise_photo(settle_bytes(copy.deepcopy(network)), photo, 0, 1)
         columns.append(np.vstack([resize_short_side(picture, cell_px) for picture in (photo, painted)]))
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.part")
-    cv2.imencode(".jpg", np.hstack(columns)[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tofile(temporary)
+    cv2.imencode(path.suffix, np.hstack(columns)[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tofile(temporary)
     temporary.replace(path)
 
 

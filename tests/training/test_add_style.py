@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import save_file
 
 import export.write
@@ -79,9 +80,18 @@ def test_starts_from_the_nearest_style(models: Path, command: list[str], tmp_pat
     base = add_style.find_base()
     config = add_style.style_config("x", tmp_path / "other.png", tmp_path / "photos", 1.0)
     trainer = add_style.build_trainer(config, tmp_path, load_vgg(tmp_path / "vgg.safetensors"), tmp_path / "run", "cpu", base)
-    add_style.begin_nearest(trainer, base, add_style.draw(trainer, 1)[0])
-    rows = load_weights(base.weights)[0].rows
-    assert any(np.array_equal(trainer.network.rows[0].detach(), row.detach()) for row in rows)
+    network, rows = load_weights(base.weights)[0], load_weights(base.weights)[0].rows.detach()
+    pairs = add_style.draw(trainer, 2)
+    add_style.begin_nearest(trainer, base, pairs)
+    chosen = trainer.network.rows[0].detach().clone()
+    distances = []
+    for row in rows:
+        trainer.network.load_state_dict({**network.state_dict(), "rows": row[None]})
+        torch.manual_seed(0)
+        with torch.no_grad():
+            distances.append(sum(float(trainer.losses(pair)["style"]) for pair in pairs))
+    assert distances[0] != distances[1]
+    np.testing.assert_array_equal(chosen, rows[int(np.argmin(distances))])
     assert [name for name, p in trainer.network.named_parameters() if p.requires_grad] == ["rows"]
 
 
@@ -94,6 +104,7 @@ def test_starts_from_the_nearest_style(models: Path, command: list[str], tmp_pat
         (["other.png", "--minutes", "0"], 2, "--minutes must lie between"),
         (["other.png", "--strokes", "9"], 2, "--strokes must lie between"),
         (["other.png", "--photos", "nowhere"], 2, "no such folder"),
+        (["other.png", "--preview", "p.gif"], 2, "must end in one of .jpg"),
         (["vgg.safetensors", "--name", "x"], 4, "not a picture"),
     ],
 )
@@ -104,3 +115,22 @@ def test_says_what_is_wrong_and_changes_nothing(
     assert main([*command, *flags]) == code
     assert words in capsys.readouterr().err
     assert {path: path.read_bytes() for path in models.iterdir()} == before
+
+
+def test_nothing_changes_if_the_int8_form_strays(
+    models: Path, command: list[str], capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    from engines.parity import Tolerance
+
+    monkeypatch.setattr(export.write, "INT8", Tolerance(0, 0))
+    before = {path: path.read_bytes() for path in models.iterdir()}
+    assert main([*command, "other.png"]) == 4
+    assert "Nothing was written" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in models.iterdir()} == before
+
+
+def test_photos_may_be_webp(models: Path, command: list[str], tmp_path: Path):
+    for path in (tmp_path / "photos").iterdir():
+        cv2.imwrite(str(path.with_suffix(".webp")), cv2.imread(str(path)))
+        path.unlink()
+    assert main([*command, "other.png"]) == 0

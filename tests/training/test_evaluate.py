@@ -23,6 +23,7 @@ from training.evaluate.figures import OTHER, SYNTHETIC, WEBCAM, ClipFigures, Sty
 from training.evaluate.likeness import Likeness, content_distance, style_distance
 from training.evaluate.measure import measure
 from training.evaluate.motion import Motion, estimate_motion, static_change, warp_error
+from training.evaluate.pictures import strip_window
 from training.evaluate.synthetic import SIZE, exact_motion, synthetic_clip
 from training.vgg import Vgg16, load_vgg
 
@@ -113,6 +114,12 @@ def test_faces(photo: np.ndarray, finder: FaceFinder):
     colours = cv2.applyColorMap(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), cv2.COLORMAP_OCEAN)[..., ::-1]
     assert any(same_face(face, found) for found in finder.find(np.ascontiguousarray(colours)))
     assert not same_face(face, (0, 0, 40, 40))
+
+
+def test_strips_show_the_face_where_it_is():
+    frames = [np.zeros((720, 1280, 3), np.uint8)] * 3
+    clip = MeasuringClip(ClipSource("c", WEBCAM, Path("c")), frames, {}, {}, {1: [(300, 100, 400, 200)]}, {}, 0.0)
+    assert strip_window(clip) == (slice(30, 270), slice(230, 470))
 
 
 def test_the_input_itself_measures_one(folder: Path, likeness: Likeness, finder: FaceFinder, photo: np.ndarray):

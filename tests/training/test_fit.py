@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import cv2
@@ -66,11 +67,18 @@ def test_trains_and_resumes(tmp_path: Path, data: Path, config: dict):
     assert [s["name"] for s in json.loads(header["styles"])] == ["original", "a", "b"]
     # One of the four is a preview, one is not ours to use.
     assert json.loads(header["training"])["pictures_by_licence"] == {"public domain": 2}
-    before = network.rows.clone()
-    assert fit(tmp_path, data, config, "--resume", "--steps", "8") == 0
+    before = torch.load(run / "checkpoint.pt", weights_only=True)
+    # At no rate nothing moves, so it went on from what it had, and at the rates that the config has now.
+    still = {**config, "muon_rate": 0.0, "learning_rate": 0.0}
+    assert fit(tmp_path, data, still, "--resume", "--steps", "8") == 0
     state = torch.load(run / "checkpoint.pt", weights_only=True)
     assert state["step"] == 8
-    assert not torch.equal(load_weights(run / "weights.safetensors")[0].rows, before)
+    for name, tensor in before["network"].items():
+        torch.testing.assert_close(state["network"][name], tensor, rtol=0, atol=0)
+    counts = [s["count"] for s in state["optimizer"]["state"].values() if "count" in s]
+    assert set(counts) == {8}
+    assert fit(tmp_path, data, config, "--resume", "--steps", "9") == 0
+    assert not torch.equal(load_weights(run / "weights.safetensors")[0].rows, network.rows)
 
 
 def test_weights_are_on_the_steps_of_their_int8_form(tmp_path: Path, data: Path, config: dict):
@@ -121,9 +129,12 @@ def test_starts_from_weights_with_another_painting(tmp_path: Path, data: Path, c
         ({"vgg_scales": [0.3]}, "between 0.5 and 1"),
         ({"family": "slow"}, "transformer_net"),
         ({"clips": ["gone.mp4"]}, "gone.mp4"),
+        ({"previews": ["gone.png"]}, "has no gone.png"),
+        ({"previews": None}, "previews must be a list"),
+        ({"exclude_licence": "non-commercial"}, "exclude_licence must be a list"),
+        ({"exclude_licence": ["domain", "research"]}, "leaves no photo"),
         ({"network": {"depth": 3}}, "depth"),
         ({"photos": "nowhere"}, "no such folder"),
-        ({"exclude_licence": [""]}, "no photos left"),
     ],
 )
 def test_bad_configs_say_what_is_wrong(tmp_path: Path, data: Path, config: dict, capsys, change: dict, words: str):
@@ -171,3 +182,24 @@ def test_shipped_configs_are_sound(path: Path):
     config = load_config(path)
     build_network(config.family, len(config.styles), **config.network)
     assert config.name == path.stem
+
+
+def test_a_device_that_is_not_there_and_two_beginnings(tmp_path: Path, data: Path, config: dict, capsys, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert fit(tmp_path, data, config, "--device", "cuda") == 4
+    assert "sees no such GPU. Use --device cpu" in capsys.readouterr().err
+    assert fit(tmp_path, data, config, "--resume", "--from", "other.safetensors") == 2
+    assert "give one of them" in capsys.readouterr().err
+    assert fit(tmp_path, data, config, "--steps", "0") == 4
+    assert "at least 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["fit toy.yaml", "optimise a.png b.png", "evaluate gallery"])
+def test_without_pytorch_says_what_to_install(command: str, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    for name in [
+        name for name in sys.modules if name.startswith("training.") and name.split(".")[1] not in ("flags", "__main__")
+    ]:
+        monkeypatch.delitem(sys.modules, name)
+    assert main(command.split()) == 4
+    assert "pip install 'livebrush[train,evaluate]'" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Both weight files give a working VGG16; on the machine that has the real Caffe-convention file, they order pictures alike."""
+"""Both weight files give a working VGG16, and the same one."""
 
 from __future__ import annotations
 
@@ -49,14 +49,12 @@ def test_layout(both: tuple[Vgg16, Vgg16]):
         assert not any(p.requires_grad for p in vgg.parameters())
 
 
-def test_conventions_order_pictures_alike(both: tuple[Vgg16, Vgg16]):
+def test_both_conventions_see_the_same(both: tuple[Vgg16, Vgg16]):
     torch.manual_seed(1)
-    picture = torch.rand(1, 3, 32, 32)
-    others = [(picture + amount * torch.randn_like(picture)).clamp(0, 1) for amount in (0.02, 0.1, 0.3)]
-    for vgg in both:
-        target = vgg(picture, ("relu3_3",))["relu3_3"]
-        losses = [content_loss(vgg(other, ("relu3_3",))["relu3_3"], target).item() for other in others]
-        assert losses == sorted(losses)
+    picture, other = torch.rand(2, 1, 3, 32, 32)
+    one, another = (vgg(picture, ("relu3_3",))["relu3_3"] for vgg in both)
+    # The conventions' means differ by less than a level of 255.
+    assert content_loss(another, one).item() < 0.01 * content_loss(both[0](other, ("relu3_3",))["relu3_3"], one).item()
 
 
 def test_refuses_other_files(tmp_path: Path):

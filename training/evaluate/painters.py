@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -100,20 +99,15 @@ class LitePainter:
 
 
 def painted_styles(model: ModelFile, data: Path, paintings: dict[str, Path], only: list[str] | None = None) -> list[PaintedStyle]:
-    """The model's paintings (``only`` the named), each with its picture: from ``paintings`` by name, else where the model's
-    metadata says that it was trained from, else DATA/styles/NAME.jpg. Raises UnknownStyle."""
-    try:
-        trained = {s["name"]: s["image"] for s in json.loads(model.metadata["training"])["config"]["styles"]}
-    except (KeyError, TypeError, ValueError):
-        trained = {}  # made elsewhere
+    """The model's paintings (``only`` the named), each with its picture: from ``paintings`` by name, else
+    DATA/styles/NAME.jpg, if there is one. Raises UnknownStyle."""
     for name in only or []:
         model.index(name)
     styles = [style for style in model.styles[1:] if not only or style.name in only]
     found = []
     for style in styles:
-        candidates = [data / trained[style.name]] if style.name in trained else []
-        candidates += [data / "styles" / f"{style.name}.jpg"]
-        painting = paintings.get(style.name) or next((path for path in candidates if path.is_file()), None)
+        own = data / "styles" / f"{style.name}.jpg"
+        painting = paintings.get(style.name) or (own if own.is_file() else None)
         found.append(PaintedStyle(style.name, model.name, painting, style.title, style.artist, style.year))
     return found
 

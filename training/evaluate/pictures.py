@@ -35,7 +35,7 @@ def strip(frames: list[np.ndarray], clip: MeasuringClip) -> str:
     """Four consecutive frames around the first face of ``clip``, or its middle, pixel for pixel; below each, eight times its
     difference from the frame before."""
     first = len(frames) // 2
-    rows, columns = _window(clip)
+    rows, columns = strip_window(clip)
     cut = [frame[rows, columns] for frame in frames[first - 1 : first + STRIP_FRAMES]]
     differences = [cv2.convertScaleAbs(cv2.absdiff(now, before), alpha=DIFFERENCE_GAIN) for before, now in pairwise(cut)]
     frames_row, differences_row = _row(cut[1:]), _row(differences)
@@ -43,13 +43,13 @@ def strip(frames: list[np.ndarray], clip: MeasuringClip) -> str:
     return _data_uri(np.vstack([frames_row, gap, differences_row]))
 
 
-def _window(clip: MeasuringClip) -> tuple[slice, slice]:
+def strip_window(clip: MeasuringClip) -> tuple[slice, slice]:
+    """Rows and columns around the first face of ``clip``, or its middle."""
     height, width = clip.size
     x, y = width / 2, height / 2
     if clip.faces:
         left, top, right, bottom = next(iter(clip.faces.values()))[0]
-        scale = min(height, width) / 480  # faces are given at 480 lines
-        x, y = (left + right) / 2 * scale, (top + bottom) / 2 * scale
+        x, y = (left + right) / 2, (top + bottom) / 2
     side = min(_CELL_PX, height, width)
     top, left = (int(np.clip(at - side / 2, 0, length - side)) for at, length in ((y, height), (x, width)))
     return slice(top, top + side), slice(left, left + side)
