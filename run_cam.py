@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any, NoReturn
@@ -21,12 +22,11 @@ from realtime.doctor import print_findings
 from realtime.engine_sizes import EngineSizes
 from realtime.listing import print_listing
 from realtime.live import Live
-from realtime.live_painter import Painter
+from realtime.live_painter import Painter, inference_size
 from realtime.live_start import EngineAhead
 from realtime.quality import Quality
 from realtime.remembered import remember
 from realtime.report import check_report, write_report
-from realtime.resample import network_size
 from realtime.stylizer import Stylizer
 from realtime.tiles import Tiles
 from realtime.web.stream import WebStream
@@ -54,13 +54,13 @@ def main(argv: list[str]) -> int:
     if args.doctor:
         return print_findings(as_json=args.json)
     duration_s, source = live_flags.duration_from(args), live_flags.source_from(args)
-    check_report(args.report, [Path(args.source)] if Path(args.source).exists() else [])
+    check_report(args.report, [Path(args.source)] if os.path.exists(args.source) else [])
     fixed_size = cli.parse_size(args.size) if args.size else None
     model, state = live_flags.model_and_state(args, source.mirrored)
     desk, guard = live_flags.desk_from(args, state), live_flags.guard_from(args)
     with contextlib.ExitStack() as opened:
-        expected = fixed_size or (source.expected_size and network_size(source.expected_size, state.look.brush))
-        ahead = EngineAhead(lambda size: cli.quietly_open_engine_from(args, model, size, waits=False), expected)
+        expected = source.expected_size and inference_size(fixed_size, source.expected_size, state.look.brush)
+        ahead = EngineAhead(lambda size: cli.open_engine_from(args, model, size, waits=False), expected)
         opened.callback(ahead.close)
         sink = live_flags.sink_from(args)
         recorder = live_flags.recorder_from(args, source)
@@ -72,7 +72,7 @@ def main(argv: list[str]) -> int:
         outputs = live_flags.outputs_from(args, frame_size)
         for output in outputs:
             opened.callback(output.close)
-        size = fixed_size or network_size(frame_size, state.look.brush)
+        size = inference_size(fixed_size, frame_size, state.look.brush)
         engine = ahead.get(size)
         cli.tell_engine(args, engine)
         quality = Quality() if args.quality == "auto" else None

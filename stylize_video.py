@@ -18,7 +18,7 @@ from typing import NoReturn
 from engines import engine_class
 from engines.errors import UsageError
 from realtime import cli
-from realtime.file_flags import add_file_flags, crew_for, file_options, model_and_look, plan_inputs, report_of
+from realtime.file_flags import add_file_flags, crew_for, file_options, model_and_look, open_engine_like, plan_inputs, report_of
 from realtime.file_job import Result, plan_jobs, run_jobs
 from realtime.inputs import expand_inputs
 from realtime.listing import print_listing
@@ -61,7 +61,7 @@ def main(argv: list[str]) -> int:
             args.sheet,
             [file.path for file in expand_inputs(args.input)],
             options,
-            lambda size: cli.open_engine_from(args, model, size),
+            lambda size: open_engine_like(args, model, size, None),
         )
         return 0
     jobs = plan_inputs(args, options.label)

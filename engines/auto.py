@@ -204,7 +204,7 @@ def _measure_in_background(model: ModelFile, options: EngineOptions, size: tuple
         sys.executable,
         "-m",
         "engines.auto",
-        str(model.path),
+        str(model.path.resolve()),
         *map(str, size),
         options.precision,
         str(options.threads or 0),

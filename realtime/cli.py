@@ -75,21 +75,12 @@ def look_from(args: argparse.Namespace, model: ModelFile) -> Look:
     return Look(mix, args.strength, args.brush, args.keep_color, args.stability, args.denoise)
 
 
-def open_engine_from(args: argparse.Namespace, model: ModelFile, size: tuple[int, int]) -> Engine:
-    """The engine that the flags ask for, ready for files of (height, width) ``size``; says once what ``auto`` took and why."""
-    engine = quietly_open_engine_from(args, model, size, throughput=True)
-    tell_engine(args, engine)
-    return engine
+def open_engine_from(args: argparse.Namespace, model: ModelFile, size: tuple[int, int], waits: bool = True) -> Engine:
+    """The engine that the flags ask for, ready for frames of (height, width) ``size``, each as soon as it can be had.
 
-
-def quietly_open_engine_from(
-    args: argparse.Namespace, model: ModelFile, size: tuple[int, int], waits: bool = True, throughput: bool = False
-) -> Engine:
-    """``open_engine_from`` without a word; for ``tell_engine`` later.
-
-    waits, throughput: as in ``EngineOptions``.
+    waits: as in ``EngineOptions``.
     """
-    return open_engine(args.engine, model, EngineOptions(args.device, args.precision, waits=waits, throughput=throughput), size)
+    return open_engine(args.engine, model, EngineOptions(args.device, args.precision, waits=waits), size)
 
 
 def tell_engine(args: argparse.Namespace, engine: Engine) -> None:

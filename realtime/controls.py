@@ -67,9 +67,9 @@ class State:
 
     @property
     def number(self) -> int:
-        """The number, from 1, of the heaviest painting in the mix; 0 for the original."""
-        name, _ = max(self.look.mix, key=lambda part: part[1])
-        return self.styles.index(name) + 1 if name in self.styles else 0
+        """The number, from 1, of the heaviest painting in the mix; 0 for the original alone."""
+        paintings = [part for part in self.look.mix if part[0] in self.styles]
+        return self.styles.index(max(paintings, key=lambda part: part[1])[0]) + 1 if paintings else 0
 
     @property
     def banks(self) -> int:
@@ -143,7 +143,6 @@ def settings(state: State) -> dict[str, Value]:
         "brush": state.look.brush,
         "stability": state.look.stability,
         "keep_color": state.look.keep_color,
-        "mirror": state.mirror,
         "fade": state.fade_s,
         "auto_period": state.cycle_s,
         "divider": state.divider,
@@ -168,10 +167,10 @@ def spoken(style: str) -> str:
 def _style(state: State, value: Value) -> State:
     """A style by its number in the model, from 1, or by its name; ``original`` is a name too."""
     text = str(value or "1")
-    if not text.isdecimal():
-        if text not in (ORIGINAL, *state.styles):
-            raise ValueError(f"there is no style {text!r}; there are {', '.join(state.styles)}")
+    if text in (ORIGINAL, *state.styles):
         return _original(state, None) if text == ORIGINAL and state.number else _pick(state, text)
+    if not text.isdecimal():
+        raise ValueError(f"there is no style {text!r}; there are {', '.join(state.styles)}")
     if not 1 <= int(text) <= len(state.styles):
         return _say(state, f"there is no style {text}: this model has {len(state.styles)}")
     return _pick(state, state.styles[int(text) - 1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+from dataclasses import replace
 
 from realtime.autopilot import Cycle, Schedule
 from realtime.controls import State, Value, perform
@@ -22,7 +23,11 @@ class Desk:
         self._pilots = [Cycle(), *([schedule] if schedule else [])]
 
     def press(self, key: str) -> None:
-        self.state = self.keymap.press(self.state, key)
+        """What the key means; a value that this model cannot take, such as a style that it lacks, is answered by ``said``."""
+        try:
+            self.state = self.keymap.press(self.state, key)
+        except ValueError as error:
+            self.state = replace(self.state, said=str(error), said_count=self.state.said_count + 1)
 
     def perform(self, name: str, value: Value = None) -> None:
         self.state = perform(self.state, name, value)

@@ -88,9 +88,11 @@ def file_options(args: argparse.Namespace, look: Look) -> FileOptions:
     end_s = None if args.to is None else parse_time("--to", args.to)
     if args.preview is not None:
         length_s = parse_time("--preview", args.preview.removesuffix("s"))
-        end_s = min(end_s or math.inf, (start_s or 0) + length_s)
+        end_s = min(math.inf if end_s is None else end_s, (start_s or 0) + length_s)
+        if not length_s:
+            raise UsageError("--preview must be longer than 0 s, for example 5s.")
     if end_s is not None and end_s <= (start_s or 0):
-        raise UsageError(f"--to {args.to or args.preview} is not after {'--ss ' + args.ss if args.ss else 'the beginning'}.")
+        raise UsageError(f"--to {args.to} is not after {'--ss ' + args.ss if args.ss else 'the beginning'}.")
     encoding = Encoding(args.vcodec, args.crf, args.preset, args.audio)
     return FileOptions(
         look,
@@ -140,13 +142,14 @@ def plan_inputs(args: argparse.Namespace, style: str) -> list[tuple[Path, Path]]
 
 
 def engine_choice(args: argparse.Namespace, before: dict[str, Any] | None) -> tuple[str, EngineOptions]:
-    """The engine that the flags ask for; where they leave it open, the one ``before`` that a resumed run began with."""
+    """The engine that the flags ask for, several frames at a time; where they leave it open, the one ``before`` that a resumed
+    run began with."""
     name, precision, threads = args.engine, args.precision, None
     if before is not None:
         name = before["name"] if name == "auto" else name
         precision = before["precision"] if precision == "auto" and before["precision"] in PRECISIONS else precision
         threads = before["threads"]
-    return name, EngineOptions(args.device, precision, threads)
+    return name, EngineOptions(args.device, precision, threads, throughput=True)
 
 
 def crew_for(args: argparse.Namespace, model: ModelFile, jobs: Sequence[tuple[Path, Path]]) -> Crew:

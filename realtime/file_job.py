@@ -16,7 +16,7 @@ from realtime.cli import say
 from realtime.crew import Crew, Painting, Sink
 from realtime.large_picture import LargePicture, is_large_picture
 from realtime.look import Look
-from realtime.outputs import check_output, make_folder, output_exists, partial_path
+from realtime.outputs import check_output, identified, make_folder, output_exists, partial_path
 from realtime.pipeline import FileRun
 from realtime.pipes import STDIO, RawVideo
 from realtime.progress import FileProgress
@@ -77,7 +77,7 @@ class Result:
 
     @property
     def skipped(self) -> bool:
-        """Whether its output was there already and ``-n`` was given."""
+        """Whether its output was there already and ``-n`` or ``--resume`` was given."""
         return bool(self.report.extra.get("skipped"))
 
     @property
@@ -102,15 +102,17 @@ def run_jobs(
     An input or output that fails is reported and left; an engine that fails would fail for all: its result comes, and then
     the error is raised.
     """
-    sources = [source for source, _ in jobs]
+    sources = identified([source for source, _ in jobs])
     try:
         check_encoding(jobs, options)
         for source, output in jobs:
             result = Result(source, output)
             started_s = started_s or time.perf_counter()
             try:
-                if options.skip_existing and output_exists(output):
-                    say(f"{output}: exists, skipped (-n)")
+                # A run that was killed had finished some of its files.
+                flag = "-n" if options.skip_existing else "--resume" if options.resume and not options.overwrite else None
+                if flag and output_exists(output):
+                    say(f"{output}: exists, skipped ({flag})")
                     result.report.extra = {"skipped": True}
                 else:
                     if options.make_folders:
@@ -145,11 +147,11 @@ def check_encoding(jobs: Sequence[tuple[Path, Path]], options: FileOptions) -> N
 def plan_jobs(jobs: Sequence[tuple[Path, Path]], options: FileOptions) -> list[dict[str, Any]]:
     """What ``run_jobs`` would do, without an engine and without writing. Raises the first error that a run would meet."""
     check_encoding(jobs, options)
-    plans = []
+    plans, sources = [], identified([source for source, _ in jobs])
     for source, output in jobs:
         skips = options.skip_existing and output_exists(output)
         if not skips and (output.parent.is_dir() or not options.make_folders):
-            check_output(output, [source for source, _ in jobs], options.overwrite)
+            check_output(output, sources, options.overwrite)
         with _open_input(source, options) as video:
             network = network_size(video.size, options.look.brush)
             plan = {"input": str(source), "output": str(output), "skip": skips, "duration_s": video.duration_s}

@@ -73,7 +73,7 @@ def _expand(argument: str, recursive: bool, inside_list: bool) -> Iterator[Input
     if argument.startswith("@") and not inside_list:
         for line in _lines(Path(argument[1:])):
             yield from _expand(line, recursive, inside_list=True)
-    elif path.is_dir():
+    elif os.path.isdir(path):
         yield from _in_folder(path, recursive)
     elif glob.has_magic(argument) and not os.path.lexists(argument):
         hits = [Path(hit) for hit in sorted(glob.glob(argument, recursive=True))]

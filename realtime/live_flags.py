@@ -50,7 +50,7 @@ def add_live_flags(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--loop", action="store_true", help="begin a file again at its end")
     group.add_argument("--capture", metavar="WxH@FPS", help="what to ask of the camera, or of test (default: 640x480@30)")
-    group.add_argument("--size", metavar="WxH", help="size at which the network runs (default: what --brush asks for)")
+    group.add_argument("--size", metavar="WxH", help="size at which the network runs at --brush 1 (default: 480 lines)")
     group.add_argument(
         "--quality",
         choices=("auto", "fixed"),
@@ -76,6 +76,7 @@ def add_live_flags(parser: argparse.ArgumentParser) -> None:
         metavar="HOST:PORT",
         help=f"a page, not a window (default: {DEFAULT_ADDRESS})",
     )
+    group.add_argument("--serve-as", metavar="https://NAME", help="the address under which a proxy shows the page")
     group.add_argument("--token", metavar="WORD", help="what pages must know, or none (default: a random one, in the address)")
     group.add_argument("--osc", metavar="PORT", help="obey OSC messages /livebrush/COMMAND from here; HOST:PORT for others")
     group.add_argument("--fresh", action="store_true", help="begin with the defaults, not with what was used last")
@@ -97,9 +98,10 @@ def model_and_state(args: argparse.Namespace, mirrored: bool) -> tuple[ModelFile
     """
     defaults = {"strength": 1.0, "brush": 1.0, "keep_color": False, "stability": 0.0}
     given = {name for name in (*defaults, "mirror") if getattr(args, name) is not None}
+    given |= {"brush"} if args.size else set()  # a brush that was left as it was would change the size that is asked for
     given |= {"mix"} if any(flag is not None for flag in (args.style, args.model, args.style_schedule)) else set()
     for name, value in defaults.items():
-        setattr(args, name, value if name not in given else getattr(args, name))
+        setattr(args, name, value if getattr(args, name) is None else getattr(args, name))
     model = _model(args, given)
     state = initial_state(model, cli.look_from(args, model), mirrored if args.mirror is None else args.mirror)
     if args.style is None and (entries := _timeline(args).entries):
@@ -146,11 +148,13 @@ def recorder_from(args: argparse.Namespace, source: LiveSource) -> Recorder:
 def guard_from(args: argparse.Namespace) -> Guard | None:
     """Where --serve listens and whom it lets in, None without it. Raises UsageError."""
     if args.serve is None:
+        if args.serve_as:
+            raise UsageError("--serve-as is the address of a page: it needs --serve.")
         return None
     missing = [name for name in ("fastapi", "uvicorn", "aiortc") if not find_spec(name)]
     if missing:
         raise UsageError(f"--serve needs {', '.join(missing)}: pip install 'livebrush[web]'")
-    return guard_for(*parse_listen(args.serve, "--serve", DEFAULT_PORT), args.token)
+    return guard_for(*parse_listen(args.serve, "--serve", DEFAULT_PORT), args.token, args.serve_as)
 
 
 def server_from(guard: Guard, stream: WebStream, desk: Desk, live: Live, source: LiveSource) -> WebServer:

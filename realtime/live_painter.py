@@ -20,7 +20,7 @@ from realtime.timing import Clock
 class Painter:
     """Call ``choose`` and ``paint`` from one thread; the attributes may be looked at from others.
 
-    ``fixed_size``: (height, width) of the inference, None lets the brush decide it. ``sizes`` provides the engines; while one
+    ``fixed_size``: (height, width) of the inference at brush 1, None for 480 lines. ``sizes`` provides the engines; while one
     for a new size is being opened, the old size goes on and ``waiting`` is True. ``quality`` may shrink the size.
     """
 
@@ -48,7 +48,8 @@ class Painter:
         if not state.frozen or self._held is None:
             self._held = frame or self._held
             return frame
-        moves = state.look != self._followed or self.waiting or self._settled <= frames_remembered(state.look)
+        moves = state.look != self._followed or state.mirror != self._mirrored or self.waiting
+        moves = moves or self._settled <= frames_remembered(state.look)
         return replace(self._held, captured_s=self._clock()) if moves else None
 
     def paint(self, frame: Frame, state: State) -> tuple[Frame, np.ndarray]:
@@ -87,7 +88,7 @@ class Painter:
 
     def _resize(self, frame_size: tuple[int, int], brush: float, now_s: float) -> None:
         """Run at the size that brush and quality ask for, as soon as there is an engine for it."""
-        full = self._fixed_size or network_size(frame_size, brush)
+        full = inference_size(self._fixed_size, frame_size, brush)
         wanted = scaled(full, self.quality_scale)
         if wanted != self._size or self._sizes.replaces:
             engine = self._sizes.get(wanted)
@@ -100,3 +101,8 @@ class Painter:
         elif self.quality and not self.waiting:
             self._sizes.prefetch([scaled(full, scale) for scale in self.quality.scales])
         self.waiting = wanted != self._size
+
+
+def inference_size(fixed: tuple[int, int] | None, frame_size: tuple[int, int], brush: float) -> tuple[int, int]:
+    """(height, width) at which the network runs: ``fixed``, or 480 lines of the frame, divided by the brush."""
+    return scaled(fixed, 1 / brush) if fixed else network_size(frame_size, brush)

@@ -111,7 +111,7 @@ class Screen:
     def _draw_over(self, view: np.ndarray, hud: Hud) -> None:
         state, problem = self.state, self._source.problem
         if problem:
-            hud.draw_notice(view, *(part.strip() for part in problem.split(":", 1)))
+            hud.draw_notice(view, *(part.strip() for part in problem.split(": ", 1)))
         elif self._source.warning and not state.help:
             hud.draw_warning(view, self._source.warning)
         if state.compare != "off" and not state.help and not state.sheet:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from engines.errors import SourceError, UsageError
-from realtime.controls import Value
+from realtime.controls import COMMANDS, Value
 
 if TYPE_CHECKING:
     from pythonosc.osc_server import BlockingOSCUDPServer
@@ -55,7 +55,10 @@ class OscServer:
         try:
             if not address.startswith(PREFIX):
                 raise KeyError(address)
-            self._ask(address.removeprefix(PREFIX), values[0] if values else None)
+            name, value = address.removeprefix(PREFIX), values[0] if values else None
+            if value == 0 and COMMANDS[name].values is None:  # a button that is let go
+                return
+            self._ask(name, value)
         except KeyError:
             self._refuse(address, f"there is no {address}; addresses are {PREFIX}NAME with a name of docs/live.md")
         except ValueError as error:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from realtime.pipes import STDIO
 from realtime.sinks.encoding import CONTAINERS
 from realtime.sinks.picture_file import PICTURES
 
+_PART = re.compile(r"(\.preview)?(\.partial(-\d+)?)?(?=\.[^./\\]+$)")
 _PLACEHOLDERS = ("{dir}", "{stem}", "{style}", "{ext}")
 
 
@@ -25,28 +27,27 @@ def output_paths(files: Sequence[InputFile], output: str | None, style: str) -> 
     """
     inputs = [file.path for file in files]
     paths = [_output_path(file, output, style) for file in files]
-    for index, path in enumerate(paths):
-        if path in paths[:index]:
+    first: dict[Path, Path] = {}
+    for source, path in zip(inputs, paths, strict=True):
+        if first.setdefault(path, source) is not source:
             raise UsageError(
-                f"-o {output}: {inputs[paths.index(path)]} and {inputs[index]} would both become {path}. Use {{stem}} in it."
+                f"-o {output}: {first[path]} and {source} would both become {path}. Use {{stem}} in it, or -o FOLDER/."
             )
     return paths
 
 
 def without_results(files: Sequence[InputFile], output: str | None, style: str) -> list[InputFile]:
-    """``files`` without those that a search has found but that are results of the others, from an earlier run."""
-    results = set()
-    for file in files:
-        path = _output_path(file, output, style)
-        results |= {os.path.realpath(path), os.path.realpath(_partial_path(path))}
-    return [file for file in files if file.named or os.path.realpath(file.path) not in results]
+    """``files`` without those that a search has found but that are results of the others, from an earlier run in the same
+    style; previews and parts are results too."""
+    results = {os.path.realpath(_output_path(file, output, style)) for file in files}
+    return [file for file in files if file.named or _PART.sub("", os.path.realpath(file.path)) not in results]
 
 
 def is_folder(output: str | None) -> bool:
     """Whether -o names a folder or a template, below which missing folders are made, rather than one file."""
     if output is None:
         return False
-    return output.endswith(("/", os.sep)) or Path(output).is_dir() or any(name in output for name in _PLACEHOLDERS)
+    return output.endswith(("/", os.sep)) or os.path.isdir(output) or any(name in output for name in _PLACEHOLDERS)
 
 
 def make_folder(path: Path) -> None:
@@ -57,19 +58,28 @@ def make_folder(path: Path) -> None:
         raise SinkError(f"{path}: its folder cannot be made ({error.strerror}).") from error
 
 
-def check_output(path: Path, inputs: Sequence[Path], overwrite: bool) -> None:
+def identified(inputs: Sequence[Path]) -> dict[object, Path]:
+    """Each of ``inputs`` by all that tells one file from others, for ``check_output``."""
+    return {identity: path for path in inputs for identity in _identities(path)}
+
+
+def check_output(path: Path, inputs: Mapping[object, Path], overwrite: bool) -> None:
     """Raise UsageError if ``path`` or its partial name is one of the inputs, by whatever name or link, if it exists and must
-    not be replaced, or has an ending that cannot be written; SinkError if its folder is not there or the name cannot be."""
+    not be replaced, or has an ending that cannot be written; SinkError if its folder is not there or the name cannot be.
+
+    inputs: what ``identified`` makes of them.
+    """
     if path == STDIO:
         return
-    for source in inputs:
-        if same_file(path, source):
-            raise UsageError(f"{path}: is the input {source} itself. An input is never overwritten; choose another -o.")
-        if same_file(_partial_path(path), source):
-            raise UsageError(f"{path}: a part of it would be saved as the input {source}. Choose another -o.")
+    for identity in _identities(path) & inputs.keys():
+        raise UsageError(f"{path}: is the input {inputs[identity]} itself. An input is never overwritten; choose another -o.")
+    for identity in _identities(_partial_path(path)) & inputs.keys():
+        raise UsageError(f"{path}: a part of it would be saved as the input {inputs[identity]}. Choose another -o.")
+    if not path.suffix:
+        raise UsageError(f"{path}: has no ending, such as .mp4. If it is to be a folder, type -o {path}/")
     if path.suffix.lower() not in (*CONTAINERS, *PICTURES):
         raise UsageError(f"{path}: the ending {path.suffix!r} is none of {', '.join((*CONTAINERS, *PICTURES))}.")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise SinkError(f"{path}: the folder {path.parent} does not exist.")
     if output_exists(path) and path.is_dir():
         raise SinkError(f"{path}: is a folder.")
@@ -83,6 +93,15 @@ def output_exists(path: Path) -> bool:
         return path != STDIO and path.exists()
     except OSError as error:
         raise SinkError(f"{path}: cannot be written ({error.strerror}).") from error
+
+
+def _identities(path: Path) -> set[object]:
+    """Where ``path`` leads, and the file itself if it is there."""
+    found: set[object] = {os.path.realpath(path)}
+    with contextlib.suppress(OSError):
+        status = os.stat(path)
+        found.add((status.st_dev, status.st_ino))
+    return found
 
 
 def same_file(one: Path, other: Path) -> bool:

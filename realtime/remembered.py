@@ -36,7 +36,7 @@ def remembered_styles() -> list[str]:
 def recall(state: State, without: Collection[str] = ()) -> State:
     """``state`` with the settings of the last run; those named in ``without``, and what means nothing any more, stay."""
     for name, value in remembered().items():
-        if name not in without:
+        if name not in without and name in settings(state):
             with contextlib.suppress(KeyError, ValueError):  # written by another version, or for another model
                 state = perform(state, name, value)
     return state

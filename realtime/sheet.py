@@ -14,7 +14,7 @@ from realtime.cli import say
 from realtime.file_job import FileOptions
 from realtime.frame import Frame
 from realtime.look import Look
-from realtime.outputs import check_output
+from realtime.outputs import check_output, identified
 from realtime.resample import Scaler, fit_size, network_size
 from realtime.sinks.picture_file import PICTURES, PictureOutput
 from realtime.sources.video_file import VideoFile
@@ -37,8 +37,8 @@ def write_sheet(
         raise UsageError(f"--sheet takes one INPUT, not {len(inputs)}.")
     if path.suffix.lower() not in PICTURES:
         raise UsageError(f"--sheet {path}: must end in {', '.join(PICTURES)}.")
-    check_output(path, inputs, options.overwrite)
-    with VideoFile(inputs[0], options.start_s, options.end_s, options.resize) as video:
+    check_output(path, identified(inputs), options.overwrite)
+    with VideoFile(inputs[0], options.start_s, options.end_s, options.resize, options.raw_input, options.deinterlace) as video:
         frame = next(video.frames())
     with open_engine(network_size(frame.size, options.look.brush)) as engine:
         tiles = [(name, _painted(frame, name, engine, options.look)) for name in engine.model.style_names]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,14 +14,14 @@ from realtime.look import Look, parse_mix
 from realtime.stylizer import Stylizer
 
 _FADE_S = Fraction(1)
-_ENTRY = re.compile(r"(?P<when>cut|[\d:.]+?):(?P<mix>[^/:\d][^/]*)(?:/(?P<fade>\d+(?:\.\d+)?)s?)?")
+_ENTRY = re.compile(r"(?P<when>cut|[\d:.]+?):(?P<mix>(?=\d*[^\d:.,/])[^/]+)(?:/(?P<fade>\d+(?:\.\d+)?)s?)?")
 _EXAMPLE = 'Write it like "0:great_wave 12.5:starry_night/2s cut:the_scream".'
 
 
 @dataclass(frozen=True)
 class Entry:
     """From ``at_s`` of the input on (None: from the first scene cut after the entry before), fade to ``mix`` in ``fade_s``
-    (None: not said)."""
+    (None: not said). A cut that does not come before the next entry is due is not waited for."""
 
     at_s: Fraction | None
     mix: tuple[tuple[str, float], ...]
@@ -47,8 +48,13 @@ class Timeline:
         """The entries that have begun at ``now_s``, each with its time. ``cuts``: when scenes have changed so far."""
         begun: list[tuple[Fraction, Entry]] = []
         last_s = Fraction(-1)
-        for entry in self.entries:
-            start_s = entry.at_s if entry.at_s is not None else next((cut for cut in cuts if cut > last_s), None)
+        for number, entry in enumerate(self.entries):
+            start_s = entry.at_s
+            if start_s is None:
+                until_s = next((later.at_s for later in self.entries[number:] if later.at_s is not None), math.inf)
+                start_s = next((cut for cut in cuts if last_s < cut < until_s), None)
+                if start_s is None and until_s <= now_s:
+                    continue  # the scene did not change before the next entry was due
             if start_s is None or start_s > now_s:
                 break
             begun.append((start_s, entry))
@@ -110,4 +116,8 @@ def _parse_entry(word: str, flag: str) -> Entry:
     if not found:
         raise UsageError(f"{flag}: {word!r} is no entry. {_EXAMPLE}")
     at_s = None if found["when"] == "cut" else parse_time(flag, found["when"])
-    return Entry(at_s, parse_mix(found["mix"]), None if found["fade"] is None else Fraction(found["fade"]))
+    try:
+        mix = Look(parse_mix(found["mix"])).mix
+    except UsageError as error:
+        raise UsageError(f"{flag}: {word!r}: {str(error).removeprefix('-s ').removeprefix('-s: ')}") from error
+    return Entry(at_s, mix, None if found["fade"] is None else Fraction(found["fade"]))

@@ -115,6 +115,19 @@ def test_a_killed_run_is_resumed_to_the_same_frames(case, tmp_path, moment):
     assert case.is_whole(output)
 
 
+def test_of_several_files_those_that_are_finished_stay(case, tmp_path, capfd):
+    shutil.copyfile(case.clip, tmp_path / "one.mp4")
+    shutil.copyfile(case.clip, tmp_path / "two.mp4")
+    painted = tmp_path / "painted"
+    flags = ("-s", "negative", "--model", str(case.model), "--engine", "passthrough", "-o", f"{painted}/", "--resume")
+    assert stylize_video.main([str(tmp_path / "one.mp4"), *flags]) == 0
+    before = (painted / "one_negative.mp4").stat()
+    assert stylize_video.main([str(tmp_path), *flags]) == 0
+    assert "exists, skipped (--resume)" in capfd.readouterr().err
+    assert (painted / "one_negative.mp4").stat().st_mtime_ns == before.st_mtime_ns
+    assert (painted / "two_negative.mp4").is_file()
+
+
 def test_a_run_killed_twice_is_resumed_to_the_same_frames(case, tmp_path):
     output = tmp_path / "out.mp4"
     kill_when(case.start(output), at_segment(tmp_path / WORK, 1))

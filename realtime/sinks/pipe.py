@@ -37,6 +37,10 @@ class PipeOutput:
         self._written = 0
         if raw:
             self.notes.append(f"standard output: rgb24 {size_text(size)} at {source.rate} frames per second, without a header.")
+            if source.pixel_aspect != 1:
+                self.notes.append(f"standard output: its pixels are {source.pixel_aspect} times as wide as high.")
+        if source.has_alpha:
+            self.notes.append("standard output: what is transparent is white, since pipes have no transparency.")
 
     def write(self, frame: Frame, pixels: np.ndarray) -> None:
         """pixels: (H, W, 3) uint8 RGB. The frame is written when it is known until when it is shown."""
@@ -82,6 +86,7 @@ class PipeOutput:
             self._stream = self._output.add_stream("wrapped_avframe", rate=self._source.rate)
             self._stream.height, self._stream.width = self._size
             self._stream.pix_fmt = "yuv420p"
+            self._stream.codec_context.sample_aspect_ratio = self._source.pixel_aspect
             self._stream.codec_context.color_range = self._source.coding.av_range
             self._reformatter = av.video.reformatter.VideoReformatter()
         picture = self._picture(pixels)

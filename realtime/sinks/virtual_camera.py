@@ -11,6 +11,7 @@ import numpy as np
 
 from engines.errors import SinkError, UsageError
 from realtime.frame import Frame
+from realtime.resample import Scaler
 from realtime.sinks.clean_sink import CleanSink
 from realtime.sources.latest import Latest
 
@@ -109,11 +110,12 @@ class _Pyvirtualcam:
             self._camera = pyvirtualcam.Camera(size[1], size[0], _FPS, device=device or None)
         except RuntimeError as error:
             raise SinkError(f"--virtual-cam: {error}") from error
-        self._size = size
+        self._size, self._scaler = size, Scaler()
 
     def send(self, painting: np.ndarray) -> None:
-        if painting.shape[:2] == self._size:
-            self._camera.send(painting)
+        if painting.shape[:2] != self._size:
+            painting = self._scaler.resize(painting, self._size)
+        self._camera.send(painting)
 
     def close(self) -> None:
         self._camera.close()

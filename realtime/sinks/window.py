@@ -29,8 +29,29 @@ _X11_KEYS = {
     **{65469 + n: f"f{n}" for n in range(1, 13)},
 }
 _KEYS = {
-    "WIN32": {2424832: "left", 2490368: "up", 2555904: "right", 2621440: "down", 8: "backspace"},
-    "COCOA": {63234: "left", 63232: "up", 63235: "right", 63233: "down", 127: "backspace"},
+    # Virtual-key codes, 16 bits up.
+    "WIN32": {
+        **{
+            code << 16: name
+            for code, name in enumerate(("pageup", "pagedown", "end", "home", "left", "up", "right", "down"), 0x21)
+        },
+        0x2D << 16: "insert",
+        0x2E << 16: "delete",
+        8: "backspace",
+        **{(0x6F + n) << 16: f"f{n}" for n in range(1, 13)},
+    },
+    # NSEvent's function keys.
+    "COCOA": {
+        **{0xF700 + n: name for n, name in enumerate(("up", "down", "left", "right"))},
+        **{0xF703 + n: f"f{n}" for n in range(1, 13)},
+        0xF727: "insert",
+        0xF728: "delete",
+        0xF729: "home",
+        0xF72B: "end",
+        0xF72C: "pageup",
+        0xF72D: "pagedown",
+        127: "backspace",
+    },
 }
 _COMMON_KEYS = {27: "esc", 32: "space", 9: "tab", 13: "enter", 10: "enter", 8: "backspace"}
 

@@ -5,6 +5,7 @@ Whether a device is lost is decided in ``Camera.read``, which never touches the 
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ FAILING_S = 0.5
 BACK_OFF_S = (0.5, 1.0, 2.0, 4.0)
 MAX_STUCK_THREADS = 3
 _BLACK_LEVEL = 16
+_CREDENTIALS = re.compile(r"//[^/@]*@")
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ class Camera(LiveSource):
         may_stand_still: bool = False,
     ) -> None:
         super().__init__()
-        self.name = f"camera {device}" if isinstance(device, int) or str(device).startswith("/dev/") else str(device)
+        local = isinstance(device, int) or device.startswith("/dev/")
+        self.name = f"camera {device}" if local else _CREDENTIALS.sub("//", device)  # it is shown, and goes into reports
         self.mirrored = self.name.startswith("camera ")
         self._device, self._wanted, self._clock, self._open_capture = device, wanted or CaptureFormat(), clock, open_capture
         self.expected_size = self._wanted.size

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from engines.errors import SourceError
 from realtime.sources.browser import BrowserSource
 from realtime.sources.camera import Camera, CaptureFormat
-from realtime.sources.camera_devices import find_camera
+from realtime.sources.camera_devices import camera_list, find_camera
 from realtime.sources.image_folder import ImageFolder
 from realtime.sources.live_file import LiveFile
 from realtime.sources.live_source import LiveSource
@@ -18,7 +19,7 @@ def live_source(text: str, wanted: CaptureFormat | None = None, loop: bool = Fal
     """The source called ``text``, not yet opened. ``wanted`` is for cameras, ``test``, the rate of a screen and the size of a
     folder's frames; ``loop`` for files and folders. A name that is no file is looked for among the cameras' names.
 
-    Raises UsageError for a screen's region that is none.
+    Raises UsageError for a screen's region that is none, SourceError for what is neither a file nor a camera.
     """
     wanted = wanted or CaptureFormat()
     if text == "test":
@@ -36,5 +37,9 @@ def live_source(text: str, wanted: CaptureFormat | None = None, loop: bool = Fal
     path = Path(text)
     if path.is_dir():
         return ImageFolder(path, wanted.size, loop)
-    number = None if path.exists() else find_camera(text)
-    return LiveFile(path, loop) if number is None else Camera(number, wanted)
+    if path.exists():
+        return LiveFile(path, loop)
+    number = find_camera(text)
+    if number is None:
+        raise SourceError(f"--source {text}: no such file, and no camera of that name. {camera_list()}")
+    return Camera(number, wanted)

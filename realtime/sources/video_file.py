@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 8192 * 8192
 MAX_DAMAGED_IN_A_ROW = 8
+_EARLY_S = (1, 20, None)  # before --ss; frames between are only decoded
 _FINGERPRINT_SAMPLES = 16
 _SAMPLE_BYTES = 65_536
 COVER_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: the cover of a sound file, which is no video
@@ -118,6 +119,7 @@ class VideoFile:
         start_s, end_s, resize = self._asked
         try:
             self._open_stream(start_s, end_s)
+            self._find_first_frame()
             self._look_at_first_frame(resize)
         except BaseException:
             self._container.close()
@@ -152,8 +154,6 @@ class VideoFile:
         self.language = stream.metadata.get("language")
         self.chapters = container.chapters()
         self.duration_s = self._planned_duration(start_s or Fraction(0), end_s)
-        if start_s:
-            self._seek(origin_s + start_s)
 
     def _decoder_for(self, stream: VideoStream) -> VideoCodecContext:
         import av
@@ -177,19 +177,37 @@ class VideoFile:
         ends = [end for end in (whole_s, end_s) if end is not None]
         return float(min(ends) - start_s) if ends else None
 
-    def _seek(self, time_s: Fraction) -> None:
+    def _find_first_frame(self) -> None:
+        """Decode up to the first frame from ``start_s`` on. A seek early enough lands on a keyframe before it; MPEG-TS and -PS
+        land anywhere and then decode from the next keyframe on, so it is tried from further and further back."""
+        noted, damaged = len(self.notes), self.damaged
+        sought = self._asked[0] and self._container.duration  # bare H.264, which has no times, has no length either
+        for early_s in _EARLY_S if sought else (None,):
+            seeks = sought and self._seek(early_s)
+            self._earliest_s = None
+            self._pictures = self._decode()
+            self._first = next(self._pictures, None)
+            if not seeks or (self._earliest_s is not None and self._earliest_s <= self.start_s):
+                return
+            if early_s is not _EARLY_S[-1]:
+                del self.notes[noted:]
+                self.damaged = damaged
+
+    def _seek(self, early_s: int | None) -> bool:
+        """To so many seconds before ``start_s``, None: to the file's start. Whether it can."""
         import av
 
-        try:  # a second early: some formats land on the keyframe after, and frames before ``start_s`` are dropped anyway
-            self._container.seek(max(0, int((time_s - 1) * 1_000_000)))
+        try:
+            self._container.seek(0 if early_s is None else max(0, int((self.start_s - early_s) * 1_000_000)))
         except av.error.FFmpegError:
             self.notes.append(f"{self.path.name}: cannot seek, so it is read from its start.")
+            return False
+        self._decoder.flush_buffers()
+        return True
 
     def _look_at_first_frame(self, resize: Callable[[tuple[int, int]], tuple[int, int]]) -> None:
         from av.video.reformatter import VideoReformatter
 
-        self._pictures = self._decode()
-        self._first = next(self._pictures, None)
         if self._first is None:
             raise SourceError(f"{self.path}: no frame of it can be decoded.")
         self.first_pts: int = self._first.pts or 0
@@ -264,12 +282,15 @@ class VideoFile:
         return digest.hexdigest()[:32]
 
     def _decode(self) -> Iterator[VideoFrame]:
-        """Decoded pictures between ``start_s`` and ``end_s``, unconverted."""
-        for picture in self._progressive(self._decode_all()):
-            time_s = None if picture.pts is None else picture.pts * self.time_base
-            if time_s is not None and self.end_s is not None and time_s >= self.end_s:
+        """Decoded pictures between ``start_s`` and ``end_s``, unconverted. Those without times are counted from the start."""
+        for index, picture in enumerate(self._progressive(self._decode_all())):
+            timed = picture.pts is not None
+            time_s = picture.pts * self.time_base if timed else self.origin_s + index / self.rate
+            if timed and self._earliest_s is None:
+                self._earliest_s = time_s
+            if self.end_s is not None and time_s >= self.end_s:
                 return
-            if time_s is None or self.start_s is None or time_s >= self.start_s:
+            if self.start_s is None or time_s >= self.start_s:
                 yield picture
 
     def _progressive(self, pictures: Iterator[VideoFrame]) -> Iterator[VideoFrame]:

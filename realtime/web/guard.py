@@ -6,28 +6,32 @@ Host stops DNS rebinding, Origin stops other pages in the same browser, the toke
 from __future__ import annotations
 
 import ipaddress
+import re
 import secrets
 import socket
 from dataclasses import dataclass
 
 from engines.errors import UsageError
 
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d+)?")
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
 @dataclass(frozen=True)
 class Guard:
-    """host, port: where the server listens; token: what a page must know, None for a server that asks for none."""
+    """host, port: where the server listens; token: what a page must know, None for a server that asks for none; public: the
+    origin, such as https://paint.example.org, under which a proxy shows the page."""
 
     host: str
     port: int
     token: str | None
+    public: str | None = None
 
     def refusal(self, host: str | None, origin: str | None) -> str | None:
         """Why a request with these headers is refused whatever it asks for, or None."""
         if host is None or not self._is_ours(host):
             return "this Host is not served here"
-        if origin is not None and origin not in (f"http://{host}", f"https://{host}"):
+        if origin is not None and origin not in (f"http://{host}", f"https://{host}", self.public):
             return "requests from other pages are refused"
         return None
 
@@ -41,10 +45,13 @@ class Guard:
     def address(self) -> str:
         """What to open in a browser; the token is in the part that browsers do not send."""
         name = "127.0.0.1" if _is_any(self.host) else f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{name}:{self.port}/" + (f"#token={self.token}" if self.token else "")
+        return (self.public or f"http://{name}:{self.port}") + "/" + (f"#token={self.token}" if self.token else "")
 
     def _is_ours(self, host: str) -> bool:
-        """A name with our port: this machine's, the one that was asked for, or, beyond loopback, any address by number."""
+        """The proxy's name, or one with our port: this machine's, the one that was asked for, or, beyond loopback, any address
+        by number."""
+        if self.public and host == self.public.partition("://")[2]:
+            return True
         name, _, port = host.rpartition(":")
         if port != str(self.port):
             return False
@@ -53,15 +60,18 @@ class Guard:
         return name in (*_LOCAL_NAMES, self.host, socket.gethostname()) or _is_address(name.strip("[]"))
 
 
-def guard_for(host: str, port: int, token: str | None) -> Guard:
+def guard_for(host: str, port: int, token: str | None, public: str | None = None) -> Guard:
     """``token``: None for a random one, "none" for none at all, which is refused beyond this machine (UsageError)."""
+    public = public and public.lower().rstrip("/")
+    if public and not _ORIGIN.fullmatch(public):
+        raise UsageError(f"--serve-as is the address that a proxy shows, https://NAME or https://NAME:PORT, not {public!r}.")
     if token == "none":
-        if not is_loopback(host):
+        if not is_loopback(host) or public:
             raise UsageError(f"--serve {host}: will not listen beyond this machine without a token. Leave --token none out.")
         return Guard(host, port, None)
     if token is not None and len(token) < 16:
         raise UsageError("--token needs at least 16 characters; leave it out for a random one.")
-    return Guard(host, port, token or secrets.token_urlsafe(18))
+    return Guard(host, port, token or secrets.token_urlsafe(18), public)
 
 
 def is_loopback(host: str) -> bool:

@@ -121,6 +121,7 @@ class Peers:
         with contextlib.suppress(MediaStreamError):
             while True:
                 picture = await track.recv()
+                self._sender = self._sender or peer  # that one has left
                 if self._browser and self._sender is peer:
                     self._browser.feed(picture, time.monotonic())
 

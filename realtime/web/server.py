@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ class WebServer:
         self, guard: Guard, stream: WebStream, desk: Desk, status: Callable[[], dict[str, Any]], browser: BrowserSource | None
     ) -> None:
         self._socket = _listen(guard.host, guard.port)
-        self.guard = Guard(guard.host, self._socket.getsockname()[1], guard.token)
+        self.guard = replace(guard, port=self._socket.getsockname()[1])
         if is_loopback(guard.host):
             use_addresses(["127.0.0.1"])
         elif guard.host not in ("0.0.0.0", "::"):

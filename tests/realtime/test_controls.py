@@ -277,3 +277,35 @@ def test_the_mouse_moves_the_divider_and_picks_small_pictures(state: State):
     assert (desk.state.divider, desk.state.number) == (0.3, 1)  # dragged across
     desk.point(Pointer(0.2, 0.9, True), {"the_scream": (0.8, 0.1, 1.0, 0.4)})
     assert desk.state.number == 3
+
+
+def test_a_key_for_what_this_model_lacks_is_answered(tmp_path: Path, state: State):
+    file = tmp_path / "keys.toml"
+    file.write_text('[keys]\nF5 = "style gone"\nx = "mix great_wave:much"')
+    desk = Desk(state, keymap_from(file))
+    desk.press("f5")
+    assert desk.state.look == state.look and "there is no style 'gone'" in desk.state.said
+    desk.press("x")
+    assert desk.state.look == state.look and "much" in desk.state.said and desk.state.said_count == state.said_count + 2
+
+
+def test_a_style_may_be_called_by_a_number(state: State):
+    state = replace(state, styles=(*STYLES, "1984", "80s_neon"))
+    assert perform(state, "style", "1984").number == 4
+    assert perform(state, "style", "2").number == 2
+
+
+def test_zero_shows_the_original_even_where_it_is_most_of_the_mix(state: State):
+    state = perform(state, "mix", "original:0.6,great_wave:0.4")
+    assert state.number == 1
+    original = press(state, "0")
+    assert original.look.mix == (("original", 1.0),)
+    assert press(original, "0").look.mix == state.look.mix
+
+
+def test_the_mirror_is_the_sources_own(state: State):
+    """A camera is mirrored by default, a file is not: what was right for one is not for the next."""
+    remember(replace(state, mirror=True))
+    assert not recall(state).mirror
+    settings_file().write_text('{"mirror": true}')  # by an earlier version
+    assert not recall(state).mirror

@@ -58,6 +58,16 @@ def test_values_are_clamped_and_words_are_understood(client, desk: Desk):
     assert (desk.state.look.strength, desk.state.mirror, desk.state.number) == (1.0, True, 2)
 
 
+def test_a_button_that_is_let_go_does_nothing(client, desk: Desk):
+    for value in (1, 0, 1.0, 0.0, True, False):
+        client.send_message(PREFIX + "next", value)
+    client.send_message(PREFIX + "freeze", False)
+    client.send_message(PREFIX + "compare", "split")
+    number = desk.state.number
+    assert obeyed(desk, lambda s: s.compare == "split")
+    assert (desk.state.number - number) % len(desk.state.styles) == 3 % len(desk.state.styles) and not desk.state.frozen
+
+
 def test_nonsense_is_told_once_and_survived(client, desk: Desk, said: list[str]):
     for _ in range(3):
         client.send_message("/other/next", [])

@@ -73,6 +73,28 @@ def test_ss_and_to_cut_exactly(make_video):
         read(path, start_s=Fraction(99))
 
 
+def test_ss_finds_its_frame_where_seeks_land_between_keyframes(make_video):
+    pts = list(range(0, 16000, 40))
+    path = make_video(
+        "clip.ts", pts=pts, time_base=Fraction(1, 1000), options={"g": "250", "keyint_min": "250", "sc_threshold": "0"}
+    )
+    whole, _ = read(path)
+    for start_s, end_s in ((5, None), (15, None), (5, 6)):
+        frames, video = read(path, start_s=Fraction(start_s), end_s=end_s and Fraction(end_s))
+        expected = [f for f in whole if start_s <= (f.pts - whole[0].pts) / 90000 < (end_s or 99)]
+        assert [frame.pts for frame in frames] == [frame.pts for frame in expected]
+        np.testing.assert_array_equal(frames[0].pixels, expected[0].pixels)
+        assert not video.notes
+
+
+def test_ss_and_to_count_frames_where_there_are_no_times(make_video):
+    path = make_video("clip.h264", pts=list(range(0, 4000, 40)), tones=0)
+    whole, _ = read(path)
+    frames, _ = read(path, start_s=Fraction(1), end_s=Fraction(2))
+    assert len(whole) == 100 and len(frames) == 25
+    np.testing.assert_array_equal(frames[0].pixels, whole[25].pixels)
+
+
 def test_a_size_that_changes_midway_becomes_the_first(tmp_path):
     import av
 

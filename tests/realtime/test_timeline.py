@@ -22,10 +22,32 @@ def test_entries_have_times_blends_and_fades():
     assert parse_timeline("3:a", "--x").entries[0].file_fade_s == 1
 
 
-@pytest.mark.parametrize("text", ["", "a", "5", "5:", "x:a", "5:a/fast", "5:a 3:b", "1:2:3:4:a", "5:a:x"])
+@pytest.mark.parametrize(
+    "text", ["", "a", "5", "5:", "x:a", "5:a/fast", "5:a 3:b", "1:2:3:4:a", "5:a:x", "5:a:0", "5:a:nan", "0:a 9:b:-1"]
+)
 def test_what_is_no_timeline_is_said(text):
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="--style-schedule"):
         parse_timeline(text, "--style-schedule")
+
+
+def test_styles_may_begin_with_a_digit():
+    timeline = parse_timeline("0:80s_neon 1:23:2001_odyssey:0.5,1984a/2s", "--x")
+    assert [(entry.at_s, entry.mix) for entry in timeline.entries] == [
+        (0, (("80s_neon", 1.0),)),
+        (83, (("2001_odyssey", 0.5), ("1984a", 1.0))),
+    ]
+
+
+def test_a_cut_that_does_not_come_is_not_waited_for():
+    timeline = parse_timeline("0:a cut:b 9:c cut:d", "--x")
+
+    def names(now_s: int, *cuts: int) -> list[str]:
+        return [entry.mix[0][0] for _, entry in timeline.begun_by(Fraction(now_s), [Fraction(cut) for cut in cuts])]
+
+    assert names(8) == ["a"]
+    assert names(9) == names(19) == ["a", "c"]
+    assert names(20, 20) == ["a", "c", "d"]
+    assert names(20, 4, 20) == ["a", "b", "c", "d"]
 
 
 def test_a_file_that_cannot_be_read_is_said(tmp_path):

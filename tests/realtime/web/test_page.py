@@ -217,3 +217,18 @@ def test_a_taken_port_is_one_clear_line():
         taken.listen()
         with pytest.raises(UsageError, match="cannot listen"):
             _listen("127.0.0.1", taken.getsockname()[1])
+
+
+def test_behind_a_proxy():
+    """Caddy passes its own Host on, nginx ours; the page's origin is the proxy's in both cases."""
+    guard = guard_for("127.0.0.1", 80, None, "https://Paint.example.org/")
+    for host in ("paint.example.org", "127.0.0.1:80"):
+        assert guard.refusal(host, "https://paint.example.org") is None
+    assert guard.refusal("paint.example.org:81", None)
+    assert guard.refusal("127.0.0.1:80", "https://evil.example")
+    assert guard.address == f"https://paint.example.org/#token={guard.token}"
+    for wrong in ("paint.example.org", "https://paint.example.org/page", "ftp://x"):
+        with pytest.raises(UsageError, match="--serve-as"):
+            guard_for("127.0.0.1", 80, None, wrong)
+    with pytest.raises(UsageError, match="without a token"):
+        guard_for("127.0.0.1", 80, "none", "https://paint.example.org")
