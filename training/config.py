@@ -17,7 +17,7 @@ _LISTS = ("previews", "exclude_licence", "clips", "smoothing", "vgg_scales")
 class StyleConfig:
     """One painting. image: file, relative to the data folder. weight: of its style loss. texture: its size when its Gram
     matrices are taken, 1 = short side of 480 px, the size that frames have in training; 2 makes strokes twice as broad.
-    calm: of its calm loss, for paintings that have even areas."""
+    calm: of its calm loss, for paintings that have even areas. share: how often it is drawn, of 1 for the others."""
 
     name: str
     image: str
@@ -29,6 +29,7 @@ class StyleConfig:
     weight: float = 1.0
     texture: float = 1.0
     calm: float = 0.0
+    share: float = 1.0
 
 
 @dataclass(frozen=True)

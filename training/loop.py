@@ -164,7 +164,8 @@ class Trainer:
         styles += [{key: getattr(style, key) for key in kept} for style in self.config.styles]
         used = dataclasses.asdict(self.config)
         weighed = zip(self.config.styles, self.style_weights.tolist(), strict=True)
-        used["styles"] = [{"name": s.name, "weight": round(w, 4), "texture": s.texture, "calm": s.calm} for s, w in weighed]
+        kept_of = ("name", "texture", "calm", "share")
+        used["styles"] = [{**{k: getattr(s, k) for k in kept_of}, "weight": round(w, 4)} for s, w in weighed]
         training = {"config": used, "steps_done": self.step, "pictures_by_licence": dict(self._licences.most_common())}
         return {"name": self.config.name, "styles": json.dumps(styles), "training": json.dumps(training)}
 
@@ -243,11 +244,11 @@ class Trainer:
         return style_loss([gram_matrix(seen[layer]) for layer in STYLE_LAYERS], targets)
 
     def _draw_mix(self) -> Tensor:
-        """(batch, P): one painting a sample, in ``blend_share`` of them two. Every painting comes up equally often."""
-        n, p = self.config.batch, len(self.config.styles)
-        mix = torch.zeros(n, p)
+        """(batch, P): one painting a sample, in ``blend_share`` of them two. Each comes up by its ``share``."""
+        shares = torch.tensor([style.share for style in self.config.styles])
+        mix = torch.zeros(self.config.batch, len(shares))
         for row in mix:
-            first, second = torch.randint(p, (2,)).tolist()
+            first, second = torch.multinomial(shares, 2, replacement=True).tolist()
             share = torch.rand(1).item() if torch.rand(1).item() < self.config.blend_share else 0.0
             row[first] += 1 - share
             row[second] += share
