@@ -151,10 +151,11 @@ def test_a_file_that_cannot_be_read_is_an_error(text: str, tmp_path: Path):
         live_source(str(tmp_path / text)).open()
 
 
-def test_what_source_means():
+def test_what_source_means(tmp_path: Path):
+    (tmp_path / "clip.mp4").touch()
     assert isinstance(live_source("test"), Synthetic)
     assert live_source("0").mirrored and live_source("/dev/video3").mirrored
-    assert not live_source("rtsp://example.invalid/a").mirrored and not live_source("clip.mp4").mirrored
+    assert not live_source("rtsp://example.invalid/a").mirrored and not live_source(str(tmp_path / "clip.mp4")).mirrored
 
 
 @pytest.mark.parametrize("text", ["", "640", "640x", "0x480", "640x480@0", "640x480@nan", "axb@30", "99999x10"])
@@ -290,7 +291,8 @@ def test_cameras_go_by_name(tmp_path: Path):
 
 
 def test_what_a_source_may_be_called(tmp_path: Path):
-    assert isinstance(live_source(str(tmp_path)), ImageFolder) and isinstance(live_source("clip.mp4"), LiveFile)
+    (tmp_path / "clip.mp4").touch()
+    assert isinstance(live_source(str(tmp_path)), ImageFolder) and isinstance(live_source(str(tmp_path / "clip.mp4")), LiveFile)
     assert isinstance(live_source("screen:64x48+1+2"), Camera)
     assert parse_region("screen:640x480+100+50") == (50, 100, 480, 640) and parse_region("screen") is None
     for text in ("screen:", "screen:8x8", "screen:640", "screen:640x480+1"):
