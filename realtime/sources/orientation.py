@@ -1,9 +1,10 @@
-"""Turns pictures upright by the display matrix that phones and cameras write. PyAV tells the matrix and leaves the pixels."""
+"""Turns pictures upright by the display matrix or the EXIF tag that phones and cameras write. PyAV leaves the pixels."""
 
 from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,18 +37,44 @@ _QUARTER_TURNS = (  # counter-clockwise
 )
 
 
-def orientation_of(picture: VideoFrame) -> Orientation:
-    """From the picture's display matrix [a b u; c d v; x y w], which maps a point (x, y) to (a*x + c*y, b*x + d*y).
+_EXIF_TAG = 0x0112
+_EXIF = {  # Exif 2.32, 4.6.4, tag Orientation
+    1: Orientation(),
+    2: Orientation(mirrors_x=True),
+    3: _QUARTER_TURNS[2],
+    4: Orientation(mirrors_y=True),
+    5: Orientation(transposes=True),
+    6: _QUARTER_TURNS[3],
+    7: Orientation(True, True, True),
+    8: _QUARTER_TURNS[1],
+}
+# Their frames carry the name of an ICC profile, which PyAV 18 frees twice: whoever looks at their side data crashes.
+_UNTOUCHABLE = ("png", "apng")
+
+
+def orientation_of(picture: VideoFrame, codec: str) -> Orientation:
+    """From the display matrix [a b u; c d v; x y w] of a decoded ``picture``, which maps (x, y) to (a*x + c*y, b*x + d*y).
 
     Angles that are no multiple of 90 degrees become the nearest one. Source: libavutil/display.h.
     """
     try:
-        matrix = picture.side_data.get("DISPLAYMATRIX")
-    except ValueError:  # PyAV knows no EXIF side data; its angle is right, but a mirrored EXIF orientation is lost
-        return _QUARTER_TURNS[round(picture.rotation / 90) % 4]
+        matrix = picture.side_data.get("DISPLAYMATRIX") if codec not in _UNTOUCHABLE else None
+    except ValueError:  # side data of a kind that PyAV does not know
+        matrix = None
     if matrix is None:
-        return Orientation()
+        return _QUARTER_TURNS[round(picture.rotation / 90) % 4]
     a, b, _, c, d = struct.unpack("=9i", bytes(matrix))[:5]
     if abs(b) + abs(c) > abs(a) + abs(d):
         return Orientation(True, mirrors_x=c < 0, mirrors_y=b < 0)
     return Orientation(False, mirrors_x=a < 0, mirrors_y=d < 0)
+
+
+def exif_orientation(path: Path) -> Orientation | None:
+    """What the picture file at ``path`` says of itself; None if it says nothing, or is of a kind that Pillow does not read."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            return _EXIF.get(picture.getexif().get(_EXIF_TAG))
+    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError):
+        return None

@@ -19,7 +19,7 @@ from realtime.color import BT709, ColorCoding, coding_of, is_rgb
 from realtime.frame import Frame, Moment
 from realtime.pipes import STDIO, RawVideo, StandardInput
 from realtime.sources.cuts import CutDetector
-from realtime.sources.orientation import orientation_of
+from realtime.sources.orientation import exif_orientation, orientation_of
 from realtime.sources.packets import PacketReader, open_container, open_pipe
 from realtime.sources.picture_filters import ToneMapping, deinterlaced
 
@@ -212,7 +212,8 @@ class VideoFile:
             raise SourceError(f"{self.path}: no frame of it can be decoded.")
         self.first_pts: int = self._first.pts or 0
         self.coding: ColorCoding = coding_of(self._first)
-        self._turn = orientation_of(self._first)
+        exif = exif_orientation(self.path) if self.is_picture else None
+        self._turn = exif or orientation_of(self._first, self._stream.codec_context.name)
         self._reformatter = VideoReformatter()  # one for all frames: a context per frame would leak
         coded = (self._first.height, self._first.width)
         self.size = resize(coded[::-1] if self._turn.transposes else coded)
