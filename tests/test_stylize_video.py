@@ -98,6 +98,23 @@ def test_a_picture_becomes_a_picture(stylize, tmp_path):
         np.testing.assert_array_equal(next(picture.frames()).pixels, moving_square(0, (47, 63)))
 
 
+@pytest.mark.parametrize("ending", ["png", "jpg"])
+def test_a_picture_keeps_the_profile_that_its_colours_are_meant_in(stylize, tmp_path, ending):
+    from PIL import Image, ImageCms
+
+    from tests.conftest import moving_square
+
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    pixels = moving_square(0, (48, 64))
+    Image.fromarray(pixels).save(tmp_path / f"rgb.{ending}", icc_profile=profile)
+    of_grey = profile[:16] + b"GRAY" + profile[20:]
+    Image.fromarray(pixels[..., 0]).save(tmp_path / f"grey.{ending}", icc_profile=of_grey)
+    for name, kept in (("rgb", profile), ("grey", None)):
+        assert stylize(tmp_path / f"{name}.{ending}")[0] == 0
+        with Image.open(tmp_path / f"{name}_negative.{ending}") as painted:
+            assert painted.info.get("icc_profile") == kept
+
+
 @pytest.mark.parametrize(("flag", "size"), [("32x100", (24, 32)), ("32x32!", (32, 32))])
 def test_size(stylize, make_video, tmp_path, flag, size):
     assert stylize(make_video(), "-o", tmp_path / "out.mp4", "--size", flag)[0] == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
+import io
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +12,17 @@ from realtime.frame import Frame
 from realtime.sinks.pending_file import PendingFile
 
 PICTURES = (".png", ".jpg", ".jpeg")
+_JPEG_QUALITY = 95
 
 
 class PictureOutput:
-    """The painted version of a picture at ``path``. One ``write``, then ``finish`` or ``discard``. Raises SinkError."""
+    """The painted version of a picture at ``path``, with the ICC profile that its colours are meant in. One ``write``, then
+    ``finish`` or ``discard``. Raises SinkError."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, profile: bytes | None = None) -> None:
         self.notes: list[str] = []
         self.frames = self.resumed = 0
-        self._file = PendingFile(path)
+        self._file, self._profile = PendingFile(path), profile
 
     def write(self, frame: Frame, pixels: np.ndarray) -> None:
         """pixels: (H, W, 3) uint8 RGB; the frame's alpha is kept in PNG. Raises SinkError for a second frame: a picture holds
@@ -28,8 +30,9 @@ class PictureOutput:
         if self.frames:
             raise SinkError(f"{self._file.path}: a picture cannot hold a video; use -o with .mp4, .mkv, .mov or .webm.")
         self.frames = 1
+        encoded = encode_picture(self._with_alpha(pixels, frame.alpha), self._file.path.suffix, self._profile)
         try:
-            self._file.temporary.write_bytes(encode_picture(self._with_alpha(pixels, frame.alpha), self._file.path.suffix))
+            self._file.temporary.write_bytes(encoded)
         except OSError as error:
             raise SinkError(f"{self._file.path}: cannot be written ({error.strerror}).") from error
 
@@ -51,17 +54,25 @@ class PictureOutput:
         return 0
 
 
-def encode_picture(pixels: np.ndarray, suffix: str) -> bytes:
+def encode_picture(pixels: np.ndarray, suffix: str, profile: bytes | None = None) -> bytes:
     """(H, W, 3) uint8 RGB, or RGBA for PNG, as the bytes of a file with this ending, one of ``PICTURES``."""
-    import av
+    from PIL import Image
 
-    png = suffix.lower() == ".png"
-    encoder = av.CodecContext.create("png" if png else "mjpeg", "w")
-    encoder.height, encoder.width = pixels.shape[:2]
-    pixel_format = "rgba" if pixels.shape[2] == 4 else "rgb24"
-    encoder.pix_fmt = pixel_format if png else "yuvj444p"
-    encoder.time_base = Fraction(1, 25)  # a picture has no time, but the encoder asks for one
-    if not png:
-        encoder.qmin = encoder.qmax = 2  # the finest; the default draws blocks
-    picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), pixel_format)
-    return b"".join(bytes(packet) for packet in (*encoder.encode(picture), *encoder.encode(None)))
+    encoded = io.BytesIO()
+    if suffix.lower() == ".png":
+        Image.fromarray(pixels).save(encoded, "png", icc_profile=profile)
+    else:
+        Image.fromarray(pixels).save(encoded, "jpeg", icc_profile=profile, quality=_JPEG_QUALITY, subsampling=0)
+    return encoded.getvalue()
+
+
+def profile_of(path: Path) -> bytes | None:
+    """The ICC profile of the picture at ``path``; None without one, and for one of grey or of ink, which RGB cannot carry."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            profile = picture.info.get("icc_profile")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return None  # FFmpeg reads more kinds of pictures than Pillow
+    return profile if profile and profile[16:20] == b"RGB " else None
