@@ -193,11 +193,8 @@ def draw(trainer: Trainer, batches: int) -> list[Pair]:
     """The first ``batches`` of those that it would be trained on."""
     from training.pairs import PairSampler
 
-    sampler = PairSampler(trainer.config, trainer.files, [], seed=0)
-    try:
-        return [sampler.next() for _ in range(batches)]
-    finally:
-        sampler.close()
+    sampler = PairSampler(trainer.config, trainer.files, [], seed=0, ahead=False)
+    return [sampler.next() for _ in range(batches)]
 
 
 def train(trainer: Trainer, pairs: list[Pair], seconds: float, preview: Path) -> None:

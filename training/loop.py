@@ -122,7 +122,8 @@ class Trainer:
     def fit(self, on_step: Callable[[int, dict[str, float]], None]) -> None:
         """Train to the config's last step, saving on the way; ``on_step(step, losses)`` after each step."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        sampler = PairSampler(self.config, self.files, self.clips, seed=self.config.seed * 1_000_003 + self.step)
+        seed, ahead = self.config.seed * 1_000_003 + self.step, self.device != "cpu"
+        sampler = PairSampler(self.config, self.files, self.clips, seed, ahead)
         self.network.train()
         try:
             while self.step < self.config.steps:

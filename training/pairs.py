@@ -51,9 +51,12 @@ _Drawn = tuple[np.ndarray, ...]  # one sample: the fields of ``Pair`` without N
 
 
 class PairSampler:
-    """Draws ``Pair`` batches for ever, prepared ahead on one thread. Close it when done. Repeatable for a seed."""
+    """Draws ``Pair`` batches for ever, with ``ahead`` on a thread of its own. Close it when done. Repeatable for a seed.
 
-    def __init__(self, config: TrainingConfig, files: list[Path], clips: list[Clip], seed: int) -> None:
+    Ahead is for training on a GPU. Where the step itself uses every core, each thread beside it holds all of them up.
+    """
+
+    def __init__(self, config: TrainingConfig, files: list[Path], clips: list[Clip], seed: int, ahead: bool) -> None:
         self._config, self._clips = config, clips
         # Room for the largest scale drawn; decoded once, since decoding costs more than cropping.
         self._photos = [_shrunk(read_photo(path)) for path in files]
@@ -62,19 +65,21 @@ class PairSampler:
         self._random = np.random.default_rng(seed)
         self._ready: queue.Queue[Pair | BaseException] = queue.Queue(maxsize=4)
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._fill, name="pair-sampler", daemon=True)
-        self._thread.start()
+        self._thread = threading.Thread(target=self._fill, name="pair-sampler", daemon=True) if ahead else None
+        if self._thread:
+            self._thread.start()
 
     def next(self) -> Pair:
         """The next batch. Raises whatever went wrong while it was drawn."""
-        drawn = self._ready.get()
+        drawn = self._ready.get() if self._thread else self._draw_batch()
         if isinstance(drawn, BaseException):
             raise drawn
         return drawn
 
     def close(self) -> None:
         self._closing.set()
-        self._thread.join(timeout=10)
+        if self._thread:
+            self._thread.join(timeout=10)
 
     def _fill(self) -> None:
         while not self._closing.is_set():

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from training.clips import Clip
+from training.config import StyleConfig, TrainingConfig
 from training.evaluate.motion import warp
-from training.pairs import draw_from_clip, draw_from_photos, draw_motion
+from training.pairs import PairSampler, draw_from_clip, draw_from_photos, draw_motion
 
 
 def smooth_photo(seed: int, size: tuple[int, int] = (200, 260)) -> np.ndarray:
@@ -73,3 +77,17 @@ def test_crops_of_a_photo_with_a_face_show_it():
     faces = [draw_from_photos([photo], 128, np.random.default_rng(seed), still_share=0.5)[5] for seed in range(10)]
     assert all(face.any() for face in faces)
     assert all(face.shape == (1, 128, 128) and face.mean() < 0.5 for face in faces)
+
+
+def test_pairs_drawn_ahead_are_those_drawn_when_asked_for(tmp_path: Path):
+    for seed in range(3):
+        cv2.imwrite(str(tmp_path / f"{seed}.png"), smooth_photo(seed, (400, 460)))
+    style = StyleConfig("ink", "ink.png", "Ink", "nobody", "", "none", "here")
+    config = TrainingConfig("test", "fast", (style,), "photos", (), crop_px=64, batch=1)
+    drawn = []
+    for ahead in (False, True):
+        sampler = PairSampler(config, sorted(tmp_path.iterdir()), [], seed=5, ahead=ahead)
+        drawn.append([sampler.next() for _ in range(4)])
+        sampler.close()
+    for one, other in zip(*drawn, strict=True):
+        assert torch.equal(one.after, other.after) and torch.equal(one.flow, other.flow)
