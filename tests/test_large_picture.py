@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import ImageCms
 
 from engines import EngineOptions, find_model, open_engine
 from engines.errors import SourceError, UsageError
 from realtime.frame import Frame
 from realtime.large_picture import LargePicture, is_large_picture
 from realtime.look import Look
-from realtime.sinks.picture_file import encode_picture
+from realtime.sinks.picture_file import encode_picture, profile_of
 from realtime.sources.video_file import VideoFile
 from realtime.stylizer import Stylizer
 from tests.small_network import small_frame
@@ -36,7 +37,8 @@ def write_large(path: Path, width: int, height: int) -> Path:
 @pytest.mark.parametrize(("strength", "keep_color"), [(1.0, False), (0.6, False), (1.0, True), (0.0, False)])
 def test_it_looks_like_what_the_ordinary_way_paints(tmp_path, strength, keep_color):
     pixels = small_frame(900, 1400)
-    (tmp_path / "in.png").write_bytes(encode_picture(pixels, ".png"))
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    (tmp_path / "in.png").write_bytes(encode_picture(pixels, ".png", profile))
     model = find_model(None, [])
     look = Look(((model.default_style, 1.0),), strength, keep_color=keep_color)
     with open_engine("openvino", model, EngineOptions(precision="fp32"), (480, 746)) as engine:
@@ -49,6 +51,7 @@ def test_it_looks_like_what_the_ordinary_way_paints(tmp_path, strength, keep_col
     assert np.abs((streamed - ordinary).mean((0, 1))).max() < 0.5
     if strength == 0:
         np.testing.assert_array_equal(streamed, pixels)
+    assert profile_of(tmp_path / "out.png") == profile
 
 
 @pytest.mark.slow
