@@ -55,7 +55,7 @@ def save_style_preview(path: Path, network: nn.Module, photos: list[Path], paint
         columns.append(np.vstack([resize_short_side(picture, cell_px) for picture in (photo, painted)]))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.part")
-    cv2.imencode(path.suffix, np.hstack(columns)[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tofile(temporary)
+    cv2.imencode(path.suffix, np.hstack(columns)[:, :, ::-1])[1].tofile(temporary)
     temporary.replace(path)
 
 

@@ -50,14 +50,16 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_adds_styles_and_keeps_the_others(
-    models: Path, command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+    models: Path, command: list[str], tmp_path: Path, capfd: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("training.balance._EVERY", 1)
     before = load_weights(models / "user.safetensors")[0]
     assert main([*command, "My Wave.png"]) == 0
-    assert "run_cam.py -s my_wave" in capsys.readouterr().out
+    assert "run_cam.py -s my_wave" in capfd.readouterr().out
     assert cv2.imread(str(tmp_path / "my_wave_preview.jpg")).shape[1] == 3 * 360
-    assert main([*command, "other.png"]) == 0
+    assert main([*command, "other.png", "--preview", "p.png"]) == 0
+    assert cv2.imread(str(tmp_path / "p.png")).shape[1] == 3 * 360
+    assert "WARN" not in capfd.readouterr().err
     model = find_model(None, ["my_wave"])
     assert model.path == models / "user.onnx"
     assert model.int8_path
