@@ -20,13 +20,13 @@ from realtime.look import Look, style_vector
 from realtime.network_tiles import NetworkTiles
 from realtime.resample import SLOPE_STEPS, Scaler, network_size
 from realtime.sinks.pending_file import PendingFile
+from realtime.sinks.picture_file import JPEG_QUALITY
 from realtime.sources.video_file import MAX_PIXELS
 
 if TYPE_CHECKING:
     from pyvips import Image
 
 _LUMA = [[0.299, 0.587, 0.114]]  # BT.601
-_JPEG_QUALITY = 95
 
 
 class LargePicture:
@@ -106,7 +106,7 @@ class LargePicture:
         if alpha is not None and png:
             painted = painted.bandjoin(alpha)
         try:
-            painted.write_to_file(str(file.temporary), **({} if png else {"Q": _JPEG_QUALITY}))
+            painted.write_to_file(str(file.temporary), **({} if png else {"Q": JPEG_QUALITY}))
             file.commit()
         except self._vips.Error as error:
             raise SinkError(f"{output}: cannot be written ({_reason(error)}).") from error

@@ -12,7 +12,7 @@ from realtime.frame import Frame
 from realtime.sinks.pending_file import PendingFile
 
 PICTURES = (".png", ".jpg", ".jpeg")
-_JPEG_QUALITY = 95
+JPEG_QUALITY = 95
 
 
 class PictureOutput:
@@ -30,11 +30,11 @@ class PictureOutput:
         if self.frames:
             raise SinkError(f"{self._file.path}: a picture cannot hold a video; use -o with .mp4, .mkv, .mov or .webm.")
         self.frames = 1
-        encoded = encode_picture(self._with_alpha(pixels, frame.alpha), self._file.path.suffix, self._profile)
         try:
+            encoded = encode_picture(self._with_alpha(pixels, frame.alpha), self._file.path.suffix, self._profile)
             self._file.temporary.write_bytes(encoded)
-        except OSError as error:
-            raise SinkError(f"{self._file.path}: cannot be written ({error.strerror}).") from error
+        except OSError as error:  # Pillow's, as of a JPEG wider than 65500, has no strerror
+            raise SinkError(f"{self._file.path}: cannot be written ({error.strerror or error}).") from error
 
     def _with_alpha(self, pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
         if alpha is None or alpha.shape != pixels.shape[:2]:  # side by side the input stands beside
@@ -62,7 +62,7 @@ def encode_picture(pixels: np.ndarray, suffix: str, profile: bytes | None = None
     if suffix.lower() == ".png":
         Image.fromarray(pixels).save(encoded, "png", icc_profile=profile)
     else:
-        Image.fromarray(pixels).save(encoded, "jpeg", icc_profile=profile, quality=_JPEG_QUALITY, subsampling=0)
+        Image.fromarray(pixels).save(encoded, "jpeg", icc_profile=profile, quality=JPEG_QUALITY, subsampling=0)
     return encoded.getvalue()
 
 

@@ -12,6 +12,7 @@ import pytest
 from av.video.reformatter import VideoReformatter
 
 from engines.errors import SinkError, UsageError
+from realtime.frame import Frame
 from realtime.sinks import join as join_module
 from realtime.sinks.carried_tracks import CarriedTracks
 from realtime.sinks.encoding import Encoding
@@ -274,6 +275,14 @@ def test_pictures_are_written_as_png_exactly_and_as_jpeg_closely(tmp_path):
             assert picture.is_picture
             [frame] = picture.frames()
         assert np.abs(frame.pixels.astype(int) - pixels).mean() <= tolerance
+
+
+def test_a_picture_that_its_format_cannot_hold_is_an_error(tmp_path):
+    output = PictureOutput(tmp_path / "out.jpg")
+    with pytest.raises(SinkError, match="cannot be written"):
+        output.write(Frame(np.zeros((1, 70_000, 3), np.uint8), 0), np.zeros((1, 70_000, 3), np.uint8))
+    output.discard()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_picture_holds_one_frame(make_video, tmp_path):
