@@ -37,6 +37,7 @@ from training.losses import (
 )
 from training.muon import MuonAdam
 from training.pairs import Pair, PairSampler
+from training.precision import fastest_float
 from training.preview import save_curves, save_preview
 from training.temporal import (
     feature_temporal_loss,
@@ -62,8 +63,8 @@ class Trainer:
     def __init__(self, config: TrainingConfig, data: Path, vgg: Vgg16, folder: Path, device: str = "cpu") -> None:
         self.config, self.data, self.folder, self.device = config, data, folder, device
         torch.manual_seed(config.seed)
-        # bf16 keeps fp32's range; on CPUs with matrix units it is five times as fast here, and the losses are relative.
-        self.vgg = vgg.to(device=device, dtype=torch.bfloat16, memory_format=torch.channels_last)
+        self._float = fastest_float(device)
+        self.vgg = vgg.to(device=device, dtype=self._float, memory_format=torch.channels_last)
         network = build_network(config.family, len(config.styles), **config.network)
         if not hasattr(network, "features"):
             raise TrainingError(f"family: {config.family} runs the weights of others; what is trained here is `fast`.")
@@ -175,7 +176,7 @@ class Trainer:
         pair = Pair(*(getattr(pair, f.name).to(self.device) for f in dataclasses.fields(pair)))
         mix = self._draw_mix()
         both = torch.cat([pair.before, pair.after]).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device, dtype=torch.bfloat16):
+        with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self._float == torch.bfloat16):
             features = self.network.features(F.pixel_unshuffle(both, SCALE), torch.cat([mix, mix]))
             raw = F.pixel_shuffle(self.network.paint(features, torch.cat([mix, mix])), SCALE)
         return self._losses(raw.float(), features, pair, mix)
@@ -232,13 +233,6 @@ class Trainer:
         if self.config.weights.difference:
             losses["difference"] = frame_difference_loss(after, before, pair.after, pair.before).mean()
         return losses
-
-    def untouched_style(self, pair: Pair) -> float:
-        """The style loss of the pictures as they are: what that of their paintings is compared with."""
-        mix, scale = self._draw_mix(), self.config.vgg_scales[0]
-        with torch.no_grad():
-            seen = self.vgg(_scaled(pair.before.to(self.device), scale), STYLE_LAYERS)
-            return float(self._style_loss(seen, mix, scale).mean())
 
     def _style_loss(self, seen: dict[str, Tensor], mix: Tensor, scale: float) -> Tensor:
         targets = [torch.einsum("np,pij->nij", mix, t) for t in self.targets[scale]]

@@ -18,6 +18,9 @@ from tests.small_network import small_frame, write_small_model
 from tests.training.test_vgg import caffe_state
 from training import add_style
 from training.__main__ import main
+from training.filmed import Filmed
+from training.loop import Trainer
+from training.vgg import load_vgg
 
 
 @pytest.fixture
@@ -52,7 +55,6 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_adds_styles_and_keeps_the_others(
     models: Path, command: list[str], tmp_path: Path, capfd: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("training.balance._EVERY", 1)
     before = load_weights(models / "user.safetensors")[0]
     assert main([*command, "My Wave.png"]) == 0
     assert "run_cam.py -s my_wave" in capfd.readouterr().out
@@ -76,25 +78,42 @@ def test_adds_styles_and_keeps_the_others(
         assert engine.infer(small_frame(48, 64)[None], mine).shape == (1, 48, 64, 3)
 
 
-def test_starts_from_the_nearest_style(models: Path, command: list[str], tmp_path: Path):
-    from training.vgg import load_vgg
-
+def begin(tmp_path: Path) -> tuple[add_style.Base, Trainer]:
     base = add_style.find_base()
     config = add_style.style_config("x", tmp_path / "other.png", tmp_path / "photos", 1.0)
-    trainer = add_style.build_trainer(config, tmp_path, load_vgg(tmp_path / "vgg.safetensors"), tmp_path / "run", "cpu", base)
+    vgg = load_vgg(tmp_path / "vgg.safetensors")
+    return base, add_style.build_trainer(config, tmp_path, vgg, tmp_path / "run", "cpu", base)
+
+
+def test_starts_from_the_nearest_style(models: Path, command: list[str], tmp_path: Path):
+    base, trainer = begin(tmp_path)
+    filmed = Filmed(trainer)
     network, rows = load_weights(base.weights)[0], load_weights(base.weights)[0].rows.detach()
-    pairs = add_style.draw(trainer, 2)
-    add_style.begin_nearest(trainer, base, pairs)
+    add_style.begin_nearest(trainer, base, filmed)
     chosen = trainer.network.rows[0].detach().clone()
     distances = []
     for row in rows:
         trainer.network.load_state_dict({**network.state_dict(), "rows": row[None]})
-        torch.manual_seed(0)
-        with torch.no_grad():
-            distances.append(sum(float(trainer.losses(pair)["style"]) for pair in pairs))
+        distances.append(filmed.measure()[0])
     assert distances[0] != distances[1]
     np.testing.assert_array_equal(chosen, rows[int(np.argmin(distances))])
     assert [name for name, p in trainer.network.named_parameters() if p.requires_grad] == ["rows"]
+
+
+def test_distances_are_those_of_soft_pictures(models: Path, command: list[str], tmp_path: Path):
+    trainer = begin(tmp_path)[1]
+    filmed = Filmed(trainer)  # its network has learnt nothing yet: it nearly gives the picture back
+    style, content = filmed.measure()
+    with torch.no_grad():
+        trainer.network.rows[:, -3:] += 0.3  # brighter
+    assert filmed.measure()[0] != style
+    assert filmed.measure()[1] > content
+    sharp = 255 - small_frame(90, 90, 8)
+    for path in (tmp_path / "photos").iterdir():
+        cv2.imwrite(str(path), cv2.resize(sharp, (480, 480), interpolation=cv2.INTER_NEAREST))
+    blurred = Filmed(trainer)._frames
+    assert blurred.shape == (2, 3, 384, 384)
+    assert float((blurred[..., 1:] - blurred[..., :-1]).abs().max()) < 0.3
 
 
 @pytest.mark.parametrize(
