@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from training.data import read_photo, resize_short_side
-from training.loop import Trainer
-from training.losses import CONTENT_LAYER, STYLE_LAYERS, content_loss, gram_matrix, style_loss
+from training.loop import Trainer, scaled
+from training.losses import CONTENT_LAYER, STYLE_LAYERS, content_loss
 
 _FRAMES = 4
 _LINES_PX, _SOFT_PX = 480, 2.0  # a photo that is so soft is painted about as clips are, by style and by content
@@ -20,28 +20,23 @@ _SCALE = 0.75
 
 
 class Filmed:
-    """Up to four of the trainer's photos at 480 lines, softened, and the distances of their paintings in its first style."""
+    """Up to four of the trainer's photos at 480 lines, softened, and the distances of their paintings in its only style."""
 
     def __init__(self, trainer: Trainer) -> None:
         self._trainer, side = trainer, trainer.config.crop_px
-        files = trainer.files[:: -(-len(trainer.files) // _FRAMES)]
+        files = trainer.files[:: math.ceil(len(trainer.files) / _FRAMES)]
         self._frames = torch.stack([_soft_centre(path, side) for path in files]).to(trainer.device)
-        self._targets = trainer.targets[_SCALE]
+        self._mix = torch.ones(len(files), 1, device=trainer.device)
         with torch.no_grad():
-            self._content = trainer.vgg(self._at_scale(self._frames), (CONTENT_LAYER,))[CONTENT_LAYER]
+            self._content = trainer.vgg(scaled(self._frames, _SCALE), (CONTENT_LAYER,))[CONTENT_LAYER]
 
     @torch.no_grad()
     def measure(self) -> tuple[float, float]:
         """(style, content): means of the style loss, without a weight, and of the content loss, as the network is now."""
-        trainer = self._trainer
-        mix = F.one_hot(torch.zeros(len(self._frames), dtype=torch.long), len(trainer.config.styles)).float()
-        painted = trainer.network(self._frames, mix.to(trainer.device)).clamp(0, 1)
-        seen = trainer.vgg(self._at_scale(painted), STYLE_LAYERS)
-        style = style_loss([gram_matrix(seen[layer]) for layer in STYLE_LAYERS], [t[:1] for t in self._targets])
+        painted = self._trainer.network(self._frames, self._mix).clamp(0, 1)
+        seen = self._trainer.vgg(scaled(painted, _SCALE), STYLE_LAYERS)
+        style = self._trainer.style_losses(seen, self._mix, _SCALE)
         return float(style.mean()), float(content_loss(seen[CONTENT_LAYER], self._content).mean())
-
-    def _at_scale(self, frames: Tensor) -> Tensor:
-        return F.interpolate(frames, scale_factor=_SCALE, mode="bilinear", antialias=True)
 
 
 def _soft_centre(path: Path, side_px: int) -> Tensor:

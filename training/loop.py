@@ -208,15 +208,15 @@ class Trainer:
         out = raw.clamp(0, 1)
         before, after = out.chunk(2)
         scale = self.config.vgg_scales[torch.randint(len(self.config.vgg_scales), ()).item()]
-        seen = self.vgg(_scaled(before, scale), STYLE_LAYERS)
+        seen = self.vgg(scaled(before, scale), STYLE_LAYERS)
         with torch.no_grad():
-            content = self.vgg(_scaled(pair.before, scale), (CONTENT_LAYER,))[CONTENT_LAYER]
-        per_sample = self._style_loss(seen, mix, scale)
+            content = self.vgg(scaled(pair.before, scale), (CONTENT_LAYER,))[CONTENT_LAYER]
+        per_sample = self.style_losses(seen, mix, scale)
         warped = warp(before, pair.flow)
         own = pair.after - warp(pair.before, pair.flow) - pair.luminance_change
         by_place = 1 + (self.config.face_weight - 1) * pair.face
         losses = {
-            "content": content_loss(seen[CONTENT_LAYER], content, _scaled(by_place, scale)).mean(),
+            "content": content_loss(seen[CONTENT_LAYER], content, scaled(by_place, scale)).mean(),
             "style": (per_sample * (mix @ self.style_weights)).mean(),
             "tone": tone_loss(before, pair.before, by_place).mean(),
             "tv": tv_loss(out).mean(),
@@ -234,7 +234,8 @@ class Trainer:
             losses["difference"] = frame_difference_loss(after, before, pair.after, pair.before).mean()
         return losses
 
-    def _style_loss(self, seen: dict[str, Tensor], mix: Tensor, scale: float) -> Tensor:
+    def style_losses(self, seen: dict[str, Tensor], mix: Tensor, scale: float) -> Tensor:
+        """(N,), unweighted: of what VGG16 has ``seen`` at ``scale``, one of the config's, to the paintings in ``mix`` (N, P)."""
         targets = [torch.einsum("np,pij->nij", mix, t) for t in self.targets[scale]]
         return style_loss([gram_matrix(seen[layer]) for layer in STYLE_LAYERS], targets)
 
@@ -281,5 +282,6 @@ class Trainer:
             self._sums = {}
 
 
-def _scaled(image: Tensor, scale: float) -> Tensor:
+def scaled(image: Tensor, scale: float) -> Tensor:
+    """``image`` (N, C, H, W) at ``scale`` times its size, averaged."""
     return image if scale == 1 else F.interpolate(image, scale_factor=scale, mode="bilinear", antialias=True)

@@ -52,9 +52,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return ["add-style", "--minutes", "0.05", "--vgg", "vgg.safetensors", "--photos", "photos"]
 
 
-def test_adds_styles_and_keeps_the_others(
-    models: Path, command: list[str], tmp_path: Path, capfd: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
-):
+def test_adds_styles_and_keeps_the_others(models: Path, command: list[str], tmp_path: Path, capfd: pytest.CaptureFixture):
     before = load_weights(models / "user.safetensors")[0]
     assert main([*command, "My Wave.png"]) == 0
     assert "run_cam.py -s my_wave" in capfd.readouterr().out
