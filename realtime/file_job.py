@@ -23,7 +23,7 @@ from realtime.progress import FileProgress
 from realtime.report import Report, latency_figures, peak_rss_mb, size_text, stage_figures
 from realtime.resample import network_size
 from realtime.sinks.encoding import CONTAINERS, Encoding
-from realtime.sinks.picture_file import PICTURES, PictureOutput, profile_of
+from realtime.sinks.picture_file import PICTURES, PictureOutput
 from realtime.sinks.pipe import PipeOutput
 from realtime.sinks.video_file import VideoOutput
 from realtime.sinks.work_folder import recorded_plan
@@ -213,7 +213,7 @@ def _open_output(output: Path, video: VideoFile, options: FileOptions, painting:
     if output == STDIO:
         return PipeOutput(options.pipe, video, painting.size, options.raw_output)
     if output.suffix.lower() in PICTURES:
-        return PictureOutput(output, profile_of(video.path) if video.is_picture else None)
+        return PictureOutput(output, video.profile)
     return VideoOutput(
         output,
         video,

@@ -16,7 +16,8 @@ from engines.errors import SourceError, UsageError
 from realtime.frame import Frame
 from realtime.large_picture import LargePicture, is_large_picture
 from realtime.look import Look
-from realtime.sinks.picture_file import encode_picture, profile_of
+from realtime.sinks.picture_file import encode_picture
+from realtime.sources.picture_tags import read_tags
 from realtime.sources.video_file import VideoFile
 from realtime.stylizer import Stylizer
 from tests.small_network import small_frame
@@ -51,7 +52,7 @@ def test_it_looks_like_what_the_ordinary_way_paints(tmp_path, strength, keep_col
     assert np.abs((streamed - ordinary).mean((0, 1))).max() < 0.5
     if strength == 0:
         np.testing.assert_array_equal(streamed, pixels)
-    assert profile_of(tmp_path / "out.png") == profile
+    assert read_tags(tmp_path / "out.png").profile == profile
 
 
 @pytest.mark.slow

@@ -64,15 +64,3 @@ def encode_picture(pixels: np.ndarray, suffix: str, profile: bytes | None = None
     else:
         Image.fromarray(pixels).save(encoded, "jpeg", icc_profile=profile, quality=JPEG_QUALITY, subsampling=0)
     return encoded.getvalue()
-
-
-def profile_of(path: Path) -> bytes | None:
-    """The ICC profile of the picture at ``path``; None without one, and for one of grey or of ink, which RGB cannot carry."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as picture:
-            profile = picture.info.get("icc_profile")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return None  # FFmpeg reads more kinds of pictures than Pillow
-    return profile if profile and profile[16:20] == b"RGB " else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,8 +36,7 @@ _QUARTER_TURNS = (  # counter-clockwise
 )
 
 
-_EXIF_TAG = 0x0112
-_EXIF = {  # Exif 2.32, 4.6.4, tag Orientation
+EXIF_ORIENTATIONS = {  # Exif 2.32, 4.6.4, tag Orientation
     1: Orientation(),
     2: Orientation(mirrors_x=True),
     3: _QUARTER_TURNS[2],
@@ -67,14 +65,3 @@ def orientation_of(picture: VideoFrame, codec: str) -> Orientation:
     if abs(b) + abs(c) > abs(a) + abs(d):
         return Orientation(True, mirrors_x=c < 0, mirrors_y=b < 0)
     return Orientation(False, mirrors_x=a < 0, mirrors_y=d < 0)
-
-
-def exif_orientation(path: Path) -> Orientation | None:
-    """What the picture file at ``path`` says of itself; None if it says nothing, or is of a kind that Pillow does not read."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as picture:
-            return _EXIF.get(picture.getexif().get(_EXIF_TAG))
-    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError):
-        return None

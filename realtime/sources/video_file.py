@@ -19,9 +19,10 @@ from realtime.color import BT709, ColorCoding, coding_of, is_rgb
 from realtime.frame import Frame, Moment
 from realtime.pipes import STDIO, RawVideo, StandardInput
 from realtime.sources.cuts import CutDetector
-from realtime.sources.orientation import exif_orientation, orientation_of
+from realtime.sources.orientation import orientation_of
 from realtime.sources.packets import PacketReader, open_container, open_pipe
 from realtime.sources.picture_filters import ToneMapping, deinterlaced
+from realtime.sources.picture_tags import PictureTags, read_tags
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -47,7 +48,8 @@ class VideoFile:
     ``start_s`` and ``end_s`` count from the file's first moment. ``resize`` maps the upright (height, width) to the size that
     frames shall have; ``deinterlace`` weaves what is interlaced. Raises SourceError if there is no picture to be had.
 
-    Attributes of the pictures: ``size`` (height, width); ``coding`` of their colours; ``pixel_aspect``, upright;
+    Attributes of the pictures: ``size`` (height, width); ``coding`` of their colours; ``profile``, the ICC profile of a picture
+    file, None without one; ``pixel_aspect``, upright;
     ``bit_depth`` and ``has_alpha``, as coded; ``device``, the card that decodes them, None for the CPU;
     ``time_base`` of their pts; ``first_pts``; ``rate``, the average frames per second, never to be trusted for time;
     ``is_picture``.
@@ -212,8 +214,9 @@ class VideoFile:
             raise SourceError(f"{self.path}: no frame of it can be decoded.")
         self.first_pts: int = self._first.pts or 0
         self.coding: ColorCoding = coding_of(self._first)
-        exif = exif_orientation(self.path) if self.is_picture else None
-        self._turn = exif or orientation_of(self._first, self._stream.codec_context.name)
+        tags = read_tags(self.path) if self.is_picture else PictureTags()
+        self.profile = tags.profile
+        self._turn = tags.orientation or orientation_of(self._first, self._stream.codec_context.name)
         self._reformatter = VideoReformatter()  # one for all frames: a context per frame would leak
         coded = (self._first.height, self._first.width)
         self.size = resize(coded[::-1] if self._turn.transposes else coded)
