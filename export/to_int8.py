@@ -66,8 +66,12 @@ def quantise(source: Path, target: Path, frames: Iterable[tuple[np.ndarray, np.n
 
 
 def _carrier(model: onnx.ModelProto, conv: onnx.NodeProto) -> onnx.NodeProto:
-    """The node that carries the convolution's input to it: its padding, else the convolution itself."""
-    return next((n for n in model.graph.node if n.op_type == "Pad" and n.output[0] == conv.input[0]), conv)
+    """The node that carries the convolution's input to it: its padding, transposed or not, else the convolution itself."""
+    makers = {node.output[0]: node for node in model.graph.node}
+    maker = makers.get(conv.input[0], conv)
+    if maker.op_type == "Transpose":
+        maker = makers.get(maker.input[0], conv)
+    return maker if maker.op_type == "Pad" else conv
 
 
 def _residual_streams(model: onnx.ModelProto, convs: list[onnx.NodeProto], carriers: dict[str, onnx.NodeProto]) -> dict[str, str]:

@@ -19,6 +19,7 @@ from export.halves import restore_halves, store_in_halves
 
 # The lowest opset with everything that the graph uses (Pad by a computed amount, Clip by inputs), for old parsers' sake.
 OPSET = 17
+_EXPORTERS = ("/", "onnx::")  # names of constants that it made up; weights have their own
 
 
 def export_onnx(network: nn.Module, metadata: Mapping[str, str], path: Path) -> None:
@@ -73,7 +74,7 @@ def describe(path: Path, metadata: Mapping[str, str]) -> None:
 def _shorten_names(model: onnx.ModelProto) -> None:
     """The exporter names what is computed by where it stood in the code; that is as much text as a tenth of the int8 weights."""
     outside = {value.name for value in (*model.graph.input, *model.graph.output, *model.graph.initializer)}
-    short: dict[str, str] = {}
+    short = {name: f"c{i}" for i, name in enumerate(t.name for t in model.graph.initializer) if name.startswith(_EXPORTERS)}
     for i, node in enumerate(model.graph.node):
         node.name = f"{node.op_type}_{i}"
         for k, name in enumerate(node.output):
@@ -82,4 +83,6 @@ def _shorten_names(model: onnx.ModelProto) -> None:
     for node in model.graph.node:
         for names in (node.input, node.output):
             names[:] = [short.get(name, name) for name in names]
+    for tensor in model.graph.initializer:
+        tensor.name = short.get(tensor.name, tensor.name)
     del model.graph.value_info[:]

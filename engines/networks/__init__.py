@@ -16,7 +16,7 @@ from torch import nn
 
 from engines.errors import ModelError
 
-_NOT_FAMILIES = {"layers", "frame_graph", "weights", "cuda_frames"}
+_NOT_FAMILIES = {"layers", "fast_in_rows", "frame_graph", "weights", "cuda_frames"}
 
 
 def network_families() -> list[str]:

@@ -58,7 +58,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, first: Tensor, second: Tensor) -> Tensor:
         """x: (N, C, h, w). first, second: the convolutions' modulations."""
-        return x + self.second(F.relu(self.first(_repeat_edge(x, 2), first)), second)
+        return x + self.second(F.relu(self.first(repeat_edge(x, 2), first)), second)
 
 
 class Fast(nn.Module):
@@ -94,19 +94,27 @@ class Fast(nn.Module):
 
     def features(self, cells: Tensor, mix: Tensor) -> Tensor:
         """cells: (N, 48, h, w) RGB 0..1, pixel-unshuffled by 4, h and w even. mix: (N, P). Returns (N, width, h, w)."""
-        head, down, *body, up, first, second, _ = self._modulations(mix)
         # Around zero: with features of one sign, every step of the optimiser would change the brightness of all first.
-        fine = self.head(_repeat_edge(cells - 0.5, 1), head)
-        x = self.down(_repeat_edge(fine, DEPTH), down)
+        return self.features_of(repeat_edge(cells - 0.5, 1), mix)
+
+    def features_of(self, margined: Tensor, mix: Tensor) -> Tensor:
+        """``features`` of cells around zero with their edge repeated once: (N, 48, h + 2, w + 2)."""
+        head, down, *body, up, first, second, _ = self._modulations(mix)
+        fine = self.head(margined, head)
+        x = self.down(repeat_edge(fine, DEPTH), down)
         for i, block in enumerate(self.body):
             x = block(x, body[2 * i], body[2 * i + 1])
-        fine = fine + _styled(F.pixel_shuffle(self.up(_repeat_edge(x, 1)), DEPTH), up)
+        fine = fine + _styled(F.pixel_shuffle(self.up(repeat_edge(x, 1)), DEPTH), up)
         return self.detail(fine, first, second)
 
     def paint(self, features: Tensor, mix: Tensor) -> Tensor:
         """The picture of what ``features`` returned, in cells like its input; not clamped."""
-        tint = self._modulations(mix)[-1].repeat_interleave(SCALE**2, dim=1)
-        return _styled(self.tail(_repeat_edge(features, 1)), tint) + 0.5
+        tint = self.tint(mix).repeat_interleave(SCALE**2, dim=1)
+        return _styled(self.tail(repeat_edge(features, 1)), tint) + 0.5
+
+    def tint(self, mix: Tensor) -> Tensor:
+        """(N, 6): what the picture's red, green and blue are multiplied by, less 1, and shifted by."""
+        return self._modulations(mix)[-1]
 
     def _modulations(self, mix: Tensor) -> list[Tensor]:
         return list((mix @ self.rows).split([2 * channels for channels in self._modulated], dim=1))
@@ -117,7 +125,7 @@ def _styled(x: Tensor, modulation: Tensor) -> Tensor:
     return x * (1 + scale) + shift
 
 
-def _repeat_edge(x: Tensor, cells: int) -> Tensor:
+def repeat_edge(x: Tensor, cells: int) -> Tensor:
     return F.pad(x, (cells,) * 4, mode="replicate")
 
 

@@ -6,10 +6,12 @@ It is what is exported and what the torch engine runs.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engines.networks.fast import CELL_PX, SCALE
-from engines.networks.layers import from_cells, pad_edge, to_cells
+from engines.networks.fast import CELL_PX, SCALE, Fast
+from engines.networks.fast_in_rows import FastInRows
+from engines.networks.layers import from_cells, to_cells
 
 
 class FrameGraph(nn.Module):
@@ -21,7 +23,8 @@ class FrameGraph(nn.Module):
     def __init__(self, network: nn.Module, dtype: torch.dtype = torch.float32) -> None:
         """dtype: what the network computes in; everything around it is fp32."""
         super().__init__()
-        self.network, self.dtype = network, dtype
+        self.network = FastInRows(network) if isinstance(network, Fast) else network
+        self.dtype = dtype
 
     def forward(self, frame: Tensor, style: Tensor) -> Tensor:
         """frame: (N, H, W, 3) uint8 RGB. style: (N, S) float32, rows summing to 1, column 0 ``original``. Returns as frame."""
@@ -29,15 +32,21 @@ class FrameGraph(nn.Module):
         # The floor only keeps 0/0 away at original = 1, where the network's part is multiplied by nothing.
         mix = (style[:, 1:] / style[:, 1:].sum(dim=1, keepdim=True).clamp(min=1e-6)).to(self.dtype)
         original = original[:, :, None, None]
-        pixels = frame.to(torch.float32).permute(0, 3, 1, 2)
-        if not hasattr(self.network, "paint"):
-            painted = self.network((pixels * (1 / 255)).to(self.dtype), mix)
-            return _mixed(pixels, painted, original).permute(0, 2, 3, 1).to(torch.uint8)
-        # What computes in cells is mixed and rounded in cells, so that only bytes are put back into rows of pixels.
-        height, width = frame.shape[1], frame.shape[2]
-        cells = to_cells(pad_edge(pixels, CELL_PX).permute(0, 2, 3, 1), SCALE)
-        painted = self.network.paint(self.network.features((cells * (1 / 255)).to(self.dtype), mix), mix)
-        return from_cells(_mixed(cells, painted, original), SCALE)[:, :height, :width].to(torch.uint8)
+        pixels = frame.to(torch.float32)
+        if isinstance(self.network, FastInRows):  # mixed and rounded in cells, in the order that the network leaves them in
+            cells = to_cells(_pad_edge(pixels, CELL_PX), SCALE)
+            painted = self.network((cells * (1 / 255)).to(self.dtype), mix)
+            rows = from_cells(_mixed(cells, painted, original), SCALE)
+            return rows[:, : frame.shape[1], : frame.shape[2]].to(torch.uint8)
+        pixels = pixels.permute(0, 3, 1, 2)
+        painted = self.network((pixels * (1 / 255)).to(self.dtype), mix)
+        return _mixed(pixels, painted, original).permute(0, 2, 3, 1).to(torch.uint8)
+
+
+def _pad_edge(pixels: Tensor, multiple: int) -> Tensor:
+    """``pad_edge`` of (N, H, W, 3), without transposing; torch pads the last three lengths of four."""
+    below, right = ((multiple - side % multiple) % multiple for side in pixels.shape[1:3])
+    return F.pad(pixels, (0, 0, 0, right, 0, below), mode="replicate")
 
 
 def _mixed(pixels: Tensor, painted: Tensor, original: Tensor) -> Tensor:

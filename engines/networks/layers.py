@@ -67,14 +67,15 @@ def parameter_count(network: nn.Module) -> int:
 
 
 def to_cells(picture: Tensor, scale: int) -> Tensor:
-    """A pixel-unshuffle in one transposition. picture: (N, H, W, C), sides divisible by ``scale``."""
+    """picture: (N, H, W, C), sides divisible by ``scale``. Returns (N, H / scale, W / scale, scale * scale * C), the channels row
+    by row: whole rows of a cell are moved."""
     n, h, w, c = picture.shape
-    cells = picture.reshape(n, h // scale, scale, w // scale, scale, c).permute(0, 5, 2, 4, 1, 3)
-    return cells.reshape(n, c * scale * scale, h // scale, w // scale)
+    rows = picture.reshape(n, h // scale, scale, w // scale, scale * c).permute(0, 1, 3, 2, 4)
+    return rows.reshape(n, h // scale, w // scale, scale * scale * c)
 
 
 def from_cells(cells: Tensor, scale: int) -> Tensor:
     """The way back from ``to_cells``."""
-    n, c, h, w = cells.shape
-    rows = cells.reshape(n, c // scale**2, scale, scale, h, w).permute(0, 4, 2, 5, 3, 1)
+    n, h, w, c = cells.shape
+    rows = cells.reshape(n, h, w, scale, c // scale).permute(0, 1, 3, 2, 4)
     return rows.reshape(n, h * scale, w * scale, c // scale**2)

@@ -65,6 +65,9 @@ def test_onnx_then_int8_then_verify(tmp_path: Path, pictures: Path, capsys: pyte
     )
     # What reads the residual sum early on, the way down and the first block, is convolved in two parts.
     assert len(convolutions) == len(weights_8bit) + 2
+    makers = {node.output[0]: node for node in int8.graph.node}
+    pads = [node for node in int8.graph.node if node.op_type == "Pad" and "frame" not in makers[node.input[0]].input]
+    assert pads and all(makers[pad.input[0]].op_type == "DequantizeLinear" for pad in pads), "bytes are what is padded"
     assert main(["verify", str(target), "--pictures", str(pictures)]) == 0
     assert "they agree" in capsys.readouterr().out
     assert main(["onnx", str(weights), "-o", str(target), "--pictures", str(pictures)]) == 0
@@ -81,6 +84,8 @@ def test_graph_has_the_contract(tmp_path: Path, pictures: Path):
     assert types == {"frame": onnx.TensorProto.UINT8, "style": onnx.TensorProto.FLOAT, "stylized": onnx.TensorProto.UINT8}
     first = next(node for node in graph.node if "frame" in node.input and node.op_type != "Shape")
     assert first.op_type == "Cast"
+    orders = [tuple(a.ints) for node in graph.node if node.op_type == "Transpose" for a in node.attribute]
+    assert {order for order in orders if len(order) > 4} == {(0, 1, 3, 2, 4)}, "cells are moved in whole rows"
 
 
 def test_nothing_is_written_when_runtimes_disagree(tmp_path: Path, pictures: Path, monkeypatch, capsys):

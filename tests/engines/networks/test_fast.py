@@ -9,6 +9,7 @@ import torch
 import engines.styles
 from engines.networks import build_network, network_families
 from engines.networks.fast import Fast
+from engines.networks.frame_graph import FrameGraph
 from engines.networks.layers import parameter_count, round_to_bytes, settle_bytes
 
 
@@ -35,6 +36,21 @@ def test_bundled_size_is_within_its_budget():
 def test_keeps_the_size(size: tuple[int, int]):
     out = network().eval()(torch.rand(2, 3, *size), torch.eye(3)[:2])
     assert out.shape == (2, 3, *size)
+
+
+@pytest.mark.parametrize("size", [(64, 48), (33, 47), (1, 1), (2, 9)])
+def test_frames_are_painted_as_pictures_are(size: tuple[int, int]):
+    """What is exported works on cells in another order than what is trained; the network that it is given stays as it is."""
+    built = network().eval()
+    weights = copy.deepcopy(built.state_dict())
+    frame, mix = torch.randint(0, 256, (2, *size, 3), dtype=torch.uint8), torch.tensor([[0.2, 0.5, 0.3], [1.0, 0, 0]])
+    style = torch.cat([torch.tensor([[0.25], [0.0]]), mix * torch.tensor([[0.75], [1.0]])], dim=1)
+    out = FrameGraph(built).eval()(frame, style).float()
+    pixels = frame.permute(0, 3, 1, 2).float()
+    share = style[:, 0, None, None, None]
+    expected = share * pixels + (1 - share) * built(pixels / 255, mix).clamp(0, 1) * 255
+    assert (out - expected.permute(0, 2, 3, 1)).abs().max() < 0.51
+    assert all(torch.equal(value, weights[name]) for name, value in built.state_dict().items())
 
 
 def test_paintings_differ_and_blend():

