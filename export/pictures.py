@@ -11,7 +11,7 @@ import numpy as np
 from engines.errors import ExportError
 
 # People, a table, fur and a cluttered room; free to use, and inside the scikit-image package.
-_CARRIED = ("astronaut.png", "coffee.png", "chelsea.png", "motorcycle_left.png")
+CARRIED = ("astronaut.png", "coffee.png", "chelsea.png", "motorcycle_left.png")
 
 
 def read_pictures(folder: Path | None, limit: int) -> list[np.ndarray]:
@@ -30,10 +30,10 @@ def read_pictures(folder: Path | None, limit: int) -> list[np.ndarray]:
     return pictures
 
 
-def carried_files() -> list[Path]:
-    """The photos inside the scikit-image package; none if it is not installed."""
+def carried_files(names: tuple[str, ...] = CARRIED) -> list[Path]:
+    """Photos inside the scikit-image package; none if it is not installed."""
     package = importlib.util.find_spec("skimage")
-    return [Path(package.origin).parent / "data" / name for name in _CARRIED] if package else []
+    return [Path(package.origin).parent / "data" / name for name in names] if package else []
 
 
 def _read(path: Path) -> np.ndarray:

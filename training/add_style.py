@@ -30,6 +30,7 @@ _TIMED_STEPS = 8  # they tell how many more fit into the minutes
 _PREVIEWS = 12
 _WEIGHED_STEPS = 20  # between two looks at how far it is
 _MOST_PHOTOS = 200  # more would not be seen in these minutes, only decoded
+_EVEN_AREAS = ("rocket.jpg", "camera.png")  # as walls and skies are; too stark to calibrate on
 _PREVIEW_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 _ROW_RATE = 20.0  # times the network's rate: nothing else moves
 _VGG_SCALES = (0.5, 0.75, 0.75)  # with the network kept, the finest detail comes out clean without being looked at
@@ -49,7 +50,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--photos",
         type=Path,
         metavar="DIR",
-        help="photos like what you film; ten are enough (default: four that scikit-image carries)",
+        help="photos like what you film; ten are enough (default: six that scikit-image carries)",
     )
     add.add_argument("--strokes", type=float, default=1.0, metavar="0.5..3", help="2 makes strokes twice as broad (default: 1)")
     add.add_argument("--preview", type=Path, help="picture that shows how it comes along (default: NAME_preview.jpg here)")
@@ -88,7 +89,7 @@ def run(args: argparse.Namespace) -> None:
         photos = args.photos or carried_photos(Path(folder) / "photos")
         config = style_config(name, args.painting, photos, args.strokes)
         trainer = build_trainer(config, photos.parent, vgg, Path(folder) / "run", args.device, base)
-        pictures = read_pictures(photos, 4)
+        pictures = read_pictures(args.photos, 4)
         filmed = Filmed(trainer)
         begin_nearest(trainer, base, filmed)
         preview = args.preview or Path(f"{name}_preview.jpg")
@@ -130,10 +131,10 @@ def carried_photos(folder: Path) -> Path:
     """Write the photos that scikit-image carries into ``folder``, for those who have none at hand. Returns it."""
     import shutil
 
-    from export.pictures import carried_files
+    from export.pictures import CARRIED, carried_files
 
     folder.mkdir(parents=True)
-    for path in carried_files():
+    for path in carried_files((*CARRIED, *_EVEN_AREAS)):
         shutil.copyfile(path, folder / path.name)
     return folder
 
@@ -152,6 +153,8 @@ def style_config(name: str, painting: Path, photos: Path, texture: float) -> Tra
         photos=photos.name,
         previews=(),
         crop_px=gallery.crop_px,
+        face_share=gallery.face_share,
+        face_weight=gallery.face_weight,
         vgg_scales=_VGG_SCALES,
         batch=gallery.batch,
         learning_rate=gallery.learning_rate,

@@ -55,7 +55,7 @@ class TrainingConfig:
 
     clips: files in clips/ of the data folder. clip_share: share of the samples that are two frames of a clip; of those from
     photos, layer_share have a second photo moving in front, still_share stand still but for noise and light, and face_share show
-    faces, whose content counts face_weight times; above 0 this needs the extra `evaluate`, which finds them.
+    faces, whose content counts face_weight times.
     crop_px: side of the square crops, divisible by 64. vgg_scales: what crops and paintings are scaled by for VGG16, one
     drawn a step; smaller ones see broader strokes at less cost, but nothing of the finest. batch: photos a step, each with
     its own style. blend_share: share of the samples that mix two styles. muon_rate: peak rate of the convolutions;

@@ -24,6 +24,7 @@ _SHORT_SIDE_PX = (340, 640)
 _CLIP_GAPS = (1, 1, 2, 4, 8)  # frames between the two moments; neighbours are what flickers most
 _SAME_POINT = 0.15  # of 1: a point of the scene changes by less between two frames
 _FACE_TRIES = 8
+_CLOSER = 2.0  # photos of faces are drawn at up to so many times the size: those in front of a webcam are large
 _NOISE = (0.0005, 0.035)  # from what a good camera leaves after compression to a webcam at night
 _SOFT_SHARE, _SOFT_PX = 0.65, (0.5, 2.0)  # a clip has a third of a photo's fine detail: small lenses, focus, compression
 _LIGHT_PX = 15  # light changes over areas, noise from pixel to pixel
@@ -200,6 +201,7 @@ def _sample(before: np.ndarray, after: np.ndarray, flow: np.ndarray, *planes: np
 def _two_views(photo: np.ndarray, motion: np.ndarray, side_px: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Crops of ``photo`` at a scale drawn, as soft as filmed pictures are, the second seen through ``motion``."""
     low, high = np.log(_SHORT_SIDE_PX)
+    high += np.log(_CLOSER) * photo[..., 3].any()
     photo = resize_short_side(photo, max(np.exp(random.uniform(low, high)), side_px * 1.05))
     if random.random() < 0.5:
         photo = np.ascontiguousarray(photo[:, ::-1])

@@ -226,4 +226,4 @@ def test_a_missing_painting_and_a_short_clip_are_named(folder: Path, tmp_path: P
 def test_without_the_detector_its_extra_is_named(folder: Path, tmp_path: Path, capsys, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "dlib", None)
     assert evaluate(folder, tmp_path) == 4
-    assert "pip install '.[train,evaluate]'" in capsys.readouterr().err
+    assert "pip install '.[train]'" in capsys.readouterr().err

@@ -73,10 +73,18 @@ def test_a_clip_gives_real_motion_and_a_cut_gives_nothing():
 
 def test_crops_of_a_photo_with_a_face_show_it():
     photo = np.dstack([smooth_photo(1, (300, 400)), np.zeros((300, 400), np.uint8)])
-    photo[40:80, 300:340, 3] = 255
+    photo[50:70, 310:330, 3] = 255
     faces = [draw_from_photos([photo], 128, np.random.default_rng(seed), still_share=0.5)[5] for seed in range(10)]
     assert all(face.any() for face in faces)
     assert all(face.shape == (1, 128, 128) and face.mean() < 0.5 for face in faces)
+
+
+def test_photos_of_faces_are_drawn_closer_too():
+    photo = np.dstack([smooth_photo(1, (320, 320)), np.zeros((320, 320), np.uint8)])
+    photo[144:176, 144:176, 3] = 255  # 64 px at 640 lines
+    faces = [draw_from_photos([photo], 256, np.random.default_rng(seed), still_share=1)[5] for seed in range(20)]
+    widths_px = [face.max(axis=(0, 1)).sum() for face in faces]
+    assert min(widths_px) < 64 < 100 < max(widths_px) <= 129
 
 
 def test_pairs_drawn_ahead_are_those_drawn_when_asked_for(tmp_path: Path):

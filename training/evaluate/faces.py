@@ -22,7 +22,7 @@ class FaceFinder:
             import dlib
         except ImportError as error:
             raise EngineUnavailable(
-                f"faces are found by dlib, which is not installed ({error}). Type: pip install '.[train,evaluate]'"
+                f"faces are found by dlib, which is not installed ({error}). Type: pip install '.[train]'"
             ) from error
         self._detector = dlib.get_frontal_face_detector()
 
