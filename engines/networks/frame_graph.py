@@ -6,12 +6,11 @@ It is what is exported and what the torch engine runs.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engines.networks.fast import CELL_PX, SCALE, Fast
 from engines.networks.fast_in_rows import FastInRows
-from engines.networks.layers import from_cells, to_cells
+from engines.networks.layers import from_cells, pad_edge, to_cells
 
 
 class FrameGraph(nn.Module):
@@ -34,19 +33,13 @@ class FrameGraph(nn.Module):
         original = original[:, :, None, None]
         pixels = frame.to(torch.float32)
         if isinstance(self.network, FastInRows):  # mixed and rounded in cells, in the order that the network leaves them in
-            cells = to_cells(_pad_edge(pixels, CELL_PX), SCALE)
+            cells = to_cells(pad_edge(pixels, CELL_PX, channels_last=True), SCALE)
             painted = self.network((cells * (1 / 255)).to(self.dtype), mix)
             rows = from_cells(_mixed(cells, painted, original), SCALE)
             return rows[:, : frame.shape[1], : frame.shape[2]].to(torch.uint8)
         pixels = pixels.permute(0, 3, 1, 2)
         painted = self.network((pixels * (1 / 255)).to(self.dtype), mix)
         return _mixed(pixels, painted, original).permute(0, 2, 3, 1).to(torch.uint8)
-
-
-def _pad_edge(pixels: Tensor, multiple: int) -> Tensor:
-    """``pad_edge`` of (N, H, W, 3), without transposing; torch pads the last three lengths of four."""
-    below, right = ((multiple - side % multiple) % multiple for side in pixels.shape[1:3])
-    return F.pad(pixels, (0, 0, 0, right, 0, below), mode="replicate")
 
 
 def _mixed(pixels: Tensor, painted: Tensor, original: Tensor) -> Tensor:

@@ -52,13 +52,14 @@ def settle_bytes(network: nn.Module) -> nn.Module:
     return network
 
 
-def pad_edge(image: Tensor, multiple: int) -> Tensor:
-    """Repeat the last row and column of ``image`` (N, C, H, W) until both sides divide by ``multiple``.
+def pad_edge(image: Tensor, multiple: int, channels_last: bool = False) -> Tensor:
+    """Repeat the last row and column of ``image`` (N, C, H, W), or (N, H, W, C), until both sides divide by ``multiple``.
 
     Edge, not reflection: reflection fails on pictures smaller than the padding.
     """
-    below, right = ((multiple - side % multiple) % multiple for side in image.shape[-2:])
-    return F.pad(image, (0, right, 0, below), mode="replicate")
+    sides = image.shape[1:3] if channels_last else image.shape[-2:]
+    below, right = ((multiple - side % multiple) % multiple for side in sides)
+    return F.pad(image, (*((0, 0) if channels_last else ()), 0, right, 0, below), mode="replicate")
 
 
 def parameter_count(network: nn.Module) -> int:
