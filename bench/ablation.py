@@ -28,11 +28,11 @@ from realtime import cli
 from training.config import TrainingConfig, load_config
 from training.data import read_photo
 from training.evaluate.clips import ClipSource, MeasuringClip, prepare
-from training.evaluate.faces import FaceFinder
 from training.evaluate.figures import WEBCAM, ClipFigures
 from training.evaluate.likeness import Features, Likeness
 from training.evaluate.measure import measure
 from training.evaluate.painters import paint
+from training.faces import FaceFinder
 from training.loop import Trainer
 from training.vgg import load_vgg
 

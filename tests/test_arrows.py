@@ -18,8 +18,12 @@ ALLOWED = {
     "export": ("engines",),
 }
 # Parts of a room that may do more than the rest of it: what is measured is what the programs show, and add-style goes from a
-# picture to the model file in one command.
-WIDER = {"training/evaluate": ("engines", "realtime"), "training/add_style.py": ("engines", "export")}
+# picture, and photos or a clip, to the model file in one command.
+WIDER = {
+    "training/evaluate": ("engines", "realtime"),
+    "training/add_style.py": ("engines", "export"),
+    "training/photos.py": ("realtime.sources", "export.pictures"),
+}
 HEAVY = ("torch", "onnxruntime", "openvino", "tensorrt", "tensorrt_rtx", "pycuda", "cuda", "cv2", "ray")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import re
 import tempfile
 import time
@@ -30,8 +29,8 @@ _TIMED_STEPS = 8  # they tell how many more fit into the minutes
 _PREVIEWS = 12
 _WEIGHED_STEPS = 20  # between two looks at how far it is
 _MOST_PHOTOS = 200  # more would not be seen in these minutes, only decoded
-_EVEN_AREAS = ("rocket.jpg", "camera.png")  # as walls and skies are; too stark to calibrate on
 _PREVIEW_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+_RELIGHT_SHARE = 0.8
 _ROW_RATE = 20.0  # times the network's rate: nothing else moves
 _VGG_SCALES = (0.5, 0.75, 0.75)  # with the network kept, the finest detail comes out clean without being looked at
 _NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
@@ -49,8 +48,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     add.add_argument(
         "--photos",
         type=Path,
-        metavar="DIR",
-        help="photos like what you film; ten are enough (default: six that scikit-image carries)",
+        metavar="DIR|CLIP",
+        help="photos like what you film, ten are enough, or a clip (default: seven that scikit-image and matplotlib carry)",
     )
     add.add_argument("--strokes", type=float, default=1.0, metavar="0.5..3", help="2 makes strokes twice as broad (default: 1)")
     add.add_argument("--preview", type=Path, help="picture that shows how it comes along (default: NAME_preview.jpg here)")
@@ -76,6 +75,7 @@ def run(args: argparse.Namespace) -> None:
     _check(args)
     from export.pictures import read_pictures
     from training.filmed import Filmed
+    from training.photos import gather_photos
     from training.vgg import load_vgg
 
     base = find_base()
@@ -86,10 +86,10 @@ def run(args: argparse.Namespace) -> None:
     check_device(args.device)
     vgg = load_vgg(args.vgg)
     with tempfile.TemporaryDirectory(prefix="livebrush-") as folder:
-        photos = args.photos or carried_photos(Path(folder) / "photos")
+        photos = gather_photos(args.photos, Path(folder) / "photos")
         config = style_config(name, args.painting, photos, args.strokes)
         trainer = build_trainer(config, photos.parent, vgg, Path(folder) / "run", args.device, base)
-        pictures = read_pictures(args.photos, 4)
+        pictures = read_pictures(photos if args.photos else None, 4)
         filmed = Filmed(trainer)
         begin_nearest(trainer, base, filmed)
         preview = args.preview or Path(f"{name}_preview.jpg")
@@ -104,8 +104,8 @@ def run(args: argparse.Namespace) -> None:
 def _check(args: argparse.Namespace) -> None:
     if not args.painting.is_file():
         raise UsageError(f"{args.painting}: no such picture.")
-    if args.photos and not args.photos.is_dir():
-        raise UsageError(f"--photos {args.photos}: no such folder.")
+    if args.photos and not args.photos.exists():
+        raise UsageError(f"--photos {args.photos}: no such folder or clip.")
     if not 0.05 <= args.minutes <= 600:
         raise UsageError(f"--minutes must lie between 0.05 and 600, not {args.minutes:g}.")
     if not 0.5 <= args.strokes <= 3:
@@ -127,18 +127,6 @@ def find_base() -> Base:
     return Base(model.weights_path, header, json.loads(header["styles"]))
 
 
-def carried_photos(folder: Path) -> Path:
-    """Write the photos that scikit-image carries into ``folder``, for those who have none at hand. Returns it."""
-    import shutil
-
-    from export.pictures import CARRIED, carried_files
-
-    folder.mkdir(parents=True)
-    for path in carried_files((*CARRIED, *_EVEN_AREAS)):
-        shutil.copyfile(path, folder / path.name)
-    return folder
-
-
 def style_config(name: str, painting: Path, photos: Path, texture: float) -> TrainingConfig:
     """The run: the gallery's losses on the user's photos, the network kept, one row learnt. Sizes are the base network's."""
     from training.config import StyleConfig, TrainingConfig, load_config
@@ -154,7 +142,7 @@ def style_config(name: str, painting: Path, photos: Path, texture: float) -> Tra
         previews=(),
         crop_px=gallery.crop_px,
         face_share=gallery.face_share,
-        face_weight=gallery.face_weight,
+        relight_share=_RELIGHT_SHARE,
         vgg_scales=_VGG_SCALES,
         batch=gallery.batch,
         learning_rate=gallery.learning_rate,
@@ -168,10 +156,11 @@ def style_config(name: str, painting: Path, photos: Path, texture: float) -> Tra
 
 def build_trainer(config: TrainingConfig, data: Path, vgg: Vgg16, folder: Path, device: str, base: Base) -> Trainer:
     """A trainer of a network of the base's size, on 200 photos at most."""
+    from training.filmed import spread
     from training.loop import Trainer
 
     trainer = Trainer(replace(config, network=json.loads(base.header["config"])), data, vgg, folder, device)
-    trainer.files = trainer.files[:: math.ceil(len(trainer.files) / _MOST_PHOTOS)]
+    trainer.files = spread(trainer.files, _MOST_PHOTOS)
     return trainer
 
 
@@ -183,7 +172,7 @@ def begin_nearest(trainer: Trainer, base: Base, filmed: Filmed) -> None:
     distances = []
     for row in state["rows"]:
         trainer.network.load_state_dict({**state, "rows": row[None]})
-        distances.append(filmed.measure()[0])
+        distances.append(filmed.measure().style)
     nearest = min(range(len(distances)), key=distances.__getitem__)
     trainer.network.load_state_dict({**state, "rows": state["rows"][nearest][None]})
 
@@ -212,9 +201,12 @@ def train(trainer: Trainer, filmed: Filmed, seconds: float, preview: Path) -> No
                 save_style_preview(preview, trainer.network, trainer.files, painting)
                 shown = 1 + int(elapsed_s * _PREVIEWS / seconds)
             if step % _WEIGHED_STEPS == 1:
-                style, content = filmed.measure()
-                trainer.style_weights.fill_(balance.see(style, content))
-                progress.update(task, losses=f"style {style:.2f} content {content:.2f}")
+                now = filmed.measure()
+                balance.see(now)
+                trainer.style_weights.fill_(balance.style_weight)
+                trainer.face_weight, trainer.smoothing_weight = balance.face_weight, balance.smoothing_weight
+                face = "" if now.face is None else f" face {now.face:.2f}"
+                progress.update(task, losses=f"style {now.style:.2f} content {now.content:.2f}{face}")
             progress.update(task, completed=elapsed_s)
 
         trainer.fit(show)

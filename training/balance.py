@@ -1,27 +1,44 @@
-"""How strongly a new painting pulls: what measuring and training again did for the gallery, done while it trains."""
+"""How strongly a new painting pulls, and faces against it: what measuring and training again did for the gallery, done while
+it trains."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
+from training.filmed import Distances
+
 # Of frames like those that are filmed (training/filmed.py), where the gallery's come to .2 to .4 and 0.9 to 1.7.
 AIM = 0.25
-MOST_CONTENT = 2.0  # beyond it hardly anything of the picture is left to be seen
+MOST_CONTENT = 2.2  # beyond it hardly anything of the picture is left to be seen
+LEAST_FACE = 0.7  # of FaceFinder.score, with a margin: on other faces it comes to less
 _MOST_CHANGE = 1.3
-_WEIGHTS = (0.3, 6.0)
+_STYLE_WEIGHTS = (0.3, 8.0)
+_FACE_WEIGHTS = (32.0, 1000.0)
 
 
 @dataclass
 class Balance:
     """Sets the weight of one painting's style loss so that its distance comes to ``AIM``, or the content's to ``MOST_CONTENT``
-    before that. Paintings that are easy to come near get a smaller weight: it leaves faces whole."""
+    before that: paintings that are easy to come near get a smaller weight. And that of the content inside faces so that their
+    score comes to ``LEAST_FACE``: the less they would be kept, the larger."""
 
-    weight: float = 1.0
+    style_weight: float = 1.0
+    face_weight: float = _FACE_WEIGHTS[0]
 
-    def see(self, style: float, content: float) -> float:
-        """The weight to go on with. style, content: losses as they are now, style without its weight."""
-        factor = min(math.sqrt(style / AIM), MOST_CONTENT / content)
-        self.weight *= min(_MOST_CHANGE, max(1 / _MOST_CHANGE, factor))
-        self.weight = min(_WEIGHTS[1], max(_WEIGHTS[0], self.weight))
-        return self.weight
+    @property
+    def smoothing_weight(self) -> float:
+        """What pulls hard flickers, so what holds it steady has to pull harder too; as hard, it would take the style back."""
+        return max(1.0, self.style_weight ** (1 / 3))
+
+    def see(self, now: Distances) -> None:
+        """Sets the weights to go on with."""
+        factor = min(math.sqrt(now.style / AIM), MOST_CONTENT / now.content)
+        self.style_weight = _changed(self.style_weight, factor, _STYLE_WEIGHTS)
+        if now.face is not None:
+            self.face_weight = _changed(self.face_weight, math.exp(LEAST_FACE - now.face), _FACE_WEIGHTS)
+
+
+def _changed(weight: float, factor: float, bounds: tuple[float, float]) -> float:
+    weight *= min(_MOST_CHANGE, max(1 / _MOST_CHANGE, factor))
+    return min(bounds[1], max(bounds[0], weight))

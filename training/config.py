@@ -55,7 +55,7 @@ class TrainingConfig:
 
     clips: files in clips/ of the data folder. clip_share: share of the samples that are two frames of a clip; of those from
     photos, layer_share have a second photo moving in front, still_share stand still but for noise and light, and face_share show
-    faces, whose content counts face_weight times.
+    faces, whose content counts face_weight times, and relight_share are in another light: for few photos.
     crop_px: side of the square crops, divisible by 64. vgg_scales: what crops and paintings are scaled by for VGG16, one
     drawn a step; smaller ones see broader strokes at less cost, but nothing of the finest. batch: photos a step, each with
     its own style. blend_share: share of the samples that mix two styles. muon_rate: peak rate of the convolutions;
@@ -76,6 +76,7 @@ class TrainingConfig:
     layer_share: float = 0.2
     face_share: float = 0.0
     face_weight: float = 4.0
+    relight_share: float = 0.0
     crop_px: int = 256
     vgg_scales: tuple[float, ...] = (1.0,)
     batch: int = 4

@@ -57,7 +57,8 @@ _LAST_RATE = 0.02
 class Trainer:
     """One run in ``folder``: checkpoint.pt, weights.safetensors, previews/, history.json and losses.png.
 
-    ``style_weights`` (P,) of the paintings' style losses begin as the config's and may be changed between steps.
+    ``style_weights`` (P,) of the paintings' style losses and ``face_weight`` begin as the config's, ``smoothing_weight``, by
+    which what flattens the picture is multiplied, as 1; all may be changed between steps.
     """
 
     def __init__(self, config: TrainingConfig, data: Path, vgg: Vgg16, folder: Path, device: str = "cpu") -> None:
@@ -88,6 +89,7 @@ class Trainer:
             raise TrainingError(f"previews: {photos} has no {missing}. Name photos that are there, or leave previews: [].")
         self.targets = {scale: self._style_targets(scale) for scale in set(config.vgg_scales)}
         self._calm = torch.tensor([s.calm for s in config.styles], dtype=torch.float32, device=device)
+        self.face_weight, self.smoothing_weight = config.face_weight, 1.0
         self.style_weights = torch.tensor([s.weight for s in config.styles], dtype=torch.float32, device=device)
 
     def resume(self) -> None:
@@ -167,6 +169,7 @@ class Trainer:
         used = dataclasses.asdict(self.config)
         weighed = zip(self.config.styles, self.style_weights.tolist(), strict=True)
         kept_of = ("name", "texture", "calm", "share")
+        used["face_weight"] = round(self.face_weight, 1)
         used["styles"] = [{**{k: getattr(s, k) for k in kept_of}, "weight": round(w, 4)} for s, w in weighed]
         training = {"config": used, "steps_done": self.step, "pictures_by_licence": dict(self._licences.most_common())}
         return {"name": self.config.name, "styles": json.dumps(styles), "training": json.dumps(training)}
@@ -202,7 +205,8 @@ class Trainer:
         if loss not in ("temporal", "relative", "features", "difference", "tv"):
             return weight
         begin, full = self.config.smoothing
-        return weight * min(1.0, max(0.0, self.step / self.config.steps - begin) / max(full - begin, 1e-9))
+        come_in = min(1.0, max(0.0, self.step / self.config.steps - begin) / max(full - begin, 1e-9))
+        return weight * self.smoothing_weight * come_in
 
     def _losses(self, raw: Tensor, features: Tensor, pair: Pair, mix: Tensor) -> dict[str, Tensor]:
         out = raw.clamp(0, 1)
@@ -214,7 +218,7 @@ class Trainer:
         per_sample = self.style_losses(seen, mix, scale)
         warped = warp(before, pair.flow)
         own = pair.after - warp(pair.before, pair.flow) - pair.luminance_change
-        by_place = 1 + (self.config.face_weight - 1) * pair.face
+        by_place = 1 + (self.face_weight - 1) * pair.face
         losses = {
             "content": content_loss(seen[CONTENT_LAYER], content, scaled(by_place, scale)).mean(),
             "style": (per_sample * (mix @ self.style_weights)).mean(),

@@ -15,8 +15,8 @@ from torch import Tensor
 from training.clips import Clip
 from training.config import TrainingConfig
 from training.data import read_photo, resize_short_side
-from training.evaluate.faces import FaceFinder
 from training.evaluate.motion import estimate_motion, warp
+from training.faces import FaceFinder
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 # Frames are shown at the scale at which they are stylised: 480 lines, give or take what people film closer or wider.
@@ -27,6 +27,7 @@ _FACE_TRIES = 8
 _CLOSER = 2.0  # photos of faces are drawn at up to so many times the size: those in front of a webcam are large
 _NOISE = (0.0005, 0.035)  # from what a good camera leaves after compression to a webcam at night
 _SOFT_SHARE, _SOFT_PX = 0.65, (0.5, 2.0)  # a clip has a third of a photo's fine detail: small lenses, focus, compression
+_SATURATION, _BRIGHTNESS, _CAST, _GAMMA = (0.2, 1.2), 0.15, 0.07, 0.35
 _LIGHT_PX = 15  # light changes over areas, noise from pixel to pixel
 
 
@@ -107,6 +108,7 @@ class PairSampler:
                 return found
         layered = random.random() < self._config.layer_share
         photos = [self._draw_photo() for _ in range(1 + layered)]
+        photos = [relight(photo, random) if random.random() < self._config.relight_share else photo for photo in photos]
         return draw_from_photos(photos, side, random, self._config.still_share)
 
     def _draw_photo(self) -> np.ndarray:
@@ -162,6 +164,19 @@ def draw_from_clip(clip: Clip, side_px: int, random: np.random.Generator) -> _Dr
         return None
     change = cv2.blur(difference @ _LUMA, (_LIGHT_PX, _LIGHT_PX))
     return _sample(before, after, motion.flow, visible, change, np.zeros_like(change))
+
+
+def relight(photo: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """``photo`` (H, W, 4), its fourth channel kept, as another camera might have it in another light: less or more colour, a
+    cast, brighter or darker, softer or harder shadows."""
+    saturation = random.uniform(*_SATURATION)
+    gains = np.exp(random.normal(0, _BRIGHTNESS) + random.normal(0, _CAST, 3))
+    mixed = np.eye(4)
+    mixed[:3, :3] = gains[:, None] * (saturation * np.eye(3) + (1 - saturation) * _LUMA)
+    curve = np.arange(256) / 255
+    curve = (255 * curve ** np.exp(random.normal(0, _GAMMA))).round().astype(np.uint8)
+    curves = np.stack([curve, curve, curve, np.arange(256, dtype=np.uint8)], axis=-1)
+    return cv2.LUT(cv2.transform(photo, mixed), curves[None])
 
 
 def draw_motion(random: np.random.Generator, side_px: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -20,6 +21,8 @@ from training import add_style
 from training.__main__ import main
 from training.filmed import Filmed
 from training.loop import Trainer
+from training.pairs import Pair
+from training.photos import gather_photos
 from training.vgg import load_vgg
 
 
@@ -92,7 +95,7 @@ def test_starts_from_the_nearest_style(models: Path, command: list[str], tmp_pat
     distances = []
     for row in rows:
         trainer.network.load_state_dict({**network.state_dict(), "rows": row[None]})
-        distances.append(filmed.measure()[0])
+        distances.append(filmed.measure().style)
     assert distances[0] != distances[1]
     np.testing.assert_array_equal(chosen, rows[int(np.argmin(distances))])
     assert [name for name, p in trainer.network.named_parameters() if p.requires_grad] == ["rows"]
@@ -101,17 +104,49 @@ def test_starts_from_the_nearest_style(models: Path, command: list[str], tmp_pat
 def test_distances_are_those_of_soft_pictures(models: Path, command: list[str], tmp_path: Path):
     trainer = begin(tmp_path)[1]
     filmed = Filmed(trainer)  # its network has learnt nothing yet: it nearly gives the picture back
-    style, content = filmed.measure()
+    style, content, face = filmed.measure()
     with torch.no_grad():
         trainer.network.rows[:, -3:] += 0.3  # brighter
-    assert filmed.measure()[0] != style
-    assert filmed.measure()[1] > content
+    assert filmed.measure().style != style
+    assert filmed.measure().content > content
+    assert face is filmed.measure().face is None
     sharp = 255 - small_frame(90, 90, 8)
     for path in (tmp_path / "photos").iterdir():
         cv2.imwrite(str(path), cv2.resize(sharp, (480, 480), interpolation=cv2.INTER_NEAREST))
     blurred = Filmed(trainer)._frames
     assert blurred.shape == (2, 3, 384, 384)
     assert float((blurred[..., 1:] - blurred[..., :-1]).abs().max()) < 0.3
+
+
+def test_faces_of_the_photos_are_looked_at(models: Path, command: list[str], tmp_path: Path):
+    shutil.rmtree(tmp_path / "photos")
+    gather_photos(None, tmp_path / "photos")
+    trainer = begin(tmp_path)[1]
+    filmed = Filmed(trainer)
+    assert len(filmed._boxes) == 4  # two people, each seen from near and from afar
+    clear = filmed.measure().face
+    with torch.no_grad():
+        trainer.network.rows[:, -3:] += 0.7  # all white
+    assert filmed.measure().face < clear - 0.5
+
+
+def test_weights_that_change_between_steps_count(models: Path, command: list[str], tmp_path: Path):
+    trainer = begin(tmp_path)[1]
+    trainer.step = trainer.config.steps
+    temporal, content = trainer._weight("temporal"), trainer._weight("content")
+    trainer.smoothing_weight = 2.0
+    assert (trainer._weight("temporal"), trainer._weight("content")) == (2 * temporal, content)
+    with torch.no_grad():
+        trainer.network.rows[:, -3:] += 0.3  # so that there is something to keep
+    picture = torch.from_numpy(small_frame(384, 384)).permute(2, 0, 1)[None].float() / 255
+    still, one = torch.zeros(1, 2, 384, 384), torch.ones(1, 1, 384, 384)
+    pair = Pair(picture, picture, still, one, 0 * one, one)
+    found = []
+    for trainer.face_weight in (1.0, 400.0):
+        torch.manual_seed(0)
+        with torch.no_grad():
+            found.append(float(trainer.losses(pair)["content"]))
+    assert found[1] == pytest.approx(400 * found[0], rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +157,9 @@ def test_distances_are_those_of_soft_pictures(models: Path, command: list[str], 
         (["other.png", "--name", "Größe"], 2, "small letters"),
         (["other.png", "--minutes", "0"], 2, "--minutes must lie between"),
         (["other.png", "--strokes", "9"], 2, "--strokes must lie between"),
-        (["other.png", "--photos", "nowhere"], 2, "no such folder"),
+        (["other.png", "--photos", "nowhere"], 2, "no such folder or clip"),
+        (["other.png", "--photos", "vgg.safetensors"], 3, "vgg.safetensors"),
+        (["other.png", "--photos", "My Wave.png"], 2, "no clip whose length is known"),
         (["other.png", "--preview", "p.gif"], 2, "must end in one of .jpg"),
         (["vgg.safetensors", "--name", "x"], 4, "not a picture"),
     ],

@@ -1,31 +1,48 @@
 import pytest
 
-from training.balance import AIM, MOST_CONTENT, Balance
+from training.balance import AIM, LEAST_FACE, MOST_CONTENT, Balance
+from training.filmed import Distances
 
 
-def after(balance: Balance, looks: int, style: float, content: float) -> float:
-    return [balance.see(style, content) for _ in range(looks)][-1]
+def after(looks: int, style: float, content: float, face: float | None = None) -> Balance:
+    balance = Balance()
+    for _ in range(looks):
+        balance.see(Distances(style, content, face))
+    return balance
 
 
 def test_a_painting_that_is_far_off_pulls_harder_and_harder():
-    balance = Balance()
-    first = after(balance, 1, 3 * AIM, 1.0)
+    first = after(1, 3 * AIM, 1.0).style_weight
     assert 1 < first <= 1.3
-    assert first < after(balance, 20, 3 * AIM, 1.0) <= 6
+    assert first < after(20, 3 * AIM, 1.0).style_weight <= 8
 
 
 def test_one_that_is_near_leaves_the_picture_alone():
-    assert 0.3 <= after(Balance(), 20, AIM / 2, 1.0) < 1
+    assert 0.3 <= after(20, AIM / 2, 1.0).style_weight < 1
 
 
 def test_what_would_hide_the_picture_is_not_pulled_at_further():
-    assert after(Balance(), 20, 3 * AIM, MOST_CONTENT + 0.2) < 1
+    assert after(20, 3 * AIM, MOST_CONTENT + 0.2).style_weight < 1
 
 
 def test_the_nearer_the_picture_is_to_being_hidden_the_smaller_the_pull():
-    assert 1 < after(Balance(), 1, 3 * AIM, MOST_CONTENT - 0.1) < after(Balance(), 1, 3 * AIM, 1.0)
+    assert 1 < after(1, 3 * AIM, MOST_CONTENT - 0.1).style_weight < after(1, 3 * AIM, 1.0).style_weight
+
+
+def test_faces_that_get_lost_are_held_harder_and_harder():
+    assert after(1, AIM, 1.0, LEAST_FACE).face_weight < after(1, AIM, 1.0, 0.2).face_weight < after(9, AIM, 1.0, 0.2).face_weight
+    assert after(1, AIM, 1.0, 0.2).style_weight == 1
+
+
+def test_faces_that_are_clear_count_as_in_the_gallery_and_so_do_none():
+    assert after(9, AIM, 1.0, 1.0).face_weight == after(9, AIM, 1.0).face_weight == 32
 
 
 def test_what_is_right_stays():
-    assert after(Balance(), 20, AIM, MOST_CONTENT - 0.5) == pytest.approx(1)
-    assert after(Balance(), 20, 3 * AIM, MOST_CONTENT) == pytest.approx(1)
+    assert after(20, AIM, MOST_CONTENT - 0.5).style_weight == pytest.approx(1)
+    assert after(20, 3 * AIM, MOST_CONTENT).style_weight == pytest.approx(1)
+
+
+def test_what_pulls_harder_is_held_steadier():
+    assert after(20, AIM / 2, 1.0).smoothing_weight == 1
+    assert 1.5 < after(20, 3 * AIM, 1.0).smoothing_weight < after(20, 3 * AIM, 1.0).style_weight

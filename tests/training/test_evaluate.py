@@ -18,13 +18,13 @@ from training.__main__ import main
 from training.evaluate import clips
 from training.evaluate.charts import WIDTH, scatter
 from training.evaluate.clips import ClipSource, MeasuringClip, prepare
-from training.evaluate.faces import FaceFinder, same_face
 from training.evaluate.figures import OTHER, SYNTHETIC, WEBCAM, ClipFigures, StyleFigures, mean_and_worst
 from training.evaluate.likeness import Likeness, content_distance, style_distance
 from training.evaluate.measure import measure
 from training.evaluate.motion import Motion, estimate_motion, static_change, warp_error
 from training.evaluate.pictures import strip_window
 from training.evaluate.synthetic import SIZE, exact_motion, synthetic_clip
+from training.faces import FaceFinder
 from training.vgg import Vgg16, load_vgg
 
 FRAMES = 10
@@ -106,14 +106,6 @@ def test_synthetic_motion_is_exact(photo: np.ndarray):
     estimated = estimate_motion(frames[8], frames[0])
     both = exact.visible & estimated.visible
     assert np.median(np.abs(exact.flow - estimated.flow)[both]) < 0.3
-
-
-def test_faces(photo: np.ndarray, finder: FaceFinder):
-    (face,) = finder.find(photo)
-    assert not finder.find(np.random.default_rng(0).integers(0, 256, photo.shape, np.uint8))
-    colours = cv2.applyColorMap(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), cv2.COLORMAP_OCEAN)[..., ::-1]
-    assert any(same_face(face, found) for found in finder.find(np.ascontiguousarray(colours)))
-    assert not same_face(face, (0, 0, 40, 40))
 
 
 def test_strips_show_the_face_where_it_is():

@@ -10,7 +10,7 @@ import torch
 from training.clips import Clip
 from training.config import StyleConfig, TrainingConfig
 from training.evaluate.motion import warp
-from training.pairs import PairSampler, draw_from_clip, draw_from_photos, draw_motion
+from training.pairs import PairSampler, draw_from_clip, draw_from_photos, draw_motion, relight
 
 
 def smooth_photo(seed: int, size: tuple[int, int] = (200, 260)) -> np.ndarray:
@@ -99,3 +99,16 @@ def test_pairs_drawn_ahead_are_those_drawn_when_asked_for(tmp_path: Path):
         sampler.close()
     for one, other in zip(*drawn, strict=True):
         assert torch.equal(one.after, other.after) and torch.equal(one.flow, other.flow)
+
+
+def test_a_photo_in_another_light_shows_the_same_otherwise():
+    photo = plain(1)
+    photo[50:90, 60:100, 3] = 255
+    lit = [relight(photo, np.random.default_rng(seed)) for seed in range(6)]
+    means = np.array([one[..., :3].mean((0, 1)) for one in lit])
+    assert np.ptp(means.mean(1)) > 20  # of 255
+    assert np.ptp(means - means.mean(1, keepdims=True)) > 5
+    for one in lit:
+        assert one.dtype == np.uint8
+        np.testing.assert_array_equal(one[..., 3], photo[..., 3])
+        assert np.corrcoef(one[..., 1].ravel(), photo[..., 1].ravel())[0, 1] > 0.8

@@ -47,10 +47,10 @@ def run(args: argparse.Namespace) -> None:
     from engines import EngineOptions, find_model
     from training.evaluate.clips import find_clips
     from training.evaluate.evaluation import evaluate
-    from training.evaluate.faces import FaceFinder
     from training.evaluate.likeness import Likeness
     from training.evaluate.page import page
     from training.evaluate.painters import ModelPainter, painted_styles, parse_paintings
+    from training.faces import FaceFinder
     from training.vgg import load_vgg
 
     if args.frames < _FEWEST_FRAMES:

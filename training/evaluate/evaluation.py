@@ -14,12 +14,12 @@ from typing import Any
 from engines.base import cpu_threads
 from training.data import read_photo
 from training.evaluate.clips import ClipSource, MeasuringClip, prepare
-from training.evaluate.faces import FaceFinder
 from training.evaluate.figures import StyleFigures, mean_and_worst
 from training.evaluate.likeness import Likeness
 from training.evaluate.measure import measure
 from training.evaluate.painters import PaintedStyle, Painter, paint
 from training.evaluate.pictures import clip_picture, frame_picture, strip
+from training.faces import FaceFinder
 
 
 @dataclass

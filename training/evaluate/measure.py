@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 from training.evaluate.clips import MeasuringClip, static_level, warp_rms
-from training.evaluate.faces import Box, FaceFinder, same_face
 from training.evaluate.figures import SYNTHETIC, ClipFigures, mean
 from training.evaluate.likeness import Features, Likeness, content_distance, style_distance
+from training.faces import Box, FaceFinder, same_face
 
 
 def measure(

@@ -1,0 +1,28 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from tests.conftest import write_video
+from training.photos import gather_photos
+
+
+def brighter(index: int) -> np.ndarray:
+    return np.full((48, 64, 3), 4 * index, np.uint8)
+
+
+def test_frames_of_a_clip_are_spread_over_it_and_upright(tmp_path: Path):
+    clip = write_video(tmp_path / "clip.mp4", pts=list(range(0, 2400, 40)), pixels=brighter, rotation=(90, False, False))
+    files = sorted(gather_photos(clip, tmp_path / "photos").iterdir())
+    frames = [cv2.imread(str(path)) for path in files]
+    assert len(frames) == 24
+    assert all(frame.shape == (64, 48, 3) for frame in frames)
+    levels = [frame.mean() for frame in frames]
+    assert levels == sorted(levels)
+    assert levels[0] < 8
+    assert levels[-1] > 210
+
+
+def test_a_folder_is_taken_as_it_is(tmp_path: Path):
+    assert gather_photos(tmp_path, tmp_path / "photos") == tmp_path
+    assert not list(tmp_path.iterdir())
