@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 
-from engines.errors import UsageError
+from engines.errors import SourceError, UsageError
 from realtime.sources.video_file import VideoFile
 
 _EVEN_AREAS = ("rocket.jpg", "camera.png")  # as walls and skies are; too stark to calibrate on
@@ -39,14 +39,19 @@ def _carried(folder: Path) -> Path:
 
 
 def _frames_of(clip: Path, folder: Path) -> Path:
-    """``_CLIP_FRAMES`` frames, evenly spread and sought one by one: clips may be long."""
+    """``_CLIP_FRAMES`` frames, evenly spread and sought one by one: clips may be long. Fewer if pictures end before the sound."""
     with VideoFile(clip) as video:
         length_s = video.duration_s
     if not length_s:
         raise UsageError(f"--photos {clip}: no clip whose length is known. Give another, or a folder of photos.")
     folder.mkdir(parents=True)
     for index in range(_CLIP_FRAMES):
-        with VideoFile(clip, start_s=Fraction(length_s) * index / _CLIP_FRAMES) as video:
-            frame = next(video.frames())
+        try:
+            with VideoFile(clip, start_s=Fraction(length_s) * index / _CLIP_FRAMES) as video:
+                frame = next(video.frames())
+        except SourceError:
+            if index == 0:
+                raise
+            break
         cv2.imencode(".png", cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2BGR))[1].tofile(folder / f"{index:02}.png")
     return folder

@@ -23,6 +23,11 @@ def test_frames_of_a_clip_are_spread_over_it_and_upright(tmp_path: Path):
     assert levels[-1] > 210
 
 
+def test_a_clip_of_less_than_a_second_gives_what_it_has(tmp_path: Path):
+    clip = write_video(tmp_path / "clip.mp4")  # ten frames: the last of the moments sought lies behind the last one
+    assert 10 <= len(list(gather_photos(clip, tmp_path / "photos").iterdir())) <= 24
+
+
 def test_a_folder_is_taken_as_it_is(tmp_path: Path):
     assert gather_photos(tmp_path, tmp_path / "photos") == tmp_path
     assert not list(tmp_path.iterdir())
