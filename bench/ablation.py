@@ -1,8 +1,8 @@
 """What each loss and each normalisation buys: short trainings that differ in one thing, measured on a clip that nothing is
 trained on. Needs the photos, paintings and clips of docs/training.md; hours on a CPU, so every finished row is kept.
 
-python -m bench.ablation losses --data DATA --vgg VGG16      the table of docs/training.md
-python -m bench.ablation norms --data DATA --vgg VGG16       the table of docs/networks.md
+python -m bench.ablation losses --steps 200 --data DATA --vgg VGG16      the table of docs/training.md
+python -m bench.ablation norms --data DATA --vgg VGG16                   the table of docs/networks.md
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ from training.vgg import load_vgg
 
 PAINTING = "great_wave"
 CLIP = "webcam_sign_book.mkv"
-_RATE_FROM_SHIPPED = 0.002  # the last stage's: at more the paint is first undone
 FRAMES = 40
+_RATE_FROM_SHIPPED = 0.002  # the last stage's: at more the paint is first undone
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def main(argv: list[str]) -> int:
     args = parser.parse_args(argv)
     kept = ROOT / "out" / "ablation" / f"{args.table}.json"
     ground = Ground.lay(args.table, args.data, args.vgg, args.steps)
-    of = repr((ground.config, ground.start and ground.start.name))  # rows that were trained otherwise are not comparable
+    of = repr(ground.config)  # rows that were trained otherwise are not comparable
     stored = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
     found: dict[str, dict[str, float]] = stored["rows"] if stored.get("of") == of else {}
     kept.parent.mkdir(parents=True, exist_ok=True)

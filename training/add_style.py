@@ -142,6 +142,7 @@ def style_config(name: str, painting: Path, photos: Path, texture: float) -> Tra
         previews=(),
         crop_px=gallery.crop_px,
         face_share=gallery.face_share,
+        face_weight=gallery.face_weight,
         relight_share=_RELIGHT_SHARE,
         vgg_scales=_VGG_SCALES,
         batch=gallery.batch,

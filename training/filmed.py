@@ -85,6 +85,8 @@ def _face_views(files: list[Path], side_px: int, finder: FaceFinder) -> list[tup
     """(side_px, side_px, 3) about the largest face of each photo, of ``_FACES`` photos at most, and where it is in them."""
     views: list[tuple[np.ndarray, Box]] = []
     for path in files:
+        if len(views) >= _FACES * len(_FACE_PX):
+            break
         photo = read_photo(path)
         left, top, right, bottom = max(finder.find(photo), key=lambda box: box[2] - box[0], default=(0, 0, 0, 0))
         for face_px in _FACE_PX if right - left >= _LEAST_FACE_PX else ():
