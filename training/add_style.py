@@ -157,7 +157,7 @@ def style_config(name: str, painting: Path, photos: Path, texture: float) -> Tra
 
 def build_trainer(config: TrainingConfig, data: Path, vgg: Vgg16, folder: Path, device: str, base: Base) -> Trainer:
     """A trainer of a network of the base's size, on 200 photos at most."""
-    from training.filmed import spread
+    from training.data import spread
     from training.loop import Trainer
 
     trainer = Trainer(replace(config, network=json.loads(base.header["config"])), data, vgg, folder, device)

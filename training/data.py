@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from pathlib import Path
 
 import cv2
@@ -48,6 +49,11 @@ def photo_files(folder: Path, exclude_licence: tuple[str, ...], without: tuple[s
         words = ", ".join(exclude_licence)
         raise TrainingError(f"{folder}: exclude_licence ({words}) leaves no photo. Add others, or remove a word.")
     return found
+
+
+def spread(files: list[Path], most: int) -> list[Path]:
+    """At most ``most`` of ``files``, evenly."""
+    return files[:: math.ceil(len(files) / most)]
 
 
 def read_licences(folder: Path) -> dict[str, str]:

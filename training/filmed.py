@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.data import read_photo, resize_short_side
+from training.data import read_photo, resize_short_side, spread
 from training.faces import Box, FaceFinder
 from training.loop import Trainer, scaled
 from training.losses import CONTENT_LAYER, STYLE_LAYERS, content_loss
@@ -64,11 +63,6 @@ class Filmed:
             return None
         pictures = (self._paint(self._faces) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
         return float(np.mean([self._finder.score(*view) for view in zip(pictures, self._boxes, strict=True)]))
-
-
-def spread(files: list[Path], most: int) -> list[Path]:
-    """At most ``most`` of ``files``, evenly."""
-    return files[:: math.ceil(len(files) / most)]
 
 
 def _batch(pictures: list[np.ndarray], device: torch.device) -> Tensor:

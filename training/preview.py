@@ -12,7 +12,7 @@ from torch import nn
 
 from engines.networks.frame_graph import FrameGraph
 from engines.networks.layers import settle_bytes
-from training.data import read_photo, resize_short_side
+from training.data import read_photo, resize_short_side, spread
 
 
 def stylise_photo(network: nn.Module, photo: np.ndarray, painting: int, paintings: int) -> np.ndarray:
@@ -49,7 +49,7 @@ def save_style_preview(path: Path, network: nn.Module, photos: list[Path], paint
     """The painting, and below each of up to three photos itself in the network's only style. Replaced in one rename."""
     columns = [_centre(resize_short_side(read_photo(painting), cell_px))]
     columns = [np.vstack([columns[0], np.full_like(columns[0], 255)])]
-    for file in photos[:3]:
+    for file in spread(photos, 3):
         photo = _centre(resize_short_side(read_photo(file), 480))
         painted = stylise_photo(settle_bytes(copy.deepcopy(network)), photo, 0, 1)
         columns.append(np.vstack([resize_short_side(picture, cell_px) for picture in (photo, painted)]))
