@@ -91,6 +91,7 @@ class Scaler:
                 value = slopes[channel][rows].astype(np.int16)
                 value -= 128
                 value *= detail
+                value += SLOPE_STEPS // 2  # a shift alone rounds down: half a level darker everywhere
                 value >>= SLOPE_STEPS.bit_length() - 1
                 value += planes[channel][rows]
                 out[rows, :, channel] = np.clip(value, 0, 255, out=value)

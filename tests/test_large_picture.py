@@ -49,7 +49,7 @@ def test_it_looks_like_what_the_ordinary_way_paints(tmp_path, strength, keep_col
         streamed = next(picture.frames()).pixels.astype(int)
     assert streamed.shape == ordinary.shape
     assert np.abs(streamed - ordinary).mean() < 1.5  # other filters make it smaller and larger
-    assert np.abs((streamed - ordinary).mean((0, 1))).max() < 0.5
+    assert np.abs((streamed - ordinary).mean((0, 1))).max() < 0.2  # neither is darker
     if strength == 0:
         np.testing.assert_array_equal(streamed, pixels)
     assert read_tags(tmp_path / "out.png").profile == profile
