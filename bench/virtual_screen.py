@@ -16,7 +16,8 @@ def virtual_screen(size: str = "1920x1080") -> Iterator[str | None]:
         yield None
         return
     reading, writing = os.pipe()
-    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", f"{size}x24", "-nolisten", "tcp"]
+    # Without -noreset it begins anew when its last client goes, and whoever comes at that moment is turned away.
+    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", f"{size}x24", "-nolisten", "tcp", "-noreset"]
     server = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL)
     try:
         os.close(writing)
