@@ -17,7 +17,9 @@ _CELL = SCALE * SCALE
 class FastInRows(nn.Module):
     """A copy of ``network`` whose first and last convolutions have the channels of a cell in the order of its rows.
 
-    Channels stay last on the outside, transposed right at the convolutions, where runtimes need not move anything for it.
+    Channels stay last on the outside, transposed right at the convolutions, where runtimes need not move anything for it. The
+    tint is repeated, not concatenated: a Concat of floats makes OpenVINO align steps of quantisation throughout the network,
+    wrongly, on processors without a matrix unit (2026.4).
     """
 
     def __init__(self, network: Fast) -> None:
@@ -32,6 +34,6 @@ class FastInRows(nn.Module):
         """cells: (N, h, w, SCALE * SCALE * 3) RGB 0..1, h and w even. mix: (N, P). Returns as cells, not clamped."""
         margined = F.pad(cells - 0.5, (0, 0, 1, 1, 1, 1), mode="replicate").permute(0, 3, 1, 2)
         features = self.network.features_of(margined, mix)
-        scale, shift = (torch.cat([part] * _CELL, dim=1)[:, None, None] for part in self.network.tint(mix).chunk(2, dim=1))
+        scale, shift = (part.repeat(1, _CELL)[:, None, None] for part in self.network.tint(mix).chunk(2, dim=1))
         painted = self.network.tail(repeat_edge(features, 1)).permute(0, 2, 3, 1)
         return painted * (1 + scale) + shift + 0.5
