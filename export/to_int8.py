@@ -37,27 +37,27 @@ def quantise(source: Path, target: Path, frames: Iterable[tuple[np.ndarray, np.n
     if not convs:
         raise ExportError(f"{source}: has no convolutions between the first and the last to quantise")
     # In front of the padding: bytes are padded faster than floats, and the rounding fuses with what comes before.
-    carriers = {node.name: _carrier(model, node) for node in convs}
-    inputs = list(dict.fromkeys(node.input[0] for node in carriers.values()))
+    paths = {node.name: _path(model, node) for node in convs}
+    inputs = list(dict.fromkeys(path[0].input[0] for path in paths.values()))
     scales = _activation_scales(model, inputs, frames)
     metadata = {p.key: p.value for p in model.metadata_props}
-    streams = _residual_streams(model, convs, carriers)
-    padded = {node.name for node in carriers.values()}
+    streams = _residual_streams(model, convs, paths)
+    readers = {path[0].name for path in paths.values()}
     nodes: list[onnx.NodeProto] = []
     quantised = {name: _activation_pair(model, name, *scales[name]) for name in inputs}
     ready: set[str] = set()
     for node in model.graph.node:
-        if node.name in padded:
+        if node.name in readers:
             name = node.input[0]
             if name not in ready:
                 nodes += quantised[name]
                 ready.add(name)
             node.input[0] = f"{name}_dequantised"
-        if node.name in carriers:
+        if node.name in paths:
             nodes.append(_weight_dequantiser(model, node))
         nodes.append(node)
         if node.name in streams:
-            nodes += _second_part(model, carriers[node.name], node, streams[node.name])
+            nodes += _second_part(model, paths[node.name], streams[node.name])
     del model.graph.node[:]
     model.graph.node.extend(nodes)
     drop_unread(model)
@@ -65,47 +65,50 @@ def quantise(source: Path, target: Path, frames: Iterable[tuple[np.ndarray, np.n
     describe(target, {**metadata, "precision": "int8"})
 
 
-def _carrier(model: onnx.ModelProto, conv: onnx.NodeProto) -> onnx.NodeProto:
-    """The node that carries the convolution's input to it: its padding, transposed or not, else the convolution itself."""
+def _path(model: onnx.ModelProto, conv: onnx.NodeProto) -> list[onnx.NodeProto]:
+    """The nodes from the convolution's padding to itself, a transposition between them or not; itself if nothing is padded."""
     makers = {node.output[0]: node for node in model.graph.node}
-    maker = makers.get(conv.input[0], conv)
-    if maker.op_type == "Transpose":
-        maker = makers.get(maker.input[0], conv)
-    return maker if maker.op_type == "Pad" else conv
+    path = [conv]
+    while path[0].op_type != "Pad":
+        maker = makers.get(path[0].input[0])
+        if maker is None or maker.op_type not in ("Transpose", "Pad"):
+            return [conv]
+        path.insert(0, maker)
+    return path
 
 
-def _residual_streams(model: onnx.ModelProto, convs: list[onnx.NodeProto], carriers: dict[str, onnx.NodeProto]) -> dict[str, str]:
+def _residual_streams(
+    model: onnx.ModelProto, convs: list[onnx.NodeProto], paths: dict[str, list[onnx.NodeProto]]
+) -> dict[str, str]:
     """By convolution, the tensor that it reads where that is also added to what comes later: a rounding there is carried on
     through all that follows, and amplified, so it gets twice the bits. Not the last ones, after which little follows."""
     added = {name for node in model.graph.node if node.op_type == "Add" for name in node.input}
-    return {conv.name: tensor for conv in convs[:-_LATE] if (tensor := carriers[conv.name].input[0]) in added}
+    return {conv.name: tensor for conv in convs[:-_LATE] if (tensor := paths[conv.name][0].input[0]) in added}
 
 
-def _second_part(model: onnx.ModelProto, carrier: onnx.NodeProto, conv: onnx.NodeProto, stream: str) -> list[onnx.NodeProto]:
-    """Nodes after ``conv`` that convolve what its rounded input has lost, in bytes too, and add the two."""
-    part, rest = f"{conv.name}_rest", f"{stream}_rest"
+def _second_part(model: onnx.ModelProto, path: list[onnx.NodeProto], stream: str) -> list[onnx.NodeProto]:
+    """Nodes after the convolution at the end of ``path`` that convolve what its rounded input has lost, in bytes too, and add
+    the two."""
+    conv, rest = path[-1], f"{stream}_rest"
     scale = next(numpy_helper.to_array(t) for t in model.graph.initializer if t.name == f"{stream}_scale")
     _constant(model, f"{rest}_scale", scale / np.float32(254))  # half a step to either side
     _constant(model, f"{rest}_zero", np.array(0, np.int8))
     bounds = [f"{rest}_scale", f"{rest}_zero"]
-    second = onnx.NodeProto()
-    second.CopyFrom(conv)
-    second.name, second.output[0] = part, part
-    del second.input[2:]  # the bias is in the first
     nodes = [
         helper.make_node("Sub", [stream, f"{stream}_dequantised"], [rest]),
         helper.make_node("QuantizeLinear", [rest, *bounds], [f"{rest}_quantised"]),
         helper.make_node("DequantizeLinear", [f"{rest}_quantised", *bounds], [f"{rest}_dequantised"]),
     ]
-    second.input[0] = f"{rest}_dequantised"
-    if carrier.op_type == "Pad":
-        padding = onnx.NodeProto()
-        padding.CopyFrom(carrier)
-        padding.name, padding.input[0], padding.output[0] = f"{part}_pad", f"{rest}_dequantised", f"{part}_padded"
-        second.input[0] = padding.output[0]
-        nodes.append(padding)
+    carried = f"{rest}_dequantised"
+    for node in path:
+        twin = onnx.NodeProto()
+        twin.CopyFrom(node)
+        twin.name, twin.input[0] = f"{node.name}_rest", carried
+        carried = twin.output[0] = f"{conv.name}_{node.op_type}_rest"
+        nodes.append(twin)
+    del nodes[-1].input[2:]  # the bias is in the first
     whole, conv.output[0] = conv.output[0], f"{conv.name}_rounded"
-    return [*nodes, second, helper.make_node("Add", [conv.output[0], part], [whole])]
+    return [*nodes, helper.make_node("Add", [conv.output[0], carried], [whole])]
 
 
 def _activation_scales(
