@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 from pathlib import Path
 
 import cv2
@@ -52,8 +51,8 @@ def photo_files(folder: Path, exclude_licence: tuple[str, ...], without: tuple[s
 
 
 def spread(files: list[Path], most: int) -> list[Path]:
-    """At most ``most`` of ``files``, evenly."""
-    return files[:: math.ceil(len(files) / most)]
+    """``most`` of ``files`` from the first to the last, evenly; all if there are no more."""
+    return [files[i] for i in np.linspace(0, len(files) - 1, min(most, len(files))).round().astype(int)]
 
 
 def read_licences(folder: Path) -> dict[str, str]:

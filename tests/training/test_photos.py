@@ -2,8 +2,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 from tests.conftest import write_video
+from training.data import spread
 from training.photos import gather_photos
 
 
@@ -31,3 +33,9 @@ def test_a_clip_of_less_than_a_second_gives_what_it_has(tmp_path: Path):
 def test_a_folder_is_taken_as_it_is(tmp_path: Path):
     assert gather_photos(tmp_path, tmp_path / "photos") == tmp_path
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("files", "most", "shown"), [(4, 3, [0, 2, 3]), (7, 4, [0, 2, 4, 6]), (2, 3, [0, 1]), (9, 1, [0])])
+def test_photos_are_spread_from_the_first_to_the_last(files: int, most: int, shown: list[int]):
+    paths = [Path(f"{i}.jpg") for i in range(files)]
+    assert spread(paths, most) == [paths[i] for i in shown]
