@@ -27,7 +27,8 @@ def reach_of(model: ModelFile) -> Reach | None:
 
 
 def _fast(config: dict[str, int]) -> Reach:
-    """Added up backwards over engines/networks/fast.py, from the border of a deep cell of 8 x 8 pixels."""
+    """Added up backwards over engines/networks/fast.py, from the border of a deep cell of 8 x 8 pixels. Its ring of fine cells
+    moves the deep ones by half, which takes a fine cell off this; models without the ring still lie with users."""
     fine, deep = 4, 8
     deep_cells = 2 + 1 + 2 * config.get("blocks", 4)  # tail and detail: 3 fine cells, so into the second deep one; up; body
     fine_cells = 2 * deep_cells + 2 + 1  # down, head

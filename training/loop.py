@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from engines.errors import TrainingError
 from engines.networks import build_network
-from engines.networks.fast import SCALE
+from engines.networks.fast import RING, SCALE
 from engines.networks.layers import settle_bytes
 from engines.networks.weights import load_weights, save_weights
 from training.checkpoint import load_checkpoint, save_checkpoint
@@ -49,6 +49,7 @@ from training.temporal import (
 from training.vgg import Vgg16
 
 CHECKPOINT_EVERY, PREVIEW_EVERY, RECORD_EVERY = 250, 500, 50
+_BORDER_PX = 16  # two deep cells
 _STYLE_SHORT_SIDE_PX = 480
 _WARMUP_STEPS = 200
 _LAST_RATE = 0.02
@@ -212,15 +213,15 @@ class Trainer:
         out = raw.clamp(0, 1)
         before, after = out.chunk(2)
         scale = self.config.vgg_scales[torch.randint(len(self.config.vgg_scales), ()).item()]
-        seen = self.vgg(scaled(before, scale), STYLE_LAYERS)
+        seen = self.vgg(scaled(_inside(before), scale), STYLE_LAYERS)
         with torch.no_grad():
-            content = self.vgg(scaled(pair.before, scale), (CONTENT_LAYER,))[CONTENT_LAYER]
+            content = self.vgg(scaled(_inside(pair.before), scale), (CONTENT_LAYER,))[CONTENT_LAYER]
         per_sample = self.style_losses(seen, mix, scale)
         warped = warp(before, pair.flow)
         own = pair.after - warp(pair.before, pair.flow) - pair.luminance_change
         by_place = 1 + (self.face_weight - 1) * pair.face
         losses = {
-            "content": content_loss(seen[CONTENT_LAYER], content, scaled(by_place, scale)).mean(),
+            "content": content_loss(seen[CONTENT_LAYER], content, scaled(_inside(by_place), scale)).mean(),
             "style": (per_sample * (mix @ self.style_weights)).mean(),
             "tone": tone_loss(before, pair.before, by_place).mean(),
             "tv": tv_loss(out).mean(),
@@ -232,7 +233,7 @@ class Trainer:
         if self._calm.any():
             losses["calm"] = (calm_loss(before, pair.before) * (mix @ self._calm)).mean()
         if self.config.weights.features:
-            earlier, later = features.chunk(2)
+            earlier, later = features[:, :, RING:-RING, RING:-RING].chunk(2)
             losses["features"] = feature_temporal_loss(later, earlier, pair.flow, pair.visible).mean()
         if self.config.weights.difference:
             losses["difference"] = frame_difference_loss(after, before, pair.after, pair.before).mean()
@@ -284,6 +285,11 @@ class Trainer:
         if self.step % RECORD_EVERY == 0:
             self.history.append({"step": self.step, **{k: sum(v) / len(v) for k, v in self._sums.items()}})
             self._sums = {}
+
+
+def _inside(image: Tensor) -> Tensor:
+    """``image`` (N, C, H, W) without its border: bars along it would please the style loss."""
+    return image[:, :, _BORDER_PX:-_BORDER_PX, _BORDER_PX:-_BORDER_PX]
 
 
 def scaled(image: Tensor, scale: float) -> Tensor:

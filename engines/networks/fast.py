@@ -5,7 +5,8 @@ Source: the residual transform network of Johnson et al. 2016 with the condition
 8 x 8 pixels, where a convolution sees far and costs little; what is fine goes past it on cells of 4 x 4. There is no
 normalisation: instance statistics are slow, move with the content and draw rings, and a network that starts as the
 identity needs none to learn. Every padding repeats the edge: zeros would tell where the border is, and the style loss
-makes a frame of that. Measured choices: docs/networks.md.
+makes a frame of that. So that the last convolutions do not tell it either, they pad nothing: the features reach a cell
+beyond the picture. Measured choices: docs/networks.md.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from engines.networks.layers import ByteConv2d, pad_edge
 
 SCALE = 4
 DEPTH = 2  # the deep cells are so many of the fine ones wide
+RING = 1  # cells around the picture that are computed too, as what the last convolution sees
 CELL_PX = SCALE * DEPTH
 _IN = 3 * SCALE * SCALE
 
@@ -93,12 +95,13 @@ class Fast(nn.Module):
         return F.pixel_shuffle(self.paint(self.features(cells, mix), mix), SCALE)[:, :, :height, :width]
 
     def features(self, cells: Tensor, mix: Tensor) -> Tensor:
-        """cells: (N, 48, h, w) RGB 0..1, pixel-unshuffled by 4, h and w even. mix: (N, P). Returns (N, width, h, w)."""
+        """cells: (N, 48, h, w) RGB 0..1, pixel-unshuffled by 4, h and w even. mix: (N, P). Returns (N, width, h + 2, w + 2): of
+        the cells and of ``RING`` around them."""
         # Around zero: with features of one sign, every step of the optimiser would change the brightness of all first.
-        return self.features_of(repeat_edge(cells - 0.5, 1), mix)
+        return self.features_of(repeat_edge(cells - 0.5, RING + 1), mix)
 
     def features_of(self, margined: Tensor, mix: Tensor) -> Tensor:
-        """``features`` of cells around zero with their edge repeated once: (N, 48, h + 2, w + 2)."""
+        """``features`` of cells around zero with their edge repeated ``RING`` + 1 times: (N, 48, h + 4, w + 4)."""
         head, down, *body, up, first, second, _ = self._modulations(mix)
         fine = self.head(margined, head)
         x = self.down(repeat_edge(fine, DEPTH), down)
@@ -110,7 +113,7 @@ class Fast(nn.Module):
     def paint(self, features: Tensor, mix: Tensor) -> Tensor:
         """The picture of what ``features`` returned, in cells like its input; not clamped."""
         tint = self.tint(mix).repeat_interleave(SCALE**2, dim=1)
-        return _styled(self.tail(repeat_edge(features, 1)), tint) + 0.5
+        return _styled(self.tail(features), tint) + 0.5
 
     def tint(self, mix: Tensor) -> Tensor:
         """(N, 6): what the picture's red, green and blue are multiplied by, less 1, and shifted by."""

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engines.networks.fast import SCALE, Fast, repeat_edge
+from engines.networks.fast import RING, SCALE, Fast
 
 _CELL = SCALE * SCALE
 
@@ -32,8 +32,9 @@ class FastInRows(nn.Module):
 
     def forward(self, cells: Tensor, mix: Tensor) -> Tensor:
         """cells: (N, h, w, SCALE * SCALE * 3) RGB 0..1, h and w even. mix: (N, P). Returns as cells, not clamped."""
-        margined = F.pad(cells - 0.5, (0, 0, 1, 1, 1, 1), mode="replicate").permute(0, 3, 1, 2)
+        ring = (RING + 1,) * 4
+        margined = F.pad(cells - 0.5, (0, 0, *ring), mode="replicate").permute(0, 3, 1, 2)
         features = self.network.features_of(margined, mix)
         scale, shift = (part.repeat(1, _CELL)[:, None, None] for part in self.network.tint(mix).chunk(2, dim=1))
-        painted = self.network.tail(repeat_edge(features, 1)).permute(0, 2, 3, 1)
+        painted = self.network.tail(features).permute(0, 2, 3, 1)
         return painted * (1 + scale) + shift + 0.5
