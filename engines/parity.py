@@ -61,7 +61,7 @@ def require(difference: Difference, tolerance: Tolerance, pair: str) -> None:
         raise ParityError(
             f"{pair} disagree: by {difference.largest:.0f}/255 at most (allowed {tolerance.largest:g}) "
             f"and {difference.mean:.3f}/255 on "
-            f"average (allowed {tolerance.mean:g}), worst at {difference.where}. Nothing was written."
+            f"average (allowed {tolerance.mean:g}), worst at {difference.where}."
         )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from engines.base import EngineOptions
-from engines.errors import UsageError
+from engines.errors import ParityError, UsageError
 from engines.model_file import load_model
 from engines.networks.weights import load_weights
 from engines.parity import FP32, INT8, Difference, check_frames, compare, require, style_vectors
@@ -42,12 +42,16 @@ def write_model(weights: Path, target: Path, pictures: list[np.ndarray], say: Sa
 
 
 def write_model_and_int8(weights: Path, target: Path, pictures: list[np.ndarray], say: Say) -> None:
-    """``write_model`` and ``write_int8`` as one: if either raises, all is left as it was."""
+    """``write_model`` and ``write_int8`` as one: if either raises, all is left as it was. Where int8 strays too far from fp32,
+    the model comes without it, and that is said: what took minutes to train is not lost for it."""
     _refuse_strangers(target, weights)
     with beside(target) as folder:
         draft = folder / target.name
         write_model(weights, draft, pictures, say)
-        write_int8(draft, pictures, say)
+        try:
+            write_int8(draft, pictures, say)
+        except ParityError as error:
+            say(f"No int8 file, so it paints in fp32, which takes up to three times as long: {error}")
         _put(draft, target)
 
 

@@ -10,8 +10,8 @@ from training.filmed import Distances
 
 # Of frames like those that are filmed (training/filmed.py), where the gallery's come to .2 to .4 and 0.9 to 1.7.
 AIM = 0.25
-MOST_CONTENT = 2.2  # beyond it hardly anything of the picture is left to be seen
-LEAST_FACE = 0.7  # of FaceFinder.score, with a margin: on other faces it comes to less
+MOST_CONTENT = 2.3  # beyond it hardly anything of the picture is left to be seen
+LEAST_FACE = 0.8  # of FaceFinder.score, with a margin: on other faces it comes to less
 _MOST_CHANGE = 1.3
 _STYLE_WEIGHTS = (0.3, 8.0)
 _FACE_WEIGHTS = (32.0, 1000.0)
@@ -28,7 +28,8 @@ class Balance:
 
     @property
     def smoothing_weight(self) -> float:
-        """What pulls hard flickers, so what holds it steady has to pull harder too; as hard, it would take the style back."""
+        """What pulls hard flickers and shows the network's cells, so what holds against it has to pull harder too; as hard, it
+        would take the style back."""
         return max(1.0, self.style_weight ** (1 / 3))
 
     def see(self, now: Distances) -> None:

@@ -59,7 +59,7 @@ class Trainer:
     """One run in ``folder``: checkpoint.pt, weights.safetensors, previews/, history.json and losses.png.
 
     ``style_weights`` (P,) of the paintings' style losses and ``face_weight`` begin as the config's, ``smoothing_weight``, by
-    which what flattens the picture is multiplied, as 1; all may be changed between steps.
+    which what flattens the picture and the grid loss are multiplied, as 1; all may be changed between steps.
     """
 
     def __init__(self, config: TrainingConfig, data: Path, vgg: Vgg16, folder: Path, device: str = "cpu") -> None:
@@ -203,6 +203,8 @@ class Trainer:
     def _weight(self, loss: str) -> float:
         """A loss's weight now. What flattens the picture comes in gradually: grey would please it best at first."""
         weight = getattr(self.config.weights, loss)
+        if loss == "grid":
+            return weight * self.smoothing_weight
         if loss not in ("temporal", "relative", "features", "difference", "tv"):
             return weight
         begin, full = self.config.smoothing

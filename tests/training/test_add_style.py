@@ -133,9 +133,9 @@ def test_faces_of_the_photos_are_looked_at(models: Path, command: list[str], tmp
 def test_weights_that_change_between_steps_count(models: Path, command: list[str], tmp_path: Path):
     trainer = begin(tmp_path)[1]
     trainer.step = trainer.config.steps
-    temporal, content = trainer._weight("temporal"), trainer._weight("content")
+    before = {name: trainer._weight(name) for name in ("temporal", "grid", "content")}
     trainer.smoothing_weight = 2.0
-    assert (trainer._weight("temporal"), trainer._weight("content")) == (2 * temporal, content)
+    assert {name: trainer._weight(name) / weight for name, weight in before.items()} == {"temporal": 2, "grid": 2, "content": 1}
     with torch.no_grad():
         trainer.network.rows[:, -3:] += 0.3  # so that there is something to keep
     picture = torch.from_numpy(small_frame(384, 384)).permute(2, 0, 1)[None].float() / 255
@@ -173,15 +173,27 @@ def test_says_what_is_wrong_and_changes_nothing(
     assert {path: path.read_bytes() for path in models.iterdir()} == before
 
 
-def test_nothing_changes_if_the_int8_form_strays(
+def test_without_int8_if_that_strays(
     models: Path, command: list[str], capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
     from engines.parity import Tolerance
 
     monkeypatch.setattr(export.write, "INT8", Tolerance(0, 0))
+    assert main([*command, "other.png"]) == 0
+    assert "No int8 file, so it paints in fp32" in capsys.readouterr().out
+    model = load_model(models / "user.onnx")
+    assert "other" in model.style_names and model.int8_path is None
+
+
+def test_nothing_changes_if_the_export_is_wrong(
+    models: Path, command: list[str], capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    from engines.parity import Tolerance
+
+    monkeypatch.setattr(export.write, "FP32", Tolerance(0, -1))
     before = {path: path.read_bytes() for path in models.iterdir()}
     assert main([*command, "other.png"]) == 4
-    assert "Nothing was written" in capsys.readouterr().err
+    assert "disagree" in capsys.readouterr().err
     assert {path: path.read_bytes() for path in models.iterdir()} == before
 
 
