@@ -33,8 +33,8 @@ def frames_remembered(stability: float) -> int:
 
 
 def _share(stability: float) -> float:
-    """Of the last painting, where it is sure: half of the dial already gives seven eighths of the most."""
-    return _MOST * (1 - (1 - stability) ** 3)
+    """Of the last painting, where it is sure: half of the dial already gives fifteen sixteenths of the most."""
+    return _MOST * (1 - (1 - stability) ** 4)
 
 
 @dataclass
@@ -76,7 +76,7 @@ class Steadiness:
     def hold(self, frame: np.ndarray, painting: np.ndarray, stability: float) -> np.ndarray:
         """``painting`` (H, W, 3) uint8 of ``frame`` (H, W, 3), each pixel mixed with the last painting's where it came from.
 
-        The share of the last one is 0.95 * (1 - (1 - stability)^3) * exp(-(d / sigma)^2), d the change of the input along its
+        The share of the last one is 0.95 * (1 - (1 - stability)^4) * exp(-(d / sigma)^2), d the change of the input along its
         motion, and 0 where flow there and back disagree. Cuts, jumps of exposure and a new size start anew.
         """
         cv2 = self._cv2

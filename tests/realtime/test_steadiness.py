@@ -99,7 +99,7 @@ def test_what_was_covered_is_painted_anew():
     assert np.abs(shown[trail].astype(int) - scene[trail]).mean() <= 4
 
 
-@pytest.mark.parametrize(("stability", "levels"), [(0.5, 6), (1.0, 18)])
+@pytest.mark.parametrize(("stability", "levels"), [(0.5, 8), (1.0, 18)])
 def test_a_slow_drift_is_followed(stability: float, levels: int):
     steady = Steadiness()
     for level in range(60, 161):
