@@ -41,7 +41,7 @@ class Finding:
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.soak", description="The checks that take minutes.")
-    parser.add_argument("--frames", type=int, default=4000, help="length of the long run (default: 4000)")
+    parser.add_argument("--frames", type=int, default=8000, help="length of the long run (default: 8000)")
     parser.add_argument("--live-minutes", type=float, default=10, metavar="M", help="length of the live run (default: 10)")
     parser.add_argument("--page", type=Path, default=PAGE, help="where the summary goes (default: docs/soak.md)")
     args = parser.parse_args(argv)
