@@ -28,7 +28,7 @@ SOURCES := engines realtime training export bench tests run_cam.py stylize_video
 IN ?=
 STYLE ?=
 demo: .venv/clip
-	$(BIN)/python -m bench.demo $(if $(IN),--input '$(IN)') $(if $(STYLE),--style '$(STYLE)')
+	$(BIN)/python -m bench.targets.demo $(if $(IN),--input '$(IN)') $(if $(STYLE),--style '$(STYLE)')
 
 test: .venv/dev
 	$(BIN)/python -m pytest
@@ -38,13 +38,13 @@ check: .venv/dev
 	$(BIN)/ruff format --check $(SOURCES)
 
 bench: .venv/bench .venv/clip
-	$(BIN)/python -m bench.table
+	$(BIN)/python -m bench.targets.table
 
 bench-gpu: .venv/bench .venv/clip
-	$(BIN)/python -m bench.gpu_table
+	$(BIN)/python -m bench.targets.gpu_table
 
 soak: .venv/dev .venv/clip
-	$(BIN)/python -m bench.soak
+	$(BIN)/python -m bench.targets.soak
 
 clean:
 	rm -rf .venv out build *.egg-info

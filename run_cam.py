@@ -16,19 +16,20 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-from realtime import cli, live_flags
-from realtime.controls import State
-from realtime.doctor import print_findings
-from realtime.engine_sizes import EngineSizes
+from realtime import cli
+from realtime.controls.commands import State
+from realtime.controls.remembered import remember
 from realtime.listing import print_listing
-from realtime.live import Live
-from realtime.live_painter import Painter, inference_size
-from realtime.live_start import EngineAhead
-from realtime.quality import Quality
-from realtime.remembered import remember
+from realtime.live import flags as live_flags
+from realtime.live.doctor import print_findings
+from realtime.live.engine_sizes import EngineSizes
+from realtime.live.painter import Painter, inference_size
+from realtime.live.quality import Quality
+from realtime.live.run import Live
+from realtime.live.start import EngineAhead
+from realtime.live.thumbnails import Tiles
 from realtime.report import check_report, write_report
 from realtime.stylizer import Stylizer
-from realtime.tiles import Tiles
 from realtime.web.stream import WebStream
 
 STARTED_S = time.monotonic()
@@ -62,8 +63,7 @@ def main(argv: list[str]) -> int:
         expected = source.expected_size and inference_size(fixed_size, source.expected_size, state.look.brush)
         ahead = EngineAhead(lambda size: cli.open_engine_from(args, model, size, waits=False), expected)
         opened.callback(ahead.close)
-        sink = live_flags.sink_from(args)
-        recorder = live_flags.recorder_from(args, source)
+        sink, recorder = live_flags.sink_from(args), live_flags.recorder_from(args, source)
         opened.callback(source.close)
         opened.callback(sink.close)
         if osc := live_flags.osc_from(args, desk):

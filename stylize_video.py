@@ -18,14 +18,14 @@ from typing import NoReturn
 from engines import engine_class
 from engines.errors import UsageError
 from realtime import cli
-from realtime.file_flags import add_file_flags, crew_for, file_options, model_and_look, open_engine_like, plan_inputs, report_of
-from realtime.file_job import Result, plan_jobs, run_jobs
-from realtime.inputs import expand_inputs
+from realtime.files.flags import add_file_flags, crew_for, file_options, model_and_look, open_engine_like, plan_inputs, report_of
+from realtime.files.inputs import expand_inputs
+from realtime.files.job import Result, plan_jobs, run_jobs
+from realtime.files.sheet import write_sheet
+from realtime.files.summary import print_summary
 from realtime.listing import print_listing
-from realtime.pipes import STDIO, take_standard_output
+from realtime.media.pipes import STDIO, take_standard_output
 from realtime.report import check_report, write_report
-from realtime.sheet import write_sheet
-from realtime.summary import print_summary
 
 STARTED_S = time.perf_counter()
 

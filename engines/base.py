@@ -1,6 +1,6 @@
 """What an engine is: something that runs a model file on arrays. It knows nothing of frames, time or threads.
 
-To add a runtime, write one file ``engines/NAME.py`` with a subclass of ``Engine``; the registry and the contract
+To add a runtime, write one file ``engines/runtimes/NAME.py`` with a subclass of ``Engine``; the registry and the contract
 suite (tests/engines/test_contract.py) find it because it is there.
 """
 

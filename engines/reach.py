@@ -27,7 +27,7 @@ def reach_of(model: ModelFile) -> Reach | None:
 
 
 def _fast(config: dict[str, int]) -> Reach:
-    """Added up backwards over engines/networks/fast.py, from the border of a deep cell of 8 x 8 pixels. Its ring of fine cells
+    """Added up backwards over networks/families/fast.py, from the border of a deep cell of 8 x 8 pixels. Its ring of fine cells
     moves the deep ones by half, which takes a fine cell off this; models without the ring still lie with users."""
     fine, deep = 4, 8
     deep_cells = 2 + 1 + 2 * config.get("blocks", 4)  # tail and detail: 3 fine cells, so into the second deep one; up; body
@@ -36,7 +36,7 @@ def _fast(config: dict[str, int]) -> Reach:
 
 
 def _transformer_net(config: dict[str, int]) -> Reach:
-    """Added up backwards over engines/networks/transformer_net.py, from the border of a quarter-size cell of 4 x 4 pixels."""
+    """Added up backwards over networks/families/transformer_net.py, from the border of a quarter-size cell of 4 x 4 pixels."""
     full = 4 + 1  # deconv3, deconv2
     half = -(-full // 2) + 1  # deconv1
     quarter = -(-half // 2) + 10  # five blocks of two

@@ -1,8 +1,7 @@
-"""Finds the engines: every module beside this one that defines a subclass of ``Engine`` is one, under its own name."""
+"""Finds the engines: every file in engines/runtimes is one, under its own name."""
 
 from __future__ import annotations
 
-import ast
 import functools
 import importlib
 from pathlib import Path
@@ -14,24 +13,19 @@ from engines.model_file import ModelFile
 
 @functools.cache
 def engine_names() -> list[str]:
-    """Names that ``--engine`` takes beside ``auto``: read from the sources, so that no runtime has to be there."""
-    return sorted(path.stem for path in Path(__file__).parent.glob("*.py") if _defines_engine(path))
-
-
-def _defines_engine(path: Path) -> bool:
-    classes = [node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.ClassDef)]
-    return any(isinstance(base, ast.Name) and base.id == "Engine" for node in classes for base in node.bases)
+    """Names that ``--engine`` takes beside ``auto``: read from the folder, so that no runtime has to be there."""
+    return sorted(path.stem for path in (Path(__file__).parent / "runtimes").glob("*.py") if path.stem != "__init__")
 
 
 def engine_class(name: str) -> type[Engine]:
     """The class behind a name; its module is imported, its runtime is not. Raises UsageError for an unknown name."""
     if name not in engine_names():
         raise UsageError(f"there is no engine {name!r}. There are: auto, {', '.join(engine_names())}.")
-    module = importlib.import_module(f"engines.{name}")
+    module = importlib.import_module(f"engines.runtimes.{name}")
     for value in vars(module).values():
         if isinstance(value, type) and issubclass(value, Engine) and value.__dict__.get("name") == name:
             return value
-    raise TypeError(f"engines/{name}.py defines no Engine with name = {name!r}")
+    raise TypeError(f"engines/runtimes/{name}.py defines no Engine with name = {name!r}")
 
 
 def open_engine(name: str, model: ModelFile, options: EngineOptions | None = None, size: tuple[int, int] = (480, 640)) -> Engine:

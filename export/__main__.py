@@ -15,8 +15,8 @@ import tempfile
 from pathlib import Path
 
 from engines.errors import EngineUnavailable, UsageError
-from engines.exits import exit_code
 from engines.model_file import user_models_dir
+from realtime.exits import exit_code
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:

@@ -9,7 +9,7 @@ import torch
 
 from engines.errors import ExportError
 from engines.networks import build_network
-from engines.networks.transformer_net import checkpoint_to_state_dict
+from engines.networks.families.transformer_net import checkpoint_to_state_dict
 from engines.networks.weights import save_weights
 
 

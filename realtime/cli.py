@@ -13,7 +13,7 @@ from typing import NoReturn
 from engines import Engine, EngineOptions, ModelFile, engine_names, find_model, open_engine
 from engines.base import PRECISIONS
 from engines.errors import UsageError
-from engines.exits import exit_code
+from realtime.exits import exit_code
 from realtime.look import Look, parse_mix
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.errors import SinkError, UsageError
-from realtime.outputs import output_exists, same_file
+from realtime.files.outputs import output_exists, same_file
 from realtime.timing import Samples, StageTimes
 
 

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from engines import Engine
-from realtime import steadiness
-from realtime.card.noise import CardNoiseReduction
-from realtime.card.scaler import CardScaler
 from realtime.frame import Frame, State
 from realtime.look import Look, style_vector
-from realtime.network_tiles import NetworkTiles
-from realtime.noise import FRAMES_REMEMBERED, NoiseReduction
-from realtime.resample import Scaler, network_size
-from realtime.steadiness import Steadiness
+from realtime.picture import steadiness
+from realtime.picture.gpu.noise import CardNoiseReduction
+from realtime.picture.gpu.scaler import CardScaler
+from realtime.picture.network_pieces import NetworkTiles
+from realtime.picture.noise import FRAMES_REMEMBERED, NoiseReduction
+from realtime.picture.resample import Scaler, network_size
+from realtime.picture.steadiness import Steadiness
 
 
 def frames_remembered(look: Look) -> int:

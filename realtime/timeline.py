@@ -79,7 +79,7 @@ class Timeline:
 def parse_timeline(text: str, flag: str) -> Timeline:
     """``TIME:STYLES[/FADEs]`` or ``cut:STYLES[/FADEs]``, between them any white space; what follows a # on a line is left out.
 
-    TIME: seconds or H:MM:SS.mmm of the input. STYLES: as for -s. Live programs read the same text (realtime/autopilot.py).
+    TIME: seconds or H:MM:SS.mmm of the input. STYLES: as for -s. Live programs read the same text (controls/autopilot.py).
     Raises UsageError, naming ``flag``.
     """
     words = [word for line in text.splitlines() for word in line.partition("#")[0].split()]

@@ -45,7 +45,7 @@ def _no_camera() -> str | None:
 
 
 def _no_display() -> str | None:
-    from realtime.bootstrap import display_problem
+    from realtime.live.bootstrap import display_problem
 
     return display_problem()
 

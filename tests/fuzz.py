@@ -25,7 +25,7 @@ import numpy as np
 from engines import EngineOptions, open_engine
 from engines.errors import LivebrushError
 from engines.model_file import load_model
-from realtime.sources.video_file import VideoFile
+from realtime.media.reading.video_file import VideoFile
 
 TIMEOUT_S = 10
 MEMORY_BYTES = 4 * 2**30

@@ -18,10 +18,10 @@ import pytest
 from PIL import Image
 
 from engines.errors import SourceError
-from realtime.sinks.encoding import Encoding
-from realtime.sources.video_file import VideoFile
+from realtime.media.reading.video_file import VideoFile
+from realtime.media.writing.encoding import Encoding
 from tests.conftest import write_tiny_model, write_video
-from tests.realtime.test_write_video import copy, sound, times
+from tests.realtime.media.test_write_video import copy, sound, times
 
 ROOT = Path(__file__).parents[1]
 

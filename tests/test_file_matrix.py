@@ -8,9 +8,9 @@ import av
 import numpy as np
 import pytest
 
-from realtime.sinks.encoding import Encoding
-from realtime.sources.video_file import VideoFile
-from tests.realtime.test_write_video import copy, times
+from realtime.media.reading.video_file import VideoFile
+from realtime.media.writing.encoding import Encoding
+from tests.realtime.media.test_write_video import copy, times
 
 VARIABLE = [0, 40, 45, 400, 1000, 1500, 1501, 2000]
 CONSTANT = list(range(0, 320, 40))

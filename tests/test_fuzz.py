@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from realtime.sinks.picture_file import encode_picture
+from realtime.media.writing.picture_file import encode_picture
 from tests.conftest import moving_square, write_tiny_model, write_video
 from tests.fuzz import mutated
-from tests.realtime.test_write_video import copy
+from tests.realtime.media.test_write_video import copy
 
 ROOT = Path(__file__).parents[1]
 MAX_GROWTH_KB = 64  # a decoder that is kept in each would be more

@@ -13,12 +13,12 @@ from PIL import ImageCms
 
 from engines import EngineOptions, find_model, open_engine
 from engines.errors import SourceError, UsageError
+from realtime.files.large_picture import LargePicture, is_large_picture
 from realtime.frame import Frame
-from realtime.large_picture import LargePicture, is_large_picture
 from realtime.look import Look
-from realtime.sinks.picture_file import encode_picture
-from realtime.sources.picture_tags import read_tags
-from realtime.sources.video_file import VideoFile
+from realtime.media.reading.picture_tags import read_tags
+from realtime.media.reading.video_file import VideoFile
+from realtime.media.writing.picture_file import encode_picture
 from realtime.stylizer import Stylizer
 from tests.small_network import small_frame
 
@@ -92,7 +92,7 @@ def test_transparency_stays_and_what_cannot_be_is_said(tmp_path, monkeypatch):
         np.testing.assert_array_equal(next(picture.frames()).alpha, pixels[..., 3])
     import stylize_video
 
-    monkeypatch.setattr("realtime.large_picture.MAX_PIXELS", 1000)
+    monkeypatch.setattr("realtime.files.large_picture.MAX_PIXELS", 1000)
     for flags in (["-o", str(tmp_path / "out.mp4")], ["--scale", "0.5"], ["--side-by-side"]):
         with pytest.raises(UsageError, match="its own size"):
             stylize_video.main([str(tmp_path / "in.png"), "-y", "--tile", "512", "--engine", "openvino", *flags])

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from engines.errors import UsageError
-from realtime.pipes import RawVideo, parse_raw
-from realtime.sources.video_file import VideoFile
+from realtime.media.pipes import RawVideo, parse_raw
+from realtime.media.reading.video_file import VideoFile
 from tests.conftest import moving_square
-from tests.realtime.test_write_video import times
+from tests.realtime.media.test_write_video import times
 
 ROOT = Path(__file__).parents[1]
 

@@ -6,21 +6,21 @@ import json
 import re
 from pathlib import Path
 
-from bench.readme import commands, fill, hotkeys, styles
+from bench.targets.readme import commands, fill, hotkeys, styles
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_hotkeys_are_those_of_the_table():
-    assert fill(README, "hotkeys", hotkeys()) == README, "run: python -m bench.readme"
+    assert fill(README, "hotkeys", hotkeys()) == README, "run: python -m bench.targets.readme"
 
 
 def test_the_table_of_styles_is_what_was_measured():
     figures = ROOT / "docs" / "styles.json"
     if figures.is_file():
         assert fill(README, "styles", styles(json.loads(figures.read_text(encoding="utf-8")))) == README, (
-            "run: python -m bench.readme"
+            "run: python -m bench.targets.readme"
         )
     measured = {"style_rel": 0.3, "face": 0.915}
     wave = {"name": "great_wave", "of": "m", "title": "The Great Wave", "artist": "Hokusai", "year": "1831", "measured": measured}
@@ -36,7 +36,7 @@ def test_the_table_of_styles_is_what_was_measured():
 
 def test_commands_are_those_of_the_table():
     page = (ROOT / "docs" / "live.md").read_text(encoding="utf-8")
-    assert fill(page, "commands", commands()) == page, "run: python -m bench.readme"
+    assert fill(page, "commands", commands()) == page, "run: python -m bench.targets.readme"
 
 
 def test_links_and_pictures_exist():
@@ -48,7 +48,7 @@ def test_links_and_pictures_exist():
 def test_flags_in_examples_exist():
     helps = {}
     for script in ("run_cam", "stylize_video"):
-        source = "\n".join(p.read_text(encoding="utf-8") for p in [ROOT / f"{script}.py", *(ROOT / "realtime").glob("*.py")])
+        source = "\n".join(p.read_text(encoding="utf-8") for p in [ROOT / f"{script}.py", *(ROOT / "realtime").rglob("*.py")])
         helps[script] = set(re.findall(r"\"(--[a-z-]+|-[a-z])\"", source))
     for script, line in re.findall(r"python (run_cam|stylize_video)\.py([^\n#]*)", README):
         for flag in re.findall(r"(?<!\S)(--[a-z-]+|-[a-z])(?!\S)", line):

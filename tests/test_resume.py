@@ -21,9 +21,9 @@ import pytest
 import stylize_video
 from engines.cache import read_json
 from engines.errors import UsageError
-from realtime.sinks.segment_writer import reorder_delay
+from realtime.media.writing.segment_writer import reorder_delay
 from tests.conftest import write_tiny_model, write_video
-from tests.realtime.test_write_video import sound, times
+from tests.realtime.media.test_write_video import sound, times
 
 ROOT = Path(__file__).parents[1]
 FRAMES = 120

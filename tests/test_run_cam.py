@@ -170,7 +170,7 @@ def test_doctor_tells_what_works_and_what_to_install():
 def test_the_engine_is_opened_ahead_for_the_size_that_comes(tmp_path: Path, tiny_model):
     """The frame size of a file is not known ahead, that of the test source is; either way the engine fits."""
     from engines import EngineOptions, open_engine
-    from realtime.live_start import EngineAhead
+    from realtime.live.start import EngineAhead
 
     opened = []
 

@@ -14,11 +14,11 @@ import pytest
 
 import stylize_video
 from engines.errors import EngineRunError
-from engines.passthrough import Passthrough
+from engines.runtimes.passthrough import Passthrough
 from realtime import cli
-from realtime.sources.video_file import VideoFile
-from tests.realtime.test_read_video import damage
-from tests.realtime.test_write_video import sound, times
+from realtime.media.reading.video_file import VideoFile
+from tests.realtime.media.test_read_video import damage
+from tests.realtime.media.test_write_video import sound, times
 
 ROOT = Path(__file__).parents[1]
 
@@ -89,7 +89,7 @@ def test_a_rotated_video_comes_out_upright(stylize, make_video, tmp_path):
 
 
 def test_a_picture_becomes_a_picture(stylize, tmp_path):
-    from realtime.sinks.picture_file import encode_picture
+    from realtime.media.writing.picture_file import encode_picture
     from tests.conftest import moving_square
 
     (tmp_path / "photo.png").write_bytes(encode_picture(moving_square(0, (47, 63)), ".png"))

@@ -12,9 +12,8 @@ import argparse
 import os
 
 from engines.errors import EngineUnavailable
-from engines.exits import exit_code
-from training import add_style, fit, optimise
-from training.evaluate import command as evaluate
+from realtime.exits import exit_code
+from training.commands import add_style, evaluate, fit, optimise
 
 _COMMANDS = (
     fit,

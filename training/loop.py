@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from engines.errors import TrainingError
 from engines.networks import build_network
-from engines.networks.fast import RING, SCALE
+from engines.networks.families.fast import RING, SCALE
 from engines.networks.layers import settle_bytes
 from engines.networks.weights import load_weights, save_weights
 from training.checkpoint import load_checkpoint, save_checkpoint

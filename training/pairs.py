@@ -15,8 +15,8 @@ from torch import Tensor
 from training.clips import Clip
 from training.config import TrainingConfig
 from training.data import read_photo, resize_short_side
-from training.evaluate.motion import estimate_motion, warp
 from training.faces import FaceFinder
+from training.motion import estimate_motion, warp
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 # Frames are shown at the scale at which they are stylised: 480 lines, give or take what people film closer or wider.

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 
 from engines.errors import SourceError, UsageError
-from realtime.sources.video_file import VideoFile
+from realtime.media.reading.video_file import VideoFile
 
 _EVEN_AREAS = ("rocket.jpg", "camera.png")  # as walls and skies are; too stark to calibrate on
 _PORTRAIT = "grace_hopper.jpg"  # a face as large as a webcam's; public domain, in the matplotlib package

@@ -1,4 +1,4 @@
-"""Network families: each module beside this one that defines ``build(styles, **config)`` is a family. Needs torch.
+"""Network families: each file in ``families`` is one and defines ``build(styles, **config)``. Needs torch.
 
 Every network is ``forward(image, mix)``: image (N, 3, H, W) float, RGB in 0..1; mix (N, P) float, the weights of the P
 paintings, each row summing to 1 (``original`` is not among them). It returns (N, 3, H, W), not clamped. Scaling to bytes,
@@ -16,12 +16,10 @@ from torch import nn
 
 from engines.errors import ModelError
 
-_NOT_FAMILIES = {"layers", "fast_in_rows", "frame_graph", "weights", "cuda_frames"}
-
 
 def network_families() -> list[str]:
     """Names that a config or a weights file may give as its family."""
-    return sorted(m.name for m in pkgutil.iter_modules([str(Path(__file__).parent)]) if m.name not in _NOT_FAMILIES)
+    return sorted(m.name for m in pkgutil.iter_modules([str(Path(__file__).parent / "families")]))
 
 
 def build_network(family: str, paintings: int, **config: Any) -> nn.Module:
@@ -29,7 +27,7 @@ def build_network(family: str, paintings: int, **config: Any) -> nn.Module:
     if family not in network_families():
         raise ModelError(f"there is no network family {family!r}. There are: {', '.join(network_families())}.")
     try:
-        return importlib.import_module(f"engines.networks.{family}").build(paintings, **config)
+        return importlib.import_module(f"engines.networks.families.{family}").build(paintings, **config)
     except TypeError as error:
         raise ModelError(f"the configuration {config} does not fit the network family {family}: {error}") from error
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engines.networks.fast import RING, SCALE, Fast
+from engines.networks.families.fast import RING, SCALE, Fast
 
 _CELL = SCALE * SCALE
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from engines.networks.fast import CELL_PX, SCALE, Fast
+from engines.networks.families.fast import CELL_PX, SCALE, Fast
 from engines.networks.fast_in_rows import FastInRows
 from engines.networks.layers import from_cells, pad_edge, to_cells
 

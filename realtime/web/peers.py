@@ -19,9 +19,9 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av.video.frame import VideoFrame
 
 from engines.model_file import ORIGINAL
-from realtime.desk import Desk
-from realtime.sources.browser import BrowserSource
-from realtime.view import compose
+from realtime.controls.desk import Desk
+from realtime.live.sources.browser import BrowserSource
+from realtime.live.view import compose
 from realtime.web.stream import WebStream
 from realtime.web.table import hello, state_of
 

@@ -20,9 +20,9 @@ from fastapi import FastAPI, Request, Response
 
 from engines.base import cpu_threads
 from engines.errors import UsageError
-from realtime.desk import Desk
-from realtime.sinks.picture_file import encode_picture
-from realtime.sources.browser import BrowserSource
+from realtime.controls.desk import Desk
+from realtime.live.sources.browser import BrowserSource
+from realtime.media.writing.picture_file import encode_picture
 from realtime.web.guard import Guard, is_loopback
 from realtime.web.peers import Peers, TooManyPeers, use_addresses
 from realtime.web.stream import WebStream

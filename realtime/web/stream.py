@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from realtime.frame import Frame
-from realtime.sinks.clean_sink import CleanSink
-from realtime.tiles import Tiles
+from realtime.live.sinks.clean_sink import CleanSink
+from realtime.live.thumbnails import Tiles
 
 
 @dataclass(frozen=True)

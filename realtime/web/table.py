@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from realtime.controls import COMMANDS, State, spoken
-from realtime.desk import Desk
-from realtime.keys import Keymap
+from realtime.controls.commands import COMMANDS, State, spoken
+from realtime.controls.desk import Desk
+from realtime.controls.keys import Keymap
 
 NOT_BY_KEY = ("quit", "back", "strip", "sheet")  # a page's keys neither end the program nor rule the server's window
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.virtual_screen import virtual_screen
+from bench.tools.virtual_screen import virtual_screen
 
 _opened = contextlib.ExitStack()
 

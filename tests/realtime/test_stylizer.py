@@ -6,10 +6,10 @@ import pytest
 
 from engines import EngineOptions, find_model, open_engine
 from engines.errors import UnknownStyle
-from engines.passthrough import Passthrough
+from engines.runtimes.passthrough import Passthrough
 from realtime.frame import Frame
 from realtime.look import Look
-from realtime.resample import Scaler
+from realtime.picture.resample import Scaler
 from realtime.stylizer import Stylizer
 from tests.conftest import moving_square
 

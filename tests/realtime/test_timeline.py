@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engines.errors import UsageError
-from realtime.sources.video_file import VideoFile
+from realtime.media.reading.video_file import VideoFile
 from realtime.timeline import Entry, parse_timeline, read_timeline
 
 

@@ -9,7 +9,7 @@ import torch
 
 from training.clips import Clip
 from training.config import StyleConfig, TrainingConfig
-from training.evaluate.motion import warp
+from training.motion import warp
 from training.pairs import PairSampler, draw_from_clip, draw_from_photos, draw_motion, relight
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from engines.errors import UsageError
-from realtime.sources.video_file import VideoFile
+from realtime.media.reading.video_file import VideoFile
 from training.data import read_photo
 from training.evaluate.figures import HANDHELD, OTHER, SYNTHETIC, WEBCAM, mean
 from training.evaluate.likeness import Features, Likeness
-from training.evaluate.motion import Motion, estimate_motion, static_change, warp_error
 from training.evaluate.synthetic import exact_motion, synthetic_clip
 from training.faces import Box, FaceFinder
+from training.motion import Motion, estimate_motion, static_change, warp_error
 
 # For measuring only: nothing is ever trained on them.
 CLIPS = {"talking_head_indoor.mp4": WEBCAM, "webcam_sign_book.mkv": WEBCAM, "desk_pan_short.mp4": HANDHELD}

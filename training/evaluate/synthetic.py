@@ -7,7 +7,7 @@ import math
 import cv2
 import numpy as np
 
-from training.evaluate.motion import Motion
+from training.motion import Motion
 
 SIZE = (480, 640)  # (height, width)
 _ROOM = 1.5  # the photo covers so many times the frame, so that the camera never sees past its edges

@@ -99,10 +99,10 @@ def test_without_a_card_the_error_says_what_to_do():
 
 @no_card
 def test_the_engine_without_a_card(small_model: ModelFile, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("engines.tensorrt.library_names", list)
+    monkeypatch.setattr("engines.runtimes.tensorrt.library_names", list)
     with pytest.raises(EngineUnavailable, match=r"--engine tensorrt: .*pip install 'livebrush\[tensorrt-rtx\]'"):
         open_engine("tensorrt", small_model)
-    monkeypatch.setattr("engines.tensorrt.library_names", lambda: ["tensorrt_rtx"])
+    monkeypatch.setattr("engines.runtimes.tensorrt.library_names", lambda: ["tensorrt_rtx"])
     with pytest.raises(EngineUnavailable, match=r"no NVIDIA driver here\. Use --engine auto|pip install cuda-bindings"):
         open_engine("tensorrt", small_model)
     with pytest.raises(EngineError, match="--engine"):

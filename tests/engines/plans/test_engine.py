@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 
-import engines.tensorrt
+import engines.runtimes.tensorrt
 from engines import Engine, EngineOptions, ModelFile, open_engine
 from engines.errors import EngineLoadError, ParityError
 from engines.plans import make
@@ -25,10 +25,10 @@ class Bench:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.card, self.refused, self.builds = HostCard(), set(), 0
-        monkeypatch.setattr(engines.tensorrt, "open_cuda", lambda device: self.card)
-        monkeypatch.setattr(engines.tensorrt, "import_library", lambda: stand_in_library(self.card, self.refused))
-        monkeypatch.setattr(engines.tensorrt, "cuda_problem", lambda: None)
-        monkeypatch.setattr(engines.tensorrt, "library_names", lambda: ["tensorrt"])
+        monkeypatch.setattr(engines.runtimes.tensorrt, "open_cuda", lambda device: self.card)
+        monkeypatch.setattr(engines.runtimes.tensorrt, "import_library", lambda: stand_in_library(self.card, self.refused))
+        monkeypatch.setattr(engines.runtimes.tensorrt, "cuda_problem", lambda: None)
+        monkeypatch.setattr(engines.runtimes.tensorrt, "library_names", lambda: ["tensorrt"])
         monkeypatch.setattr(make, "build_plan", self._build)
 
     def _build(self, graph: onnx.ModelProto, shapes, library, target, on_progress, timings) -> tuple[bytes, bytes]:

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import pytest
 
 from engines import EngineOptions, ModelFile, open_engine
-from realtime.desk import Desk
-from realtime.engine_sizes import EngineSizes
-from realtime.live import Live, initial_state
-from realtime.live_painter import Painter
+from realtime.controls.desk import Desk
+from realtime.live.engine_sizes import EngineSizes
+from realtime.live.painter import Painter
+from realtime.live.run import Live, initial_state
+from realtime.live.sinks.null import Null
+from realtime.live.sources.browser import BrowserSource
+from realtime.live.thumbnails import Tiles
 from realtime.look import Look
-from realtime.sinks.null import Null
-from realtime.sources.browser import BrowserSource
 from realtime.stylizer import Stylizer
-from realtime.tiles import Tiles
 
 pytest.importorskip("fastapi")
 pytest.importorskip("aiortc")

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.clips import bikes
+from bench.tools.clips import bikes
 from engines import EngineOptions, find_model, open_engine
 from engines.errors import SourceError
 from realtime.frame import Frame

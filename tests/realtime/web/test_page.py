@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from engines.errors import UsageError
-from realtime.controls import COMMANDS
+from realtime.controls.commands import COMMANDS
 from realtime.web.guard import Guard, guard_for
 from realtime.web.table import NOT_BY_KEY
 from tests.realtime.web.conftest import SIZE, Page

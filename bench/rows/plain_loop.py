@@ -1,0 +1,40 @@
+"""The loop that everybody writes first: PyAV decodes, ONNX Runtime paints, PyAV encodes, one frame after the other, no sound.
+
+python -m bench.rows.plain_loop MODEL.onnx STYLE_INDEX INPUT OUTPUT
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import av
+import numpy as np
+import onnxruntime
+
+from realtime.media.writing.encoding import Encoding
+
+
+def main(model: str, style_index: str, source: str, target: str) -> None:
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    styles = session.get_inputs()[1].shape[1]
+    style = np.eye(1, styles, int(style_index), dtype=np.float32)
+    encoding = Encoding()
+    with av.open(source) as clip, av.open(target, "w") as output:
+        video = clip.streams.video[0]
+        video.thread_type = "AUTO"
+        stream = output.add_stream(
+            encoding.codec_for(Path(target)), rate=video.average_rate, options=encoding.options_for(Path(target))
+        )
+        stream.height, stream.width, stream.pix_fmt = video.height, video.width, "yuv420p"
+        stream.codec_context.time_base = video.time_base
+        for frame in clip.decode(video):
+            painted = session.run(["stylized"], {"frame": frame.to_ndarray(format="rgb24")[None], "style": style})[0][0]
+            picture = av.VideoFrame.from_ndarray(painted, "rgb24")
+            picture.pts, picture.time_base = frame.pts, frame.time_base
+            output.mux(stream.encode(picture))
+        output.mux(stream.encode(None))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

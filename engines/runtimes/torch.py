@@ -1,0 +1,106 @@
+"""PyTorch on CPU, CUDA or MPS, from the model's .safetensors: the reference for parity, and the way to a GPU without TensorRT."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from engines.base import Engine, EngineOptions, cpu_threads
+from engines.errors import EngineLoadError, EngineUnavailable
+from engines.model_file import ModelFile
+
+
+class Torch(Engine):
+    name = "torch"
+    summary = "PyTorch on the CPU (fp32), CUDA or MPS (fp16), from the model's weights"
+
+    def __init__(self, model: ModelFile, options: EngineOptions) -> None:
+        super().__init__(model, options)
+        if model.weights_path is None:
+            raise EngineUnavailable(
+                f"--engine torch: {model.name} has no .safetensors beside it, which this engine needs. "
+                "Use --engine onnxruntime or openvino."
+            )
+        stored = model.metadata.get("weights_sha256")
+        if stored and stored != hashlib.sha256(model.weights_path.read_bytes()).hexdigest():
+            raise EngineLoadError(
+                f"{model.weights_path}: are not the weights of {model.path.name}. Write both with `python -m export onnx`."
+            )
+        import torch
+
+        from engines.networks.frame_graph import FrameGraph
+        from engines.networks.weights import load_weights
+
+        self._torch = torch
+        self.device = self._choose_device(options.device)
+        kind = self.device.split(":")[0]
+        self.precision = ("fp32" if kind == "cpu" else "fp16") if options.precision == "auto" else options.precision
+        if self.precision == "fp16" and kind == "cpu":
+            raise EngineUnavailable("--engine torch runs fp16 on GPUs only. Use --precision fp32 on the CPU.")
+        self._runs_graphs = True
+        if kind == "cuda":
+            from engines.cuda_frames import SLOTS
+
+            self.in_flight, self.takes_tensors = SLOTS, True
+            torch.backends.cudnn.benchmark = True  # sizes do not change
+            if self.precision == "fp32":  # fp32 is asked for to be exact
+                torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+        if kind == "cpu":
+            torch.set_num_threads(options.threads or cpu_threads())
+        network, _ = load_weights(model.weights_path)
+        dtype = torch.float16 if self.precision == "fp16" else torch.float32
+        network = network.to(device=self.device, dtype=dtype, memory_format=torch.channels_last)
+        self._graph = FrameGraph(network, dtype).to(self.device).eval()
+
+    @classmethod
+    def unavailable(cls) -> str | None:
+        if importlib.util.find_spec("torch") is None:
+            return "PyTorch is not installed. Type: pip install 'livebrush[train]'"
+        return None
+
+    @classmethod
+    def precisions(cls, model: ModelFile) -> tuple[str, ...]:
+        return ("fp32", "fp16")
+
+    def _choose_device(self, wanted: str) -> str:
+        cuda, mps = self._torch.cuda.is_available(), self._torch.backends.mps.is_available()
+        if wanted == "auto":
+            return "cuda" if cuda else "mps" if mps else "cpu"
+        if wanted.startswith("cuda") and not cuda:
+            raise EngineUnavailable(
+                f"--engine torch --device {wanted}: this PyTorch sees no CUDA GPU. Use --device cpu, or install its CUDA build."
+            )
+        if wanted == "mps" and not mps:
+            raise EngineUnavailable("--engine torch --device mps: this PyTorch sees no Apple GPU. Use --device cpu.")
+        return wanted
+
+    def eager(self) -> None:
+        """Run without CUDA graphs from the next size on, to see what they give."""
+        self._runs_graphs = False
+
+    def _specialise(self, key: tuple[int, int, int]) -> Any:
+        if not self.device.startswith("cuda"):
+            return None
+        from engines.cuda_frames import CudaFrames
+
+        frames = CudaFrames(self._graph, self.device, key, len(self.model.styles), self._runs_graphs)
+        if frames.problem:
+            self.note = frames.problem
+        return frames
+
+    def _start(self, frames: np.ndarray, style: np.ndarray) -> Callable[[], np.ndarray]:
+        made = self._specialised(frames.shape[:3])
+        return made.start(frames, style) if made else super()._start(frames, style)
+
+    def _drop(self, made: Any) -> None:
+        if made:
+            made.close()
+
+    def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
+        with self._torch.inference_mode():
+            frame = self._torch.from_numpy(frames).to(self.device)
+            return self._graph(frame, self._torch.from_numpy(style).to(self.device)).cpu().numpy()

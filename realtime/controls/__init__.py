@@ -1,0 +1,1 @@
+"""The table of commands and what binds to it. No devices."""

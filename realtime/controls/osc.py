@@ -1,0 +1,83 @@
+"""Show control by OSC: every command of commands.py under /livebrush/NAME, with its value as the first argument."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from engines.errors import SourceError, UsageError
+from realtime.controls.commands import COMMANDS, Value
+
+if TYPE_CHECKING:
+    from pythonosc.osc_server import BlockingOSCUDPServer
+
+PREFIX = "/livebrush/"
+LOOPBACK = "127.0.0.1"
+_MOST_REFUSALS = 20
+
+
+class OscServer:
+    """Listens on a thread of its own until ``close``. ``ask`` performs a command, or raises KeyError or ValueError.
+
+    OSC has no way to refuse a sender, so it listens to this machine alone unless another address is named. What cannot be
+    obeyed is told through ``say`` once per address and goes no further.
+    """
+
+    def __init__(self, host: str, port: int, ask: Callable[[str, Value], None], say: Callable[[str], None]) -> None:
+        self._ask, self._say = ask, say
+        self._refused: set[str] = set()
+        self._server = self._listen(host, port)
+        self.port = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="osc", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join(2.0)
+        self._server.server_close()
+
+    def _listen(self, host: str, port: int) -> BlockingOSCUDPServer:
+        try:
+            from pythonosc.dispatcher import Dispatcher
+            from pythonosc.osc_server import BlockingOSCUDPServer
+        except ImportError as error:
+            raise UsageError("--osc needs python-osc: pip install 'livebrush[osc]'") from error
+        dispatcher = Dispatcher()
+        dispatcher.set_default_handler(self._obey)
+        try:
+            return BlockingOSCUDPServer((host, port), dispatcher)
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise SourceError(f"--osc {host}:{port}: cannot listen there ({reason}). Choose another port.") from error
+
+    def _obey(self, address: str, *values: Value) -> None:
+        try:
+            if not address.startswith(PREFIX):
+                raise KeyError(address)
+            name, value = address.removeprefix(PREFIX), values[0] if values else None
+            if value == 0 and COMMANDS[name].values is None:  # a button that is let go
+                return
+            self._ask(name, value)
+        except KeyError:
+            self._refuse(address, f"there is no {address}; addresses are {PREFIX}NAME with a name of docs/live.md")
+        except ValueError as error:
+            self._refuse(address, f"{address}: {error}")
+
+    def _refuse(self, address: str, why: str) -> None:
+        if address not in self._refused and len(self._refused) < _MOST_REFUSALS:
+            self._refused.add(address)
+            self._say(f"osc: {why}")
+
+
+def parse_listen(text: str, flag: str, port: int | None = None) -> tuple[str, int]:
+    """``PORT`` or ``HOST:PORT`` as (host, port); without a host, this machine alone. ``port``: what HOST alone means.
+
+    Raises UsageError for anything else.
+    """
+    host, colon, number = text.rpartition(":")
+    if not colon and port is not None and not text.isdecimal():
+        host, number = text, str(port)
+    if not number.isdecimal() or not 0 <= int(number) <= 65535:
+        raise UsageError(f"{flag} {text!r}: is not PORT or HOST:PORT, for example {flag} 9000")
+    return host.strip("[]") or LOOPBACK, int(number)

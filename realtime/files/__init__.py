@@ -1,0 +1,1 @@
+"""What stylize_video.py does: files into painted files."""

@@ -1,0 +1,225 @@
+"""Workers on a Ray cluster: starts them where there is room, gives them work, tells what they have made and which are lost.
+
+The only file that knows Ray.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from engines import ModelFile
+from engines.base import cpu_threads
+from engines.errors import EngineUnavailable, LivebrushError, UsageError
+from realtime.cli import say
+from realtime.files.farm.part_painter import PartPainter, packed
+
+LOCAL = "local"
+_CPUS = 2  # of a worker: painting on one, decoding and encoding beside it
+_CONNECT_S = 5.0
+_FAILED_STARTS = 5
+_PATIENCE_S = 60.0
+_SAY_AFTER_S = 20.0
+
+
+@dataclass(eq=False)
+class Worker:
+    """One process on some machine. ``node`` is empty until it has started."""
+
+    actor: Any
+    node: str = ""
+    stream: Any = None  # what it is making
+    node_id: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Made:
+    """``worker`` has made ``item``."""
+
+    worker: Worker
+    item: Any
+
+
+@dataclass(frozen=True)
+class Ended:
+    """``worker`` has made all that it was asked for, and is free."""
+
+    worker: Worker
+
+
+@dataclass(frozen=True)
+class Lost:
+    """``worker`` is gone, and with it what it had not finished."""
+
+    worker: Worker
+
+
+class _Actor(PartPainter):
+    """PartPainter as Ray starts it."""
+
+    def __init__(self, model_files: dict[str, bytes]) -> None:
+        import ray
+
+        self._node_id = ray.get_runtime_context().get_node_id()
+        super().__init__(model_files, f"{socket.gethostname()} ({ray.util.get_node_ip_address()})")
+
+    def hello(self) -> Iterator[tuple[str, str]]:
+        yield self._node, self._node_id
+
+
+class Cluster:
+    """``address``: HOST:PORT of a running cluster, or ``local`` for one of this machine alone, which ends with this program.
+    One thread; end with ``close``. Until then nothing but errors reaches standard output, to which Ray would write.
+
+    Raises EngineUnavailable if Ray is not installed, nothing answers at the address, or no machine there has a CPU to give.
+    """
+
+    def __init__(self, address: str, model: ModelFile) -> None:
+        if importlib.util.find_spec("ray") is None:
+            raise EngineUnavailable("--cluster needs Ray, which is not installed. Type: pip install 'livebrush[farm]'")
+        _check_address(address)
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        import ray
+
+        self._ray = ray
+        self.workers: list[Worker] = []
+        self._failed_starts = 0
+        self._alone_since_s: float | None = None
+        self._told = False
+        self._opened = contextlib.ExitStack()
+        self._opened.enter_context(contextlib.redirect_stdout(io.StringIO()))
+        self._opened.callback(_connect(address))
+        sizes = [int(node["Resources"].get("CPU", 0)) for node in self._nodes()]
+        if not any(sizes):
+            self.close()
+            raise EngineUnavailable(f"--cluster {address}: no machine of this cluster has CPUs to give.")
+        self.cpus = min(_CPUS, *(size for size in sizes if size))
+        self._model_files = ray.put(packed(model))
+
+    @property
+    def room(self) -> int:
+        """How many workers the cluster has room for, if nobody else uses it."""
+        return sum(int(node["Resources"].get("CPU", 0)) // self.cpus for node in self._nodes())
+
+    def grow(self, wanted: int) -> None:
+        """Start workers until there are ``wanted``, or as many as there is room for. They are free once they have started."""
+        self._be_patient()
+        actor = self._ray.remote(_Actor).options(num_cpus=self.cpus, scheduling_strategy="SPREAD")
+        for _ in range(min(wanted, self.room) - len(self.workers)):
+            worker = Worker(actor.remote(self._model_files))
+            self.workers.append(worker)
+            self.begin(worker, "hello")
+
+    @property
+    def free(self) -> list[Worker]:
+        return [worker for worker in self.workers if worker.node and worker.stream is None]
+
+    def begin(self, worker: Worker, method: str, *arguments: Any) -> None:
+        """Have ``worker`` call a method of PartPainter that yields; ``next_event`` tells what."""
+        worker.stream = getattr(worker.actor, method).options(num_returns="streaming").remote(*arguments)
+
+    def next_event(self, timeout_s: float) -> Made | Ended | Lost | None:
+        """What happened first; None if nothing did within ``timeout_s``. Raises the LivebrushError that a worker ended with."""
+        streams = {worker.stream: worker for worker in self.workers if worker.stream is not None}
+        ready = self._ray.wait(list(streams), num_returns=1, timeout=timeout_s)[0] if streams else []
+        return self._event_of(streams[ready[0]]) if ready else None
+
+    def drop(self, worker: Worker) -> None:
+        """End it, whatever it is doing."""
+        self.workers.remove(worker)
+        with contextlib.suppress(self._ray.exceptions.RayError):
+            self._ray.kill(worker.actor)
+
+    def close(self) -> None:
+        """End all workers, and the cluster if it is local. Closing twice is harmless."""
+        for worker in list(self.workers):
+            self.drop(worker)
+        self._opened.close()
+
+    def _event_of(self, worker: Worker) -> Made | Ended | Lost | None:
+        errors = self._ray.exceptions
+        try:
+            item = self._ray.get(next(worker.stream))
+        except StopIteration:
+            worker.stream = None
+            return Ended(worker)
+        except errors.RayTaskError as error:
+            worker.stream = None
+            raise error.cause if isinstance(error.cause, LivebrushError) else error from None
+        except errors.RayError as error:
+            return self._lost(worker, error)
+        if not worker.node:
+            worker.stream = None
+            worker.node, worker.node_id = item
+            self._failed_starts = 0
+            return None
+        return Made(worker, item)
+
+    def _lost(self, worker: Worker, error: Exception) -> Lost:
+        """Free workers of the same machine go too: if it is the machine that is gone, they would be asked in vain."""
+        for other in (worker, *(free for free in self.free if free.node_id == worker.node_id)):
+            self.drop(other)
+        if not worker.node:
+            self._failed_starts += 1
+            if self._failed_starts == _FAILED_STARTS:
+                reason = str(error).strip().splitlines()[-1]
+                raise EngineUnavailable(
+                    f"--cluster: workers do not start ({reason}). Every machine needs the same Livebrush and the same Python: "
+                    "pip install 'livebrush[farm]'"
+                ) from error
+        return Lost(worker)
+
+    def _be_patient(self) -> None:
+        """Machines may come back, and others' work may end."""
+        if any(worker.node for worker in self.workers):
+            self._alone_since_s = None
+            return
+        now_s = time.monotonic()
+        before_s, self._alone_since_s = self._alone_since_s or now_s, self._alone_since_s or now_s
+        if now_s - before_s > _PATIENCE_S and not self.room:
+            raise EngineUnavailable("--cluster: no machine with CPUs is left in the cluster. Start them again, and add --resume.")
+        if now_s - before_s > _SAY_AFTER_S and not self._told:
+            self._told = True
+            say(f"waiting for {self.cpus} free CPUs in the cluster, which has {self.room * self.cpus}")
+
+    def _nodes(self) -> list[dict[str, Any]]:
+        return [node for node in self._ray.nodes() if node["Alive"]]
+
+
+def _check_address(address: str) -> None:
+    """Ray itself takes a minute and a half to find out that nobody is there, and then ends the program."""
+    host, _, port = address.rpartition(":")
+    if address == LOCAL:
+        return
+    if not host or not port.isdecimal() or int(port) > 65_535 or "/" in host:
+        raise UsageError(f"--cluster is HOST:PORT, as `ray start --head` shows it, or local, not {address!r}.")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_S).close()
+    except OSError as error:
+        raise EngineUnavailable(
+            f"--cluster {address}: no cluster answers there ({error.strerror or error}). On its first machine: ray start --head"
+        ) from error
+
+
+def _connect(address: str) -> Any:
+    """Return what takes it back. Ray sets a handler for SIGTERM, and would tell of every lost machine in forty lines."""
+    import ray
+
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    how = {"num_cpus": cpu_threads(), "include_dashboard": False} if address == LOCAL else {}
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level="ERROR", **how)
+    except Exception as error:  # Ray has no class for what goes wrong here
+        raise EngineUnavailable(f"--cluster {address}: {str(error).strip().splitlines()[0]}") from error
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    return ray.shutdown

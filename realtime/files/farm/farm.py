@@ -1,0 +1,198 @@
+"""Paints files on a cluster: divides them, hands out the parts, and puts what comes back into the same folder of segments
+that a run on one machine fills."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engines import Engine, EngineOptions, ModelFile
+from engines.base import PRECISIONS
+from engines.errors import EngineRunError, UsageError
+from realtime.cli import say
+from realtime.files.farm.cluster import Cluster, Ended, Lost, Made, Worker
+from realtime.files.farm.part_painter import Finished, Job, Opened, PartRun
+from realtime.files.farm.parts import Part, divide, segments_per_part
+from realtime.files.farm.scan import Scan
+from realtime.files.pipeline import FileRun
+from realtime.files.progress import FileProgress
+from realtime.media.reading.video_file import VideoFile
+from realtime.media.writing.segments import SEGMENT_FRAMES, State
+from realtime.media.writing.video_file import VideoOutput
+from realtime.stylizer import frames_remembered
+
+if TYPE_CHECKING:
+    from realtime.files.job import FileOptions
+
+_POLL_S = 0.2
+_MAX_LOSSES = 4  # what ended that many workers would end all of them
+_UNKNOWN_S = 600.0  # how long a file is thought to be that does not tell
+
+# What an interrupted run had, or None -> as for ``open_engine``.
+ChooseEngine = Callable[[dict[str, Any] | None], tuple[str, EngineOptions]]
+
+
+class Farm:
+    """A crew (realtime/files/crew.py) of workers on the cluster at ``address``, which stay from file to file."""
+
+    def __init__(self, address: str, model: ModelFile, choose_engine: ChooseEngine) -> None:
+        self._choose_engine = choose_engine
+        self._numbers = itertools.count()
+        self._cluster = Cluster(address, model)
+
+    def painting_of(self, video: VideoFile, options: FileOptions, output: Path, before: dict[str, Any] | None) -> FarmPainting:
+        """One worker opens the engine; the others will be told to take the same."""
+        name, engine = self._choose_engine(before)
+        engine = replace(engine, device="cpu", threads=engine.threads or self._cluster.cpus)
+        options = replace(options, resize=_unchanged)
+        source = video.path.absolute()
+        job = Job(next(self._numbers), source, video.fingerprint(), source, video.size, options, (name, engine))
+        opened = self._opened(job)
+        taken = opened.made_with["engine"]
+        if name == "auto":
+            say(
+                f"engine: {taken['name']}, {taken['precision']} on {taken['device']}"
+                + (f" ({opened.note})" if opened.note else "")
+            )
+        precision = taken["precision"] if taken["precision"] in PRECISIONS else engine.precision
+        job = replace(job, engine=(taken["name"], replace(engine, precision=precision)))
+        return FarmPainting(self._cluster, video, job, opened)
+
+    def engine_for(self, size: tuple[int, int], options: FileOptions, before: dict[str, Any] | None) -> Engine:
+        raise UsageError("--cluster paints videos. Leave it out for pictures.")
+
+    def close(self) -> None:
+        self._cluster.close()
+
+    def _opened(self, job: Job) -> Opened:
+        opened, asked, losses = None, None, 0
+        while True:
+            self._cluster.grow(1)
+            if asked is None and self._cluster.free:
+                asked = self._cluster.free[0]
+                self._cluster.begin(asked, "open", job)
+            event = self._cluster.next_event(_POLL_S)
+            if isinstance(event, Made):
+                opened = event.item
+            elif isinstance(event, Ended):
+                return opened
+            elif isinstance(event, Lost) and event.worker is asked:
+                asked, losses = None, losses + 1
+                if losses == _MAX_LOSSES:
+                    raise EngineRunError(f"--cluster: {losses} workers ended one after the other while they opened the engine.")
+
+
+class FarmPainting:
+    """The painting (realtime/files/crew.py) of one file. ``opened`` is what all workers must paint with."""
+
+    def __init__(self, cluster: Cluster, video: VideoFile, job: Job, opened: Opened) -> None:
+        self.size = opened.size
+        self.made_with = opened.made_with
+        self._cluster, self._video, self._job = cluster, video, job
+        self._waiting: deque[Part] = deque()
+        self._under_way: dict[Worker, Part] = {}
+        self._losses: Counter[int] = Counter()
+        self._machines: set[str] = set()
+        self._workers: set[Worker] = set()
+        self._segments = 0
+        self._read_whole = 0
+        self._run = FileRun()
+
+    def remember(self, index: int) -> State:
+        """Comes with each segment instead."""
+        return {}
+
+    def into(self, sink: VideoOutput, progress: FileProgress) -> FileRun:
+        self._job = replace(self._job, output=sink.path, encoder_threads=sink.threads, suffix=sink.suffix, shift=sink.shift)
+        video, cluster = self._video, self._cluster
+        frames = float((video.duration_s or _UNKNOWN_S) * video.rate)
+        warm_up = frames_remembered(self._job.options.look)
+        segments = segments_per_part(frames, cluster.room, warm_up)
+        started_s = time.perf_counter()
+        with Scan(video, lambda moments: divide(moments, sink.has, segments, warm_up)) as scan:
+            try:
+                while scan.goes_on(self._waiting) or self._waiting or self._under_way:
+                    self._hand_out(sink)
+                    self._heed(cluster.next_event(_POLL_S), sink)
+                    fps = self._run.frames_out / (time.perf_counter() - started_s)
+                    progress.show(min(1.0, sink.frames / (scan.frames or frames)), sink.frames, fps)
+            finally:
+                for worker in self._under_way:
+                    cluster.drop(worker)
+        self._run.frames_in = scan.frames or 0
+        if self._read_whole:
+            video.notes.append(
+                f"{video.path.name}: seeking in it does not lead to the same pictures; {self._read_whole} parts were read from "
+                "its start."
+            )
+        return self._run
+
+    def figures(self) -> dict[str, Any]:
+        counts = {"workers": len(self._workers), "machines": len(self._machines), "segments": self._segments}
+        return {"cluster": {**counts, "lost_workers": sum(self._losses.values())}}
+
+    def _hand_out(self, sink: VideoOutput) -> None:
+        self._cluster.grow(len(self._waiting) + len(self._under_way))
+        for worker in self._cluster.free:
+            if not self._waiting:
+                return
+            part = self._waiting.popleft()
+            part = part.beginning_at(part.first, sink.state_before(part.first))
+            self._under_way[worker] = part
+            self._cluster.begin(worker, "paint", self._job, part, tuple(self._video.cuts))
+
+    def _heed(self, event: Made | Ended | Lost | None, sink: VideoOutput) -> None:
+        if isinstance(event, Made) and isinstance(event.item, Opened):
+            self._refuse_another_way(event)
+            self._workers.add(event.worker)
+            self._machines.add(event.worker.node_id)
+        elif isinstance(event, Made) and isinstance(event.item, Finished):
+            made = event.item
+            sink.take(made.number, made.content, made.segment, made.state)
+            self._run.first_out_s = self._run.first_out_s or time.perf_counter()
+            self._run.frames_out += made.segment.frames
+            self._segments += 1
+        elif isinstance(event, Made) and isinstance(event.item, PartRun):
+            self._run.add_figures(event.item.run)
+            self._read_whole += event.item.read_whole
+        elif isinstance(event, Ended):
+            self._under_way.pop(event.worker)
+        elif isinstance(event, Lost):
+            self._take_back(event.worker, sink)
+
+    def _refuse_another_way(self, made: Made) -> None:
+        """Frames made in two ways must not stand in one video."""
+        for name, value in made.item.made_with.items():
+            if value != self.made_with.get(name):
+                raise UsageError(
+                    f"--cluster: {made.worker.node} paints with {name.replace('_', ' ')} {value}, others with "
+                    f"{self.made_with.get(name)}. Use machines of one kind with the same packages."
+                )
+
+    def _take_back(self, worker: Worker, sink: VideoOutput) -> None:
+        """What a lost worker had delivered stays; the rest of its part is given to another one."""
+        part = self._under_way.pop(worker, None)
+        if part is None:
+            return
+        first = part.first
+        while first <= part.last and sink.has(first):
+            first += SEGMENT_FRAMES
+        if first > part.last:
+            return
+        self._losses[part.last] += 1
+        if self._losses[part.last] == _MAX_LOSSES:
+            raise EngineRunError(
+                f"--cluster: {_MAX_LOSSES} workers ended one after the other while they painted frames {first} to {part.last}, "
+                f"the last one on {worker.node}."
+            )
+        say(f"note: a worker on {worker.node} was lost; frames {first} to {part.last} are painted by another one.")
+        self._waiting.appendleft(part.beginning_at(first, sink.state_before(first)))
+
+
+def _unchanged(size: tuple[int, int]) -> tuple[int, int]:
+    return size

@@ -1,0 +1,61 @@
+"""Reads a file through once, without making pixels of it, and divides it on the way."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Self
+
+from realtime.files.farm.parts import Part
+from realtime.frame import Moment
+from realtime.media.reading.video_file import VideoFile
+
+
+class Scan:
+    """Decodes ``video`` in a thread of its own, which fills in its ``damaged``, ``truncated`` and ``cuts``. ``divide`` makes
+    parts of its moments. ``frames``: their number, None until all are known. Use as a context manager."""
+
+    def __init__(self, video: VideoFile, divide: Callable[[Iterator[Moment]], Iterator[Part]]) -> None:
+        self.frames: int | None = None
+        self._video, self._divide = video, divide
+        self._parts: queue.SimpleQueue[Part | BaseException | None] = queue.SimpleQueue()
+        self._stopped = threading.Event()
+        self._goes_on = True
+        self._thread = threading.Thread(target=self._read, name="scan")
+
+    def goes_on(self, parts: deque[Part]) -> bool:
+        """Add what has been found since the last call; say whether there may be more. Raises what reading raised."""
+        while self._goes_on and not self._parts.empty():
+            found = self._parts.get()
+            if isinstance(found, BaseException):
+                raise found
+            self._goes_on = found is not None
+            parts.extend([found] if found else [])
+        return self._goes_on
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def _read(self) -> None:
+        try:
+            for part in self._divide(self._moments()):
+                self._parts.put(part)
+            self._parts.put(None)
+        except BaseException as error:
+            self._parts.put(error)
+
+    def _moments(self) -> Iterator[Moment]:
+        count = 0
+        for moment in self._video.moments():
+            if self._stopped.is_set():
+                return
+            count += 1
+            yield moment
+        self.frames = count

@@ -1,0 +1,109 @@
+"""Which files the INPUT arguments mean: files, folders, patterns and lists. Knows names, opens no video."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engines.errors import SourceError
+from realtime.media.pipes import STDIO
+
+# What is taken from a folder or a pattern's hits. A file that is named is always tried, whatever it is called.
+VIDEO_ENDINGS = frozenset(
+    [
+        ".mp4",
+        ".m4v",
+        ".mov",
+        ".mkv",
+        ".webm",
+        ".avi",
+        ".mpg",
+        ".mpeg",
+        ".ts",
+        ".m2ts",
+        ".mts",
+        ".flv",
+        ".wmv",
+        ".asf",
+        ".ogv",
+        ".3gp",
+        ".3g2",
+        ".gif",
+        ".mxf",
+        ".ivf",
+        ".y4m",
+    ]
+)
+PICTURE_ENDINGS = frozenset([".png", ".apng", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"])
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """``subfolder``: where it lies below the folder that was given; "." for everything else. ``named``: not found by search."""
+
+    path: Path
+    subfolder: Path = Path()
+    named: bool = True
+
+
+def expand_inputs(arguments: Sequence[str], recursive: bool = False) -> list[InputFile]:
+    """Every file once, in the order of the arguments, those of a folder or pattern sorted by name.
+
+    An argument is a file; ``-``, which is standard input; a folder, of which the videos and pictures are taken, with
+    ``recursive`` those of its subfolders too; a pattern such as ``'*.mp4'`` or ``'**/*.mov'`` that the shell has left alone;
+    or ``@LIST``, a text file with one argument per line, empty lines and those that begin with # aside. Hidden files and
+    folders are passed over.
+
+    Raises SourceError for a folder or pattern that holds nothing, and for a list that cannot be read.
+    """
+    found: dict[Path, InputFile] = {}
+    for argument in arguments:
+        for file in _expand(argument, recursive, inside_list=False):
+            found.setdefault(file.path, file)
+    return list(found.values())
+
+
+def _expand(argument: str, recursive: bool, inside_list: bool) -> Iterator[InputFile]:
+    path = Path(argument)
+    if argument != "-" and path == STDIO:  # ./- is a file of that name
+        path = path.absolute()
+    if argument.startswith("@") and not inside_list:
+        for line in _lines(Path(argument[1:])):
+            yield from _expand(line, recursive, inside_list=True)
+    elif os.path.isdir(path):
+        yield from _in_folder(path, recursive)
+    elif glob.has_magic(argument) and not os.path.lexists(argument):
+        hits = [Path(hit) for hit in sorted(glob.glob(argument, recursive=True))]
+        files = [InputFile(hit, named=False) for hit in hits if _is_media(hit)]
+        if not files:
+            raise SourceError(f"{argument}: no video or picture has such a name.")
+        yield from files
+    else:
+        yield InputFile(path)
+
+
+def _in_folder(folder: Path, recursive: bool) -> Iterator[InputFile]:
+    files = []
+    for parent, subfolders, names in os.walk(folder):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith(".")) if recursive else []
+        paths = (Path(parent) / name for name in sorted(names))
+        files += [InputFile(path, Path(parent).relative_to(folder), named=False) for path in paths if _is_media(path)]
+    if not files:
+        raise SourceError(f"{folder}: no video or picture is in this folder{'' if recursive else '; --recursive looks deeper'}.")
+    yield from files
+
+
+def _is_media(path: Path) -> bool:
+    endings = VIDEO_ENDINGS | PICTURE_ENDINGS
+    return path.suffix.lower() in endings and not path.name.startswith(".") and path.is_file()
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+    except OSError as error:
+        raise SourceError(f"@{path}: the list cannot be read ({error.strerror}).") from error
+    return [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]

@@ -1,0 +1,145 @@
+"""Where the painted version of an input goes, and every reason not to write there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from itertools import count
+from pathlib import Path
+
+from engines.errors import SinkError, UsageError
+from realtime.files.inputs import PICTURE_ENDINGS, InputFile
+from realtime.media.pipes import STDIO
+from realtime.media.writing.encoding import CONTAINERS
+from realtime.media.writing.picture_file import PICTURES
+
+_PART = re.compile(r"(\.preview)?(\.partial(-\d+)?)?(?=\.[^./\\]+$)")
+_PLACEHOLDERS = ("{dir}", "{stem}", "{style}", "{ext}")
+
+
+def output_paths(files: Sequence[InputFile], output: str | None, style: str) -> list[Path]:
+    """One path per input: beside it as STEM_STYLE.EXT, or as ``output`` says: a file, a folder, in which the inputs' own
+    subfolders are repeated, or a template with {stem}, {style}, {ext} and {dir}, the subfolder, in it.
+
+    Raises UsageError if two inputs would get the same output, or several one FILE.
+    """
+    inputs = [file.path for file in files]
+    paths = [_output_path(file, output, style) for file in files]
+    first: dict[Path, Path] = {}
+    for source, path in zip(inputs, paths, strict=True):
+        if first.setdefault(path, source) is not source:
+            raise UsageError(
+                f"-o {output}: {first[path]} and {source} would both become {path}. Use {{stem}} in it, or -o FOLDER/."
+            )
+    return paths
+
+
+def without_results(files: Sequence[InputFile], output: str | None, style: str) -> list[InputFile]:
+    """``files`` without those that a search has found but that are results of the others, from an earlier run in the same
+    style; previews and parts are results too."""
+    results = {os.path.realpath(_output_path(file, output, style)) for file in files}
+    return [file for file in files if file.named or _PART.sub("", os.path.realpath(file.path)) not in results]
+
+
+def is_folder(output: str | None) -> bool:
+    """Whether -o names a folder or a template, below which missing folders are made, rather than one file."""
+    if output is None:
+        return False
+    return output.endswith(("/", os.sep)) or os.path.isdir(output) or any(name in output for name in _PLACEHOLDERS)
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder that ``path`` shall lie in. Raises SinkError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SinkError(f"{path}: its folder cannot be made ({error.strerror}).") from error
+
+
+def identified(inputs: Sequence[Path]) -> dict[object, Path]:
+    """Each of ``inputs`` by all that tells one file from others, for ``check_output``."""
+    return {identity: path for path in inputs for identity in _identities(path)}
+
+
+def check_output(path: Path, inputs: Mapping[object, Path], overwrite: bool) -> None:
+    """Raise UsageError if ``path`` or its partial name is one of the inputs, by whatever name or link, if it exists and must
+    not be replaced, or has an ending that cannot be written; SinkError if its folder is not there or the name cannot be.
+
+    inputs: what ``identified`` makes of them.
+    """
+    if path == STDIO:
+        return
+    for identity in _identities(path) & inputs.keys():
+        raise UsageError(f"{path}: is the input {inputs[identity]} itself. An input is never overwritten; choose another -o.")
+    for identity in _identities(_partial_path(path)) & inputs.keys():
+        raise UsageError(f"{path}: a part of it would be saved as the input {inputs[identity]}. Choose another -o.")
+    if not path.suffix:
+        raise UsageError(f"{path}: has no ending, such as .mp4. If it is to be a folder, type -o {path}/")
+    if path.suffix.lower() not in (*CONTAINERS, *PICTURES):
+        raise UsageError(f"{path}: the ending {path.suffix!r} is none of {', '.join((*CONTAINERS, *PICTURES))}.")
+    if not os.path.isdir(path.parent):
+        raise SinkError(f"{path}: the folder {path.parent} does not exist.")
+    if output_exists(path) and path.is_dir():
+        raise SinkError(f"{path}: is a folder.")
+    if output_exists(path) and not overwrite:
+        raise UsageError(f"{path}: exists. -y overwrites it, -n skips it.")
+
+
+def output_exists(path: Path) -> bool:
+    """Never for standard output. Raises SinkError for a name that the system does not take, such as one that is too long."""
+    try:
+        return path != STDIO and path.exists()
+    except OSError as error:
+        raise SinkError(f"{path}: cannot be written ({error.strerror}).") from error
+
+
+def _identities(path: Path) -> set[object]:
+    """Where ``path`` leads, and the file itself if it is there."""
+    found: set[object] = {os.path.realpath(path)}
+    with contextlib.suppress(OSError):
+        status = os.stat(path)
+        found.add((status.st_dev, status.st_ino))
+    return found
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """Whether both names lead to one file, or will when it is there."""
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return os.path.realpath(one) == os.path.realpath(other)
+
+
+def partial_path(path: Path, overwrite: bool) -> Path:
+    """Where a part of ``path`` is saved: NAME.partial.EXT, or with a number where that exists and must not be replaced."""
+    names = (_partial_path(path, f"-{number}" if number > 1 else "") for number in count(1))
+    return next(name for name in names if overwrite or not output_exists(name))
+
+
+def _partial_path(path: Path, number: str = "") -> Path:
+    return path.with_name(f"{path.stem}.partial{number}{path.suffix}")
+
+
+def _output_path(file: InputFile, output: str | None, style: str) -> Path:
+    source = file.path
+    default = f"{source.stem}_{style}{_extension(source)}"
+    if output == str(STDIO):
+        return STDIO
+    if output is None:
+        if source == STDIO:
+            raise UsageError("-: what is piped in needs -o: a file, or - to pipe it out again.")
+        return source.with_name(default)
+    if any(placeholder in output for placeholder in _PLACEHOLDERS):
+        values = dict(zip(_PLACEHOLDERS, (str(file.subfolder), source.stem, style, _extension(source)[1:]), strict=True))
+        return Path(re.sub("|".join(map(re.escape, values)), lambda found: values[found[0]], output))
+    return Path(output) / file.subfolder / default if is_folder(output) else Path(output)
+
+
+def _extension(source: Path) -> str:
+    """The input's own ending where that can be written; .mp4 for other videos, .png for other pictures."""
+    own = source.suffix.lower()
+    if own in (*CONTAINERS, *PICTURES):
+        return source.suffix
+    return ".png" if own in PICTURE_ENDINGS - {".apng"} else ".mp4"

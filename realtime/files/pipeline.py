@@ -1,0 +1,202 @@
+"""Decoding, painting and encoding at the same time, for files: nothing is dropped, a slow stage makes the others wait.
+
+Knows threads, not pixels. Two threads decode and paint; the calling thread encodes, so that Ctrl-C reaches it between
+two frames. The live counterpart, where the newest frame wins, is realtime/live/run.py.
+"""
+
+from __future__ import annotations
+
+import math
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from realtime.frame import Frame
+from realtime.timing import Samples, StageTimes
+
+_QUEUE_FRAMES = 8  # as long as an encoder may need for what it has held back at the end of a segment
+_QUEUE_BYTES = 128 * 2**20
+_POLL_S = 0.1
+
+
+class FrameSink(Protocol):
+    """What the pipeline asks of an output; ``finish`` and ``discard`` are the caller's."""
+
+    def write(self, frame: Frame, pixels: np.ndarray) -> None: ...
+
+
+@dataclass(frozen=True)
+class Overlapped:
+    """Painting of which ``under_way`` frames may be begun before the first is finished: ``begin`` returns what finishes one."""
+
+    begin: Callable[[Frame], Callable[[], np.ndarray]]
+    under_way: int
+
+
+class FileRun:
+    """Figures of one run: frames counted in and out, busy time per stage, time from decoded to encoded; ``thread_s``:
+    processor time of the threads that decode and paint, without those that their libraries have."""
+
+    def __init__(self) -> None:
+        self.frames_in = 0
+        self.frames_out = 0
+        self.first_out_s: float | None = None
+        self.stages = StageTimes("decode", "infer", "encode")
+        self.latency = Samples()
+        self.thread_s: dict[str, float] = {}
+
+    def add_figures(self, other: FileRun) -> None:
+        """The times of ``other``, which has run elsewhere."""
+        self.latency.extend(other.latency)
+        for name, samples in other.stages.stages.items():
+            self.stages.stages[name].extend(samples)
+
+
+def run_file(
+    frames: Iterable[Frame],
+    paint: Callable[[Frame], np.ndarray] | Overlapped,
+    sink: FrameSink,
+    on_frame: Callable[[Frame, FileRun], None] = lambda frame, run: None,
+    interrupt: Callable[[], None] = lambda: None,
+    size: tuple[int, int] = (0, 0),
+) -> FileRun:
+    """Take every frame through ``paint`` into ``sink``, in order; ``on_frame`` is told after each. ``interrupt`` is called at
+    the end, to wake up ``frames`` where they may still be waited for. ``size``: (height, width) of the paintings, of which fewer
+    wait between two stages if they are large.
+
+    ``frames`` is iterated in one thread, ``paint`` called in another, ``sink`` and ``on_frame`` in the caller's. The first
+    error of any of them ends the run and is raised here, after both threads have ended; so does KeyboardInterrupt.
+    """
+    run = FileRun()
+    stop = _Stop()
+    waiting = max(1, min(_QUEUE_FRAMES, _QUEUE_BYTES // max(1, 3 * math.prod(size))))
+    decoded, painted = _Channel(stop, waiting), _Channel(stop, waiting)
+    stages = {"paint": (painted, _paint_all(decoded, paint, run)), "decode": (decoded, _decode_all(frames, run))}
+    threads = [threading.Thread(target=_stage, args=(stop, *args, run), name=name) for name, args in stages.items()]
+    for thread in threads:
+        thread.start()
+    try:
+        for frame, pixels, decoded_s in painted:
+            with run.stages.measure("encode"):
+                sink.write(frame, pixels)
+            now_s = time.perf_counter()
+            run.first_out_s = run.first_out_s or now_s
+            run.latency.add((now_s - decoded_s) * 1000)
+            run.frames_out += 1
+            on_frame(frame, run)
+    finally:
+        stop.event.set()
+        interrupt()
+        for thread in threads:
+            thread.join()
+    if stop.error is not None:
+        raise stop.error
+    return run
+
+
+class _Stop:
+    """Ends all stages together; ``error`` is why, None if everything went well."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self.error: BaseException | None = None
+
+    def fail(self, error: BaseException) -> None:
+        self.error = self.error or error
+        self.event.set()
+
+
+class _Stopped(Exception):
+    """Another stage has ended the run."""
+
+
+class _Channel:
+    """A bounded queue between two stages. Neither end waits for longer than the run lasts, so that nothing can deadlock."""
+
+    _END = object()
+
+    def __init__(self, stop: _Stop, length: int) -> None:
+        self._queue: queue.Queue[Any] = queue.Queue(length)
+        self._stop = stop
+
+    def put(self, item: Any) -> None:
+        while not self._stop.event.is_set():
+            try:
+                return self._queue.put(item, timeout=_POLL_S)
+            except queue.Full:
+                continue
+        raise _Stopped
+
+    def end(self) -> None:
+        self.put(self._END)
+
+    def __iter__(self) -> Iterator[Any]:
+        while not self._stop.event.is_set():
+            try:
+                item = self._queue.get(timeout=_POLL_S)
+            except queue.Empty:
+                continue
+            if item is self._END:
+                return
+            yield item
+
+
+def _stage(stop: _Stop, output: _Channel, items: Iterator[Any], run: FileRun) -> None:
+    """A thread's life: everything from ``items`` into ``output``; an error of either ends the run."""
+    try:
+        for item in items:
+            output.put(item)
+        output.end()
+    except _Stopped:
+        pass
+    except BaseException as error:
+        stop.fail(error)
+    run.thread_s[threading.current_thread().name] = time.thread_time()
+
+
+def _decode_all(frames: Iterable[Frame], run: FileRun) -> Iterator[tuple[Frame, float]]:
+    iterator = iter(frames)
+    while True:
+        started_s = time.perf_counter()
+        frame = next(iterator, None)
+        now_s = time.perf_counter()
+        if frame is None:
+            return
+        run.stages.stages["decode"].add((now_s - started_s) * 1000)
+        run.frames_in += 1
+        yield frame, now_s
+
+
+def _paint_all(
+    decoded: _Channel, paint: Callable[[Frame], np.ndarray] | Overlapped, run: FileRun
+) -> Iterator[tuple[Frame, np.ndarray, float]]:
+    if isinstance(paint, Overlapped):
+        yield from _paint_overlapped(decoded, paint, run)
+        return
+    for frame, decoded_s in decoded:
+        with run.stages.measure("infer"):
+            pixels = paint(frame)
+        yield frame, pixels, decoded_s
+
+
+def _paint_overlapped(decoded: _Channel, paint: Overlapped, run: FileRun) -> Iterator[tuple[Frame, np.ndarray, float]]:
+    begun: deque[tuple[Frame, Callable[[], np.ndarray], float]] = deque()
+    for frame, decoded_s in decoded:
+        with run.stages.measure("infer"):
+            begun.append((frame, paint.begin(frame), decoded_s))
+            finished = _finished(begun) if len(begun) == paint.under_way else None
+        if finished:
+            yield finished
+    while begun:
+        yield _finished(begun)
+
+
+def _finished(begun: deque[tuple[Frame, Callable[[], np.ndarray], float]]) -> tuple[Frame, np.ndarray, float]:
+    frame, finish, decoded_s = begun.popleft()
+    return frame, finish(), decoded_s

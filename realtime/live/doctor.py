@@ -1,0 +1,107 @@
+"""--doctor: what of the live view works on this machine, found by trying it, and what to install for the rest."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+
+from engines import installed_models
+from realtime.controls.keys import user_keys_file
+from realtime.listing import list_engines
+from realtime.live.bootstrap import display_problem
+from realtime.live.sinks.virtual_camera import loopback_devices
+from realtime.live.sources.camera_devices import camera_problem, camera_titles
+
+_ENCODERS = ("libx264", "aac")  # what recordings are made with
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. ``missing``: why it does not work and what to do, None if it works."""
+
+    what: str
+    found: str = ""
+    missing: str | None = None
+
+
+def examine() -> list[Finding]:
+    """Everything, in the order in which a user meets it. Takes a few seconds; opens no camera."""
+    return [finding for part in _PARTS for finding in part()]
+
+
+def print_findings(as_json: bool) -> int:
+    """Tell on stdout, for people or as JSON; returns the exit code, which is 0: nothing is wrong with a missing camera."""
+    findings = examine()
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in findings], indent=1))
+        return 0
+    width = max(len(finding.what) for finding in findings)
+    for finding in findings:
+        mark, text = ("ok     ", finding.found) if finding.missing is None else ("missing", finding.missing)
+        print(f"{mark}  {finding.what:{width}}  {text}".rstrip())
+    return 0
+
+
+def _cameras() -> Iterator[Finding]:
+    titles = camera_titles()
+    for number, title in titles.items():
+        yield Finding(f"camera {number}", title, camera_problem(number))
+    if not titles:
+        known = sys.platform.startswith("linux")
+        missing = (
+            "there is none. Plug one in; --source test works without." if known else "not listed on this system: try --source 0"
+        )
+        yield Finding("cameras", missing=missing)
+
+
+def _engines() -> Iterator[Finding]:
+    for row in list_engines():
+        yield Finding(f"engine {row['engine']}", row["summary"], row["unavailable"])
+    names = [f"{model.name} ({len(model.styles) - 1} styles)" for model in installed_models()]
+    yield Finding("models", ", ".join(names), None if names else "none is installed: install Livebrush again.")
+
+
+def _screen() -> Iterator[Finding]:
+    problem = None if find_spec("cv2") else "pip install opencv-python"
+    problem = problem or display_problem()
+    yield Finding("window", "the screen opens windows", problem and f"{problem}. --headless and --serve work without.")
+
+
+def _encoders() -> Iterator[Finding]:
+    for name in _ENCODERS:
+        yield Finding(f"encoder {name}", "records", _encoder_problem(name))
+
+
+def _encoder_problem(name: str) -> str | None:
+    import av
+
+    try:
+        av.CodecContext.create(name, "w")
+    except (av.error.FFmpegError, ValueError) as error:
+        return f"this build of PyAV has none ({error}). pip install --force-reinstall av"
+    return None
+
+
+def _virtual_camera() -> Iterator[Finding]:
+    if sys.platform.startswith("linux"):
+        devices = loopback_devices()
+        hint = "sudo apt install v4l2loopback-dkms; sudo modprobe v4l2loopback exclusive_caps=1 card_label=Livebrush"
+        yield Finding("virtual camera", ", ".join(devices), None if devices else hint)
+    else:
+        yield Finding(
+            "virtual camera", "pyvirtualcam", None if find_spec("pyvirtualcam") else "pip install 'livebrush[virtual-cam]'"
+        )
+
+
+def _remotes() -> Iterator[Finding]:
+    missing = [name for name in ("fastapi", "uvicorn", "aiortc") if not find_spec(name)]
+    yield Finding("page", "--serve", "pip install 'livebrush[web]'" if missing else None)
+    yield Finding("OSC", "--osc PORT", None if find_spec("pythonosc") else "pip install 'livebrush[osc]'")
+    keys = user_keys_file()
+    yield Finding("keys of your own", str(keys) if keys.exists() else f"none; they would be in {keys}")
+
+
+_PARTS: tuple[Callable[[], Iterator[Finding]], ...] = (_cameras, _engines, _screen, _encoders, _virtual_camera, _remotes)

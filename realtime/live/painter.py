@@ -1,0 +1,108 @@
+"""The painting stage of a live run: follows the controls, mirrors, holds a frozen frame, changes sizes without a stall."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from realtime.controls.commands import State
+from realtime.frame import Frame
+from realtime.live.engine_sizes import EngineSizes
+from realtime.live.quality import Quality, scaled
+from realtime.look import Look
+from realtime.picture.resample import network_size
+from realtime.stylizer import Stylizer, frames_remembered
+from realtime.timing import Clock
+
+
+class Painter:
+    """Call ``choose`` and ``paint`` from one thread; the attributes may be looked at from others.
+
+    ``fixed_size``: (height, width) of the inference at brush 1, None for 480 lines. ``sizes`` provides the engines; while one
+    for a new size is being opened, the old size goes on and ``waiting`` is True. ``quality`` may shrink the size.
+    """
+
+    def __init__(
+        self,
+        stylizer: Stylizer,
+        sizes: EngineSizes,
+        fixed_size: tuple[int, int] | None = None,
+        quality: Quality | None = None,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self.stylizer = stylizer
+        self.quality = quality
+        self.waiting = False
+        self._sizes, self._clock, self._fixed_size = sizes, clock, fixed_size
+        self._held: Frame | None = None
+        self._followed: Look = stylizer.look
+        self._size = sizes.first_size
+        self._mirrored = False
+        self._changed_s = clock()
+        self._settled = 0  # frames since the last fade; of a frozen picture enough are painted for what is remembered to settle
+
+    def choose(self, frame: Frame | None, state: State) -> Frame | None:
+        """What to paint now: the new frame; the held one while the picture is frozen and its look still moves; or nothing."""
+        if not state.frozen or self._held is None:
+            self._held = frame or self._held
+            return frame
+        moves = state.look != self._followed or state.mirror != self._mirrored or self.waiting
+        moves = moves or self._settled <= frames_remembered(state.look)
+        return replace(self._held, captured_s=self._clock()) if moves else None
+
+    def paint(self, frame: Frame, state: State) -> tuple[Frame, np.ndarray]:
+        """The frame as it was seen (mirrored, if asked for) and its painting."""
+        now_s = self._clock()
+        self._follow(state, now_s)
+        self._resize(frame.size, state.look.brush, now_s)
+        if state.mirror:
+            frame = replace(frame, pixels=np.ascontiguousarray(frame.pixels[:, ::-1]))
+        painting = self.stylizer.stylize(frame, now_s)
+        self._settled = 0 if now_s - self._changed_s < state.fade_s else self._settled + 1
+        if self.quality and not self._sizes.opening:
+            self.quality.note(frame, self._clock() - now_s, self._clock())
+        return frame, painting
+
+    @property
+    def quality_scale(self) -> float:
+        """Share of the full inference size that automatic quality allows now, 1 without it."""
+        return self.quality.scale if self.quality else 1.0
+
+    @property
+    def engine_problem(self) -> str | None:
+        """Why a better engine that was promised does not come."""
+        return self._sizes.problem
+
+    def close(self) -> None:
+        self._sizes.close()
+
+    def _follow(self, state: State, now_s: float) -> None:
+        if state.look != self._followed:
+            self.stylizer.set_look(state.look, state.fade_s, now_s)
+            self._followed, self._changed_s = state.look, now_s
+        if state.mirror != self._mirrored:
+            self.stylizer.reset()  # steadiness would hold on to the picture that was the other way round
+            self._mirrored, self._changed_s = state.mirror, now_s
+
+    def _resize(self, frame_size: tuple[int, int], brush: float, now_s: float) -> None:
+        """Run at the size that brush and quality ask for, as soon as there is an engine for it."""
+        full = inference_size(self._fixed_size, frame_size, brush)
+        wanted = scaled(full, self.quality_scale)
+        if wanted != self._size or self._sizes.replaces:
+            engine = self._sizes.get(wanted)
+            if engine is not None:
+                self.stylizer.engine = engine
+                if wanted != self._size:
+                    self.stylizer.set_inference_size(wanted)
+                    self.stylizer.reset()
+                self._size, self._changed_s = wanted, now_s
+        elif self.quality and not self.waiting:
+            self._sizes.prefetch([scaled(full, scale) for scale in self.quality.scales])
+        self.waiting = wanted != self._size
+
+
+def inference_size(fixed: tuple[int, int] | None, frame_size: tuple[int, int], brush: float) -> tuple[int, int]:
+    """(height, width) at which the network runs: ``fixed``, or 480 lines of the frame, divided by the brush."""
+    return scaled(fixed, 1 / brush) if fixed else network_size(frame_size, brush)

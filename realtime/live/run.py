@@ -1,0 +1,266 @@
+"""The live pipeline: capture -> paint -> show, newest frame wins. Knows threads and mailboxes, not pixels or runtimes.
+
+Three threads: one reads the source, one paints, and the caller's (the main one, as windows need it) shows and listens to
+keys. Between them lie mailboxes with one slot, so that nothing ever queues up and what is seen is recent. Only the painting
+thread touches the stylizer; it follows the controls by reading the current ``State``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engines import ModelFile
+from realtime.controls.commands import BANK_SIZE, State
+from realtime.controls.desk import Desk
+from realtime.frame import Frame
+from realtime.live.figures import LiveFigures
+from realtime.live.painter import Painter
+from realtime.live.screen import Screen
+from realtime.live.sinks.clean_sink import CleanSink
+from realtime.live.sinks.live_sink import LiveSink
+from realtime.live.sinks.recording import Recorder
+from realtime.live.snapshots import Snapshots
+from realtime.live.sources.latest import Latest
+from realtime.live.sources.live_source import LiveSource
+from realtime.look import Look
+from realtime.report import Report, latency_figures, peak_rss_mb, size_text
+from realtime.timing import Clock, Samples
+
+STOP_S = 2.0  # how long the end waits for threads; a driver or an engine that hangs longer is left behind
+_TICK_S = 0.01  # how often keys are looked at while no frame comes
+_READ_S = 0.1
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A frame and its painting, (H, W, 3) uint8 RGB. ``counts`` is False for a held frame that is painted once more."""
+
+    frame: Frame
+    pixels: np.ndarray
+    counts: bool = True
+
+
+class Live:
+    """One live run over an open source and a prepared engine; ``run`` returns when it is over and leaves no thread behind.
+
+    ``outputs`` get every painting beside ``sink``, and ``recorder`` does while the controls say so. ``say`` gets lines for the
+    user. ``duration_s`` counts from the call of ``run``; None runs until quit or the source's end. ``started_s``: when the
+    program started, on ``clock``.
+    """
+
+    def __init__(
+        self,
+        source: LiveSource,
+        painter: Painter,
+        sink: LiveSink,
+        desk: Desk,
+        *,
+        duration_s: float | None = None,
+        snapshot_dir: Path = Path("."),
+        recorder: Recorder | None = None,
+        outputs: Sequence[CleanSink] = (),
+        say: Callable[[str], None] = lambda line: None,
+        started_s: float | None = None,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self.figures = LiveFigures(clock)
+        self._source, self._sink, self._say, self._clock = source, sink, say, clock
+        self._duration_s = duration_s
+        self._begin_s = started_s if started_s is not None else clock()
+        self._captured: Latest[Frame] = Latest(lambda _: self.figures.drop("inference"))
+        self._painted: Latest[Painted] = Latest(lambda painted: self.figures.drop("display") if painted.counts else None)
+        self._painter = painter
+        recorder = recorder or Recorder(snapshot_dir, open_sound=source.sound)
+        self._outputs = [recorder, *outputs]
+        self._screen = Screen(sink, source, self._painter, self.figures, desk, Snapshots(snapshot_dir), recorder, clock)
+        self._infer, self._display = Samples(), Samples()
+        self._stop = threading.Event()
+        self._failure: BaseException | None = None
+        self._problem: str | None = None
+        self._scale, self._note = 1.0, ""
+        self._engine = painter.stylizer.engine.name
+        self._engine_problem: str | None = None
+
+    def run(self) -> Report:
+        """Run until quit, the source's end, ``duration_s``, or an error in any stage, which is raised after everything stopped.
+
+        KeyboardInterrupt and SystemExit pass through, after everything stopped too; ``report`` is valid in every case.
+        """
+        threads = [self._thread("capture", self._capture), self._thread("inference", self._paint)]
+        try:
+            for thread in threads:
+                thread.start()
+            self._show()
+        finally:
+            self.figures.end()
+            self._end(threads)
+        if self._failure:
+            raise self._failure
+        return self.report()
+
+    def report(self) -> Report:
+        """The figures so far."""
+        figures, stylizer = self.figures, self._painter.stylizer
+        stages = {"capture": self._source.busy, "infer": self._infer, "display": self._display}
+        return Report(
+            frames_in=figures.frames_in,
+            frames_out=figures.frames_out,
+            dropped=figures.dropped,
+            wall_s=self._clock() - self._begin_s,
+            startup_s=(figures.first_shown_s or self._clock()) - self._begin_s,
+            fps=figures.fps,
+            latency_ms={**latency_figures(figures.latency), "max": figures.latency.percentile(100)},
+            stage_ms={name: samples.percentile(50) for name, samples in stages.items()},
+            engine=stylizer.engine.name,
+            device=stylizer.engine.device,
+            precision=stylizer.engine.precision,
+            size=size_text(stylizer.inference_size) if stylizer.inference_size else "",
+            style=stylizer.look.label,
+            peak_rss_mb=peak_rss_mb(),
+            extra={
+                "source": self._source.name,
+                "dropped_by": figures.drops,
+                "longest_gap_ms": round(figures.longest_gap_ms, 3),
+            },
+        )
+
+    def status(self) -> dict[str, Any]:
+        """The figures of the last seconds, for a page; JSON-ready, from any thread."""
+        figures, stylizer = self.figures, self._painter.stylizer
+        return {
+            "fps": figures.painted_rate.per_second,
+            "captured_fps": figures.captured_rate.per_second,
+            "latency_p50_ms": figures.recent_latency.percentile(50),
+            "latency_p95_ms": figures.recent_latency.percentile(95),
+            "dropped": figures.dropped,
+            "engine": f"{stylizer.engine.name} {stylizer.engine.precision}",
+            "size": size_text(stylizer.inference_size) if stylizer.inference_size else "",
+            "problem": self._source.problem,
+            "warning": self._source.warning,
+        }
+
+    def _capture(self) -> None:
+        newest = -1
+        while not self._stop.is_set() and not self._source.finished:
+            frame = self._source.read(_READ_S)
+            if frame is None:
+                continue
+            if frame.index > newest + 1 and newest >= 0:
+                self.figures.drop("capture", frame.index - newest - 1)
+            newest = frame.index
+            self.figures.captured_rate.tick()
+            self._captured.put(frame)
+        self._captured.close()
+
+    def _paint(self) -> None:
+        while not self._stop.is_set() and not self._captured.finished:
+            frame = self._captured.get(_READ_S / 2)
+            todo = self._painter.choose(frame, self._screen.state)
+            if todo is None:
+                continue
+            started_s = self._clock()
+            shown, pixels = self._painter.paint(todo, self._screen.state)
+            self._infer.add((self._clock() - started_s) * 1000)
+            self.figures.painted_rate.tick()
+            for output in self._outputs:
+                output.put(shown, pixels)
+            self._painted.put(Painted(shown, pixels, counts=todo is frame))
+        self._painted.close()
+
+    def _show(self) -> None:
+        end_s = None if self._duration_s is None else self._clock() + self._duration_s
+        while not self._stop.is_set() and not self._painted.finished and not self._screen.state.quit:
+            painted = self._painted.get(_TICK_S)
+            if painted is not None:
+                started_s = self._clock()
+                self._screen.show(painted.frame, painted.pixels)
+                self._display.add((self._clock() - started_s) * 1000)
+                if painted.counts:
+                    self.figures.show(painted.frame.captured_s)
+            self._screen.listen()
+            self._tell_answers()
+            self._tell_changes()
+            if self._sink.closed or (end_s is not None and self._clock() >= end_s):
+                return
+
+    def _tell_answers(self) -> None:
+        """What became of snapshots, recordings and other outputs, on the picture and in words."""
+        for answers in (self._screen.snapshots.answers, *(output.answers for output in self._outputs)):
+            for _ in range(answers.qsize()):
+                line = answers.get()
+                self._screen.toast(line)
+                self._say(line)
+
+    def _tell_changes(self) -> None:
+        """What goes on without the user's doing: the camera, and the size that automatic quality paints at."""
+        problem, scale, note = self._source.problem, self._painter.quality_scale, self._source.note
+        if note != self._note:
+            self._say(f"{self._source.name}: {note}")
+        if problem != self._problem:
+            self._say(problem or f"{self._source.name} is back")
+        if scale != self._scale:
+            self._say(
+                f"quality {100 * scale:.0f} % of the full size: "
+                + ("too slow for more" if scale < self._scale else "there is room")
+            )
+        self._problem, self._scale, self._note = problem, scale, note
+        self._tell_engine()
+
+    def _tell_engine(self) -> None:
+        """The faster engine that was built meanwhile, or why there is none."""
+        engine, problem = self._painter.stylizer.engine, self._painter.engine_problem
+        if engine.name != self._engine:
+            self._say(f"engine: {engine.name}, {engine.precision} on {engine.device} from now on")
+        if problem != self._engine_problem:
+            self._say(f"{engine.name} goes on: {problem}")
+        self._engine, self._engine_problem = engine.name, problem
+
+    def _end(self, threads: list[threading.Thread]) -> None:
+        deadline_s = time.monotonic() + STOP_S
+        self._stop.set()
+        self._captured.close()
+        self._painted.close()
+        with self._kept_failure():
+            self._source.close()
+        for thread in threads:
+            if thread.is_alive():
+                thread.join(max(0.0, deadline_s - time.monotonic()))
+        with self._kept_failure():
+            self._screen.close()
+        for output in self._outputs:
+            with self._kept_failure():
+                output.close()
+        self._tell_answers()
+        if not threads[1].is_alive():  # an engine in use must not be taken away from under its thread
+            with self._kept_failure():
+                self._painter.close()
+
+    def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
+        def guarded() -> None:
+            with self._kept_failure():
+                work()
+
+        return threading.Thread(target=guarded, name=name, daemon=True)
+
+    @contextlib.contextmanager
+    def _kept_failure(self) -> Iterator[None]:
+        """An error in a stage ends the run, and the first one is raised by ``run``."""
+        try:
+            yield
+        except BaseException as error:
+            self._failure = self._failure or error
+            self._stop.set()
+
+
+def initial_state(model: ModelFile, look: Look, mirror: bool) -> State:
+    """The controls at the start of a run."""
+    state = State(model.style_names[1:], look, mirror=mirror, painting=look.mix)
+    return replace(state, bank=max(0, state.number - 1) // BANK_SIZE)

@@ -1,0 +1,171 @@
+"""A window on the screen, drawn by OpenCV. Knows the key codes of OpenCV's window systems, not what the keys do."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engines.errors import SinkError
+from realtime.live.bootstrap import import_for_window
+from realtime.live.sinks.live_sink import LiveSink, Pointer
+
+# OpenCV enlarges pictures with hard pixel edges, so a picture is brought to the window's size before; beyond this many
+# pixels (a 4K screen) at half that size, which costs a quarter and shows as clean double pixels.
+MAX_VIEW_PIXELS = 1920 * 1200
+_FIRST_HEIGHTS = (480, 720)
+_FIRST_PLACE = (60, 60)
+
+_X11_KEYS = {
+    65361: "left",
+    65362: "up",
+    65363: "right",
+    65364: "down",
+    65365: "pageup",
+    65366: "pagedown",
+    65360: "home",
+    65367: "end",
+    65379: "insert",
+    65535: "delete",
+    65288: "backspace",
+    **{65469 + n: f"f{n}" for n in range(1, 13)},
+}
+_KEYS = {
+    # Virtual-key codes, 16 bits up.
+    "WIN32": {
+        **{
+            code << 16: name
+            for code, name in enumerate(("pageup", "pagedown", "end", "home", "left", "up", "right", "down"), 0x21)
+        },
+        0x2D << 16: "insert",
+        0x2E << 16: "delete",
+        8: "backspace",
+        **{(0x6F + n) << 16: f"f{n}" for n in range(1, 13)},
+    },
+    # NSEvent's function keys.
+    "COCOA": {
+        **{0xF700 + n: name for n, name in enumerate(("up", "down", "left", "right"))},
+        **{0xF703 + n: f"f{n}" for n in range(1, 13)},
+        0xF727: "insert",
+        0xF728: "delete",
+        0xF729: "home",
+        0xF72B: "end",
+        0xF72C: "pageup",
+        0xF72D: "pagedown",
+        127: "backspace",
+    },
+}
+_COMMON_KEYS = {27: "esc", 32: "space", 9: "tab", 13: "enter", 10: "enter", 8: "backspace"}
+
+
+def key_name(code: int, system: str) -> str | None:
+    """What ``cv2.waitKeyEx`` means by ``code`` on the window system ``cv2.currentUIFramework()``; None for a key without name."""
+    special = _KEYS.get(system, _X11_KEYS)
+    if code in special:
+        return special[code]
+    code &= 0xFFFF  # GTK keeps Shift and Num Lock in the upper bits
+    if system not in _KEYS and code in special:
+        return special[code]
+    if 0xFFB0 <= code <= 0xFFB9:  # digits of the number pad, X11
+        return str(code - 0xFFB0)
+    if code in _COMMON_KEYS:
+        return _COMMON_KEYS[code]
+    return chr(code) if 33 <= code < 127 else None
+
+
+class Window(LiveSink):
+    """Resizable; closing it with the mouse is noticed. Needs a display: ask ``realtime.live.bootstrap.display_problem`` first."""
+
+    def __init__(self) -> None:
+        self._title: str | None = None
+        self._bgr: np.ndarray | None = None
+        self._pressed: list[str] = []
+        self._pointers: list[Pointer] = []
+        self._shown_size = (1, 1)
+        self._pumped = False
+
+    def open(self, title: str, size: tuple[int, int]) -> None:
+        self._cv2 = cv2 = import_for_window()
+        try:
+            self._system = cv2.currentUIFramework()
+            cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL)
+            scale = float(np.clip(size[0], *_FIRST_HEIGHTS)) / size[0]
+            cv2.resizeWindow(title, round(size[1] * scale), round(size[0] * scale))
+            cv2.moveWindow(title, *_FIRST_PLACE)  # placed before it had its size, it may lie half off the screen
+        except cv2.error as error:
+            raise SinkError(
+                f"a window cannot be opened: {error}. Use --headless, or install opencv-python (not -headless)."
+            ) from error
+        self._title = title
+        cv2.setMouseCallback(title, self._on_mouse)
+        self._first_view = (round(size[0] * scale), round(size[1] * scale))
+        self._pump()
+
+    @property
+    def view_size(self) -> tuple[int, int]:
+        try:
+            _, _, width, height = self._cv2.getWindowImageRect(self._title)
+        except self._cv2.error:
+            return self._first_view
+        if width < 16 or height < 16:  # not laid out yet, or minimised
+            return self._first_view
+        while width * height > MAX_VIEW_PIXELS:
+            width, height = (width + 1) // 2, (height + 1) // 2
+        return height, width
+
+    def show(self, pixels: np.ndarray) -> None:
+        cv2 = self._cv2
+        self._shown_size = pixels.shape[:2]
+        if self._bgr is not None and self._bgr.shape != pixels.shape:
+            self._bgr = None
+        self._bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR, dst=self._bgr)
+        try:
+            cv2.imshow(self._title, self._bgr)
+        except cv2.error as error:
+            raise SinkError(f"the window cannot show a picture: {error}") from error
+        self._pump()  # it is the event loop that paints
+        self._pumped = True
+
+    def poll(self) -> list[str]:
+        if not self._pumped:
+            self._pump()
+        self._pumped = False
+        pressed, self._pressed = self._pressed, []
+        return pressed
+
+    def pointers(self) -> list[Pointer]:
+        moved, self._pointers = self._pointers, []
+        return moved
+
+    def _on_mouse(self, event: int, x: int, y: int, flags: int, _: object) -> None:
+        cv2, (height, width) = self._cv2, self._shown_size
+        pressed = event == cv2.EVENT_LBUTTONDOWN
+        if pressed or (event == cv2.EVENT_MOUSEMOVE and flags & cv2.EVENT_FLAG_LBUTTON):
+            self._pointers.append(Pointer(x / width, y / height, pressed))  # OpenCV tells places in pixels of the picture
+
+    @property
+    def closed(self) -> bool:
+        try:
+            return self._cv2.getWindowProperty(self._title, self._cv2.WND_PROP_VISIBLE) < 1
+        except self._cv2.error:
+            return True
+
+    def set_fullscreen(self, on: bool) -> None:
+        cv2 = self._cv2
+        cv2.setWindowProperty(self._title, cv2.WND_PROP_FULLSCREEN, cv2.WINDOW_FULLSCREEN if on else cv2.WINDOW_NORMAL)
+
+    def close(self) -> None:
+        title, self._title = self._title, None
+        if title is not None and not self._was_closed(title):
+            self._cv2.destroyWindow(title)
+            self._cv2.waitKeyEx(1)
+
+    def _was_closed(self, title: str) -> bool:
+        try:
+            return self._cv2.getWindowProperty(title, self._cv2.WND_PROP_VISIBLE) < 1
+        except self._cv2.error:
+            return True
+
+    def _pump(self) -> None:
+        code = self._cv2.waitKeyEx(1)
+        name = key_name(code, self._system) if code != -1 else None
+        if name:
+            self._pressed.append(name)

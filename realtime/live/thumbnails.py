@@ -1,0 +1,95 @@
+"""Small paintings of the current frame, one per style, for the strip and the contact sheet. Painted on a thread of their own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from engines import Engine
+from engines.errors import EngineError
+from realtime.frame import Frame
+from realtime.live.engine_sizes import Size, open_alike
+from realtime.look import BRUSH_RANGE, Look
+from realtime.picture.resample import Scaler, network_size
+from realtime.stylizer import Stylizer
+
+
+class Tiles:
+    """``want`` names the styles to paint, round and round, from the newest frame that ``look_at`` was given; both may be called
+    from any thread and return at once. Nothing runs while nothing is wanted, and the engine is opened when first needed.
+
+    ``tiles``: style -> (h, w, 3) uint8 RGB, in the look of the broadest brush, where a small picture still shows strokes;
+    ``version`` counts their changes. ``failure``: why there are none. ``share``: of the time, at most, that is spent on tiles;
+    the rest belongs to the big picture.
+    """
+
+    def __init__(self, engine: Engine, open_for: Callable[[Engine, Size], Engine] = open_alike, share: float = 0.3) -> None:
+        self.tiles: dict[str, np.ndarray] = {}
+        self.version = 0
+        self.failure: str | None = None
+        self._like, self._open_for, self._share = engine, open_for, share
+        self._changed = threading.Condition()
+        self._frame: Frame | None = None
+        self._styles: tuple[str, ...] = ()
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    def want(self, styles: tuple[str, ...]) -> None:
+        with self._changed:
+            if styles != self._styles:
+                self._styles = styles
+                self._changed.notify()
+            if styles and self._thread is None and not self._closed:
+                self._thread = threading.Thread(target=self._run, name="tiles", daemon=True)
+                self._thread.start()
+
+    def look_at(self, frame: Frame) -> None:
+        with self._changed:
+            self._frame = frame
+            self._changed.notify()
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        if self._thread:
+            self._thread.join(2.0)
+
+    def _run(self) -> None:
+        try:
+            self._paint_all()
+        except EngineError as error:  # the big picture goes on without them
+            self.failure = str(error)
+
+    def _paint_all(self) -> None:
+        scaler, stylizer, turn = Scaler(), None, 0
+        try:
+            while (job := self._next(turn)) is not None:
+                started_s = time.monotonic()
+                frame, style = job
+                size = network_size(frame.size, BRUSH_RANGE[1])
+                if stylizer is None:
+                    engine = self._open_for(self._like, size)
+                    stylizer = Stylizer(engine, Look(((style, 1.0),)), size)
+                stylizer.set_inference_size(size)
+                stylizer.set_look(Look(((style, 1.0),), denoise=False))  # its frames lie seconds apart
+                tile = stylizer.stylize(Frame(scaler.resize(frame.pixels, size), frame.index), 0.0)
+                self.tiles = {**self.tiles, style: tile}
+                self.version += 1
+                turn += 1
+                self._rest((time.monotonic() - started_s) * (1 - self._share) / self._share)
+        finally:
+            if stylizer:
+                stylizer.engine.close()
+
+    def _next(self, turn: int) -> tuple[Frame, str] | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or (self._styles and self._frame is not None))
+            return None if self._closed else (self._frame, self._styles[turn % len(self._styles)])
+
+    def _rest(self, seconds: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed, seconds)

@@ -1,0 +1,1 @@
+"""Video, sound and pictures in files and pipes."""

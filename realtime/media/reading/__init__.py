@@ -1,0 +1,1 @@
+"""Reads video and picture files."""

@@ -1,0 +1,102 @@
+"""Opens local media files safely and reads their packets, also past damaged places."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engines.errors import SourceError
+
+if TYPE_CHECKING:
+    from av.codec.hwaccel import HWAccel
+    from av.container import InputContainer
+    from av.packet import Packet
+
+    from realtime.media.pipes import RawVideo, StandardInput
+
+# Containers that hold their pictures themselves. Not among them: playlists and scripts (hls, concat, dash, sdp), which make
+# FFmpeg open other files and addresses on behalf of whoever wrote them.
+_FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,gif,apng,h264,hevc,m4v,av1,obu,ivf,mxf,"
+    "yuv4mpegpipe,image2,png_pipe,jpeg_pipe,webp_pipe,bmp_pipe,tiff_pipe"
+)
+_PIPE_BUFFER_BYTES = 1 << 20
+# pattern_type: without it a picture called 50%d.png would stand for a series of files.
+_OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file", "pattern_type": "none"}
+
+
+def open_pipe(pipe: StandardInput, raw: RawVideo | None = None) -> InputContainer:
+    """Open what comes in on standard input: any container that can be read from front to back, or bare rgb24 pictures.
+
+    Raises SourceError.
+    """
+    import av
+
+    form, options = None, {"format_whitelist": _FORMATS, "protocol_whitelist": ""}
+    if raw:
+        form, options = "rawvideo", {"pixel_format": "rgb24", "video_size": f"{raw.size[1]}x{raw.size[0]}"}
+        options["framerate"] = str(raw.rate)
+    try:
+        return av.open(pipe, format=form, options=options, metadata_errors="replace", buffer_size=_PIPE_BUFFER_BYTES)
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        hint = "" if raw else " Bare pixels need --raw-input WIDTHxHEIGHT@RATE."
+        raise SourceError(f"-: standard input is no video that can be read from a pipe.{hint}") from error
+
+
+def open_container(path: Path, decoder: HWAccel | None = None) -> InputContainer:
+    """Open a local media file for reading, decoded by ``decoder`` as far as that can. Raises SourceError, saying which of the
+    usual mistakes it is."""
+    import av
+
+    try:
+        if not path.exists():
+            raise SourceError(f"{path}: no such file.")
+        if not path.is_file():
+            raise SourceError(f"{path}: is a folder or device, not a file.")
+        if path.stat().st_size == 0:
+            raise SourceError(f"{path}: is empty (0 bytes).")
+        return av.open(f"file:{path}", options=dict(_OPTIONS), metadata_errors="replace", hwaccel=decoder)
+    except av.error.ArgumentError as error:
+        raise SourceError(f"{path}: is a playlist, or another kind of file that is not read.") from error
+    except (av.error.InvalidDataError, av.error.EOFError) as error:
+        raise SourceError(f"{path}: is not a video or picture, or it is damaged from the start.") from error
+    except (av.error.FFmpegError, OSError) as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
+
+
+class PacketReader:
+    """Packets of the streams numbered ``wanted``, in file order. The other tracks are read past.
+
+    ``count`` is how many came; ``end_s`` is the latest end of a packet of any track, in seconds of the file's own clock;
+    ``cut_off`` is whether the newest packet of any track is only part of one.
+    """
+
+    def __init__(self, container: InputContainer, wanted: set[int]) -> None:
+        self._container = container
+        self._wanted = wanted
+        self._packets = container.demux()
+        self.count = 0
+        self.end_s = Fraction(0)
+        self.cut_off = False
+
+    def next(self) -> Packet | None:
+        """The next packet, or None at the end. Raises av.FFmpegError at a damaged place; the call after goes on behind it."""
+        while True:
+            try:
+                packet = next(self._packets, None)
+            except IndexError:  # PyAV knows no track that is first heard of midway, which FLV and MPEG allow
+                self._packets = self._container.demux()
+                continue
+            except Exception:
+                self._packets = self._container.demux()  # an iterator that raised is at its end
+                raise
+            if packet is None or packet.size == 0:  # PyAV ends with one empty packet per stream, meant for flushing decoders
+                return None
+            self.cut_off = packet.is_corrupt
+            time = packet.dts if packet.pts is None else packet.pts
+            if time is not None:
+                self.end_s = max(self.end_s, (time + (packet.duration or 0)) * packet.time_base)
+            if packet.stream_index in self._wanted:
+                self.count += 1
+                return packet

@@ -1,0 +1,1 @@
+"""Writes video and picture files."""

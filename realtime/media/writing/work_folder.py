@@ -1,0 +1,203 @@
+"""What is finished of a video that is being painted, on the disk beside it: what --resume goes on from."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import shutil
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from engines.cache import read_json, write_json
+from engines.errors import UsageError
+from realtime.frame import State
+from realtime.media.disk import write_errors
+
+FORMAT_VERSION = 2
+_MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Some frames in a row, encoded on their own. Times are pts in the output's time base; ``delay``: how many frames of it
+    the decoder must hold back to put them in order. ``sha256`` is that of the file. ``leaves_state``: whether the painter
+    remembered something after it."""
+
+    frames: int
+    first_pts: int
+    last_pts: int
+    delay: int
+    sha256: str
+    leaves_state: bool = False
+
+
+class WorkFolder:
+    """The hidden folder ``.NAME.EXT.unfinished`` beside an output: its finished segments by number, of which some may be
+    missing, and a manifest that says what they were made with. Only one process has it open at a time.
+
+    ``plan``: whatever decides how frames come out, JSON-ready. ``segments`` are what was found, if ``resume``. Of what the
+    painter remembered, that is kept which a segment that is still missing will begin with.
+
+    Raises UsageError if another process has it open, if there is something and ``resume`` is neither asked for nor
+    ``overwrite``, and if what is there was made with another plan; SinkError if it cannot be written.
+    """
+
+    def __init__(self, output: Path, plan: dict[str, Any], resume: bool = False, overwrite: bool = False) -> None:
+        self.path = _folder_of(output)
+        self.segments: dict[int, Segment] = {}
+        self._plan = plan
+        with write_errors(output):
+            self.path.mkdir(exist_ok=True)
+        self._lock = FileLock(self.path / "lock")
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise UsageError(f"{output}: another run is writing it.") from None
+        try:
+            with write_errors(output):
+                self._look(output, resume, overwrite)
+        except BaseException:
+            if recorded_plan(output):
+                self._lock.release()
+            else:
+                self.remove()
+            raise
+
+    def segment_path(self, number: int, suffix: str) -> Path:
+        return self.path / f"{number:06}{suffix}"
+
+    def put(self, number: int, written: Path, segment: Segment, state: State) -> None:
+        """Keep the file ``written`` as segment ``number``, for good: it is on the disk before the manifest names it. ``state``:
+        what the painter remembered after it."""
+        _sync(written)
+        os.replace(written, self.segment_path(number, written.suffix))
+        if state and number + 1 not in self.segments:
+            kept = io.BytesIO()
+            np.savez(kept, **state)
+            self._state_path(number).write_bytes(kept.getvalue())
+            _sync(self._state_path(number))
+        self.segments[number] = replace(segment, leaves_state=bool(state))
+        self._write_manifest()
+        self._state_path(number - 1).unlink(missing_ok=True)
+
+    def state_after(self, number: int) -> State:
+        """What the painter remembered after segment ``number``; {} if that was nothing, or is not kept."""
+        try:
+            with np.load(self._state_path(number), allow_pickle=False) as kept:
+                return dict(kept)
+        except (OSError, ValueError):
+            return {}
+
+    def leave(self) -> int:
+        """Let go of it. Finished segments stay for --resume; their number of frames is returned. Without any, nothing stays.
+        Harmless after ``remove``."""
+        if not self._lock.is_locked:
+            return 0
+        if not self.segments:
+            self.remove()
+            return 0
+        self._clear()
+        self._lock.release()
+        return sum(segment.frames for segment in self.segments.values())
+
+    def remove(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+        self._lock.release()
+
+    def _look(self, output: Path, resume: bool, overwrite: bool) -> None:
+        manifest = _manifest_of(self.path)
+        found = _segments_of(manifest)
+        if found and not resume and not overwrite:
+            frames = sum(segment.frames for segment in found.values())
+            raise UsageError(
+                f"{output}: {frames} frames of it are there from an interrupted run. --resume goes on from them, -y begins anew."
+            )
+        if found and resume:
+            _refuse_another_plan(output, manifest["plan"], self._plan)
+            self.segments = {number: segment for number, segment in found.items() if self._is_whole(number, segment)}
+            self._drop_what_cannot_be_followed()
+        self._clear()
+        self._write_manifest()
+
+    def _clear(self) -> None:
+        """Remove what no finished segment needs, such as what a kill has left half-written."""
+        numbers = {f"{number:06}" for number in self.segments}
+        states = {self._state_path(number).name for number in self.segments if number + 1 not in self.segments}
+        for path in self.path.iterdir():
+            is_segment = path.stem in numbers and path.suffix != ".npz"
+            if not is_segment and path.name not in (_MANIFEST, "lock", *states):
+                path.unlink()
+
+    def _is_whole(self, number: int, segment: Segment) -> bool:
+        """A power loss may have damaged it."""
+        files = [path for path in self.path.glob(f"{number:06}.*") if path.suffix != ".npz"]
+        return len(files) == 1 and file_hash(files[0]) == segment.sha256
+
+    def _drop_what_cannot_be_followed(self) -> None:
+        """Before a damaged segment the painter's memory is gone, so that its whole row is painted again."""
+        for number in sorted(self.segments, reverse=True):
+            if number + 1 not in self.segments and self.segments[number].leaves_state and not self.state_after(number):
+                del self.segments[number]
+
+    def _state_path(self, number: int) -> Path:
+        return self.path / f"{number:06}.npz"
+
+    def _write_manifest(self) -> None:
+        segments = {number: asdict(segment) for number, segment in self.segments.items()}
+        content = {"format": FORMAT_VERSION, "plan": self._plan, "segments": segments}
+        write_json(self.path / _MANIFEST, content)
+        _sync(self.path)
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256, without having the file in memory."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def recorded_plan(output: Path) -> dict[str, Any]:
+    """The plan that an interrupted run of ``output`` went by; empty if there is none with a finished segment."""
+    manifest = _manifest_of(_folder_of(output))
+    return manifest["plan"] if _segments_of(manifest) else {}
+
+
+def _folder_of(output: Path) -> Path:
+    name = output.name
+    if len(os.fsencode(name)) > 200:  # the system takes 255 bytes
+        name = f"{name[:50]}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}"
+    return output.with_name(f".{name}.unfinished")
+
+
+def _manifest_of(folder: Path) -> dict[str, Any]:
+    manifest = read_json(folder / _MANIFEST)
+    return manifest if isinstance(manifest, dict) and manifest.get("format") == FORMAT_VERSION else {}
+
+
+def _segments_of(manifest: dict[str, Any]) -> dict[int, Segment]:
+    return {int(number): Segment(**entry) for number, entry in manifest.get("segments", {}).items()}
+
+
+def _refuse_another_plan(output: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Frames made in two ways must not stand in one video."""
+    for name in sorted(before.keys() | now.keys()):
+        if before.get(name) != now.get(name):
+            raise UsageError(
+                f"--resume: the frames of {output} that are there were made with {name.replace('_', ' ')} {before.get(name)}, "
+                f"not {now.get(name)}. Repeat the first command, or begin anew with -y and without --resume."
+            )
+
+
+def _sync(path: Path) -> None:
+    """Have it on the disk, also if it is a folder; Windows does not know that for folders."""
+    with contextlib.suppress(PermissionError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,1 @@
+"""Arithmetic on the pixels of frames. Knows neither files nor devices."""

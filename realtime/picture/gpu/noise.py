@@ -1,0 +1,88 @@
+"""What ``NoiseReduction`` does, for pictures that live on a card: the same sums, in the same whole numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from realtime.frame import State
+from realtime.picture.gpu.tensors import on_host
+from realtime.picture.noise import BLOCK_PX, CHANGE_LEVELS, LEAST_GAIN, LEAST_PX, SHIFT_LEVELS, UNIT
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class CardNoiseReduction:
+    """Tensors of (H, W, 3) uint8 in the place of arrays. Only ``state`` waits for the card."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Tensor, Tensor] | None = None  # mean (H, W, 3) int16 in 1 / UNIT, and that rounded, uint8
+        self._restored: np.ndarray | None = None
+
+    def reset(self) -> None:
+        self._last = self._restored = None
+
+    def state(self) -> State:
+        if self._last is None:
+            return {}
+        self._begin(self._last[1])
+        return {"mean": on_host(self._last[1])}
+
+    def restore(self, state: State) -> None:
+        self._last, self._restored = None, state.get("mean")
+
+    def reduce(self, frame: Tensor) -> Tensor:
+        import torch
+
+        if min(frame.shape[:2]) < LEAST_PX:
+            return frame
+        if self._restored is not None:
+            self._begin(torch.from_numpy(self._restored).to(frame.device))
+        if self._last is None or self._last[0].shape != frame.shape:
+            self._begin(frame.clone())
+            return frame
+        mean, shown = self._last
+        step = frame.to(torch.int16) - shown
+        mean = mean + step * _spread(_gains(step), frame.shape[:2])[..., None]
+        self._last = mean, (mean + UNIT // 2 >> UNIT.bit_length() - 1).to(torch.uint8)
+        return self._last[1]
+
+    def _begin(self, shown: Tensor) -> None:
+        import torch
+
+        self._last, self._restored = (shown.to(torch.int16) * UNIT, shown), None
+
+
+def _gains(change: Tensor) -> Tensor:
+    """(h, w) int16, of each whole block of ``change`` (H, W, 3) int16, in 1 / UNIT."""
+    import torch
+    from torch.nn import functional
+
+    shift = _ramp(_block_sums(change.float()).abs(), SHIFT_LEVELS)
+    moves = torch.maximum(shift, _ramp(_block_sums(change.float().abs()), CHANGE_LEVELS))
+    beside = functional.max_pool2d(moves.amax(0)[None, None], 3, stride=1, padding=1)[0, 0]
+    return torch.round(LEAST_GAIN + (UNIT - LEAST_GAIN) * beside).to(torch.int16)
+
+
+def _block_sums(values: Tensor) -> Tensor:
+    """(3, h, w) float32 of (H, W, 3); exact, since they are of few whole numbers, and means of 16 are too."""
+    from torch.nn import functional
+
+    return functional.avg_pool2d(values.permute(2, 0, 1), BLOCK_PX) * BLOCK_PX**2
+
+
+def _ramp(sums: Tensor, levels: tuple[float, float]) -> Tensor:
+    first, second = (level * BLOCK_PX**2 for level in levels)
+    return ((sums - first) * (1 / (second - first))).clamp_(0, 1)
+
+
+def _spread(gains: Tensor, size: tuple[int, int]) -> Tensor:
+    """(H, W): the gain of each pixel's block; what is left over at the far sides has that beside it."""
+    from torch.nn import functional
+
+    rows, columns = (side * BLOCK_PX for side in gains.shape)
+    wide = gains.repeat_interleave(BLOCK_PX, 0).repeat_interleave(BLOCK_PX, 1)
+    padded = functional.pad(wide[None, None].float(), (0, size[1] - columns, 0, size[0] - rows), mode="replicate")
+    return padded[0, 0].to(gains.dtype)

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+
+import engines.styles
+from engines.networks import build_network, network_families
+from engines.networks.families.fast import SCALE, Fast
+from engines.networks.frame_graph import FrameGraph
+from engines.networks.layers import parameter_count, round_to_bytes, settle_bytes
+from engines.networks.weights import load_weights
+from export.pictures import read_pictures
+
+
+def network() -> Fast:
+    torch.manual_seed(1)
+    built = build_network("fast", 3, width=16, deep=24, blocks=2)
+    with torch.no_grad():
+        built.rows.normal_(0, 0.2)
+    return built
+
+
+def test_families_are_found():
+    assert network_families() == ["fast", "transformer_net"]
+
+
+def test_bundled_size_is_within_its_budget():
+    """Two bytes a parameter in the model file and one in its int8 sibling: 2 MB for fourteen paintings."""
+    assert parameter_count(build_network("fast", 14)) == 621_348
+    styles = Path(engines.styles.__path__[0])
+    assert sum((styles / name).stat().st_size for name in ("gallery.onnx", "gallery.int8.onnx")) <= 2_000_000
+
+
+@pytest.mark.parametrize("size", [(64, 48), (33, 47), (1, 1), (2, 9)])
+def test_keeps_the_size(size: tuple[int, int]):
+    out = network().eval()(torch.rand(2, 3, *size), torch.eye(3)[:2])
+    assert out.shape == (2, 3, *size)
+
+
+@pytest.mark.parametrize("size", [(64, 48), (33, 47), (1, 1), (2, 9)])
+def test_frames_are_painted_as_pictures_are(size: tuple[int, int]):
+    """What is exported works on cells in another order than what is trained; the network that it is given stays as it is."""
+    built = network().eval()
+    weights = copy.deepcopy(built.state_dict())
+    frame, mix = torch.randint(0, 256, (2, *size, 3), dtype=torch.uint8), torch.tensor([[0.2, 0.5, 0.3], [1.0, 0, 0]])
+    style = torch.cat([torch.tensor([[0.25], [0.0]]), mix * torch.tensor([[0.75], [1.0]])], dim=1)
+    out = FrameGraph(built).eval()(frame, style).float()
+    pixels = frame.permute(0, 3, 1, 2).float()
+    share = style[:, 0, None, None, None]
+    expected = share * pixels + (1 - share) * built(pixels / 255, mix).clamp(0, 1) * 255
+    assert (out - expected.permute(0, 2, 3, 1)).abs().max() < 0.51
+    assert all(torch.equal(value, weights[name]) for name, value in built.state_dict().items())
+
+
+def test_paintings_differ_and_blend():
+    built = network().eval()
+    image = torch.rand(1, 3, 32, 32)
+    first, second, between = (built(image, torch.tensor([m])) for m in ([1.0, 0, 0], [0, 1.0, 0], [0.5, 0.5, 0]))
+    assert (first - second).abs().mean() > 1e-3
+    assert not torch.equal(between, first)
+
+
+def test_starts_by_giving_the_picture_back():
+    torch.manual_seed(0)
+    built = build_network("fast", 1, width=48, blocks=2).eval()
+    image = torch.rand(1, 3, 64, 64)
+    assert (built(image, torch.ones(1, 1)) - image).abs().mean() < 0.05
+
+
+def test_the_border_is_not_a_frame():
+    """A flat picture comes out flat up to its border: no convolution can tell where the border is."""
+    built = build_network("fast", 1, width=16, deep=16, blocks=1).eval()
+    out = built(torch.full((1, 3, 64, 64), 0.5), torch.ones(1, 1))
+    cells = out.reshape(1, 3, 8, 8, 8, 8)
+    assert (cells - cells[:, :, 4:5, :, 4:5]).abs().max() < 1e-5
+
+
+def test_the_bundled_styles_draw_no_bar_along_the_border():
+    """Where the last convolution saw a repeated edge, The Scream had a bar of four rows, 34 of 255 from those below it."""
+    network, _ = load_weights(Path(engines.styles.__path__[0]) / "gallery.safetensors")
+    photo = torch.from_numpy(read_pictures(None, 3)[2][:240, :320].copy()).permute(2, 0, 1)[None] / 255
+    for mix in torch.eye(network.rows.shape[0]).split(1):
+        with torch.no_grad():
+            out = network.eval()(photo, mix).clamp(0, 1) * 255
+        for rows in (out, out.flip(2)):
+            assert (rows[:, :, :SCALE].mean((2, 3)) - rows[:, :, SCALE : 3 * SCALE].mean((2, 3))).abs().max() < 15
+
+
+def test_rounded_weights_are_exact_in_float16_and_stay():
+    weight = torch.randn(8, 4, 3, 3)
+    rounded = round_to_bytes(weight)
+    assert torch.equal(round_to_bytes(rounded), rounded)
+    assert torch.equal(rounded.half().float(), rounded)
+    largest = weight.abs().amax((1, 2, 3), keepdim=True)
+    # The step is up to 1/16 smaller than 1/63 of the largest, which is clipped by as much.
+    assert ((rounded - weight).abs() <= largest / 63 / 2 + largest / 16 * (weight.abs() > 0.9 * largest)).all()
+
+
+def test_training_sees_the_weights_that_ship():
+    torch.manual_seed(0)
+    built = network()
+    image = torch.rand(1, 3, 32, 32)
+    seen = built.train()(image, torch.eye(3)[:1])
+    seen.sum().backward()
+    assert built.down.conv.weight.grad.abs().sum() > 0
+    shipped = settle_bytes(copy.deepcopy(built)).eval()
+    shipped.rows.data = built.rows.data
+    torch.testing.assert_close(shipped(image, torch.eye(3)[:1]), seen)

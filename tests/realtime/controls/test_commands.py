@@ -1,0 +1,311 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from engines.errors import UsageError
+from realtime.controls.autopilot import CYCLE_RANGE_S, Cycle, Schedule, live_timeline
+from realtime.controls.commands import COMMANDS, State, perform, settings, step
+from realtime.controls.desk import Desk
+from realtime.controls.keys import default_keymap, keymap_from
+from realtime.controls.remembered import recall, remember, settings_file
+from realtime.live.sinks.live_sink import Pointer
+from realtime.look import STRENGTH_RANGE, Look
+from realtime.timeline import Timeline
+
+STYLES = ("great_wave", "starry_night", "the_scream")
+press, help_rows, KEYS = default_keymap().press, default_keymap().help_rows, default_keymap().bound
+
+
+@pytest.fixture
+def state() -> State:
+    return State(STYLES, Look((("great_wave", 1.0),)), painting=(("great_wave", 1.0),))
+
+
+def press_all(state: State, *keys: str) -> State:
+    for key in keys:
+        state = press(state, key)
+    return state
+
+
+def test_digits_pick_styles_and_zero_goes_to_the_original_and_back(state: State):
+    assert press(state, "2").look.mix == (("starry_night", 1.0),)
+    original = press_all(state, "3", "0")
+    assert original.look.mix == (("original", 1.0),) and original.number == 0
+    assert press(original, "0").look.mix == (("the_scream", 1.0),)
+
+
+def test_a_digit_without_a_style_changes_nothing_and_says_so(state: State):
+    after = press(state, "7")
+    assert after.look == state.look
+    assert "no style 7" in after.said
+
+
+@pytest.mark.parametrize(
+    ("keys", "number"),
+    [(["right"], 2), (["left"], 3), (["right"] * 3, 1), (["n", "p"], 1), (["0", "right"], 1), (["0", "left"], 3)],
+)
+def test_arrows_go_round(state: State, keys: list[str], number: int):
+    assert press_all(state, *keys).number == number
+
+
+def test_strength_goes_in_clean_tenths_and_stays_in_range(state: State):
+    seen = [state]
+    for _ in range(12):
+        seen.append(press(seen[-1], "down"))
+    assert [s.look.strength for s in seen] == [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0, 0.0, 0.0]
+    assert press(seen[-1], "]").look.strength == 0.1
+
+
+@pytest.mark.parametrize(
+    ("value", "by", "expected"), [(0.85, 0.1, 0.9), (0.85, -0.1, 0.8), (0.3, 0.1, 0.4), (0.95, 0.1, 1.0), (1, 0.1, 1)]
+)
+def test_steps_land_on_multiples(value: float, by: float, expected: float):
+    assert step(value, by, STRENGTH_RANGE) == expected
+
+
+def test_brush_keys(state: State):
+    assert [press_all(state, *"}" * n).look.brush for n in (1, 4, 9)] == [1.25, 2.0, 2.0]
+    assert press_all(state, *"{{{{{").look.brush == 0.5
+
+
+def test_style_keeps_strength_brush_and_colour(state: State):
+    tuned = press_all(state, "down", "}", "k", "2")
+    assert tuned.look == Look((("starry_night", 1.0),), strength=0.9, brush=1.25, keep_color=True)
+
+
+def test_switches_and_compare(state: State):
+    on = press_all(state, "m", "space", "i", "f", "c")
+    assert (on.mirror, on.frozen, on.hud, on.fullscreen, on.compare) == (True, True, False, True, "split")
+    assert press_all(on, "c", "c").compare == "off"
+
+
+def test_escape_leaves_help_then_full_screen_then_quits(state: State):
+    state = press_all(state, "f", "h", "esc")
+    assert not state.help and state.fullscreen and not state.quit
+    state = press(state, "esc")
+    assert not state.fullscreen and not state.quit
+    assert press(state, "esc").quit
+
+
+def test_unknown_keys_do_nothing(state: State):
+    assert press_all(state, "x", "home", "é") == state
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "field", "expected"),
+    [
+        ("strength", 7, "strength", 1.0),
+        ("strength", -1, "strength", 0.0),
+        ("brush", 0.1, "brush", 0.5),
+        ("stability", 0.4, "stability", 0.4),
+    ],
+)
+def test_values_from_a_remote_are_clamped(state: State, name: str, value: float, field: str, expected: float):
+    assert getattr(perform(state, name, value).look, field) == expected
+
+
+@pytest.mark.parametrize(("name", "value"), [("strength", float("nan")), ("strength", "much"), ("compare", "sideways")])
+def test_values_that_mean_nothing_are_refused(state: State, name: str, value):
+    with pytest.raises(ValueError):
+        perform(state, name, value)
+    with pytest.raises(KeyError):
+        perform(state, "explode")
+
+
+def test_a_switch_takes_a_value_too(state: State):
+    assert not perform(state, "mirror", False).mirror
+    assert perform(perform(state, "mirror", True), "mirror", True).mirror
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_survives_every_state(name: str):
+    for look in (Look((("original", 1.0),)), Look((("great_wave", 0.5), ("the_scream", 0.5)), strength=0.33, brush=0.7)):
+        for base in (State(STYLES, look), State(STYLES[:1], Look((("great_wave", 1.0),)), frozen=True, compare="split")):
+            after = perform(base, name)
+            assert replace(after, said="", said_count=0) is not None and after.styles == base.styles
+
+
+def test_the_help_card_shows_every_key():
+    shown = " ".join(keys for keys, _ in help_rows())
+    labels = {"left": "←", "right": "→", "up": "↑", "down": "↓", "pageup": "PgUp", "pagedown": "PgDn"}
+    for key in KEYS:
+        assert key in "23456789" or labels.get(key, key.capitalize() if key[1:] else key) in shown
+    assert len(help_rows()) <= 2 * 13  # more do not fit a picture of 240 lines in two columns
+
+
+def many_styles(count: int) -> State:
+    return State(tuple(f"s{n}" for n in range(1, count + 1)), Look((("s1", 1.0),)))
+
+
+def test_digits_pick_within_the_bank_and_page_keys_turn_it():
+    state = press_all(many_styles(20), "pagedown", "2")
+    assert state.look.mix == (("s11", 1.0),) and state.bank == 1
+    state = press_all(state, "pagedown", "5")
+    assert state.look.mix == (("s11", 1.0),) and "no style 5 in this bank" in state.said
+    assert press_all(state, "pagedown").bank == 0 and press_all(many_styles(20), "pageup").bank == 2
+    assert press_all(many_styles(20), "pageup", "2", "right").bank == 0  # the bank goes with the style
+
+
+def test_blend_adds_and_takes_out_in_equal_shares(state: State):
+    blended = press_all(state, "b", "2", "3")
+    assert blended.look.mix == (("great_wave", 1.0), ("starry_night", 1.0), ("the_scream", 1.0))
+    assert press_all(blended, "1", "2").look.mix == (("the_scream", 1.0),)
+    assert press_all(blended, "1", "2", "3").look.mix == (("the_scream", 1.0),)  # the last one stays
+    assert press_all(blended, "b", "2").look.mix == (("starry_night", 1.0),)
+    assert press_all(state, "0", "b", "2").look.mix == (("starry_night", 1.0),)
+
+
+def test_styles_by_name_and_mixes_with_weights(state: State):
+    assert perform(state, "style", "the_scream").number == perform(state, "style", 3.0).number == 3
+    assert perform(state, "style", "original").number == 0
+    assert perform(state, "mix", "great_wave:1,the_scream:3").number == 3
+    for name, value in (("style", "gret_wave"), ("mix", "x"), ("mix", "great_wave:0"), ("mix", ""), ("mirror", "perhaps")):
+        with pytest.raises(ValueError):
+            perform(state, name, value)
+    assert not perform(state, "mirror", "off").mirror and perform(state, "mirror", "on").mirror
+
+
+@pytest.mark.parametrize(
+    ("key", "field", "expected"),
+    [(",", "fade_s", 0.2), (".", "fade_s", 0.6), ("-", "cycle_s", 7), ("+", "cycle_s", 9), (">", "divider", 0.55)],
+)
+def test_steps_of_the_rest(state: State, key: str, field: str, expected: float):
+    assert getattr(press(state, key), field) == expected
+
+
+def test_the_timer_changes_styles_and_never_flashes(state: State):
+    cycle, state = Cycle(), perform(perform(state, "auto_period", 0.01), "auto", True)
+    assert state.cycle_s == CYCLE_RANGE_S[0] == 1.0
+    numbers = []
+    for tick in range(50):
+        state = cycle.follow(state, tick / 10)
+        numbers.append(state.number)
+    assert numbers == [1] * 10 + [2] * 10 + [3] * 10 + [1] * 10 + [2] * 10
+    state = press(state, "1")  # a choice of the user's stays as long as any other
+    assert cycle.follow(state, 5.0).number == cycle.follow(state, 5.9).number == 1 and cycle.follow(state, 6.0).number == 2
+    assert Cycle().follow(perform(state, "auto", False), 1e9).number == 1
+
+
+def test_a_schedule_is_followed_and_leaves_the_user_alone_between(state: State):
+    schedule = Schedule(plan("0:the_scream 2.5:great_wave:1,starry_night:3/2s 9:great_wave"))
+    assert schedule.follow(state, 100.0).number == 3
+    state = perform(state, "style", 1)
+    assert schedule.follow(state, 102.4).number == 1
+    later = schedule.follow(state, 102.5)
+    assert (later.number, later.fade_s) == (2, 2.0) and schedule.follow(state, 103).number == 1
+    skipped = Schedule(plan("0:the_scream 2:starry_night 3:great_wave"))
+    assert skipped.follow(state, 0).number == 3 and skipped.follow(state, 50).number == 1
+
+
+TEXTS = ["", "great_wave", "x:great_wave", "-1:a", "3:a 2:b", "0:a 0.5:b", "0:a/fast", "0:a/99", "0:", "0:a cut:b"]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_schedules_that_mean_nothing_are_refused(text: str):
+    with pytest.raises(UsageError, match="--plan"):
+        plan(text)
+
+
+def plan(text: str) -> Timeline:
+    return live_timeline(text, "--plan")
+
+
+def test_keys_of_ones_own(tmp_path: Path, state: State):
+    file = tmp_path / "keys.toml"
+    file.write_text('[keys]\nx = "snapshot"\nF5 = "style the_scream"\nq = ""\n"1" = "strength 0.25"\n')
+    keymap = keymap_from(file)
+    assert keymap.press(state, "x").snapshots == 1 and keymap.press(state, "s").snapshots == 1
+    assert keymap.press(state, "f5").number == 3 and keymap.press(state, "1").look.strength == 0.25
+    assert not keymap.press(state, "q").quit
+    rows = dict((text, keys) for keys, text in keymap.help_rows())
+    assert rows["style the_scream"] == "F5" and rows["strength 0.25"] == "1" and "x" in rows["save a snapshot"]
+    assert "quit" not in rows and rows["style 1 - 9 of the bank"] == "2 - 9"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("keys = 3", "[keys]"),
+        ("[keys]\nx = 'snapshoot'", "Did you mean snapshot"),
+        ("[keys]\nx = 4", "no command '4'"),
+        ("[keys]\nzoom = 'next'", "no key 'zoom'"),
+        ("[keys]\nx = 'strength much'", "from 0 to 1"),
+        ("[keys]\nx = 'next 3'", "takes no value"),
+        ("[keys", "cannot be read"),
+    ],
+)
+def test_keys_files_that_mean_nothing_are_refused(tmp_path: Path, text: str, words: str):
+    file = tmp_path / "keys.toml"
+    file.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        keymap_from(file)
+    assert words in str(caught.value) and "keys.toml" in str(caught.value)
+
+
+def test_settings_come_back(state: State):
+    used = press_all(perform(state, "mix", "great_wave:1,the_scream:3"), "down", "}", "k", ",", "m", "i", "0")
+    remember(used)
+    back = recall(state)
+    assert settings(back) == settings(used) and back.look.strength == 0.9 and back.number == 3
+    assert recall(state, without={"strength", "mix"}).look.strength == 1.0
+    settings_file().write_text('{"mix": "gone", "strength": "x", "explode": 1, "fade": 2}')
+    assert recall(state).look == state.look and recall(state).fade_s == 2
+    settings_file().write_text("{")
+    assert recall(state) == state
+
+
+def test_remotes_are_refused_before_and_obeyed_at_the_next_turn(state: State):
+    desk = Desk(state)
+    desk.ask("style", "the_scream")
+    for name, value, error in (("explode", None, KeyError), ("strength", "nan", ValueError), ("style", "x", ValueError)):
+        with pytest.raises(error):
+            desk.ask(name, value)
+    assert desk.state.number == 1
+    desk.follow(0.0)
+    assert desk.state.number == 3
+
+
+def test_the_mouse_moves_the_divider_and_picks_small_pictures(state: State):
+    desk = Desk(state)
+    desk.point(Pointer(0.3, 0.5, True), {})
+    assert desk.state == state  # nothing to move
+    desk.perform("compare", "split")
+    desk.point(Pointer(0.3, 0.5, False), {"the_scream": (0.8, 0.1, 1.0, 0.4)})
+    assert desk.state.divider == 0.3
+    desk.point(Pointer(0.2, 0.9, False), {"the_scream": (0.8, 0.1, 1.0, 0.4)})
+    assert (desk.state.divider, desk.state.number) == (0.3, 1)  # dragged across
+    desk.point(Pointer(0.2, 0.9, True), {"the_scream": (0.8, 0.1, 1.0, 0.4)})
+    assert desk.state.number == 3
+
+
+def test_a_key_for_what_this_model_lacks_is_answered(tmp_path: Path, state: State):
+    file = tmp_path / "keys.toml"
+    file.write_text('[keys]\nF5 = "style gone"\nx = "mix great_wave:much"')
+    desk = Desk(state, keymap_from(file))
+    desk.press("f5")
+    assert desk.state.look == state.look and "there is no style 'gone'" in desk.state.said
+    desk.press("x")
+    assert desk.state.look == state.look and "much" in desk.state.said and desk.state.said_count == state.said_count + 2
+
+
+def test_a_style_may_be_called_by_a_number(state: State):
+    state = replace(state, styles=(*STYLES, "1984", "80s_neon"))
+    assert perform(state, "style", "1984").number == 4
+    assert perform(state, "style", "2").number == 2
+
+
+def test_zero_shows_the_original_even_where_it_is_most_of_the_mix(state: State):
+    state = perform(state, "mix", "original:0.6,great_wave:0.4")
+    assert state.number == 1
+    original = press(state, "0")
+    assert original.look.mix == (("original", 1.0),)
+    assert press(original, "0").look.mix == state.look.mix
+
+
+def test_the_mirror_is_the_sources_own(state: State):
+    """A camera is mirrored by default, a file is not: what was right for one is not for the next."""
+    remember(replace(state, mirror=True))
+    assert not recall(state).mirror
+    settings_file().write_text('{"mirror": true}')  # by an earlier version
+    assert not recall(state).mirror

@@ -1,0 +1,102 @@
+import socket
+import time
+
+import pytest
+
+from engines.errors import SourceError, UsageError
+from realtime.controls.commands import COMMANDS, State
+from realtime.controls.desk import Desk
+from realtime.controls.osc import PREFIX, OscServer, parse_listen
+from realtime.look import Look
+
+osc_client = pytest.importorskip("pythonosc.udp_client")
+STYLES = ("great_wave", "starry_night")
+
+
+def until(condition, limit_s: float = 5.0) -> bool:
+    end_s = time.monotonic() + limit_s
+    while not condition() and time.monotonic() < end_s:
+        time.sleep(0.01)
+    return condition()
+
+
+@pytest.fixture
+def desk():
+    return Desk(State(STYLES, Look((("great_wave", 1.0),))))
+
+
+@pytest.fixture
+def said():
+    return []
+
+
+@pytest.fixture
+def client(desk: Desk, said: list[str]):
+    server = OscServer("127.0.0.1", 0, desk.ask, said.append)
+    sender = osc_client.SimpleUDPClient("127.0.0.1", server.port)
+    yield sender
+    sender._sock.close()
+    server.close()
+
+
+def obeyed(desk: Desk, condition) -> bool:
+    return until(lambda: (desk.follow(0.0), condition(desk.state))[1])
+
+
+def test_every_command_can_be_called(client, desk: Desk, said: list[str]):
+    for name in COMMANDS:
+        client.send_message(PREFIX + name, [])
+    assert until(lambda: desk._asked.qsize() == len(COMMANDS)) and not said
+
+
+def test_values_are_clamped_and_words_are_understood(client, desk: Desk):
+    client.send_message(PREFIX + "strength", 7.5)
+    client.send_message(PREFIX + "mirror", 1)
+    client.send_message(PREFIX + "style", "starry_night")
+    client.send_message(PREFIX + "compare", "split")
+    assert obeyed(desk, lambda s: s.compare == "split")
+    assert (desk.state.look.strength, desk.state.mirror, desk.state.number) == (1.0, True, 2)
+
+
+def test_a_button_that_is_let_go_does_nothing(client, desk: Desk):
+    for value in (1, 0, 1.0, 0.0, True, False):
+        client.send_message(PREFIX + "next", value)
+    client.send_message(PREFIX + "freeze", False)
+    client.send_message(PREFIX + "compare", "split")
+    number = desk.state.number
+    assert obeyed(desk, lambda s: s.compare == "split")
+    assert (desk.state.number - number) % len(desk.state.styles) == 3 % len(desk.state.styles) and not desk.state.frozen
+
+
+def test_nonsense_is_told_once_and_survived(client, desk: Desk, said: list[str]):
+    for _ in range(3):
+        client.send_message("/other/next", [])
+        client.send_message(PREFIX + "explode", [])
+        client.send_message(PREFIX + "strength", "much")
+        client.send_message(PREFIX + "strength", float("nan"))
+        client.send_message(PREFIX + "style", b"\xff\x00")
+    client._sock.sendto(b"\x00garbage", ("127.0.0.1", client._port))
+    client.send_message(PREFIX + "freeze", True)
+    assert obeyed(desk, lambda s: s.frozen)
+    assert len(said) == 4 and desk.state.look.strength == 1.0
+
+
+def test_a_taken_port_is_one_clear_line(desk: Desk):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(SourceError, match="cannot listen"):
+            OscServer("127.0.0.1", taken.getsockname()[1], desk.ask, print)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("9000", ("127.0.0.1", 9000)), ("0.0.0.0:9000", ("0.0.0.0", 9000)), ("[::1]:9", ("::1", 9))]
+)
+def test_addresses(text: str, expected: tuple[str, int]):
+    assert parse_listen(text, "--osc") == expected
+    assert parse_listen("example.org", "--serve", 8080) == ("example.org", 8080)
+
+
+@pytest.mark.parametrize("text", ["", "x", "99999", "host:", "-1"])
+def test_addresses_that_mean_nothing(text: str):
+    with pytest.raises(UsageError, match="--osc"):
+        parse_listen(text, "--osc")

@@ -1,0 +1,76 @@
+import time
+
+import numpy as np
+import pytest
+
+from engines import EngineOptions, ModelFile, open_engine
+from engines.errors import EngineLoadError
+from realtime.frame import Frame
+from realtime.live.thumbnail_view import draw_tiles, shares, sheet_places, strip_places
+from realtime.live.thumbnails import Tiles
+
+VIEWS = [(240, 320), (480, 640), (720, 1280), (640, 360)]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("count", [1, 2, 6, 9])
+@pytest.mark.parametrize("place", [strip_places, sheet_places])
+def test_tiles_lie_inside_the_view_beside_each_other(place, count: int, view: tuple[int, int]):
+    places = place([str(n) for n in range(count)], (480, 640), view)
+    covered = np.zeros(view, int)
+    for p in places:
+        assert p.top >= 0 and p.left >= 0 and p.top + p.height <= view[0] and p.left + p.width <= view[1]
+        assert p.width / p.height == pytest.approx(640 / 480, rel=0.1)
+        covered[p.top : p.top + p.height, p.left : p.left + p.width] += 1
+    assert covered.max() == 1 and len(places) == count
+    if place is strip_places:
+        assert not covered[: view[0] // 2].any()
+    elif count == 9 and view[1] > view[0]:
+        assert covered.mean() > 0.6
+
+
+def test_a_chosen_tile_is_framed_and_a_missing_one_is_dark():
+    view = np.full((480, 640, 3), 128, np.uint8)
+    places = strip_places(["a", "b", "c"], (480, 640), (480, 640))
+    draw_tiles(view, places, {"a": np.full((24, 32, 3), 200, np.uint8), "b": np.full((24, 32, 3), 200, np.uint8)}, ["b"])
+    a, b, c = (view[p.top : p.top + p.height, p.left : p.left + p.width] for p in places)
+    assert a[20, 20, 0] == b[20, 20, 0] == 200 and c[20, 20, 0] == 18
+    assert (b[0, 20] == (255, 190, 70)).all() and (a[0, 20] == 0).all()
+    assert set(shares(places, (480, 640))) == {"a", "b", "c"} and 0.8 < shares(places, (480, 640))["a"][0] < 1
+
+
+def wait_for(condition, limit_s: float = 10.0) -> bool:
+    end_s = time.monotonic() + limit_s
+    while not condition() and time.monotonic() < end_s:
+        time.sleep(0.01)
+    return condition()
+
+
+def test_every_wanted_style_is_painted_from_the_newest_frame(tiny_model: ModelFile):
+    with open_engine("onnxruntime", tiny_model, EngineOptions(threads=1), (48, 64)) as engine:
+        tiles = Tiles(engine)
+        tiles.look_at(Frame(np.full((48, 64, 3), 200, np.uint8), 0))
+        time.sleep(0.05)
+        assert not tiles.tiles  # nothing is wanted
+        tiles.want(("negative", "dim"))
+        assert wait_for(lambda: len(tiles.tiles) == 2)
+        assert tiles.tiles["negative"].mean() == 55 and tiles.tiles["dim"].mean() == 100
+        tiles.look_at(Frame(np.full((48, 64, 3), 100, np.uint8), 1))
+        assert wait_for(lambda: tiles.tiles["dim"].mean() == 50 and tiles.tiles["negative"].mean() == 155)
+        tiles.want(())
+        time.sleep(0.1)
+        at_rest = tiles.version
+        time.sleep(0.1)
+        assert tiles.version == at_rest
+        tiles.close()
+
+
+def test_tiles_that_cannot_be_painted_say_why_and_harm_nothing(tiny_model: ModelFile):
+    def refuse(first, size):
+        raise EngineLoadError("no memory")
+
+    tiles = Tiles(None, refuse)
+    tiles.look_at(Frame(np.zeros((48, 64, 3), np.uint8), 0))
+    tiles.want(("dim",))
+    assert wait_for(lambda: tiles.failure is not None) and tiles.failure == "no memory"
+    tiles.close()

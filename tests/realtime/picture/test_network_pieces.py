@@ -1,0 +1,155 @@
+"""Pieces of a frame, put together, are the whole: for the networks that ship, in every precision that a CPU runs."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engines import EngineOptions, find_model, open_engine
+from engines.errors import UsageError
+from engines.fixed_statistics import fix_statistics
+from engines.reach import Reach, reach_of
+from realtime.frame import Frame
+from realtime.look import Look
+from realtime.picture.network_pieces import WHOLE_PIXELS, NetworkTiles, largest_piece, spans
+from realtime.stylizer import Stylizer
+from tests.small_network import small_frame
+
+REACH = Reach(104, 8)
+
+
+@pytest.mark.parametrize("length", [1, 255, 256, 257, 400, 641, 1000, 4099, 16384])
+@pytest.mark.parametrize("limit", [256, 333, 2048])
+def test_pieces_are_alike_begin_at_cells_and_keep_their_distance(length, limit):
+    parts = spans(length, limit, REACH)
+    assert len({part.length for part in parts}) == 1
+    assert parts[0].length <= limit or length <= limit
+    assert all(part.start % REACH.cell_px == 0 for part in parts)
+    assert [part.keep_from for part in parts] == [0, *(part.keep_to for part in parts[:-1])]
+    assert parts[-1].keep_to == length
+    for part in parts:
+        assert part.start == 0 or part.keep_from - part.start >= REACH.margin_px
+        seen_to = (part.start + part.length) // REACH.cell_px * REACH.cell_px  # beyond, a cell is padded
+        assert part.start + part.length == length or seen_to - part.keep_to >= REACH.margin_px
+        assert part.keep_to > part.keep_from
+
+
+@pytest.mark.parametrize(("engine", "precision"), [("openvino", "fp32"), ("openvino", "int8"), ("onnxruntime", "int8")])
+def test_pieces_of_the_bundled_network_are_the_whole(engine, precision):
+    model = find_model(None, [])
+    frame = small_frame(483, 645)
+    style = np.eye(len(model.styles), dtype=np.float32)
+    with open_engine(engine, model, EngineOptions(precision=precision), frame.shape[:2]) as opened:
+        tiles = NetworkTiles(opened, 256)
+        rows, columns = tiles.pieces(frame.shape[:2])
+        assert len(rows) * len(columns) > 12
+        for number in (1, 2, len(model.styles) - 1):
+            whole = NetworkTiles(opened).start(frame, style[number])()
+            pieces = tiles.start(frame, style[number])()
+            assert np.abs(whole.astype(int) - pieces).max() <= 1
+            assert (whole != pieces).mean() < 0.001
+
+
+def test_the_reach_is_what_the_network_sees():
+    """By the gradient: which pixels of the input an output in the middle depends on, and that it is no more and hardly less."""
+    import torch
+
+    from engines.networks import build_network
+
+    small, shipped = {"width": 16, "deep": 16, "blocks": 1}, {"width": 48, "deep": 64, "blocks": 4}
+    for family, config in (("fast", small), ("fast", shipped), ("transformer_net", {})):
+        torch.manual_seed(0)
+        network = build_network(family, 1, **config).eval()
+        for name, part in list(network.named_modules()):
+            if isinstance(part, torch.nn.InstanceNorm2d):  # its statistics are another matter
+                network.get_submodule(name.rpartition(".")[0]).register_module(name.rpartition(".")[2], torch.nn.Identity())
+        for weight in network.parameters():  # positive everywhere: nothing cancels, no unit is dead
+            weight.data = weight.data.abs() + 0.01
+        model = replace(find_model(None, []), family=family, metadata={"config": json.dumps(config)})
+        reach = reach_of(model)
+        first = (reach.margin_px // 8 + 1) * 8
+        last = first + reach.cell_px - 1
+        seen = []
+        for y, x in itertools.product((first, last), repeat=2):
+            image = torch.full((1, 3, 2 * first + 8, 2 * first + 8), 0.9, requires_grad=True)
+            network(image, torch.ones(1, 1))[0, :, y, x].sum().backward()
+            hit = image.grad[0].abs().sum(0).nonzero()
+            low, high = hit.min().item(), hit.max().item()
+            seen.append(max(min(y, x) - low, high - max(y, x)))
+            assert low >= first - reach.margin_px
+            assert high <= last + reach.margin_px
+        assert max(seen) > reach.margin_px - reach.cell_px
+
+
+def test_the_painting_of_a_file_does_not_depend_on_tiles(tiny_model):
+    """Through all of the stylizer: a model whose pixels know only themselves would be told from one that is shifted."""
+    model = find_model(None, [])
+    frame = Frame(small_frame(300, 900), 0)
+    look = Look(((model.default_style, 1.0),), strength=0.8)
+    with open_engine("openvino", model, EngineOptions(precision="int8"), (300, 900)) as engine:
+        whole = Stylizer(engine, look).stylize(frame, 0.0)
+        pieces = Stylizer(engine, look, tiles=NetworkTiles(engine, 400)).stylize(frame, 0.0)
+    assert np.abs(whole.astype(int) - pieces).max() <= 2  # 1 of the network's, through what brings it up
+
+
+def test_live_frames_are_not_cut_by_themselves():
+    model = find_model(None, [])
+    with open_engine("openvino", model, EngineOptions(precision="int8"), (48, 64)) as engine:
+        assert Stylizer(engine, Look(((model.default_style, 1.0),))).network.pieces((2160, 3840)) is None
+        assert NetworkTiles(engine).pieces((2160, 3840)) is not None
+
+
+def test_fixed_statistics_are_those_of_the_frame_that_they_are_taken_of(classic_model, tmp_path):
+    frame, style = small_frame(120, 160), np.array([0, 1], np.float32)
+    fixed = fix_statistics(classic_model, frame, style, tmp_path / "fixed.onnx", 2)
+    assert fixed.styles == classic_model.styles
+    results = []
+    for model in (classic_model, fixed):
+        with open_engine("onnxruntime", model, EngineOptions(precision="fp32"), (120, 160)) as engine:
+            results.append(engine.infer(frame[None], style[None]).astype(int))
+    assert results[0].std() > 20
+    assert np.abs(results[0] - results[1]).max() <= 1
+
+
+def test_a_network_with_statistics_of_the_frame_has_no_seams(classic_model, tmp_path):
+    """Each piece alone would have other statistics: its half of the frame is much darker."""
+    frame, style = small_frame(402, 603), np.array([0, 1], np.float32)
+    frame[:, :300] //= 4
+    with open_engine("onnxruntime", classic_model, EngineOptions(precision="fp32"), (402, 603)) as engine:
+        tiles = NetworkTiles(engine, 256)
+        pieces = tiles.start(frame, style)().astype(int)
+        itself = engine.infer(frame[None], style[None])[0].astype(int)
+        alone = engine.infer(frame[None, :256, :256], style[None])[0].astype(int)
+    fixed = fix_statistics(classic_model, frame, style, tmp_path / "fixed.onnx", 2)
+    with open_engine("onnxruntime", fixed, EngineOptions(precision="fp32"), (402, 603)) as engine:
+        whole = engine.infer(frame[None], style[None])[0].astype(int)
+    assert np.abs(pieces - whole).max() <= 1 and np.abs(pieces - itself).max() <= 1
+    assert np.abs(alone - whole[:256, :256]).mean() > 3
+
+
+def test_statistics_can_be_given_to_one_engine_only(classic_model):
+    with open_engine("openvino", classic_model, EngineOptions(), (48, 64)) as engine:
+        assert NetworkTiles(engine).pieces((4000, 4000)) is None  # as before, where nobody asks for pieces
+        with pytest.raises(UsageError, match="--engine onnxruntime --precision fp32"):
+            NetworkTiles(engine, 256).prepare((300, 300))
+
+
+def test_what_may_look_at_the_whole_frame_is_not_cut(tiny_model):
+    with open_engine("onnxruntime", tiny_model, EngineOptions(), (48, 64)) as engine:
+        assert NetworkTiles(engine).pieces((4000, 4000)) is None
+        with pytest.raises(UsageError, match="not known how far it sees"):
+            NetworkTiles(engine, 256).prepare((300, 300))
+        NetworkTiles(engine, 256).prepare((48, 64))  # it is whole anyway
+
+
+def test_large_frames_are_cut_by_themselves_and_others_are_not():
+    assert largest_piece((960, 1706), None) == (960, 1706)
+    assert largest_piece((1000, 16_000), None) == (1000, 1536)
+    assert 960 * 1706 <= WHOLE_PIXELS < 1000 * 16_000
+    assert largest_piece((1000, 1000), 512) == (512, 512)
+    with pytest.raises(UsageError, match="at least 216"):
+        spans(1000, 208, REACH)

@@ -1,0 +1,244 @@
+"""`python -m training add-style PAINTING`: one's own style, from one picture, in minutes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engines.cache import user_models_dir
+from engines.errors import ModelError, UsageError
+from training.commands.flags import add_device, add_vgg, check_device
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from training.config import TrainingConfig
+    from training.filmed import Filmed
+    from training.loop import Trainer
+    from training.vgg import Vgg16
+
+USER_MODEL = "user"
+_MINUTES = 6.0
+_TIMED_STEPS = 8  # they tell how many more fit into the minutes
+_PREVIEWS = 12
+_WEIGHED_STEPS = 20  # between two looks at how far it is
+_MOST_PHOTOS = 200  # more would not be seen in these minutes, only decoded
+_PREVIEW_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+_RELIGHT_SHARE = 0.8
+_ROW_RATE = 20.0  # times the network's rate: nothing else moves
+_VGG_SCALES = (0.5, 0.75, 0.75)  # with the network kept, the finest detail comes out clean without being looked at
+_NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
+
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
+    add = commands.add_parser(
+        "add-style",
+        help="a style of your own from one picture",
+        description=f"Train a style from one picture and add it to your own model, {USER_MODEL}.onnx.",
+    )
+    add.add_argument("painting", type=Path, help="a picture of the painting, without its frame")
+    add.add_argument("--name", help="the style's name (default: from the file's)")
+    add.add_argument("--minutes", type=float, default=_MINUTES, help=f"time to train (default: {_MINUTES:g})")
+    add.add_argument(
+        "--photos",
+        type=Path,
+        metavar="DIR|CLIP",
+        help="photos like what you film, ten are enough, or a clip (default: seven that scikit-image and matplotlib carry)",
+    )
+    add.add_argument("--strokes", type=float, default=1.0, metavar="0.5..3", help="2 makes strokes twice as broad (default: 1)")
+    add.add_argument("--preview", type=Path, help="picture that shows how it comes along (default: NAME_preview.jpg here)")
+    add_vgg(add)
+    add_device(add)
+    add.set_defaults(run=run)
+
+
+@dataclass(frozen=True)
+class Base:
+    """What the new style is added to: weights file, its header, and the names of its styles with ``original``."""
+
+    weights: Path
+    header: dict[str, str]
+    styles: list[dict[str, str]]
+
+    @property
+    def names(self) -> list[str]:
+        return [style["name"] for style in self.styles]
+
+
+def run(args: argparse.Namespace) -> None:
+    _check(args)
+    from export.pictures import read_pictures
+    from training.filmed import Filmed
+    from training.photos import gather_photos
+    from training.vgg import load_vgg
+
+    base = find_base()
+    name = args.name or re.sub(r"[^a-z0-9]+", "_", args.painting.stem.lower()).strip("_")
+    if not _NAME.fullmatch(name) or name in base.names:
+        taken = "is taken" if name in base.names else "must be small letters and digits with _ between"
+        raise UsageError(f"the name {name!r} {taken}. Choose another with --name. Taken: {', '.join(base.names)}.")
+    check_device(args.device)
+    vgg = load_vgg(args.vgg)
+    with tempfile.TemporaryDirectory(prefix="livebrush-") as folder:
+        photos = gather_photos(args.photos, Path(folder) / "photos")
+        config = style_config(name, args.painting, photos, args.strokes)
+        trainer = build_trainer(config, photos.parent, vgg, Path(folder) / "run", args.device, base)
+        pictures = read_pictures(photos if args.photos else None, 4)
+        filmed = Filmed(trainer)
+        begin_nearest(trainer, base, filmed)
+        preview = args.preview or Path(f"{name}_preview.jpg")
+        print(f"{preview} shows {name} while it is trained, for {args.minutes:g} minutes, on {len(trainer.files)} photos.")
+        train(trainer, filmed, args.minutes * 60, preview)
+        weights = Path(folder) / f"{USER_MODEL}.safetensors"
+        save_merged(base, trainer, weights)
+        target = install(weights, pictures)
+    print(f"{target} has it, beside {len(base.names) - 1} others. Try: python run_cam.py -s {name}")
+
+
+def _check(args: argparse.Namespace) -> None:
+    if not args.painting.is_file():
+        raise UsageError(f"{args.painting}: no such picture.")
+    if args.photos and not args.photos.exists():
+        raise UsageError(f"--photos {args.photos}: no such folder or clip.")
+    if not 0.05 <= args.minutes <= 600:
+        raise UsageError(f"--minutes must lie between 0.05 and 600, not {args.minutes:g}.")
+    if not 0.5 <= args.strokes <= 3:
+        raise UsageError(f"--strokes must lie between 0.5 and 3, not {args.strokes:g}.")
+    if args.preview and args.preview.suffix.lower() not in _PREVIEW_SUFFIXES:
+        raise UsageError(f"--preview {args.preview}: its name must end in one of {', '.join(_PREVIEW_SUFFIXES)}.")
+
+
+def find_base() -> Base:
+    """The user's own model if there is one, else the bundled. Raises ModelError if it has no weights beside it."""
+    from engines.model_file import find_model, load_model
+    from engines.networks.weights import load_weights
+
+    own = user_models_dir() / f"{USER_MODEL}.onnx"
+    model = load_model(own) if own.is_file() else find_model("gallery", [])
+    if model.weights_path is None:
+        raise ModelError(f"{model.path}: has no .safetensors weights beside it, so no style can be added to it.")
+    header = load_weights(model.weights_path)[1]
+    return Base(model.weights_path, header, json.loads(header["styles"]))
+
+
+def style_config(name: str, painting: Path, photos: Path, texture: float) -> TrainingConfig:
+    """The run: the gallery's losses on the user's photos, the network kept, one row learnt. Sizes are the base network's."""
+    from training.config import StyleConfig, TrainingConfig, load_config
+
+    gallery = load_config(Path(__file__).parents[1] / "configs" / "gallery.yaml")
+    style = StyleConfig(name, str(painting.resolve()), name, "yours", "", "yours to know", painting.name, 1.0, texture)
+    return TrainingConfig(
+        name=USER_MODEL,
+        family=gallery.family,
+        network=gallery.network,
+        styles=(style,),
+        photos=photos.name,
+        previews=(),
+        crop_px=gallery.crop_px,
+        face_share=gallery.face_share,
+        face_weight=gallery.face_weight,
+        relight_share=_RELIGHT_SHARE,
+        vgg_scales=_VGG_SCALES,
+        batch=gallery.batch,
+        learning_rate=gallery.learning_rate,
+        row_rate=_ROW_RATE,
+        rows_only=True,
+        blend_share=0.0,
+        smoothing=(0.0, 0.1),
+        weights=gallery.weights,
+    )
+
+
+def build_trainer(config: TrainingConfig, data: Path, vgg: Vgg16, folder: Path, device: str, base: Base) -> Trainer:
+    """A trainer of a network of the base's size, on 200 photos at most."""
+    from training.data import spread
+    from training.loop import Trainer
+
+    trainer = Trainer(replace(config, network=json.loads(base.header["config"])), data, vgg, folder, device)
+    trainer.files = spread(trainer.files, _MOST_PHOTOS)
+    return trainer
+
+
+def begin_nearest(trainer: Trainer, base: Base, filmed: Filmed) -> None:
+    """Give the trainer the base's network, and as its one row that of the style which is nearest to the painting already."""
+    from engines.networks.weights import load_weights
+
+    state = load_weights(base.weights)[0].state_dict()
+    distances = []
+    for row in state["rows"]:
+        trainer.network.load_state_dict({**state, "rows": row[None]})
+        distances.append(filmed.measure().style)
+    nearest = min(range(len(distances)), key=distances.__getitem__)
+    trainer.network.load_state_dict({**state, "rows": state["rows"][nearest][None]})
+
+
+def train(trainer: Trainer, filmed: Filmed, seconds: float, preview: Path) -> None:
+    """Run for about ``seconds``; ``preview`` is replaced a dozen times on the way."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from training.balance import Balance
+    from training.preview import save_style_preview
+
+    balance = Balance()
+    painting = Path(trainer.config.styles[0].image)
+    started_s, shown = 0.0, 0
+    with Progress(BarColumn(), TextColumn("{task.fields[losses]}"), TimeRemainingColumn(), refresh_per_second=1) as progress:
+        task = progress.add_task("add-style", total=seconds, losses="")
+
+        def show(step: int, _: dict[str, float]) -> None:
+            nonlocal started_s, shown
+            started_s = started_s or time.monotonic()  # reading the photos does not count
+            elapsed_s = time.monotonic() - started_s
+            if step % _TIMED_STEPS == 0:  # again and again: other programs come and go
+                steps = step + round((seconds - elapsed_s) * (step - 1) / elapsed_s)
+                trainer.config = replace(trainer.config, steps=max(step, steps))
+            if elapsed_s >= shown * seconds / _PREVIEWS or step == trainer.config.steps:
+                save_style_preview(preview, trainer.network, trainer.files, painting)
+                shown = 1 + int(elapsed_s * _PREVIEWS / seconds)
+            if step % _WEIGHED_STEPS == 1:
+                now = filmed.measure()
+                balance.see(now)
+                trainer.style_weights.fill_(balance.style_weight)
+                trainer.face_weight, trainer.smoothing_weight = balance.face_weight, balance.smoothing_weight
+                face = "" if now.face is None else f" face {now.face:.2f}"
+                progress.update(task, losses=f"style {now.style:.2f} content {now.content:.2f}{face}")
+            progress.update(task, completed=elapsed_s)
+
+        trainer.fit(show)
+
+
+def save_merged(base: Base, trainer: Trainer, path: Path) -> None:
+    """The base's weights with the trained row as one more style, written to ``path``."""
+    import torch
+
+    from engines.networks import build_network
+    from engines.networks.layers import settle_bytes
+    from engines.networks.weights import load_weights, save_weights
+
+    state = load_weights(base.weights)[0].state_dict()
+    state["rows"] = torch.cat([state["rows"], trainer.network.rows.detach().cpu()])
+    family, network_config = base.header["family"], json.loads(base.header["config"])
+    network = build_network(family, len(base.styles), **network_config)
+    network.load_state_dict(state)
+    trained = trainer.metadata()
+    history = json.loads(base.header.get("training", "{}"))
+    history["added"] = [*history.get("added", []), json.loads(trained["training"])]
+    styles = [*base.styles, json.loads(trained["styles"])[1]]
+    metadata = {"name": USER_MODEL, "styles": json.dumps(styles), "training": json.dumps(history)}
+    save_weights(path, settle_bytes(network), family, network_config, metadata)
+
+
+def install(weights: Path, pictures: list[np.ndarray]) -> Path:
+    """Write ``user.onnx`` and its int8 sibling into the user's models folder, each past its parity gate on ``pictures``,
+    (H, W, 3) uint8 RGB. Returns the former."""
+    from export.write import write_model_and_int8
+
+    target = user_models_dir() / f"{USER_MODEL}.onnx"
+    write_model_and_int8(weights, target, pictures, print)
+    return target
