@@ -27,13 +27,12 @@ from realtime.live.painter import Painter, inference_size
 from realtime.live.quality import Quality
 from realtime.live.run import Live
 from realtime.live.start import EngineAhead
-from realtime.live.thumbnails import Tiles
+from realtime.picture.sizes import parse_size
 from realtime.report import check_report, write_report
 from realtime.stylizer import Stylizer
-from realtime.web.stream import WebStream
+from realtime.web import flags as web_flags
 
 STARTED_S = time.monotonic()
-_PAGE_TILES_SHARE = 0.1  # a page shows them all the time
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
@@ -56,9 +55,9 @@ def main(argv: list[str]) -> int:
         return print_findings(as_json=args.json)
     duration_s, source = live_flags.duration_from(args), live_flags.source_from(args)
     check_report(args.report, [Path(args.source)] if os.path.exists(args.source) else [])
-    fixed_size = cli.parse_size(args.size) if args.size else None
+    fixed_size = parse_size(args.size) if args.size else None
     model, state = live_flags.model_and_state(args, source.mirrored)
-    desk, guard = live_flags.desk_from(args, state), live_flags.guard_from(args)
+    desk, guard = live_flags.desk_from(args, state), web_flags.guard_from(args)
     with contextlib.ExitStack() as opened:
         expected = source.expected_size and inference_size(fixed_size, source.expected_size, state.look.brush)
         ahead = EngineAhead(lambda size: cli.open_engine_from(args, model, size, waits=False), expected)
@@ -79,11 +78,11 @@ def main(argv: list[str]) -> int:
         painter = Painter(Stylizer(engine, state.look, size), EngineSizes(engine, size), fixed_size, quality)
         sink.open("Livebrush", frame_size)
         options = {"duration_s": duration_s, "recorder": recorder, "say": cli.say, "started_s": STARTED_S}
-        stream = WebStream(Tiles(engine, share=_PAGE_TILES_SHARE)) if guard else None
+        stream = web_flags.stream_from(guard, engine)
         outputs += [stream] if stream else []
         live = Live(source, painter, sink, desk, outputs=outputs, **options)
         if guard:
-            opened.callback(live_flags.server_from(guard, stream, desk, live, source).close)
+            opened.callback(web_flags.server_from(guard, stream, desk, live, source).close)
         try:
             live.run()
         finally:

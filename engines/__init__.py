@@ -3,7 +3,8 @@
 from engines.base import Engine, EngineOptions
 from engines.errors import LivebrushError
 from engines.model_file import ModelFile, Style, find_model, installed_models, load_model
-from engines.registry import engine_class, engine_names, open_engine
+from engines.opening import open_engine
+from engines.registry import engine_class, engine_names
 
 __all__ = [
     "Engine",

@@ -27,7 +27,7 @@ from engines.base import PRECISIONS, Engine, EngineOptions, cpu_threads
 from engines.cache import cache_dir, read_json, write_json
 from engines.errors import EngineError, EngineUnavailable, LivebrushError
 from engines.model_file import ModelFile, load_model
-from engines.registry import engine_class, open_engine
+from engines.registry import engine_class, open_named
 
 CPU_ENGINES = ("openvino", "onnxruntime")
 # int8 strays from fp32 by under 2/255 where it works; where products saturate, by tens.
@@ -58,7 +58,7 @@ def open_best(model: ModelFile, options: EngineOptions, size: tuple[int, int]) -
     failures = []
     for name, precision, note in choices:
         try:
-            engine = open_engine(name, model, replace(options, device="cpu", precision=precision), size)
+            engine = open_named(name, model, replace(options, device="cpu", precision=precision), size)
         except EngineError as error:
             failures.append(str(error))
             continue
@@ -82,7 +82,7 @@ def measure(model: ModelFile, options: EngineOptions, size: tuple[int, int]) -> 
         engines = []
         for name, precision, _ in _choices(model, options):
             with contextlib.suppress(EngineError):  # what cannot run is not a candidate; asked for by name it would say why
-                engine = open_engine(name, model, replace(options, device="cpu", precision=precision), size)
+                engine = open_named(name, model, replace(options, device="cpu", precision=precision), size)
                 engines.append(opened.enter_context(engine))
         best_s = [math.inf] * len(engines)
         for _ in range(_ROUNDS):
@@ -164,7 +164,7 @@ def _open_torch(model: ModelFile, options: EngineOptions, size: tuple[int, int],
     if engine_class("torch").unavailable() or not model.weights_path:
         return None
     try:
-        engine = open_engine("torch", model, options, size)
+        engine = open_named("torch", model, options, size)
     except EngineError as error:
         problems.append(str(error))
         return None
@@ -178,7 +178,7 @@ def _built_later(model: ModelFile, options: EngineOptions) -> Callable[[tuple[in
     """How a caller that does not wait comes to TensorRT's engine after all; None for one that does, or without TensorRT."""
     if options.waits or options.device == "cpu" or not _tensorrt_fits(model, options):
         return None
-    return lambda wanted: open_engine("tensorrt", model, options, wanted)
+    return lambda wanted: open_named("tensorrt", model, options, wanted)
 
 
 def _choices(model: ModelFile, options: EngineOptions) -> Iterator[tuple[str, str, str]]:
@@ -222,7 +222,7 @@ def _int8_difference(name: str, model: ModelFile, options: EngineOptions) -> flo
     frame = np.clip(waves + noise, 0, 255).astype(np.uint8)[None]
     pictures = []
     for precision in ("fp32", "int8"):
-        with open_engine(name, model, replace(options, device="cpu", precision=precision), _CHECK_SIZE) as engine:
+        with open_named(name, model, replace(options, device="cpu", precision=precision), _CHECK_SIZE) as engine:
             styles = np.eye(len(model.styles), dtype=np.float32)[1:, None]
             pictures.append(np.concatenate([engine.infer(frame, style) for style in styles]).astype(np.int16))
     return float(np.abs(pictures[0] - pictures[1]).mean((1, 2, 3)).max())

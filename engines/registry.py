@@ -28,22 +28,17 @@ def engine_class(name: str) -> type[Engine]:
     raise TypeError(f"engines/runtimes/{name}.py defines no Engine with name = {name!r}")
 
 
-def open_engine(name: str, model: ModelFile, options: EngineOptions | None = None, size: tuple[int, int] = (480, 640)) -> Engine:
-    """Open ``model`` in the engine called ``name`` and specialise it to frames of ``size`` (height, width).
-
-    ``auto`` chooses (engines/auto.py) and says why in ``Engine.note``; any other name is taken at its word and never
-    replaced. Raises UsageError for an unknown name, device or precision, EngineUnavailable with what to install,
-    EngineLoadError if the runtime refuses the model.
-    """
-    options = options or EngineOptions()
+def check_options(options: EngineOptions) -> None:
+    """Raise UsageError for a device or precision that no engine has."""
     if options.precision not in PRECISIONS:
         raise UsageError(f"there is no precision {options.precision!r}. There are: {', '.join(PRECISIONS)}.")
     if options.device.split(":")[0] not in (*DEVICES, "mps"):
         raise UsageError(f"there is no device {options.device!r}. There are: auto, cpu, cuda, cuda:N, mps.")
-    if name == "auto":
-        from engines.auto import open_best
 
-        return open_best(model, options, size)
+
+def open_named(name: str, model: ModelFile, options: EngineOptions, size: tuple[int, int]) -> Engine:
+    """The engine called ``name``, which is not ``auto``, specialised to ``size``. Raises as ``engines.opening.open_engine``."""
+    check_options(options)
     cls = engine_class(name)
     reason = cls.unavailable()
     if reason:

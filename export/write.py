@@ -13,8 +13,8 @@ from engines.base import EngineOptions
 from engines.errors import ParityError, UsageError
 from engines.model_file import load_model
 from engines.networks.weights import load_weights
+from engines.opening import open_engine
 from engines.parity import FP32, INT8, Difference, check_frames, compare, require, style_vectors
-from engines.registry import open_engine
 from export.beside import beside
 from export.to_int8 import quantise
 from export.to_onnx import export_onnx

@@ -12,7 +12,6 @@ from typing import NoReturn
 
 from engines import Engine, EngineOptions, ModelFile, engine_names, find_model, open_engine
 from engines.base import PRECISIONS
-from engines.errors import UsageError
 from realtime.exits import exit_code
 from realtime.look import Look, parse_mix
 
@@ -89,14 +88,6 @@ def tell_engine(args: argparse.Namespace, engine: Engine) -> None:
         say(f"engine: {engine.name}, {engine.precision} on {engine.device}" + (f" ({engine.note})" if engine.note else ""))
         if engine.better:
             say("a faster engine is being built in the background; the picture goes on meanwhile")
-
-
-def parse_size(text: str, flag: str = "--size") -> tuple[int, int]:
-    """The text "640x480" as (height, width) = (480, 640). Raises UsageError for anything else."""
-    width, x, height = text.lower().partition("x")
-    if not (x and width.isdecimal() and height.isdecimal() and 0 < int(width) <= 16384 and 0 < int(height) <= 16384):
-        raise UsageError(f"{flag} is WIDTHxHEIGHT in pixels, for example 640x480, not {text!r}.")
-    return int(height), int(width)
 
 
 def say(message: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.errors import SinkError, UsageError
-from realtime.files.outputs import output_exists, same_file
+from realtime.media.names import output_exists, same_file
 from realtime.timing import Samples, StageTimes
 
 
@@ -51,11 +51,6 @@ def latency_figures(latency: Samples) -> dict[str, float | None]:
 
 def stage_figures(stages: StageTimes) -> dict[str, float | None]:
     return {name: samples.percentile(50) for name, samples in stages.stages.items()}
-
-
-def size_text(size: tuple[int, int]) -> str:
-    """(height, width) as a user writes it: WIDTHxHEIGHT."""
-    return f"{size[1]}x{size[0]}"
 
 
 def peak_rss_mb() -> float | None:

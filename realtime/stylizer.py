@@ -16,7 +16,8 @@ from realtime.picture.gpu.noise import CardNoiseReduction
 from realtime.picture.gpu.scaler import CardScaler
 from realtime.picture.network_pieces import NetworkTiles
 from realtime.picture.noise import FRAMES_REMEMBERED, NoiseReduction
-from realtime.picture.resample import Scaler, network_size
+from realtime.picture.resample import Scaler
+from realtime.picture.sizes import network_size
 from realtime.picture.steadiness import Steadiness
 
 

@@ -3,51 +3,218 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
+from collections.abc import Mapping
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-OURS = ("engines", "realtime", "export", "training")
-ALLOWED = {
-    "engines": (),
-    "realtime": ("engines",),
-    "training": ("engines.networks", "engines.errors", "realtime.exits", "engines.cache"),
-    "export": ("engines", "realtime.exits"),
+
+FLOOR = ("engines.errors", "engines.cache")
+ENGINES = (*FLOOR, "engines.model_file", "engines.base", "engines")
+_SHARED = ("frame", "timing", "look", "exits", "listing", "cli", "stylizer", "timeline", "report")
+SHARED = tuple(f"realtime.{name}" for name in _SHARED)
+ALL = ("engines.*", "realtime.*", "training.*", "export")
+
+# A module lives in the room with the longest name that fits, and imports from its own room and those listed; NAME.* means that
+# room and all within.
+ROOMS: dict[str, tuple[str, ...]] = {
+    "engines.errors": (),
+    "engines.cache": (),
+    "engines.model_file": FLOOR,
+    "engines.base": (*FLOOR, "engines.model_file"),
+    "engines": (*FLOOR, "engines.model_file", "engines.base"),
+    "engines.styles": (),
+    "engines.networks": FLOOR,
+    "engines.plans": ENGINES,
+    "engines.runtimes": (*ENGINES, "engines.networks", "engines.plans"),
+    "realtime": (),
+    "realtime.frame": (),
+    "realtime.timing": (),
+    "realtime.look": ENGINES,
+    "realtime.exits": ("engines.errors",),
+    "realtime.listing": ENGINES,
+    "realtime.cli": (*ENGINES, "realtime.look", "realtime.exits"),
+    "realtime.picture": (*ENGINES, "realtime.frame"),
+    "realtime.media": (*ENGINES, "realtime.frame", "realtime.picture"),
+    "realtime.stylizer": (*ENGINES, "realtime.frame", "realtime.look", "realtime.picture"),
+    "realtime.timeline": (*ENGINES, "realtime.look", "realtime.stylizer"),
+    "realtime.report": (*ENGINES, "realtime.timing", "realtime.media"),
+    "realtime.controls": (*ENGINES, "realtime.look", "realtime.timeline"),
+    "realtime.files": (*ENGINES, *SHARED, "realtime.picture", "realtime.media"),
+    "realtime.live": (*ENGINES, *SHARED, "realtime.picture", "realtime.media", "realtime.controls"),
+    "realtime.web": (
+        *(*ENGINES, *SHARED, "realtime.picture", "realtime.media", "realtime.controls"),
+        *("realtime.files", "realtime.live"),
+    ),
+    "stylize_video": (*ENGINES, *SHARED, "realtime.files", "realtime.media"),
+    "run_cam": (*ENGINES, *SHARED, "realtime.live", "realtime.web", "realtime.controls", "realtime.picture"),
+    "export": ("engines.*", "realtime.exits"),
+    "training": (*FLOOR, "engines.networks"),
+    # What is measured is what the programs show.
+    "training.evaluate": ("engines.*", "realtime.*", "training"),
+    # A picture, and photos or a clip, become a model file in one command.
+    "training.photos": ("engines.errors", "realtime.media", "export", "training"),
+    "training.commands": (*FLOOR, "engines.networks", "training", "training.evaluate"),
+    "training.commands.add_style": ("engines.*", "export", "training", "training.photos", "training.commands"),
+    "training.commands.evaluate": ("engines.*", "realtime.*", "training", "training.evaluate", "training.commands"),
+    "training.__main__": (
+        *("engines.errors", "realtime.exits"),
+        *("training.commands", "training.commands.add_style", "training.commands.evaluate"),
+    ),
+    "bench": (),
+    "bench.tools": (*ALL, "bench"),
+    "bench.rows": (*ALL, "bench", "bench.tools"),
+    "bench.targets": (*ALL, "bench", "bench.tools", "bench.rows"),
 }
-# Parts of a room that may do more than the rest of it: what is measured is what the programs show, and add-style goes from a
-# picture, and photos or a clip, to the model file in one command.
-WIDER = {
-    "training/evaluate": ("engines", "realtime"),
-    "training/commands/evaluate.py": ("engines", "realtime"),
-    "training/commands/add_style.py": ("engines", "export"),
-    "training/photos.py": ("realtime.media.reading", "export.pictures"),
+
+# The only places that know these libraries; and rooms that know neither devices, windows nor pixels.
+OWNERS = {
+    **dict.fromkeys(("fastapi", "uvicorn", "aiortc"), "realtime.web"),
+    "ray": "realtime.files.farm.cluster",
+    "pythonosc": "realtime.controls.osc",
+    "pyvirtualcam": "realtime.live.sinks.virtual_camera",
+    "mss": "realtime.live.sources.screen_capture",
+    "rich": "realtime.files",
 }
+WITHOUT = {"realtime.controls": ("cv2", "av", "mss", "numpy", "torch", "PIL")}
 HEAVY = ("torch", "onnxruntime", "openvino", "tensorrt", "tensorrt_rtx", "pycuda", "cuda", "cv2", "ray")
+
+# For each rule an import that breaks it.
+FORBIDDEN = [
+    ("engines.errors", "engines.base"),
+    ("engines.cache", "engines.model_file"),
+    ("engines.base", "engines.registry"),
+    ("engines.registry", "engines.runtimes.torch"),
+    ("engines.auto", "engines.plans.make"),
+    ("engines.networks.layers", "engines.base"),
+    ("engines.plans.run", "engines.runtimes.tensorrt"),
+    ("engines.base", "realtime.frame"),
+    ("engines.runtimes.torch", "training.loop"),
+    ("realtime.frame", "realtime.look"),
+    ("realtime.exits", "realtime.cli"),
+    ("realtime.look", "realtime.stylizer"),
+    ("realtime.cli", "realtime.files.flags"),
+    ("realtime.report", "realtime.files.outputs"),
+    ("realtime.stylizer", "realtime.media.reading.video_file"),
+    ("realtime.picture.noise", "realtime.media.pipes"),
+    ("realtime.picture.network_pieces", "realtime.live.engine_sizes"),
+    ("realtime.picture.gpu.scaler", "realtime.files.options"),
+    ("realtime.picture.sizes", "realtime.controls.commands"),
+    ("realtime.media.pipes", "realtime.cli"),
+    ("realtime.media.writing.join", "realtime.files.progress"),
+    ("realtime.media.reading.video_file", "realtime.live.sources.sound"),
+    ("realtime.controls.desk", "realtime.live.sinks.live_sink"),
+    ("realtime.controls.osc", "realtime.media.pipes"),
+    ("realtime.controls.keys", "realtime.files.flags"),
+    ("realtime.controls.commands", "numpy"),
+    ("realtime.controls.keys", "cv2"),
+    ("realtime.files.job", "realtime.live.run"),
+    ("realtime.files.crew", "realtime.controls.commands"),
+    ("realtime.files.sheet", "realtime.web.server"),
+    ("realtime.live.run", "realtime.files.pipeline"),
+    ("realtime.live.flags", "realtime.web.guard"),
+    ("realtime.live.sources.browser", "aiortc"),
+    ("realtime.files.farm.farm", "ray"),
+    ("realtime.files.job", "engines.runtimes.openvino"),
+    ("realtime.stylizer", "engines.networks"),
+    ("realtime.live.run", "training.loop"),
+    ("realtime.web.server", "bench.tools.clips"),
+    ("stylize_video", "realtime.live.flags"),
+    ("run_cam", "realtime.files.flags"),
+    ("export.to_onnx", "realtime.look"),
+    ("export.write", "training.loop"),
+    ("training.loop", "realtime.frame"),
+    ("training.pairs", "training.evaluate.clips"),
+    ("training.commands.fit", "export.write"),
+    ("bench.tools.clips", "bench.rows.figures"),
+    ("bench.rows.files", "bench.targets.table"),
+]
+
+
+@functools.cache
+def modules() -> dict[str, Path]:
+    """Every module of the rooms, by its dotted name."""
+    paths = [path for room in ("engines", "realtime", "export", "training", "bench") for path in (ROOT / room).rglob("*.py")]
+    paths += [ROOT / "run_cam.py", ROOT / "stylize_video.py"]
+    return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
 
 
 def imports(path: Path, everywhere: bool) -> set[str]:
+    """Dotted names of what is imported; of ``from a import b`` that is a.b if there is such a module of ours, else a."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    nodes = ast.walk(tree) if everywhere else tree.body
     found: set[str] = set()
-    for node in nodes:
+    for node in ast.walk(tree) if everywhere else tree.body:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module and not node.level, f"{path.relative_to(ROOT)}: imports are absolute"
+            full = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in modules() else node.module for name in full}
     return found
 
 
-@pytest.mark.parametrize("room", OURS)
-def test_arrows(room: str):
-    for path in (ROOT / room).rglob("*.py"):
-        parts = (path, path.parent)
-        allowed = (*ALLOWED[room], *(a for part in parts for a in WIDER.get(part.relative_to(ROOT).as_posix(), ())))
-        for name in imports(path, everywhere=True):
-            if name.split(".")[0] in OURS and name.split(".")[0] != room:
-                assert any(name == a or name.startswith(a + ".") for a in allowed), f"{path.relative_to(ROOT)} imports {name}"
+@functools.cache
+def import_table() -> Mapping[str, set[str]]:
+    return {module: imports(path, everywhere=True) for module, path in modules().items()}
+
+
+def within(name: str, room: str) -> bool:
+    return name == room or name.startswith(room + ".")
+
+
+def room_of(module: str) -> str:
+    return max((room for room in ROOMS if within(module, room)), key=len, default="")
+
+
+def may(room: str, other: str) -> bool:
+    return other == room or any(within(other, a.removesuffix(".*")) if a.endswith(".*") else other == a for a in ROOMS[room])
+
+
+def broken_arrows(table: Mapping[str, set[str]]) -> list[str]:
+    """A line for each import in ``table`` that goes where it must not."""
+    found = []
+    for module, names in table.items():
+        for name in names:
+            library = name.split(".")[0]
+            ours = library in ("engines", "realtime", "export", "training", "bench", "tests", "run_cam", "stylize_video")
+            if ours and not may(room_of(module), room_of(name)):
+                found.append(f"{module} imports {name}")
+            elif module.startswith("realtime.") and not within(module, OWNERS.get(library, "realtime")):
+                found.append(f"{module} imports {name}, which only {OWNERS[library]} knows")
+            elif any(within(module, room) and library in without for room, without in WITHOUT.items()):
+                found.append(f"{module} imports {name}")
+    return found
+
+
+def test_arrows():
+    assert broken_arrows(import_table()) == []
+
+
+@pytest.mark.parametrize(("module", "forbidden"), FORBIDDEN, ids=lambda name: name)
+def test_a_forbidden_import_is_noticed(module: str, forbidden: str):
+    assert forbidden in modules() or "." not in forbidden
+    table = dict(import_table())
+    table[module] = table[module] | {forbidden}
+    assert len(broken_arrows(table)) == 1
+
+
+def test_the_arrows_make_no_circle():
+    graph = {room: {other for other in ROOMS if other != room and may(room, other)} for room in ROOMS}
+    assert list(TopologicalSorter(graph).static_order())
+
+
+def test_every_room_is_there():
+    assert set(ROOMS) <= set(modules())
+
+
+def test_few_files_lie_loose():
+    loose = {path.stem for path in (ROOT / "realtime").glob("*.py")} - {"__init__"}
+    assert len(loose) <= 10 and {f"realtime.{name}" for name in loose} == set(SHARED)
 
 
 @pytest.mark.parametrize("room", ["engines", "realtime"])

@@ -6,7 +6,8 @@ import json
 import re
 from pathlib import Path
 
-from bench.targets.readme import commands, fill, hotkeys, styles
+from bench.targets.readme import commands, hotkeys, styles
+from bench.tools.markdown import fill
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

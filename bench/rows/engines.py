@@ -15,7 +15,7 @@ from bench.rows.peer import network_call
 from bench.rows.rounds import time_in_rounds
 from engines import Engine, EngineOptions, ModelFile, engine_class, engine_names, load_model, open_engine
 from engines.errors import EngineUnavailable
-from realtime.report import size_text
+from realtime.picture.sizes import size_text
 
 SIZES = ((480, 640), (720, 1280))
 Call = Callable[[], object]

@@ -14,7 +14,7 @@ from bench.tools.process_run import ProcessRun, run_process
 from engines import ModelFile
 from engines.base import cpu_threads
 from engines.errors import EngineRunError
-from realtime.report import size_text
+from realtime.picture.sizes import size_text
 
 FPS = 25
 # (height, width): frames, and who else runs there: the peer keeps sizes up to 640; where the network sees less than the frame,

@@ -14,7 +14,7 @@ from bench.tools.clips import bikes, cut
 from bench.tools.process_run import run_process
 from bench.tools.virtual_screen import virtual_screen
 from engines import ModelFile
-from realtime.cli import parse_size
+from realtime.picture.sizes import parse_size
 
 _CLIP_FRAMES = 240
 

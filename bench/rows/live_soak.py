@@ -25,6 +25,7 @@ from bench.tools.breaking_stream import BreakingStream
 from bench.tools.live_program import END_S, Held, LiveProgram
 from bench.tools.virtual_screen import virtual_screen
 from realtime.cli import say
+from realtime.picture.sizes import size_text
 
 SIZE = (120, 160)
 FPS = 45.0  # some of it is lost while the stream is away
@@ -108,7 +109,7 @@ def check_strain(plan: Plan, folder: Path, warm_up: Plan = WARM_UP, rest_s: floa
     count; ``rest_s``: how long it is left alone before what it holds is looked at."""
     osc_port, report = _free_port(), folder / "report.json"
     with BreakingStream(SIZE, FPS) as stream:
-        flags = ("--source", stream.address, "--size", f"{SIZE[1]}x{SIZE[0]}", "--osc", osc_port, "--report", report)
+        flags = ("--source", stream.address, "--size", size_text(SIZE), "--osc", osc_port, "--report", report)
         with LiveProgram(folder, "--serve", "127.0.0.1:0", *flags) as program:
             address = program.wait_for("open http").removeprefix("open ").strip()
             show = _Show(osc_port, address)
@@ -215,7 +216,7 @@ def check_ends(folder: Path) -> Found:
                 continue
             stream.go_on()
             osc_port = _free_port()
-            flags = ["--source", stream.address, "--size", f"{SIZE[1]}x{SIZE[0]}", "--osc", osc_port]
+            flags = ["--source", stream.address, "--size", size_text(SIZE), "--osc", osc_port]
             flags += [] if state == "window" else ["--serve", "127.0.0.1:0"]
             with LiveProgram(folder, *flags, environment={"DISPLAY": display or ""}) as program:
                 enter(program, stream, osc_port)

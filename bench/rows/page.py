@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.rows.figures import END_TO_END, HEADLESS, OURS, PEER, SMALL, Row, Target, is_live
+from bench.tools.markdown import markdown_table
 
 _COLUMNS = (
     "part",
@@ -104,12 +105,6 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 def _number(value: float | None, digits: int = 1) -> str:
     return "" if value is None else f"{value:.{digits}f}"
-
-
-def markdown_table(header: tuple[str, ...], rows: list[tuple[str, ...]], text_columns: int) -> list[str]:
-    """A Markdown table whose first ``text_columns`` columns stand left, the others right."""
-    rule = ["---" if index < text_columns else "---:" for index in range(len(header))]
-    return ["| " + " | ".join(cells) + " |" for cells in (header, rule, *rows)]
 
 
 def _facts(rows: list[Row]) -> list[str]:

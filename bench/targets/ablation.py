@@ -20,9 +20,8 @@ import numpy as np
 import torch
 
 from bench import ROOT
-from bench.rows.page import markdown_table
 from bench.rows.variant_network import Variant, restep
-from bench.targets.readme import fill
+from bench.tools.markdown import fill, markdown_table
 from engines.networks.layers import settle_bytes
 from realtime import cli
 from training.config import TrainingConfig, load_config

@@ -35,7 +35,7 @@ from realtime.look import Look
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.encoding import Encoding
 from realtime.media.writing.video_file import VideoOutput
-from realtime.report import size_text
+from realtime.picture.sizes import size_text
 from realtime.stylizer import Stylizer
 
 SIZES = ((480, 640), (720, 1280), (1080, 1920), (2160, 3840))

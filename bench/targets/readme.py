@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import re
 from pathlib import Path
 
 import numpy as np
 
-from bench.rows.page import markdown_table
+from bench.tools.markdown import fill, markdown_table
 from engines import EngineOptions, find_model, open_engine
 from realtime.controls.commands import COMMANDS
 from realtime.controls.keys import default_keymap
@@ -39,12 +38,6 @@ def main() -> None:
     page = ROOT / "docs" / "live.md"
     page.write_text(fill(page.read_text(encoding="utf-8"), "commands", commands()), encoding="utf-8")
     save_picture(ROOT / "docs" / "pictures" / "before_after.jpg")
-
-
-def fill(text: str, name: str, content: str) -> str:
-    """``text`` with ``content`` between the comments <!-- NAME: ... --> and <!-- /NAME -->."""
-    pattern = re.compile(rf"(<!-- {name}:.*?-->\n).*?(<!-- /{name} -->)", re.S)
-    return pattern.sub(lambda found: found[1] + content + "\n" + found[2], text)
 
 
 def hotkeys() -> str:

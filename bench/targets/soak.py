@@ -20,8 +20,8 @@ from xml.etree import ElementTree
 from bench import ROOT
 from bench.rows.base_install import check_base_install
 from bench.rows.live_soak import check_ends, check_strain, plan_for
-from bench.rows.page import markdown_table
 from bench.tools.machine import describe_machine
+from bench.tools.markdown import markdown_table
 from engines.errors import LivebrushError
 from realtime import cli
 from realtime.exits import error_line

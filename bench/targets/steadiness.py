@@ -12,13 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from bench import ROOT
-from bench.rows.page import markdown_table
-from bench.targets.readme import fill
+from bench.tools.markdown import fill, markdown_table
 from engines import Engine, EngineOptions, find_model, open_engine
 from realtime import cli
 from realtime.frame import Frame
 from realtime.look import Look
-from realtime.picture.resample import network_size
+from realtime.picture.sizes import network_size
 from realtime.stylizer import Stylizer
 from training.evaluate.clips import CLIPS, ClipSource, static_level, warp_rms
 from training.evaluate.figures import HANDHELD, WEBCAM

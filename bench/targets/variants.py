@@ -16,14 +16,15 @@ import numpy as np
 import torch
 
 from bench import ROOT
-from bench.rows.page import markdown_table
 from bench.rows.rounds import time_in_rounds
 from bench.rows.variant_network import Variant, build_variant
 from bench.tools.machine import describe_machine
+from bench.tools.markdown import markdown_table
 from engines import EngineOptions, load_model, open_engine
 from export.to_int8 import quantise
 from export.to_onnx import export_onnx
 from realtime import cli
+from realtime.picture.sizes import size_text
 
 PAINTINGS = 14
 SIZE = (480, 640)
@@ -105,7 +106,7 @@ def table_section(machine: dict[str, str], times_ms: dict[tuple[str, str], float
             cells += [f"{ms:.1f}", f"{ms / folded_ms:.2f}"]
         rows.append(tuple(cells))
     header = ("after the convolutions", "fp32, ms", "times none", "int8, ms", "times none")
-    where = f"{machine['processor']}, {THREADS} threads, OpenVINO, {SIZE[1]}x{SIZE[0]}"
+    where = f"{machine['processor']}, {THREADS} threads, OpenVINO, {size_text(SIZE)}"
     about = f"{where}, {machine['date']}, load {machine['load at the start']} at the start."
     return "\n".join([about, "", *markdown_table(header, rows, 1)])
 

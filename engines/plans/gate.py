@@ -17,7 +17,7 @@ from engines.base import EngineOptions, cpu_threads
 from engines.model_file import ModelFile
 from engines.parity import TOLERANCES, Difference, Infer, check_frames, compare, require, style_vectors
 from engines.plans.shapes import Shapes
-from engines.registry import open_engine
+from engines.registry import open_named
 
 # Small, since it is done for every style; odd, since padding is where graphs go wrong.
 GRAPH_SIZES = ((120, 160), (33, 47))
@@ -91,7 +91,7 @@ def _rounded(typed: onnx.ModelProto) -> onnx.ModelProto:
 def _compare(
     infer: Infer, model: ModelFile, precision: str, frames: list[np.ndarray], styles: list[np.ndarray], what: str
 ) -> Difference:
-    with open_engine("onnxruntime", model, EngineOptions(device="cpu", precision="fp32"), frames[0].shape[:2]) as reference:
+    with open_named("onnxruntime", model, EngineOptions(device="cpu", precision="fp32"), frames[0].shape[:2]) as reference:
         difference = compare(reference.infer, infer, frames, styles)
     require(difference, TOLERANCES[precision], f"{what} and onnxruntime fp32")
     return difference

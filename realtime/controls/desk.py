@@ -8,7 +8,7 @@ from dataclasses import replace
 from realtime.controls.autopilot import Cycle, Schedule
 from realtime.controls.commands import State, Value, perform
 from realtime.controls.keys import Keymap, default_keymap
-from realtime.live.sinks.live_sink import Pointer
+from realtime.controls.pointer import Pointer
 
 _MOST_ASKED = 1000  # of one turn: a remote that floods must not hold up the picture
 

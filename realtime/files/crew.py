@@ -16,11 +16,11 @@ from realtime.media.writing.pipe import PipeOutput
 from realtime.media.writing.segments import State
 from realtime.media.writing.video_file import VideoOutput
 from realtime.picture.network_pieces import NetworkTiles, largest_piece
-from realtime.picture.resample import network_size
+from realtime.picture.sizes import network_size
 from realtime.stylizer import Stylizer
 
 if TYPE_CHECKING:
-    from realtime.files.job import FileOptions
+    from realtime.files.options import FileOptions
 
 # (height, width) and, where an interrupted run is gone on with, what ``Engine`` that had: as ``engine_identity`` gives it.
 OpenEngine = Callable[[tuple[int, int], dict[str, Any] | None], Engine]

@@ -13,17 +13,18 @@ from typing import Any
 from engines import Engine, EngineOptions, ModelFile, open_engine
 from engines.base import PRECISIONS
 from engines.errors import UsageError
-from realtime.cli import look_from, model_from, parse_size, tell_engine
+from realtime.cli import look_from, model_from, tell_engine
 from realtime.files.crew import Crew, OwnEngine
 from realtime.files.inputs import expand_inputs
-from realtime.files.job import FileOptions, Resize, Result
+from realtime.files.job import Result
+from realtime.files.options import FileOptions, Resize
 from realtime.files.outputs import is_folder, output_paths, without_results
 from realtime.look import Look
 from realtime.media.pipes import STDIO, parse_raw
 from realtime.media.writing.encoding import AUDIO_MODES, Encoding
 from realtime.media.writing.picture_file import PICTURES
 from realtime.picture.network_pieces import TILE_RANGE_PX
-from realtime.picture.resample import fit_size
+from realtime.picture.sizes import fit_size, parse_size
 from realtime.report import peak_rss_mb
 from realtime.timeline import Timeline, parse_time, parse_timeline, read_timeline
 

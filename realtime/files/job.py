@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from engines import Engine
 from engines.errors import LivebrushError, PartialResult, SinkError, SourceError, UsageError
@@ -15,55 +14,20 @@ from realtime.cli import say
 from realtime.exits import error_line
 from realtime.files.crew import Crew, Painting, Sink
 from realtime.files.large_picture import LargePicture, is_large_picture
-from realtime.files.outputs import check_output, identified, make_folder, output_exists, partial_path
+from realtime.files.options import FileOptions
+from realtime.files.outputs import check_output, identified, make_folder, partial_path
 from realtime.files.pipeline import FileRun
 from realtime.files.progress import FileProgress
-from realtime.look import Look
-from realtime.media.pipes import STDIO, RawVideo
+from realtime.media.names import output_exists
+from realtime.media.pipes import STDIO
 from realtime.media.reading.video_file import VideoFile
-from realtime.media.writing.encoding import CONTAINERS, Encoding
+from realtime.media.writing.encoding import CONTAINERS
 from realtime.media.writing.picture_file import PICTURES, PictureOutput
 from realtime.media.writing.pipe import PipeOutput
 from realtime.media.writing.video_file import VideoOutput
 from realtime.media.writing.work_folder import recorded_plan
-from realtime.picture.resample import network_size
-from realtime.report import Report, latency_figures, peak_rss_mb, size_text, stage_figures
-from realtime.timeline import Timeline
-
-Resize = Callable[[tuple[int, int]], tuple[int, int]]
-
-
-@dataclass(frozen=True)
-class FileOptions:
-    """What holds for every file of a call. ``start_s`` and ``end_s``: --ss and --to; ``resize``: --size or --scale;
-    ``tile_px``: --tile;
-    ``pipe``: where an output called ``STDIO`` goes; ``make_folders``: the folders of outputs are made where they are missing."""
-
-    look: Look
-    encoding: Encoding
-    start_s: Fraction | None = None
-    end_s: Fraction | None = None
-    resize: Resize = field(default=lambda size: size)
-    overwrite: bool = False
-    skip_existing: bool = False
-    resume: bool = False
-    make_folders: bool = False
-    timeline: Timeline = field(default_factory=Timeline)
-    side_by_side: bool = False
-    raw_input: RawVideo | None = None
-    raw_output: bool = False
-    deinterlace: bool = True
-    tile_px: int | None = None
-    pipe: BinaryIO | None = None
-
-    @property
-    def label(self) -> str:
-        """What the styles are called in names of outputs."""
-        return self.look.label if len(self.timeline.entries) < 2 else "timeline"
-
-    def paints_tensors(self, output: Path) -> bool:
-        """Whether all that is asked for is there for frames that live on a card too."""
-        return not (self.look.stability or self.side_by_side or self.tile_px) and output.suffix.lower() in CONTAINERS
+from realtime.picture.sizes import network_size, size_text
+from realtime.report import Report, latency_figures, peak_rss_mb, stage_figures
 
 
 @dataclass

@@ -21,7 +21,8 @@ from realtime.media.reading.video_file import MAX_PIXELS
 from realtime.media.writing.pending_file import PendingFile
 from realtime.media.writing.picture_file import JPEG_QUALITY
 from realtime.picture.network_pieces import NetworkTiles
-from realtime.picture.resample import SLOPE_STEPS, Scaler, network_size
+from realtime.picture.resample import SLOPE_STEPS, Scaler
+from realtime.picture.sizes import network_size
 
 if TYPE_CHECKING:
     from pyvips import Image

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from engines.errors import SinkError, UsageError
 from realtime.files.inputs import PICTURE_ENDINGS, InputFile
+from realtime.media.names import output_exists
 from realtime.media.pipes import STDIO
 from realtime.media.writing.encoding import CONTAINERS
 from realtime.media.writing.picture_file import PICTURES
@@ -87,14 +88,6 @@ def check_output(path: Path, inputs: Mapping[object, Path], overwrite: bool) -> 
         raise UsageError(f"{path}: exists. -y overwrites it, -n skips it.")
 
 
-def output_exists(path: Path) -> bool:
-    """Never for standard output. Raises SinkError for a name that the system does not take, such as one that is too long."""
-    try:
-        return path != STDIO and path.exists()
-    except OSError as error:
-        raise SinkError(f"{path}: cannot be written ({error.strerror}).") from error
-
-
 def _identities(path: Path) -> set[object]:
     """Where ``path`` leads, and the file itself if it is there."""
     found: set[object] = {os.path.realpath(path)}
@@ -102,14 +95,6 @@ def _identities(path: Path) -> set[object]:
         status = os.stat(path)
         found.add((status.st_dev, status.st_ino))
     return found
-
-
-def same_file(one: Path, other: Path) -> bool:
-    """Whether both names lead to one file, or will when it is there."""
-    try:
-        return os.path.samefile(one, other)
-    except OSError:
-        return os.path.realpath(one) == os.path.realpath(other)
 
 
 def partial_path(path: Path, overwrite: bool) -> Path:

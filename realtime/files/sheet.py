@@ -11,13 +11,14 @@ import numpy as np
 from engines import Engine
 from engines.errors import UsageError
 from realtime.cli import say
-from realtime.files.job import FileOptions
+from realtime.files.options import FileOptions
 from realtime.files.outputs import check_output, identified
 from realtime.frame import Frame
 from realtime.look import Look
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.picture_file import PICTURES, PictureOutput
-from realtime.picture.resample import Scaler, fit_size, network_size
+from realtime.picture.resample import Scaler
+from realtime.picture.sizes import fit_size, network_size
 from realtime.stylizer import Stylizer
 
 _TILE_BOX = (360, 640)  # (height, width) that each picture is fitted into

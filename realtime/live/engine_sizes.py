@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 
-from engines import Engine, ModelFile, open_engine
-from engines.base import PRECISIONS
+from engines import Engine
+from engines.opening import open_alike
 
 Size = tuple[int, int]
 KEEP = 4
-
-
-def open_alike(engine: Engine, size: Size, model: ModelFile | None = None) -> Engine:
-    """A second engine of the same kind, device and precision, ready for frames of (height, width); for another ``model`` if one
-    is given. Raises EngineError."""
-    precision = engine.precision if engine.precision in PRECISIONS else "auto"
-    return open_engine(
-        engine.name, model or engine.model, replace(engine.options, device=engine.device, precision=precision), size
-    )
 
 
 class EngineSizes:

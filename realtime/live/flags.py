@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from engines import ModelFile, find_model
 from engines.errors import UsageError
@@ -19,7 +17,7 @@ from realtime.controls.keys import keymap_from, user_keys_file
 from realtime.controls.osc import OscServer, parse_listen
 from realtime.controls.remembered import recall, remembered_styles
 from realtime.live import bootstrap
-from realtime.live.run import Live, initial_state
+from realtime.live.run import initial_state
 from realtime.live.sinks.clean_sink import CleanSink
 from realtime.live.sinks.live_sink import LiveSink
 from realtime.live.sinks.recording import Recorder, check_recording
@@ -29,12 +27,6 @@ from realtime.live.sources.live_source import LiveSource
 from realtime.live.sources.open_source import live_source
 from realtime.live.sources.sound import Microphone
 from realtime.timeline import Timeline
-from realtime.web.guard import Guard, guard_for
-from realtime.web.stream import WebStream
-
-if TYPE_CHECKING:
-    from realtime.web.server import WebServer
-
 
 DEFAULT_PORT = 8080
 DEFAULT_ADDRESS = f"127.0.0.1:{DEFAULT_PORT}"
@@ -144,28 +136,6 @@ def recorder_from(args: argparse.Namespace, source: LiveSource) -> Recorder:
         return Recorder(Path("."), args.record, source.sound)
     Microphone(args.microphone).close()  # one that does not answer is known now and not after the show
     return Recorder(Path("."), args.record, lambda: Microphone(args.microphone))
-
-
-def guard_from(args: argparse.Namespace) -> Guard | None:
-    """Where --serve listens and whom it lets in, None without it. Raises UsageError."""
-    if args.serve is None:
-        if args.serve_as:
-            raise UsageError("--serve-as is the address of a page: it needs --serve.")
-        return None
-    missing = [name for name in ("fastapi", "uvicorn", "aiortc") if not find_spec(name)]
-    if missing:
-        raise UsageError(f"--serve needs {', '.join(missing)}: pip install 'livebrush[web]'")
-    return guard_for(*parse_listen(args.serve, "--serve", DEFAULT_PORT), args.token, args.serve_as)
-
-
-def server_from(guard: Guard, stream: WebStream, desk: Desk, live: Live, source: LiveSource) -> WebServer:
-    """The page's server, listening; says what to open. Raises UsageError."""
-    from realtime.live.sources.browser import BrowserSource
-    from realtime.web.server import WebServer
-
-    server = WebServer(guard, stream, desk, live.status, source if isinstance(source, BrowserSource) else None)
-    cli.say(f"open {server.guard.address}")
-    return server
 
 
 def outputs_from(args: argparse.Namespace, frame_size: tuple[int, int]) -> list[CleanSink]:

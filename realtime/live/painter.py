@@ -10,9 +10,9 @@ import numpy as np
 from realtime.controls.commands import State
 from realtime.frame import Frame
 from realtime.live.engine_sizes import EngineSizes
-from realtime.live.quality import Quality, scaled
+from realtime.live.quality import Quality
 from realtime.look import Look
-from realtime.picture.resample import network_size
+from realtime.picture.sizes import network_size, scaled
 from realtime.stylizer import Stylizer, frames_remembered
 from realtime.timing import Clock
 

@@ -74,8 +74,3 @@ class Quality:
         smaller = range(self._step + 1, len(self.scales))
         fits = (step for step in smaller if load * (self.scales[step] / self.scale) ** 2 < _TOO_MUCH)
         return next(fits, smaller[-1])
-
-
-def scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:
-    """(height, width) times ``scale``, even, at least 2; ``size`` itself at scale 1."""
-    return size if scale == 1 else (max(2, 2 * round(size[0] * scale / 2)), max(2, 2 * round(size[1] * scale / 2)))

@@ -31,7 +31,8 @@ from realtime.live.snapshots import Snapshots
 from realtime.live.sources.latest import Latest
 from realtime.live.sources.live_source import LiveSource
 from realtime.look import Look
-from realtime.report import Report, latency_figures, peak_rss_mb, size_text
+from realtime.picture.sizes import size_text
+from realtime.report import Report, latency_figures, peak_rss_mb
 from realtime.timing import Clock, Samples
 
 STOP_S = 2.0  # how long the end waits for threads; a driver or an engine that hangs longer is left behind

@@ -10,10 +10,12 @@ import numpy as np
 
 from engines import Engine
 from engines.errors import EngineError
+from engines.opening import open_alike
 from realtime.frame import Frame
-from realtime.live.engine_sizes import Size, open_alike
+from realtime.live.engine_sizes import Size
 from realtime.look import BRUSH_RANGE, Look
-from realtime.picture.resample import Scaler, network_size
+from realtime.picture.resample import Scaler
+from realtime.picture.sizes import network_size
 from realtime.stylizer import Stylizer
 
 

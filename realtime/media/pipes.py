@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from engines.errors import SourceError, UsageError
-from realtime.cli import parse_size
+from realtime.picture.sizes import parse_size
 
 STDIO = Path("-")
 _POLL_S = 0.1

@@ -17,10 +17,10 @@ import numpy as np
 from engines import Engine
 from engines.base import cpu_threads
 from engines.errors import UsageError
+from engines.opening import open_alike
 from engines.reach import Reach, reach_of
-from realtime.live.engine_sizes import open_alike
-from realtime.live.quality import scaled
 from realtime.picture.resample import Scaler
+from realtime.picture.sizes import scaled
 
 WHOLE_PIXELS = 2_000_000  # up to here a frame is painted whole; each that is under way takes 150 MB in OpenVINO
 SIDE_PX = 1536  # of the pieces of a larger one

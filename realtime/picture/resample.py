@@ -1,4 +1,4 @@
-"""Sizes, and bringing pixels from one to another: PyAV's swscale and numpy, never OpenCV, which needs libGL.
+"""Brings pixels from one size to another: PyAV's swscale and numpy, never OpenCV, which needs libGL.
 
 The network sees the frame at the size where its strokes have the right breadth; ``guided_upsample`` brings the painting
 back to the frame's size with the frame's own edges.
@@ -6,7 +6,6 @@ back to the frame's size with the frame's own edges.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,43 +13,12 @@ import numpy as np
 if TYPE_CHECKING:
     from av.video.reformatter import VideoReformatter
 
-LOOK_LINES = 480  # strokes are a number of pixels wide; brush 1 is what they look like on a short side of 480 pixels
-SAME_SIZE = 0.05  # a scale this close to 1 is not worth a resampling
-MAX_NETWORK_PIXELS = 2_000_000
-MAX_NETWORK_SIDE = 16_384
 SLOPE_STEPS = 64  # slopes travel as int8 in 1/64, so that slope * detail fits int16
 
 SLOPE_EPSILON = 60.0  # variance of luma (squared 8-bit levels) below which an area counts as flat and its grain stays out
 SLOPE_RADIUS = 4  # of the guided filter's window, in pixels at half the network's size
 SLOPE_LIMIT = 1.25
 _STRIP_ROWS = 64  # so few stay in the cache
-
-
-def network_size(frame_size: tuple[int, int], brush: float, max_pixels: int = MAX_NETWORK_PIXELS) -> tuple[int, int]:
-    """The (height, width) at which the network runs so that strokes look ``brush`` times as broad as at 480 lines.
-
-    The short side becomes 480 / brush, both sides even and at least 2; a frame within 5 % of that keeps its own size. The
-    result never has more pixels than the frame or ``max_pixels``, whichever is more, nor a side over 16384 that the frame
-    does not have: a 4000x1 strip stays harmless.
-    """
-    height, width = frame_size
-    scale = LOOK_LINES / brush / min(height, width)
-    if abs(scale - 1) <= SAME_SIZE:
-        return frame_size
-    largest = min(math.sqrt(max_pixels / (height * width)), MAX_NETWORK_SIDE / max(height, width))
-    scale = min(scale, max(1.0, largest))
-    return _even(height * scale), _even(width * scale)
-
-
-def fit_size(frame_size: tuple[int, int], box: tuple[int, int], stretch: bool = False) -> tuple[int, int]:
-    """The largest even (height, width) of the frame's shape inside ``box``; ``stretch``: the box itself, made even."""
-    scale = min(box[0] / frame_size[0], box[1] / frame_size[1])
-    wanted = box if stretch else (frame_size[0] * scale, frame_size[1] * scale)
-    return _even(wanted[0]), _even(wanted[1])
-
-
-def _even(length: float) -> int:
-    return max(2, 2 * round(length / 2))
 
 
 class Scaler:

@@ -3,19 +3,8 @@ from fractions import Fraction
 import pytest
 
 from engines.errors import EngineUnavailable, SinkError, SourceError, UsageError
-from realtime.cli import parse_size, run
+from realtime.cli import run
 from realtime.timeline import parse_time
-
-
-@pytest.mark.parametrize(("text", "expected"), [("640x480", (480, 640)), ("1X2", (2, 1))])
-def test_a_size_is_width_x_height(text, expected):
-    assert parse_size(text) == expected
-
-
-@pytest.mark.parametrize("text", ["", "640", "0x480", "640x", "-1x5", "99999x5", "6.5x4", "640x480x3"])
-def test_other_sizes_name_the_flag(text):
-    with pytest.raises(UsageError, match="--size"):
-        parse_size(text)
 
 
 @pytest.mark.parametrize(

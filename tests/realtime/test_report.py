@@ -4,7 +4,7 @@ import os
 import pytest
 
 from engines.errors import SinkError, UsageError
-from realtime.report import Report, check_report, size_text, write_report
+from realtime.report import Report, check_report, write_report
 
 FIELDS = (
     """frames_in frames_out dropped wall_s startup_s fps latency_ms stage_ms engine device precision size style peak_rss_mb"""
@@ -24,10 +24,6 @@ def test_a_report_is_written_whole_or_not_at_all(tmp_path):
     with pytest.raises(SinkError, match="--report"):
         write_report(tmp_path / "nowhere" / "r.json", {})
     assert [path.name for path in tmp_path.iterdir()] == ["r.json"]
-
-
-def test_sizes_are_written_as_a_user_does():
-    assert size_text((480, 640)) == "640x480"
 
 
 @pytest.mark.parametrize("link", [os.symlink, os.link])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from engines.base import cpu_threads
+from realtime.picture.sizes import size_text
 from training.data import read_photo
 from training.evaluate.clips import ClipSource, MeasuringClip, prepare
 from training.evaluate.figures import StyleFigures, mean_and_worst
@@ -133,7 +134,7 @@ def evaluate(
 
 
 def _clip_result(clip: MeasuringClip) -> ClipResult:
-    size = f"{clip.size[1]}x{clip.size[0]}"
+    size = size_text(clip.size)
     return ClipResult(
         clip.source.name, clip.source.kind, size, len(clip.frames), len(clip.faces), clip.warp[1], clip.warp[8], clip.static
     )

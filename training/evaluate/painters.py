@@ -16,7 +16,7 @@ from engines import EngineOptions, ModelFile, open_engine
 from engines.errors import EngineUnavailable, UsageError
 from realtime.frame import Frame
 from realtime.look import Look
-from realtime.picture.resample import network_size
+from realtime.picture.sizes import network_size
 from realtime.stylizer import Stylizer
 
 Paint = Callable[[np.ndarray], np.ndarray]

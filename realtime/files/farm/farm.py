@@ -27,7 +27,7 @@ from realtime.media.writing.video_file import VideoOutput
 from realtime.stylizer import frames_remembered
 
 if TYPE_CHECKING:
-    from realtime.files.job import FileOptions
+    from realtime.files.options import FileOptions
 
 _POLL_S = 0.2
 _MAX_LOSSES = 4  # what ended that many workers would end all of them

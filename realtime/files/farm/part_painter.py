@@ -29,10 +29,10 @@ from realtime.media.writing.segments import SegmentEncoder, State
 from realtime.media.writing.video_encoder import VideoEncoder
 from realtime.media.writing.work_folder import Segment
 from realtime.picture.network_pieces import largest_piece
-from realtime.picture.resample import network_size
+from realtime.picture.sizes import network_size
 
 if TYPE_CHECKING:
-    from realtime.files.job import FileOptions
+    from realtime.files.options import FileOptions
 
 _CACHE_BYTES = 256 * 2**20
 

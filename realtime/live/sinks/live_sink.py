@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 
 import numpy as np
 
-
-@dataclass(frozen=True)
-class Pointer:
-    """The left mouse button at a place of the view, in shares of its sides. ``pressed``: just now; else it is dragged."""
-
-    across: float
-    down: float
-    pressed: bool
+from realtime.controls.pointer import Pointer
 
 
 class LiveSink(ABC):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from av.packet import Packet
 
     from realtime.media.pipes import RawVideo, StandardInput
+from realtime.picture.sizes import size_text
 
 # Containers that hold their pictures themselves. Not among them: playlists and scripts (hls, concat, dash, sdp), which make
 # FFmpeg open other files and addresses on behalf of whoever wrote them.
@@ -35,7 +36,7 @@ def open_pipe(pipe: StandardInput, raw: RawVideo | None = None) -> InputContaine
 
     form, options = None, {"format_whitelist": _FORMATS, "protocol_whitelist": ""}
     if raw:
-        form, options = "rawvideo", {"pixel_format": "rgb24", "video_size": f"{raw.size[1]}x{raw.size[0]}"}
+        form, options = "rawvideo", {"pixel_format": "rgb24", "video_size": size_text(raw.size)}
         options["framerate"] = str(raw.rate)
     try:
         return av.open(pipe, format=form, options=options, metadata_errors="replace", buffer_size=_PIPE_BUFFER_BYTES)

@@ -14,7 +14,7 @@ from realtime.frame import Frame
 from realtime.media.disk import write_errors
 from realtime.media.pipes import STDIO
 from realtime.media.reading.video_file import VideoFile
-from realtime.report import size_text
+from realtime.picture.sizes import size_text
 
 if TYPE_CHECKING:
     from av.container import OutputContainer

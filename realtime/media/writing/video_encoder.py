@@ -12,6 +12,7 @@ from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.encoding import CONTAINERS, Encoding
 from realtime.picture.gpu.decoding import encoder_context
 from realtime.picture.gpu.nv12 import from_rgb, picture_of
+from realtime.picture.sizes import size_text
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -66,7 +67,7 @@ class VideoEncoder:
         subsampled = "420" in self.pixel_format or self.pixel_format == "nv12"
         self.size = (height + height % 2, width + width % 2) if subsampled else (height, width)
         if self.size != size:
-            self.notes.append(f"{width}x{height} is odd: written as {self.size[1]}x{self.size[0]}, the last row or column twice.")
+            self.notes.append(f"{width}x{height} is odd: written as {size_text(self.size)}, the last row or column twice.")
 
     def add_stream(self, output: OutputContainer) -> VideoStream:
         """A stream of its own encoder in ``output``."""

@@ -8,8 +8,8 @@ from realtime.controls.autopilot import CYCLE_RANGE_S, Cycle, Schedule, live_tim
 from realtime.controls.commands import COMMANDS, State, perform, settings, step
 from realtime.controls.desk import Desk
 from realtime.controls.keys import default_keymap, keymap_from
+from realtime.controls.pointer import Pointer
 from realtime.controls.remembered import recall, remember, settings_file
-from realtime.live.sinks.live_sink import Pointer
 from realtime.look import STRENGTH_RANGE, Look
 from realtime.timeline import Timeline
 

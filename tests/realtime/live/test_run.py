@@ -15,7 +15,7 @@ from realtime.controls.desk import Desk
 from realtime.frame import Frame
 from realtime.live.engine_sizes import EngineSizes
 from realtime.live.painter import Painter
-from realtime.live.quality import Quality, scaled
+from realtime.live.quality import Quality
 from realtime.live.run import Live, initial_state
 from realtime.live.sinks.live_sink import LiveSink
 from realtime.live.sinks.null import Null
@@ -24,8 +24,7 @@ from realtime.live.snapshots import save_snapshot
 from realtime.live.sources.live_source import LiveSource
 from realtime.live.sources.synthetic import Synthetic
 from realtime.look import Look
-from realtime.picture.resample import network_size
-from realtime.report import size_text
+from realtime.picture.sizes import network_size, size_text
 from realtime.stylizer import Stylizer
 
 SIZE = (48, 64)
@@ -444,13 +443,6 @@ def test_quality_auto_shrinks_a_live_run():
         Synthetic((480, 640), fps=30, frames=110), engine=engine, fixed_size=None, quality=Quality(), say=said.append
     ).run()
     assert report.size in ("480x360", "320x240") and any("quality" in line for line in said)
-
-
-@pytest.mark.parametrize(
-    ("size", "scale", "expected"), [((480, 640), 1, (480, 640)), ((480, 640), 0.75, (360, 480)), ((3, 3), 0.5, (2, 2))]
-)
-def test_scaled_sizes_are_even(size, scale, expected):
-    assert scaled(size, scale) == expected
 
 
 def test_the_strip_shows_every_style_of_the_current_frame_and_the_divider_moves(tiny_engine: Engine):

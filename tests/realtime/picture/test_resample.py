@@ -1,42 +1,8 @@
 import numpy as np
 import pytest
 
-from realtime.picture.resample import Scaler, box_mean, fit_size, network_size
+from realtime.picture.resample import Scaler, box_mean
 from tests.conftest import moving_square
-
-
-@pytest.mark.parametrize(
-    ("frame", "brush", "expected"),
-    [
-        ((480, 640), 1.0, (480, 640)),
-        ((480, 512), 1.0, (480, 512)),
-        ((1080, 1920), 1.0, (480, 854)),
-        ((1920, 1080), 1.0, (854, 480)),
-        ((272, 640), 1.0, (480, 1130)),
-        ((480, 640), 2.0, (240, 320)),
-        ((480, 640), 0.5, (960, 1280)),
-        ((481, 641), 1.0, (481, 641)),  # within 5 %: as it is
-        ((1, 1), 1.0, (480, 480)),
-    ],
-)
-def test_brush_1_is_the_look_at_480_lines_whatever_the_frame(frame, brush, expected):
-    assert network_size(frame, brush) == expected
-
-
-@pytest.mark.parametrize("frame", [(1, 4000), (4000, 1), (1, 100_000), (4320, 7680), (3, 3), (2, 9000)])
-def test_the_network_size_stays_harmless(frame):
-    for brush in (0.5, 1.0, 2.0):
-        height, width = network_size(frame, brush)
-        assert min(height, width) >= 1
-        assert height * width <= 1.02 * max(2_000_000, frame[0] * frame[1]) or min(frame) == 1
-        assert max(height, width) <= max(16_384, *frame)
-
-
-def test_fit_size_keeps_the_shape_and_is_even():
-    assert fit_size((1080, 1920), (480, 640)) == (360, 640)
-    assert fit_size((1080, 1920), (480, 640), stretch=True) == (480, 640)
-    assert fit_size((99, 33), (50, 50)) == (50, 16)
-    assert fit_size((1, 4000), (2, 2)) == (2, 2)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 2), (7, 9), (47, 63), (1, 4000), (4000, 1)])

@@ -16,7 +16,8 @@ from engines.errors import SourceError
 from realtime.files.crew import OwnEngine
 from realtime.files.farm.part_painter import Finished, Job, Opened, PartPainter, PartRun, packed
 from realtime.files.farm.parts import Part, divide
-from realtime.files.job import FileOptions, run_jobs
+from realtime.files.job import run_jobs
+from realtime.files.options import FileOptions
 from realtime.look import Look
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.encoding import Encoding

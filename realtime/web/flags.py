@@ -1,0 +1,51 @@
+"""The page that --serve asks for, and the parts that it is made of. The flags themselves are live's (realtime/live/flags.py)."""
+
+from __future__ import annotations
+
+import argparse
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from engines import Engine
+from engines.errors import UsageError
+from realtime import cli
+from realtime.controls.desk import Desk
+from realtime.controls.osc import parse_listen
+from realtime.live.flags import DEFAULT_PORT
+from realtime.live.run import Live
+from realtime.live.sources.live_source import LiveSource
+from realtime.live.thumbnails import Tiles
+from realtime.web.guard import Guard, guard_for
+from realtime.web.stream import WebStream
+
+if TYPE_CHECKING:
+    from realtime.web.server import WebServer
+
+_THUMBNAILS_SHARE = 0.1  # a page shows them all the time
+
+
+def guard_from(args: argparse.Namespace) -> Guard | None:
+    """Where --serve listens and whom it lets in, None without it. Raises UsageError."""
+    if args.serve is None:
+        if args.serve_as:
+            raise UsageError("--serve-as is the address of a page: it needs --serve.")
+        return None
+    missing = [name for name in ("fastapi", "uvicorn", "aiortc") if not find_spec(name)]
+    if missing:
+        raise UsageError(f"--serve needs {', '.join(missing)}: pip install 'livebrush[web]'")
+    return guard_for(*parse_listen(args.serve, "--serve", DEFAULT_PORT), args.token, args.serve_as)
+
+
+def stream_from(guard: Guard | None, engine: Engine) -> WebStream | None:
+    """What pages watch, None without --serve."""
+    return WebStream(Tiles(engine, share=_THUMBNAILS_SHARE)) if guard else None
+
+
+def server_from(guard: Guard, stream: WebStream, desk: Desk, live: Live, source: LiveSource) -> WebServer:
+    """The page's server, listening; says what to open. Raises UsageError."""
+    from realtime.live.sources.browser import BrowserSource
+    from realtime.web.server import WebServer
+
+    server = WebServer(guard, stream, desk, live.status, source if isinstance(source, BrowserSource) else None)
+    cli.say(f"open {server.guard.address}")
+    return server
