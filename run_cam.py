@@ -36,14 +36,22 @@ STARTED_S = time.monotonic()
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="run_cam.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="run_cam.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     live_flags.add_live_flags(parser)
     cli.add_look_flags(parser)
-    parser.set_defaults(strength=None, brush=None, keep_color=None, stability=None)  # None: not given
+    parser.set_defaults(
+        strength=None, brush=None, keep_color=None, stability=None
+    )  # None: not given
     cli.add_engine_flags(parser)
     cli.add_report_flags(parser)
     listing = cli.add_listing_flags(parser)
-    listing.add_argument("--doctor", action="store_true", help="tell what works here, and what to install for the rest")
+    listing.add_argument(
+        "--doctor",
+        action="store_true",
+        help="tell what works here, and what to install for the rest",
+    )
     return parser.parse_args(argv)
 
 
@@ -59,8 +67,12 @@ def main(argv: list[str]) -> int:
     model, state = live_flags.model_and_state(args, source.mirrored)
     desk, guard = live_flags.desk_from(args, state), web_flags.guard_from(args)
     with contextlib.ExitStack() as opened:
-        expected = source.expected_size and inference_size(fixed_size, source.expected_size, state.look.brush)
-        ahead = EngineAhead(lambda size: cli.open_engine_from(args, model, size, waits=False), expected)
+        expected = source.expected_size and inference_size(
+            fixed_size, source.expected_size, state.look.brush
+        )
+        ahead = EngineAhead(
+            lambda size: cli.open_engine_from(args, model, size, waits=False), expected
+        )
         opened.callback(ahead.close)
         sink, recorder = live_flags.sink_from(args), live_flags.recorder_from(args, source)
         opened.callback(source.close)
@@ -75,9 +87,16 @@ def main(argv: list[str]) -> int:
         engine = ahead.get(size)
         cli.tell_engine(args, engine)
         quality = Quality() if args.quality == "auto" else None
-        painter = Painter(Stylizer(engine, state.look, size), EngineSizes(engine, size), fixed_size, quality)
+        painter = Painter(
+            Stylizer(engine, state.look, size), EngineSizes(engine, size), fixed_size, quality
+        )
         sink.open("Livebrush", frame_size)
-        options = {"duration_s": duration_s, "recorder": recorder, "say": cli.say, "started_s": STARTED_S}
+        options = {
+            "duration_s": duration_s,
+            "recorder": recorder,
+            "say": cli.say,
+            "started_s": STARTED_S,
+        }
         stream = web_flags.stream_from(guard, engine)
         outputs += [stream] if stream else []
         live = Live(source, painter, sink, desk, outputs=outputs, **options)

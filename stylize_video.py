@@ -18,7 +18,15 @@ from typing import NoReturn
 from engines import engine_class
 from engines.errors import UsageError
 from realtime import cli
-from realtime.files.flags import add_file_flags, crew_for, file_options, model_and_look, open_engine_like, plan_inputs, report_of
+from realtime.files.flags import (
+    add_file_flags,
+    crew_for,
+    file_options,
+    model_and_look,
+    open_engine_like,
+    plan_inputs,
+    report_of,
+)
 from realtime.files.inputs import expand_inputs
 from realtime.files.job import Result, plan_jobs, run_jobs
 from realtime.files.sheet import write_sheet
@@ -32,17 +40,26 @@ STARTED_S = time.perf_counter()
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="stylize_video.py", description="Paint video files and pictures in the style of a painting."
+        prog="stylize_video.py",
+        description="Paint video files and pictures in the style of a painting.",
     )
     parser.add_argument(
-        "input", nargs="*", metavar="INPUT", help="videos and pictures: files, folders, patterns, @list.txt, or -"
+        "input",
+        nargs="*",
+        metavar="INPUT",
+        help="videos and pictures: files, folders, patterns, @list.txt, or -",
     )
     add_file_flags(parser)
     cli.add_look_flags(parser)
     cli.add_engine_flags(parser)
     cli.add_report_flags(parser)
     cli.add_listing_flags(parser)
-    parser.add_argument("--sheet", type=Path, metavar="OUT.png", help="paint one frame of INPUT in every style, side by side")
+    parser.add_argument(
+        "--sheet",
+        type=Path,
+        metavar="OUT.png",
+        help="paint one frame of INPUT in every style, side by side",
+    )
     return parser.parse_args(argv)
 
 
@@ -51,7 +68,9 @@ def main(argv: list[str]) -> int:
     if print_listing(args):
         return 0
     if not args.input:
-        raise UsageError("no INPUT given. For example: python stylize_video.py clip.mp4 -s great_wave")
+        raise UsageError(
+            "no INPUT given. For example: python stylize_video.py clip.mp4 -s great_wave"
+        )
     if args.engine != "auto":
         engine_class(args.engine)  # a wrong name is said before anything is read
     model, look = model_and_look(args)
@@ -69,7 +88,9 @@ def main(argv: list[str]) -> int:
     if args.dry_run:
         plans = plan_jobs(jobs, options)
         print(
-            json.dumps(plans, indent=1) if args.json else "\n".join(f"{p['input']} -> {p['output']} {p['size']}" for p in plans)
+            json.dumps(plans, indent=1)
+            if args.json
+            else "\n".join(f"{p['input']} -> {p['output']} {p['size']}" for p in plans)
         )
         return 0
     if any(output == STDIO for _, output in jobs):

@@ -1,4 +1,7 @@
-"""Engines run a style on arrays: (N, H, W, 3) uint8 RGB in, the same out. Importing this loads no runtime."""
+"""Engines run a style on arrays: (N, H, W, 3) uint8 RGB in, the same out.
+
+Importing this loads no runtime.
+"""
 
 from engines.base import Engine, EngineOptions
 from engines.errors import LivebrushError

@@ -1,7 +1,9 @@
-"""What an engine is: something that runs a model file on arrays. It knows nothing of frames, time or threads.
+"""What an engine is: something that runs a model file on arrays.
 
-To add a runtime, write one file ``engines/runtimes/NAME.py`` with a subclass of ``Engine``; the registry and the contract
-suite (tests/engines/test_contract.py) find it because it is there.
+It knows nothing of frames, time or threads.
+
+To add a runtime, write one file ``engines/runtimes/NAME.py`` with a subclass of ``Engine``; the
+registry and the contract suite (tests/engines/test_contract.py) find it because it is there.
 """
 
 from __future__ import annotations
@@ -31,11 +33,14 @@ KEPT_SIZES = 4
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """How an engine shall run. ``threads``: CPU threads for inference, None for all that this process may use.
+    """How an engine shall run.
 
-    ``waits``: whether ``auto`` may wait for an engine that has to be built first; if not, it starts on another one and
-    offers the built one as ``Engine.better``. ``throughput``: whether many frames a second matter more than how soon each is
-    there; an engine may then have several frames under way, each on fewer cores.
+    ``threads``: CPU threads for inference, None for all that this process may use.
+
+    ``waits``: whether ``auto`` may wait for an engine that has to be built first; if not, it starts
+    on another one and offers the built one as ``Engine.better``. ``throughput``: whether many
+    frames a second matter more than how soon each is there; an engine may then have several frames
+    under way, each on fewer cores.
     """
 
     device: str = "auto"
@@ -46,16 +51,22 @@ class EngineOptions:
 
 
 def cpu_threads() -> int:
-    """The CPUs that this process may use, which in a container or under taskset are fewer than the machine's."""
+    """The CPUs that this process may use, which in a container or under taskset are fewer than the
+    machine's.
+    """
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Engine(ABC):
-    """Runs one model. Call every method from one thread at a time; ``prepare`` may run beside ``infer`` of another engine.
+    """Runs one model.
 
-    Attributes set by the constructor: ``device`` ("cpu", "cuda:0", ...) and ``precision`` ("fp32", "fp16", "int8", or
-    "uint8" for an engine that computes nothing), both resolved, never "auto"; ``note``: why this engine was taken;
-    ``better``: opens a faster engine for a (height, width), which takes a while, or None if there is none.
+    Call every method from one thread at a time; ``prepare`` may run beside ``infer`` of another
+    engine.
+
+    Attributes set by the constructor: ``device`` ("cpu", "cuda:0", ...) and ``precision`` ("fp32",
+    "fp16", "int8", or "uint8" for an engine that computes nothing), both resolved, never "auto";
+    ``note``: why this engine was taken; ``better``: opens a faster engine for a (height, width),
+    which takes a while, or None if there is none.
     """
 
     name: ClassVar[str]
@@ -64,9 +75,11 @@ class Engine(ABC):
     precision: str = "fp32"
     note: str = ""
     better: Callable[[tuple[int, int]], Engine] | None = None
-    # How many inferences may be under way at a time: more than one where copies and computing overlap.
+    # How many inferences may be under way at a time: more than one where copies and computing
+    # overlap.
     in_flight: int = 1
-    # Whether ``frames`` may be a PyTorch tensor on ``device`` instead of an array; the result then is one too.
+    # Whether ``frames`` may be a PyTorch tensor on ``device`` instead of an array; the result then
+    # is one too.
     takes_tensors: bool = False
 
     def __init__(self, model: ModelFile, options: EngineOptions) -> None:
@@ -77,7 +90,10 @@ class Engine(ABC):
     @classmethod
     @abstractmethod
     def unavailable(cls) -> str | None:
-        """Why this engine cannot run here, with what to install, or None if it can. Imports nothing heavy."""
+        """Why this engine cannot run here, with what to install, or None if it can.
+
+        Imports nothing heavy.
+        """
 
     @classmethod
     def precisions(cls, model: ModelFile) -> tuple[str, ...]:
@@ -85,30 +101,37 @@ class Engine(ABC):
         return ("fp32", "int8") if model.int8_path else ("fp32",)
 
     def ready(self, size: tuple[int, int]) -> bool:
-        """Whether ``prepare`` for (height, width) is a matter of moments; an engine that is built first may say no."""
+        """Whether ``prepare`` for (height, width) is a matter of moments; an engine that is built
+        first may say no.
+        """
         return True
 
     def prepare(self, size: tuple[int, int], batch: int = 1) -> None:
-        """Specialise to (height, width) and ``batch`` frames, so that the first ``infer`` of that size is as fast as the rest.
+        """Specialise to (height, width) and ``batch`` frames, so that the first ``infer`` of that
+        size is as fast as the rest.
 
-        The last ``KEPT_SIZES`` specialisations stay. Raises EngineLoadError if the model cannot be brought to that size.
+        The last ``KEPT_SIZES`` specialisations stay. Raises EngineLoadError if the model cannot be
+        brought to that size.
         """
         self._specialised((batch, *size))
 
     def infer(self, frames: Frames, style: np.ndarray) -> Frames:
         """Stylise a batch.
 
-        frames: (N, H, W, 3) uint8, RGB, full-range sRGB. style: (N, S) float32, non-negative, each row summing to 1;
-        column 0 is the untouched original. Returns (N, H, W, 3) uint8 RGB, owned by the caller. Where ``takes_tensors``,
-        ``frames`` may be a CUDA tensor, made on the stream that is current; then the result is one, whole when this returns.
-        Raises ValueError for other shapes or types, EngineRunError if the runtime fails.
+        frames: (N, H, W, 3) uint8, RGB, full-range sRGB. style: (N, S) float32, non-negative, each
+        row summing to 1; column 0 is the untouched original. Returns (N, H, W, 3) uint8 RGB, owned
+        by the caller. Where ``takes_tensors``, ``frames`` may be a CUDA tensor, made on the stream
+        that is current; then the result is one, whole when this returns. Raises ValueError for
+        other shapes or types, EngineRunError if the runtime fails.
         """
         return self.start(frames, style)()
 
     def start(self, frames: Frames, style: np.ndarray) -> Callable[[], Frames]:
-        """Begin ``infer`` and return what waits for its result; up to ``in_flight`` may be begun before the first is waited for.
+        """Begin ``infer`` and return what waits for its result; up to ``in_flight`` may be begun
+        before the first is waited for.
 
-        Both arrays may be changed as soon as this returns. Raises as ``infer``, here or when waiting.
+        Both arrays may be changed as soon as this returns. Raises as ``infer``, here or when
+        waiting.
         """
         self._check(frames, style)
         size = tuple(frames.shape[1:3])
@@ -124,15 +147,22 @@ class Engine(ABC):
         return result
 
     def close(self) -> None:
-        """Free what the runtime holds. A closed engine is not used again; closing twice is harmless."""
+        """Free what the runtime holds.
+
+        A closed engine is not used again; closing twice is harmless.
+        """
         while self._made:
             self._drop(self._made.popitem()[1])
 
     def _specialise(self, key: tuple[int, int, int]) -> Any:
-        """Whatever ``_infer`` needs to run (batch, height, width); engines that take any size have nothing to do."""
+        """Whatever ``_infer`` needs to run (batch, height, width); engines that take any size have
+        nothing to do.
+        """
 
     def _specialised(self, key: tuple[int, int, int]) -> Any:
-        """What ``_specialise`` made for ``key``, made now if it was not or had to go for newer ones."""
+        """What ``_specialise`` made for ``key``, made now if it was not or had to go for newer
+        ones.
+        """
         made = self._made.pop(key) if key in self._made else self._specialise(key)
         self._made[key] = made
         if len(self._made) > KEPT_SIZES:
@@ -166,10 +196,14 @@ class Engine(ABC):
 
     def _check(self, frames: Frames, style: np.ndarray) -> None:
         if not (isinstance(frames, np.ndarray) or self.takes_tensors):
-            raise ValueError(f"{self.name} on {self.device} takes arrays in host memory, not {type(frames).__name__}")
+            raise ValueError(
+                f"{self.name} on {self.device} takes arrays in host memory, not {type(frames).__name__}"
+            )
         is_bytes = str(frames.dtype) in ("uint8", "torch.uint8")
         if frames.ndim != 4 or frames.shape[3] != 3 or not is_bytes or 0 in frames.shape:
-            raise ValueError(f"frames must be (N, H, W, 3) uint8 with no empty side, got {tuple(frames.shape)} {frames.dtype}")
+            raise ValueError(
+                f"frames must be (N, H, W, 3) uint8 with no empty side, got {tuple(frames.shape)} {frames.dtype}"
+            )
         expected = (frames.shape[0], len(self.model.styles))
         if style.shape != expected or style.dtype != np.float32:
             raise ValueError(f"style must be {expected} float32, got {style.shape} {style.dtype}")

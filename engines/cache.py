@@ -1,4 +1,6 @@
-"""Where Livebrush keeps what it may lose (cache) and what the user made (models), and how it writes there safely."""
+"""Where Livebrush keeps what it may lose (cache) and what the user made (models), and how it writes
+there safely.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ APP = "livebrush"
 def cache_dir() -> Path:
     """The user's cache folder, made with mode 0700. ``LIVEBRUSH_CACHE`` overrides it.
 
-    Where it cannot be made or written, as in a container with a read-only home, one that lasts as long as the process.
+    Where it cannot be made or written, as in a container with a read-only home, one that lasts as
+    long as the process.
     """
     path = Path(os.environ.get("LIVEBRUSH_CACHE") or platformdirs.user_cache_dir(APP))
     try:
@@ -37,9 +40,14 @@ def _passing_cache() -> Path:
 
 
 def prune(folder: Path, limit_bytes: int, pattern: str = "*") -> None:
-    """Remove the files of ``folder`` that were not used for the longest, until the rest fit into ``limit_bytes``."""
+    """Remove the files of ``folder`` that were not used for the longest, until the rest fit into
+    ``limit_bytes``.
+    """
     try:
-        files = sorted(((p.stat().st_mtime, p.stat().st_size, p) for p in folder.glob(pattern) if p.is_file()), reverse=True)
+        files = sorted(
+            ((p.stat().st_mtime, p.stat().st_size, p) for p in folder.glob(pattern) if p.is_file()),
+            reverse=True,
+        )
     except OSError:
         return  # not there yet, or another process is at it
     total = 0
@@ -50,8 +58,13 @@ def prune(folder: Path, limit_bytes: int, pattern: str = "*") -> None:
 
 
 def user_models_dir() -> Path:
-    """Where `training add-style` and `export` put the user's own models. ``LIVEBRUSH_MODELS`` overrides it."""
-    return Path(os.environ.get("LIVEBRUSH_MODELS") or Path(platformdirs.user_data_dir(APP)) / "models")
+    """Where `training add-style` and `export` put the user's own models.
+
+    ``LIVEBRUSH_MODELS`` overrides it.
+    """
+    return Path(
+        os.environ.get("LIVEBRUSH_MODELS") or Path(platformdirs.user_data_dir(APP)) / "models"
+    )
 
 
 def read_json(path: Path) -> Any:
@@ -63,7 +76,9 @@ def read_json(path: Path) -> Any:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Replace the file in one step, so that a reader sees the old or the new content and nothing between."""
+    """Replace the file in one step, so that a reader sees the old or the new content and nothing
+    between.
+    """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

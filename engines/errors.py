@@ -1,4 +1,6 @@
-"""The one error tree of Livebrush. A message says what happened, what is allowed, and what to type instead.
+"""The one error tree of Livebrush.
+
+A message says what happened, what is allowed, and what to type instead.
 
     LivebrushError                          exit code
     ├─ UsageError                           2   a flag or name that cannot be right
@@ -15,14 +17,18 @@
     │  └─ ParityError                       4   two runtimes disagree
     └─ TrainingError                        4   configuration, data or numbers that cannot be trained on
 
-Programming mistakes inside Livebrush stay ``ValueError`` and ``TypeError``: they are not part of this tree.
+Programming mistakes inside Livebrush stay ``ValueError`` and ``TypeError``: they are not part of
+this tree.
 """
 
 from __future__ import annotations
 
 
 class LivebrushError(Exception):
-    """Base of everything that a user can cause or meet. ``exit_code`` is what a script ends with."""
+    """Base of everything that a user can cause or meet.
+
+    ``exit_code`` is what a script ends with.
+    """
 
     exit_code = 1
 

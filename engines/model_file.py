@@ -1,7 +1,9 @@
-"""The model file: one self-describing ONNX network, its int8 sibling and its weights. Reads metadata, runs nothing.
+"""The model file: one self-describing ONNX network, its int8 sibling and its weights.
 
-Layout and meaning of every field: docs/model-file.md. Bundled models lie in engines/styles, the user's own in the
-user's data folder (``user_models_dir``).
+Reads metadata, runs nothing.
+
+Layout and meaning of every field: docs/model-file.md. Bundled models lie in engines/styles, the
+user's own in the user's data folder (``user_models_dir``).
 """
 
 from __future__ import annotations
@@ -38,7 +40,10 @@ class Style:
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A model on disk. ``styles[0]`` is always ``original``; ``int8_path`` and ``weights_path`` are None where missing."""
+    """A model on disk.
+
+    ``styles[0]`` is always ``original``; ``int8_path`` and ``weights_path`` are None where missing.
+    """
 
     path: Path
     styles: tuple[Style, ...]
@@ -70,14 +75,19 @@ class ModelFile:
 
     @property
     def measured(self) -> dict[str, dict[str, float]]:
-        """What the styles were measured to be, by style and by the keys of `python -m training evaluate`; {} if unknown."""
+        """What the styles were measured to be, by style and by the keys of `python -m training
+        evaluate`; {} if unknown.
+        """
         try:
             return dict(json.loads(self.metadata["measured"])["styles"])
         except (KeyError, TypeError, ValueError):
             return {}
 
     def index(self, style_name: str) -> int:
-        """Column of a style. Raises UnknownStyle, listing close names, if the model does not have it."""
+        """Column of a style.
+
+        Raises UnknownStyle, listing close names, if the model does not have it.
+        """
         try:
             return self.style_names.index(style_name)
         except ValueError:
@@ -87,13 +97,16 @@ class ModelFile:
 def load_model(path: Path) -> ModelFile:
     """Read a model file's metadata and check that it follows the contract.
 
-    Raises ModelError if the file is missing, damaged, has external data, or other inputs and outputs than the contract's.
+    Raises ModelError if the file is missing, damaged, has external data, or other inputs and
+    outputs than the contract's.
     """
     import onnx
 
     path = Path(path)
     if not path.is_file():
-        raise ModelError(f"{path}: no such model file. `--list-styles` shows the models that are installed.")
+        raise ModelError(
+            f"{path}: no such model file. `--list-styles` shows the models that are installed."
+        )
     if path.stat().st_size > MAX_MODEL_BYTES:
         raise ModelError(
             f"{path}: {path.stat().st_size >> 20} MiB is more than a model file may have ({MAX_MODEL_BYTES >> 20} MiB)."
@@ -101,7 +114,9 @@ def load_model(path: Path) -> ModelFile:
     try:
         proto = onnx.load(str(path), load_external_data=False)
     except Exception as error:
-        raise ModelError(f"{path}: not an ONNX file, or a damaged one ({type(error).__name__}).") from error
+        raise ModelError(
+            f"{path}: not an ONNX file, or a damaged one ({type(error).__name__})."
+        ) from error
     _check_contents(path, proto)
     names = ([i.name for i in proto.graph.input], [o.name for o in proto.graph.output])
     if names[0][:2] != ["frame", "style"] or names[1][:1] != ["stylized"]:
@@ -120,18 +135,26 @@ def load_model(path: Path) -> ModelFile:
 
 
 def _check_contents(path: Path, proto: Any) -> None:
-    """Raise ModelError for what no runtime shall be given: data in other files, wherever in the graph they are named (a path
-    in a model can lead anywhere); operators that are not ONNX's own, which are code of somebody else; tensors beyond all
-    measure, which a few bytes can ask for."""
+    """Raise ModelError for what no runtime shall be given: data in other files, wherever in the
+    graph they are named (a path in a model can lead anywhere); operators that are not ONNX's
+    own, which are code of somebody else; tensors beyond all measure, which a few bytes can ask
+    for.
+    """
     import onnx
 
-    if proto.functions or any(node.domain not in ("", "ai.onnx") for graph in _graphs(proto.graph) for node in graph.node):
+    if proto.functions or any(
+        node.domain not in ("", "ai.onnx") for graph in _graphs(proto.graph) for node in graph.node
+    ):
         raise ModelError(f"{path}: uses operators that are not ONNX's own. A model file has none.")
     for tensor in (tensor for graph in _graphs(proto.graph) for tensor in _tensors(graph)):
         if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
-            raise ModelError(f"{path}: keeps its weights in another file. A model file holds everything itself.")
+            raise ModelError(
+                f"{path}: keeps its weights in another file. A model file holds everything itself."
+            )
         if min(tensor.dims, default=1) < 0 or math.prod(tensor.dims) > MAX_MODEL_BYTES // 4:
-            raise ModelError(f"{path}: has a tensor of {'x'.join(map(str, tensor.dims))}, which is too large.")
+            raise ModelError(
+                f"{path}: has a tensor of {'x'.join(map(str, tensor.dims))}, which is too large."
+            )
 
 
 def _graphs(graph: Any) -> Iterator[Any]:
@@ -148,7 +171,10 @@ def _tensors(graph: Any) -> Iterator[Any]:
         yield from (sparse.values, sparse.indices)
     for attribute in (attribute for node in graph.node for attribute in node.attribute):
         yield from (*([attribute.t] if attribute.HasField("t") else []), *attribute.tensors)
-        for sparse in (*([attribute.sparse_tensor] if attribute.HasField("sparse_tensor") else []), *attribute.sparse_tensors):
+        for sparse in (
+            *([attribute.sparse_tensor] if attribute.HasField("sparse_tensor") else []),
+            *attribute.sparse_tensors,
+        ):
             yield from (sparse.values, sparse.indices)
 
 
@@ -165,14 +191,22 @@ def _from_metadata(path: Path, metadata: dict[str, str]) -> ModelFile:
             f"{path}: its metadata is missing or damaged ({error}). Write it again with `python -m export onnx`."
         ) from error
     if len(styles) < 2 or styles[0].name != ORIGINAL:
-        raise ModelError(f"{path}: must have `original` as style 0 and at least one painting, has {[s.name for s in styles]}.")
+        raise ModelError(
+            f"{path}: must have `original` as style 0 and at least one painting, has {[s.name for s in styles]}."
+        )
     return ModelFile(path, styles, family, metadata)
 
 
 def installed_models() -> list[ModelFile]:
-    """Every model that can be asked for by name: the user's, newest first, then the bundled ones by name."""
+    """Every model that can be asked for by name: the user's, newest first, then the bundled ones by
+    name.
+    """
     user_dir = user_models_dir()
-    user = sorted(_network_files(user_dir), key=lambda p: p.stat().st_mtime, reverse=True) if user_dir.is_dir() else []
+    user = (
+        sorted(_network_files(user_dir), key=lambda p: p.stat().st_mtime, reverse=True)
+        if user_dir.is_dir()
+        else []
+    )
     return [*_readable(user), *(load_model(path) for path in sorted(_network_files(BUNDLED_DIR)))]
 
 
@@ -188,11 +222,12 @@ def _readable(paths: list[Path]) -> list[ModelFile]:
 
 
 def find_model(model: str | None, styles: list[str]) -> ModelFile:
-    """The model to run: a file, a model's name, a style's name, or None for whichever has all the named ``styles``.
+    """The model to run: a file, a model's name, a style's name, or None for whichever has all the
+    named ``styles``.
 
     Without ``model`` the newest user model that has every named style wins, else the bundled one.
-    Raises UsageError if the styles are spread over several models, UnknownStyle if nobody has one of them, ModelError
-    if the file is unusable.
+    Raises UsageError if the styles are spread over several models, UnknownStyle if nobody has one
+    of them, ModelError if the file is unusable.
     """
     if model and (model.endswith(".onnx") or "/" in model or "\\" in model):
         found = load_model(Path(model))

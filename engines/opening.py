@@ -9,12 +9,18 @@ from engines.model_file import ModelFile
 from engines.registry import check_options, open_named
 
 
-def open_engine(name: str, model: ModelFile, options: EngineOptions | None = None, size: tuple[int, int] = (480, 640)) -> Engine:
-    """Open ``model`` in the engine called ``name`` and specialise it to frames of ``size`` (height, width).
+def open_engine(
+    name: str,
+    model: ModelFile,
+    options: EngineOptions | None = None,
+    size: tuple[int, int] = (480, 640),
+) -> Engine:
+    """Open ``model`` in the engine called ``name`` and specialise it to frames of ``size`` (height,
+    width).
 
-    ``auto`` chooses (engines/auto.py) and says why in ``Engine.note``; any other name is taken at its word and never
-    replaced. Raises UsageError for an unknown name, device or precision, EngineUnavailable with what to install,
-    EngineLoadError if the runtime refuses the model.
+    ``auto`` chooses (engines/auto.py) and says why in ``Engine.note``; any other name is taken at
+    its word and never replaced. Raises UsageError for an unknown name, device or precision,
+    EngineUnavailable with what to install, EngineLoadError if the runtime refuses the model.
     """
     options = options or EngineOptions()
     if name != "auto":
@@ -26,9 +32,15 @@ def open_engine(name: str, model: ModelFile, options: EngineOptions | None = Non
 
 
 def open_alike(engine: Engine, size: tuple[int, int], model: ModelFile | None = None) -> Engine:
-    """A second engine of the same kind, device and precision, ready for frames of (height, width); for another ``model`` if one
-    is given. Raises EngineError."""
+    """A second engine of the same kind, device and precision, ready for frames of (height, width);
+    for another ``model`` if one is given.
+
+    Raises EngineError.
+    """
     precision = engine.precision if engine.precision in PRECISIONS else "auto"
     return open_engine(
-        engine.name, model or engine.model, replace(engine.options, device=engine.device, precision=precision), size
+        engine.name,
+        model or engine.model,
+        replace(engine.options, device=engine.device, precision=precision),
+        size,
     )

@@ -1,4 +1,6 @@
-"""Whether two ways of running a model give the same pictures: how far apart they are, and how far they may be."""
+"""Whether two ways of running a model give the same pictures: how far apart they are, and how far
+they may be.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ import numpy as np
 
 from engines.errors import ParityError
 
-# ``Engine.infer`` or anything like it: frames (N, H, W, 3) uint8 and style (N, S) float32 to frames.
+# ``Engine.infer`` or anything like it: frames (N, H, W, 3) uint8 and style (N, S) float32 to
+# frames.
 Infer = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
@@ -23,7 +26,8 @@ class Tolerance:
 
 FP32 = Tolerance(largest=2, mean=0.5)
 FP16 = Tolerance(largest=8, mean=1)
-# An int8 network is another network: single values may differ where a brush stroke shifts, the picture may not.
+# An int8 network is another network: single values may differ where a brush stroke shifts, the
+# picture may not.
 INT8 = Tolerance(largest=255, mean=2)
 # Three bits of mantissa are fewer than the levels of bytes that the weights were trained on.
 FP8 = Tolerance(largest=255, mean=4)
@@ -40,8 +44,13 @@ class Difference:
     where: str
 
 
-def compare(reference: Infer, other: Infer, frames: Iterable[np.ndarray], styles: Iterable[np.ndarray]) -> Difference:
-    """Run every frame (H, W, 3) with every style (1, S) through both. Returns the worst largest and worst mean difference."""
+def compare(
+    reference: Infer, other: Infer, frames: Iterable[np.ndarray], styles: Iterable[np.ndarray]
+) -> Difference:
+    """Run every frame (H, W, 3) with every style (1, S) through both.
+
+    Returns the worst largest and worst mean difference.
+    """
     largest = mean = 0.0
     where = ""
     vectors = list(styles)
@@ -51,7 +60,10 @@ def compare(reference: Infer, other: Infer, frames: Iterable[np.ndarray], styles
             difference = np.abs(a - other(frame[None], style))
             if difference.max() > largest or difference.mean() > mean:
                 where = f"{frame.shape[1]}x{frame.shape[0]}, style vector {np.round(style[0], 2).tolist()}"
-            largest, mean = max(largest, float(difference.max())), max(mean, float(difference.mean()))
+            largest, mean = (
+                max(largest, float(difference.max())),
+                max(mean, float(difference.mean())),
+            )
     return Difference(largest, mean, where)
 
 
@@ -66,7 +78,9 @@ def require(difference: Difference, tolerance: Tolerance, pair: str) -> None:
 
 
 def style_vectors(count: int) -> list[np.ndarray]:
-    """(1, S) fp32 each: every single style, original first, then an even blend of all and a half-strength first painting."""
+    """(1, S) fp32 each: every single style, original first, then an even blend of all and a
+    half-strength first painting.
+    """
     single = list(np.eye(count, dtype=np.float32)[:, None])
     even = np.full((1, count), 1 / count, np.float32)
     half = np.zeros((1, count), np.float32)
@@ -74,8 +88,12 @@ def style_vectors(count: int) -> list[np.ndarray]:
     return [*single, even, half]
 
 
-def check_frames(pictures: list[np.ndarray], sizes: Iterable[tuple[int, int]] = SIZES) -> list[np.ndarray]:
-    """Centre crops of real pictures at each size, the pictures taking turns; enlarged by repetition where one is too small."""
+def check_frames(
+    pictures: list[np.ndarray], sizes: Iterable[tuple[int, int]] = SIZES
+) -> list[np.ndarray]:
+    """Centre crops of real pictures at each size, the pictures taking turns; enlarged by repetition
+    where one is too small.
+    """
     frames = []
     for i, (height, width) in enumerate(sizes):
         picture = pictures[i % len(pictures)]

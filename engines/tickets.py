@@ -1,4 +1,6 @@
-"""Two frames under way at a time: a result is waited for once, by its caller or by whoever needs its slot again."""
+"""Two frames under way at a time: a result is waited for once, by its caller or by whoever needs
+its slot again.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,10 @@ class Turns:
         self._next = 0
 
     def start(self, frames: Frames, style: np.ndarray) -> Callable[[], Frames]:
-        """Queue one inference and return what waits for it. With all slots taken, the oldest is waited for; its result is
-        kept for its caller."""
+        """Queue one inference and return what waits for it.
+
+        With all slots taken, the oldest is waited for; its result is kept for its caller.
+        """
         i, self._next = self._next, (self._next + 1) % len(self._slots)
         self._settle(i)
         self._slots[i].start(frames, style)

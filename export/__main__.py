@@ -1,4 +1,5 @@
-"""python -m export: from a checkpoint to a model file, and to its int8 sibling; nothing is written that runtimes disagree on.
+"""python -m export: from a checkpoint to a model file, and to its int8 sibling; nothing is written
+that runtimes disagree on.
 
 python -m export onnx runs/gallery/weights.safetensors -o engines/styles/gallery.onnx
 python -m export int8 engines/styles/gallery.onnx --pictures photos/
@@ -20,15 +21,23 @@ from realtime.exits import exit_code
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m export", description="Turn checkpoints into model files.")
+    parser = argparse.ArgumentParser(
+        prog="python -m export", description="Turn checkpoints into model files."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     pictures = argparse.ArgumentParser(add_help=False)
     pictures.add_argument(
-        "--pictures", type=Path, metavar="DIR", help="photos to check on (default: four that scikit-image carries)"
+        "--pictures",
+        type=Path,
+        metavar="DIR",
+        help="photos to check on (default: four that scikit-image carries)",
     )
     output = argparse.ArgumentParser(add_help=False)
     output.add_argument(
-        "-o", "--output", type=Path, help="model file to write (default: in your models folder, where styles are found by name)"
+        "-o",
+        "--output",
+        type=Path,
+        help="model file to write (default: in your models folder, where styles are found by name)",
     )
 
     onnx = commands.add_parser("onnx", parents=[pictures, output], help="weights to model file")
@@ -36,25 +45,48 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     int8 = commands.add_parser("int8", parents=[pictures], help="model file to its int8 sibling")
     int8.add_argument("model", type=Path, help=".onnx written by `onnx`")
     foreign = commands.add_parser(
-        "import", parents=[pictures, output], help="candy/mosaic/rain_princess/udnie-type checkpoint to model file"
+        "import",
+        parents=[pictures, output],
+        help="candy/mosaic/rain_princess/udnie-type checkpoint to model file",
     )
     foreign.add_argument("checkpoint", type=Path, help=".pth or .model with a state dict")
     foreign.add_argument("--name", help="name of the style (default: the file's)")
-    foreign.add_argument("--licence", default="not stated", help="licence of the weights, kept in the metadata")
-    tensorrt = commands.add_parser("tensorrt", parents=[pictures, output], help="model file to a TensorRT engine")
-    tensorrt.add_argument("model", nargs="?", metavar="MODEL|STYLE", help="a model's or a style's name, or FILE.onnx")
-    tensorrt.add_argument("--precision", default="fp16", metavar="NAME", help="fp16, fp32, int8 or fp8 (default: fp16)")
-    tensorrt.add_argument(
-        "--size", default="640x480", metavar="WxH|MIN,OPT,MAX", help="one frame size, or a range (default: 640x480)"
+    foreign.add_argument(
+        "--licence", default="not stated", help="licence of the weights, kept in the metadata"
+    )
+    tensorrt = commands.add_parser(
+        "tensorrt", parents=[pictures, output], help="model file to a TensorRT engine"
     )
     tensorrt.add_argument(
-        "--gpu", default="current", metavar="NAME", help="current, or sm75, sm80, sm86, sm89, sm120 without having it"
+        "model", nargs="?", metavar="MODEL|STYLE", help="a model's or a style's name, or FILE.onnx"
+    )
+    tensorrt.add_argument(
+        "--precision",
+        default="fp16",
+        metavar="NAME",
+        help="fp16, fp32, int8 or fp8 (default: fp16)",
+    )
+    tensorrt.add_argument(
+        "--size",
+        default="640x480",
+        metavar="WxH|MIN,OPT,MAX",
+        help="one frame size, or a range (default: 640x480)",
+    )
+    tensorrt.add_argument(
+        "--gpu",
+        default="current",
+        metavar="NAME",
+        help="current, or sm75, sm80, sm86, sm89, sm120 without having it",
     )
     tensorrt.add_argument("--list", action="store_true", help="show the engines that are built")
     tensorrt.add_argument("--clear", action="store_true", help="remove them all")
-    verify = commands.add_parser("verify", parents=[pictures], help="compare the runtimes on a model file")
+    verify = commands.add_parser(
+        "verify", parents=[pictures], help="compare the runtimes on a model file"
+    )
     verify.add_argument("model", type=Path)
-    measured = commands.add_parser("measured", help="write what `python -m training evaluate` found into the model's metadata")
+    measured = commands.add_parser(
+        "measured", help="write what `python -m training evaluate` found into the model's metadata"
+    )
     measured.add_argument("model", help="a model's name, or FILE.onnx")
     measured.add_argument("evaluation", type=Path, help="its evaluation.json")
     return parser.parse_args(argv)
@@ -85,7 +117,9 @@ def run(args: argparse.Namespace) -> None:
         target = _target(args.output, name)
         with tempfile.TemporaryDirectory() as folder:
             weights = Path(folder) / "weights.safetensors"
-            import_transformer_net(args.checkpoint, name, weights, args.licence, args.checkpoint.name)
+            import_transformer_net(
+                args.checkpoint, name, weights, args.licence, args.checkpoint.name
+            )
             _write(weights, target, read_pictures(args.pictures, 6))
     elif args.command == "int8":
         from export.write import write_int8
@@ -112,9 +146,13 @@ def _tensorrt(args: argparse.Namespace) -> None:
         (clear_engines if args.clear else list_engines)(print)
         return
     if not args.model:
-        raise UsageError("no model given. For example: python -m export tensorrt gallery --size 640x480")
+        raise UsageError(
+            "no model given. For example: python -m export tensorrt gallery --size 640x480"
+        )
     model, shapes = find_model(args.model, []), Shapes.parse(args.size)
-    build_engine(model, args.precision, shapes, args.gpu, args.output, read_pictures(args.pictures, 4), print)
+    build_engine(
+        model, args.precision, shapes, args.gpu, args.output, read_pictures(args.pictures, 4), print
+    )
 
 
 def _verify(path: Path, pictures: list) -> None:
@@ -127,7 +165,9 @@ def _verify(path: Path, pictures: list) -> None:
     for precision, tolerance in [("fp32", FP32), *([("int8", INT8)] if model.int8_path else [])]:
         for name, difference in compare_engines(path, precision, pictures, reference).items():
             pair = f"{reference} fp32 and {name} {precision}"
-            print(f"{pair}: {difference.largest:.0f}/255 at most, {difference.mean:.3f}/255 on average")
+            print(
+                f"{pair}: {difference.largest:.0f}/255 at most, {difference.mean:.3f}/255 on average"
+            )
             require(difference, tolerance, pair)
     print("they agree")
 
@@ -149,7 +189,9 @@ def _run(args: argparse.Namespace) -> None:
         run(args)
     except ImportError as error:
         wanted = "pip install 'livebrush[train]'"
-        raise EngineUnavailable(f"this needs what is not all installed ({error}). Type: {wanted}") from error
+        raise EngineUnavailable(
+            f"this needs what is not all installed ({error}). Type: {wanted}"
+        ) from error
 
 
 if __name__ == "__main__":

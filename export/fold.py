@@ -1,4 +1,6 @@
-"""What a traced graph computes from constants alone is computed once, here: the exporter spells out every padding in 25 nodes."""
+"""What a traced graph computes from constants alone is computed once, here: the exporter spells out
+every padding in 25 nodes.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,14 @@ _SMALL = 64  # elements: sizes and pads, never weights
 
 
 def fold_constants(model: onnx.ModelProto) -> None:
-    """Replace nodes whose inputs are small constants by initializers, and drop what nobody reads any more."""
-    known = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer if int(np.prod(t.dims)) <= _SMALL}
+    """Replace nodes whose inputs are small constants by initializers, and drop what nobody reads
+    any more.
+    """
+    known = {
+        t.name: numpy_helper.to_array(t)
+        for t in model.graph.initializer
+        if int(np.prod(t.dims)) <= _SMALL
+    }
     kept, folded = [], {}
     for node in model.graph.node:
         values = _evaluate(node, known, model.opset_import)
@@ -23,18 +31,26 @@ def fold_constants(model: onnx.ModelProto) -> None:
             folded |= values
     del model.graph.node[:]
     model.graph.node.extend(kept)
-    model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in folded.items())
+    model.graph.initializer.extend(
+        numpy_helper.from_array(value, name) for name, value in folded.items()
+    )
     drop_unread(model)
 
 
-def _evaluate(node: onnx.NodeProto, known: dict[str, np.ndarray], opsets: list) -> dict[str, np.ndarray] | None:
+def _evaluate(
+    node: onnx.NodeProto, known: dict[str, np.ndarray], opsets: list
+) -> dict[str, np.ndarray] | None:
     """The outputs of a node whose inputs are all known; None for another, or if they are large."""
     inputs = [name for name in node.input if name]
     if any(name not in known for name in inputs):
         return None
-    graph = helper.make_graph([node], "one", [], [helper.make_empty_tensor_value_info(name) for name in node.output])
+    graph = helper.make_graph(
+        [node], "one", [], [helper.make_empty_tensor_value_info(name) for name in node.output]
+    )
     model = helper.make_model(graph, opset_imports=opsets)
-    model.graph.initializer.extend(numpy_helper.from_array(known[name], name) for name in set(inputs))
+    model.graph.initializer.extend(
+        numpy_helper.from_array(known[name], name) for name in set(inputs)
+    )
     values = dict(zip(node.output, ReferenceEvaluator(model).run(None, {}), strict=True))
     return values if all(np.size(value) <= _SMALL for value in values.values()) else None
 

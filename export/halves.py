@@ -1,4 +1,6 @@
-"""Weights that float16 holds exactly are stored in it, with a Cast in front that every runtime folds away when it loads."""
+"""Weights that float16 holds exactly are stored in it, with a Cast in front that every runtime
+folds away when it loads.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,11 @@ def store_in_halves(model: onnx.ModelProto) -> None:
             continue
         name = tensor.name
         tensor.CopyFrom(numpy_helper.from_array(halves, name + _SUFFIX))
-        casts.append(helper.make_node("Cast", [name + _SUFFIX], [name], name=f"{name}_cast", to=TensorProto.FLOAT))
+        casts.append(
+            helper.make_node(
+                "Cast", [name + _SUFFIX], [name], name=f"{name}_cast", to=TensorProto.FLOAT
+            )
+        )
     for node in reversed(casts):
         model.graph.node.insert(0, node)
 
@@ -31,7 +37,11 @@ def store_in_halves(model: onnx.ModelProto) -> None:
 def restore_halves(model: onnx.ModelProto) -> None:
     """Undo ``store_in_halves``, for those who work on the weights."""
     stored = {tensor.name: tensor for tensor in model.graph.initializer}
-    for node in [n for n in model.graph.node if n.op_type == "Cast" and n.input[0].endswith(_SUFFIX) and n.input[0] in stored]:
+    for node in [
+        n
+        for n in model.graph.node
+        if n.op_type == "Cast" and n.input[0].endswith(_SUFFIX) and n.input[0] in stored
+    ]:
         values = numpy_helper.to_array(stored[node.input[0]]).astype(np.float32)
         stored[node.input[0]].CopyFrom(numpy_helper.from_array(values, node.output[0]))
         model.graph.node.remove(node)

@@ -1,4 +1,6 @@
-"""Bringing checkpoints made by others to a weights file: classic per-style networks with the layout of `transformer_net`."""
+"""Bringing checkpoints made by others to a weights file: classic per-style networks with the layout
+of `transformer_net`.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,14 @@ from engines.networks.families.transformer_net import checkpoint_to_state_dict
 from engines.networks.weights import save_weights
 
 
-def import_transformer_net(checkpoint: Path, name: str, target: Path, licence: str, source: str) -> None:
-    """Write ``target`` (.safetensors) from a candy / mosaic / rain_princess / udnie-type checkpoint.
+def import_transformer_net(
+    checkpoint: Path, name: str, target: Path, licence: str, source: str
+) -> None:
+    """Write ``target`` (.safetensors) from a candy / mosaic / rain_princess / udnie-type
+    checkpoint.
 
-    Read with torch's restricted loader only. Raises ExportError, naming the first keys that do not fit.
+    Read with torch's restricted loader only. Raises ExportError, naming the first keys that do not
+    fit.
     """
     try:
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
@@ -25,16 +31,24 @@ def import_transformer_net(checkpoint: Path, name: str, target: Path, licence: s
             f"{checkpoint}: not a checkpoint of plain tensors ({error}). Save its state_dict with torch.save."
         ) from error
     if not isinstance(state, dict):
-        raise ExportError(f"{checkpoint}: holds a {type(state).__name__}, not a state dict. Save its state_dict with torch.save.")
+        raise ExportError(
+            f"{checkpoint}: holds a {type(state).__name__}, not a state dict. Save its state_dict with torch.save."
+        )
     network = build_network("transformer_net", 1)
     try:
         network.load_state_dict(checkpoint_to_state_dict(state))
     except RuntimeError as error:
-        raise ExportError(f"{checkpoint}: does not have the layout of transformer_net. {error}") from error
+        raise ExportError(
+            f"{checkpoint}: does not have the layout of transformer_net. {error}"
+        ) from error
     styles = [
         {"name": "original", "title": "the untouched picture"},
         {"name": name, "title": name, "licence": licence, "source": source},
     ]
     save_weights(
-        target, network, "transformer_net", {}, {"styles": json.dumps(styles), "training": json.dumps({"imported": source})}
+        target,
+        network,
+        "transformer_net",
+        {},
+        {"styles": json.dumps(styles), "training": json.dumps({"imported": source})},
     )

@@ -1,4 +1,6 @@
-"""What `python -m training evaluate` found, written into the metadata of the model that it was found on."""
+"""What `python -m training evaluate` found, written into the metadata of the model that it was
+found on.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +13,29 @@ from engines.errors import UsageError
 from engines.model_file import ModelFile
 from export.beside import beside
 
-KEPT = ("style_rel", "content", "face", "ratio_1 webcam", "ratio_1 handheld", "static webcam", "fps")
+KEPT = (
+    "style_rel",
+    "content",
+    "face",
+    "ratio_1 webcam",
+    "ratio_1 handheld",
+    "static webcam",
+    "fps",
+)
 
 
 def write_measured(model: ModelFile, evaluation: Path) -> list[Path]:
     """Set ``measured`` in the model file and its int8 sibling. Returns what was written.
 
-    Raises UsageError if ``evaluation`` is no evaluation.json, or one of another model or of other styles.
+    Raises UsageError if ``evaluation`` is no evaluation.json, or one of another model or of other
+    styles.
     """
     try:
         found = json.loads(evaluation.read_text(encoding="utf-8"))
-        measured = {style: {k: v for k, v in figures.items() if k in KEPT} for style, figures in found["measured"].items()}
+        measured = {
+            style: {k: v for k, v in figures.items() if k in KEPT}
+            for style, figures in found["measured"].items()
+        }
         about = {key: found[key] for key in ("model", "date", "processor")}
     except (OSError, ValueError, KeyError, AttributeError) as error:
         raise UsageError(
@@ -36,7 +50,9 @@ def write_measured(model: ModelFile, evaluation: Path) -> list[Path]:
     for path in written:
         with beside(path) as folder:
             proto = onnx.load(str(path))
-            onnx.helper.set_model_props(proto, {**{p.key: p.value for p in proto.metadata_props}, "measured": text})
+            onnx.helper.set_model_props(
+                proto, {**{p.key: p.value for p in proto.metadata_props}, "measured": text}
+            )
             onnx.save(proto, str(folder / path.name))
             (folder / path.name).replace(path)
     return written

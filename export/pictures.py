@@ -15,18 +15,23 @@ CARRIED = ("astronaut.png", "coffee.png", "chelsea.png", "motorcycle_left.png")
 
 
 def read_pictures(folder: Path | None, limit: int) -> list[np.ndarray]:
-    """Up to ``limit`` pictures, (H, W, 3) uint8 RGB each: spread evenly over ``folder``'s, or those that scikit-image carries.
+    """Up to ``limit`` pictures, (H, W, 3) uint8 RGB each: spread evenly over ``folder``'s, or those
+    that scikit-image carries.
 
     Raises ExportError if there is none.
     """
     if folder is None:
         files = carried_files()
     else:
-        found = sorted(p for p in folder.glob("*") if p.suffix.lower() in {".jpg", ".jpeg", ".png", ".webp"})
+        found = sorted(
+            p for p in folder.glob("*") if p.suffix.lower() in {".jpg", ".jpeg", ".png", ".webp"}
+        )
         files = found[:: max(1, len(found) // limit)]
     pictures = [_read(path) for path in files[:limit] if path.is_file()]
     if not pictures:
-        raise ExportError("no pictures to check on. Give a folder of photos with --pictures DIR, or: pip install scikit-image")
+        raise ExportError(
+            "no pictures to check on. Give a folder of photos with --pictures DIR, or: pip install scikit-image"
+        )
     return pictures
 
 

@@ -1,10 +1,12 @@
-"""From a fp32 model file to its int8 sibling: QuantizeLinear and DequantizeLinear around the convolutions' inputs.
+"""From a fp32 model file to its int8 sibling: QuantizeLinear and DequantizeLinear around the
+convolutions' inputs.
 
-Symmetric with zero points 0, because that is what every runtime takes; weights per output channel and in 7 bits, because
-products of unsigned and signed bytes saturate in 16 bits on CPUs without VNNI. Everything between the convolutions
-(style, residual sums, output) stays fp32, and what a residual sum carries on is convolved in two parts of 8 bits. The
-weights of `fast` are trained on these steps, so they lose nothing here. Source of the scheme: Jacob et al. 2018; clipping
-by least squared error.
+Symmetric with zero points 0, because that is what every runtime takes; weights per output channel
+and in 7 bits, because products of unsigned and signed bytes saturate in 16 bits on CPUs without
+VNNI. Everything between the convolutions (style, residual sums, output) stays fp32, and what a
+residual sum carries on is convolved in two parts of 8 bits. The weights of `fast` are trained on
+these steps, so they lose nothing here. Source of the scheme: Jacob et al. 2018; clipping by least
+squared error.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ _LATE = 3  # convolutions
 
 
 def quantise(source: Path, target: Path, frames: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:
-    """Write the int8 sibling of the model file ``source``. frames: calibration inputs, ((1, H, W, 3) uint8, (1, S) fp32) each.
+    """Write the int8 sibling of the model file ``source``.
+
+    frames: calibration inputs, ((1, H, W, 3) uint8, (1, S) fp32) each.
 
     Raises ExportError if the network has no convolutions to quantise.
     """
@@ -35,8 +39,11 @@ def quantise(source: Path, target: Path, frames: Iterable[tuple[np.ndarray, np.n
     _inline_identities(model)
     convs = [node for node in model.graph.node if node.op_type == "Conv"]
     if not convs:
-        raise ExportError(f"{source}: has no convolutions between the first and the last to quantise")
-    # In front of the padding: bytes are padded faster than floats, and the rounding fuses with what comes before.
+        raise ExportError(
+            f"{source}: has no convolutions between the first and the last to quantise"
+        )
+    # In front of the padding: bytes are padded faster than floats, and the rounding fuses with what
+    # comes before.
     paths = {node.name: _path(model, node) for node in convs}
     inputs = list(dict.fromkeys(path[0].input[0] for path in paths.values()))
     scales = _activation_scales(model, inputs, frames)
@@ -66,7 +73,9 @@ def quantise(source: Path, target: Path, frames: Iterable[tuple[np.ndarray, np.n
 
 
 def _path(model: onnx.ModelProto, conv: onnx.NodeProto) -> list[onnx.NodeProto]:
-    """The nodes from the convolution's padding to itself, a transposition between them or not; itself if nothing is padded."""
+    """The nodes from the convolution's padding to itself, a transposition between them or not;
+    itself if nothing is padded.
+    """
     makers = {node.output[0]: node for node in model.graph.node}
     path = [conv]
     while path[0].op_type != "Pad":
@@ -80,24 +89,39 @@ def _path(model: onnx.ModelProto, conv: onnx.NodeProto) -> list[onnx.NodeProto]:
 def _residual_streams(
     model: onnx.ModelProto, convs: list[onnx.NodeProto], paths: dict[str, list[onnx.NodeProto]]
 ) -> dict[str, str]:
-    """By convolution, the tensor that it reads where that is also added to what comes later: a rounding there is carried on
-    through all that follows, and amplified, so it gets twice the bits. Not the last ones, after which little follows."""
+    """By convolution, the tensor that it reads where that is also added to what comes later: a
+    rounding there is carried on through all that follows, and amplified, so it gets twice the
+    bits.
+
+    Not the last ones, after which little follows.
+    """
     added = {name for node in model.graph.node if node.op_type == "Add" for name in node.input}
-    return {conv.name: tensor for conv in convs[:-_LATE] if (tensor := paths[conv.name][0].input[0]) in added}
+    return {
+        conv.name: tensor
+        for conv in convs[:-_LATE]
+        if (tensor := paths[conv.name][0].input[0]) in added
+    }
 
 
-def _second_part(model: onnx.ModelProto, path: list[onnx.NodeProto], stream: str) -> list[onnx.NodeProto]:
-    """Nodes after the convolution at the end of ``path`` that convolve what its rounded input has lost, in bytes too, and add
-    the two."""
+def _second_part(
+    model: onnx.ModelProto, path: list[onnx.NodeProto], stream: str
+) -> list[onnx.NodeProto]:
+    """Nodes after the convolution at the end of ``path`` that convolve what its rounded input has
+    lost, in bytes too, and add the two.
+    """
     conv, rest = path[-1], f"{stream}_rest"
-    scale = next(numpy_helper.to_array(t) for t in model.graph.initializer if t.name == f"{stream}_scale")
+    scale = next(
+        numpy_helper.to_array(t) for t in model.graph.initializer if t.name == f"{stream}_scale"
+    )
     _constant(model, f"{rest}_scale", scale / np.float32(254))  # half a step to either side
     _constant(model, f"{rest}_zero", np.array(0, np.int8))
     bounds = [f"{rest}_scale", f"{rest}_zero"]
     nodes = [
         helper.make_node("Sub", [stream, f"{stream}_dequantised"], [rest]),
         helper.make_node("QuantizeLinear", [rest, *bounds], [f"{rest}_quantised"]),
-        helper.make_node("DequantizeLinear", [f"{rest}_quantised", *bounds], [f"{rest}_dequantised"]),
+        helper.make_node(
+            "DequantizeLinear", [f"{rest}_quantised", *bounds], [f"{rest}_dequantised"]
+        ),
     ]
     carried = f"{rest}_dequantised"
     for node in path:
@@ -114,13 +138,19 @@ def _second_part(model: onnx.ModelProto, path: list[onnx.NodeProto], stream: str
 def _activation_scales(
     model: onnx.ModelProto, names: list[str], frames: Iterable[tuple[np.ndarray, np.ndarray]]
 ) -> dict[str, tuple[float, bool]]:
-    """For each tensor the scale of one level and whether it is signed, by least squared error over the frames."""
+    """For each tensor the scale of one level and whether it is signed, by least squared error over
+    the frames.
+    """
     import onnxruntime
 
     probe = onnx.ModelProto()
     probe.CopyFrom(model)
-    probe.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names)
-    session = onnxruntime.InferenceSession(probe.SerializeToString(), providers=["CPUExecutionProvider"])
+    probe.graph.output.extend(
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names
+    )
+    session = onnxruntime.InferenceSession(
+        probe.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
     limits = np.zeros(len(names))
     signed = np.zeros(len(names), bool)
     kept: list[list[np.ndarray]] = [[] for _ in names]
@@ -132,13 +162,18 @@ def _activation_scales(
             limits[i] = max(limits[i], np.abs(flat).max())
             kept[i].append(np.abs(flat[random.integers(flat.size, size=min(flat.size, 40_000))]))
     return {
-        name: (_best_scale(np.concatenate(kept[i]), limits[i], 127 if signed[i] else 255), bool(signed[i]))
+        name: (
+            _best_scale(np.concatenate(kept[i]), limits[i], 127 if signed[i] else 255),
+            bool(signed[i]),
+        )
         for i, name in enumerate(names)
     }
 
 
 def _best_scale(values: np.ndarray, limit: float, levels: int) -> float:
-    """The step that loses least: clipping the rare largest values for finer steps pays until it costs more than it gives."""
+    """The step that loses least: clipping the rare largest values for finer steps pays until it
+    costs more than it gives.
+    """
     best = (np.inf, limit / levels)
     for share in np.linspace(0.3, 1.0, 36):
         step = max(limit * share / levels, 1e-12)
@@ -147,25 +182,35 @@ def _best_scale(values: np.ndarray, limit: float, levels: int) -> float:
     return best[1]
 
 
-def _activation_pair(model: onnx.ModelProto, name: str, scale: float, signed: bool) -> list[onnx.NodeProto]:
+def _activation_pair(
+    model: onnx.ModelProto, name: str, scale: float, signed: bool
+) -> list[onnx.NodeProto]:
     zero = np.array(0, np.int8 if signed else np.uint8)
     _constant(model, f"{name}_scale", np.array(scale, np.float32))
     _constant(model, f"{name}_zero", zero)
     bounds = [f"{name}_scale", f"{name}_zero"]
     return [
         helper.make_node("QuantizeLinear", [name, *bounds], [f"{name}_quantised"]),
-        helper.make_node("DequantizeLinear", [f"{name}_quantised", *bounds], [f"{name}_dequantised"]),
+        helper.make_node(
+            "DequantizeLinear", [f"{name}_quantised", *bounds], [f"{name}_dequantised"]
+        ),
     ]
 
 
 def _weight_dequantiser(model: onnx.ModelProto, conv: onnx.NodeProto) -> onnx.NodeProto:
-    """Replace the convolution's fp32 weight by bytes, per output channel, and a node that brings them back."""
+    """Replace the convolution's fp32 weight by bytes, per output channel, and a node that brings
+    them back.
+    """
     stored = next((t for t in model.graph.initializer if t.name == conv.input[1]), None)
     if stored is None:
-        raise ExportError(f"the weight {conv.input[1]} is computed, not stored: it cannot be quantised")
+        raise ExportError(
+            f"the weight {conv.input[1]} is computed, not stored: it cannot be quantised"
+        )
     weight = numpy_helper.to_array(stored)
     scale = np.maximum(np.abs(weight).max((1, 2, 3)), 1e-12) / WEIGHT_LEVELS
-    levels = np.clip(np.round(weight / scale[:, None, None, None]), -WEIGHT_LEVELS, WEIGHT_LEVELS).astype(np.int8)
+    levels = np.clip(
+        np.round(weight / scale[:, None, None, None]), -WEIGHT_LEVELS, WEIGHT_LEVELS
+    ).astype(np.int8)
     name = f"{conv.name}_weight"
     _constant(model, f"{name}_quantised", levels)
     _constant(model, f"{name}_scale", scale.astype(np.float32))
@@ -176,10 +221,20 @@ def _weight_dequantiser(model: onnx.ModelProto, conv: onnx.NodeProto) -> onnx.No
 
 
 def _inline_identities(model: onnx.ModelProto) -> None:
-    """Use initializers directly where the exporter, which merges equal ones, put an Identity between."""
+    """Use initializers directly where the exporter, which merges equal ones, put an Identity
+    between.
+    """
     stored = {t.name for t in model.graph.initializer}
-    merged = {n.output[0]: n.input[0] for n in model.graph.node if n.op_type == "Identity" and n.input[0] in stored}
-    kept = [node for node in model.graph.node if not (node.op_type == "Identity" and node.output[0] in merged)]
+    merged = {
+        n.output[0]: n.input[0]
+        for n in model.graph.node
+        if n.op_type == "Identity" and n.input[0] in stored
+    }
+    kept = [
+        node
+        for node in model.graph.node
+        if not (node.op_type == "Identity" and node.output[0] in merged)
+    ]
     for node in kept:
         for i, name in enumerate(node.input):
             node.input[i] = merged.get(name, name)

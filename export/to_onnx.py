@@ -17,22 +17,30 @@ from engines.networks.frame_graph import FrameGraph
 from export.fold import fold_constants
 from export.halves import restore_halves, store_in_halves
 
-# The lowest opset with everything that the graph uses (Pad by a computed amount, Clip by inputs), for old parsers' sake.
+# The lowest opset with everything that the graph uses (Pad by a computed amount, Clip by inputs),
+# for old parsers' sake.
 OPSET = 17
 _EXPORTERS = ("/", "onnx::")  # names of constants that it made up; weights have their own
 
 
 def export_onnx(network: nn.Module, metadata: Mapping[str, str], path: Path) -> None:
-    """Write ``network`` as a model file with dynamic N, H and W. metadata: a weights header (family, styles, training).
+    """Write ``network`` as a model file with dynamic N, H and W.
+
+    metadata: a weights header (family, styles, training).
 
     Raises ExportError if the exporter fails or leaves other operators than the standard ones.
     """
     styles = len(json.loads(metadata["styles"]))
     frame = torch.zeros(2, 96, 128, 3, dtype=torch.uint8)
     style = torch.eye(1, styles).repeat(2, 1)
-    axes = {"frame": {0: "N", 1: "H", 2: "W"}, "style": {0: "N"}, "stylized": {0: "N", 1: "H", 2: "W"}}
+    axes = {
+        "frame": {0: "N", 1: "H", 2: "W"},
+        "style": {0: "N"},
+        "stylized": {0: "N", 1: "H", 2: "W"},
+    }
     with warnings.catch_warnings():
-        # It warns of its own age and of sizes read as numbers; those it traces, which the parity gate proves at odd sizes.
+        # It warns of its own age and of sizes read as numbers; those it traces, which the parity
+        # gate proves at odd sizes.
         warnings.simplefilter("ignore")
         try:
             torch.onnx.export(
@@ -54,14 +62,18 @@ def export_onnx(network: nn.Module, metadata: Mapping[str, str], path: Path) -> 
 
 
 def describe(path: Path, metadata: Mapping[str, str]) -> None:
-    """Set the file's metadata and check it as a whole; standard operators only, nothing outside the file."""
+    """Set the file's metadata and check it as a whole; standard operators only, nothing outside the
+    file.
+    """
     model = onnx.load(str(path))
     _shorten_names(model)
     restore_halves(model)  # an int8 sibling has the rows of the file that it comes from
     store_in_halves(model)
     foreign = sorted({node.domain for node in model.graph.node} - {"", "ai.onnx"})
     if foreign:
-        raise ExportError(f"the graph uses operators of {', '.join(foreign)}, which other runtimes do not have")
+        raise ExportError(
+            f"the graph uses operators of {', '.join(foreign)}, which other runtimes do not have"
+        )
     # Tracing loses the one length of the output that never changes.
     model.graph.output[0].type.tensor_type.shape.dim[3].dim_value = 3
     model.producer_name, model.producer_version = "livebrush", ""
@@ -72,9 +84,17 @@ def describe(path: Path, metadata: Mapping[str, str]) -> None:
 
 
 def _shorten_names(model: onnx.ModelProto) -> None:
-    """The exporter names what is computed by where it stood in the code; that is as much text as a tenth of the int8 weights."""
-    outside = {value.name for value in (*model.graph.input, *model.graph.output, *model.graph.initializer)}
-    short = {name: f"c{i}" for i, name in enumerate(t.name for t in model.graph.initializer) if name.startswith(_EXPORTERS)}
+    """The exporter names what is computed by where it stood in the code; that is as much text as a
+    tenth of the int8 weights.
+    """
+    outside = {
+        value.name for value in (*model.graph.input, *model.graph.output, *model.graph.initializer)
+    }
+    short = {
+        name: f"c{i}"
+        for i, name in enumerate(t.name for t in model.graph.initializer)
+        if name.startswith(_EXPORTERS)
+    }
     for i, node in enumerate(model.graph.node):
         node.name = f"{node.op_type}_{i}"
         for k, name in enumerate(node.output):

@@ -1,4 +1,6 @@
-"""From a model file to a TensorRT engine, ahead of time: for the card that is here, or for another one."""
+"""From a model file to a TensorRT engine, ahead of time: for the card that is here, or for another
+one.
+"""
 
 from __future__ import annotations
 
@@ -35,21 +37,29 @@ def build_engine(
 ) -> None:
     """Build an engine into the user's cache, and copy its plan to ``output`` if that is given.
 
-    gpu: "current", or a target such as "sm89", which needs no card. Raises UsageError for an unknown precision or target,
-    EngineUnavailable with what is missing, ParityError if graph or engine stray from the model file.
+    gpu: "current", or a target such as "sm89", which needs no card. Raises UsageError for an
+    unknown precision or target, EngineUnavailable with what is missing, ParityError if graph or
+    engine stray from the model file.
     """
     if precision not in PRECISIONS:
-        raise UsageError(f"there is no precision {precision!r}. There are: {', '.join(PRECISIONS)}.")
+        raise UsageError(
+            f"there is no precision {precision!r}. There are: {', '.join(PRECISIONS)}."
+        )
     library = import_library(gpu)
     if gpu != "current" and gpu not in library.targets:
-        raise UsageError(f"--gpu {gpu}: {library.name} {library.version} builds for {', '.join(['current', *library.targets])}.")
+        raise UsageError(
+            f"--gpu {gpu}: {library.name} {library.version} builds for {', '.join(['current', *library.targets])}."
+        )
     cuda = _card_here(gpu)
     card = Card(cuda.target, cuda.name, cuda.driver) if cuda else Card(gpu)
     recipe, store = Recipe(model, precision, shapes, card, library), PlanStore()
     title = f"{model.name}, {precision}, {shapes}, for {card.name or card.target} with {library.name} {library.version}"
     started_s = time.monotonic()
     try:
-        with build_progress(title, store.expected_s(recipe.key)) as on_progress, ExitStack() as runs:
+        with (
+            build_progress(title, store.expected_s(recipe.key)) as on_progress,
+            ExitStack() as runs,
+        ):
             prove = _prover(cuda, recipe, store, runs) if cuda else None
             plan = kept_plan(recipe, store, prove, pictures=pictures, on_progress=on_progress)
     finally:
@@ -71,7 +81,9 @@ def list_engines(say: Say) -> None:
         key, used = entry.key, time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used_s))
         where = f"{key.card or 'any'} ({key.target}), {key.library} {key.library_version}"
         name = entry.facts.get("model", "?")
-        say(f"{name:14} {key.precision} {key.shapes!s:12} {where}: {entry.size_bytes / 2**20:.1f} MiB, last used {used}")
+        say(
+            f"{name:14} {key.precision} {key.shapes!s:12} {where}: {entry.size_bytes / 2**20:.1f} MiB, last used {used}"
+        )
     if not entries:
         say(f"no engine is built yet. {PlanStore().folder} is empty")
 
@@ -93,8 +105,12 @@ def _card_here(gpu: str) -> Cuda | None:
     return open_cuda()
 
 
-def _prover(cuda: Cuda, recipe: Recipe, store: PlanStore, runs: ExitStack) -> Callable[[bytes], Infer]:
-    """How the gate runs a plan: at each size that it is asked for, with buffers of that size, until ``runs`` is closed."""
+def _prover(
+    cuda: Cuda, recipe: Recipe, store: PlanStore, runs: ExitStack
+) -> Callable[[bytes], Infer]:
+    """How the gate runs a plan: at each size that it is asked for, with buffers of that size, until
+    ``runs`` is closed.
+    """
     styles, kernels = len(recipe.model.styles), store.sibling(f"{recipe.key.digest}.kernels")
 
     def open_run(plan: bytes) -> Infer:
@@ -105,7 +121,9 @@ def _prover(cuda: Cuda, recipe: Recipe, store: PlanStore, runs: ExitStack) -> Ca
             if shape not in now:
                 runs.close()  # that of the size before
                 now.clear()
-                now[shape] = runs.enter_context(closing(PlanRun(cuda, recipe.library, plan, shape, styles, store, kernels)))
+                now[shape] = runs.enter_context(
+                    closing(PlanRun(cuda, recipe.library, plan, shape, styles, store, kernels))
+                )
             return now[shape].start(frames, style)()
 
         return infer
@@ -117,9 +135,7 @@ def _how_it_was_proved(store: PlanStore, recipe: Recipe) -> str:
     facts = next((entry.facts for entry in store.entries() if entry.key == recipe.key), {})
     if not facts:
         return "the cache cannot be written, so it will be built again"
-    told = (
-        f"the graph is {facts['graph_mean']:.3f}/255 on average from onnxruntime fp32, {facts['graph_largest']:.0f}/255 at most"
-    )
+    told = f"the graph is {facts['graph_mean']:.3f}/255 on average from onnxruntime fp32, {facts['graph_largest']:.0f}/255 at most"
     if "engine_mean" in facts:
         return f"{told}; the engine {facts['engine_mean']:.3f}/255 and {facts['engine_largest']:.0f}/255"
     return f"{told}; the engine itself can only be compared on its card, which is not here"

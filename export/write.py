@@ -1,4 +1,6 @@
-"""Writing model files so that nothing unproved ever has the final name: made in a temporary folder beside it, gated, renamed."""
+"""Writing model files so that nothing unproved ever has the final name: made in a temporary folder
+beside it, gated, renamed.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,8 @@ Say = Callable[[str], None]
 
 
 def write_model(weights: Path, target: Path, pictures: list[np.ndarray], say: Say) -> None:
-    """Export a weights file to the model file ``target`` and put the weights beside it under the same name.
+    """Export a weights file to the model file ``target`` and put the weights beside it under the
+    same name.
 
     torch, onnxruntime and openvino must agree on real pictures, tiny and odd sizes included.
     Raises ParityError if they do not; then ``target`` is left as it was.
@@ -36,14 +39,19 @@ def write_model(weights: Path, target: Path, pictures: list[np.ndarray], say: Sa
         export_onnx(network, header, draft)
         shutil.copyfile(weights, draft.with_suffix(".safetensors"))
         for name, difference in compare_engines(draft, "fp32", pictures).items():
-            say(f"torch and {name}: {difference.largest:.0f}/255 at most, {difference.mean:.3f}/255 on average")
+            say(
+                f"torch and {name}: {difference.largest:.0f}/255 at most, {difference.mean:.3f}/255 on average"
+            )
             require(difference, FP32, f"torch and {name}")
         _put(draft, target)
 
 
 def write_model_and_int8(weights: Path, target: Path, pictures: list[np.ndarray], say: Say) -> None:
-    """``write_model`` and ``write_int8`` as one: if either raises, all is left as it was. Where int8 strays too far from fp32,
-    the model comes without it, and that is said: what took minutes to train is not lost for it."""
+    """``write_model`` and ``write_int8`` as one: if either raises, all is left as it was.
+
+    Where int8 strays too far from fp32, the model comes without it, and that is said: what took
+    minutes to train is not lost for it.
+    """
     _refuse_strangers(target, weights)
     with beside(target) as folder:
         draft = folder / target.name
@@ -51,15 +59,17 @@ def write_model_and_int8(weights: Path, target: Path, pictures: list[np.ndarray]
         try:
             write_int8(draft, pictures, say)
         except ParityError as error:
-            say(f"No int8 file, so it paints in fp32, which takes up to three times as long: {error}")
+            say(
+                f"No int8 file, so it paints in fp32, which takes up to three times as long: {error}"
+            )
         _put(draft, target)
 
 
 def _put(draft: Path, target: Path) -> None:
     """Give the files of a model that is proved their final names."""
     old, new = (path.with_name(f"{path.stem}.int8.onnx") for path in (target, draft))
-    # The int8 sibling of what was there goes first. Should this end between the renames, the torch engine refuses the new
-    # weights beside the old graph by their hash.
+    # The int8 sibling of what was there goes first. Should this end between the renames, the torch
+    # engine refuses the new weights beside the old graph by their hash.
     old.unlink(missing_ok=True)
     draft.with_suffix(".safetensors").replace(target.with_suffix(".safetensors"))
     draft.replace(target)
@@ -68,39 +78,65 @@ def _put(draft: Path, target: Path) -> None:
 
 
 def _refuse_strangers(target: Path, weights: Path) -> None:
-    """A .safetensors without a model file of its name is somebody's training run, not the weights of an older export."""
+    """A .safetensors without a model file of its name is somebody's training run, not the weights
+    of an older export.
+    """
     sibling = target.with_suffix(".safetensors")
     if sibling.exists() and not target.exists() and not sibling.samefile(weights):
-        raise UsageError(f"-o {target}: {sibling.name} beside it would be replaced. Choose another name or folder.")
+        raise UsageError(
+            f"-o {target}: {sibling.name} beside it would be replaced. Choose another name or folder."
+        )
 
 
 def write_int8(source: Path, pictures: list[np.ndarray], say: Say) -> Path:
-    """Quantise the model file ``source`` to its sibling NAME.int8.onnx, calibrated on ``pictures`` in every style.
+    """Quantise the model file ``source`` to its sibling NAME.int8.onnx, calibrated on ``pictures``
+    in every style.
 
-    Raises ParityError if it strays from fp32 by more than the gate allows, in any style on any picture.
+    Raises ParityError if it strays from fp32 by more than the gate allows, in any style on any
+    picture.
     """
     model = load_model(source)
     target = source.with_name(f"{model.name}.int8.onnx")
     styles = np.eye(len(model.styles), dtype=np.float32)[1:]
     crops = check_frames(pictures, [(240, 320)] * len(pictures))
-    frames = [(crops[(k + i) % len(crops)][None], style[None]) for k, style in enumerate(styles) for i in range(2)]
+    frames = [
+        (crops[(k + i) % len(crops)][None], style[None])
+        for k, style in enumerate(styles)
+        for i in range(2)
+    ]
     with beside(target) as folder:
         shutil.copyfile(source, folder / source.name)
         quantise(source, folder / target.name, frames)
-        for name, difference in compare_engines(folder / source.name, "int8", pictures, reference="onnxruntime").items():
+        for name, difference in compare_engines(
+            folder / source.name, "int8", pictures, reference="onnxruntime"
+        ).items():
             say(f"fp32 and int8 in {name}: {difference.mean:.3f}/255 on average at worst")
             require(difference, INT8, f"fp32 and int8 in {name}")
         (folder / target.name).replace(target)
     return target
 
 
-def compare_engines(path: Path, precision: str, pictures: list[np.ndarray], reference: str = "torch") -> dict[str, Difference]:
-    """How far onnxruntime and openvino in ``precision`` stray from the ``reference`` engine in fp32, each at worst."""
+def compare_engines(
+    path: Path, precision: str, pictures: list[np.ndarray], reference: str = "torch"
+) -> dict[str, Difference]:
+    """How far onnxruntime and openvino in ``precision`` stray from the ``reference`` engine in
+    fp32, each at worst.
+    """
     model = load_model(path)
-    frames = check_frames(pictures) if precision == "fp32" else check_frames(pictures, [(480, 640)] * len(pictures))
+    frames = (
+        check_frames(pictures)
+        if precision == "fp32"
+        else check_frames(pictures, [(480, 640)] * len(pictures))
+    )
     differences = {}
-    with open_engine(reference, model, EngineOptions(device="cpu", precision="fp32"), (64, 64)) as exact:
+    with open_engine(
+        reference, model, EngineOptions(device="cpu", precision="fp32"), (64, 64)
+    ) as exact:
         for name in ("onnxruntime", "openvino"):
-            with open_engine(name, model, EngineOptions(device="cpu", precision=precision), (64, 64)) as other:
-                differences[name] = compare(exact.infer, other.infer, frames, style_vectors(len(model.styles)))
+            with open_engine(
+                name, model, EngineOptions(device="cpu", precision=precision), (64, 64)
+            ) as other:
+                differences[name] = compare(
+                    exact.infer, other.infer, frames, style_vectors(len(model.styles))
+                )
     return differences

@@ -1,4 +1,6 @@
-"""The command line that both programs share: groups of flags, what they mean, and how an error becomes an exit code."""
+"""The command line that both programs share: groups of flags, what they mean, and how an error
+becomes an exit code.
+"""
 
 from __future__ import annotations
 
@@ -20,72 +22,134 @@ def add_look_flags(parser: argparse.ArgumentParser) -> None:
     """-s, --model, --strength, --brush, --keep-color, --stability, --no-denoise; for ``model_from`` and ``look_from``."""
     group = parser.add_argument_group("look")
     group.add_argument(
-        "-s", "--style", metavar="NAME", help="a style, or a blend: great_wave:0.6,starry_night:0.4 (default: the first)"
-    )
-    group.add_argument("--model", metavar="NAME|FILE.onnx", help="the model to take styles from (default: one that has them)")
-    group.add_argument("--strength", type=float, default=1.0, metavar="0..1", help="0 is the untouched picture (default: 1)")
-    group.add_argument(
-        "--brush", type=float, default=1.0, metavar="0.5..2", help="breadth of the strokes; 1 is as at 480 lines (default: 1)"
-    )
-    group.add_argument("--keep-color", action="store_true", help="paint the brightness only, keep the input's colours")
-    group.add_argument(
-        "--stability", type=float, default=0.0, metavar="0..1", help="how much still areas are held still (default: 0)"
+        "-s",
+        "--style",
+        metavar="NAME",
+        help="a style, or a blend: great_wave:0.6,starry_night:0.4 (default: the first)",
     )
     group.add_argument(
-        "--no-denoise", dest="denoise", action="store_false", help="paint the camera's noise too, which makes paint flicker"
+        "--model",
+        metavar="NAME|FILE.onnx",
+        help="the model to take styles from (default: one that has them)",
+    )
+    group.add_argument(
+        "--strength",
+        type=float,
+        default=1.0,
+        metavar="0..1",
+        help="0 is the untouched picture (default: 1)",
+    )
+    group.add_argument(
+        "--brush",
+        type=float,
+        default=1.0,
+        metavar="0.5..2",
+        help="breadth of the strokes; 1 is as at 480 lines (default: 1)",
+    )
+    group.add_argument(
+        "--keep-color",
+        action="store_true",
+        help="paint the brightness only, keep the input's colours",
+    )
+    group.add_argument(
+        "--stability",
+        type=float,
+        default=0.0,
+        metavar="0..1",
+        help="how much still areas are held still (default: 0)",
+    )
+    group.add_argument(
+        "--no-denoise",
+        dest="denoise",
+        action="store_false",
+        help="paint the camera's noise too, which makes paint flicker",
     )
 
 
 def add_engine_flags(parser: argparse.ArgumentParser) -> None:
     """--engine, --device, --precision; read back by ``open_engine_from``."""
     group = parser.add_argument_group("engine")
-    group.add_argument("--engine", default="auto", metavar="NAME", help=f"auto or {', '.join(engine_names())} (default: auto)")
-    group.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:N (default: auto)")
-    group.add_argument("--precision", default="auto", metavar="NAME", help=f"{', '.join(PRECISIONS)} (default: auto)")
+    group.add_argument(
+        "--engine",
+        default="auto",
+        metavar="NAME",
+        help=f"auto or {', '.join(engine_names())} (default: auto)",
+    )
+    group.add_argument(
+        "--device", default="auto", metavar="NAME", help="auto, cpu, cuda, cuda:N (default: auto)"
+    )
+    group.add_argument(
+        "--precision",
+        default="auto",
+        metavar="NAME",
+        help=f"{', '.join(PRECISIONS)} (default: auto)",
+    )
 
 
 def add_report_flags(parser: argparse.ArgumentParser) -> None:
     """--report, --debug."""
     group = parser.add_argument_group("reporting")
-    group.add_argument("--report", type=Path, metavar="FILE.json", help="write the figures of the run to this file")
+    group.add_argument(
+        "--report", type=Path, metavar="FILE.json", help="write the figures of the run to this file"
+    )
     group.add_argument("--debug", action="store_true", help="show the whole traceback of an error")
 
 
 def add_listing_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """--list-styles, --list-engines, --json; answered by ``realtime.listing.print_listing``."""
     group = parser.add_argument_group("instead of a run")
-    group.add_argument("--list-styles", action="store_true", help="show the styles that are installed")
-    group.add_argument("--list-engines", action="store_true", help="show the engines and whether they run here")
-    group.add_argument("--json", action="store_true", help="print the list, the plan or the figures as JSON on stdout")
+    group.add_argument(
+        "--list-styles", action="store_true", help="show the styles that are installed"
+    )
+    group.add_argument(
+        "--list-engines", action="store_true", help="show the engines and whether they run here"
+    )
+    group.add_argument(
+        "--json",
+        action="store_true",
+        help="print the list, the plan or the figures as JSON on stdout",
+    )
     return group
 
 
 def model_from(args: argparse.Namespace, scheduled: Sequence[str] = ()) -> ModelFile:
-    """The model that has every style named by ``-s`` and all that are ``scheduled``. Raises UsageError, UnknownStyle or
-    ModelError."""
+    """The model that has every style named by ``-s`` and all that are ``scheduled``.
+
+    Raises UsageError, UnknownStyle or ModelError.
+    """
     named = [name for name, _ in parse_mix(args.style)] if args.style is not None else []
     return find_model(args.model, [*named, *scheduled])
 
 
 def look_from(args: argparse.Namespace, model: ModelFile) -> Look:
-    """The look that the flags ask for; without ``-s`` it is the model's first painting, or the style that --model named."""
+    """The look that the flags ask for; without ``-s`` it is the model's first painting, or the
+    style that --model named.
+    """
     default = args.model if args.model in model.style_names[1:] else model.default_style
     mix = parse_mix(default if args.style is None else args.style)
     return Look(mix, args.strength, args.brush, args.keep_color, args.stability, args.denoise)
 
 
-def open_engine_from(args: argparse.Namespace, model: ModelFile, size: tuple[int, int], waits: bool = True) -> Engine:
-    """The engine that the flags ask for, ready for frames of (height, width) ``size``, each as soon as it can be had.
+def open_engine_from(
+    args: argparse.Namespace, model: ModelFile, size: tuple[int, int], waits: bool = True
+) -> Engine:
+    """The engine that the flags ask for, ready for frames of (height, width) ``size``, each as soon
+    as it can be had.
 
     waits: as in ``EngineOptions``.
     """
-    return open_engine(args.engine, model, EngineOptions(args.device, args.precision, waits=waits), size)
+    return open_engine(
+        args.engine, model, EngineOptions(args.device, args.precision, waits=waits), size
+    )
 
 
 def tell_engine(args: argparse.Namespace, engine: Engine) -> None:
     """Say what ``auto`` took and why."""
     if args.engine == "auto":
-        say(f"engine: {engine.name}, {engine.precision} on {engine.device}" + (f" ({engine.note})" if engine.note else ""))
+        say(
+            f"engine: {engine.name}, {engine.precision} on {engine.device}"
+            + (f" ({engine.note})" if engine.note else "")
+        )
         if engine.better:
             say("a faster engine is being built in the background; the picture goes on meanwhile")
 
@@ -96,11 +160,15 @@ def say(message: str) -> None:
 
 
 def run(main: Callable[[list[str]], int]) -> NoReturn:
-    """Run a program's ``main(argv)`` and leave with its exit code; every foreseen error is one line on stderr.
+    """Run a program's ``main(argv)`` and leave with its exit code; every foreseen error is one line
+    on stderr.
 
-    SIGINT ends it with 130 and SIGTERM with 143, both as exceptions, so that ``finally`` blocks clean up.
+    SIGINT ends it with 130 and SIGTERM with 143, both as exceptions, so that ``finally`` blocks
+    clean up.
     """
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts `&` jobs with SIGINT ignored
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell starts `&` jobs with SIGINT ignored
     signal.signal(signal.SIGTERM, _leave_on_sigterm)
     argv = sys.argv[1:]
     sys.exit(exit_code(lambda: main(argv), debug="--debug" in argv))

@@ -1,4 +1,6 @@
-"""How a program ends: nothing to say and 0, or one line on stderr and the exit code of what happened."""
+"""How a program ends: nothing to say and 0, or one line on stderr and the exit code of what
+happened.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,10 @@ INTERRUPTED = 130
 
 
 def exit_code(program: Callable[[], int | None], debug: bool = False) -> int:
-    """Run ``program`` and return its exit code, or that of the error it ended with. debug: with the traceback."""
+    """Run ``program`` and return its exit code, or that of the error it ended with.
+
+    debug: with the traceback.
+    """
     try:
         return program() or 0
     except LivebrushError as error:
@@ -22,7 +27,8 @@ def exit_code(program: Callable[[], int | None], debug: bool = False) -> int:
         print(error_line(error), file=sys.stderr, flush=True)
         return error.exit_code
     except BrokenPipeError:
-        # Whoever read us has seen enough, as in `--list-styles | head`. Nothing is left to be flushed at exit either.
+        # Whoever read us has seen enough, as in `--list-styles | head`. Nothing is left to be
+        # flushed at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:

@@ -14,15 +14,29 @@ def print_listing(args: argparse.Namespace) -> bool:
     """Answer the listing flags on stdout; False if none was given."""
     if not (args.list_styles or args.list_engines):
         return False
-    rows = [*(list_styles() if args.list_styles else []), *(list_engines() if args.list_engines else [])]
-    print(json.dumps(rows, indent=1) if args.json else "\n".join(_line(row) for row in rows) or "nothing is installed")
+    rows = [
+        *(list_styles() if args.list_styles else []),
+        *(list_engines() if args.list_engines else []),
+    ]
+    print(
+        json.dumps(rows, indent=1)
+        if args.json
+        else "\n".join(_line(row) for row in rows) or "nothing is installed"
+    )
     return True
 
 
 def list_styles() -> list[dict[str, Any]]:
-    """One entry per style of every installed model, with the metadata of its picture and what it was measured to be."""
+    """One entry per style of every installed model, with the metadata of its picture and what it
+    was measured to be.
+    """
     return [
-        {"model": model.name, "path": str(model.path), **asdict(style), "measured": model.measured.get(style.name, {})}
+        {
+            "model": model.name,
+            "path": str(model.path),
+            **asdict(style),
+            "measured": model.measured.get(style.name, {}),
+        }
         for model in installed_models()
         for style in model.styles
     ]
@@ -31,7 +45,10 @@ def list_styles() -> list[dict[str, Any]]:
 def list_engines() -> list[dict[str, Any]]:
     """One entry per engine; ``unavailable`` says why it cannot run here, None if it can."""
     classes = [engine_class(name) for name in engine_names()]
-    return [{"engine": cls.name, "summary": cls.summary, "unavailable": cls.unavailable()} for cls in classes]
+    return [
+        {"engine": cls.name, "summary": cls.summary, "unavailable": cls.unavailable()}
+        for cls in classes
+    ]
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -1,4 +1,6 @@
-"""The figures of one run, for ``--report`` and ``--json``: the same fields for a file and for a live session."""
+"""The figures of one run, for ``--report`` and ``--json``: the same fields for a file and for a
+live session.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +19,14 @@ from realtime.timing import Samples, StageTimes
 
 @dataclass
 class Report:
-    """One run. ``size`` is the inference size, written as "WIDTHxHEIGHT"; ``stage_ms`` is busy time per frame, p50.
+    """One run.
 
-    For a file ``fps`` is frames_out / wall_s, with everything counted, and ``latency_ms`` runs from decoded to encoded.
-    Live, frames, ``fps`` and ``latency_ms`` count from the first shown frame, and latency runs from capture to shown.
+    ``size`` is the inference size, written as "WIDTHxHEIGHT"; ``stage_ms`` is busy time per frame,
+    p50.
+
+    For a file ``fps`` is frames_out / wall_s, with everything counted, and ``latency_ms`` runs from
+    decoded to encoded. Live, frames, ``fps`` and ``latency_ms`` count from the first shown frame,
+    and latency runs from capture to shown.
     """
 
     frames_in: int = 0
@@ -54,7 +60,9 @@ def stage_figures(stages: StageTimes) -> dict[str, float | None]:
 
 
 def peak_rss_mb() -> float | None:
-    """The most memory that this process has held so far, in MiB; None where the system does not tell (Windows)."""
+    """The most memory that this process has held so far, in MiB; None where the system does not
+    tell (Windows).
+    """
     if sys.platform == "linux":  # getrusage there counts what the process was that started this one
         status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
         return int(status.partition("VmHWM:")[2].split()[0]) / 2**10
@@ -67,15 +75,18 @@ def peak_rss_mb() -> float | None:
 
 
 def check_report(path: Path | None, others: Sequence[Path]) -> None:
-    """Before a run: UsageError if the report would replace one of ``others``, its inputs and outputs, by whatever name or
-    link; SinkError if it cannot be written."""
+    """Before a run: UsageError if the report would replace one of ``others``, its inputs and
+    outputs, by whatever name or link; SinkError if it cannot be written.
+    """
     if path is None:
         return
     for other in others:
         if other == Path("-"):
             continue
         if same_file(path, other):
-            raise UsageError(f"--report {path}: is {other}, which the run reads or writes. Choose another name.")
+            raise UsageError(
+                f"--report {path}: is {other}, which the run reads or writes. Choose another name."
+            )
     if not path.parent.is_dir():
         raise SinkError(f"--report {path}: the folder {path.parent} does not exist.")
     if output_exists(path) and path.is_dir():

@@ -1,4 +1,7 @@
-"""Turns frames into paintings over time: scaling, cross-fades, colour, steadiness. Knows frames and time, not runtimes."""
+"""Turns frames into paintings over time: scaling, cross-fades, colour, steadiness.
+
+Knows frames and time, not runtimes.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,9 @@ from realtime.picture.steadiness import Steadiness
 
 def frames_remembered(look: Look) -> int:
     """After so many frames of ``look`` two paintings that began differently are nearly one."""
-    return max(steadiness.frames_remembered(look.stability), FRAMES_REMEMBERED if look.denoise else 0)
+    return max(
+        steadiness.frames_remembered(look.stability), FRAMES_REMEMBERED if look.denoise else 0
+    )
 
 
 @dataclass(frozen=True)
@@ -44,15 +49,22 @@ class _Fade:
 
 
 class Stylizer:
-    """Paints frames with one engine and a look that may change. Call ``stylize`` and ``prepare`` from one thread;
-    ``set_look``, ``set_inference_size`` and ``reset`` may come from any.
+    """Paints frames with one engine and a look that may change.
 
-    ``inference_size`` (height, width) fixes the size at which the network runs; None lets the brush decide it. ``tiles``: runs
-    the engine where frames may be cut into pieces; None: they are not, as live, where each piece would cost time.
+    Call ``stylize`` and ``prepare`` from one thread; ``set_look``, ``set_inference_size`` and
+    ``reset`` may come from any.
+
+    ``inference_size`` (height, width) fixes the size at which the network runs; None lets the brush
+    decide it. ``tiles``: runs the engine where frames may be cut into pieces; None: they are not,
+    as live, where each piece would cost time.
     """
 
     def __init__(
-        self, engine: Engine, look: Look, inference_size: tuple[int, int] | None = None, tiles: NetworkTiles | None = None
+        self,
+        engine: Engine,
+        look: Look,
+        inference_size: tuple[int, int] | None = None,
+        tiles: NetworkTiles | None = None,
     ) -> None:
         vector = style_vector(look, engine.model)
         self.network = tiles or NetworkTiles(engine, by_itself=False)
@@ -61,12 +73,16 @@ class Stylizer:
         self._fixed_size = inference_size
         self._scaler: Scaler | CardScaler = Scaler()
         self._noise: NoiseReduction | CardNoiseReduction = NoiseReduction()
-        self._steadiness: Steadiness | None = None  # made when it is first asked for: it needs OpenCV
+        self._steadiness: Steadiness | None = (
+            None  # made when it is first asked for: it needs OpenCV
+        )
         self._size: tuple[int, int] | None = None
 
     @property
     def engine(self) -> Engine:
-        """What runs the network; another one of the same model may take its place between two frames."""
+        """What runs the network; another one of the same model may take its place between two
+        frames.
+        """
         return self.network.engine
 
     @engine.setter
@@ -84,8 +100,11 @@ class Stylizer:
         return self._size
 
     def set_look(self, look: Look, fade_s: float = 0.0, now_s: float = 0.0) -> None:
-        """Change the look. Styles and strength fade over ``fade_s`` seconds from ``now_s`` (the clock that ``stylize`` is
-        given), from wherever a running fade has come to; brush, colour and stability change with the next frame.
+        """Change the look.
+
+        Styles and strength fade over ``fade_s`` seconds from ``now_s`` (the clock that ``stylize``
+        is given), from wherever a running fade has come to; brush, colour and stability change with
+        the next frame.
 
         Raises UnknownStyle, and changes nothing, if the engine's model lacks a style.
         """
@@ -94,7 +113,9 @@ class Stylizer:
         self._look = look
 
     def set_inference_size(self, size: tuple[int, int] | None) -> None:
-        """Run the network at (height, width) from the next frame on; None lets the brush decide again."""
+        """Run the network at (height, width) from the next frame on; None lets the brush decide
+        again.
+        """
         self._fixed_size = size
 
     def reset(self) -> None:
@@ -104,8 +125,10 @@ class Stylizer:
             self._steadiness.reset()
 
     def noise_state(self) -> State:
-        """What is carried from the frame begun last to the next one. With it and ``steadiness_state``, ``begin`` goes on as if
-        nothing had been."""
+        """What is carried from the frame begun last to the next one.
+
+        With it and ``steadiness_state``, ``begin`` goes on as if nothing had been.
+        """
         return self._noise.state()
 
     def steadiness_state(self) -> State:
@@ -117,8 +140,10 @@ class Stylizer:
         return self._fixed_size or network_size(frame_size, self._look.brush)
 
     def prepare(self, frame_size: tuple[int, int]) -> None:
-        """Specialise the engine to frames of ``frame_size``, so that the first one does not wait. Raises EngineLoadError,
-        and UsageError for pieces that this network cannot be given."""
+        """Specialise the engine to frames of ``frame_size``, so that the first one does not wait.
+
+        Raises EngineLoadError, and UsageError for pieces that this network cannot be given.
+        """
         size = self.plan_size(frame_size)
         if size != self._size:
             self.network.prepare(size)
@@ -127,14 +152,19 @@ class Stylizer:
     def stylize(self, frame: Frame, now_s: float) -> np.ndarray:
         """The painting of ``frame``: (H, W, 3) uint8 RGB of the frame's size, owned by the caller.
 
-        ``now_s`` is any clock that runs forward, the one used in ``set_look``. At strength 0 the engine is not asked and the
-        frame comes back bit for bit. Raises EngineRunError.
+        ``now_s`` is any clock that runs forward, the one used in ``set_look``. At strength 0 the
+        engine is not asked and the frame comes back bit for bit. Raises EngineRunError.
         """
         return self.begin(frame, now_s)()
 
-    def begin(self, frame: Frame, now_s: float, state: State | None = None) -> Callable[[], np.ndarray]:
-        """Begin ``stylize`` and return what finishes it. ``engine.in_flight`` frames may be under way; finish them in order.
-        ``state``: what to go on from in place of the frame before; {} is a new beginning."""
+    def begin(
+        self, frame: Frame, now_s: float, state: State | None = None
+    ) -> Callable[[], np.ndarray]:
+        """Begin ``stylize`` and return what finishes it.
+
+        ``engine.in_flight`` frames may be under way; finish them in order. ``state``: what to go on
+        from in place of the frame before; {} is a new beginning.
+        """
         look, style = self._look, self._fade.at(now_s)
         self.prepare(frame.size)
         self._fit_to(frame)
@@ -145,12 +175,16 @@ class Stylizer:
             self._noise.restore(state)
         if untouched:
             return lambda: self._untouched(frame)
-        share = float(style[0])  # of the original: the network would mix in what it is given, which is not the frame itself
+        share = float(
+            style[0]
+        )  # of the original: the network would mix in what it is given, which is not the frame itself
         style = np.concatenate([[0.0], style[1:] / style[1:].sum()]).astype(np.float32)
         small = self._scaler.resize(frame.pixels, self._size)
         quiet = self._noise.reduce(small) if look.denoise else small
         painted, scaler = self.network.start(quiet, style), self._scaler
-        return lambda: _finish(scaler, frame, small, self._held(quiet, painted(), look, state), look, share)
+        return lambda: _finish(
+            scaler, frame, small, self._held(quiet, painted(), look, state), look, share
+        )
 
     def _fit_to(self, frame: Frame) -> None:
         """Frames may come to live on a card."""
@@ -164,7 +198,9 @@ class Stylizer:
             self._steadiness.reset()
         return copy.deepcopy(frame.pixels)
 
-    def _held(self, frame: np.ndarray, painting: np.ndarray, look: Look, state: State | None) -> np.ndarray:
+    def _held(
+        self, frame: np.ndarray, painting: np.ndarray, look: Look, state: State | None
+    ) -> np.ndarray:
         """``painting`` as steady as ``look`` wants it."""
         if look.stability == 0:
             if self._steadiness:
@@ -177,7 +213,12 @@ class Stylizer:
 
 
 def _finish(
-    scaler: Scaler | CardScaler, frame: Frame, small: np.ndarray, painting: np.ndarray, look: Look, share: float
+    scaler: Scaler | CardScaler,
+    frame: Frame,
+    small: np.ndarray,
+    painting: np.ndarray,
+    look: Look,
+    share: float,
 ) -> np.ndarray:
     """From the network's painting of ``small`` to that of ``frame``. share: of the original."""
     if small.shape[0] < frame.size[0] or small.shape[1] < frame.size[1]:

@@ -1,4 +1,7 @@
-"""Styles over time: which one from when on, and how long it fades in. Knows times and names, not pixels."""
+"""Styles over time: which one from when on, and how long it fades in.
+
+Knows times and names, not pixels.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,19 @@ from realtime.look import Look, parse_mix
 from realtime.stylizer import Stylizer
 
 _FADE_S = Fraction(1)
-_ENTRY = re.compile(r"(?P<when>cut|[\d:.]+?):(?P<mix>(?=\d*[^\d:.,/])[^/]+)(?:/(?P<fade>\d+(?:\.\d+)?)s?)?")
+_ENTRY = re.compile(
+    r"(?P<when>cut|[\d:.]+?):(?P<mix>(?=\d*[^\d:.,/])[^/]+)(?:/(?P<fade>\d+(?:\.\d+)?)s?)?"
+)
 _EXAMPLE = 'Write it like "0:great_wave 12.5:starry_night/2s cut:the_scream".'
 
 
 @dataclass(frozen=True)
 class Entry:
-    """From ``at_s`` of the input on (None: from the first scene cut after the entry before), fade to ``mix`` in ``fade_s``
-    (None: not said). A cut that does not come before the next entry is due is not waited for."""
+    """From ``at_s`` of the input on (None: from the first scene cut after the entry before), fade
+    to ``mix`` in ``fade_s`` (None: not said).
+
+    A cut that does not come before the next entry is due is not waited for.
+    """
 
     at_s: Fraction | None
     mix: tuple[tuple[str, float], ...]
@@ -29,7 +37,9 @@ class Entry:
 
     @property
     def file_fade_s(self) -> Fraction:
-        """The fade that a file gets: without a word a second, but none at its beginning and at a cut."""
+        """The fade that a file gets: without a word a second, but none at its beginning and at a
+        cut.
+        """
         default_s = Fraction(0) if not self.at_s else _FADE_S
         return default_s if self.fade_s is None else self.fade_s
 
@@ -45,13 +55,19 @@ class Timeline:
         return list(dict.fromkeys(name for entry in self.entries for name, _ in entry.mix))
 
     def begun_by(self, now_s: Fraction, cuts: Sequence[Fraction]) -> list[tuple[Fraction, Entry]]:
-        """The entries that have begun at ``now_s``, each with its time. ``cuts``: when scenes have changed so far."""
+        """The entries that have begun at ``now_s``, each with its time.
+
+        ``cuts``: when scenes have changed so far.
+        """
         begun: list[tuple[Fraction, Entry]] = []
         last_s = Fraction(-1)
         for number, entry in enumerate(self.entries):
             start_s = entry.at_s
             if start_s is None:
-                until_s = next((later.at_s for later in self.entries[number:] if later.at_s is not None), math.inf)
+                until_s = next(
+                    (later.at_s for later in self.entries[number:] if later.at_s is not None),
+                    math.inf,
+                )
                 start_s = next((cut for cut in cuts if last_s < cut < until_s), None)
                 if start_s is None and until_s <= now_s:
                     continue  # the scene did not change before the next entry was due
@@ -61,26 +77,35 @@ class Timeline:
             last_s = start_s
         return begun
 
-    def apply(self, stylizer: Stylizer, look: Look, now_s: Fraction, cuts: Sequence[Fraction], done: int) -> int:
-        """Set what has begun at ``now_s`` and is not among the first ``done`` entries; return how many are done now.
+    def apply(
+        self, stylizer: Stylizer, look: Look, now_s: Fraction, cuts: Sequence[Fraction], done: int
+    ) -> int:
+        """Set what has begun at ``now_s`` and is not among the first ``done`` entries; return how
+        many are done now.
 
-        Fades count from the times of their entries, not from the frames around: it does not matter which frames came.
+        Fades count from the times of their entries, not from the frames around: it does not matter
+        which frames came.
         """
         begun = self.begun_by(now_s, cuts)
         for start_s, entry in begun[done:]:
-            stylizer.set_look(replace(look, mix=entry.mix), float(entry.file_fade_s), float(start_s))
+            stylizer.set_look(
+                replace(look, mix=entry.mix), float(entry.file_fade_s), float(start_s)
+            )
         return len(begun)
 
     def as_text(self) -> str:
         """All of it, for comparing."""
-        return " ".join(f"{'cut' if e.at_s is None else e.at_s}:{e.mix}/{e.file_fade_s}" for e in self.entries)
+        return " ".join(
+            f"{'cut' if e.at_s is None else e.at_s}:{e.mix}/{e.file_fade_s}" for e in self.entries
+        )
 
 
 def parse_timeline(text: str, flag: str) -> Timeline:
-    """``TIME:STYLES[/FADEs]`` or ``cut:STYLES[/FADEs]``, between them any white space; what follows a # on a line is left out.
+    """``TIME:STYLES[/FADEs]`` or ``cut:STYLES[/FADEs]``, between them any white space; what follows
+    a # on a line is left out.
 
-    TIME: seconds or H:MM:SS.mmm of the input. STYLES: as for -s. Live programs read the same text (controls/autopilot.py).
-    Raises UsageError, naming ``flag``.
+    TIME: seconds or H:MM:SS.mmm of the input. STYLES: as for -s. Live programs read the same text
+    (controls/autopilot.py). Raises UsageError, naming ``flag``.
     """
     words = [word for line in text.splitlines() for word in line.partition("#")[0].split()]
     if not words:
@@ -88,7 +113,9 @@ def parse_timeline(text: str, flag: str) -> Timeline:
     entries = [_parse_entry(word, flag) for word in words]
     times = [entry.at_s for entry in entries if entry.at_s is not None]
     if times != sorted(times):
-        raise UsageError(f"{flag}: the times must rise, but are {', '.join(f'{float(time):g}' for time in times)}.")
+        raise UsageError(
+            f"{flag}: the times must rise, but are {', '.join(f'{float(time):g}' for time in times)}."
+        )
     return Timeline(tuple(entries))
 
 
@@ -97,16 +124,26 @@ def read_timeline(path: Path) -> Timeline:
     try:
         return parse_timeline(path.read_text(encoding="utf-8-sig"), f"--timeline {path}")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--timeline {path}: cannot be read ({getattr(error, 'strerror', None) or error}).") from error
+        raise UsageError(
+            f"--timeline {path}: cannot be read ({getattr(error, 'strerror', None) or error})."
+        ) from error
 
 
 def parse_time(flag: str, text: str) -> Fraction:
-    """Seconds, M:SS or H:MM:SS, each with decimals, as exact seconds. Raises UsageError for anything else."""
+    """Seconds, M:SS or H:MM:SS, each with decimals, as exact seconds.
+
+    Raises UsageError for anything else.
+    """
     try:
         *wholes, seconds = text.split(":")
-        if len(wholes) > 2 or not all(part.isdecimal() for part in (*wholes, *seconds.split(".", 1))):
+        if len(wholes) > 2 or not all(
+            part.isdecimal() for part in (*wholes, *seconds.split(".", 1))
+        ):
             raise ValueError
-        return sum((int(part) * 60 ** (len(wholes) - i) for i, part in enumerate(wholes)), Fraction(seconds))
+        return sum(
+            (int(part) * 60 ** (len(wholes) - i) for i, part in enumerate(wholes)),
+            Fraction(seconds),
+        )
     except ValueError:
         raise UsageError(f"{flag} is a time like 12.5 or 1:02:03.5, not {text!r}.") from None
 
@@ -119,5 +156,7 @@ def _parse_entry(word: str, flag: str) -> Entry:
     try:
         mix = Look(parse_mix(found["mix"])).mix
     except UsageError as error:
-        raise UsageError(f"{flag}: {word!r}: {str(error).removeprefix('-s ').removeprefix('-s: ')}") from error
+        raise UsageError(
+            f"{flag}: {word!r}: {str(error).removeprefix('-s ').removeprefix('-s: ')}"
+        ) from error
     return Entry(at_s, mix, None if found["fade"] is None else Fraction(found["fade"]))

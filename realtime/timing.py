@@ -1,4 +1,7 @@
-"""Meters of rate and time, fed by the pipeline and read by the report and the HUD. The clock is injectable for tests."""
+"""Meters of rate and time, fed by the pipeline and read by the report and the HUD.
+
+The clock is injectable for tests.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What all tests share: hardware markers, small generated videos, a tiny model, and a check that no thread is left behind."""
+"""What all tests share: hardware markers, small generated videos, a tiny model, and a check that no
+thread is left behind.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,17 @@ TINY_STYLES = ("original", "negative", "dim")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what this machine has no hardware for, unless REQUIRE=cuda,display,... names it: then the test fails instead."""
+    """Skip what this machine has no hardware for, unless REQUIRE=cuda,display,...
+
+    names it: then the test fails instead.
+    """
     required = set(os.environ.get("REQUIRE", "").split(","))
-    for name, reason in (("cuda", _no_cuda), ("tensorrt", _no_tensorrt), ("camera", _no_camera), ("display", _no_display)):
+    for name, reason in (
+        ("cuda", _no_cuda),
+        ("tensorrt", _no_tensorrt),
+        ("camera", _no_camera),
+        ("display", _no_display),
+    ):
         if item.get_closest_marker(name) and (missing := reason()):
             (pytest.fail if name in required else pytest.skip)(missing)
 
@@ -54,13 +64,17 @@ def _no_display() -> str | None:
 def no_thread_left_behind() -> Iterator[None]:
     before = set(threading.enumerate())
     yield
-    left = [t.name for t in threading.enumerate() if t not in before and t.is_alive() and not t.daemon]
+    left = [
+        t.name for t in threading.enumerate() if t not in before and t.is_alive() and not t.daemon
+    ]
     assert not left, f"threads still running: {left}"
 
 
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests neither read nor change the user's cache, models, keys and settings, and measure no engines in the background."""
+    """Tests neither read nor change the user's cache, models, keys and settings, and measure no
+    engines in the background.
+    """
     monkeypatch.setenv("LIVEBRUSH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.setenv("LIVEBRUSH_MODELS", str(tmp_path_factory.getbasetemp() / "models"))
     monkeypatch.setenv("LIVEBRUSH_STATE", str(tmp_path_factory.mktemp("state")))
@@ -70,7 +84,9 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
-    """A model file of the contract that is arithmetic only: ``original``, ``negative`` (255 - x) and ``dim`` (x / 2)."""
+    """A model file of the contract that is arithmetic only: ``original``, ``negative`` (255 - x)
+    and ``dim`` (x / 2).
+    """
     path = tmp_path_factory.mktemp("tiny") / "tiny.onnx"
     write_tiny_model(path)
     return load_model(path)
@@ -135,10 +151,14 @@ def write_video(
     pixel_aspect: Fraction | None = None,
     options: dict[str, str] | None = None,
 ) -> Path:
-    """A square moving over a gradient, one frame per entry of ``pts``, with ``tones`` sound tracks of 440, 880, ... Hz.
+    """A square moving over a gradient, one frame per entry of ``pts``, with ``tones`` sound tracks
+    of 440, 880, ...
 
-    rotation: degrees, mirrored left-right, mirrored top-bottom. coding: H.273 matrix and FFmpeg range (1 limited, 2 full),
-    both applied and tagged. pixels: the frame of each index, instead of the square.
+    Hz.
+
+    rotation: degrees, mirrored left-right, mirrored top-bottom. coding: H.273 matrix and FFmpeg
+    range (1 limited, 2 full), both applied and tagged. pixels: the frame of each index, instead of
+    the square.
     """
     import av
 
@@ -146,8 +166,14 @@ def write_video(
     height, width = size
     matrix, color_range = coding or (6, 1)
     with av.open(str(path), "w") as output:
-        video = output.add_stream("libx264", rate=25, options={"preset": "ultrafast", "crf": "10", **(options or {})})
-        video.height, video.width, video.pix_fmt = height, width, "yuv444p" if height % 2 or width % 2 else "yuv420p"
+        video = output.add_stream(
+            "libx264", rate=25, options={"preset": "ultrafast", "crf": "10", **(options or {})}
+        )
+        video.height, video.width, video.pix_fmt = (
+            height,
+            width,
+            "yuv444p" if height % 2 or width % 2 else "yuv420p",
+        )
         video.codec_context.time_base = time_base
         if coding:
             video.codec_context.colorspace, video.codec_context.color_range = coding
@@ -157,13 +183,19 @@ def write_video(
             video.set_display_rotation(rotation[0], hflip=rotation[1], vflip=rotation[2])
         sounds = [output.add_stream("aac", rate=44100, layout="mono") for _ in range(tones)]
         for index, time in enumerate(pts):
-            rgb = av.VideoFrame.from_ndarray(pixels(index) if pixels else moving_square(index, size), "rgb24")
-            picture = rgb.reformat(format=video.pix_fmt, dst_colorspace=_SWSCALE[matrix], dst_color_range=color_range)
+            rgb = av.VideoFrame.from_ndarray(
+                pixels(index) if pixels else moving_square(index, size), "rgb24"
+            )
+            picture = rgb.reformat(
+                format=video.pix_fmt, dst_colorspace=_SWSCALE[matrix], dst_color_range=color_range
+            )
             picture.pts, picture.time_base = time, time_base
             output.mux(video.encode(picture))
         output.mux(video.encode(None))
         for track, sound in enumerate(sounds):
-            _write_tone(output, sound, 440 * (track + 1), float((pts[-1] - min(0, pts[0])) * time_base))
+            _write_tone(
+                output, sound, 440 * (track + 1), float((pts[-1] - min(0, pts[0])) * time_base)
+            )
     return path
 
 
@@ -185,7 +217,9 @@ def moving_square(index: int, size: tuple[int, int]) -> np.ndarray:
     """(H, W, 3) uint8 RGB; the square moves two pixels a frame."""
     height, width = size
     y, x = np.mgrid[0:height, 0:width]
-    picture = np.stack([x * 255 // max(1, width - 1), y * 255 // max(1, height - 1), np.full_like(x, 96)], -1).astype(np.uint8)
+    picture = np.stack(
+        [x * 255 // max(1, width - 1), y * 255 // max(1, height - 1), np.full_like(x, 96)], -1
+    ).astype(np.uint8)
     left = (2 * index) % max(1, width - 8)
     picture[height // 4 : height // 4 + 8, left : left + 8] = (250, 240, 20)
     return picture
@@ -193,8 +227,12 @@ def moving_square(index: int, size: tuple[int, int]) -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def classic_model(tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
-    """A `transformer_net` that works on 0..255 and whose first convolution, in half precision, would overflow on it."""
-    torch = pytest.importorskip("torch", reason="the classic network is exported by torch: pip install '.[train]'")
+    """A `transformer_net` that works on 0..255 and whose first convolution, in half precision,
+    would overflow on it.
+    """
+    torch = pytest.importorskip(
+        "torch", reason="the classic network is exported by torch: pip install '.[train]'"
+    )
     from engines.networks import build_network
     from export.to_onnx import export_onnx
 
@@ -206,5 +244,9 @@ def classic_model(tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
         network.deconv3.conv2d.bias.fill_(120)
     path = tmp_path_factory.mktemp("classic") / "classic.onnx"
     styles = json.dumps([{"name": "original"}, {"name": "random"}])
-    export_onnx(network, {"family": "transformer_net", "config": "{}", "styles": styles, "training": "{}"}, path)
+    export_onnx(
+        network,
+        {"family": "transformer_net", "config": "{}", "styles": styles, "training": "{}"},
+        path,
+    )
     return load_model(path)

@@ -1,6 +1,8 @@
-"""Inputs with flipped bytes, read in forked processes with limits: python -m tests.fuzz FOLDER COUNT FIRST_SEED
+"""Inputs with flipped bytes, read in forked processes with limits: python -m tests.fuzz FOLDER
+COUNT FIRST_SEED
 
-Prints one JSON object, see ``main``. "crash", "hang" and "surprise" (an exception that is none of ours) are faults.
+Prints one JSON object, see ``main``. "crash", "hang" and "surprise" (an exception that is none of
+ours) are faults.
 """
 
 from __future__ import annotations
@@ -35,8 +37,12 @@ _BLOCK = 50
 
 
 def main(folder: Path, count: int, first_seed: int) -> dict[str, Any]:
-    """``ends``: how many ended how. ``faults``: a line for each that should not. ``growth_kb``: the median of how
-    much a worker's memory grew in 50 inputs, over the second half of its own: a single large picture does not count."""
+    """``ends``: how many ended how.
+
+    ``faults``: a line for each that should not. ``growth_kb``: the median of how much a worker's
+    memory grew in 50 inputs, over the second half of its own: a single large picture does not
+    count.
+    """
     samples = sorted(path for path in folder.iterdir() if path.is_file())
     broken = folder / "broken"
     broken.mkdir(exist_ok=True)
@@ -52,18 +58,30 @@ def main(folder: Path, count: int, first_seed: int) -> dict[str, Any]:
                 ends[end] += 1
                 memories.append(rss_kb)
                 if end not in ("read", "refused"):
-                    faults.append(f"{seed}{samples[seed % len(samples)].suffix}: {end} {why}".strip())
+                    faults.append(
+                        f"{seed}{samples[seed % len(samples)].suffix}: {end} {why}".strip()
+                    )
             waiting = waiting[len(outcomes) :]
         later = memories[len(memories) // 2 :: _BLOCK]  # past what is loaded and allocated once
         growths += [after - before for before, after in itertools.pairwise(later)]
-    return {"ends": dict(ends), "faults": faults, "growth_kb": statistics.median(growths) if growths else 0}
+    return {
+        "ends": dict(ends),
+        "faults": faults,
+        "growth_kb": statistics.median(growths) if growths else 0,
+    }
 
 
 def mutated(data: bytes, dice: random.Random) -> bytes:
-    """A few bytes flipped, most of them near the front, where sizes and counts stand; sometimes cut off or doubled in part."""
+    """A few bytes flipped, most of them near the front, where sizes and counts stand; sometimes cut
+    off or doubled in part.
+    """
     broken = bytearray(data)
     for _ in range(dice.choice((1, 2, 5, 20, 100))):
-        place = dice.randrange(len(broken)) if dice.random() < 0.5 else dice.randrange(min(len(broken), 1000))
+        place = (
+            dice.randrange(len(broken))
+            if dice.random() < 0.5
+            else dice.randrange(min(len(broken), 1000))
+        )
         broken[place] = dice.choice((0, 0x7F, 0x80, 0xFF, dice.randrange(256)))
     if dice.random() < 0.1:
         del broken[dice.randrange(len(broken)) :]
@@ -76,7 +94,9 @@ def mutated(data: bytes, dice: random.Random) -> bytes:
 def read(path: Path) -> None:
     """As the program would: every frame of a video, one inference of a model."""
     if path.suffix == ".onnx":
-        with open_engine("onnxruntime", load_model(path), EngineOptions(threads=1), (16, 16)) as engine:
+        with open_engine(
+            "onnxruntime", load_model(path), EngineOptions(threads=1), (16, 16)
+        ) as engine:
             style = np.eye(1, len(engine.model.styles), 1, dtype=np.float32)
             engine.infer(np.zeros((1, 16, 16, 3), np.uint8), style)
         return
@@ -87,8 +107,10 @@ def read(path: Path) -> None:
 
 
 def worker(seeds: list[int], samples: list[Path], broken: Path) -> Iterator[tuple[str, str, int]]:
-    """For one seed after the other: "read", "refused" with one of our errors, or "surprise", and then why, or "crash" or
-    "hang", which is the last, since the forked process with limits that reads them all has ended; and its memory in KiB."""
+    """For one seed after the other: "read", "refused" with one of our errors, or "surprise", and
+    then why, or "crash" or "hang", which is the last, since the forked process with limits that
+    reads them all has ended; and its memory in KiB.
+    """
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -98,7 +120,9 @@ def worker(seeds: list[int], samples: list[Path], broken: Path) -> Iterator[tupl
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         for seed in seeds:
             signal.alarm(TIMEOUT_S)
-            os.write(writing, (json.dumps([*outcome(seed, samples, broken), rss_kb()]) + "\n").encode())
+            os.write(
+                writing, (json.dumps([*outcome(seed, samples, broken), rss_kb()]) + "\n").encode()
+            )
         os._exit(0)
     os.close(writing)
     memory = 0
@@ -109,7 +133,9 @@ def worker(seeds: list[int], samples: list[Path], broken: Path) -> Iterator[tupl
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         yield (
-            ("hang", "", memory) if os.WTERMSIG(status) == signal.SIGALRM else ("crash", f"signal {os.WTERMSIG(status)}", memory)
+            ("hang", "", memory)
+            if os.WTERMSIG(status) == signal.SIGALRM
+            else ("crash", f"signal {os.WTERMSIG(status)}", memory)
         )
 
 
@@ -129,7 +155,11 @@ def outcome(seed: int, samples: list[Path], broken: Path) -> tuple[str, str]:
 
 
 def rss_kb() -> int:
-    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize() // 1024
+    return (
+        int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        * resource.getpagesize()
+        // 1024
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""A `fast` network of a few thousand parameters for tests: small, but exported and quantised like the one that ships."""
+"""A `fast` network of a few thousand parameters for tests: small, but exported and quantised like
+the one that ships.
+"""
 
 from __future__ import annotations
 
@@ -39,8 +41,13 @@ def write_small_weights(path: Path) -> Path:
 def write_small_model(path: Path) -> Path:
     """NAME.onnx, NAME.int8.onnx and NAME.safetensors."""
     write_small_weights(path.with_suffix(".safetensors"))
-    export_onnx(small_network(), {**small_metadata(), "family": "fast", "config": json.dumps(CONFIG)}, path)
-    frames = [(small_frame(64, 80, seed)[None], np.eye(3, dtype=np.float32)[[1 + seed % 2]]) for seed in range(4)]
+    export_onnx(
+        small_network(), {**small_metadata(), "family": "fast", "config": json.dumps(CONFIG)}, path
+    )
+    frames = [
+        (small_frame(64, 80, seed)[None], np.eye(3, dtype=np.float32)[[1 + seed % 2]])
+        for seed in range(4)
+    ]
     quantise(path, path.with_name(f"{path.stem}.int8.onnx"), frames)
     return path
 
@@ -51,6 +58,11 @@ def small_frame(height: int, width: int, seed: int = 0) -> np.ndarray:
     y, x = np.mgrid[0:height, 0:width]
     phase = random.uniform(0, 6, 3)
     waves = np.stack(
-        [128 + 100 * np.sin(x / 9 + phase[0]), 128 + 100 * np.cos(y / 7 + phase[1]), (x * 2 + y * 3 + 40 * phase[2]) % 256], -1
+        [
+            128 + 100 * np.sin(x / 9 + phase[0]),
+            128 + 100 * np.cos(y / 7 + phase[1]),
+            (x * 2 + y * 3 + 40 * phase[2]) % 256,
+        ],
+        -1,
     )
     return np.clip(waves + random.normal(0, 4, waves.shape), 0, 255).astype(np.uint8)

@@ -20,8 +20,8 @@ _SHARED = ("frame", "timing", "look", "exits", "listing", "cli", "stylizer", "ti
 SHARED = tuple(f"realtime.{name}" for name in _SHARED)
 ALL = ("engines.*", "realtime.*", "training.*", "export")
 
-# A module lives in the room with the longest name that fits, and imports from its own room and those listed; NAME.* means that
-# room and all within.
+# A module lives in the room with the longest name that fits, and imports from its own room and
+# those listed; NAME.* means that room and all within.
 ROOMS: dict[str, tuple[str, ...]] = {
     "engines.errors": (),
     "engines.cache": (),
@@ -52,7 +52,14 @@ ROOMS: dict[str, tuple[str, ...]] = {
         *("realtime.files", "realtime.live"),
     ),
     "stylize_video": (*ENGINES, *SHARED, "realtime.files", "realtime.media"),
-    "run_cam": (*ENGINES, *SHARED, "realtime.live", "realtime.web", "realtime.controls", "realtime.picture"),
+    "run_cam": (
+        *ENGINES,
+        *SHARED,
+        "realtime.live",
+        "realtime.web",
+        "realtime.controls",
+        "realtime.picture",
+    ),
     "export": ("engines.*", "realtime.exits"),
     "training": (*FLOOR, "engines.networks"),
     # What is measured is what the programs show.
@@ -60,8 +67,20 @@ ROOMS: dict[str, tuple[str, ...]] = {
     # A picture, and photos or a clip, become a model file in one command.
     "training.photos": ("engines.errors", "realtime.media", "export", "training"),
     "training.commands": (*FLOOR, "engines.networks", "training", "training.evaluate"),
-    "training.commands.add_style": ("engines.*", "export", "training", "training.photos", "training.commands"),
-    "training.commands.evaluate": ("engines.*", "realtime.*", "training", "training.evaluate", "training.commands"),
+    "training.commands.add_style": (
+        "engines.*",
+        "export",
+        "training",
+        "training.photos",
+        "training.commands",
+    ),
+    "training.commands.evaluate": (
+        "engines.*",
+        "realtime.*",
+        "training",
+        "training.evaluate",
+        "training.commands",
+    ),
     "training.__main__": (
         *("engines.errors", "realtime.exits"),
         *("training.commands", "training.commands.add_style", "training.commands.evaluate"),
@@ -72,7 +91,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "bench.targets": (*ALL, "bench", "bench.tools", "bench.rows"),
 }
 
-# The only places that know these libraries; and rooms that know neither devices, windows nor pixels.
+# The only places that know these libraries; and rooms that know neither devices, windows nor
+# pixels.
 OWNERS = {
     **dict.fromkeys(("fastapi", "uvicorn", "aiortc"), "realtime.web"),
     "ray": "realtime.files.farm.cluster",
@@ -82,7 +102,17 @@ OWNERS = {
     "rich": "realtime.files",
 }
 WITHOUT = {"realtime.controls": ("cv2", "av", "mss", "numpy", "torch", "PIL")}
-HEAVY = ("torch", "onnxruntime", "openvino", "tensorrt", "tensorrt_rtx", "pycuda", "cuda", "cv2", "ray")
+HEAVY = (
+    "torch",
+    "onnxruntime",
+    "openvino",
+    "tensorrt",
+    "tensorrt_rtx",
+    "pycuda",
+    "cuda",
+    "cv2",
+    "ray",
+)
 
 # For each rule an import that breaks it.
 FORBIDDEN = [
@@ -139,13 +169,22 @@ FORBIDDEN = [
 @functools.cache
 def modules() -> dict[str, Path]:
     """Every module of the rooms, by its dotted name."""
-    paths = [path for room in ("engines", "realtime", "export", "training", "bench") for path in (ROOT / room).rglob("*.py")]
+    paths = [
+        path
+        for room in ("engines", "realtime", "export", "training", "bench")
+        for path in (ROOT / room).rglob("*.py")
+    ]
     paths += [ROOT / "run_cam.py", ROOT / "stylize_video.py"]
-    return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in paths
+    }
 
 
 def imports(path: Path, everywhere: bool) -> set[str]:
-    """Dotted names of what is imported; of ``from a import b`` that is a.b if there is such a module of ours, else a."""
+    """Dotted names of what is imported; of ``from a import b`` that is a.b if there is such a
+    module of ours, else a.
+    """
     tree = ast.parse(path.read_text(encoding="utf-8"))
     found: set[str] = set()
     for node in ast.walk(tree) if everywhere else tree.body:
@@ -172,7 +211,9 @@ def room_of(module: str) -> str:
 
 
 def may(room: str, other: str) -> bool:
-    return other == room or any(within(other, a.removesuffix(".*")) if a.endswith(".*") else other == a for a in ROOMS[room])
+    return other == room or any(
+        within(other, a.removesuffix(".*")) if a.endswith(".*") else other == a for a in ROOMS[room]
+    )
 
 
 def broken_arrows(table: Mapping[str, set[str]]) -> list[str]:
@@ -181,12 +222,25 @@ def broken_arrows(table: Mapping[str, set[str]]) -> list[str]:
     for module, names in table.items():
         for name in names:
             library = name.split(".")[0]
-            ours = library in ("engines", "realtime", "export", "training", "bench", "tests", "run_cam", "stylize_video")
+            ours = library in (
+                "engines",
+                "realtime",
+                "export",
+                "training",
+                "bench",
+                "tests",
+                "run_cam",
+                "stylize_video",
+            )
             if ours and not may(room_of(module), room_of(name)):
                 found.append(f"{module} imports {name}")
-            elif module.startswith("realtime.") and not within(module, OWNERS.get(library, "realtime")):
+            elif module.startswith("realtime.") and not within(
+                module, OWNERS.get(library, "realtime")
+            ):
                 found.append(f"{module} imports {name}, which only {OWNERS[library]} knows")
-            elif any(within(module, room) and library in without for room, without in WITHOUT.items()):
+            elif any(
+                within(module, room) and library in without for room, without in WITHOUT.items()
+            ):
                 found.append(f"{module} imports {name}")
     return found
 
@@ -204,7 +258,9 @@ def test_a_forbidden_import_is_noticed(module: str, forbidden: str):
 
 
 def test_the_arrows_make_no_circle():
-    graph = {room: {other for other in ROOMS if other != room and may(room, other)} for room in ROOMS}
+    graph = {
+        room: {other for other in ROOMS if other != room and may(room, other)} for room in ROOMS
+    }
     assert list(TopologicalSorter(graph).static_order())
 
 

@@ -1,4 +1,6 @@
-"""Cases that other tools have failed on, beside those that other files here hold; docs/files.md tells which is where."""
+"""Cases that other tools have failed on, beside those that other files here hold; docs/files.md
+tells which is where.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,11 @@ def test_any_times_that_rise_come_out_as_they_are(tmp_path, seed):
 
 
 def test_the_smallest_sizes_and_strips_are_written(tmp_path):
-    sizes = [(height, width) for height in (1, 2, 3, 9) for width in (1, 2, 5, 9)] + [(47, 63), (4000, 1), (1, 4000)]
+    sizes = [(height, width) for height in (1, 2, 3, 9) for width in (1, 2, 5, 9)] + [
+        (47, 63),
+        (4000, 1),
+        (1, 4000),
+    ]
     for size in sizes:
         source = write_video(tmp_path / "in.mp4", pts=[0, 40], tones=0, size=size)
         copy(source, tmp_path / "out.mp4", Encoding(preset="ultrafast"))
@@ -45,7 +51,9 @@ def test_the_smallest_sizes_and_strips_are_written(tmp_path):
             assert sum(1 for _ in video.frames()) == 2
 
 
-@pytest.mark.parametrize(("start_s", "length_s"), [(2, 1), (0, 5)], ids=["begins later", "is longer than the pictures"])
+@pytest.mark.parametrize(
+    ("start_s", "length_s"), [(2, 1), (0, 5)], ids=["begins later", "is longer than the pictures"]
+)
 def test_sound_keeps_its_time_and_length(tmp_path, start_s, length_s):
     silent = write_video(tmp_path / "silent.mp4", pts=list(range(0, 3000, 40)), tones=0)
     source = tmp_path / "in.mkv"
@@ -58,7 +66,11 @@ def test_sound_keeps_its_time_and_length(tmp_path, start_s, length_s):
                 output.mux(packet)
         for first in range(0, 44100 * length_s, 1024):
             samples = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
-            samples.sample_rate, samples.pts, samples.time_base = 44100, first + 44100 * start_s, Fraction(1, 44100)
+            samples.sample_rate, samples.pts, samples.time_base = (
+                44100,
+                first + 44100 * start_s,
+                Fraction(1, 44100),
+            )
             output.mux(track.encode(samples))
         output.mux(track.encode(None))
     copy(source, tmp_path / "out.mkv")
@@ -67,7 +79,12 @@ def test_sound_keeps_its_time_and_length(tmp_path, start_s, length_s):
 
 
 def test_a_bare_stream_without_times_or_length_is_painted(tmp_path):
-    source = write_video(tmp_path / "in.mp4", pts=list(range(0, 2400, 40)), tones=0, options={"bf": "2", "preset": "fast"})
+    source = write_video(
+        tmp_path / "in.mp4",
+        pts=list(range(0, 2400, 40)),
+        tones=0,
+        options={"bf": "2", "preset": "fast"},
+    )
     bare = tmp_path / "in.h264"
     with av.open(str(source)) as reader, av.open(str(bare), "w", format="h264") as output:
         stream = output.add_stream_from_template(reader.streams.video[0])
@@ -102,10 +119,17 @@ def test_pipes_and_devices_that_are_named_are_refused(tmp_path):
 
 def giant_png(height: int, width: int) -> bytes:
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
+        + chunk(b"IEND", b"")
+    )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits on processes are POSIX")
@@ -122,7 +146,9 @@ from stylize_video import main
 import sys
 sys.argv = ["stylize_video.py", {str(bomb)!r}, "-o", {str(tmp_path / "out.png")!r}]
 run(main)"""
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 3, done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out.png").exists()
@@ -136,11 +162,21 @@ def test_a_million_frames_a_second_are_as_good_as_any(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX shells and names")
-@pytest.mark.parametrize("name", ["clip.mp4", os.fsdecode(b"clip\xff.mp4")], ids=["plain name", "name that is no text"])
+@pytest.mark.parametrize(
+    "name", ["clip.mp4", os.fsdecode(b"clip\xff.mp4")], ids=["plain name", "name that is no text"]
+)
 def test_a_bare_environment_and_closed_streams_do_no_harm(tmp_path, name):
     write_tiny_model(tmp_path / "tiny.onnx")
     source = write_video(tmp_path / "in.mp4", tones=0).rename(tmp_path / name)
-    command = [sys.executable, "stylize_video.py", str(source), "--engine", "passthrough", "--model", str(tmp_path / "tiny.onnx")]
+    command = [
+        sys.executable,
+        "stylize_video.py",
+        str(source),
+        "--engine",
+        "passthrough",
+        "--model",
+        str(tmp_path / "tiny.onnx"),
+    ]
     environment = {key: os.environ[key] for key in ("PATH", "LIVEBRUSH_CACHE", "LIVEBRUSH_MODELS")}
     for closed in ("", ">&-", ">&- 2>&-"):
         done = subprocess.run(

@@ -1,5 +1,6 @@
-"""Containers times codecs times colour codings, through the program's own reader and writer with the identity for a painting:
-times and colours come out as they went in."""
+"""Containers times codecs times colour codings, through the program's own reader and writer with
+the identity for a painting: times and colours come out as they went in.
+"""
 
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +16,11 @@ from tests.realtime.media.test_write_video import copy, times
 VARIABLE = [0, 40, 45, 400, 1000, 1500, 1501, 2000]
 CONSTANT = list(range(0, 320, 40))
 BARS = np.repeat(
-    np.array([[[235, 20, 20], [20, 235, 20], [20, 20, 235], [235] * 3, [128] * 3, [20] * 3]], np.uint8), 64, 0
+    np.array(
+        [[[235, 20, 20], [20, 235, 20], [20, 20, 235], [235] * 3, [128] * 3, [20] * 3]], np.uint8
+    ),
+    64,
+    0,
 ).repeat(32, 1)
 INNER = np.s_[16:48, 16::32]  # flat, away from the borders that 4:2:0 blurs
 
@@ -37,7 +42,14 @@ FITS = {
     "avi": ("h264", "mjpeg", "ffv1"),
     "ts": ("h264", "hevc"),
 }
-QUICK = [("mp4", "h264"), ("mkv", "ffv1"), ("mov", "prores"), ("webm", "vp9"), ("avi", "mjpeg"), ("mkv", "av1")]
+QUICK = [
+    ("mp4", "h264"),
+    ("mkv", "ffv1"),
+    ("mov", "prores"),
+    ("webm", "vp9"),
+    ("avi", "mjpeg"),
+    ("mkv", "av1"),
+]
 CODINGS = [(matrix, color_range) for matrix in (1, 6, 9) for color_range in (1, 2)]
 _SWSCALE = {1: "ITU709", 6: "SMPTE170M", 9: "BT2020"}
 
@@ -57,17 +69,23 @@ def write_bars(path: Path, codec: str, coding: tuple[int, int], pts: list[int]) 
             picture = av.VideoFrame.from_ndarray(BARS, "rgb24").reformat(
                 format=pixel_format, dst_colorspace=_SWSCALE[matrix], dst_color_range=color_range
             )
-            picture.pts, picture.time_base = (index, Fraction(1, 25)) if path.suffix == ".avi" else (time, Fraction(1, 1000))
+            picture.pts, picture.time_base = (
+                (index, Fraction(1, 25)) if path.suffix == ".avi" else (time, Fraction(1, 1000))
+            )
             output.mux(stream.encode(picture))
         output.mux(stream.encode(None))
     return path
 
 
 def check(folder: Path, container: str, codec: str, coding: tuple[int, int]) -> None:
-    source = write_bars(folder / f"in.{container}", codec, coding, CONSTANT if container == "avi" else VARIABLE)
+    source = write_bars(
+        folder / f"in.{container}", codec, coding, CONSTANT if container == "avi" else VARIABLE
+    )
     target = folder / f"out.{container if container in ('mp4', 'mov', 'webm') else 'mkv'}"
     lossless = (
-        Encoding(codec="libvpx-vp9", crf=4) if container == "webm" else Encoding(codec="libx264", crf=0, preset="ultrafast")
+        Encoding(codec="libvpx-vp9", crf=4)
+        if container == "webm"
+        else Encoding(codec="libx264", crf=0, preset="ultrafast")
     )
     copy(source, target, lossless)
     with VideoFile(source) as before, VideoFile(target) as after:
@@ -88,7 +106,10 @@ def test_times_and_colours_come_out_as_they_went_in(tmp_path, container, codec):
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("coding", CODINGS)
-@pytest.mark.parametrize(("container", "codec"), [(container, codec) for container, codecs in FITS.items() for codec in codecs])
+@pytest.mark.parametrize(
+    ("container", "codec"),
+    [(container, codec) for container, codecs in FITS.items() for codec in codecs],
+)
 def test_the_whole_matrix(tmp_path, container, codec, coding):
     if codec == "mjpeg" and coding != (6, 2):
         pytest.skip("JPEG has one coding only")

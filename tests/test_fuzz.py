@@ -1,4 +1,6 @@
-"""Inputs that somebody has broken, by chance or on purpose: refused or read, never a crash, a hang or a stack trace."""
+"""Inputs that somebody has broken, by chance or on purpose: refused or read, never a crash, a hang
+or a stack trace.
+"""
 
 import json
 import random
@@ -28,10 +30,14 @@ def samples(tmp_path_factory) -> Path:
     clip = write_video(made / "clip.mp4", pts=list(range(0, 800, 40)))
     clip.rename(folder / "clip.mp4")
     for ending in ("mkv", "avi", "mov", "flv"):
-        write_video(folder / f"clip.{ending}", pts=list(range(20)), tones=0, time_base=Fraction(1, 25))
+        write_video(
+            folder / f"clip.{ending}", pts=list(range(20)), tones=0, time_base=Fraction(1, 25)
+        )
     copy(folder / "clip.mp4", folder / "clip.webm")
     for ending in (".png", ".jpg"):
-        (folder / f"picture{ending}").write_bytes(encode_picture(moving_square(0, (48, 64)), ending))
+        (folder / f"picture{ending}").write_bytes(
+            encode_picture(moving_square(0, (48, 64)), ending)
+        )
     write_tiny_model(folder / "tiny.onnx")
     return folder
 
@@ -61,8 +67,21 @@ def test_ten_thousand_broken_inputs_are_read_or_refused(samples, record_property
 
 
 def program_ends_well(path: Path, output: Path, model: Path) -> int:
-    command = [sys.executable, "stylize_video.py", path, "-o", output, "-y", "--engine", "passthrough", "--model", model]
-    done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, check=False, timeout=10)
+    command = [
+        sys.executable,
+        "stylize_video.py",
+        path,
+        "-o",
+        output,
+        "-y",
+        "--engine",
+        "passthrough",
+        "--model",
+        model,
+    ]
+    done = subprocess.run(
+        list(map(str, command)), cwd=ROOT, capture_output=True, text=True, check=False, timeout=10
+    )
     assert done.returncode in (0, 3, 6), (path, done.stderr)
     assert "Traceback" not in done.stderr, (path, done.stderr)
     assert output.exists() == (done.returncode == 0)
@@ -82,8 +101,12 @@ def broken_clips(samples: Path, folder: Path, seeds: range) -> list[Path]:
 @pytest.mark.timeout(7200)
 def test_the_program_survives_three_hundred_broken_clips(samples, tmp_path, record_property):
     clips = broken_clips(samples, tmp_path, range(300))
-    codes = Counter(program_ends_well(path, tmp_path / "out.mp4", samples / "tiny.onnx") for path in clips)
-    record_property("seen", ", ".join(f"exit code {code}: {count}" for code, count in sorted(codes.items())))
+    codes = Counter(
+        program_ends_well(path, tmp_path / "out.mp4", samples / "tiny.onnx") for path in clips
+    )
+    record_property(
+        "seen", ", ".join(f"exit code {code}: {count}" for code, count in sorted(codes.items()))
+    )
 
 
 def test_the_program_survives_broken_clips(samples, tmp_path):

@@ -1,4 +1,6 @@
-"""Pictures larger than memory: painted as the others are, in as much memory as the network's small version needs."""
+"""Pictures larger than memory: painted as the others are, in as much memory as the network's small
+version needs.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +31,19 @@ ROOT = Path(__file__).parents[1]
 def write_large(path: Path, width: int, height: int) -> Path:
     """Waves, streamed: they are never in memory as a whole."""
     at = pyvips.Image.xyz(width, height)
-    bands = [(at[0] / 97).sin() * (at[1] / 61).cos() * 100 + 128, at[0] * (255 / width), at[1] * (255 / height)]
+    bands = [
+        (at[0] / 97).sin() * (at[1] / 61).cos() * 100 + 128,
+        at[0] * (255 / width),
+        at[1] * (255 / height),
+    ]
     picture = bands[0].bandjoin(bands[1:]).cast("uchar").copy(interpretation="srgb")
     picture.write_to_file(str(path), **({"compression": 1} if path.suffix == ".png" else {}))
     return path
 
 
-@pytest.mark.parametrize(("strength", "keep_color"), [(1.0, False), (0.6, False), (1.0, True), (0.0, False)])
+@pytest.mark.parametrize(
+    ("strength", "keep_color"), [(1.0, False), (0.6, False), (1.0, True), (0.0, False)]
+)
 def test_it_looks_like_what_the_ordinary_way_paints(tmp_path, strength, keep_color):
     pixels = small_frame(900, 1400)
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -65,7 +73,16 @@ def test_a_picture_of_a_hundred_megapixels_takes_little_memory(tmp_path, ending)
     with pytest.raises(SourceError, match="--tile 1024"):
         VideoFile(source)
     output = tmp_path / ("out.png" if ending == "tif" else f"out.{ending}")
-    command = ["--engine", "openvino", "--precision", "int8", "--tile", "1024", "--report", tmp_path / "report.json"]
+    command = [
+        "--engine",
+        "openvino",
+        "--precision",
+        "int8",
+        "--tile",
+        "1024",
+        "--report",
+        tmp_path / "report.json",
+    ]
     done = subprocess.run(
         [sys.executable, "stylize_video.py", *map(str, (source, "-o", output, *command))],
         cwd=ROOT,
@@ -75,14 +92,18 @@ def test_a_picture_of_a_hundred_megapixels_takes_little_memory(tmp_path, ending)
     )
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "report.json").read_text())
-    assert report["peak_rss_mb"] < 600  # decoded once it is 309 MB; the ordinary way would hold it five times
+    assert (
+        report["peak_rss_mb"] < 600
+    )  # decoded once it is 309 MB; the ordinary way would hold it five times
     written = pyvips.Image.new_from_file(str(output), access="sequential")
     assert (written.width, written.height) == (12_000, 9000)
     assert {path.name for path in tmp_path.iterdir()} == {source.name, output.name, "report.json"}
 
 
 def test_transparency_stays_and_what_cannot_be_is_said(tmp_path, monkeypatch):
-    pixels = np.dstack([small_frame(300, 500), np.tile(np.arange(500) // 2, (300, 1)).astype(np.uint8)])
+    pixels = np.dstack(
+        [small_frame(300, 500), np.tile(np.arange(500) // 2, (300, 1)).astype(np.uint8)]
+    )
     (tmp_path / "in.png").write_bytes(encode_picture(pixels, ".png"))
     model = find_model(None, [])
     look = Look(((model.default_style, 1.0),))
@@ -95,7 +116,9 @@ def test_transparency_stays_and_what_cannot_be_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr("realtime.files.large_picture.MAX_PIXELS", 1000)
     for flags in (["-o", str(tmp_path / "out.mp4")], ["--scale", "0.5"], ["--side-by-side"]):
         with pytest.raises(UsageError, match="its own size"):
-            stylize_video.main([str(tmp_path / "in.png"), "-y", "--tile", "512", "--engine", "openvino", *flags])
+            stylize_video.main(
+                [str(tmp_path / "in.png"), "-y", "--tile", "512", "--engine", "openvino", *flags]
+            )
     with pytest.raises(SourceError, match="cannot be read"):
         (tmp_path / "cut.png").write_bytes((tmp_path / "in.png").read_bytes()[:20_000])
         stylize_video.main([str(tmp_path / "cut.png"), "--tile", "512", "--engine", "openvino"])

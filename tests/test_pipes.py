@@ -1,4 +1,6 @@
-"""The program between other programs: video on standard input and output, words only on standard error."""
+"""The program between other programs: video on standard input and output, words only on standard
+error.
+"""
 
 import signal
 import subprocess
@@ -22,7 +24,14 @@ ROOT = Path(__file__).parents[1]
 def start(model, *arguments, **streams) -> subprocess.Popen:
     flags = ["--model", model.path, "--engine", "onnxruntime", "--brush", "2"]
     command = [sys.executable, "stylize_video.py", *map(str, arguments), *map(str, flags)]
-    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **streams)
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **streams,
+    )
 
 
 def decoded(data: bytes, folder: Path) -> list[np.ndarray]:
@@ -47,7 +56,9 @@ def test_y4m_goes_in_and_comes_out(make_video, tiny_model, tmp_path):
 
 def test_bare_pixels_go_in_and_come_out_exactly(tiny_model):
     pixels = np.stack([moving_square(index, (47, 63)) for index in range(5)])
-    program = start(tiny_model, "-", "--raw-input", "63x47@25", "-o", "-", "--raw-output", "-s", "original")
+    program = start(
+        tiny_model, "-", "--raw-input", "63x47@25", "-o", "-", "--raw-output", "-s", "original"
+    )
     out, err = program.communicate(pixels.tobytes(), timeout=60)
     assert program.returncode == 0, err
     np.testing.assert_array_equal(np.frombuffer(out, np.uint8).reshape(pixels.shape), pixels)
@@ -70,7 +81,11 @@ def test_a_variable_rate_keeps_its_pace_at_a_constant_one(make_video, tiny_model
     out, err = start(tiny_model, source, "-o", "-", "-s", "original").communicate(timeout=60)
     pixels = decoded(out, tmp_path)
     assert abs(len(pixels) / rate - 1) <= 2 / rate, err
-    changes = [index for index in range(1, len(pixels)) if not np.array_equal(pixels[index], pixels[index - 1])]
+    changes = [
+        index
+        for index in range(1, len(pixels))
+        if not np.array_equal(pixels[index], pixels[index - 1])
+    ]
     assert changes[-1] == round(Fraction(960, 1000) * rate)
 
 
@@ -80,7 +95,11 @@ def test_a_reader_that_goes_away_ends_it_cleanly(make_video, tiny_model):
         assert program.stdout.read(10) == b"YUV4MPEG2 "
         program.stdout.close()
         err = program.stderr.read()
-        assert (program.wait(timeout=30), b"Traceback" in err, b"Exception" in err) == (0, False, False), err
+        assert (program.wait(timeout=30), b"Traceback" in err, b"Exception" in err) == (
+            0,
+            False,
+            False,
+        ), err
 
 
 def test_a_signal_ends_the_wait_for_a_pipe(tiny_model):
@@ -112,7 +131,9 @@ def test_a_file_may_be_called_like_the_pipe(make_video, tiny_model, tmp_path):
     assert program.communicate(timeout=60) and program.returncode == 0
 
 
-@pytest.mark.parametrize("text", ["", "640x480", "640x480@", "640x480@0", "640x480@1/0", "640x480@x", "x@25"])
+@pytest.mark.parametrize(
+    "text", ["", "640x480", "640x480@", "640x480@0", "640x480@1/0", "640x480@x", "x@25"]
+)
 def test_raw_needs_size_and_rate(text):
     with pytest.raises(UsageError, match="--raw-input"):
         parse_raw(text)

@@ -20,13 +20,23 @@ def test_hotkeys_are_those_of_the_table():
 def test_the_table_of_styles_is_what_was_measured():
     figures = ROOT / "docs" / "styles.json"
     if figures.is_file():
-        assert fill(README, "styles", styles(json.loads(figures.read_text(encoding="utf-8")))) == README, (
-            "run: python -m bench.targets.readme"
-        )
+        assert (
+            fill(README, "styles", styles(json.loads(figures.read_text(encoding="utf-8"))))
+            == README
+        ), "run: python -m bench.targets.readme"
     measured = {"style_rel": 0.3, "face": 0.915}
-    wave = {"name": "great_wave", "of": "m", "title": "The Great Wave", "artist": "Hokusai", "year": "1831", "measured": measured}
+    wave = {
+        "name": "great_wave",
+        "of": "m",
+        "title": "The Great Wave",
+        "artist": "Hokusai",
+        "year": "1831",
+        "measured": measured,
+    }
     peers = [{"of": "other", "measured": {"style_rel": value}} for value in (0.4, 0.6)]
-    table = styles({"date": "2026-01-01", "mean": measured, "styles": [wave], "peers": peers}).splitlines()
+    table = styles(
+        {"date": "2026-01-01", "mean": measured, "styles": [wave], "peers": peers}
+    ).splitlines()
     assert table[0] == "| style | style | face |"
     assert table[2:5] == [
         "| `great_wave` The Great Wave, Hokusai, 1831 | 0.30 | 92 % |",
@@ -49,7 +59,10 @@ def test_links_and_pictures_exist():
 def test_flags_in_examples_exist():
     helps = {}
     for script in ("run_cam", "stylize_video"):
-        source = "\n".join(p.read_text(encoding="utf-8") for p in [ROOT / f"{script}.py", *(ROOT / "realtime").rglob("*.py")])
+        source = "\n".join(
+            p.read_text(encoding="utf-8")
+            for p in [ROOT / f"{script}.py", *(ROOT / "realtime").rglob("*.py")]
+        )
         helps[script] = set(re.findall(r"\"(--[a-z-]+|-[a-z])\"", source))
     for script, line in re.findall(r"python (run_cam|stylize_video)\.py([^\n#]*)", README):
         for flag in re.findall(r"(?<!\S)(--[a-z-]+|-[a-z])(?!\S)", line):

@@ -1,4 +1,6 @@
-"""Work that was done is never lost: whatever ends a run, --resume goes on from it, to the frames of an uninterrupted run."""
+"""Work that was done is never lost: whatever ends a run, --resume goes on from it, to the frames of
+an uninterrupted run.
+"""
 
 import contextlib
 import hashlib
@@ -32,13 +34,21 @@ NOISE = np.random.default_rng(0).integers(0, 256, (8, 96, 128, 3), dtype=np.uint
 
 
 class Case:
-    """A clip of two seconds, and the program that paints it with a memory of the frames before (--stability)."""
+    """A clip of two seconds, and the program that paints it with a memory of the frames before
+    (--stability).
+    """
 
     def __init__(self, folder: Path) -> None:
         self.model = folder / "tiny.onnx"
         write_tiny_model(self.model)
         pts = [17 * index + (index * index) % 5 for index in range(FRAMES)]
-        self.clip = write_video(folder / "clip.mp4", pts=pts, size=(96, 128), tones=1, pixels=lambda index: NOISE[index // 9 % 8])
+        self.clip = write_video(
+            folder / "clip.mp4",
+            pts=pts,
+            size=(96, 128),
+            tones=1,
+            pixels=lambda index: NOISE[index // 9 % 8],
+        )
         self.whole = folder / "whole" / "out.mp4"
         self.whole.parent.mkdir()
         started_s = time.monotonic()
@@ -50,13 +60,33 @@ class Case:
     def command(self, output: Path, *flags: str) -> list[str]:
         look = ("-s", "negative", "--stability", "0.9", "--strength", "0.7", "--brush", "2")
         engine = ("--engine", "onnxruntime", "--model", self.model)
-        return [str(part) for part in (sys.executable, "stylize_video.py", self.clip, "-o", output, *look, *engine, *flags)]
+        return [
+            str(part)
+            for part in (
+                sys.executable,
+                "stylize_video.py",
+                self.clip,
+                "-o",
+                output,
+                *look,
+                *engine,
+                *flags,
+            )
+        ]
 
     def start(self, output: Path, *flags: str) -> subprocess.Popen:
-        return subprocess.Popen(self.command(output, *flags), cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        return subprocess.Popen(
+            self.command(output, *flags),
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
 
     def finish(self, output: Path, *flags: str) -> str:
-        done = subprocess.run(self.command(output, *flags), cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            self.command(output, *flags), cwd=ROOT, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
         return done.stderr
 
@@ -64,10 +94,16 @@ class Case:
         return stylize_video.main(self.command(output, *flags)[2:])
 
     def has_all(self, output: Path) -> bool:
-        return frames_of(output) == self.frames and times(output) == times(self.whole) and sound(output) == sound(self.whole)
+        return (
+            frames_of(output) == self.frames
+            and times(output) == times(self.whole)
+            and sound(output) == sound(self.whole)
+        )
 
     def is_whole(self, output: Path) -> bool:
-        return self.has_all(output) and [path.name for path in output.parent.iterdir()] == [output.name]
+        return self.has_all(output) and [path.name for path in output.parent.iterdir()] == [
+            output.name
+        ]
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +114,15 @@ def case(tmp_path_factory) -> Case:
 def frames_of(path: Path) -> list[str]:
     """A hash per decoded frame."""
     with av.open(str(path)) as container:
-        return [hashlib.sha256(frame.to_ndarray().tobytes()).hexdigest() for frame in container.decode(video=0)]
+        return [
+            hashlib.sha256(frame.to_ndarray().tobytes()).hexdigest()
+            for frame in container.decode(video=0)
+        ]
 
 
-def kill_when(program: subprocess.Popen, ready: Callable[[], bool], number: int = signal.SIGKILL) -> str:
+def kill_when(
+    program: subprocess.Popen, ready: Callable[[], bool], number: int = signal.SIGKILL
+) -> str:
     deadline_s = time.monotonic() + 60
     while not ready() and program.poll() is None and time.monotonic() < deadline_s:
         time.sleep(0.002)
@@ -90,7 +131,9 @@ def kill_when(program: subprocess.Popen, ready: Callable[[], bool], number: int 
 
 
 def at_segment(work: Path, number: int) -> Callable[[], bool]:
-    return lambda: len((read_json(work / "manifest.json") or {"segments": []})["segments"]) >= number
+    return lambda: (
+        len((read_json(work / "manifest.json") or {"segments": []})["segments"]) >= number
+    )
 
 
 def test_a_whole_run_has_the_frames_times_and_sound_of_its_clip(case):
@@ -119,7 +162,17 @@ def test_of_several_files_those_that_are_finished_stay(case, tmp_path, capfd):
     shutil.copyfile(case.clip, tmp_path / "one.mp4")
     shutil.copyfile(case.clip, tmp_path / "two.mp4")
     painted = tmp_path / "painted"
-    flags = ("-s", "negative", "--model", str(case.model), "--engine", "passthrough", "-o", f"{painted}/", "--resume")
+    flags = (
+        "-s",
+        "negative",
+        "--model",
+        str(case.model),
+        "--engine",
+        "passthrough",
+        "-o",
+        f"{painted}/",
+        "--resume",
+    )
     assert stylize_video.main([str(tmp_path / "one.mp4"), *flags]) == 0
     before = (painted / "one_negative.mp4").stat()
     assert stylize_video.main([str(tmp_path), *flags]) == 0
@@ -145,20 +198,28 @@ def test_two_hundred_kills_at_random_moments(case, tmp_path, record_property):
         output = tmp_path / f"{kill}" / "out.mp4"
         output.parent.mkdir()
         program = case.start(output)
-        reached = dice.choice([lambda: True, *(at_segment(output.parent / WORK, number) for number in (1, 2))])
+        reached = dice.choice(
+            [lambda: True, *(at_segment(output.parent / WORK, number) for number in (1, 2))]
+        )
         while not reached() and program.poll() is None:
             time.sleep(0.002)
         moment_s = time.monotonic() + dice.uniform(0, 0.2 * case.takes_s)
         kill_when(program, lambda: time.monotonic() >= moment_s)  # noqa: B023
         work = read_json(output.parent / WORK / "manifest.json") or {}
         before["finished" if output.exists() else f"{len(work.get('segments', []))} segments"] += 1
-        if output.exists():  # killed after the file had its name, perhaps while the hidden folder was being removed
+        if (
+            output.exists()
+        ):  # killed after the file had its name, perhaps while the hidden folder was being removed
             assert case.has_all(output), kill
         else:
             case.finish(output, "--resume")
             assert case.is_whole(output), kill
         shutil.rmtree(output.parent)
-    record_property("seen", "200 whole; when killed: " + ", ".join(f"{n} had {what}" for what, n in sorted(before.items())))
+    record_property(
+        "seen",
+        "200 whole; when killed: "
+        + ", ".join(f"{n} had {what}" for what, n in sorted(before.items())),
+    )
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -177,7 +238,9 @@ def test_a_signal_keeps_what_is_finished_and_says_so(case, tmp_path, number, cod
 def test_a_folder_that_a_kill_has_left_goes_with_the_next_run(case, tmp_path):
     output = tmp_path / "out.mp4"
     kill_when(case.start(output), at_segment(tmp_path / WORK, 1))
-    shutil.copyfile(case.whole, output)  # as if it had been killed between naming the file and removing the folder
+    shutil.copyfile(
+        case.whole, output
+    )  # as if it had been killed between naming the file and removing the folder
     case.finish(output, "-y")
     assert case.is_whole(output)
 
@@ -248,13 +311,19 @@ def small_disk(folder: Path, kilobytes: int) -> Iterator[None]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or not sys.platform.startswith("linux"), reason="mounting needs root")
-@pytest.mark.parametrize("share", [0.2, 0.9, 1.6], ids=["first segment", "a later segment", "joining"])
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not sys.platform.startswith("linux"), reason="mounting needs root"
+)
+@pytest.mark.parametrize(
+    "share", [0.2, 0.9, 1.6], ids=["first segment", "a later segment", "joining"]
+)
 def test_a_full_disk_costs_only_what_was_not_finished(case, tmp_path, share):
     """The segments need the room of the video once, and joining them once more."""
     disk = tmp_path / "disk"
     with small_disk(disk, 64 + int(case.whole.stat().st_size * share / 1024)):
-        done = subprocess.run(case.command(disk / "out.mp4"), cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            case.command(disk / "out.mp4"), cwd=ROOT, capture_output=True, text=True, check=False
+        )
         assert (done.returncode, "disk is full" in done.stderr) == (5, True), done.stderr
         assert not (disk / "out.mp4").exists()
         subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)

@@ -26,8 +26,12 @@ def command(*arguments: object) -> list[str]:
 
 
 def run_cam(*arguments: object, **environment: str) -> subprocess.CompletedProcess:
-    env = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")} | environment
-    return subprocess.run(command(*arguments), env=env, timeout=60, capture_output=True, text=True, check=False)
+    env = {
+        key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")
+    } | environment
+    return subprocess.run(
+        command(*arguments), env=env, timeout=60, capture_output=True, text=True, check=False
+    )
 
 
 def test_headless_test_source_and_its_report(tmp_path: Path, tiny_model):
@@ -49,25 +53,67 @@ def test_headless_test_source_and_its_report(tmp_path: Path, tiny_model):
     assert done.returncode == 0, done.stderr
     content = json.loads(report.read_text())
     assert content.keys() >= FIELDS
-    assert content["frames_in"] == content["frames_out"] + content["dropped"] and content["frames_out"] > 3
-    assert set(content["latency_ms"]) == {"p50", "p95", "max"} and set(content["stage_ms"]) == {"capture", "infer", "display"}
-    assert (content["engine"], content["size"], content["style"]) == ("onnxruntime", "640x480", "negative")
+    assert (
+        content["frames_in"] == content["frames_out"] + content["dropped"]
+        and content["frames_out"] > 3
+    )
+    assert set(content["latency_ms"]) == {"p50", "p95", "max"} and set(content["stage_ms"]) == {
+        "capture",
+        "infer",
+        "display",
+    }
+    assert (content["engine"], content["size"], content["style"]) == (
+        "onnxruntime",
+        "640x480",
+        "negative",
+    )
 
 
 def test_a_file_to_its_end(tmp_path: Path, make_video):
     report = tmp_path / "report.json"
     done = run_cam(
-        "--source", make_video(pts=list(range(0, 1000, 40))), "--headless", "--engine", "passthrough", "--report", report
+        "--source",
+        make_video(pts=list(range(0, 1000, 40))),
+        "--headless",
+        "--engine",
+        "passthrough",
+        "--report",
+        report,
     )
     assert done.returncode == 0, done.stderr
     content = json.loads(report.read_text())
-    assert 10 < content["frames_in"] <= 25 and content["frames_in"] == content["frames_out"] + content["dropped"]
+    assert (
+        10 < content["frames_in"] <= 25
+        and content["frames_in"] == content["frames_out"] + content["dropped"]
+    )
 
 
 def test_inference_size_and_quality(tmp_path: Path, tiny_model):
     report = tmp_path / "report.json"
-    flags = ["--source", "test", "--capture", "320x240@60", "--headless", "--duration", "1", "--model", tiny_model.path]
-    done = run_cam(*flags, "--engine", "onnxruntime", "--size", "160x120", "--quality", "auto", "-s", "dim", "--report", report)
+    flags = [
+        "--source",
+        "test",
+        "--capture",
+        "320x240@60",
+        "--headless",
+        "--duration",
+        "1",
+        "--model",
+        tiny_model.path,
+    ]
+    done = run_cam(
+        *flags,
+        "--engine",
+        "onnxruntime",
+        "--size",
+        "160x120",
+        "--quality",
+        "auto",
+        "-s",
+        "dim",
+        "--report",
+        report,
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads(report.read_text())["size"] == "160x120"
 
@@ -96,13 +142,27 @@ def test_inference_size_and_quality(tmp_path: Path, tiny_model):
 def test_exit_codes_and_one_clear_line(flags: list[str], code: int, word: str):
     done = run_cam(*flags)
     assert done.returncode == code, done.stderr
-    assert word in done.stderr and len(done.stderr.splitlines()) == 1 and "Traceback" not in done.stderr
+    assert (
+        word in done.stderr
+        and len(done.stderr.splitlines()) == 1
+        and "Traceback" not in done.stderr
+    )
 
 
 def test_a_report_that_cannot_be_written_is_an_output_error(tmp_path: Path):
     report = tmp_path / "missing" / "report.json"
     assert (
-        run_cam("--source", "test", "--headless", "--engine", "passthrough", "--duration", "0.3", "--report", report).returncode
+        run_cam(
+            "--source",
+            "test",
+            "--headless",
+            "--engine",
+            "passthrough",
+            "--duration",
+            "0.3",
+            "--report",
+            report,
+        ).returncode
         == 5
     )
 
@@ -110,15 +170,31 @@ def test_a_report_that_cannot_be_written_is_an_output_error(tmp_path: Path):
 def test_a_report_never_replaces_its_source(make_video):
     source = make_video()
     content = source.read_bytes()
-    done = run_cam("--source", source, "--headless", "--engine", "passthrough", "--duration", "0.3", "--report", source)
+    done = run_cam(
+        "--source",
+        source,
+        "--headless",
+        "--engine",
+        "passthrough",
+        "--duration",
+        "0.3",
+        "--report",
+        source,
+    )
     assert (done.returncode, source.read_bytes() == content) == (2, True), done.stderr
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signals_end_it_within_three_seconds_and_leave_the_report(tmp_path: Path, tiny_model, number: int, code: int):
+def test_signals_end_it_within_three_seconds_and_leave_the_report(
+    tmp_path: Path, tiny_model, number: int, code: int
+):
     report = tmp_path / "report.json"
-    flags = command("--source", "test", "--headless", "--model", tiny_model.path, "--report", report)
-    with subprocess.Popen(flags, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+    flags = command(
+        "--source", "test", "--headless", "--model", tiny_model.path, "--report", report
+    )
+    with subprocess.Popen(
+        flags, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
         assert process.stderr.readline()  # which engine was taken: it runs
         time.sleep(0.5)
         started = time.monotonic()
@@ -130,8 +206,12 @@ def test_signals_end_it_within_three_seconds_and_leave_the_report(tmp_path: Path
 def test_a_run_is_recorded_and_finished_on_a_signal(tmp_path: Path, make_video):
     show = tmp_path / "show.mp4"
     source = make_video(pts=list(range(0, 1000, 40)))
-    flags = command("--source", source, "--loop", "--headless", "--engine", "passthrough", "--record", show)
-    with subprocess.Popen(flags, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+    flags = command(
+        "--source", source, "--loop", "--headless", "--engine", "passthrough", "--record", show
+    )
+    with subprocess.Popen(
+        flags, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
         assert "recording show.mp4" in process.stderr.readline()
         time.sleep(1.5)
         process.send_signal(signal.SIGTERM)
@@ -147,14 +227,34 @@ def test_lists():
 
 
 def test_json_prints_the_figures():
-    done = run_cam("--source", "test", "--headless", "--engine", "passthrough", "--duration", "0.5", "--json")
+    done = run_cam(
+        "--source", "test", "--headless", "--engine", "passthrough", "--duration", "0.5", "--json"
+    )
     assert json.loads(done.stdout).keys() >= FIELDS
 
 
 def test_a_schedule_changes_the_style_of_a_headless_run(tmp_path: Path, tiny_model):
     report = tmp_path / "report.json"
-    flags = ["--source", "test", "--capture", "64x48@20", "--headless", "--duration", "2.2", "--model", tiny_model.path]
-    done = run_cam(*flags, "--engine", "onnxruntime", "--style-schedule", "0:negative 1:dim/0.2s", "--report", report)
+    flags = [
+        "--source",
+        "test",
+        "--capture",
+        "64x48@20",
+        "--headless",
+        "--duration",
+        "2.2",
+        "--model",
+        tiny_model.path,
+    ]
+    done = run_cam(
+        *flags,
+        "--engine",
+        "onnxruntime",
+        "--style-schedule",
+        "0:negative 1:dim/0.2s",
+        "--report",
+        report,
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads(report.read_text())["style"] == "dim"
 
@@ -162,13 +262,23 @@ def test_a_schedule_changes_the_style_of_a_headless_run(tmp_path: Path, tiny_mod
 def test_doctor_tells_what_works_and_what_to_install():
     done = run_cam("--doctor")
     assert done.returncode == 0 and not done.stderr, done.stderr
-    assert "missing  window" in done.stdout and "DISPLAY" in done.stdout and "ok       engine passthrough" in done.stdout
-    found = {row["what"]: row["missing"] for row in json.loads(run_cam("--doctor", "--json").stdout)}
-    assert found["engine passthrough"] is None and found["encoder libx264"] is None and found["window"]
+    assert (
+        "missing  window" in done.stdout
+        and "DISPLAY" in done.stdout
+        and "ok       engine passthrough" in done.stdout
+    )
+    found = {
+        row["what"]: row["missing"] for row in json.loads(run_cam("--doctor", "--json").stdout)
+    }
+    assert (
+        found["engine passthrough"] is None and found["encoder libx264"] is None and found["window"]
+    )
 
 
 def test_the_engine_is_opened_ahead_for_the_size_that_comes(tmp_path: Path, tiny_model):
-    """The frame size of a file is not known ahead, that of the test source is; either way the engine fits."""
+    """The frame size of a file is not known ahead, that of the test source is; either way the
+    engine fits.
+    """
     from engines import EngineOptions, open_engine
     from realtime.live.start import EngineAhead
 

@@ -1,4 +1,6 @@
-"""The program as its user meets it: exit codes, one clear line, and nothing under the final name after a failure."""
+"""The program as its user meets it: exit codes, one clear line, and nothing under the final name
+after a failure.
+"""
 
 import json
 import os
@@ -50,7 +52,10 @@ def test_a_video_is_painted_beside_its_input(stylize, make_video, tmp_path):
     assert code == 0
     assert "10 frames" in err.splitlines()[-1]
     assert visible(tmp_path) == {"clip.mp4", "clip_negative.mp4"}
-    with VideoFile(tmp_path / "clip.mp4") as before, VideoFile(tmp_path / "clip_negative.mp4") as after:
+    with (
+        VideoFile(tmp_path / "clip.mp4") as before,
+        VideoFile(tmp_path / "clip_negative.mp4") as after,
+    ):
         one, two = next(before.frames()).pixels, next(after.frames()).pixels
     assert np.abs((255 - one.astype(int)) - two).mean() < 12
 
@@ -70,14 +75,22 @@ def test_the_report_has_its_figures(stylize, make_video, tmp_path):
     assert code == 0
     assert json.loads(out) == report
     assert (report["frames_in"], report["frames_out"], report["dropped"]) == (10, 10, 0)
-    assert (report["engine"], report["style"], report["size"]) == ("passthrough", "negative", "320x240")
+    assert (report["engine"], report["style"], report["size"]) == (
+        "passthrough",
+        "negative",
+        "320x240",
+    )
     assert set(report["stage_ms"]) == {"decode", "infer", "encode"}
     assert report["fps"] > 0 < report["latency_ms"]["p95"]
 
 
-def test_the_time_of_loading_the_program_counts_for_the_first_file(stylize, make_video, monkeypatch):
+def test_the_time_of_loading_the_program_counts_for_the_first_file(
+    stylize, make_video, monkeypatch
+):
     monkeypatch.setattr(stylize_video, "STARTED_S", time.perf_counter() - 1000)
-    first, second = json.loads(stylize(make_video("a.mp4"), make_video("b.mp4"), "--json")[1])["items"]
+    first, second = json.loads(stylize(make_video("a.mp4"), make_video("b.mp4"), "--json")[1])[
+        "items"
+    ]
     assert min(first["wall_s"], first["startup_s"]) > 1000 > second["wall_s"]
 
 
@@ -158,7 +171,9 @@ def test_a_folder_is_mirrored_and_its_results_are_not_painted_again(stylize, mak
     for name in ("a.mp4", "day/b.mkv"):
         make_video("x.mp4" if name.endswith("mp4") else "x.mkv").rename(tmp_path / "in" / name)
     for again in ([], ["-n"]):
-        code, _, err = stylize(tmp_path / "in", "--recursive", "-o", f"{tmp_path}/in/painted/", *again)
+        code, _, err = stylize(
+            tmp_path / "in", "--recursive", "-o", f"{tmp_path}/in/painted/", *again
+        )
         assert code == 0, err
     assert "2 files: 2 skipped" in err
     found = {str(path.relative_to(tmp_path / "in")) for path in (tmp_path / "in").rglob("*.m*")}
@@ -167,7 +182,9 @@ def test_a_folder_is_mirrored_and_its_results_are_not_painted_again(stylize, mak
 
 def test_the_summary_tells_of_every_file(stylize, make_video, tmp_path):
     (tmp_path / "broken.mp4").write_bytes(b"no video")
-    (tmp_path / "list.txt").write_text(f"# mine\n{make_video('good.mp4')}\n\n{tmp_path / 'broken.mp4'}\n")
+    (tmp_path / "list.txt").write_text(
+        f"# mine\n{make_video('good.mp4')}\n\n{tmp_path / 'broken.mp4'}\n"
+    )
     code, out, err = stylize(f"@{tmp_path / 'list.txt'}", "-o", f"{tmp_path}/made/", "--json")
     assert code == 1
     assert "2 files: 1 done, 1 failed" in err
@@ -177,17 +194,34 @@ def test_the_summary_tells_of_every_file(stylize, make_video, tmp_path):
 
 
 def test_nothing_leaks_from_one_file_to_the_next(stylize, make_video, tmp_path):
-    """Sound, times, size, steadiness: what a file gets does not depend on what was painted before it."""
+    """Sound, times, size, steadiness: what a file gets does not depend on what was painted before
+    it.
+    """
     late = {
         "pts": [700, 740, 800, 2000],
         "tones": 2,
         "size": (64, 48),
         "pixels": lambda index: np.full((64, 48, 3), 90, np.uint8),
     }
-    first = make_video("a.mp4", tones=0, pts=[0, 40, 80], pixels=lambda index: np.full((48, 64, 3), 100, np.uint8))
+    first = make_video(
+        "a.mp4", tones=0, pts=[0, 40, 80], pixels=lambda index: np.full((48, 64, 3), 100, np.uint8)
+    )
     flags = ("--stability", "1", "-s", "negative", "--json")
-    assert stylize(first, make_video("b.mp4", **late), "-o", f"{tmp_path}/both/", *flags, engine="onnxruntime")[0] == 0
-    assert stylize(tmp_path / "b.mp4", "-o", f"{tmp_path}/alone/", *flags, engine="onnxruntime")[0] == 0
+    assert (
+        stylize(
+            first,
+            make_video("b.mp4", **late),
+            "-o",
+            f"{tmp_path}/both/",
+            *flags,
+            engine="onnxruntime",
+        )[0]
+        == 0
+    )
+    assert (
+        stylize(tmp_path / "b.mp4", "-o", f"{tmp_path}/alone/", *flags, engine="onnxruntime")[0]
+        == 0
+    )
     both, alone = tmp_path / "both" / "b_negative.mp4", tmp_path / "alone" / "b_negative.mp4"
     assert both.read_bytes() == alone.read_bytes()
 
@@ -272,13 +306,21 @@ def test_a_missing_output_folder_is_an_output_error(stylize, make_video, tmp_pat
     assert failure(stylize, make_video(), "-o", tmp_path / "no" / "out.mp4")[0] == 5
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or not sys.platform.startswith("linux"), reason="mounting needs root")
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not sys.platform.startswith("linux"), reason="mounting needs root"
+)
 def test_a_full_disk_is_an_output_error(stylize, make_video, tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (8, 240, 320, 3), dtype=np.uint8)
-    source = make_video(size=(240, 320), pixels=lambda index: noise[index % 8], pts=list(range(0, 1000, 40)))
+    source = make_video(
+        size=(240, 320), pixels=lambda index: noise[index % 8], pts=list(range(0, 1000, 40))
+    )
     small = tmp_path / "small"
     small.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(small)], capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(small)],
+        capture_output=True,
+        check=False,
+    )
     if mounted.returncode:
         pytest.skip("this machine lets nobody mount")
     try:
@@ -291,7 +333,9 @@ def test_a_full_disk_is_an_output_error(stylize, make_video, tmp_path):
 
 def test_one_failing_does_not_stop_the_others(stylize, make_video, tmp_path):
     sources = [make_video("a.mp4"), tmp_path / "missing.mp4", make_video("c.mp4")]
-    code, _, err = stylize(*sources, "-o", str(tmp_path / "{stem}_out.{ext}"), "--report", tmp_path / "r.json")
+    code, _, err = stylize(
+        *sources, "-o", str(tmp_path / "{stem}_out.{ext}"), "--report", tmp_path / "r.json"
+    )
     assert code == 1
     assert "missing.mp4: no such file" in err
     assert {"a_out.mp4", "c_out.mp4"} <= visible(tmp_path)
@@ -300,7 +344,9 @@ def test_one_failing_does_not_stop_the_others(stylize, make_video, tmp_path):
     assert (report["total"]["frames_out"], report["total"]["failed"]) == (20, 1)
 
 
-def test_an_engine_that_fails_leaves_the_report_of_what_is_done(stylize, make_video, tmp_path, monkeypatch):
+def test_an_engine_that_fails_leaves_the_report_of_what_is_done(
+    stylize, make_video, tmp_path, monkeypatch
+):
     painted = []
 
     def infer(self, frames, style):
@@ -319,7 +365,11 @@ def test_an_engine_that_fails_leaves_the_report_of_what_is_done(stylize, make_vi
 
 
 def test_a_name_that_is_too_long_does_not_stop_the_others(stylize, make_video, tmp_path):
-    sources = [make_video("a.mp4"), make_video("b.mp4").rename(tmp_path / f"{'n' * 245}.mp4"), make_video("c.mp4")]
+    sources = [
+        make_video("a.mp4"),
+        make_video("b.mp4").rename(tmp_path / f"{'n' * 245}.mp4"),
+        make_video("c.mp4"),
+    ]
     assert stylize(*sources, "--report", tmp_path / "r.json")[0] == 1
     report = json.loads((tmp_path / "r.json").read_text())
     assert [item.get("exit_code", 0) for item in report["items"]] == [0, 5, 0]
@@ -377,9 +427,18 @@ def mean_levels(path: Path) -> list[float]:
 
 
 def test_styles_change_at_the_times_of_the_schedule(stylize, make_video, tmp_path):
-    gray = make_video(pts=list(range(0, 4000, 40)), pixels=lambda index: np.full((48, 64, 3), 200, np.uint8), tones=0)
+    gray = make_video(
+        pts=list(range(0, 4000, 40)),
+        pixels=lambda index: np.full((48, 64, 3), 200, np.uint8),
+        tones=0,
+    )
     schedule = "0:original 1:negative/0 2:dim/1s"
-    assert stylize(gray, "-o", tmp_path / "out.mp4", "--style-schedule", schedule, engine="onnxruntime")[0] == 0
+    assert (
+        stylize(
+            gray, "-o", tmp_path / "out.mp4", "--style-schedule", schedule, engine="onnxruntime"
+        )[0]
+        == 0
+    )
     levels = mean_levels(tmp_path / "out.mp4")
     assert levels[24] == pytest.approx(200, abs=3)
     assert levels[25] == pytest.approx(55, abs=3)
@@ -388,19 +447,33 @@ def test_styles_change_at_the_times_of_the_schedule(stylize, make_video, tmp_pat
     (tmp_path / "t.txt").write_text(schedule.replace(" ", "\n"))
     flags = ("-o", tmp_path / "cut.mp4", "--ss", "1.5", "--timeline", tmp_path / "t.txt")
     assert stylize(gray, *flags, engine="onnxruntime")[0] == 0
-    assert mean_levels(tmp_path / "cut.mp4") == pytest.approx(levels[38:], abs=3)  # times are the input's
+    assert mean_levels(tmp_path / "cut.mp4") == pytest.approx(
+        levels[38:], abs=3
+    )  # times are the input's
 
 
 def test_styles_change_at_cuts_and_nothing_is_held_over_them(stylize, make_video, tmp_path):
     levels = (60, 200, 120)
     scenes = make_video(
-        pts=list(range(0, 3000, 40)), pixels=lambda index: np.full((48, 64, 3), levels[index // 25], np.uint8), tones=0
+        pts=list(range(0, 3000, 40)),
+        pixels=lambda index: np.full((48, 64, 3), levels[index // 25], np.uint8),
+        tones=0,
     )
-    flags = ("-o", tmp_path / "out.mp4", "--style-schedule", "0:original cut:dim cut:negative", "--stability", "1", "--json")
+    flags = (
+        "-o",
+        tmp_path / "out.mp4",
+        "--style-schedule",
+        "0:original cut:dim cut:negative",
+        "--stability",
+        "1",
+        "--json",
+    )
     code, out, _ = stylize(scenes, *flags, engine="onnxruntime")
     assert (code, json.loads(out)["cuts"], json.loads(out)["style"]) == (0, 2, "timeline")
     painted = mean_levels(tmp_path / "out.mp4")
-    assert [painted[index] for index in (24, 25, 49, 50, 74)] == pytest.approx([60, 100, 100, 135, 135], abs=3)
+    assert [painted[index] for index in (24, 25, 49, 50, 74)] == pytest.approx(
+        [60, 100, 100, 135, 135], abs=3
+    )
 
 
 def test_a_preview_has_a_name_of_its_own_and_the_first_seconds(stylize, make_video, tmp_path):
@@ -411,7 +484,10 @@ def test_a_preview_has_a_name_of_its_own_and_the_first_seconds(stylize, make_vid
 
 
 def test_side_by_side_has_the_input_on_the_left(stylize, make_video, tmp_path):
-    assert stylize(make_video(), "-o", tmp_path / "out.mp4", "--side-by-side", engine="onnxruntime")[0] == 0
+    assert (
+        stylize(make_video(), "-o", tmp_path / "out.mp4", "--side-by-side", engine="onnxruntime")[0]
+        == 0
+    )
     with VideoFile(tmp_path / "clip.mp4") as before, VideoFile(tmp_path / "out.mp4") as after:
         one, two = next(before.frames()).pixels.astype(int), next(after.frames()).pixels.astype(int)
     assert two.shape == (48, 128, 3)

@@ -1,1 +1,4 @@
-"""Training of styles: perceptual and temporal losses, data, the loop and the figures. Needs torch (`pip install .[train]`)."""
+"""Training of styles: perceptual and temporal losses, data, the loop and the figures.
+
+Needs torch (`pip install .[train]`).
+"""

@@ -1,9 +1,10 @@
 """python -m training: make styles, and find out what they are worth.
 
-python -m training fit training/configs/gallery.yaml --data ../shared/data --vgg ../shared/vgg16/vgg16_conv1_1-conv4_3.safetensors
-python -m training add-style painting.jpg --photos my_photos/
-python -m training evaluate gallery --data ../shared/data --vgg ../shared/vgg16/vgg16_conv1_1-conv4_3.safetensors
-python -m training optimise photo.jpg painting.jpg -o painted.png
+python -m training fit training/configs/gallery.yaml --data ../shared/data --vgg
+../shared/vgg16/vgg16_conv1_1-conv4_3.safetensors python -m training add-style painting.jpg --photos
+my_photos/ python -m training evaluate gallery --data ../shared/data --vgg
+../shared/vgg16/vgg16_conv1_1-conv4_3.safetensors python -m training optimise photo.jpg painting.jpg
+-o painted.png
 """
 
 from __future__ import annotations
@@ -24,9 +25,12 @@ _COMMANDS = (
 
 
 def main(argv: list[str] | None = None) -> int:
-    # PyTorch reads it at its first tensor. A step allocates gigabytes anew; in pages of 2 MiB it takes a fifth less time.
+    # PyTorch reads it at its first tensor. A step allocates gigabytes anew; in pages of 2 MiB it
+    # takes a fifth less time.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    parser = argparse.ArgumentParser(prog="python -m training", description="Train Livebrush styles, and measure them.")
+    parser = argparse.ArgumentParser(
+        prog="python -m training", description="Train Livebrush styles, and measure them."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     for command in _COMMANDS:
         command.add_parser(commands)

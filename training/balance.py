@@ -1,5 +1,6 @@
-"""How strongly a new painting pulls, and faces against it: what measuring and training again did for the gallery, done while
-it trains."""
+"""How strongly a new painting pulls, and faces against it: what measuring and training again did
+for the gallery, done while it trains.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +9,8 @@ from dataclasses import dataclass
 
 from training.filmed import Distances
 
-# Of frames like those that are filmed (training/filmed.py), where the gallery's come to .2 to .4 and 0.9 to 1.7.
+# Of frames like those that are filmed (training/filmed.py), where the gallery's come to .2 to .4
+# and 0.9 to 1.7.
 AIM = 0.25
 MOST_CONTENT = 2.3  # beyond it hardly anything of the picture is left to be seen
 LEAST_FACE = 0.8  # of FaceFinder.score, with a margin: on other faces it comes to less
@@ -19,17 +21,22 @@ _FACE_WEIGHTS = (32.0, 1000.0)
 
 @dataclass
 class Balance:
-    """Sets the weight of one painting's style loss so that its distance comes to ``AIM``, or the content's to ``MOST_CONTENT``
-    before that: paintings that are easy to come near get a smaller weight. And that of the content inside faces so that their
-    score comes to ``LEAST_FACE``: the less they would be kept, the larger."""
+    """Sets the weight of one painting's style loss so that its distance comes to ``AIM``, or the
+    content's to ``MOST_CONTENT`` before that: paintings that are easy to come near get a smaller
+    weight.
+
+    And that of the content inside faces so that their score comes to ``LEAST_FACE``: the less they
+    would be kept, the larger.
+    """
 
     style_weight: float = 1.0
     face_weight: float = _FACE_WEIGHTS[0]
 
     @property
     def smoothing_weight(self) -> float:
-        """What pulls hard flickers and shows the network's cells, so what holds against it has to pull harder too; as hard, it
-        would take the style back."""
+        """What pulls hard flickers and shows the network's cells, so what holds against it has to
+        pull harder too; as hard, it would take the style back.
+        """
         return max(1.0, self.style_weight ** (1 / 3))
 
     def see(self, now: Distances) -> None:
@@ -37,7 +44,9 @@ class Balance:
         factor = min(math.sqrt(now.style / AIM), MOST_CONTENT / now.content)
         self.style_weight = _changed(self.style_weight, factor, _STYLE_WEIGHTS)
         if now.face is not None:
-            self.face_weight = _changed(self.face_weight, math.exp(LEAST_FACE - now.face), _FACE_WEIGHTS)
+            self.face_weight = _changed(
+                self.face_weight, math.exp(LEAST_FACE - now.face), _FACE_WEIGHTS
+            )
 
 
 def _changed(weight: float, factor: float, bounds: tuple[float, float]) -> float:

@@ -21,10 +21,17 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """What ``save_checkpoint`` wrote, through torch's restricted reader. Raises TrainingError if it is missing or damaged."""
+    """What ``save_checkpoint`` wrote, through torch's restricted reader.
+
+    Raises TrainingError if it is missing or damaged.
+    """
     if not path.is_file():
-        raise TrainingError(f"{path}: there is no checkpoint to resume from. Start without --resume.")
+        raise TrainingError(
+            f"{path}: there is no checkpoint to resume from. Start without --resume."
+        )
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        raise TrainingError(f"{path}: a damaged checkpoint ({error}). Start again without --resume.") from error
+        raise TrainingError(
+            f"{path}: a damaged checkpoint ({error}). Start again without --resume."
+        ) from error

@@ -22,13 +22,20 @@ class Clip:
     licence: str
 
 
-def read_clips(folder: Path, names: tuple[str, ...], exclude_licence: tuple[str, ...]) -> list[Clip]:
-    """The clips called ``names`` in ``folder``, less those whose manifest licence holds a word of ``exclude_licence``.
+def read_clips(
+    folder: Path, names: tuple[str, ...], exclude_licence: tuple[str, ...]
+) -> list[Clip]:
+    """The clips called ``names`` in ``folder``, less those whose manifest licence holds a word of
+    ``exclude_licence``.
 
     Raises TrainingError for a clip that is missing or cannot be read.
     """
     licences = read_licences(folder)
-    used = [n for n in names if not any(word.lower() in licences.get(n, "").lower() for word in exclude_licence)]
+    used = [
+        n
+        for n in names
+        if not any(word.lower() in licences.get(n, "").lower() for word in exclude_licence)
+    ]
     return [Clip(_decode(folder / name), licences.get(name, "not listed")) for name in used]
 
 
@@ -40,11 +47,19 @@ def _decode(path: Path) -> list[np.ndarray]:
         with av.open(str(path)) as file:
             for frame in file.decode(video=0):
                 picture = frame.to_ndarray(format="rgb24")
-                frames.append(resize_short_side(picture, _SHORT_SIDE_PX) if min(picture.shape[:2]) > _SHORT_SIDE_PX else picture)
+                frames.append(
+                    resize_short_side(picture, _SHORT_SIDE_PX)
+                    if min(picture.shape[:2]) > _SHORT_SIDE_PX
+                    else picture
+                )
                 if len(frames) == _FRAMES_KEPT:
                     break
     except (av.FFmpegError, OSError) as error:
-        raise TrainingError(f"{path}: not a clip that can be read ({error}). Take it out of the config's clips.") from error
+        raise TrainingError(
+            f"{path}: not a clip that can be read ({error}). Take it out of the config's clips."
+        ) from error
     if len(frames) < 2:
-        raise TrainingError(f"{path}: holds {len(frames)} frames; motion needs two. Take it out of the config's clips.")
+        raise TrainingError(
+            f"{path}: holds {len(frames)} frames; motion needs two. Take it out of the config's clips."
+        )
     return frames

@@ -15,9 +15,13 @@ _LISTS = ("previews", "exclude_licence", "clips", "smoothing", "vgg_scales")
 
 @dataclass(frozen=True)
 class StyleConfig:
-    """One painting. image: file, relative to the data folder. weight: of its style loss. texture: its size when its Gram
-    matrices are taken, 1 = short side of 480 px, the size that frames have in training; 2 makes strokes twice as broad.
-    calm: of its calm loss, for paintings that have even areas. share: how often it is drawn, of 1 for the others."""
+    """One painting.
+
+    image: file, relative to the data folder. weight: of its style loss. texture: its size when its
+    Gram matrices are taken, 1 = short side of 480 px, the size that frames have in training; 2
+    makes strokes twice as broad. calm: of its calm loss, for paintings that have even areas. share:
+    how often it is drawn, of 1 for the others.
+    """
 
     name: str
     image: str
@@ -34,7 +38,9 @@ class StyleConfig:
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Weights of the losses in training/losses.py and training/temporal.py; all losses are relative or on 0..1 pixels."""
+    """Weights of the losses in training/losses.py and training/temporal.py; all losses are relative
+    or on 0..1 pixels.
+    """
 
     content: float = 1.0
     style: float = 12.0
@@ -51,16 +57,20 @@ class LossWeights:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """photos: folder, relative to the data folder. exclude_licence: photos whose manifest row holds one of these words stay out.
+    """photos: folder, relative to the data folder.
 
-    clips: files in clips/ of the data folder. clip_share: share of the samples that are two frames of a clip; of those from
-    photos, layer_share have a second photo moving in front, still_share stand still but for noise and light, and face_share show
-    faces, whose content counts face_weight times, and relight_share are in another light: for few photos.
-    crop_px: side of the square crops, divisible by 64. vgg_scales: what crops and paintings are scaled by for VGG16, one
-    drawn a step; smaller ones see broader strokes at less cost, but nothing of the finest. batch: photos a step, each with
-    its own style. blend_share: share of the samples that mix two styles. muon_rate: peak rate of the convolutions;
-    learning_rate: of what Adam moves, style rows row_rate times as fast; with rows_only, nothing else moves. smoothing:
-    shares of the steps between which the temporal and TV losses come in. previews: photos shown, never trained on.
+    exclude_licence: photos whose manifest row holds one of these words stay out.
+
+    clips: files in clips/ of the data folder. clip_share: share of the samples that are two frames
+    of a clip; of those from photos, layer_share have a second photo moving in front, still_share
+    stand still but for noise and light, and face_share show faces, whose content counts face_weight
+    times, and relight_share are in another light: for few photos. crop_px: side of the square
+    crops, divisible by 64. vgg_scales: what crops and paintings are scaled by for VGG16, one drawn
+    a step; smaller ones see broader strokes at less cost, but nothing of the finest. batch: photos
+    a step, each with its own style. blend_share: share of the samples that mix two styles.
+    muon_rate: peak rate of the convolutions; learning_rate: of what Adam moves, style rows row_rate
+    times as fast; with rows_only, nothing else moves. smoothing: shares of the steps between which
+    the temporal and TV losses come in. previews: photos shown, never trained on.
     """
 
     name: str
@@ -92,26 +102,41 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         if self.crop_px % 64 or self.crop_px < 64:
-            raise TrainingError(f"crop_px must be a multiple of 64 and at least 64, got {self.crop_px}")
-        if not self.vgg_scales or any(not 0.5 <= scale <= 1 or self.crop_px * scale % 8 for scale in self.vgg_scales):
+            raise TrainingError(
+                f"crop_px must be a multiple of 64 and at least 64, got {self.crop_px}"
+            )
+        if not self.vgg_scales or any(
+            not 0.5 <= scale <= 1 or self.crop_px * scale % 8 for scale in self.vgg_scales
+        ):
             raise TrainingError(
                 f"vgg_scales must lie between 0.5 and 1 and bring crop_px to multiples of 8, got {list(self.vgg_scales)}"
             )
         if self.batch < 1 or self.steps < 1:
-            raise TrainingError(f"batch and steps must be at least 1, got {self.batch} and {self.steps}")
+            raise TrainingError(
+                f"batch and steps must be at least 1, got {self.batch} and {self.steps}"
+            )
         names = [style.name for style in self.styles]
         if not names or len(set(names)) < len(names) or "original" in names:
-            raise TrainingError(f"styles need different names, at least one and none called original, got {names}")
+            raise TrainingError(
+                f"styles need different names, at least one and none called original, got {names}"
+            )
 
 
 def load_config(path: Path) -> TrainingConfig:
-    """Read and check a config. Raises TrainingError naming the key that is missing, unknown or of the wrong type."""
+    """Read and check a config.
+
+    Raises TrainingError naming the key that is missing, unknown or of the wrong type.
+    """
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
-        raise TrainingError(f"{path}: not a readable YAML file ({error}). Start from one in training/configs/.") from error
+        raise TrainingError(
+            f"{path}: not a readable YAML file ({error}). Start from one in training/configs/."
+        ) from error
     if not isinstance(raw, dict):
-        raise TrainingError(f"{path}: must be a mapping of settings. Start from one in training/configs/.")
+        raise TrainingError(
+            f"{path}: must be a mapping of settings. Start from one in training/configs/."
+        )
     styles = tuple(_build(StyleConfig, style, f"{path}: styles") for style in raw.pop("styles", []))
     weights = _build(LossWeights, raw.pop("weights", {}), f"{path}: weights")
     lists = {key: _listed(raw.pop(key), f"{path}: {key}") for key in _LISTS if key in raw}
@@ -130,15 +155,22 @@ def _build(cls: type, values: Any, where: str) -> Any:
     types = get_type_hints(cls)
     unknown = set(values) - set(types)
     if unknown:
-        raise TrainingError(f"{where}: unknown {', '.join(sorted(map(str, unknown)))}. Known: {', '.join(sorted(types))}.")
+        raise TrainingError(
+            f"{where}: unknown {', '.join(sorted(map(str, unknown)))}. Known: {', '.join(sorted(types))}."
+        )
     try:
-        return cls(**{key: _typed(value, types[key], f"{where}: {key}") for key, value in values.items()})
+        return cls(
+            **{key: _typed(value, types[key], f"{where}: {key}") for key, value in values.items()}
+        )
     except TypeError as error:
         raise TrainingError(f"{where}: {str(error).split('() ')[-1]}") from error
 
 
 def _typed(value: Any, wanted: Any, where: str) -> Any:
-    """``value`` if it is of the annotated type. A whole number is a float too, and so is 1e-3, which YAML takes for a word."""
+    """``value`` if it is of the annotated type.
+
+    A whole number is a float too, and so is 1e-3, which YAML takes for a word.
+    """
     if wanted is float and not isinstance(value, bool):
         try:
             return float(value)
@@ -147,5 +179,7 @@ def _typed(value: Any, wanted: Any, where: str) -> Any:
     if wanted is bool and not isinstance(value, bool):
         raise TrainingError(f"{where} must be true or false, got {value!r}")
     if wanted in (int, str) and (not isinstance(value, wanted) or isinstance(value, bool)):
-        raise TrainingError(f"{where} must be a {'whole number' if wanted is int else 'text'}, got {value!r}")
+        raise TrainingError(
+            f"{where} must be a {'whole number' if wanted is int else 'text'}, got {value!r}"
+        )
     return value

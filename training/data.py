@@ -22,37 +22,60 @@ def read_photo(path: Path) -> np.ndarray:
 
 
 def resize_short_side(picture: np.ndarray, short_px: float) -> np.ndarray:
-    """Scale so that the short side has ``short_px`` pixels; averaging when shrinking, cubic when enlarging."""
+    """Scale so that the short side has ``short_px`` pixels; averaging when shrinking, cubic when
+    enlarging.
+    """
     factor = short_px / min(picture.shape[:2])
     size = (max(1, round(picture.shape[1] * factor)), max(1, round(picture.shape[0] * factor)))
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
+    return cv2.resize(
+        picture, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    )
 
 
-def photo_files(folder: Path, exclude_licence: tuple[str, ...], without: tuple[str, ...] = ()) -> list[Path]:
-    """The folder's pictures by name, less those named in ``without`` and those whose licence in MANIFEST.tsv (beside the
-    folder) holds a word of ``exclude_licence`` or is not listed. Raises TrainingError if none is left."""
+def photo_files(
+    folder: Path, exclude_licence: tuple[str, ...], without: tuple[str, ...] = ()
+) -> list[Path]:
+    """The folder's pictures by name, less those named in ``without`` and those whose licence in
+    MANIFEST.tsv (beside the folder) holds a word of ``exclude_licence`` or is not listed.
+
+    Raises TrainingError if none is left.
+    """
     if not folder.is_dir():
-        raise TrainingError(f"{folder}: no such folder of photos. Give the folder that holds it with --data DIR.")
+        raise TrainingError(
+            f"{folder}: no such folder of photos. Give the folder that holds it with --data DIR."
+        )
     licences = read_licences(folder)
     if exclude_licence and not licences:
         raise TrainingError(
             f"{folder.parent}/MANIFEST.tsv: missing, so exclude_licence cannot be honoured. Add it, or remove exclude_licence."
         )
-    found = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in PHOTO_SUFFIXES and path.name not in without]
+    found = [
+        path
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in PHOTO_SUFFIXES and path.name not in without
+    ]
     if not found:
         kinds = ", ".join(sorted(PHOTO_SUFFIXES))
-        raise TrainingError(f"{folder}: holds no photos to train on ({kinds}). Put some there, or convert them to one of these.")
+        raise TrainingError(
+            f"{folder}: holds no photos to train on ({kinds}). Put some there, or convert them to one of these."
+        )
     if exclude_licence:
-        found = [path for path in found if not _excluded(licences.get(path.name, ""), exclude_licence)]
+        found = [
+            path for path in found if not _excluded(licences.get(path.name, ""), exclude_licence)
+        ]
     if not found:
         words = ", ".join(exclude_licence)
-        raise TrainingError(f"{folder}: exclude_licence ({words}) leaves no photo. Add others, or remove a word.")
+        raise TrainingError(
+            f"{folder}: exclude_licence ({words}) leaves no photo. Add others, or remove a word."
+        )
     return found
 
 
 def spread(files: list[Path], most: int) -> list[Path]:
     """``most`` of ``files`` from the first to the last, evenly; all if there are no more."""
-    return [files[i] for i in np.linspace(0, len(files) - 1, min(most, len(files))).round().astype(int)]
+    return [
+        files[i] for i in np.linspace(0, len(files) - 1, min(most, len(files))).round().astype(int)
+    ]
 
 
 def read_licences(folder: Path) -> dict[str, str]:
@@ -61,7 +84,11 @@ def read_licences(folder: Path) -> dict[str, str]:
     if not manifest.is_file():
         return {}
     with manifest.open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file, delimiter="\t") if row["file"].startswith(f"{folder.name}/")]
+        rows = [
+            row
+            for row in csv.DictReader(file, delimiter="\t")
+            if row["file"].startswith(f"{folder.name}/")
+        ]
     return {row["file"].split("/", 1)[1]: row["licence"] or "" for row in rows}
 
 

@@ -1,4 +1,6 @@
-"""Whether a face is still a face: dlib's detector on histograms of oriented gradients (Dalal & Triggs 2005)."""
+"""Whether a face is still a face: dlib's detector on histograms of oriented gradients (Dalal &
+Triggs 2005).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from training.data import resize_short_side
 
 _SHORT_SIDE_PX = 480
 _LEAST_SCORE = -1.5
-_ENLARGED = 1  # doubled once, as dlib's examples do: its smallest face has 80 px, a webcam's may have 40
+_ENLARGED = (
+    1  # doubled once, as dlib's examples do: its smallest face has 80 px, a webcam's may have 40
+)
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 
@@ -28,21 +32,33 @@ class FaceFinder:
         self._detector = dlib.get_frontal_face_detector()
 
     def find(self, picture: np.ndarray) -> list[Box]:
-        """Boxes of the faces in an (H, W, 3) uint8 RGB picture, in its pixels. Found in its luma at 480 lines: a face is
-        told by its shape, and what colours the painting gives it is no matter. The detector's own threshold decides."""
+        """Boxes of the faces in an (H, W, 3) uint8 RGB picture, in its pixels.
+
+        Found in its luma at 480 lines: a face is told by its shape, and what colours the painting
+        gives it is no matter. The detector's own threshold decides.
+        """
         return [box for box, _ in self._find(picture, 0)]
 
     def score(self, picture: np.ndarray, face: Box) -> float:
-        """By how much the detector's threshold is passed, or missed, by what is seen of ``face``; ``_LEAST_SCORE`` at least.
-        Sharp faces from the front come to 1."""
-        return max((score for box, score in self._find(picture, _LEAST_SCORE) if same_face(box, face)), default=_LEAST_SCORE)
+        """By how much the detector's threshold is passed, or missed, by what is seen of ``face``;
+        ``_LEAST_SCORE`` at least.
+
+        Sharp faces from the front come to 1.
+        """
+        return max(
+            (score for box, score in self._find(picture, _LEAST_SCORE) if same_face(box, face)),
+            default=_LEAST_SCORE,
+        )
 
     def _find(self, picture: np.ndarray, least_score: float) -> list[tuple[Box, float]]:
         luma = cv2.cvtColor(resize_short_side(picture, _SHORT_SIDE_PX), cv2.COLOR_RGB2GRAY)
         scale = min(picture.shape[:2]) / _SHORT_SIDE_PX
         boxes, scores, _ = self._detector.run(luma, _ENLARGED, least_score)
         sides = [(b.left(), b.top(), b.right(), b.bottom()) for b in boxes]
-        return [(tuple(round(side * scale) for side in box), score) for box, score in zip(sides, scores, strict=True)]
+        return [
+            (tuple(round(side * scale) for side in box), score)
+            for box, score in zip(sides, scores, strict=True)
+        ]
 
 
 def same_face(one: Box, other: Box) -> bool:

@@ -1,4 +1,6 @@
-"""What a painting comes to on pictures like those that are filmed, measured while it is trained on sharper photos."""
+"""What a painting comes to on pictures like those that are filmed, measured while it is trained on
+sharper photos.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,10 @@ from training.loop import Trainer, scaled
 from training.losses import CONTENT_LAYER, STYLE_LAYERS, content_loss
 
 _FRAMES, _FACES = 4, 3
-_LINES_PX, _SOFT_PX = 480, 2.0  # a photo that is so soft is painted about as clips are, by style and by content
+_LINES_PX, _SOFT_PX = (
+    480,
+    2.0,
+)  # a photo that is so soft is painted about as clips are, by style and by content
 _SCALE = 0.75
 _LOOKED_AT = 12  # photos in which a face is looked for
 _LEAST_FACE_PX = 50  # smaller ones are too coarse when enlarged
@@ -25,8 +30,10 @@ _SURE = 0.5  # what is not clearly a face before it is painted need not be one a
 
 
 class Distances(NamedTuple):
-    """style: mean of the style loss, without a weight. content: of the content loss. face: of ``FaceFinder.score``, None
-    without a face."""
+    """style: mean of the style loss, without a weight.
+
+    content: of the content loss. face: of ``FaceFinder.score``, None without a face.
+    """
 
     style: float
     content: float
@@ -34,14 +41,19 @@ class Distances(NamedTuple):
 
 
 class Filmed:
-    """Up to four of the trainer's photos at 480 lines, and faces in up to three of them as large as a webcam has them, all
-    softened, and the distances of their paintings in its only style."""
+    """Up to four of the trainer's photos at 480 lines, and faces in up to three of them as large as
+    a webcam has them, all softened, and the distances of their paintings in its only style.
+    """
 
     def __init__(self, trainer: Trainer) -> None:
         self._trainer, side = trainer, trainer.config.crop_px
-        self._frames = _batch([_soft_centre(path, side) for path in spread(trainer.files, _FRAMES)], trainer.device)
+        self._frames = _batch(
+            [_soft_centre(path, side) for path in spread(trainer.files, _FRAMES)], trainer.device
+        )
         with torch.no_grad():
-            self._content = trainer.vgg(scaled(self._frames, _SCALE), (CONTENT_LAYER,))[CONTENT_LAYER]
+            self._content = trainer.vgg(scaled(self._frames, _SCALE), (CONTENT_LAYER,))[
+                CONTENT_LAYER
+            ]
         self._finder = FaceFinder()
         views = _face_views(spread(trainer.files, _LOOKED_AT), side, self._finder)
         self._boxes = [box for _, box in views]
@@ -53,7 +65,11 @@ class Filmed:
         painted = self._paint(self._frames)
         seen = self._trainer.vgg(scaled(painted, _SCALE), STYLE_LAYERS)
         style = self._trainer.style_losses(seen, painted.new_ones(len(painted), 1), _SCALE)
-        return Distances(float(style.mean()), float(content_loss(seen[CONTENT_LAYER], self._content).mean()), self._score())
+        return Distances(
+            float(style.mean()),
+            float(content_loss(seen[CONTENT_LAYER], self._content).mean()),
+            self._score(),
+        )
 
     def _paint(self, frames: Tensor) -> Tensor:
         return self._trainer.network(frames, frames.new_ones(len(frames), 1)).clamp(0, 1)
@@ -62,7 +78,9 @@ class Filmed:
         if self._faces is None:
             return None
         pictures = (self._paint(self._faces) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-        return float(np.mean([self._finder.score(*view) for view in zip(pictures, self._boxes, strict=True)]))
+        return float(
+            np.mean([self._finder.score(*view) for view in zip(pictures, self._boxes, strict=True)])
+        )
 
 
 def _batch(pictures: list[np.ndarray], device: torch.device) -> Tensor:
@@ -75,18 +93,26 @@ def _soft_centre(path: Path, side_px: int) -> np.ndarray:
     return _soft_crop(photo, (photo.shape[1] / 2, photo.shape[0] / 2), side_px)
 
 
-def _face_views(files: list[Path], side_px: int, finder: FaceFinder) -> list[tuple[np.ndarray, Box]]:
-    """(side_px, side_px, 3) about the largest face of each photo, of ``_FACES`` photos at most, and where it is in them."""
+def _face_views(
+    files: list[Path], side_px: int, finder: FaceFinder
+) -> list[tuple[np.ndarray, Box]]:
+    """(side_px, side_px, 3) about the largest face of each photo, of ``_FACES`` photos at most, and
+    where it is in them.
+    """
     views: list[tuple[np.ndarray, Box]] = []
     for path in files:
         if len(views) >= _FACES * len(_FACE_PX):
             break
         photo = read_photo(path)
-        left, top, right, bottom = max(finder.find(photo), key=lambda box: box[2] - box[0], default=(0, 0, 0, 0))
+        left, top, right, bottom = max(
+            finder.find(photo), key=lambda box: box[2] - box[0], default=(0, 0, 0, 0)
+        )
         for face_px in _FACE_PX if right - left >= _LEAST_FACE_PX else ():
             scale = face_px / (right - left)
             enlarged = resize_short_side(photo, min(photo.shape[:2]) * scale)
-            view = _soft_crop(enlarged, ((left + right) / 2 * scale, (top + bottom) / 2 * scale), side_px)
+            view = _soft_crop(
+                enlarged, ((left + right) / 2 * scale, (top + bottom) / 2 * scale), side_px
+            )
             first, last = (side_px - face_px) // 2, (side_px + face_px) // 2
             if finder.score(view, (first, first, last, last)) >= _SURE:
                 views.append((view, (first, first, last, last)))

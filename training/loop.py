@@ -1,4 +1,6 @@
-"""The training loop: a transform network against a fixed VGG16, on pairs of views whose motion is known."""
+"""The training loop: a transform network against a fixed VGG16, on pairs of views whose motion is
+known.
+"""
 
 from __future__ import annotations
 
@@ -56,20 +58,26 @@ _LAST_RATE = 0.02
 
 
 class Trainer:
-    """One run in ``folder``: checkpoint.pt, weights.safetensors, previews/, history.json and losses.png.
+    """One run in ``folder``: checkpoint.pt, weights.safetensors, previews/, history.json and
+    losses.png.
 
-    ``style_weights`` (P,) of the paintings' style losses and ``face_weight`` begin as the config's, ``smoothing_weight``, by
-    which what flattens the picture and the grid loss are multiplied, as 1; all may be changed between steps.
+    ``style_weights`` (P,) of the paintings' style losses and ``face_weight`` begin as the config's,
+    ``smoothing_weight``, by which what flattens the picture and the grid loss are multiplied, as 1;
+    all may be changed between steps.
     """
 
-    def __init__(self, config: TrainingConfig, data: Path, vgg: Vgg16, folder: Path, device: str = "cpu") -> None:
+    def __init__(
+        self, config: TrainingConfig, data: Path, vgg: Vgg16, folder: Path, device: str = "cpu"
+    ) -> None:
         self.config, self.data, self.folder, self.device = config, data, folder, device
         torch.manual_seed(config.seed)
         self._float = fastest_float(device)
         self.vgg = vgg.to(device=device, dtype=self._float, memory_format=torch.channels_last)
         network = build_network(config.family, len(config.styles), **config.network)
         if not hasattr(network, "features"):
-            raise TrainingError(f"family: {config.family} runs the weights of others; what is trained here is `fast`.")
+            raise TrainingError(
+                f"family: {config.family} runs the weights of others; what is trained here is `fast`."
+            )
         self.network = network.to(device=device, memory_format=torch.channels_last)
         if config.rows_only:
             network.requires_grad_(False)
@@ -87,14 +95,23 @@ class Trainer:
         self.previews = [photos / name for name in config.previews]
         missing = ", ".join(path.name for path in self.previews if not path.is_file())
         if missing:
-            raise TrainingError(f"previews: {photos} has no {missing}. Name photos that are there, or leave previews: [].")
+            raise TrainingError(
+                f"previews: {photos} has no {missing}. Name photos that are there, or leave previews: []."
+            )
         self.targets = {scale: self._style_targets(scale) for scale in set(config.vgg_scales)}
-        self._calm = torch.tensor([s.calm for s in config.styles], dtype=torch.float32, device=device)
+        self._calm = torch.tensor(
+            [s.calm for s in config.styles], dtype=torch.float32, device=device
+        )
         self.face_weight, self.smoothing_weight = config.face_weight, 1.0
-        self.style_weights = torch.tensor([s.weight for s in config.styles], dtype=torch.float32, device=device)
+        self.style_weights = torch.tensor(
+            [s.weight for s in config.styles], dtype=torch.float32, device=device
+        )
 
     def resume(self) -> None:
-        """Continue from the folder's checkpoint. Raises TrainingError if it belongs to another network."""
+        """Continue from the folder's checkpoint.
+
+        Raises TrainingError if it belongs to another network.
+        """
         state = load_checkpoint(self.folder / "checkpoint.pt")
         try:
             if state["styles"] != [style.name for style in self.config.styles]:
@@ -109,22 +126,35 @@ class Trainer:
         torch.set_rng_state(state["rng"])
 
     def start_from(self, weights: Path) -> None:
-        """Begin with the tensors of a weights file instead of noise; paintings that it does not have begin as its average row."""
+        """Begin with the tensors of a weights file instead of noise; paintings that it does not
+        have begin as its average row.
+        """
         source, header = load_weights(weights)
         if header["family"] != self.config.family:
-            raise TrainingError(f"{weights}: is a {header['family']}, the config asks for {self.config.family}.")
-        ours, theirs = [s.name for s in self.config.styles], [s["name"] for s in json.loads(header["styles"])[1:]]
+            raise TrainingError(
+                f"{weights}: is a {header['family']}, the config asks for {self.config.family}."
+            )
+        ours, theirs = (
+            [s.name for s in self.config.styles],
+            [s["name"] for s in json.loads(header["styles"])[1:]],
+        )
         state = source.state_dict()
         if "rows" in state:
             mean = state["rows"].mean(0)
-            state["rows"] = torch.stack([state["rows"][theirs.index(n)] if n in theirs else mean for n in ours])
+            state["rows"] = torch.stack(
+                [state["rows"][theirs.index(n)] if n in theirs else mean for n in ours]
+            )
         try:
             self.network.load_state_dict(state)
         except RuntimeError as error:
-            raise TrainingError(f"{weights}: does not fit the config's network ({error}).") from error
+            raise TrainingError(
+                f"{weights}: does not fit the config's network ({error})."
+            ) from error
 
     def fit(self, on_step: Callable[[int, dict[str, float]], None]) -> None:
-        """Train to the config's last step, saving on the way; ``on_step(step, losses)`` after each step."""
+        """Train to the config's last step, saving on the way; ``on_step(step, losses)`` after each
+        step.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         seed, ahead = self.config.seed * 1_000_003 + self.step, self.device != "cpu"
         sampler = PairSampler(self.config, self.files, self.clips, seed, ahead)
@@ -137,9 +167,16 @@ class Trainer:
                 on_step(self.step, losses)
                 if self.step % CHECKPOINT_EVERY == 0 or self.step == self.config.steps:
                     self.save()
-                if self.previews and (self.step % PREVIEW_EVERY == 0 or self.step == self.config.steps):
+                if self.previews and (
+                    self.step % PREVIEW_EVERY == 0 or self.step == self.config.steps
+                ):
                     names = [s.name for s in self.config.styles]
-                    save_preview(self.folder / "previews" / f"{self.step:06d}.jpg", self._settled(), self.previews, names)
+                    save_preview(
+                        self.folder / "previews" / f"{self.step:06d}.jpg",
+                        self._settled(),
+                        self.previews,
+                        names,
+                    )
         except KeyboardInterrupt:
             self.save()
             raise
@@ -151,9 +188,14 @@ class Trainer:
         rng = torch.get_rng_state()
         state = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
         state["styles"] = [style.name for style in self.config.styles]
-        save_checkpoint(self.folder / "checkpoint.pt", {**state, "step": self.step, "history": self.history, "rng": rng})
+        save_checkpoint(
+            self.folder / "checkpoint.pt",
+            {**state, "step": self.step, "history": self.history, "rng": rng},
+        )
         weights = self.folder / "weights.safetensors"
-        save_weights(weights, self._settled(), self.config.family, self.config.network, self.metadata())
+        save_weights(
+            weights, self._settled(), self.config.family, self.config.network, self.metadata()
+        )
         (self.folder / "history.json").write_text(json.dumps(self.history))
         if self.history:
             save_curves(self.folder / "losses.png", self.history)
@@ -171,16 +213,28 @@ class Trainer:
         weighed = zip(self.config.styles, self.style_weights.tolist(), strict=True)
         kept_of = ("name", "texture", "calm", "share")
         used["face_weight"] = round(self.face_weight, 1)
-        used["styles"] = [{**{k: getattr(s, k) for k in kept_of}, "weight": round(w, 4)} for s, w in weighed]
-        training = {"config": used, "steps_done": self.step, "pictures_by_licence": dict(self._licences.most_common())}
-        return {"name": self.config.name, "styles": json.dumps(styles), "training": json.dumps(training)}
+        used["styles"] = [
+            {**{k: getattr(s, k) for k in kept_of}, "weight": round(w, 4)} for s, w in weighed
+        ]
+        training = {
+            "config": used,
+            "steps_done": self.step,
+            "pictures_by_licence": dict(self._licences.most_common()),
+        }
+        return {
+            "name": self.config.name,
+            "styles": json.dumps(styles),
+            "training": json.dumps(training),
+        }
 
     def losses(self, pair: Pair) -> dict[str, Tensor]:
         """Each loss of one batch, unweighted, as the network is now, in styles that are drawn."""
         pair = Pair(*(getattr(pair, f.name).to(self.device) for f in dataclasses.fields(pair)))
         mix = self._draw_mix()
         both = torch.cat([pair.before, pair.after]).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self._float == torch.bfloat16):
+        with torch.autocast(
+            self.device, dtype=torch.bfloat16, enabled=self._float == torch.bfloat16
+        ):
             features = self.network.features(F.pixel_unshuffle(both, SCALE), torch.cat([mix, mix]))
             raw = F.pixel_shuffle(self.network.paint(features, torch.cat([mix, mix])), SCALE)
         return self._losses(raw.float(), features, pair, mix)
@@ -201,14 +255,19 @@ class Trainer:
         return {name: float(value.detach()) for name, value in losses.items()}
 
     def _weight(self, loss: str) -> float:
-        """A loss's weight now. What flattens the picture comes in gradually: grey would please it best at first."""
+        """A loss's weight now.
+
+        What flattens the picture comes in gradually: grey would please it best at first.
+        """
         weight = getattr(self.config.weights, loss)
         if loss == "grid":
             return weight * self.smoothing_weight
         if loss not in ("temporal", "relative", "features", "difference", "tv"):
             return weight
         begin, full = self.config.smoothing
-        come_in = min(1.0, max(0.0, self.step / self.config.steps - begin) / max(full - begin, 1e-9))
+        come_in = min(
+            1.0, max(0.0, self.step / self.config.steps - begin) / max(full - begin, 1e-9)
+        )
         return weight * self.smoothing_weight * come_in
 
     def _losses(self, raw: Tensor, features: Tensor, pair: Pair, mix: Tensor) -> dict[str, Tensor]:
@@ -223,12 +282,18 @@ class Trainer:
         own = pair.after - warp(pair.before, pair.flow) - pair.luminance_change
         by_place = 1 + (self.face_weight - 1) * pair.face
         losses = {
-            "content": content_loss(seen[CONTENT_LAYER], content, scaled(_inside(by_place), scale)).mean(),
+            "content": content_loss(
+                seen[CONTENT_LAYER], content, scaled(_inside(by_place), scale)
+            ).mean(),
             "style": (per_sample * (mix @ self.style_weights)).mean(),
             "tone": tone_loss(before, pair.before, by_place).mean(),
             "tv": tv_loss(out).mean(),
-            "temporal": output_temporal_loss(after, warped, pair.visible, pair.luminance_change).mean(),
-            "relative": relative_temporal_loss(after - pair.luminance_change, warped, own, pair.visible).mean(),
+            "temporal": output_temporal_loss(
+                after, warped, pair.visible, pair.luminance_change
+            ).mean(),
+            "relative": relative_temporal_loss(
+                after - pair.luminance_change, warped, own, pair.visible
+            ).mean(),
             "grid": grid_loss(raw).mean(),
             "range": range_loss(raw).mean(),
         }
@@ -236,18 +301,27 @@ class Trainer:
             losses["calm"] = (calm_loss(before, pair.before) * (mix @ self._calm)).mean()
         if self.config.weights.features:
             earlier, later = features[:, :, RING:-RING, RING:-RING].chunk(2)
-            losses["features"] = feature_temporal_loss(later, earlier, pair.flow, pair.visible).mean()
+            losses["features"] = feature_temporal_loss(
+                later, earlier, pair.flow, pair.visible
+            ).mean()
         if self.config.weights.difference:
-            losses["difference"] = frame_difference_loss(after, before, pair.after, pair.before).mean()
+            losses["difference"] = frame_difference_loss(
+                after, before, pair.after, pair.before
+            ).mean()
         return losses
 
     def style_losses(self, seen: dict[str, Tensor], mix: Tensor, scale: float) -> Tensor:
-        """(N,), unweighted: of what VGG16 has ``seen`` at ``scale``, one of the config's, to the paintings in ``mix`` (N, P)."""
+        """(N,), unweighted: of what VGG16 has ``seen`` at ``scale``, one of the config's, to the
+        paintings in ``mix`` (N, P).
+        """
         targets = [torch.einsum("np,pij->nij", mix, t) for t in self.targets[scale]]
         return style_loss([gram_matrix(seen[layer]) for layer in STYLE_LAYERS], targets)
 
     def _draw_mix(self) -> Tensor:
-        """(batch, P): one painting a sample, in ``blend_share`` of them two. Each comes up by its ``share``."""
+        """(batch, P): one painting a sample, in ``blend_share`` of them two.
+
+        Each comes up by its ``share``.
+        """
         shares = torch.tensor([style.share for style in self.config.styles])
         mix = torch.zeros(self.config.batch, len(shares))
         for row in mix:
@@ -258,10 +332,14 @@ class Trainer:
         return mix.to(self.device)
 
     def _style_targets(self, scale: float) -> list[Tensor]:
-        """For each style layer, (P, C, C): the paintings' Gram matrices at ``scale`` times the size of their ``texture``."""
+        """For each style layer, (P, C, C): the paintings' Gram matrices at ``scale`` times the size
+        of their ``texture``.
+        """
         rows = []
         for style in self.config.styles:
-            painting = resize_short_side(read_photo(self.data / style.image), _STYLE_SHORT_SIDE_PX * style.texture * scale)
+            painting = resize_short_side(
+                read_photo(self.data / style.image), _STYLE_SHORT_SIDE_PX * style.texture * scale
+            )
             image = torch.from_numpy(painting).permute(2, 0, 1)[None].to(self.device).float() / 255
             with torch.no_grad():
                 features = self.vgg(image, STYLE_LAYERS)
@@ -269,23 +347,35 @@ class Trainer:
         return [torch.stack(layer) for layer in zip(*rows, strict=True)]
 
     def _set_rate(self) -> None:
-        """Linear warm-up, then a half cosine down to a fiftieth (Loshchilov & Hutter 2017, eq. 5, without restarts)."""
+        """Linear warm-up, then a half cosine down to a fiftieth (Loshchilov & Hutter 2017, eq. 5,
+        without restarts).
+        """
         done = self.step / self.config.steps
         warm_up = min(_WARMUP_STEPS, self.config.steps // 10 + 1)
-        factor = min(1.0, (self.step + 1) / warm_up) * (_LAST_RATE + (1 - _LAST_RATE) * (1 + math.cos(math.pi * done)) / 2)
+        factor = min(1.0, (self.step + 1) / warm_up) * (
+            _LAST_RATE + (1 - _LAST_RATE) * (1 + math.cos(math.pi * done)) / 2
+        )
         for group in self.optimizer.param_groups:
             group["lr"] = self._peaks()[f"{group['kind']}_rate"] * factor
 
     def _peaks(self) -> dict[str, float]:
-        """As the config says now: --resume may go on at other rates than the checkpoint was trained at."""
+        """As the config says now: --resume may go on at other rates than the checkpoint was trained
+        at.
+        """
         rate = self.config.learning_rate
-        return {"muon_rate": self.config.muon_rate, "adam_rate": rate, "rows_rate": rate * self.config.row_rate}
+        return {
+            "muon_rate": self.config.muon_rate,
+            "adam_rate": rate,
+            "rows_rate": rate * self.config.row_rate,
+        }
 
     def _record(self, losses: dict[str, float]) -> None:
         for name, value in losses.items():
             self._sums.setdefault(name, []).append(value)
         if self.step % RECORD_EVERY == 0:
-            self.history.append({"step": self.step, **{k: sum(v) / len(v) for k, v in self._sums.items()}})
+            self.history.append(
+                {"step": self.step, **{k: sum(v) / len(v) for k, v in self._sums.items()}}
+            )
             self._sums = {}
 
 
@@ -296,4 +386,8 @@ def _inside(image: Tensor) -> Tensor:
 
 def scaled(image: Tensor, scale: float) -> Tensor:
     """``image`` (N, C, H, W) at ``scale`` times its size, averaged."""
-    return image if scale == 1 else F.interpolate(image, scale_factor=scale, mode="bilinear", antialias=True)
+    return (
+        image
+        if scale == 1
+        else F.interpolate(image, scale_factor=scale, mode="bilinear", antialias=True)
+    )

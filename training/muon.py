@@ -1,7 +1,7 @@
 """Muon for convolutions, Adam for the rest, as one optimiser.
 
-torch.optim.Muon takes matrices only; a convolution's weight (O, I, h, w) is one, (O, I h w), after a reshape. A
-network without normalisation learns faster by it than by Adam: docs/training.md.
+torch.optim.Muon takes matrices only; a convolution's weight (O, I, h, w) is one, (O, I h w), after
+a reshape. A network without normalisation learns faster by it than by Adam: docs/training.md.
 """
 
 from __future__ import annotations
@@ -10,23 +10,34 @@ import torch
 from torch import Tensor, nn
 
 _MOMENTUM = 0.95
-# Coefficients of the quintic iteration in Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks".
+# Coefficients of the quintic iteration in Jordan et al. 2024, "Muon: an optimizer for hidden layers
+# in neural networks".
 _QUINTIC = (3.4445, -4.7750, 2.0315)
 _BETAS, _EPSILON = (0.9, 0.999), 1e-8
 
 
 class MuonAdam(torch.optim.Optimizer):
-    """Convolution weights move along the orthogonalised momentum of their gradient by ``muon_rate``; ``rows`` by Adam with
-    ``rows_rate``, everything else by Adam with ``adam_rate``. Groups hold their ``kind``: muon, rows or adam."""
+    """Convolution weights move along the orthogonalised momentum of their gradient by
+    ``muon_rate``; ``rows`` by Adam with ``rows_rate``, everything else by Adam with
+    ``adam_rate``.
 
-    def __init__(self, network: nn.Module, muon_rate: float, adam_rate: float, rows_rate: float) -> None:
+    Groups hold their ``kind``: muon, rows or adam.
+    """
+
+    def __init__(
+        self, network: nn.Module, muon_rate: float, adam_rate: float, rows_rate: float
+    ) -> None:
         groups: dict[str, list[nn.Parameter]] = {"muon": [], "adam": [], "rows": []}
         for name, parameter in network.named_parameters():
             if not parameter.requires_grad:
                 continue
-            groups["muon" if parameter.ndim == 4 else "rows" if name == "rows" else "adam"].append(parameter)
+            groups["muon" if parameter.ndim == 4 else "rows" if name == "rows" else "adam"].append(
+                parameter
+            )
         rates = {"muon": muon_rate, "adam": adam_rate, "rows": rows_rate}
-        super().__init__([{"params": p, "kind": k, "lr": rates[k]} for k, p in groups.items() if p], {})
+        super().__init__(
+            [{"params": p, "kind": k, "lr": rates[k]} for k, p in groups.items() if p], {}
+        )
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:
@@ -56,7 +67,9 @@ class MuonAdam(torch.optim.Optimizer):
 
 
 def orthogonalise(matrix: Tensor, iterations: int = 5) -> Tensor:
-    """``matrix`` (R, C) with its singular values brought to between 0.7 and 1.2, by the quintic Newton-Schulz iteration."""
+    """``matrix`` (R, C) with its singular values brought to between 0.7 and 1.2, by the quintic
+    Newton-Schulz iteration.
+    """
     a, b, c = _QUINTIC
     x = matrix / (matrix.norm() + 1e-7)
     if x.shape[0] > x.shape[1]:

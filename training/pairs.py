@@ -1,4 +1,6 @@
-"""Two moments of a scene with the motion between them: photos under motion that is drawn, so exactly known, and real clips."""
+"""Two moments of a scene with the motion between them: photos under motion that is drawn, so
+exactly known, and real clips.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +21,18 @@ from training.faces import FaceFinder
 from training.motion import estimate_motion, warp
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
-# Frames are shown at the scale at which they are stylised: 480 lines, give or take what people film closer or wider.
+# Frames are shown at the scale at which they are stylised: 480 lines, give or take what people film
+# closer or wider.
 _SHORT_SIDE_PX = (340, 640)
 _CLIP_GAPS = (1, 1, 2, 4, 8)  # frames between the two moments; neighbours are what flickers most
 _SAME_POINT = 0.15  # of 1: a point of the scene changes by less between two frames
 _FACE_TRIES = 8
 _CLOSER = 2.0  # photos of faces are drawn at up to so many times the size: those in front of a webcam are large
 _NOISE = (0.0005, 0.035)  # from what a good camera leaves after compression to a webcam at night
-_SOFT_SHARE, _SOFT_PX = 0.65, (0.5, 2.0)  # a clip has a third of a photo's fine detail: small lenses, focus, compression
+_SOFT_SHARE, _SOFT_PX = (
+    0.65,
+    (0.5, 2.0),
+)  # a clip has a third of a photo's fine detail: small lenses, focus, compression
 _SATURATION, _BRIGHTNESS, _CAST, _GAMMA = (0.2, 1.2), 0.15, 0.07, 0.35
 _LIGHT_PX = 15  # light changes over areas, noise from pixel to pixel
 
@@ -35,10 +41,10 @@ _LIGHT_PX = 15  # light changes over areas, noise from pixel to pixel
 class Pair:
     """A batch of scenes at two moments.
 
-    before, after: (N, 3, H, W) fp32 RGB 0..1. flow: (N, 2, H, W) fp32, from pixels of ``after`` to where they were in
-    ``before``, right and down. visible: (N, 1, H, W), 1 where that is known and was not covered. luminance_change:
-    (N, 1, H, W), how much brighter ``after`` is along the motion by light, noise not counted. face: (N, 1, H, W), 1 where
-    ``before`` shows a face.
+    before, after: (N, 3, H, W) fp32 RGB 0..1. flow: (N, 2, H, W) fp32, from pixels of ``after`` to
+    where they were in ``before``, right and down. visible: (N, 1, H, W), 1 where that is known and
+    was not covered. luminance_change: (N, 1, H, W), how much brighter ``after`` is along the motion
+    by light, noise not counted. face: (N, 1, H, W), 1 where ``before`` shows a face.
     """
 
     before: Tensor
@@ -53,12 +59,17 @@ _Drawn = tuple[np.ndarray, ...]  # one sample: the fields of ``Pair`` without N
 
 
 class PairSampler:
-    """Draws ``Pair`` batches for ever, with ``ahead`` on a thread of its own. Close it when done. Repeatable for a seed.
+    """Draws ``Pair`` batches for ever, with ``ahead`` on a thread of its own.
 
-    Ahead is for training on a GPU. Where the step itself uses every core, each thread beside it holds all of them up.
+    Close it when done. Repeatable for a seed.
+
+    Ahead is for training on a GPU. Where the step itself uses every core, each thread beside it
+    holds all of them up.
     """
 
-    def __init__(self, config: TrainingConfig, files: list[Path], clips: list[Clip], seed: int, ahead: bool) -> None:
+    def __init__(
+        self, config: TrainingConfig, files: list[Path], clips: list[Clip], seed: int, ahead: bool
+    ) -> None:
         self._config, self._clips = config, clips
         # Room for the largest scale drawn; decoded once, since decoding costs more than cropping.
         self._photos = [_shrunk(read_photo(path)) for path in files]
@@ -67,7 +78,9 @@ class PairSampler:
         self._random = np.random.default_rng(seed)
         self._ready: queue.Queue[Pair | BaseException] = queue.Queue(maxsize=4)
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._fill, name="pair-sampler", daemon=True) if ahead else None
+        self._thread = (
+            threading.Thread(target=self._fill, name="pair-sampler", daemon=True) if ahead else None
+        )
         if self._thread:
             self._thread.start()
 
@@ -108,11 +121,16 @@ class PairSampler:
                 return found
         layered = random.random() < self._config.layer_share
         photos = [self._draw_photo() for _ in range(1 + layered)]
-        photos = [relight(photo, random) if random.random() < self._config.relight_share else photo for photo in photos]
+        photos = [
+            relight(photo, random) if random.random() < self._config.relight_share else photo
+            for photo in photos
+        ]
         return draw_from_photos(photos, side, random, self._config.still_share)
 
     def _draw_photo(self) -> np.ndarray:
-        """(H, W, 4): a photo and, in its fourth channel, where it shows faces; in ``face_share`` of the cases it does."""
+        """(H, W, 4): a photo and, in its fourth channel, where it shows faces; in ``face_share`` of
+        the cases it does.
+        """
         wanted = self._random.random() < self._config.face_share
         for _ in range(_FACE_TRIES if wanted else 1):
             i = int(self._random.integers(len(self._photos)))
@@ -123,10 +141,19 @@ class PairSampler:
         return self._marked[i]
 
 
-def draw_from_photos(photos: list[np.ndarray], side_px: int, random: np.random.Generator, still_share: float) -> _Drawn:
-    """One sample of the first photo (H, W, 4) under drawn motion; a second one moves in front of it."""
-    motions = [np.eye(3) if random.random() < still_share else draw_motion(random, side_px) for _ in photos]
-    views = [_two_views(photo, motion, side_px, random) for photo, motion in zip(photos, motions, strict=True)]
+def draw_from_photos(
+    photos: list[np.ndarray], side_px: int, random: np.random.Generator, still_share: float
+) -> _Drawn:
+    """One sample of the first photo (H, W, 4) under drawn motion; a second one moves in front of
+    it.
+    """
+    motions = [
+        np.eye(3) if random.random() < still_share else draw_motion(random, side_px) for _ in photos
+    ]
+    views = [
+        _two_views(photo, motion, side_px, random)
+        for photo, motion in zip(photos, motions, strict=True)
+    ]
     before, after = views[0]
     flow = _flow_of(motions[0], side_px)
     visible = _inside(flow)
@@ -136,7 +163,9 @@ def draw_from_photos(photos: list[np.ndarray], side_px: int, random: np.random.G
         after = np.where(covered[..., None], views[1][1], after)
         flow = np.where(covered[..., None], _flow_of(motions[1], side_px), flow)
         share = warp(covered_before.astype(np.float32), flow)
-        visible = _inside(flow) & np.where(covered, share > 0.99, share < 0.01)  # border pixels show both layers
+        visible = _inside(flow) & np.where(
+            covered, share > 0.99, share < 0.01
+        )  # border pixels show both layers
     before, face, after = before[..., :3], before[..., 3], after[..., :3]
     lit = np.clip(after * _draw_light(random), 0, 1)
     change = (lit - after) @ _LUMA
@@ -144,21 +173,30 @@ def draw_from_photos(photos: list[np.ndarray], side_px: int, random: np.random.G
 
 
 def draw_from_clip(clip: Clip, side_px: int, random: np.random.Generator) -> _Drawn | None:
-    """One sample of two frames of ``clip``; None where the motion explains less than half of them, as at a cut."""
+    """One sample of two frames of ``clip``; None where the motion explains less than half of them,
+    as at a cut.
+    """
     gap = min(_CLIP_GAPS[random.integers(len(_CLIP_GAPS))], len(clip.frames) - 1)
     first = random.integers(len(clip.frames) - gap)
     height, width = clip.frames[0].shape[:2]
     low, high = np.log(_SHORT_SIDE_PX)
-    crop = min(height, width, round(side_px * min(height, width) / np.exp(random.uniform(low, high))))
+    crop = min(
+        height, width, round(side_px * min(height, width) / np.exp(random.uniform(low, high)))
+    )
     top, left = random.integers(height - crop + 1), random.integers(width - crop + 1)
     before, after = (
-        cv2.resize(clip.frames[i][top : top + crop, left : left + crop], (side_px, side_px), interpolation=cv2.INTER_CUBIC)
+        cv2.resize(
+            clip.frames[i][top : top + crop, left : left + crop],
+            (side_px, side_px),
+            interpolation=cv2.INTER_CUBIC,
+        )
         for i in (first, first + gap)
     )
     motion = estimate_motion(after, before)
     before, after = before.astype(np.float32) / 255, after.astype(np.float32) / 255
     difference = after - warp(before, motion.flow)
-    # Two frames of different shots pass the forward-backward check by chance; what they show tells them apart.
+    # Two frames of different shots pass the forward-backward check by chance; what they show tells
+    # them apart.
     visible = motion.visible & (np.abs(difference).max(axis=2) < _SAME_POINT)
     if visible.mean() < 0.5:
         return None
@@ -167,8 +205,9 @@ def draw_from_clip(clip: Clip, side_px: int, random: np.random.Generator) -> _Dr
 
 
 def relight(photo: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """``photo`` (H, W, 4), its fourth channel kept, as another camera might have it in another light: less or more colour, a
-    cast, brighter or darker, softer or harder shadows."""
+    """``photo`` (H, W, 4), its fourth channel kept, as another camera might have it in another
+    light: less or more colour, a cast, brighter or darker, softer or harder shadows.
+    """
     saturation = random.uniform(*_SATURATION)
     gains = np.exp(random.normal(0, _BRIGHTNESS) + random.normal(0, _CAST, 3))
     mixed = np.eye(4)
@@ -180,41 +219,64 @@ def relight(photo: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def draw_motion(random: np.random.Generator, side_px: int) -> np.ndarray:
-    """A (3, 3) homography from pixels of the later frame to the earlier: half the time whole-pixel pan, exact without
-    interpolation; else pan, zoom, rotation and a little perspective about the centre, as a hand-held camera makes."""
+    """A (3, 3) homography from pixels of the later frame to the earlier: half the time whole-pixel
+    pan, exact without interpolation; else pan, zoom, rotation and a little perspective about the
+    centre, as a hand-held camera makes.
+    """
     reach = side_px / 16
     if random.random() < 0.5:
         return _placed(np.eye(3), *np.round(random.normal(0, reach / 2, 2)))
     angle, zoom = np.deg2rad(random.normal(0, 1.5)), np.exp(random.normal(0, 0.02))
-    turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+    turn = np.array(
+        [[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]]
+    )
     turn[:2] *= zoom
     turn[2, :2] = random.normal(0, 0.03 / side_px, 2)
     centre = side_px / 2
-    return _placed(np.eye(3), *(random.normal(0, reach / 2, 2) + centre)) @ turn @ _placed(np.eye(3), -centre, -centre)
+    return (
+        _placed(np.eye(3), *(random.normal(0, reach / 2, 2) + centre))
+        @ turn
+        @ _placed(np.eye(3), -centre, -centre)
+    )
 
 
 def degrade(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """What a webcam adds, drawn anew for each frame: sensor noise, fine and blotchy, and compression. (H, W, 3) fp32 0..1."""
+    """What a webcam adds, drawn anew for each frame: sensor noise, fine and blotchy, and
+    compression.
+
+    (H, W, 3) fp32 0..1.
+    """
     if random.random() < 0.7:
         level = np.exp(random.uniform(*np.log(_NOISE)))
         noise = random.standard_normal(image.shape, np.float32) * level
         if random.random() < 0.5:
-            small = random.standard_normal((image.shape[0] // 3, image.shape[1] // 3, 3), np.float32) * level
+            small = (
+                random.standard_normal((image.shape[0] // 3, image.shape[1] // 3, 3), np.float32)
+                * level
+            )
             noise += cv2.resize(small, image.shape[1::-1])
         image = np.clip(image + noise, 0, 1)
     if random.random() < 0.3:
         quality = int(random.integers(35, 90))
-        _, coded = cv2.imencode(".jpg", (image * 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality])
+        _, coded = cv2.imencode(
+            ".jpg", (image * 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality]
+        )
         image = cv2.imdecode(coded, cv2.IMREAD_COLOR).astype(np.float32) / 255
     return image
 
 
 def _sample(before: np.ndarray, after: np.ndarray, flow: np.ndarray, *planes: np.ndarray) -> _Drawn:
-    return *(_chw(a) for a in (before, after, flow)), *(plane[None].astype(np.float32) for plane in planes)
+    return *(_chw(a) for a in (before, after, flow)), *(
+        plane[None].astype(np.float32) for plane in planes
+    )
 
 
-def _two_views(photo: np.ndarray, motion: np.ndarray, side_px: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Crops of ``photo`` at a scale drawn, as soft as filmed pictures are, the second seen through ``motion``."""
+def _two_views(
+    photo: np.ndarray, motion: np.ndarray, side_px: int, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Crops of ``photo`` at a scale drawn, as soft as filmed pictures are, the second seen through
+    ``motion``.
+    """
     low, high = np.log(_SHORT_SIDE_PX)
     high += np.log(_CLOSER) * photo[..., 3].any()
     photo = resize_short_side(photo, max(np.exp(random.uniform(low, high)), side_px * 1.05))
@@ -234,7 +296,10 @@ def _crop_corner(face: np.ndarray, side_px: int, random: np.random.Generator) ->
     rows, columns = np.nonzero(face)
     chosen = random.integers(len(rows))
     point = columns[chosen], rows[chosen]
-    return tuple(int(np.clip(p - random.integers(side_px), 0, space)) for p, space in zip(point, room, strict=True))
+    return tuple(
+        int(np.clip(p - random.integers(side_px), 0, space))
+        for p, space in zip(point, room, strict=True)
+    )
 
 
 def _with_faces(photo: np.ndarray, faces: FaceFinder | None) -> np.ndarray:
@@ -245,21 +310,31 @@ def _with_faces(photo: np.ndarray, faces: FaceFinder | None) -> np.ndarray:
     return np.dstack([photo, mask])
 
 
-def _blob_masks(motion: np.ndarray, side_px: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """What a foreground of drawn shape covers before and after it moved: each (side, side) fp32 0..1."""
+def _blob_masks(
+    motion: np.ndarray, side_px: int, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a foreground of drawn shape covers before and after it moved: each (side, side) fp32
+    0..1.
+    """
     coarse = cv2.resize(
-        random.standard_normal((6, 6)).astype(np.float32), (2 * side_px, 2 * side_px), interpolation=cv2.INTER_CUBIC
+        random.standard_normal((6, 6)).astype(np.float32),
+        (2 * side_px, 2 * side_px),
+        interpolation=cv2.INTER_CUBIC,
     )
     blob = (coarse > random.uniform(0.2, 0.8)).astype(np.float32)
     first = _placed(np.eye(3), side_px / 2, side_px / 2)
     return tuple(
-        cv2.warpPerspective(blob, place, (side_px, side_px), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+        cv2.warpPerspective(
+            blob, place, (side_px, side_px), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        )
         for place in (first, first @ motion)
     )
 
 
 def _draw_light(random: np.random.Generator) -> np.ndarray:
-    """Gain per channel of the later frame: automatic exposure and white balance at work in half of the pairs."""
+    """Gain per channel of the later frame: automatic exposure and white balance at work in half of
+    the pairs.
+    """
     if random.random() < 0.5:
         return np.ones(3, np.float32)
     return np.exp(random.normal(0, 0.05) + random.normal(0, 0.015, 3)).astype(np.float32)
@@ -286,12 +361,18 @@ def _placed(matrix: np.ndarray, x: float, y: float) -> np.ndarray:
 def _view(photo: np.ndarray, to_photo: np.ndarray, side_px: int) -> np.ndarray:
     """(side, side, 4) fp32 0..1: the photo seen through ``to_photo``, mirrored beyond its edges."""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    seen = cv2.warpPerspective(photo, to_photo, (side_px, side_px), flags=flags, borderMode=cv2.BORDER_REFLECT_101)
+    seen = cv2.warpPerspective(
+        photo, to_photo, (side_px, side_px), flags=flags, borderMode=cv2.BORDER_REFLECT_101
+    )
     return seen.astype(np.float32) / 255
 
 
 def _shrunk(photo: np.ndarray) -> np.ndarray:
-    return resize_short_side(photo, _SHORT_SIDE_PX[1]) if min(photo.shape[:2]) > _SHORT_SIDE_PX[1] else photo
+    return (
+        resize_short_side(photo, _SHORT_SIDE_PX[1])
+        if min(photo.shape[:2]) > _SHORT_SIDE_PX[1]
+        else photo
+    )
 
 
 def _chw(image: np.ndarray) -> np.ndarray:

@@ -1,4 +1,6 @@
-"""What add-style trains on: a folder of the user's photos, frames of a clip of theirs, or what Python packages carry."""
+"""What add-style trains on: a folder of the user's photos, frames of a clip of theirs, or what
+Python packages carry.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,15 @@ from engines.errors import SourceError, UsageError
 from realtime.media.reading.video_file import VideoFile
 
 _EVEN_AREAS = ("rocket.jpg", "camera.png")  # as walls and skies are; too stark to calibrate on
-_PORTRAIT = "grace_hopper.jpg"  # a face as large as a webcam's; public domain, in the matplotlib package
+_PORTRAIT = (
+    "grace_hopper.jpg"  # a face as large as a webcam's; public domain, in the matplotlib package
+)
 _CLIP_FRAMES = 24
 
 
 def gather_photos(given: Path | None, folder: Path) -> Path:
-    """The folder ``given``; or ``folder``, after frames of the clip ``given`` or, without any, carried photos were written to it.
+    """The folder ``given``; or ``folder``, after frames of the clip ``given`` or, without any,
+    carried photos were written to it.
 
     Raises SourceError for a file that is no clip, UsageError for one whose length is not known.
     """
@@ -33,17 +38,25 @@ def _carried(folder: Path) -> Path:
     from export.pictures import CARRIED, carried_files
 
     folder.mkdir(parents=True)
-    for path in (*carried_files((*CARRIED, *_EVEN_AREAS)), Path(matplotlib.get_data_path(), "sample_data", _PORTRAIT)):
+    for path in (
+        *carried_files((*CARRIED, *_EVEN_AREAS)),
+        Path(matplotlib.get_data_path(), "sample_data", _PORTRAIT),
+    ):
         shutil.copyfile(path, folder / path.name)
     return folder
 
 
 def _frames_of(clip: Path, folder: Path) -> Path:
-    """``_CLIP_FRAMES`` frames, evenly spread and sought one by one: clips may be long. Fewer if pictures end before the sound."""
+    """``_CLIP_FRAMES`` frames, evenly spread and sought one by one: clips may be long.
+
+    Fewer if pictures end before the sound.
+    """
     with VideoFile(clip) as video:
         length_s = video.duration_s
     if not length_s:
-        raise UsageError(f"--photos {clip}: no clip whose length is known. Give another, or a folder of photos.")
+        raise UsageError(
+            f"--photos {clip}: no clip whose length is known. Give another, or a folder of photos."
+        )
     folder.mkdir(parents=True)
     for index in range(_CLIP_FRAMES):
         try:
@@ -53,5 +66,7 @@ def _frames_of(clip: Path, folder: Path) -> Path:
             if index == 0:
                 raise
             break
-        cv2.imencode(".png", cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2BGR))[1].tofile(folder / f"{index:02}.png")
+        cv2.imencode(".png", cv2.cvtColor(frame.pixels, cv2.COLOR_RGB2BGR))[1].tofile(
+            folder / f"{index:02}.png"
+        )
     return folder

@@ -1,4 +1,6 @@
-"""Painting one picture by descending on its pixels: iterative optimisation (Gatys et al. 2016) on our losses."""
+"""Painting one picture by descending on its pixels: iterative optimisation (Gatys et al. 2016) on
+our losses.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,15 @@ import torch
 from torch import Tensor
 
 from engines.errors import TrainingError
-from training.losses import CONTENT_LAYER, STYLE_LAYERS, content_loss, gram_matrix, range_loss, style_loss, tv_loss
+from training.losses import (
+    CONTENT_LAYER,
+    STYLE_LAYERS,
+    content_loss,
+    gram_matrix,
+    range_loss,
+    style_loss,
+    tv_loss,
+)
 from training.vgg import Vgg16
 
 _TV_WEIGHT, _RANGE_WEIGHT = 1.0, 10.0
@@ -37,11 +47,12 @@ def optimise(
     on_step: Callable[[Step], None] = lambda step: None,
     every: int = 10,
 ) -> np.ndarray:
-    """The photo repainted: of the pictures that L-BFGS (Liu & Nocedal 1989) tries from the photo on, the one of the least
-    content + style_weight * style + total variation (Gatys et al. 2016, eq. 7, with the losses of training/losses.py).
+    """The photo repainted: of the pictures that L-BFGS (Liu & Nocedal 1989) tries from the photo
+    on, the one of the least content + style_weight * style + total variation (Gatys et al. 2016,
+    eq. 7, with the losses of training/losses.py).
 
-    photo, painting: (H, W, 3) uint8 RGB, used at the size they have. Returns the photo's shape, uint8 RGB.
-    Raises TrainingError if the losses stop being numbers.
+    photo, painting: (H, W, 3) uint8 RGB, used at the size they have. Returns the photo's shape,
+    uint8 RGB. Raises TrainingError if the losses stop being numbers.
     """
     targets = [gram_matrix(f) for f in _seen(vgg, painting).values()]
     content = _seen(vgg, photo)[CONTENT_LAYER]
@@ -56,9 +67,16 @@ def optimise(
             raise _Enough
         search.zero_grad()
         losses = _losses(vgg, image, content, targets)
-        total = losses["content"] + style_weight * losses["style"] + _TV_WEIGHT * losses["tv"] + _RANGE_WEIGHT * losses["range"]
+        total = (
+            losses["content"]
+            + style_weight * losses["style"]
+            + _TV_WEIGHT * losses["tv"]
+            + _RANGE_WEIGHT * losses["range"]
+        )
         if not torch.isfinite(total):
-            raise TrainingError(f"the losses became {total.item()} after {count} evaluations. Lower --style-weight.")
+            raise TrainingError(
+                f"the losses became {total.item()} after {count} evaluations. Lower --style-weight."
+            )
         total.backward()
         count += 1
         if total.item() < best_total:
@@ -80,7 +98,9 @@ def _losses(vgg: Vgg16, image: Tensor, content: Tensor, targets: list[Tensor]) -
     seen = vgg(image.clamp(0, 1), STYLE_LAYERS)
     return {
         "content": content_loss(seen[CONTENT_LAYER], content).squeeze(0),
-        "style": style_loss([gram_matrix(seen[layer]) for layer in STYLE_LAYERS], targets).squeeze(0),
+        "style": style_loss([gram_matrix(seen[layer]) for layer in STYLE_LAYERS], targets).squeeze(
+            0
+        ),
         "tv": tv_loss(image).squeeze(0),
         "range": range_loss(image).squeeze(0),
     }

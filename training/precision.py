@@ -14,15 +14,18 @@ _TRIALS = 3  # the first pays for preparing
 def fastest_float(device: str) -> torch.dtype:
     """bf16 or fp32, whichever takes a convolution and its gradient less time on ``device``.
 
-    bf16 keeps fp32's range, and the losses are relative. Processors with matrix units compute it five times as fast;
-    those without any instruction for it take fifty times as long, and are most of the laptops there are.
+    bf16 keeps fp32's range, and the losses are relative. Processors with matrix units compute it
+    five times as fast; those without any instruction for it take fifty times as long, and are most
+    of the laptops there are.
     """
     return min((torch.float32, torch.bfloat16), key=lambda dtype: _seconds(dtype, device))
 
 
 @functools.cache  # once a process: imitating bf16 takes a second
 def _seconds(dtype: torch.dtype, device: str) -> float:
-    conv = nn.Conv2d(64, 64, 3, padding=1).to(device=device, dtype=dtype, memory_format=torch.channels_last)
+    conv = nn.Conv2d(64, 64, 3, padding=1).to(
+        device=device, dtype=dtype, memory_format=torch.channels_last
+    )
     image = torch.ones(1, 64, 96, 96, device=device, dtype=dtype, requires_grad=True)
     return min(_step(conv, image) for _ in range(_TRIALS))
 

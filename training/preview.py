@@ -15,8 +15,12 @@ from engines.networks.layers import settle_bytes
 from training.data import read_photo, resize_short_side, spread
 
 
-def stylise_photo(network: nn.Module, photo: np.ndarray, painting: int, paintings: int) -> np.ndarray:
-    """One (H, W, 3) uint8 RGB photo in the style of painting number ``painting`` (0 is the first), the same shape out."""
+def stylise_photo(
+    network: nn.Module, photo: np.ndarray, painting: int, paintings: int
+) -> np.ndarray:
+    """One (H, W, 3) uint8 RGB photo in the style of painting number ``painting`` (0 is the first),
+    the same shape out.
+    """
     device = next(network.parameters()).device
     style = torch.zeros(1, 1 + paintings, device=device)
     style[0, 1 + painting] = 1
@@ -29,12 +33,19 @@ def stylise_photo(network: nn.Module, photo: np.ndarray, painting: int, painting
     return out
 
 
-def save_preview(path: Path, network: nn.Module, photos: list[Path], names: list[str], cell_px: int = 320) -> None:
-    """A sheet with a row for each photo and a column for each style, stylised at 480 lines and shown ``cell_px`` high."""
+def save_preview(
+    path: Path, network: nn.Module, photos: list[Path], names: list[str], cell_px: int = 320
+) -> None:
+    """A sheet with a row for each photo and a column for each style, stylised at 480 lines and
+    shown ``cell_px`` high.
+    """
     rows = []
     for file in photos:
         photo = _centre(resize_short_side(read_photo(file), 480))
-        pictures = [photo, *(stylise_photo(network, photo, k, len(names)) for k in range(len(names)))]
+        pictures = [
+            photo,
+            *(stylise_photo(network, photo, k, len(names)) for k in range(len(names))),
+        ]
         rows.append(np.hstack([resize_short_side(p, cell_px) for p in pictures]))
     sheet = np.vstack(rows)
     for column, name in enumerate(["input", *names]):
@@ -45,14 +56,21 @@ def save_preview(path: Path, network: nn.Module, photos: list[Path], names: list
     cv2.imencode(".jpg", sheet[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tofile(path)
 
 
-def save_style_preview(path: Path, network: nn.Module, photos: list[Path], painting: Path, cell_px: int = 360) -> None:
-    """The painting, and below each of up to three photos itself in the network's only style. Replaced in one rename."""
+def save_style_preview(
+    path: Path, network: nn.Module, photos: list[Path], painting: Path, cell_px: int = 360
+) -> None:
+    """The painting, and below each of up to three photos itself in the network's only style.
+
+    Replaced in one rename.
+    """
     columns = [_centre(resize_short_side(read_photo(painting), cell_px))]
     columns = [np.vstack([columns[0], np.full_like(columns[0], 255)])]
     for file in spread(photos, 3):
         photo = _centre(resize_short_side(read_photo(file), 480))
         painted = stylise_photo(settle_bytes(copy.deepcopy(network)), photo, 0, 1)
-        columns.append(np.vstack([resize_short_side(picture, cell_px) for picture in (photo, painted)]))
+        columns.append(
+            np.vstack([resize_short_side(picture, cell_px) for picture in (photo, painted)])
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.part")
     cv2.imencode(path.suffix, np.hstack(columns)[:, :, ::-1])[1].tofile(temporary)
@@ -67,7 +85,9 @@ def save_curves(path: Path, history: list[dict[str, float]]) -> None:
     from matplotlib import pyplot
 
     names = [name for name in history[0] if name != "step"]
-    figure, axes = pyplot.subplots(len(names), 1, figsize=(8, 2 * len(names)), sharex=True, squeeze=False)
+    figure, axes = pyplot.subplots(
+        len(names), 1, figsize=(8, 2 * len(names)), sharex=True, squeeze=False
+    )
     for axis, name in zip(axes[:, 0], names, strict=True):
         axis.semilogy([h["step"] for h in history], [h[name] for h in history], linewidth=1)
         axis.set_ylabel(name)

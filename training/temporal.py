@@ -11,35 +11,50 @@ _JUST_SEEN = 2.5 / 255
 
 
 def warp(image: Tensor, flow: Tensor) -> Tensor:
-    """Draw ``image`` (N, C, H, W) of the earlier moment where its parts are now; bilinear, edges repeated.
+    """Draw ``image`` (N, C, H, W) of the earlier moment where its parts are now; bilinear, edges
+    repeated.
 
     flow: (N, 2, H, W) in pixels, from each pixel now to where it was, right and down.
     """
     h, w = image.shape[-2:]
-    y, x = torch.meshgrid(torch.arange(h, device=flow.device), torch.arange(w, device=flow.device), indexing="ij")
+    y, x = torch.meshgrid(
+        torch.arange(h, device=flow.device), torch.arange(w, device=flow.device), indexing="ij"
+    )
     # align_corners: -1 and 1 are the centres of the first and the last pixel.
-    grid = torch.stack([(flow[:, 0] + x) * 2 / (w - 1) - 1, (flow[:, 1] + y) * 2 / (h - 1) - 1], dim=-1)
-    return F.grid_sample(image, grid.to(image.dtype), mode="bilinear", padding_mode="border", align_corners=True)
+    grid = torch.stack(
+        [(flow[:, 0] + x) * 2 / (w - 1) - 1, (flow[:, 1] + y) * 2 / (h - 1) - 1], dim=-1
+    )
+    return F.grid_sample(
+        image, grid.to(image.dtype), mode="bilinear", padding_mode="border", align_corners=True
+    )
 
 
-def output_temporal_loss(now: Tensor, warped_before: Tensor, visible: Tensor, luminance_change: Tensor) -> Tensor:
-    """Masked mean of (O_t - W(O_t-1) - dY)^2: ReCoNet's output-temporal loss with luminance warping (Gao et al. 2018, eq. 7).
+def output_temporal_loss(
+    now: Tensor, warped_before: Tensor, visible: Tensor, luminance_change: Tensor
+) -> Tensor:
+    """Masked mean of (O_t - W(O_t-1) - dY)^2: ReCoNet's output-temporal loss with luminance warping
+    (Gao et al. 2018, eq. 7).
 
-    now, warped_before: (N, 3, H, W) in 0..1. visible: (N, 1, H, W). luminance_change dY: (N, 1, H, W), the known change of
-    the input's luminance along the motion, without its noise, so that noise is to be suppressed and light to be followed.
-    Returns (N,).
+    now, warped_before: (N, 3, H, W) in 0..1. visible: (N, 1, H, W). luminance_change dY: (N, 1, H,
+    W), the known change of the input's luminance along the motion, without its noise, so that noise
+    is to be suppressed and light to be followed. Returns (N,).
     """
     error = (now - warped_before - luminance_change).square() * visible
     return error.sum((1, 2, 3)) / (3 * visible.sum((1, 2, 3))).clamp(min=1)
 
 
-def relative_temporal_loss(now: Tensor, warped_before: Tensor, input_error: Tensor, visible: Tensor) -> Tensor:
-    """Masked mean of ``(O_t - W(O_t-1) - dY)^2`` over what the input itself does there, dY included in both (ours).
+def relative_temporal_loss(
+    now: Tensor, warped_before: Tensor, input_error: Tensor, visible: Tensor
+) -> Tensor:
+    """Masked mean of ``(O_t - W(O_t-1) - dY)^2`` over what the input itself does there, dY included
+    in both (ours).
 
-    A picture should move as much as its input. The absolute loss is ruled by pairs with strong noise; a webcam's still areas
-    change by a hundredth of that, and there every flicker is seen. input_error: (N, 3, H, W), I_t - W(I_t-1) - dY; its square
-    is averaged over ``_NEIGHBOURHOOD_PX``, and ``_JUST_SEEN`` is what nobody sees. Others as in ``output_temporal_loss``,
-    ``now`` less dY. Returns (N,): 1 where the picture changes as its input does.
+    A picture should move as much as its input. The absolute loss is ruled by pairs with strong
+    noise; a webcam's still areas change by a hundredth of that, and there every flicker is seen.
+    input_error: (N, 3, H, W), I_t - W(I_t-1) - dY; its square is averaged over
+    ``_NEIGHBOURHOOD_PX``, and ``_JUST_SEEN`` is what nobody sees. Others as in
+    ``output_temporal_loss``, ``now`` less dY. Returns (N,): 1 where the picture changes as its
+    input does.
     """
     own = (input_error.square() * visible).mean(1, keepdim=True)
     own = F.avg_pool2d(own, _NEIGHBOURHOOD_PX, 1, _NEIGHBOURHOOD_PX // 2, count_include_pad=False)
@@ -48,20 +63,27 @@ def relative_temporal_loss(now: Tensor, warped_before: Tensor, input_error: Tens
 
 
 def feature_temporal_loss(now: Tensor, before: Tensor, flow: Tensor, visible: Tensor) -> Tensor:
-    """Masked mean of (F_t - W(F_t-1))^2: ReCoNet's feature-temporal loss (Gao et al. 2018, eq. 5), over the features' energy.
+    """Masked mean of (F_t - W(F_t-1))^2: ReCoNet's feature-temporal loss (Gao et al. 2018, eq. 5),
+    over the features' energy.
 
-    now, before: (N, C, h, w), features of the two moments. flow: (N, 2, H, W) and visible: (N, 1, H, W) of the picture, a
-    whole multiple larger; both are averaged down, the flow into units of features. Returns (N,).
+    now, before: (N, C, h, w), features of the two moments. flow: (N, 2, H, W) and visible: (N, 1,
+    H, W) of the picture, a whole multiple larger; both are averaged down, the flow into units of
+    features. Returns (N,).
     """
     cell = flow.shape[-1] // now.shape[-1]
     small, seen = F.avg_pool2d(flow, cell) / cell, F.avg_pool2d(visible, cell)
     now, before = now.float(), before.float()
-    error = ((now - warp(before, small)).square() * seen).sum((1, 2, 3)) / (now.shape[1] * seen.sum((1, 2, 3))).clamp(min=1)
+    error = ((now - warp(before, small)).square() * seen).sum((1, 2, 3)) / (
+        now.shape[1] * seen.sum((1, 2, 3))
+    ).clamp(min=1)
     return error / now.square().mean((1, 2, 3)).detach().clamp(min=1e-6)
 
 
-def frame_difference_loss(now: Tensor, before: Tensor, input_now: Tensor, input_before: Tensor) -> Tensor:
-    """Mean of ((O_t - O_t-1) - (I_t - I_t-1))^2: the flow-free alternative; the painting may change as the input does.
+def frame_difference_loss(
+    now: Tensor, before: Tensor, input_now: Tensor, input_before: Tensor
+) -> Tensor:
+    """Mean of ((O_t - O_t-1) - (I_t - I_t-1))^2: the flow-free alternative; the painting may change
+    as the input does.
 
     All (N, 3, H, W) in 0..1. Returns (N,).
     """

@@ -1,7 +1,10 @@
-"""VGG16 (Simonyan & Zisserman 2015) up to relu4_3, as the losses see pictures. Reads two published weight files.
+"""VGG16 (Simonyan & Zisserman 2015) up to relu4_3, as the losses see pictures.
 
-Caffe convention (our safetensors file): BGR, 0..255, channel means taken off. torchvision convention (the published
-``vgg16-397923af.pth``): RGB, 0..1, normalised. The filters differ, so features differ; layout and use are the same.
+Reads two published weight files.
+
+Caffe convention (our safetensors file): BGR, 0..255, channel means taken off. torchvision
+convention (the published ``vgg16-397923af.pth``): RGB, 0..1, normalised. The filters differ, so
+features differ; layout and use are the same.
 """
 
 from __future__ import annotations
@@ -21,17 +24,26 @@ from engines.cache import cache_dir
 from engines.errors import TrainingError
 
 _CHANNELS = {1: (3, 64, 64), 2: (64, 128, 128), 3: (128, 256, 256, 256), 4: (256, 512, 512, 512)}
-LAYERS = tuple(f"relu{block}_{i}" for block, widths in _CHANNELS.items() for i in range(1, len(widths)))
-# Index of conv{block}_{i} in torchvision's `features`: convolutions, activations and pools are counted.
+LAYERS = tuple(
+    f"relu{block}_{i}" for block, widths in _CHANNELS.items() for i in range(1, len(widths))
+)
+# Index of conv{block}_{i} in torchvision's `features`: convolutions, activations and pools are
+# counted.
 _TORCHVISION = {"conv1_1": 0, "conv1_2": 2, "conv2_1": 5, "conv2_2": 7, "conv3_1": 10, "conv3_2": 12, "conv3_3": 14,
                 "conv4_1": 17, "conv4_2": 19, "conv4_3": 21}  # fmt: skip
 TORCHVISION_URL = "https://download.pytorch.org/models/vgg16-397923af.pth"
 
 
 class Vgg16(nn.Module):
-    """Frozen features. ``mean`` and ``gain`` bring RGB 0..1 to what the filters were trained on; ``flip``: to BGR first."""
+    """Frozen features.
 
-    def __init__(self, state: dict[str, Tensor], mean: tuple[float, ...], gain: tuple[float, ...], flip: bool) -> None:
+    ``mean`` and ``gain`` bring RGB 0..1 to what the filters were trained on; ``flip``: to BGR
+    first.
+    """
+
+    def __init__(
+        self, state: dict[str, Tensor], mean: tuple[float, ...], gain: tuple[float, ...], flip: bool
+    ) -> None:
         super().__init__()
         self.flip = flip
         self.convs = nn.ModuleDict()
@@ -44,7 +56,10 @@ class Vgg16(nn.Module):
         self.requires_grad_(False)
 
     def forward(self, image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
-        """image: (N, 3, H, W) float, RGB 0..1, sides of at least 8. Returns the named activations, each (N, C, H/2^k, W/2^k)."""
+        """image: (N, 3, H, W) float, RGB 0..1, sides of at least 8.
+
+        Returns the named activations, each (N, C, H/2^k, W/2^k).
+        """
         x = (image.flip(1) if self.flip else image) * self.gain - self.mean
         x = x.to(dtype=self.convs["conv1_1"].weight.dtype, memory_format=torch.channels_last)
         features: dict[str, Tensor] = {}
@@ -61,16 +76,24 @@ class Vgg16(nn.Module):
 
 
 def load_vgg(path: Path | None) -> Vgg16:
-    """VGG16 from a Caffe-convention safetensors file or a torchvision state dict; without ``path``, the latter is downloaded.
+    """VGG16 from a Caffe-convention safetensors file or a torchvision state dict; without ``path``,
+    the latter is downloaded.
 
-    The content tells the kind, not the name. Raises TrainingError if it is neither, or cannot be had.
+    The content tells the kind, not the name. Raises TrainingError if it is neither, or cannot be
+    had.
     """
     path = path or _download()
     if not path.is_file():
-        raise TrainingError(f"--vgg {path}: no such file. Leave --vgg out to download {TORCHVISION_URL} (528 MB).")
+        raise TrainingError(
+            f"--vgg {path}: no such file. Leave --vgg out to download {TORCHVISION_URL} (528 MB)."
+        )
     try:
         caffe = _read_caffe(path)
-        return _from_caffe(caffe) if caffe else _from_torchvision(torch.load(path, map_location="cpu", weights_only=True))
+        return (
+            _from_caffe(caffe)
+            if caffe
+            else _from_torchvision(torch.load(path, map_location="cpu", weights_only=True))
+        )
     except Exception as error:
         raise TrainingError(
             f"--vgg {path}: neither VGG16 as safetensors (conv1_1.weight ...) nor torchvision's vgg16 ({error})."
@@ -84,12 +107,18 @@ def _from_caffe(state: dict[str, Tensor]) -> Vgg16:
 def _from_torchvision(state: dict[str, Tensor]) -> Vgg16:
     std = (0.229, 0.224, 0.225)
     mean = tuple(m / s for m, s in zip((0.485, 0.456, 0.406), std, strict=True))
-    named = {f"{k}.{part}": state[f"features.{i}.{part}"] for k, i in _TORCHVISION.items() for part in ("weight", "bias")}
+    named = {
+        f"{k}.{part}": state[f"features.{i}.{part}"]
+        for k, i in _TORCHVISION.items()
+        for part in ("weight", "bias")
+    }
     return Vgg16(named, mean=mean, gain=tuple(1 / s for s in std), flip=False)
 
 
 def _read_caffe(path: Path) -> dict[str, Tensor] | None:
-    """The tensors of a safetensors file; None if it is not one (they start with the length of their header and a brace)."""
+    """The tensors of a safetensors file; None if it is not one (they start with the length of their
+    header and a brace).
+    """
     with path.open("rb") as file:
         if file.read(9)[8:] != b"{":
             return None
@@ -98,7 +127,9 @@ def _read_caffe(path: Path) -> dict[str, Tensor] | None:
 
 
 def _download() -> Path:
-    """torchvision's published file in the cache folder, checked against the SHA-256 prefix that its name carries."""
+    """torchvision's published file in the cache folder, checked against the SHA-256 prefix that its
+    name carries.
+    """
     target = cache_dir() / TORCHVISION_URL.rsplit("/", 1)[1]
     if target.is_file():
         return target

@@ -1,4 +1,6 @@
-"""A real base install in an environment of its own, from a copy of the sources: what it has, what it loads, that it paints."""
+"""A real base install in an environment of its own, from a copy of the sources: what it has, what
+it loads, that it paints.
+"""
 
 from __future__ import annotations
 
@@ -13,26 +15,49 @@ from bench.tools.clips import bikes, cut, frame_count
 ABSENT = ("torch",)
 NOT_LOADED = ("torch", "onnxruntime", "openvino", "tensorrt", "pycuda", "cv2")
 _FRAMES = 10
-_NOT_SOURCES = shutil.ignore_patterns(".git", ".venv", "out", "runs", "build", "dist", "*.egg-info", "__pycache__", ".*_cache")
+_NOT_SOURCES = shutil.ignore_patterns(
+    ".git", ".venv", "out", "runs", "build", "dist", "*.egg-info", "__pycache__", ".*_cache"
+)
 
 
 def check_base_install(folder: Path) -> list[tuple[str, bool, str]]:
-    """(what, whether it is so, what was seen) for each promise about the base install. Everything happens in ``folder``."""
+    """(what, whether it is so, what was seen) for each promise about the base install.
+
+    Everything happens in ``folder``.
+    """
     python = _install(folder)
-    found = _output(python, f"import importlib.util as u; print(*[n for n in {ABSENT!r} if u.find_spec(n)])", folder)
-    loaded = _output(python, f"import engines, realtime, sys; print(*[n for n in {NOT_LOADED!r} if n in sys.modules])", folder)
+    found = _output(
+        python,
+        f"import importlib.util as u; print(*[n for n in {ABSENT!r} if u.find_spec(n)])",
+        folder,
+    )
+    loaded = _output(
+        python,
+        f"import engines, realtime, sys; print(*[n for n in {NOT_LOADED!r} if n in sys.modules])",
+        folder,
+    )
     origin = _output(python, "import engines; print(engines.__file__)", folder)
     painted, seen = _paint(python, folder)
     return [
         ("the base install has no torch", found == "", found or "it is not there"),
-        ("`import engines, realtime` loads no runtime", loaded == "", loaded or "none of " + ", ".join(NOT_LOADED)),
-        ("what is tested is what was installed", Path(origin).is_relative_to(folder), "in the environment's site-packages"),
+        (
+            "`import engines, realtime` loads no runtime",
+            loaded == "",
+            loaded or "none of " + ", ".join(NOT_LOADED),
+        ),
+        (
+            "what is tested is what was installed",
+            Path(origin).is_relative_to(folder),
+            "in the environment's site-packages",
+        ),
         ("the installed command paints a clip", painted, seen),
     ]
 
 
 def _install(folder: Path) -> Path:
-    """`pip install .` of the tree as it is, changes that are not committed included; returns the environment's interpreter."""
+    """`pip install .` of the tree as it is, changes that are not committed included; returns the
+    environment's interpreter.
+    """
     shutil.copytree(ROOT, folder / "source", ignore=_NOT_SOURCES)
     subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
     python = folder / "venv" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
@@ -47,9 +72,14 @@ def _paint(python: Path, folder: Path) -> tuple[bool, str]:
     command = [str(python.with_name("livebrush-video")), str(clip), "-o", str(output)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     frames = frame_count(output) if output.exists() else 0
-    return done.returncode == 0 and frames == _FRAMES, f"exit code {done.returncode}, {frames} of {_FRAMES} frames"
+    return (
+        done.returncode == 0 and frames == _FRAMES,
+        f"exit code {done.returncode}, {frames} of {_FRAMES} frames",
+    )
 
 
 def _output(python: Path, code: str, folder: Path) -> str:
     """What a line of Python prints in the new environment, away from the sources."""
-    return subprocess.run([str(python), "-c", code], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run(
+        [str(python), "-c", code], cwd=folder, capture_output=True, text=True, check=True
+    ).stdout.strip()

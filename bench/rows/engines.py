@@ -1,4 +1,6 @@
-"""Engine only: milliseconds a frame of every engine and precision that runs here, of the classic network and of the peer."""
+"""Engine only: milliseconds a frame of every engine and precision that runs here, of the classic
+network and of the peer.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,15 @@ import numpy as np
 from bench.rows.figures import CLASSIC, ENGINE_ONLY, OURS, PEER, Row
 from bench.rows.peer import network_call
 from bench.rows.rounds import time_in_rounds
-from engines import Engine, EngineOptions, ModelFile, engine_class, engine_names, load_model, open_engine
+from engines import (
+    Engine,
+    EngineOptions,
+    ModelFile,
+    engine_class,
+    engine_names,
+    load_model,
+    open_engine,
+)
 from engines.errors import EngineUnavailable
 from realtime.picture.sizes import size_text
 
@@ -30,27 +40,47 @@ def measure_engines(model: ModelFile, rounds: int, say: Callable[[str], None]) -
             with ExitStack() as stack:
                 calls = dict(_calls(model, classic, size, stack))
                 text = size_text(size)
-                times = time_in_rounds(calls, rounds, lambda i, text=text: say(f"engine only, {text}: round {i + 1} of {rounds}"))
+                times = time_in_rounds(
+                    calls,
+                    rounds,
+                    lambda i, text=text: say(f"engine only, {text}: round {i + 1} of {rounds}"),
+                )
             for key, times_ms in times.items():
                 what, engine, precision = key.split("|")
                 rows.append(
-                    Row(ENGINE_ONLY, what, text, engine, precision, float(np.median(times_ms)), facts={"calls": len(times_ms)})
+                    Row(
+                        ENGINE_ONLY,
+                        what,
+                        text,
+                        engine,
+                        precision,
+                        float(np.median(times_ms)),
+                        facts={"calls": len(times_ms)},
+                    )
                 )
     return rows
 
 
 def write_classic(folder: Path) -> ModelFile:
-    """The classic network with random weights as a model file: how long it takes does not depend on what it has learned."""
+    """The classic network with random weights as a model file: how long it takes does not depend on
+    what it has learned.
+    """
     from engines.networks import build_network
     from export.to_onnx import export_onnx
 
     path = folder / f"{CLASSIC}.onnx"
     styles = json.dumps([{"name": "original"}, {"name": "random"}])
-    export_onnx(build_network(CLASSIC, 1).eval(), {"family": CLASSIC, "config": "{}", "styles": styles}, path)
+    export_onnx(
+        build_network(CLASSIC, 1).eval(),
+        {"family": CLASSIC, "config": "{}", "styles": styles},
+        path,
+    )
     return load_model(path)
 
 
-def _calls(model: ModelFile, classic: ModelFile, size: tuple[int, int], stack: ExitStack) -> Iterator[tuple[str, Call]]:
+def _calls(
+    model: ModelFile, classic: ModelFile, size: tuple[int, int], stack: ExitStack
+) -> Iterator[tuple[str, Call]]:
     """Name "what|engine|precision" and the call of each; the engines close with ``stack``."""
     for name in engine_names():
         cls = engine_class(name)
@@ -63,12 +93,17 @@ def _calls(model: ModelFile, classic: ModelFile, size: tuple[int, int], stack: E
     for name in ("openvino", "onnxruntime"):
         yield (
             f"{CLASSIC}|{name}|fp32",
-            _inference(stack.enter_context(open_engine(name, classic, EngineOptions("cpu", "fp32"), size)), size),
+            _inference(
+                stack.enter_context(open_engine(name, classic, EngineOptions("cpu", "fp32"), size)),
+                size,
+            ),
         )
     yield f"{PEER}|onnxruntime|fp32", network_call(size)
 
 
-def _opened(name: str, model: ModelFile, options: EngineOptions, size: tuple[int, int], stack: ExitStack) -> Engine | None:
+def _opened(
+    name: str, model: ModelFile, options: EngineOptions, size: tuple[int, int], stack: ExitStack
+) -> Engine | None:
     """None for what this machine cannot run, such as fp16 on a CPU: the table shows what runs here."""
     try:
         return stack.enter_context(open_engine(name, model, options, size))

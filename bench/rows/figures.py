@@ -1,4 +1,6 @@
-"""What the table holds: one row per thing measured, each compared with the peer's row of the same run, and the targets."""
+"""What the table holds: one row per thing measured, each compared with the peer's row of the same
+run, and the targets.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +21,14 @@ LIVE_FPS = 30  # of the clip that plays
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. ``part``: one of the names above; ``size`` as a user writes it, WIDTHxHEIGHT.
+    """One line of the table.
 
-    ``frame_ms`` is the median; ``ratio`` how many times as fast as the peer at this part and size, None without a peer's row;
-    ``stage_ms`` busy milliseconds a frame of decode (live: capture), infer and encode (live: display); ``cpu_ms``
-    processor time of the whole process a frame; ``facts`` what else the run reported.
+    ``part``: one of the names above; ``size`` as a user writes it, WIDTHxHEIGHT.
+
+    ``frame_ms`` is the median; ``ratio`` how many times as fast as the peer at this part and size,
+    None without a peer's row; ``stage_ms`` busy milliseconds a frame of decode (live: capture),
+    infer and encode (live: display); ``cpu_ms`` processor time of the whole process a frame;
+    ``facts`` what else the run reported.
     """
 
     part: str
@@ -61,7 +66,10 @@ def with_ratios(rows: Iterable[Row]) -> list[Row]:
     rows = list(rows)
     peer_ms = {(row.part, row.size): row.frame_ms for row in rows if row.what == PEER}
     return [
-        replace(row, ratio=peer_ms[row.part, row.size] / row.frame_ms) if (row.part, row.size) in peer_ms else row for row in rows
+        replace(row, ratio=peer_ms[row.part, row.size] / row.frame_ms)
+        if (row.part, row.size) in peer_ms
+        else row
+        for row in rows
     ]
 
 
@@ -83,21 +91,40 @@ def _engine_target(rows: list[Row]) -> Target:
     if not found:
         return Target(what, wanted, None, False)
     best = max(found, key=lambda row: row.ratio)
-    return Target(what, wanted, f"{best.ratio:.1f} ({best.engine} {best.precision})", best.ratio >= 5)
+    return Target(
+        what, wanted, f"{best.ratio:.1f} ({best.engine} {best.precision})", best.ratio >= 5
+    )
 
 
 def _file_target(rows: list[Row], ours: str, how: str, times: int) -> Target:
-    what, wanted = f"a 512x480 file end to end, {how}, times the peer", f"at least {times}, sound kept"
-    found = [row for row in rows if (row.part, row.what, row.size) == (END_TO_END, ours, "512x480") and row.ratio]
+    what, wanted = (
+        f"a 512x480 file end to end, {how}, times the peer",
+        f"at least {times}, sound kept",
+    )
+    found = [
+        row
+        for row in rows
+        if (row.part, row.what, row.size) == (END_TO_END, ours, "512x480") and row.ratio
+    ]
     if not found:
         return Target(what, wanted, None, False)
     kept = bool(found[0].facts["sound_kept"])
-    return Target(what, wanted, f"{found[0].ratio:.1f}, sound {'kept' if kept else 'LOST'}", found[0].ratio >= times and kept)
+    return Target(
+        what,
+        wanted,
+        f"{found[0].ratio:.1f}, sound {'kept' if kept else 'LOST'}",
+        found[0].ratio >= times and kept,
+    )
 
 
 def _plain_target(rows: list[Row]) -> Target:
-    what, wanted = "a 640x480 file end to end, times a plain loop of PyAV and ONNX Runtime", "at least 1.5"
-    frame_ms = {row.what: row.frame_ms for row in rows if (row.part, row.size) == (END_TO_END, "640x480")}
+    what, wanted = (
+        "a 640x480 file end to end, times a plain loop of PyAV and ONNX Runtime",
+        "at least 1.5",
+    )
+    frame_ms = {
+        row.what: row.frame_ms for row in rows if (row.part, row.size) == (END_TO_END, "640x480")
+    }
     if not {OURS, PLAIN} <= frame_ms.keys():
         return Target(what, wanted, None, False)
     ratio = frame_ms[PLAIN] / frame_ms[OURS]
@@ -105,37 +132,59 @@ def _plain_target(rows: list[Row]) -> Target:
 
 
 def _overlap_target(rows: list[Row], size: str) -> Target:
-    """Whether nothing waits: the wall time is what all cores need for the work, or what the busiest thread needs, if more."""
+    """Whether nothing waits: the wall time is what all cores need for the work, or what the busiest
+    thread needs, if more.
+    """
     what = f"a {size} file end to end, wall time against CPU seconds / cores and against the longest chain"
     found = [row for row in _ours(rows, END_TO_END, size) if "of_cpu" in row.facts]
     if not found:
         return Target(what, "at most 1.1 times the larger", None, False)
     of_cpu, of_chain = found[0].facts["of_cpu"], found[0].facts["of_chain"]
-    return Target(what, "at most 1.1 times the larger", f"{of_cpu:.2f} and {of_chain:.2f} times", min(of_cpu, of_chain) <= 1.1)
+    return Target(
+        what,
+        "at most 1.1 times the larger",
+        f"{of_cpu:.2f} and {of_chain:.2f} times",
+        min(of_cpu, of_chain) <= 1.1,
+    )
 
 
 def _ours(rows: list[Row], part: str, size: str | None = None) -> list[Row]:
-    return [row for row in rows if row.part == part and row.what == OURS and size in (None, row.size)]
+    return [
+        row for row in rows if row.part == part and row.what == OURS and size in (None, row.size)
+    ]
 
 
 def live_targets(rows: list[Row]) -> list[Target]:
     """What a performer is promised, each measured on a run of its own."""
     shares = [
-        _target(rows, part, SMALL, "29 fps shown, p95 at most 66 ms, drops under 2 %", _is_smooth) for part in (HEADLESS, WINDOW)
+        _target(rows, part, SMALL, "29 fps shown, p95 at most 66 ms, drops under 2 %", _is_smooth)
+        for part in (HEADLESS, WINDOW)
     ]
     return [
         *shares,
         _target(rows, CHANGING, SMALL, "no frame later than 2 frame times", _is_never_late),
-        _target(rows, STEADY, SMALL, "at least 20 fps shown", lambda row: (f"{row.fps:.1f} fps", row.fps >= 20)),
         _target(
-            rows, HEADLESS, LARGE, "at least 0.8 of the engine alone, or of the clip's rate", lambda row: _keeps_up(row, rows)
+            rows,
+            STEADY,
+            SMALL,
+            "at least 20 fps shown",
+            lambda row: (f"{row.fps:.1f} fps", row.fps >= 20),
+        ),
+        _target(
+            rows,
+            HEADLESS,
+            LARGE,
+            "at least 0.8 of the engine alone, or of the clip's rate",
+            lambda row: _keeps_up(row, rows),
         ),
         _target(rows, AUTO, LARGE, "29 fps shown, inference size reported", _adapts),
         _start_target(rows),
     ]
 
 
-def _target(rows: list[Row], part: str, size: str, wanted: str, judge: Callable[[Row], tuple[str, bool]]) -> Target:
+def _target(
+    rows: list[Row], part: str, size: str, wanted: str, judge: Callable[[Row], tuple[str, bool]]
+) -> Target:
     what, found = f"{part}, {size} at {LIVE_FPS} fps", _ours(rows, part, size)
     return Target(what, wanted, *judge(found[0])) if found else Target(what, wanted, None, False)
 
@@ -143,13 +192,21 @@ def _target(rows: list[Row], part: str, size: str, wanted: str, judge: Callable[
 def _is_smooth(row: Row) -> tuple[str, bool]:
     p95_ms, dropped = row.facts["p95_ms"], row.facts["dropped"]
     share = dropped / max(dropped + row.facts["shown"], 1)
-    return f"{row.fps:.1f} fps, p95 {p95_ms:.0f} ms, {100 * share:.1f} %", row.fps >= 29 and p95_ms <= 66 and share < 0.02
+    return (
+        f"{row.fps:.1f} fps, p95 {p95_ms:.0f} ms, {100 * share:.1f} %",
+        row.fps >= 29 and p95_ms <= 66 and share < 0.02,
+    )
 
 
 def _is_never_late(row: Row) -> tuple[str, bool]:
-    """From due to shown, and from one shown frame to the next: of those two frames' times one may be missing, rounded."""
+    """From due to shown, and from one shown frame to the next: of those two frames' times one may
+    be missing, rounded.
+    """
     latest_ms, gap_ms, frame_ms = row.facts["max_ms"], row.facts["longest_gap_ms"], 1000 / LIVE_FPS
-    return f"latest {latest_ms:.0f} ms, longest gap {gap_ms:.0f} ms", latest_ms <= 2 * frame_ms and round(gap_ms / frame_ms) <= 2
+    return (
+        f"latest {latest_ms:.0f} ms, longest gap {gap_ms:.0f} ms",
+        latest_ms <= 2 * frame_ms and round(gap_ms / frame_ms) <= 2,
+    )
 
 
 def _keeps_up(row: Row, rows: list[Row]) -> tuple[str, bool]:
@@ -163,7 +220,13 @@ def _adapts(row: Row) -> tuple[str, bool]:
 
 
 def _start_target(rows: list[Row]) -> Target:
-    starts_s = {part: row.facts["startup_s"] for part in (HEADLESS, WINDOW) for row in _ours(rows, part, SMALL)}
+    starts_s = {
+        part: row.facts["startup_s"]
+        for part in (HEADLESS, WINDOW)
+        for row in _ours(rows, part, SMALL)
+    }
     measured = ", ".join(f"{start_s:.1f} s {part}" for part, start_s in starts_s.items()) or None
     met = bool(starts_s) and max(starts_s.values()) <= 3
-    return Target("from the command to the first painting on the screen", "within 3 s", measured, met)
+    return Target(
+        "from the command to the first painting on the screen", "within 3 s", measured, met
+    )

@@ -1,4 +1,6 @@
-"""Files end to end: whole processes as a user starts them, from start to end, ours in turn with those that we compare with."""
+"""Files end to end: whole processes as a user starts them, from start to end, ours in turn with
+those that we compare with.
+"""
 
 from __future__ import annotations
 
@@ -17,20 +19,28 @@ from engines.errors import EngineRunError
 from realtime.picture.sizes import size_text
 
 FPS = 25
-# (height, width): frames, and who else runs there: the peer keeps sizes up to 640; where the network sees less than the frame,
-# as from 720 lines on, the plain loop would have more to do.
+# (height, width): frames, and who else runs there: the peer keeps sizes up to 640; where the
+# network sees less than the frame, as from 720 lines on, the plain loop would have more to do.
 CLIPS = {(480, 512): (150, (OURS_MPEG4, PEER)), (480, 640): (200, (PLAIN,)), (720, 1280): (150, ())}
 
 
-def measure_files(model: ModelFile, flags: list[str], folder: Path, rounds: int, say: Say) -> list[Row]:
-    """Clips with sound; the median of ``rounds`` runs each, in turn. ``flags``: what ours gets besides."""
+def measure_files(
+    model: ModelFile, flags: list[str], folder: Path, rounds: int, say: Say
+) -> list[Row]:
+    """Clips with sound; the median of ``rounds`` runs each, in turn.
+
+    ``flags``: what ours gets besides.
+    """
     rows = []
     for size, (frames, others) in CLIPS.items():
         clip = folder / f"clip-{size_text(size)}.mp4"
         cut(bikes(), clip, size, FPS, frames)
         commands = {what: _command(what, model, flags, clip, folder) for what in (OURS, *others)}
         say(f"file {size_text(size)}: first run, which does not count")
-        settle_auto(model, lambda ours=commands[OURS]: run_process(ours) and read_report(folder / f"{OURS}.json"))
+        settle_auto(
+            model,
+            lambda ours=commands[OURS]: run_process(ours) and read_report(folder / f"{OURS}.json"),
+        )
         runs: dict[str, list[ProcessRun]] = {what: [] for what in commands}
         reports: dict[str, list[dict]] = {what: [] for what in commands}
         for index in range(rounds):
@@ -53,22 +63,64 @@ def _command(what: str, model: ModelFile, flags: list[str], clip: Path, folder: 
     if what == PEER:
         return video_command(clip, output)
     if what == PLAIN:
-        return [sys.executable, "-m", "bench.rows.plain_loop", str(model.path), "1", str(clip), str(output)]
-    command = [sys.executable, "stylize_video.py", str(clip), "-o", str(output), "-y", "--report", str(folder / f"{what}.json")]
+        return [
+            sys.executable,
+            "-m",
+            "bench.rows.plain_loop",
+            str(model.path),
+            "1",
+            str(clip),
+            str(output),
+        ]
+    command = [
+        sys.executable,
+        "stylize_video.py",
+        str(clip),
+        "-o",
+        str(output),
+        "-y",
+        "--report",
+        str(folder / f"{what}.json"),
+    ]
     return [*command, *flags, *(("--vcodec", "mpeg4") if what == OURS_MPEG4 else ())]
 
 
-def _row(what: str, size: str, frames: int, runs: list[ProcessRun], reports: list[dict], facts: dict[str, object]) -> Row:
+def _row(
+    what: str,
+    size: str,
+    frames: int,
+    runs: list[ProcessRun],
+    reports: list[dict],
+    facts: dict[str, object],
+) -> Row:
     frame_ms = statistics.median(run.wall_s for run in runs) * 1000 / frames
     cpu = [run.cpu_s for run in runs if run.cpu_s is not None]
     cpu_ms = statistics.median(cpu) * 1000 / frames if cpu else None
     if not reports:
         return Row(END_TO_END, what, size, "onnxruntime", "fp32", frame_ms, None, {}, cpu_ms, facts)
-    stages = {name: statistics.median(r["stage_ms"][name] for r in reports) for name in ("decode", "infer", "encode")}
+    stages = {
+        name: statistics.median(r["stage_ms"][name] for r in reports)
+        for name in ("decode", "infer", "encode")
+    }
     facts["startup_s"] = statistics.median(r["startup_s"] for r in reports)
     facts["network_size"] = reports[-1]["size"]
     if cpu:
-        facts["of_cpu"] = statistics.median(run.wall_s / (run.cpu_s / cpu_threads()) for run in runs)
+        facts["of_cpu"] = statistics.median(
+            run.wall_s / (run.cpu_s / cpu_threads()) for run in runs
+        )
         chains = [max(report["thread_s"].values()) for report in reports]
-        facts["of_chain"] = statistics.median(run.wall_s / chain for run, chain in zip(runs, chains, strict=True))
-    return Row(END_TO_END, what, size, reports[-1]["engine"], reports[-1]["precision"], frame_ms, None, stages, cpu_ms, facts)
+        facts["of_chain"] = statistics.median(
+            run.wall_s / chain for run, chain in zip(runs, chains, strict=True)
+        )
+    return Row(
+        END_TO_END,
+        what,
+        size,
+        reports[-1]["engine"],
+        reports[-1]["precision"],
+        frame_ms,
+        None,
+        stages,
+        cpu_ms,
+        facts,
+    )

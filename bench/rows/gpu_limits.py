@@ -1,9 +1,10 @@
-"""The least time that a frame can take on a card: what must be moved and computed, over what was measured to be possible.
+"""The least time that a frame can take on a card: what must be moved and computed, over what was
+measured to be possible.
 
-limit = max(copy in, copy out, activation traffic / memory bandwidth, FLOP / matrix rate), at batch 1. The activation traffic
-is that of convolutions which are not fused with one another: each reads its input and writes its output once, in the
-precision of the engine, and what lies between is thought to cost nothing. A measured engine can be above it only by fusing
-convolutions.
+limit = max(copy in, copy out, activation traffic / memory bandwidth, FLOP / matrix rate), at batch
+1. The activation traffic is that of convolutions which are not fused with one another: each reads
+its input and writes its output once, in the precision of the engine, and what lies between is
+thought to cost nothing. A measured engine can be above it only by fusing convolutions.
 """
 
 from __future__ import annotations
@@ -22,8 +23,11 @@ _ROUNDS = 5
 
 @dataclass(frozen=True)
 class Work:
-    """Of one frame. flop: multiplications and additions of the convolutions; activations: values they read and write;
-    picture_bytes: what crosses the bus each way."""
+    """Of one frame.
+
+    flop: multiplications and additions of the convolutions; activations: values they read and
+    write; picture_bytes: what crosses the bus each way.
+    """
 
     flop: float
     activations: float
@@ -32,7 +36,10 @@ class Work:
 
 @dataclass(frozen=True)
 class Rates:
-    """What the card was measured to do. Bytes a second over the bus each way and in its memory; FLOP a second by precision."""
+    """What the card was measured to do.
+
+    Bytes a second over the bus each way and in its memory; FLOP a second by precision.
+    """
 
     to_card: float
     from_card: float
@@ -41,7 +48,9 @@ class Rates:
 
 
 def work_of(model: Path, size: tuple[int, int]) -> Work:
-    """What the network in ``model`` does for a frame of (height, width), counted at a small size and scaled by area."""
+    """What the network in ``model`` does for a frame of (height, width), counted at a small size
+    and scaled by area.
+    """
     import onnx
     import onnxruntime
     from onnx import TensorProto, helper
@@ -51,17 +60,28 @@ def work_of(model: Path, size: tuple[int, int]) -> Work:
     makers = {name: node for node in graph.graph.node for name in node.output}
     convs = [node for node in graph.graph.node if node.op_type == "Conv"]
     ends = list(dict.fromkeys(name for node in convs for name in (node.input[0], node.output[0])))
-    graph.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ends)
-    session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    graph.graph.output.extend(
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ends
+    )
+    session = onnxruntime.InferenceSession(
+        graph.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
     styles = session.get_inputs()[1].shape[1]
-    feed = {"frame": np.zeros((1, *_PROBE, 3), np.uint8), "style": np.eye(1, styles, 1, dtype=np.float32)}
+    feed = {
+        "frame": np.zeros((1, *_PROBE, 3), np.uint8),
+        "style": np.eye(1, styles, 1, dtype=np.float32),
+    }
     shapes = dict(zip(ends, (value.shape for value in session.run(ends, feed)), strict=True))
     flop = activations = 0.0
     for node in convs:
         name = node.input[1]
-        _, inputs, *kernel = weights.get(name) or weights[makers[name].input[0]]  # of bytes, behind their scale
+        _, inputs, *kernel = (
+            weights.get(name) or weights[makers[name].input[0]]
+        )  # of bytes, behind their scale
         flop += 2 * inputs * float(np.prod(kernel)) * float(np.prod(shapes[node.output[0]]))
-        activations += float(np.prod(shapes[node.input[0]])) + float(np.prod(shapes[node.output[0]]))
+        activations += float(np.prod(shapes[node.input[0]])) + float(
+            np.prod(shapes[node.output[0]])
+        )
     area = size[0] * size[1] / (_PROBE[0] * _PROBE[1])
     return Work(flop * area, activations * area, size[0] * size[1] * 3)
 
@@ -79,7 +99,9 @@ def limit_ms(work: Work, rates: Rates, precision: str) -> tuple[float, str]:
 
 
 def measure_rates(device: str = "cuda") -> Rates:
-    """Measure the card with PyTorch: copies of 256 MiB, a copy within its memory, products of square matrices."""
+    """Measure the card with PyTorch: copies of 256 MiB, a copy within its memory, products of
+    square matrices.
+    """
     import torch
 
     host = torch.empty(256 * 2**20, dtype=torch.uint8, pin_memory=True)

@@ -1,5 +1,6 @@
-"""The live program as a user starts it, on a clip that plays at 30 fps: without a window and in one, styles standing still and
-changing, at two sizes."""
+"""The live program as a user starts it, on a clip that plays at 30 fps: without a window and in
+one, styles standing still and changing, at two sizes.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +9,18 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.rows.figures import AUTO, CHANGING, HEADLESS, LARGE, LIVE_FPS, OURS, SMALL, STEADY, WINDOW, Row
+from bench.rows.figures import (
+    AUTO,
+    CHANGING,
+    HEADLESS,
+    LARGE,
+    LIVE_FPS,
+    OURS,
+    SMALL,
+    STEADY,
+    WINDOW,
+    Row,
+)
 from bench.rows.programs import Say, read_report, settle_auto
 from bench.tools.clips import bikes, cut
 from bench.tools.process_run import run_process
@@ -46,8 +58,12 @@ def live_runs(styles: tuple[str, ...]) -> list[LiveRun]:
     ]
 
 
-def measure_live(model: ModelFile, flags: list[str], folder: Path, duration_s: float, say: Say) -> list[Row]:
-    """A row for each of ``live_runs``; those with a window are left out, and it is said, where there is no Xvfb."""
+def measure_live(
+    model: ModelFile, flags: list[str], folder: Path, duration_s: float, say: Say
+) -> list[Row]:
+    """A row for each of ``live_runs``; those with a window are left out, and it is said, where
+    there is no Xvfb.
+    """
     rows = []
     with virtual_screen() as display:
         for run in live_runs(model.style_names[1:]):
@@ -59,21 +75,49 @@ def measure_live(model: ModelFile, flags: list[str], folder: Path, duration_s: f
 
 
 def _measure(
-    run: LiveRun, model: ModelFile, flags: list[str], folder: Path, duration_s: float, display: str | None, say: Say
+    run: LiveRun,
+    model: ModelFile,
+    flags: list[str],
+    folder: Path,
+    duration_s: float,
+    display: str | None,
+    say: Say,
 ) -> Row:
     clip, report_file = folder / f"live-{run.size}.mp4", folder / "live-report.json"
-    command = [sys.executable, "run_cam.py", "--source", str(clip), "--loop", "--fresh", "--report", str(report_file)]
+    command = [
+        sys.executable,
+        "run_cam.py",
+        "--source",
+        str(clip),
+        "--loop",
+        "--fresh",
+        "--report",
+        str(report_file),
+    ]
     command += [*([] if run.in_window else ["--headless"]), *run.flags, *flags]
-    environment = {**os.environ, "LIVEBRUSH_STATE": str(folder), **({"DISPLAY": display} if run.in_window else {})}
+    environment = {
+        **os.environ,
+        "LIVEBRUSH_STATE": str(folder),
+        **({"DISPLAY": display} if run.in_window else {}),
+    }
     if not clip.exists():
         cut(bikes(), clip, parse_size(run.size), LIVE_FPS, _CLIP_FRAMES)
         say(f"live, {run.size}: first run, which does not count")
-        settle_auto(model, lambda: run_process([*command, "--duration", "3"], environment) and read_report(report_file))
+        settle_auto(
+            model,
+            lambda: (
+                run_process([*command, "--duration", "3"], environment) and read_report(report_file)
+            ),
+        )
     say(f"{run.part}, {run.size}: {duration_s:g} s")
     process = run_process([*command, "--duration", f"{duration_s:g}"], environment)
     report = read_report(report_file)
     stages = dict(
-        zip(("decode", "infer", "encode"), (report["stage_ms"][n] for n in ("capture", "infer", "display")), strict=True)
+        zip(
+            ("decode", "infer", "encode"),
+            (report["stage_ms"][n] for n in ("capture", "infer", "display")),
+            strict=True,
+        )
     )
     latency_ms = report["latency_ms"]
     facts = {
@@ -88,4 +132,15 @@ def _measure(
     }
     frame_ms = 1000 / max(report["fps"], 1e-6)
     cpu_ms = None if process.cpu_s is None else process.cpu_s * 1000 / max(report["frames_out"], 1)
-    return Row(run.part, OURS, run.size, report["engine"], report["precision"], frame_ms, None, stages, cpu_ms, facts)
+    return Row(
+        run.part,
+        OURS,
+        run.size,
+        report["engine"],
+        report["precision"],
+        frame_ms,
+        None,
+        stages,
+        cpu_ms,
+        facts,
+    )

@@ -1,7 +1,8 @@
 """The live program under a long evening's strain, run as a user runs it and watched from outside.
 
-One run_cam.py serves pages, obeys OSC and reads a stream that keeps breaking off, while styles change, recordings start and stop,
-and browsers come and go, every second of them without a goodbye. Then it is ended in every state it can be in.
+One run_cam.py serves pages, obeys OSC and reads a stream that keeps breaking off, while styles
+change, recordings start and stop, and browsers come and go, every second of them without a goodbye.
+Then it is ended in every state it can be in.
 """
 
 from __future__ import annotations
@@ -50,7 +51,9 @@ class Plan:
 
 
 def plan_for(minutes: float) -> Plan:
-    """Ten minutes hold 20,000 frames, 200 switches, 50 recordings, 50 breaks of the stream and 100 browsers."""
+    """Ten minutes hold 20,000 frames, 200 switches, 50 recordings, 50 breaks of the stream and 100
+    browsers.
+    """
     share = minutes / 10
     counts = (max(1, round(share * whole)) for whole in (20_000, 200, 50, 50, 100))
     return Plan(60 * minutes, *counts)
@@ -76,11 +79,21 @@ class _Show:
         self.perform("style", self._random.randint(1, 9))
 
     def let_in(self) -> None:
-        """A browser that stays two seconds; every second one sends its camera, every second one will not say goodbye."""
+        """A browser that stays two seconds; every second one sends its camera, every second one
+        will not say goodbye.
+        """
         leaves = self.begun % 2 == 0
-        command = [sys.executable, "-m", "bench.tools.soak_peer", self._address, "2" if leaves else "60"]
+        command = [
+            sys.executable,
+            "-m",
+            "bench.tools.soak_peer",
+            self._address,
+            "2" if leaves else "60",
+        ]
         command += ["--camera"] if self.begun % 4 < 2 else []
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
         self._watchers.append((process, float("inf") if leaves else time.monotonic() + 6))
         self.begun += 1
         self.greeted += leaves
@@ -104,12 +117,26 @@ class _Show:
 WARM_UP = Plan(30, 0, switches=9, recordings=3, breaks=2, peers=8)
 
 
-def check_strain(plan: Plan, folder: Path, warm_up: Plan = WARM_UP, rest_s: float = REST_S) -> Found:
-    """(what, whether it is so, what was seen). Everything is written into ``folder``. ``warm_up`` comes before and does not
-    count; ``rest_s``: how long it is left alone before what it holds is looked at."""
+def check_strain(
+    plan: Plan, folder: Path, warm_up: Plan = WARM_UP, rest_s: float = REST_S
+) -> Found:
+    """(what, whether it is so, what was seen).
+
+    Everything is written into ``folder``. ``warm_up`` comes before and does not count; ``rest_s``:
+    how long it is left alone before what it holds is looked at.
+    """
     osc_port, report = _free_port(), folder / "report.json"
     with BreakingStream(SIZE, FPS) as stream:
-        flags = ("--source", stream.address, "--size", size_text(SIZE), "--osc", osc_port, "--report", report)
+        flags = (
+            "--source",
+            stream.address,
+            "--size",
+            size_text(SIZE),
+            "--osc",
+            osc_port,
+            "--report",
+            report,
+        )
         with LiveProgram(folder, "--serve", "127.0.0.1:0", *flags) as program:
             address = program.wait_for("open http").removeprefix("open ").strip()
             show = _Show(osc_port, address)
@@ -131,8 +158,12 @@ def check_strain(plan: Plan, folder: Path, warm_up: Plan = WARM_UP, rest_s: floa
     ]
 
 
-def _perform(plan: Plan, show: _Show, stream: BreakingStream, program: LiveProgram) -> list[tuple[float, Held]]:
-    """Do what is planned at its times; returns what the program held, each second, with the seconds since the begin."""
+def _perform(
+    plan: Plan, show: _Show, stream: BreakingStream, program: LiveProgram
+) -> list[tuple[float, Held]]:
+    """Do what is planned at its times; returns what the program held, each second, with the seconds
+    since the begin.
+    """
     events = _events(plan, show, stream)
     held: list[tuple[float, Held]] = []
     begin_s = time.monotonic()
@@ -146,8 +177,12 @@ def _perform(plan: Plan, show: _Show, stream: BreakingStream, program: LiveProgr
     return held
 
 
-def _events(plan: Plan, show: _Show, stream: BreakingStream) -> list[tuple[float, Callable[[], None]]]:
-    def spread(count: int, act: Callable[[], None], place: float) -> list[tuple[float, Callable[[], None]]]:
+def _events(
+    plan: Plan, show: _Show, stream: BreakingStream
+) -> list[tuple[float, Callable[[], None]]]:
+    def spread(
+        count: int, act: Callable[[], None], place: float
+    ) -> list[tuple[float, Callable[[], None]]]:
         """``place``: where in its share of the time each of them lies, 0..1."""
         return [((n + place) * plan.seconds / count, act) for n in range(count)]
 
@@ -169,28 +204,51 @@ def _at_rest(show: _Show, program: LiveProgram, rest_s: float) -> Held:
     for _ in range(9):
         samples.append(program.held())
         time.sleep(0.2)
-    return Held(*(median(getattr(sample, name) for sample in samples) for name in ("rss_kb", "threads", "files")))
+    return Held(
+        *(
+            median(getattr(sample, name) for sample in samples)
+            for name in ("rss_kb", "threads", "files")
+        )
+    )
 
 
 def _memory(held: list[tuple[float, Held]], fps: float) -> tuple[str, bool, str]:
-    """The slope through the least of each window: recordings and browsers come and go, and what they take is not growth."""
+    """The slope through the least of each window: recordings and browsers come and go, and what
+    they take is not growth.
+    """
     lows = []
     for window in np.array_split(np.arange(len(held)), min(_WINDOWS, len(held))):
         lows.append(min((held[n] for n in window), key=lambda sample: sample[1].rss_kb))
-    slope_kb = np.polyfit([at_s * fps for at_s, _ in lows], [sample.rss_kb for _, sample in lows], 1)[0]
+    slope_kb = np.polyfit(
+        [at_s * fps for at_s, _ in lows], [sample.rss_kb for _, sample in lows], 1
+    )[0]
     seen = f"{slope_kb:+.2f} KiB a frame at {lows[-1][1].rss_kb / 1024:.0f} MiB"
-    return f"live: memory grows by less than {SLOPE_KB:g} KiB a frame", bool(slope_kb < SLOPE_KB), seen
+    return (
+        f"live: memory grows by less than {SLOPE_KB:g} KiB a frame",
+        bool(slope_kb < SLOPE_KB),
+        seen,
+    )
 
 
-def _counts(plan: Plan, warm_up: Plan, show: _Show, said: list[str], folder: Path, frames: int) -> Found:
+def _counts(
+    plan: Plan, warm_up: Plan, show: _Show, said: list[str], folder: Path, frames: int
+) -> Found:
     recordings = [path for path in folder.glob("livebrush-*.mp4") if ".partial" not in path.name]
     whole, wanted = sum(map(_plays, recordings)), plan.recordings + warm_up.recordings
     back, breaks = sum("is back" in line for line in said), plan.breaks + warm_up.breaks
     seen = sum(count > 0 for count in show.seen)
     return [
-        ("live: frames shown", frames >= plan.frames, f"{frames} of at least {plan.frames}, {plan.switches} switches"),
+        (
+            "live: frames shown",
+            frames >= plan.frames,
+            f"{frames} of at least {plan.frames}, {plan.switches} switches",
+        ),
         ("live: every recording is whole", whole == wanted, f"{whole} of {wanted}"),
-        ("live: the stream is opened again each time it breaks", back >= breaks, f"{back} of {breaks}"),
+        (
+            "live: the stream is opened again each time it breaks",
+            back >= breaks,
+            f"{back} of {breaks}",
+        ),
         (
             "live: browsers that come see the painting",
             seen == show.greeted,
@@ -223,10 +281,18 @@ def check_ends(folder: Path) -> Found:
                 took_s[state] = program.end()
     left_out = "" if "window" in took_s else "; the window was left out, Xvfb is not installed"
     seen = ", ".join(f"{state} {seconds:.1f}" for state, seconds in took_s.items())
-    return [(f"live: ends within {END_S:g} s from every state", max(took_s.values()) <= END_S, f"{seen} s{left_out}")]
+    return [
+        (
+            f"live: ends within {END_S:g} s from every state",
+            max(took_s.values()) <= END_S,
+            f"{seen} s{left_out}",
+        )
+    ]
 
 
-def _painting(program: LiveProgram, stream: BreakingStream, osc_port: int, *commands: tuple[str, object]) -> _Show:
+def _painting(
+    program: LiveProgram, stream: BreakingStream, osc_port: int, *commands: tuple[str, object]
+) -> _Show:
     address = program.wait_for("open http").removeprefix("open ").strip()
     show = _Show(osc_port, address)
     time.sleep(1)
@@ -270,7 +336,11 @@ _STATES: dict[str, Callable[[LiveProgram, BreakingStream, int], object]] = {
 
 
 def _same(what: str, before: float, after: float) -> tuple[str, bool, str]:
-    return what, after <= before, f"{before:.0f}" if before == after else f"{before:.0f} to {after:.0f}"
+    return (
+        what,
+        after <= before,
+        f"{before:.0f}" if before == after else f"{before:.0f} to {after:.0f}",
+    )
 
 
 def _free_port() -> int:

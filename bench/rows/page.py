@@ -1,4 +1,6 @@
-"""The measurement for readers: one table on the terminal, the same as Markdown, and the figures as JSON."""
+"""The measurement for readers: one table on the terminal, the same as Markdown, and the figures as
+JSON.
+"""
 
 from __future__ import annotations
 
@@ -40,8 +42,12 @@ decode, infer, encode: busy milliseconds a frame, p50; live they are capture, in
 time of the whole process a frame, over all threads, its start included."""
 
 
-def print_page(machine: dict[str, str], rows: list[Row], targets: list[Target], console: Console) -> None:
-    table = Table(title=f"{machine['processor']}, {machine['cores']} cores, {machine['date']}, commit {machine['commit']}")
+def print_page(
+    machine: dict[str, str], rows: list[Row], targets: list[Target], console: Console
+) -> None:
+    table = Table(
+        title=f"{machine['processor']}, {machine['cores']} cores, {machine['date']}, commit {machine['commit']}"
+    )
     for index, name in enumerate(_COLUMNS):
         table.add_column(name, justify="left" if index < _TEXT_COLUMNS else "right", no_wrap=True)
     for before, row in zip([None, *rows], rows, strict=False):
@@ -51,16 +57,29 @@ def print_page(machine: dict[str, str], rows: list[Row], targets: list[Target], 
     console.print(table)
     for target in targets:
         verdict = "[green]met[/]" if target.met else "[red]missed[/]"
-        console.print(f"{verdict}: {target.what}: {target.measured or 'not measured'} (wanted: {target.wanted})")
+        console.print(
+            f"{verdict}: {target.what}: {target.measured or 'not measured'} (wanted: {target.wanted})"
+        )
 
 
 def markdown(machine: dict[str, str], rows: list[Row], targets: list[Target]) -> str:
     notes = _NOTES.format(classic="transformer_net", peer=PEER)
     lines = ["# Speed", "", "Written by `make bench`; one table from one run.", ""]
     lines += [f"- {label}: {value}" for label, value in machine.items()]
-    lines += ["", *markdown_table(_COLUMNS, [_cells(row) for row in rows], _TEXT_COLUMNS), "", *_facts(rows), "", notes, ""]
+    lines += [
+        "",
+        *markdown_table(_COLUMNS, [_cells(row) for row in rows], _TEXT_COLUMNS),
+        "",
+        *_facts(rows),
+        "",
+        notes,
+        "",
+    ]
     lines += ["## Targets", ""]
-    cells = [(t.what, t.wanted, t.measured or "not measured", "met" if t.met else "**missed**") for t in targets]
+    cells = [
+        (t.what, t.wanted, t.measured or "not measured", "met" if t.met else "**missed**")
+        for t in targets
+    ]
     lines += markdown_table(("what", "wanted", "measured", ""), cells, 4)
     return "\n".join(lines) + "\n"
 
@@ -76,7 +95,9 @@ def as_json(machine: dict[str, str], rows: list[Row], targets: list[Target]) -> 
 
 
 def key_figures(rows: list[Row]) -> dict[str, Any]:
-    """Best engine-only row of ours per size, the file's row, the live row; rounded as they are quoted."""
+    """Best engine-only row of ours per size, the file's row, the live row; rounded as they are
+    quoted.
+    """
     key: dict[str, Any] = {}
     for row in rows:
         if row.what != OURS or (row.part == END_TO_END and row.ratio is None):
@@ -100,7 +121,14 @@ def key_figures(rows: list[Row]) -> dict[str, Any]:
 def _cells(row: Row) -> tuple[str, ...]:
     stages = [_number(row.stage_ms.get(name)) for name in ("decode", "infer", "encode")]
     texts = (row.part, row.what, row.size, row.engine, row.precision)
-    return (*texts, _number(row.fps), _number(row.frame_ms), _number(row.ratio, 2), *stages, _number(row.cpu_ms))
+    return (
+        *texts,
+        _number(row.fps),
+        _number(row.frame_ms),
+        _number(row.ratio, 2),
+        *stages,
+        _number(row.cpu_ms),
+    )
 
 
 def _number(value: float | None, digits: int = 1) -> str:
@@ -112,12 +140,18 @@ def _facts(rows: list[Row]) -> list[str]:
     lines = []
     for row in rows:
         if row.part == END_TO_END:
-            start = f", first frame after {row.facts['startup_s']:.1f} s" if "startup_s" in row.facts else ""
+            start = (
+                f", first frame after {row.facts['startup_s']:.1f} s"
+                if "startup_s" in row.facts
+                else ""
+            )
             sound = "kept, packet for packet" if row.facts["sound_kept"] else "lost"
             lines.append(f"- file {row.size}, {row.what}: sound {sound}{start}")
         if is_live(row):
             f = row.facts
             latency = f"latency p50 {f['p50_ms']:.0f} ms, p95 {f['p95_ms']:.0f} ms, at most {f['max_ms']:.0f} ms"
             shown = f"{f['shown']} frames shown, {f['dropped']} dropped, the first after {f['startup_s']:.1f} s"
-            lines.append(f"- {row.part}, {row.size}: {latency}; {shown}; painted at {f['network_size']}")
+            lines.append(
+                f"- {row.part}, {row.size}: {latency}; {shown}; painted at {f['network_size']}"
+            )
     return lines

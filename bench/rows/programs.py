@@ -1,4 +1,6 @@
-"""How ``--engine auto`` is brought to the choice that it has from the second run on, and what a program reports of a run."""
+"""How ``--engine auto`` is brought to the choice that it has from the second run on, and what a
+program reports of a run.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,9 @@ Say = Callable[[str], None]
 
 
 def settle_auto(model: ModelFile, first_run: Callable[[], dict]) -> None:
-    """Let ``--engine auto`` come to the choice that it has from the second run on: a measurement still going on in the
-    background would cost the runs that count."""
+    """Let ``--engine auto`` come to the choice that it has from the second run on: a measurement
+    still going on in the background would cost the runs that count.
+    """
     before = os.environ.get("LIVEBRUSH_MEASURE")
     os.environ["LIVEBRUSH_MEASURE"] = "off"
     try:

@@ -10,10 +10,15 @@ _BURST_CALLS = 10
 
 
 def time_in_rounds(
-    calls: Mapping[str, Callable[[], object]], rounds: int, each_round: Callable[[int], None] = lambda index: None
+    calls: Mapping[str, Callable[[], object]],
+    rounds: int,
+    each_round: Callable[[int], None] = lambda index: None,
 ) -> dict[str, list[float]]:
-    """Milliseconds of every timed call, by name. In each round every one has its turn: one call that does not count, because
-    the caches are another's and another's threads may still spin, then at least one that does, until 0.25 s or 10 calls are over.
+    """Milliseconds of every timed call, by name.
+
+    In each round every one has its turn: one call that does not count, because the caches are
+    another's and another's threads may still spin, then at least one that does, until 0.25 s or 10
+    calls are over.
     """
     times_ms: dict[str, list[float]] = {name: [] for name in calls}
     for index in range(rounds):

@@ -1,4 +1,7 @@
-"""`fast` as it could have been: where the style enters, what normalises, how large it is. Needs torch."""
+"""`fast` as it could have been: where the style enters, what normalises, how large it is.
+
+Needs torch.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,10 @@ from engines.networks.families.fast import StyledConv
 class Variant:
     """What is other than in the network that ships.
 
-    ``styled``: which convolutions the style follows: "all", "first" of each block, or "none". ``step``: what it does there:
-    "multiply-add", "add", or, before the multiply-add, "instance norm", "batch norm" (frozen once trained) or "filter response
-    norm" (Singh & Krishnan 2020). ``memory``: share of the earlier frames in the statistics of instance norm while painting.
+    ``styled``: which convolutions the style follows: "all", "first" of each block, or "none".
+    ``step``: what it does there: "multiply-add", "add", or, before the multiply-add, "instance
+    norm", "batch norm" (frozen once trained) or "filter response norm" (Singh & Krishnan 2020).
+    ``memory``: share of the earlier frames in the statistics of instance norm while painting.
     ``sizes``: of the network, None as it ships.
     """
 
@@ -58,13 +62,17 @@ class _Step(nn.Module):
             return F.instance_norm(x)
         now = x.mean((2, 3), keepdim=True), x.var((2, 3), keepdim=True, unbiased=False)
         before = self.seen or now
-        self.seen = tuple(self.memory * b + (1 - self.memory) * n for b, n in zip(before, now, strict=True))
+        self.seen = tuple(
+            self.memory * b + (1 - self.memory) * n for b, n in zip(before, now, strict=True)
+        )
         mean, variance = self.seen
         return (x - mean) * torch.rsqrt(variance + 1e-5)
 
 
 def build_variant(paintings: int, variant: Variant) -> nn.Module:
-    """The network that ships, changed in nothing but ``variant``, with random weights: its time does not depend on them."""
+    """The network that ships, changed in nothing but ``variant``, with random weights: its time
+    does not depend on them.
+    """
     network = build_network("fast", paintings, **(variant.sizes or {}))
     with torch.no_grad():
         for parameter in network.parameters():
@@ -74,9 +82,13 @@ def build_variant(paintings: int, variant: Variant) -> nn.Module:
 
 
 def restep(network: nn.Module, variant: Variant) -> None:
-    """Give a `fast` the steps of ``variant`` after its convolutions, whose parameters stay the same objects."""
+    """Give a `fast` the steps of ``variant`` after its convolutions, whose parameters stay the same
+    objects.
+    """
     for name, layer in [(n, m) for n, m in network.named_modules() if isinstance(m, StyledConv)]:
-        styled = variant.styled == "all" or (variant.styled == "first" and not name.endswith(".second"))
+        styled = variant.styled == "all" or (
+            variant.styled == "first" and not name.endswith(".second")
+        )
         parent, _, own = name.rpartition(".")
         step = variant.step if styled else "none"
         setattr(network.get_submodule(parent), own, _Step(layer.conv, step, variant.memory))

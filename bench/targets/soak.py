@@ -1,4 +1,6 @@
-"""`make soak`: what `make test` has no time for. The slow tests, a real base install, a long run; summary in docs/soak.md.
+"""`make soak`: what `make test` has no time for.
+
+The slow tests, a real base install, a long run; summary in docs/soak.md.
 
 python -m bench.targets.soak            about half an hour on two cores
 """
@@ -40,10 +42,22 @@ class Finding:
 
 
 def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.targets.soak", description="The checks that take minutes.")
-    parser.add_argument("--frames", type=int, default=8000, help="length of the long run (default: 8000)")
-    parser.add_argument("--live-minutes", type=float, default=10, metavar="M", help="length of the live run (default: 10)")
-    parser.add_argument("--page", type=Path, default=PAGE, help="where the summary goes (default: docs/soak.md)")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.targets.soak", description="The checks that take minutes."
+    )
+    parser.add_argument(
+        "--frames", type=int, default=8000, help="length of the long run (default: 8000)"
+    )
+    parser.add_argument(
+        "--live-minutes",
+        type=float,
+        default=10,
+        metavar="M",
+        help="length of the live run (default: 10)",
+    )
+    parser.add_argument(
+        "--page", type=Path, default=PAGE, help="where the summary goes (default: docs/soak.md)"
+    )
     args = parser.parse_args(argv)
     machine = describe_machine()
     findings: list[Finding] = []
@@ -52,7 +66,9 @@ def main(argv: list[str]) -> int:
         "slow tests": slow_tests,
         "base install": lambda: in_a_folder(check_base_install),
         "long run": lambda: long_run(args.frames),
-        "live": lambda: in_a_folder(lambda folder: check_strain(plan_for(args.live_minutes), folder)),
+        "live": lambda: in_a_folder(
+            lambda folder: check_strain(plan_for(args.live_minutes), folder)
+        ),
         "live, ends": lambda: in_a_folder(check_ends),
     }.items():
         started_s = time.monotonic()
@@ -67,7 +83,9 @@ def main(argv: list[str]) -> int:
 
 
 def slow_tests() -> list[Finding]:
-    """The tests that are marked slow, one line for each, in all its variants: 200 kills, 10,000 fuzzed inputs, the matrix."""
+    """The tests that are marked slow, one line for each, in all its variants: 200 kills, 10,000
+    fuzzed inputs, the matrix.
+    """
     with tempfile.TemporaryDirectory() as folder:
         listing = Path(folder) / "tests.xml"
         command = [sys.executable, "-m", "pytest", "-m", "slow", "--timeout", "600"]
@@ -82,18 +100,32 @@ def slow_tests() -> list[Finding]:
 
 
 def findings_of(junit: str) -> list[Finding]:
-    """A line for each test function of a JUnit listing: how many variants went how, in what time, and what they have told
-    (``record_property("seen", ...)``)."""
+    """A line for each test function of a JUnit listing: how many variants went how, in what time,
+    and what they have told (``record_property("seen", ...)``).
+    """
     variants: dict[str, list[ElementTree.Element]] = {}
     for case in ElementTree.fromstring(junit).iter("testcase"):
         variants.setdefault(case.get("name", "").partition("[")[0], []).append(case)
     findings = []
     for name, cases in variants.items():
         ends = Counter(_end(case) for case in cases)
-        told = [prop.get("value", "") for case in cases for prop in case.iter("property") if prop.get("name") == "seen"]
-        counts = [", ".join(f"{count} {end}" for end, count in ends.items())] if len(cases) > 1 or not told else []
-        seen = "; ".join([*told, *counts, f"{sum(float(case.get('time', 0)) for case in cases):.0f} s"])
-        findings.append(Finding(name.removeprefix("test_").replace("_", " "), not ends["failed"], seen))
+        told = [
+            prop.get("value", "")
+            for case in cases
+            for prop in case.iter("property")
+            if prop.get("name") == "seen"
+        ]
+        counts = (
+            [", ".join(f"{count} {end}" for end, count in ends.items())]
+            if len(cases) > 1 or not told
+            else []
+        )
+        seen = "; ".join(
+            [*told, *counts, f"{sum(float(case.get('time', 0)) for case in cases):.0f} s"]
+        )
+        findings.append(
+            Finding(name.removeprefix("test_").replace("_", " "), not ends["failed"], seen)
+        )
     return findings or [Finding("tests marked slow", False, "there are none")]
 
 
@@ -124,15 +156,30 @@ def long_run(frames: int) -> list[Finding]:
     memory = f"{growth['rss_slope_kb']:+.0f} KiB per 1000 frames at {growth['rss_mb']:.0f} MiB; {length}, {growth['fps']:.0f} fps"
     files, threads = growth["open_files"], growth["threads"]
     return [
-        Finding(f"memory grows by less than {_RSS_SLOPE_KB} KiB per 1000 frames", growth["rss_slope_kb"] < _RSS_SLOPE_KB, memory),
+        Finding(
+            f"memory grows by less than {_RSS_SLOPE_KB} KiB per 1000 frames",
+            growth["rss_slope_kb"] < _RSS_SLOPE_KB,
+            memory,
+        ),
         Finding("open files stay the same", files[0] == files[1], _span(files)),
         Finding("threads stay the same", threads[0] == threads[1], _span(threads)),
     ]
 
 
 def summary(machine: dict[str, str], findings: list[Finding], times_s: dict[str, float]) -> str:
-    lines = ["# Soak", "", "Written by `make soak`.", "", *(f"- {label}: {value}" for label, value in machine.items()), ""]
-    lines += markdown_table(("what", "", "seen"), [(f.what, "passed" if f.passed else "**failed**", f.seen) for f in findings], 3)
+    lines = [
+        "# Soak",
+        "",
+        "Written by `make soak`.",
+        "",
+        *(f"- {label}: {value}" for label, value in machine.items()),
+        "",
+    ]
+    lines += markdown_table(
+        ("what", "", "seen"),
+        [(f.what, "passed" if f.passed else "**failed**", f.seen) for f in findings],
+        3,
+    )
     took = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in times_s.items())
     return "\n".join([*lines, "", f"It took: {took}.", ""])
 

@@ -1,6 +1,8 @@
-"""What the noise reduction and the stability dial buy, and what they cost in truth: on the measuring clips, in every style.
+"""What the noise reduction and the stability dial buy, and what they cost in truth: on the
+measuring clips, in every style.
 
-python -m bench.targets.steadiness --data DATA        the table of docs/live.md; a few minutes on a CPU
+python -m bench.targets.steadiness --data DATA        the table of docs/live.md; a few minutes on a
+CPU
 """
 
 from __future__ import annotations
@@ -47,8 +49,11 @@ class Clip:
 
 @dataclass(frozen=True)
 class Steady:
-    """warp: RMS along the input's motion, RGB 0..1. static: 0..255. lost: mean change against the default, 0..255, where the
-    input's motion there and back disagrees, so that a ghost would be seen."""
+    """warp: RMS along the input's motion, RGB 0..1.
+
+    static: 0..255. lost: mean change against the default, 0..255, where the input's motion there
+    and back disagrees, so that a ghost would be seen.
+    """
 
     warp: float
     static: float
@@ -56,27 +61,46 @@ class Steady:
 
 
 def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.targets.steadiness", description="What noise reduction and dial buy.")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.targets.steadiness", description="What noise reduction and dial buy."
+    )
     parser.add_argument("--data", type=Path, required=True, help="folder that holds clips/")
-    parser.add_argument("--frames", type=int, default=FRAMES, help=f"of each clip (default: {FRAMES})")
+    parser.add_argument(
+        "--frames", type=int, default=FRAMES, help=f"of each clip (default: {FRAMES})"
+    )
     args = parser.parse_args(argv)
     model = find_model(None, [])
     found: dict[str, list[list[Steady]]] = {WEBCAM: [], HANDHELD: []}
     for name, kind in CLIPS.items():
         clip = _read(ClipSource(name, kind, args.data / "clips" / name), args.frames)
-        with open_engine("auto", model, EngineOptions(), network_size(clip.frames[0].shape[:2], 1.0)) as engine:
+        with open_engine(
+            "auto", model, EngineOptions(), network_size(clip.frames[0].shape[:2], 1.0)
+        ) as engine:
             for style in model.style_names[1:]:
                 found[kind].append(_measure(engine, style, clip))
                 cli.say(f"{name}, {style}")
     rows = [_row(number, found) for number in range(len(ROWS))]
-    header = ("", *(f"{what}, {kind}" for kind in found for what in ("flicker", "still")), "where motion is not known")
+    header = (
+        "",
+        *(f"{what}, {kind}" for kind in found for what in ("flicker", "still")),
+        "where motion is not known",
+    )
     page = ROOT / "docs" / "live.md"
     page.write_text(
-        fill(page.read_text(encoding="utf-8"), "steadiness", "\n".join(markdown_table(header, rows, 1))), encoding="utf-8"
+        fill(
+            page.read_text(encoding="utf-8"),
+            "steadiness",
+            "\n".join(markdown_table(header, rows, 1)),
+        ),
+        encoding="utf-8",
     )
-    default, half = (np.mean([steady[number].warp for steady in found[WEBCAM]]) for number in (_DEFAULT, _HALF))
+    default, half = (
+        np.mean([steady[number].warp for steady in found[WEBCAM]]) for number in (_DEFAULT, _HALF)
+    )
     ghosts = max(steady[_HALF].lost for kind in found.values() for steady in kind)
-    cli.say(f"dial at 0.5: flicker of webcams {1 - half / default:.0%} lower (wanted: {_CALMER:.0%})")
+    cli.say(
+        f"dial at 0.5: flicker of webcams {1 - half / default:.0%} lower (wanted: {_CALMER:.0%})"
+    )
     cli.say(f"where motion is not known: at most {ghosts:.1f} of 255 (wanted: {_GHOST_LEVELS})")
     return 0 if half <= default * (1 - _CALMER) and ghosts <= _GHOST_LEVELS else 1
 
@@ -91,9 +115,19 @@ def _measure(engine: Engine, style: str, clip: Clip) -> list[Steady]:
     painted = []
     for _, denoise, stability in ROWS:
         stylizer = Stylizer(engine, Look(((style, 1.0),), stability=stability, denoise=denoise))
-        painted.append([stylizer.stylize(Frame(pixels, index), 0.0) for index, pixels in enumerate(clip.frames)])
+        painted.append(
+            [
+                stylizer.stylize(Frame(pixels, index), 0.0)
+                for index, pixels in enumerate(clip.frames)
+            ]
+        )
     return [
-        Steady(warp_rms(p, clip.motions, 1), static_level(p, clip.frames), _lost(p, painted[_DEFAULT], clip)) for p in painted
+        Steady(
+            warp_rms(p, clip.motions, 1),
+            static_level(p, clip.frames),
+            _lost(p, painted[_DEFAULT], clip),
+        )
+        for p in painted
     ]
 
 

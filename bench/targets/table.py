@@ -1,4 +1,5 @@
-"""`make bench`: one table from one run, on the terminal, as docs/bench.md and, for the README's figures, as docs/bench.json.
+"""`make bench`: one table from one run, on the terminal, as docs/bench.md and, for the README's
+figures, as docs/bench.json.
 
 python -m bench.targets.table                  about ten minutes on two cores
 python -m bench.targets.table --rounds 1       a quick look, not for quoting
@@ -28,13 +29,31 @@ from realtime import cli
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.targets.table", description="Measure speeds and write them to docs/.")
-    parser.add_argument("--rounds", type=int, default=7, help="turns of each engine at each size (default: 7)")
-    parser.add_argument("--file-rounds", type=int, default=3, help="runs of each program on the file (default: 3)")
-    parser.add_argument("--duration", type=float, default=8.0, metavar="S", help="seconds of each live run (default: 8)")
-    parser.add_argument("--model", metavar="NAME|FILE.onnx", help="the model to measure (default: the bundled one)")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.targets.table", description="Measure speeds and write them to docs/."
+    )
     parser.add_argument(
-        "--output", type=Path, default=ROOT / "docs", metavar="DIR", help="where bench.md and bench.json go (default: docs)"
+        "--rounds", type=int, default=7, help="turns of each engine at each size (default: 7)"
+    )
+    parser.add_argument(
+        "--file-rounds", type=int, default=3, help="runs of each program on the file (default: 3)"
+    )
+    parser.add_argument(
+        "--duration",
+        type=float,
+        default=8.0,
+        metavar="S",
+        help="seconds of each live run (default: 8)",
+    )
+    parser.add_argument(
+        "--model", metavar="NAME|FILE.onnx", help="the model to measure (default: the bundled one)"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=ROOT / "docs",
+        metavar="DIR",
+        help="where bench.md and bench.json go (default: docs)",
     )
     return parser.parse_args(argv)
 
@@ -48,7 +67,9 @@ def main(argv: list[str]) -> int:
     model = find_model(args.model, [])
     flags = ["--model", str(model.path)] if args.model else []
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["LIVEBRUSH_CACHE"] = str(Path(folder) / "cache")  # choices and compilations of this run, not of earlier ones
+        os.environ["LIVEBRUSH_CACHE"] = str(
+            Path(folder) / "cache"
+        )  # choices and compilations of this run, not of earlier ones
         rows = measure_files(model, flags, Path(folder), args.file_rounds, cli.say)
         rows += measure_live(model, flags, Path(folder), args.duration, cli.say)
         rows = with_ratios(measure_engines(model, args.rounds, cli.say) + rows)

@@ -1,6 +1,8 @@
-"""Where the style vector enters the network, decided by the clock: whole exported graphs, fp32 and int8, in OpenVINO.
+"""Where the style vector enters the network, decided by the clock: whole exported graphs, fp32 and
+int8, in OpenVINO.
 
-python -m bench.targets.variants               writes the table of docs/networks.md, in about three minutes
+python -m bench.targets.variants               writes the table of docs/networks.md, in about three
+minutes
 """
 
 from __future__ import annotations
@@ -48,11 +50,17 @@ VARIANTS = {
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m bench.targets.variants", description="Time variants of `fast` as whole graphs."
+        prog="python -m bench.targets.variants",
+        description="Time variants of `fast` as whole graphs.",
     )
-    parser.add_argument("--rounds", type=int, default=12, help="turns of each variant and precision (default: 12)")
     parser.add_argument(
-        "--page", type=Path, default=PAGE, help="Markdown file whose table is replaced (default: docs/networks.md)"
+        "--rounds", type=int, default=12, help="turns of each variant and precision (default: 12)"
+    )
+    parser.add_argument(
+        "--page",
+        type=Path,
+        default=PAGE,
+        help="Markdown file whose table is replaced (default: docs/networks.md)",
     )
     args = parser.parse_args(argv)
     machine = describe_machine()
@@ -63,7 +71,9 @@ def main(argv: list[str]) -> int:
         times_ms = time_variants(Path(folder), args.rounds)
     section = table_section(machine, times_ms)
     print(section)
-    args.page.write_text(replace_section(args.page.read_text(encoding="utf-8"), section), encoding="utf-8")
+    args.page.write_text(
+        replace_section(args.page.read_text(encoding="utf-8"), section), encoding="utf-8"
+    )
     print(f"wrote {args.page}")
     return 0
 
@@ -72,12 +82,16 @@ def write_variant(path: Path, variant: Variant) -> None:
     """The variant as a model file at ``path`` and its int8 sibling."""
     torch.manual_seed(0)
     network = build_variant(PAINTINGS, variant)
-    styles = json.dumps([{"name": "original"}] + [{"name": f"painting_{i}"} for i in range(PAINTINGS)])
+    styles = json.dumps(
+        [{"name": "original"}] + [{"name": f"painting_{i}"} for i in range(PAINTINGS)]
+    )
     export_onnx(network, {"family": "fast", "config": "{}", "styles": styles}, path)
     random = np.random.default_rng(0)
     pictures = [random.integers(0, 256, (1, 240, 320, 3), np.uint8) for _ in range(3)]
     quantise(
-        path, path.with_suffix(".int8.onnx"), [(p, np.eye(1, PAINTINGS + 1, i + 1, np.float32)) for i, p in enumerate(pictures)]
+        path,
+        path.with_suffix(".int8.onnx"),
+        [(p, np.eye(1, PAINTINGS + 1, i + 1, np.float32)) for i, p in enumerate(pictures)],
     )
 
 
@@ -90,9 +104,13 @@ def time_variants(folder: Path, rounds: int) -> dict[tuple[str, str], float]:
         for index, name in enumerate(VARIANTS):
             for precision in ("fp32", "int8"):
                 options = EngineOptions("cpu", precision, THREADS)
-                engine = stack.enter_context(open_engine("openvino", load_model(folder / f"{index}.onnx"), options, SIZE))
+                engine = stack.enter_context(
+                    open_engine("openvino", load_model(folder / f"{index}.onnx"), options, SIZE)
+                )
                 calls[name, precision] = lambda engine=engine: engine.infer(frame, style)
-        times_ms = time_in_rounds(calls, rounds, lambda index: cli.say(f"round {index + 1} of {rounds}"))
+        times_ms = time_in_rounds(
+            calls, rounds, lambda index: cli.say(f"round {index + 1} of {rounds}")
+        )
     return {key: float(np.median(values)) for key, values in times_ms.items()}
 
 
@@ -112,7 +130,10 @@ def table_section(machine: dict[str, str], times_ms: dict[tuple[str, str], float
 
 
 def replace_section(page: str, section: str) -> str:
-    """``page`` with what lies between the marks replaced. Raises ValueError if the page has lost its marks."""
+    """``page`` with what lies between the marks replaced.
+
+    Raises ValueError if the page has lost its marks.
+    """
     before, begin, rest = page.partition(_BEGIN)
     _, end, after = rest.partition(_END)
     if not (begin and end):

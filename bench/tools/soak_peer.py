@@ -1,4 +1,5 @@
-"""One browser that watches: aiortc as the other side of the page, in a process of its own so that it can vanish.
+"""One browser that watches: aiortc as the other side of the page, in a process of its own so that
+it can vanish.
 
 python -m bench.tools.soak_peer ADDRESS SECONDS [--camera]
 """
@@ -58,7 +59,9 @@ async def watch(address: str, seconds: float, sends_camera: bool) -> int:
     else:
         peer.addTransceiver("video", direction="recvonly")
     await peer.setLocalDescription(await peer.createOffer())
-    answer = await asyncio.to_thread(_post, f"{base}offer", token, {"sdp": peer.localDescription.sdp})
+    answer = await asyncio.to_thread(
+        _post, f"{base}offer", token, {"sdp": peer.localDescription.sdp}
+    )
     await peer.setRemoteDescription(RTCSessionDescription(answer["sdp"], answer["type"]))
     await asyncio.sleep(seconds)
     await peer.close()

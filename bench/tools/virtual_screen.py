@@ -11,13 +11,26 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def virtual_screen(size: str = "1920x1080") -> Iterator[str | None]:
-    """The DISPLAY of an Xvfb of WIDTHxHEIGHT ``size`` that ends with the block; None where Xvfb is not installed."""
+    """The DISPLAY of an Xvfb of WIDTHxHEIGHT ``size`` that ends with the block; None where Xvfb is
+    not installed.
+    """
     if not shutil.which("Xvfb"):
         yield None
         return
     reading, writing = os.pipe()
-    # Without -noreset it begins anew when its last client goes, and whoever comes at that moment is turned away.
-    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", f"{size}x24", "-nolisten", "tcp", "-noreset"]
+    # Without -noreset it begins anew when its last client goes, and whoever comes at that moment is
+    # turned away.
+    command = [
+        "Xvfb",
+        "-displayfd",
+        str(writing),
+        "-screen",
+        "0",
+        f"{size}x24",
+        "-nolisten",
+        "tcp",
+        "-noreset",
+    ]
     server = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL)
     try:
         os.close(writing)

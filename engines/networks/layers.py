@@ -6,14 +6,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# 7 bits, sign included: products of unsigned and signed bytes saturate in 16 bits on CPUs without VNNI.
+# 7 bits, sign included: products of unsigned and signed bytes saturate in 16 bits on CPUs without
+# VNNI.
 WEIGHT_LEVELS = 63
 
 
 class ByteConv2d(nn.Conv2d):
-    """A convolution trained for bytes: it computes with weights that ``settle_bytes`` leaves as they are.
+    """A convolution trained for bytes: it computes with weights that ``settle_bytes`` leaves as
+    they are.
 
-    While training, the rounding lets the gradient through (straight-through estimator, Bengio et al. 2013, section 4).
+    While training, the rounding lets the gradient through (straight-through estimator, Bengio et
+    al. 2013, section 4).
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -31,9 +34,11 @@ def round_to_bytes(weight: Tensor) -> Tensor:
 
 
 def byte_step(weight: Tensor) -> Tensor:
-    """(O, 1, 1, 1): for each output channel, 1/63 of its largest magnitude, rounded down to 5 significant bits.
+    """(O, 1, 1, 1): for each output channel, 1/63 of its largest magnitude, rounded down to 5
+    significant bits.
 
-    So a rounded weight has 6 + 5 bits, which float16 holds exactly, and rounding it again changes nothing.
+    So a rounded weight has 6 + 5 bits, which float16 holds exactly, and rounding it again changes
+    nothing.
     """
     step = weight.abs().amax((1, 2, 3), keepdim=True).clamp(min=1e-12) / WEIGHT_LEVELS
     mantissa, exponent = torch.frexp(step)
@@ -41,8 +46,11 @@ def byte_step(weight: Tensor) -> Tensor:
 
 
 def settle_bytes(network: nn.Module) -> nn.Module:
-    """Put the weights of every ``ByteConv2d`` in ``network`` on their steps, so that its int8 form has the same, and the
-    styles' rows on those of float16. Returns it."""
+    """Put the weights of every ``ByteConv2d`` in ``network`` on their steps, so that its int8 form
+    has the same, and the styles' rows on those of float16.
+
+    Returns it.
+    """
     for module in network.modules():
         if isinstance(module, ByteConv2d):
             module.weight.data = round_to_bytes(module.weight)
@@ -53,7 +61,8 @@ def settle_bytes(network: nn.Module) -> nn.Module:
 
 
 def pad_edge(image: Tensor, multiple: int, channels_last: bool = False) -> Tensor:
-    """Repeat the last row and column of ``image`` (N, C, H, W), or (N, H, W, C), until both sides divide by ``multiple``.
+    """Repeat the last row and column of ``image`` (N, C, H, W), or (N, H, W, C), until both sides
+    divide by ``multiple``.
 
     Edge, not reflection: reflection fails on pictures smaller than the padding.
     """
@@ -68,8 +77,11 @@ def parameter_count(network: nn.Module) -> int:
 
 
 def to_cells(picture: Tensor, scale: int) -> Tensor:
-    """picture: (N, H, W, C), sides divisible by ``scale``. Returns (N, H / scale, W / scale, scale * scale * C), the channels row
-    by row: whole rows of a cell are moved."""
+    """picture: (N, H, W, C), sides divisible by ``scale``.
+
+    Returns (N, H / scale, W / scale, scale * scale * C), the channels row by row: whole rows of a
+    cell are moved.
+    """
     n, h, w, c = picture.shape
     rows = picture.reshape(n, h // scale, scale, w // scale, scale * c).permute(0, 1, 3, 2, 4)
     return rows.reshape(n, h // scale, w // scale, scale * scale * c)

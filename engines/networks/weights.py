@@ -1,4 +1,6 @@
-"""Reading and writing a network as ``.safetensors``: the tensors, and in the header what is needed to build it again."""
+"""Reading and writing a network as ``.safetensors``: the tensors, and in the header what is needed
+to build it again.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,16 @@ from engines.errors import ModelError
 from engines.networks import build_network
 
 
-def save_weights(path: Path, network: nn.Module, family: str, config: dict[str, object], metadata: dict[str, str]) -> None:
-    """Write the network's state beside its family, config and ``metadata`` (styles, data and training, as in the model file)."""
+def save_weights(
+    path: Path, network: nn.Module, family: str, config: dict[str, object], metadata: dict[str, str]
+) -> None:
+    """Write the network's state beside its family, config and ``metadata`` (styles, data and
+    training, as in the model file).
+    """
     header = {**metadata, "family": family, "config": json.dumps(config)}
-    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    tensors = {
+        name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
+    }
     temporary = path.with_name(f".{path.name}.part")
     try:
         save_file(tensors, str(temporary), metadata=header)
@@ -26,7 +34,10 @@ def save_weights(path: Path, network: nn.Module, family: str, config: dict[str, 
 
 
 def load_weights(path: Path) -> tuple[nn.Module, dict[str, str]]:
-    """The network in evaluation mode, and the header. Raises ModelError for a damaged file or one that is not ours."""
+    """The network in evaluation mode, and the header.
+
+    Raises ModelError for a damaged file or one that is not ours.
+    """
     try:
         with safe_open(str(path), framework="pt") as file:
             header = dict(file.metadata() or {})
@@ -38,5 +49,7 @@ def load_weights(path: Path) -> tuple[nn.Module, dict[str, str]]:
         network = build_network(header["family"], paintings, **json.loads(header["config"]))
         network.load_state_dict(tensors)
     except (KeyError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{path}: its header or tensors do not describe a Livebrush network ({error}).") from error
+        raise ModelError(
+            f"{path}: its header or tensors do not describe a Livebrush network ({error})."
+        ) from error
     return network.eval(), header

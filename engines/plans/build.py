@@ -24,11 +24,14 @@ def build_plan(
     on_progress: OnProgress = lambda share, phase: None,
     timing_cache: bytes = b"",
 ) -> tuple[bytes, bytes]:
-    """Build ``graph`` for ``target`` ("current", or one of ``library.targets``). Returns the plan and the new timing cache.
+    """Build ``graph`` for ``target`` ("current", or one of ``library.targets``).
 
-    on_progress: told the share that is done, 0..1, and the name of the phase; raising KeyboardInterrupt in it stops the build.
-    timing_cache: an earlier one; only the full TensorRT has it, TensorRT for RTX measures nothing while it builds.
-    Raises UsageError for an unknown target, EngineLoadError with TensorRT's own words if it refuses the network.
+    Returns the plan and the new timing cache.
+
+    on_progress: told the share that is done, 0..1, and the name of the phase; raising
+    KeyboardInterrupt in it stops the build. timing_cache: an earlier one; only the full TensorRT
+    has it, TensorRT for RTX measures nothing while it builds. Raises UsageError for an unknown
+    target, EngineLoadError with TensorRT's own words if it refuses the network.
     """
     trt = library.module
     logger, errors = library.logger()
@@ -51,7 +54,9 @@ def build_plan(
     if progress.stopped:
         raise progress.stopped
     if plan is None:
-        raise EngineLoadError(f"{library.name} could not build the network for {shapes}: {_last(errors)}")
+        raise EngineLoadError(
+            f"{library.name} could not build the network for {shapes}: {_last(errors)}"
+        )
     return bytes(plan), bytes(cache.serialize()) if cache else b""
 
 
@@ -66,7 +71,9 @@ def _set_target(config: Any, library: Library, target: str) -> None:
 
 
 def _timings(config: Any, kept: bytes) -> Any:
-    """The timing cache that the build fills: the kept one if it is of this card and library, else an empty one."""
+    """The timing cache that the build fills: the kept one if it is of this card and library, else
+    an empty one.
+    """
     for content in (kept, b""):
         cache = config.create_timing_cache(content)
         if cache is not None and config.set_timing_cache(cache, ignore_mismatch=False):
@@ -77,7 +84,10 @@ def _timings(config: Any, kept: bytes) -> Any:
 def _profile(builder: Any, network: Any, shapes: Shapes) -> Any:
     styles = network.get_input(1).shape[1]
     profile = builder.create_optimization_profile()
-    profile.set_shape("frame", *((shapes.batch, *size, 3) for size in (shapes.smallest, shapes.usual, shapes.largest)))
+    profile.set_shape(
+        "frame",
+        *((shapes.batch, *size, 3) for size in (shapes.smallest, shapes.usual, shapes.largest)),
+    )
     profile.set_shape("style", *[(shapes.batch, styles)] * 3)
     return profile
 
@@ -88,7 +98,9 @@ def _last(errors: list[str]) -> str:
 
 def _monitor(trt: Any, on_progress: OnProgress) -> Any:
     class Monitor(trt.IProgressMonitor):
-        """TensorRT tells phases within phases; each step of a phase is a share of its parent's step."""
+        """TensorRT tells phases within phases; each step of a phase is a share of its parent's
+        step.
+        """
 
         def __init__(self) -> None:
             trt.IProgressMonitor.__init__(self)
@@ -113,11 +125,16 @@ def _monitor(trt: Any, on_progress: OnProgress) -> Any:
             share, name = 0.0, phase
             while name in self._steps:
                 parent, steps, done = self._steps[name]
-                share, name = (min(done, steps - 1) + min(share, 1.0)) / steps if done < steps else 1.0, parent
+                share, name = (
+                    (min(done, steps - 1) + min(share, 1.0)) / steps if done < steps else 1.0,
+                    parent,
+                )
             self._share = max(self._share, min(share, 1.0))
             try:
                 on_progress(self._share, phase)
-            except BaseException as error:  # through the library's own threads no exception may pass
+            except (
+                BaseException
+            ) as error:  # through the library's own threads no exception may pass
                 self.stopped = error
 
     return Monitor()

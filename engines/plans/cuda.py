@@ -1,7 +1,8 @@
-"""Memory, streams and graphs of one NVIDIA card, through PyCUDA, or through cuda-python where PyCUDA is not installed.
+"""Memory, streams and graphs of one NVIDIA card, through PyCUDA, or through cuda-python where
+PyCUDA is not installed.
 
-Both work in the card's primary context, which PyTorch uses too. Addresses and streams are plain integers, as TensorRT
-wants them; what is allocated is freed by the ``ExitStack`` that is handed in.
+Both work in the card's primary context, which PyTorch uses too. Addresses and streams are plain
+integers, as TensorRT wants them; what is allocated is freed by the ``ExitStack`` that is handed in.
 """
 
 from __future__ import annotations
@@ -24,10 +25,13 @@ _NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING: does not wait for the default strea
 
 
 class Cuda(ABC):
-    """One card. ``index`` counts from 0; ``name``: as the driver calls it; ``target``: "sm89"; ``driver``: the major CUDA
-    version of the driver.
+    """One card.
 
-    Everything but these needs ``current()``: a card's context belongs to the thread that made it current.
+    ``index`` counts from 0; ``name``: as the driver calls it; ``target``: "sm89"; ``driver``: the
+    major CUDA version of the driver.
+
+    Everything but these needs ``current()``: a card's context belongs to the thread that made it
+    current.
     """
 
     index: int
@@ -67,16 +71,22 @@ class Cuda(ABC):
         """Let ``stream`` wait for what PyTorch has queued to its current stream so far."""
         import torch
 
-        torch.cuda.ExternalStream(stream, self.index).wait_stream(torch.cuda.current_stream(self.index))
+        torch.cuda.ExternalStream(stream, self.index).wait_stream(
+            torch.cuda.current_stream(self.index)
+        )
 
     @abstractmethod
     def wait(self, stream: int) -> None:
         """Return when all work of ``stream`` is done."""
 
-    def recorded(self, stream: int, work: Callable[[], None], owner: ExitStack) -> Callable[[], None] | None:
-        """``work``, which queues to ``stream``, as one CUDA graph: calling the result queues it all at once.
+    def recorded(
+        self, stream: int, work: Callable[[], None], owner: ExitStack
+    ) -> Callable[[], None] | None:
+        """``work``, which queues to ``stream``, as one CUDA graph: calling the result queues it all
+        at once.
 
-        None where the library has no graphs, or the driver could not record it; ``work`` is as good then, only slower to queue.
+        None where the library has no graphs, or the driver could not record it; ``work`` is as good
+        then, only slower to queue.
         """
         return None
 
@@ -95,7 +105,10 @@ def cuda_problem() -> str | None:
 
 
 def open_cuda(device: str = "cuda") -> Cuda:
-    """The card called "cuda" or "cuda:N". Raises EngineUnavailable if there is none, or no way to it."""
+    """The card called "cuda" or "cuda:N".
+
+    Raises EngineUnavailable if there is none, or no way to it.
+    """
     problem = cuda_problem()
     if problem:
         raise EngineUnavailable(f"--device {device}: {problem}.")
@@ -105,7 +118,9 @@ def open_cuda(device: str = "cuda") -> Cuda:
     except EngineUnavailable:
         raise
     except Exception as error:  # PyCUDA and cuda-python have no error in common
-        raise EngineUnavailable(f"--device {device}: the NVIDIA driver does not start ({error}). Use --device cpu.") from error
+        raise EngineUnavailable(
+            f"--device {device}: the NVIDIA driver does not start ({error}). Use --device cpu."
+        ) from error
 
 
 def _find(module: str) -> bool:
@@ -126,9 +141,15 @@ class CudaPython(Cuda):
         self._call(driver.cuInit(0))
         count = self._call(driver.cuDeviceGetCount())
         if index >= count:
-            raise EngineUnavailable(f"--device cuda:{index}: there are {count} NVIDIA GPUs here, counted from 0.")
+            raise EngineUnavailable(
+                f"--device cuda:{index}: there are {count} NVIDIA GPUs here, counted from 0."
+            )
         self._device = self._call(driver.cuDeviceGet(index))
-        self.name = self._call(driver.cuDeviceGetName(128, self._device)).split(b"\0")[0].decode(errors="replace")
+        self.name = (
+            self._call(driver.cuDeviceGetName(128, self._device))
+            .split(b"\0")[0]
+            .decode(errors="replace")
+        )
         attributes = driver.CUdevice_attribute
         major = self._attribute(attributes.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)
         minor = self._attribute(attributes.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)
@@ -143,7 +164,9 @@ class CudaPython(Cuda):
         error, *values = result
         if error != self._driver.CUresult.CUDA_SUCCESS:
             told, text = self._driver.cuGetErrorString(error)
-            reason = text.decode() if told == self._driver.CUresult.CUDA_SUCCESS and text else str(error)
+            reason = (
+                text.decode() if told == self._driver.CUresult.CUDA_SUCCESS and text else str(error)
+            )
             raise RuntimeError(f"CUDA: {reason}")
         return values[0] if values else None
 
@@ -164,7 +187,9 @@ class CudaPython(Cuda):
         size_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
         address = self._call(self._driver.cuMemHostAlloc(size_bytes, 0))
         owner.callback(self._driver.cuMemFreeHost, address)
-        return np.frombuffer((ctypes.c_uint8 * size_bytes).from_address(int(address)), dtype).reshape(shape)
+        return np.frombuffer(
+            (ctypes.c_uint8 * size_bytes).from_address(int(address)), dtype
+        ).reshape(shape)
 
     def stream(self, owner: ExitStack) -> int:
         stream = self._call(self._driver.cuStreamCreate(_NON_BLOCKING))
@@ -172,10 +197,14 @@ class CudaPython(Cuda):
         return int(stream)
 
     def upload(self, address: int, source: np.ndarray, stream: int) -> None:
-        self._call(self._driver.cuMemcpyHtoDAsync(address, source.ctypes.data, source.nbytes, stream))
+        self._call(
+            self._driver.cuMemcpyHtoDAsync(address, source.ctypes.data, source.nbytes, stream)
+        )
 
     def download(self, target: np.ndarray, address: int, stream: int) -> None:
-        self._call(self._driver.cuMemcpyDtoHAsync(target.ctypes.data, address, target.nbytes, stream))
+        self._call(
+            self._driver.cuMemcpyDtoHAsync(target.ctypes.data, address, target.nbytes, stream)
+        )
 
     def copy(self, target: int, source: int, size_bytes: int, stream: int) -> None:
         self._call(self._driver.cuMemcpyDtoDAsync(target, source, size_bytes, stream))
@@ -183,14 +212,20 @@ class CudaPython(Cuda):
     def wait(self, stream: int) -> None:
         self._call(self._driver.cuStreamSynchronize(stream))
 
-    def recorded(self, stream: int, work: Callable[[], None], owner: ExitStack) -> Callable[[], None] | None:
+    def recorded(
+        self, stream: int, work: Callable[[], None], owner: ExitStack
+    ) -> Callable[[], None] | None:
         driver = self._driver
-        mode = driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL  # what other threads allocate is no concern
+        mode = (
+            driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
+        )  # what other threads allocate is no concern
         self._call(driver.cuStreamBeginCapture(stream, mode))
         try:
             work()
         except Exception:  # the driver's and the engine's
-            driver.cuStreamEndCapture(stream)  # leaves the capture; the graph of a failed one is void
+            driver.cuStreamEndCapture(
+                stream
+            )  # leaves the capture; the graph of a failed one is void
             return None
         error, graph = driver.cuStreamEndCapture(stream)
         if error != driver.CUresult.CUDA_SUCCESS:
@@ -217,7 +252,9 @@ class PyCuda(Cuda):
         self._driver, self.index = driver, index
         driver.init()
         if index >= driver.Device.count():
-            raise EngineUnavailable(f"--device cuda:{index}: there are {driver.Device.count()} NVIDIA GPUs here, counted from 0.")
+            raise EngineUnavailable(
+                f"--device cuda:{index}: there are {driver.Device.count()} NVIDIA GPUs here, counted from 0."
+            )
         device = driver.Device(index)
         self.name = device.name()
         self.target = "sm{}{}".format(*device.compute_capability())

@@ -1,7 +1,8 @@
-"""The 8-bit pairs of a strongly typed graph as floating point: E4M3, which has 3 bits of mantissa and no infinity.
+"""The 8-bit pairs of a strongly typed graph as floating point: E4M3, which has 3 bits of mantissa
+and no infinity.
 
-A pair keeps its span: its largest level, 127, becomes the largest number, 448. The format is finer than bytes below a
-sixteenth of the span and coarser above.
+A pair keeps its span: its largest level, 127, becomes the largest number, 448. The format is finer
+than bytes below a sixteenth of the span and coarser above.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ _RATIO = float(ml_dtypes.finfo(E4M3).max) / 127
 
 
 def to_fp8(typed: onnx.ModelProto) -> onnx.ModelProto:
-    """``typed`` with every pair of signed bytes with zero point 0 in it (opset 19 or later) as one of E4M3; changed in place."""
+    """``typed`` with every pair of signed bytes with zero point 0 in it (opset 19 or later) as one
+    of E4M3; changed in place.
+    """
     graph = typed.graph
     stored = {tensor.name: tensor for tensor in graph.initializer}
 
@@ -34,7 +37,9 @@ def to_fp8(typed: onnx.ModelProto) -> onnx.ModelProto:
             levels = numpy_helper.to_array(stored[node.input[0]]).astype(np.float32)
             node.input[0] = put(f"{node.input[0]}_e4m3", (levels * _RATIO).astype(E4M3))
         scale = numpy_helper.to_array(stored[node.input[1]])
-        node.input[1] = put(f"{node.input[1]}_e4m3", (scale.astype(np.float32) / _RATIO).astype(scale.dtype))
+        node.input[1] = put(
+            f"{node.input[1]}_e4m3", (scale.astype(np.float32) / _RATIO).astype(scale.dtype)
+        )
         zero = put(f"{node.input[1]}_zero", np.zeros(scale.shape, E4M3))
         del node.input[2:]
         node.input.append(zero)

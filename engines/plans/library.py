@@ -1,4 +1,6 @@
-"""Which TensorRT is installed: ``tensorrt``, or TensorRT for RTX (``tensorrt_rtx``), which has the same API in a plain wheel."""
+"""Which TensorRT is installed: ``tensorrt``, or TensorRT for RTX (``tensorrt_rtx``), which has the
+same API in a plain wheel.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ class Library:
 
     @property
     def targets(self) -> list[str]:
-        """The cards that it can build for without having one: "sm75", "sm89", ...; none with the full TensorRT."""
+        """The cards that it can build for without having one: "sm75", "sm89", ...; none with the
+        full TensorRT.
+        """
         capabilities = getattr(self.module, "ComputeCapability", None)
         names = capabilities.__members__ if capabilities and self.is_rtx else {}
         return [name.lower() for name in names if name.startswith("SM")]
@@ -57,7 +61,8 @@ def library_version(name: str) -> str:
 
 
 def import_library(target: str = "current") -> Library:
-    """The library for ``target``: for the card that is here the first that is installed, for others TensorRT for RTX.
+    """The library for ``target``: for the card that is here the first that is installed, for others
+    TensorRT for RTX.
 
     Raises EngineUnavailable with what to install.
     """
@@ -65,13 +70,17 @@ def import_library(target: str = "current") -> Library:
     if target != "current":
         names = [name for name in names if name == "tensorrt_rtx"]
         if not names:
-            raise EngineUnavailable(f"--gpu {target}: only TensorRT for RTX builds for a card that is not here. Type: {INSTALL}")
+            raise EngineUnavailable(
+                f"--gpu {target}: only TensorRT for RTX builds for a card that is not here. Type: {INSTALL}"
+            )
     if not names:
         raise EngineUnavailable(f"TensorRT is not installed. Type: {INSTALL}")
     try:
         return Library(names[0], importlib.import_module(names[0]))
     except (ImportError, OSError) as error:
-        raise EngineUnavailable(f"{names[0]} is installed but does not start ({error}). Type: {INSTALL}") from error
+        raise EngineUnavailable(
+            f"{names[0]} is installed but does not start ({error}). Type: {INSTALL}"
+        ) from error
 
 
 def _logger(module: ModuleType) -> tuple[Any, list[str]]:

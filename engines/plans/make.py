@@ -27,7 +27,10 @@ _PROVED: dict[str, Difference] = {}
 
 @dataclass(frozen=True)
 class Card:
-    """What a plan is for. ``target``: "sm89"; ``name`` and ``driver`` (its major version) are "" and 0 for one not here."""
+    """What a plan is for.
+
+    ``target``: "sm89"; ``name`` and ``driver`` (its major version) are "" and 0 for one not here.
+    """
 
     target: str
     name: str = ""
@@ -50,8 +53,11 @@ class Recipe:
 
     @property
     def source(self) -> Path:
-        """The file that holds the network in this precision; the int8 one has the scales of fp8 too. Raises EngineUnavailable
-        if there is none, or the card has no such numbers."""
+        """The file that holds the network in this precision; the int8 one has the scales of fp8
+        too.
+
+        Raises EngineUnavailable if there is none, or the card has no such numbers.
+        """
         if self.precision == "fp8" and int(self.card.target.removeprefix("sm")) < LEAST_TARGET:
             raise EngineUnavailable(
                 f"--precision fp8 needs a card of compute capability 8.9 or later (Ada), not {self.card.target}. "
@@ -82,7 +88,9 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Plan:
-    """A built plan, and how far graph and engine stray from the model file; ``engine`` is None where its card is not."""
+    """A built plan, and how far graph and engine stray from the model file; ``engine`` is None
+    where its card is not.
+    """
 
     data: bytes
     graph: Difference
@@ -96,7 +104,9 @@ def make_plan(
     pictures: Sequence[np.ndarray] = (),
     on_progress: OnProgress = lambda share, phase: None,
 ) -> Plan:
-    """Build what ``recipe`` says and prove it. open_run: how to run a plan on the card that it is for, None if it is not here.
+    """Build what ``recipe`` says and prove it.
+
+    open_run: how to run a plan on the card that it is for, None if it is not here.
 
     Raises ParityError if graph or engine stray too far, EngineLoadError if TensorRT refuses.
     """
@@ -105,7 +115,9 @@ def make_plan(
     graph = _checked(typed, recipe, pictures)
     kept_timings = store.sibling(f"timings-{recipe.card.target}.bin")
     target = "current" if recipe.card.here else recipe.card.target
-    data, new_timings = build_plan(typed, recipe.shapes, recipe.library, target, on_progress, store.read(kept_timings))
+    data, new_timings = build_plan(
+        typed, recipe.shapes, recipe.library, target, on_progress, store.read(kept_timings)
+    )
     if new_timings:
         store.write(kept_timings, new_timings)
     engine = None
@@ -125,12 +137,24 @@ def _checked(typed: onnx.ModelProto, recipe: Recipe, pictures: Sequence[np.ndarr
     return _PROVED[proof]
 
 
-def kept_plan(recipe: Recipe, store: PlanStore, open_run: Callable[[bytes], Infer] | None = None, **how: object) -> bytes:
-    """The plan of the cache, made now if it is not there. ``open_run`` and ``how``: as ``make_plan``."""
+def kept_plan(
+    recipe: Recipe,
+    store: PlanStore,
+    open_run: Callable[[bytes], Infer] | None = None,
+    **how: object,
+) -> bytes:
+    """The plan of the cache, made now if it is not there.
+
+    ``open_run`` and ``how``: as ``make_plan``.
+    """
 
     def build() -> tuple[bytes, dict[str, object]]:
         plan = make_plan(recipe, store, open_run, **how)
-        facts = {"model": recipe.model.name, "graph_mean": plan.graph.mean, "graph_largest": plan.graph.largest}
+        facts = {
+            "model": recipe.model.name,
+            "graph_mean": plan.graph.mean,
+            "graph_largest": plan.graph.largest,
+        }
         if plan.engine:
             facts |= {"engine_mean": plan.engine.mean, "engine_largest": plan.engine.largest}
         return plan.data, facts

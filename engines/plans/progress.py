@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def build_progress(what: str, expected_s: float | None) -> Iterator[OnProgress]:
-    """From the first progress on, a bar on stderr with the time that is left; one line where nobody watches a terminal.
+    """From the first progress on, a bar on stderr with the time that is left; one line where nobody
+    watches a terminal.
 
-    Nothing on a background thread, and nothing if there is nothing to build. expected_s: how long the last such build took.
+    Nothing on a background thread, and nothing if there is nothing to build. expected_s: how long
+    the last such build took.
     """
     title = f"building {what}" + (f" (about {max(1, round(expected_s))} s)" if expected_s else "")
     watched = threading.current_thread() is threading.main_thread()
@@ -42,9 +44,22 @@ def build_progress(what: str, expected_s: float | None) -> Iterator[OnProgress]:
 
 def _bar(stack: ExitStack) -> Progress:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    bar = Progress(*columns, TextColumn("{task.fields[phase]}"), console=Console(stderr=True), transient=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    bar = Progress(
+        *columns, TextColumn("{task.fields[phase]}"), console=Console(stderr=True), transient=True
+    )
     stack.callback(bar.stop)
     return bar

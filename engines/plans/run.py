@@ -1,4 +1,6 @@
-"""A plan that runs: everything allocated once, two frames under way at a time, bytes over the bus and nothing else."""
+"""A plan that runs: everything allocated once, two frames under way at a time, bytes over the bus
+and nothing else.
+"""
 
 from __future__ import annotations
 
@@ -25,14 +27,23 @@ SLOTS = 2
 
 
 class PlanRun:
-    """One plan at one shape (N, H, W). Call it from one thread at a time; it makes the card's context current by itself.
+    """One plan at one shape (N, H, W).
 
-    kernels: where TensorRT for RTX keeps what it has compiled for this card, so that the next start need not.
-    Raises EngineLoadError if the plan is refused.
+    Call it from one thread at a time; it makes the card's context current by itself.
+
+    kernels: where TensorRT for RTX keeps what it has compiled for this card, so that the next start
+    need not. Raises EngineLoadError if the plan is refused.
     """
 
     def __init__(
-        self, cuda: Cuda, library: Library, plan: bytes, shape: tuple[int, int, int], styles: int, store: PlanStore, kernels: Path
+        self,
+        cuda: Cuda,
+        library: Library,
+        plan: bytes,
+        shape: tuple[int, int, int],
+        styles: int,
+        store: PlanStore,
+        kernels: Path,
     ) -> None:
         self._cuda, self._owner = cuda, ExitStack()
         with cuda.current():
@@ -47,7 +58,14 @@ class PlanRun:
                 self._kept = [logger, runtime, engine]  # each must outlive what it has made
                 settings, compiled = _rtx_settings(library, engine, store, kernels)
                 self._slots = [
-                    _Slot(cuda, self._owner, _context(engine, settings), shape, styles, records=not library.is_rtx)
+                    _Slot(
+                        cuda,
+                        self._owner,
+                        _context(engine, settings),
+                        shape,
+                        styles,
+                        records=not library.is_rtx,
+                    )
                     for _ in range(SLOTS)
                 ]
                 self._turns = Turns(self._slots)
@@ -58,7 +76,8 @@ class PlanRun:
                 raise
 
     def start(self, frames: Frames, style: np.ndarray) -> Callable[[], Frames]:
-        """Queue one inference; the result waits for it and gives (N, H, W, 3) uint8, where ``frames`` are, owned by the caller.
+        """Queue one inference; the result waits for it and gives (N, H, W, 3) uint8, where
+        ``frames`` are, owned by the caller.
 
         Two may be under way. A third waits for the first, whose result is kept for its caller.
         """
@@ -66,7 +85,10 @@ class PlanRun:
             return self._turns.start(frames, style)
 
     def close(self) -> None:
-        """Free everything on the card; results that were not waited for stay to be had. Closing twice is harmless."""
+        """Free everything on the card; results that were not waited for stay to be had.
+
+        Closing twice is harmless.
+        """
         if not self._owner:
             return
         with self._cuda.current():
@@ -79,10 +101,18 @@ class PlanRun:
 
 
 class _Slot:
-    """Buffers, a stream and an execution context of its own, so that neighbouring frames overlap without further care."""
+    """Buffers, a stream and an execution context of its own, so that neighbouring frames overlap
+    without further care.
+    """
 
     def __init__(
-        self, cuda: Cuda, owner: ExitStack, context: Any, shape: tuple[int, int, int], styles: int, records: bool
+        self,
+        cuda: Cuda,
+        owner: ExitStack,
+        context: Any,
+        shape: tuple[int, int, int],
+        styles: int,
+        records: bool,
     ) -> None:
         self._cuda, self._context = cuda, context
         picture = (*shape, 3)
@@ -92,12 +122,24 @@ class _Slot:
         self._stream = cuda.stream(owner)
         self._addresses = {
             name: cuda.memory(array.nbytes, owner)
-            for name, array in (("frame", self._frame), ("style", self._style), ("stylized", self._stylized))
+            for name, array in (
+                ("frame", self._frame),
+                ("style", self._style),
+                ("stylized", self._stylized),
+            )
         }
-        shaped = context.set_input_shape("frame", picture) and context.set_input_shape("style", self._style.shape)
-        if not shaped or not all(context.set_tensor_address(name, address) for name, address in self._addresses.items()):
-            raise EngineLoadError(f"the TensorRT plan does not take {shape[0]} frames of {shape[2]}x{shape[1]}.")
-        self._given: tuple[Tensor, Tensor] | None = None  # what is under way and where its result goes, if they are on the card
+        shaped = context.set_input_shape("frame", picture) and context.set_input_shape(
+            "style", self._style.shape
+        )
+        if not shaped or not all(
+            context.set_tensor_address(name, address) for name, address in self._addresses.items()
+        ):
+            raise EngineLoadError(
+                f"the TensorRT plan does not take {shape[0]} frames of {shape[2]}x{shape[1]}."
+            )
+        self._given: tuple[Tensor, Tensor] | None = (
+            None  # what is under way and where its result goes, if they are on the card
+        )
         self._warm_up()
         self._recorded = cuda.recorded(self._stream, self._queue, owner) if records else None
 
@@ -111,12 +153,15 @@ class _Slot:
             self._launch()
             cuda.download(self._stylized, addresses["stylized"], stream)
         else:
-            # Memory of the caller's stream, who reads it there; what was there before may still be read: so follow after.
+            # Memory of the caller's stream, who reads it there; what was there before may still be
+            # read: so follow after.
             self._given = frames, frames.new_empty(frames.shape)
             cuda.follow(stream)
             cuda.copy(addresses["frame"], frames.data_ptr(), self._frame.nbytes, stream)
             self._launch()
-            cuda.copy(self._given[1].data_ptr(), addresses["stylized"], self._stylized.nbytes, stream)
+            cuda.copy(
+                self._given[1].data_ptr(), addresses["stylized"], self._stylized.nbytes, stream
+            )
 
     def wait(self) -> Frames:
         with self._cuda.current():
@@ -125,7 +170,9 @@ class _Slot:
         return given[1] if given else self._stylized.copy()
 
     def _warm_up(self) -> None:
-        """The first runs compile, choose and allocate; what is recorded or measured afterwards does none of it."""
+        """The first runs compile, choose and allocate; what is recorded or measured afterwards does
+        none of it.
+        """
         self._frame[:] = 0
         self._style[:] = np.eye(1, self._style.shape[1], dtype=np.float32)
         self._cuda.upload(self._addresses["frame"], self._frame, self._stream)
@@ -142,8 +189,11 @@ class _Slot:
             raise EngineRunError("TensorRT could not queue the frame.")
 
 
-def _rtx_settings(library: Library, engine: Any, store: PlanStore, kernels: Path) -> tuple[Any, Any]:
-    """How TensorRT for RTX shall run an engine, and its cache of compiled kernels; nothing for the full TensorRT.
+def _rtx_settings(
+    library: Library, engine: Any, store: PlanStore, kernels: Path
+) -> tuple[Any, Any]:
+    """How TensorRT for RTX shall run an engine, and its cache of compiled kernels; nothing for the
+    full TensorRT.
 
     Its own CUDA graphs are used: it knows when its kernels for a shape are ready to be recorded.
     """
@@ -153,15 +203,23 @@ def _rtx_settings(library: Library, engine: Any, store: PlanStore, kernels: Path
     settings = engine.create_runtime_config()
     compiled = settings.create_runtime_cache()
     if known := store.read(kernels):
-        compiled.deserialize(known)  # it checks by itself whether they are for here, and says no if not
+        compiled.deserialize(
+            known
+        )  # it checks by itself whether they are for here, and says no if not
     settings.set_runtime_cache(compiled)
-    settings.dynamic_shapes_kernel_specialization_strategy = trt.DynamicShapesKernelSpecializationStrategy.EAGER
+    settings.dynamic_shapes_kernel_specialization_strategy = (
+        trt.DynamicShapesKernelSpecializationStrategy.EAGER
+    )
     settings.cuda_graph_strategy = trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
     return settings, compiled
 
 
 def _context(engine: Any, settings: Any) -> Any:
-    context = engine.create_execution_context() if settings is None else engine.create_execution_context(settings)
+    context = (
+        engine.create_execution_context()
+        if settings is None
+        else engine.create_execution_context(settings)
+    )
     if context is None:
         raise EngineLoadError(
             "TensorRT could not prepare the engine: most likely the card's memory is full. Use a smaller --size."

@@ -31,10 +31,14 @@ class Shapes:
         if len(sizes) == 1:
             return cls.only(sizes[0])
         if len(sizes) != 3:
-            raise UsageError(f"--size is WxH or MIN,OPT,MAX, for example 320x240,640x480,1920x1080, not {text!r}.")
+            raise UsageError(
+                f"--size is WxH or MIN,OPT,MAX, for example 320x240,640x480,1920x1080, not {text!r}."
+            )
         ordered = all(a <= b <= c for a, b, c in zip(*sizes, strict=True))
         if not ordered:
-            raise UsageError(f"--size {text}: no side of MIN may be longer than that of OPT, and none of OPT than that of MAX.")
+            raise UsageError(
+                f"--size {text}: no side of MIN may be longer than that of OPT, and none of OPT than that of MAX."
+            )
         return cls(*sizes)
 
     @property
@@ -43,7 +47,10 @@ class Shapes:
 
     def covers(self, batch: int, size: Size) -> bool:
         """Whether a plan of these shapes runs ``batch`` frames of (height, width)."""
-        fits = all(low <= side <= high for low, side, high in zip(self.smallest, size, self.largest, strict=True))
+        fits = all(
+            low <= side <= high
+            for low, side, high in zip(self.smallest, size, self.largest, strict=True)
+        )
         return fits and batch == self.batch
 
     def sizes(self) -> list[Size]:

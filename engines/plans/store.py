@@ -1,9 +1,11 @@
-"""The cache of plans: what is found there is this user's, whole, and built for exactly this, or it is built again.
+"""The cache of plans: what is found there is this user's, whole, and built for exactly this, or it
+is built again.
 
-A plan is code for one GPU, so it is only ever read from the user's own folder (0700), never from elsewhere. A file is one
-line of JSON (the key that it was built for, the hash of what follows, facts for the list) and the plan. It is written under a
-temporary name and renamed; builders of the same key wait for each other and take what the first has made. The plans that
-were not used for the longest go when the folder grows over ``LIMIT_BYTES``.
+A plan is code for one GPU, so it is only ever read from the user's own folder (0700), never from
+elsewhere. A file is one line of JSON (the key that it was built for, the hash of what follows,
+facts for the list) and the plan. It is written under a temporary name and renamed; builders of the
+same key wait for each other and take what the first has made. The plans that were not used for the
+longest go when the folder grows over ``LIMIT_BYTES``.
 """
 
 from __future__ import annotations
@@ -33,7 +35,10 @@ _MAGIC = "livebrush-plan-1"
 
 @dataclass(frozen=True)
 class PlanKey:
-    """Everything that a plan depends on. ``card`` and ``driver`` are "" and 0 for one built for a card that is not here."""
+    """Everything that a plan depends on.
+
+    ``card`` and ``driver`` are "" and 0 for one built for a card that is not here.
+    """
 
     model_sha256: str
     library: str
@@ -50,7 +55,9 @@ class PlanKey:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:32]
 
     def runs(self, wanted: PlanKey) -> bool:
-        """Whether a plan of this key runs frames of the fixed shapes that ``wanted`` is for, being alike in all else."""
+        """Whether a plan of this key runs frames of the fixed shapes that ``wanted`` is for, being
+        alike in all else.
+        """
         others = {**asdict(self), "shapes": None} == {**asdict(wanted), "shapes": None}
         return others and self.shapes.covers(wanted.shapes.batch, wanted.shapes.usual)
 
@@ -77,7 +84,9 @@ class PlanStore:
             self.folder.chmod(0o700)
 
     def get(self, key: PlanKey) -> bytes | None:
-        """The plan for ``key``, or one whose range of sizes covers it; None if there is none that can be trusted."""
+        """The plan for ``key``, or one whose range of sizes covers it; None if there is none that
+        can be trusted.
+        """
         for path in self._candidates(key):
             plan = self._read(path, key)
             if plan is not None:
@@ -86,10 +95,15 @@ class PlanStore:
                 return plan
         return None
 
-    def get_or_build(self, key: PlanKey, build: Callable[[], tuple[bytes, dict[str, Any]]]) -> bytes:
-        """The plan for ``key``, built and kept if it is not there. ``build`` returns the plan and facts for the list.
+    def get_or_build(
+        self, key: PlanKey, build: Callable[[], tuple[bytes, dict[str, Any]]]
+    ) -> bytes:
+        """The plan for ``key``, built and kept if it is not there.
 
-        Whoever else builds the same at this moment is waited for. What ``build`` raises is raised, and nothing is kept.
+        ``build`` returns the plan and facts for the list.
+
+        Whoever else builds the same at this moment is waited for. What ``build`` raises is raised,
+        and nothing is kept.
         """
         plan = self.get(key)
         if plan is not None:
@@ -109,20 +123,33 @@ class PlanStore:
 
     def entries(self) -> list[Entry]:
         """Every readable plan, the last used first."""
-        found = [entry for path in self.folder.glob("*.plan") if (entry := _entry(path)) is not None]
+        found = [
+            entry for path in self.folder.glob("*.plan") if (entry := _entry(path)) is not None
+        ]
         return sorted(found, key=lambda entry: entry.used_s, reverse=True)
 
     def expected_s(self, key: PlanKey) -> float | None:
-        """How long the last build of this library and precision on this card took, None if there was none."""
+        """How long the last build of this library and precision on this card took, None if there
+        was none.
+        """
         alike = [
-            e for e in self.entries() if (e.key.library, e.key.precision, e.key.card) == (key.library, key.precision, key.card)
+            e
+            for e in self.entries()
+            if (e.key.library, e.key.precision, e.key.card)
+            == (key.library, key.precision, key.card)
         ]
-        times = [entry.facts["build_s"] for entry in alike if isinstance(entry.facts.get("build_s"), (int, float))]
+        times = [
+            entry.facts["build_s"]
+            for entry in alike
+            if isinstance(entry.facts.get("build_s"), (int, float))
+        ]
         return float(times[0]) if times else None
 
     def clear(self) -> tuple[int, int]:
         """Remove every plan and what belongs to one. Returns how many files, and their bytes."""
-        files = [path for path in self.folder.rglob("*") if path.is_file() and path.suffix != ".lock"]
+        files = [
+            path for path in self.folder.rglob("*") if path.is_file() and path.suffix != ".lock"
+        ]
         total = sum(path.stat().st_size for path in files)
         for path in files:
             path.unlink(missing_ok=True)
@@ -140,7 +167,10 @@ class PlanStore:
             return b""
 
     def write(self, path: Path, *parts: bytes) -> None:
-        """Replace ``path`` in one step. A folder that cannot be written costs the next start time, not this one its result."""
+        """Replace ``path`` in one step.
+
+        A folder that cannot be written costs the next start time, not this one its result.
+        """
         try:
             handle, name = tempfile.mkstemp(dir=self.folder, suffix=".tmp")
             try:
@@ -153,10 +183,17 @@ class PlanStore:
                 Path(name).unlink(missing_ok=True)
                 raise
         except OSError as error:
-            logging.getLogger(__name__).warning("%s cannot be kept (%s): it is built again next time", path.name, error)
+            logging.getLogger(__name__).warning(
+                "%s cannot be kept (%s): it is built again next time", path.name, error
+            )
 
     def _write(self, key: PlanKey, plan: bytes, facts: dict[str, Any]) -> None:
-        header = {"magic": _MAGIC, "key": asdict(key), "sha256": hashlib.sha256(plan).hexdigest(), "bytes": len(plan)}
+        header = {
+            "magic": _MAGIC,
+            "key": asdict(key),
+            "sha256": hashlib.sha256(plan).hexdigest(),
+            "bytes": len(plan),
+        }
         self.write(self._path(key), json.dumps({**header, "facts": facts}).encode() + b"\n", plan)
         prune(self.folder, self._limit_bytes, "*.[pk]*")  # plans and the kernels compiled for them
         for left in self.folder.glob("*.tmp"):
@@ -168,11 +205,16 @@ class PlanStore:
         return self.folder / f"{key.digest}.plan"
 
     def _candidates(self, key: PlanKey) -> list[Path]:
-        return [self._path(key), *(entry.path for entry in self.entries() if entry.key != key and entry.key.runs(key))]
+        return [
+            self._path(key),
+            *(entry.path for entry in self.entries() if entry.key != key and entry.key.runs(key)),
+        ]
 
     @contextlib.contextmanager
     def _locked(self, key: PlanKey) -> Iterator[None]:
-        """Whoever else builds ``key`` waits; in a folder that cannot be written, each builds for himself."""
+        """Whoever else builds ``key`` waits; in a folder that cannot be written, each builds for
+        himself.
+        """
         folder = self.folder / "locks"
         with contextlib.ExitStack() as stack:
             with contextlib.suppress(OSError):
@@ -205,7 +247,11 @@ def _entry(path: Path) -> Entry | None:
         return None
     key = _key(header) if header else None
     facts = header.get("facts") if header else None
-    return Entry(path, key, stat.st_size, stat.st_mtime, facts if isinstance(facts, dict) else {}) if key else None
+    return (
+        Entry(path, key, stat.st_size, stat.st_mtime, facts if isinstance(facts, dict) else {})
+        if key
+        else None
+    )
 
 
 def _header(file: BinaryIO) -> dict[str, Any] | None:
@@ -219,7 +265,10 @@ def _header(file: BinaryIO) -> dict[str, Any] | None:
 def _key(header: dict[str, Any]) -> PlanKey | None:
     try:
         fields = dict(header["key"])
-        shapes = {name: value if name == "batch" else tuple(value) for name, value in fields.pop("shapes").items()}
+        shapes = {
+            name: value if name == "batch" else tuple(value)
+            for name, value in fields.pop("shapes").items()
+        }
         return PlanKey(shapes=Shapes(**shapes), **fields)
     except (KeyError, TypeError, ValueError, AttributeError):
         return None

@@ -1,6 +1,8 @@
-"""Strongly typed networks: the precision is written into the graph, and TensorRT takes it from there.
+"""Strongly typed networks: the precision is written into the graph, and TensorRT takes it from
+there.
 
-fp16 is a graph whose convolutions, and what lies between them, are declared half; nothing is left to a builder's choice:
+fp16 is a graph whose convolutions, and what lies between them, are declared half; nothing is left
+to a builder's choice:
 
 - 0..255 never is half. Scaling before the first convolution and after the last stays fp32, and a network that works on
   0..255 inside is scaled to 0..1 by algebra: ``norm(conv(255 x)) = norm(conv(x))`` with bias / 255 and epsilon / 255**2,
@@ -8,15 +10,17 @@ fp16 is a graph whose convolutions, and what lies between them, are declared hal
 - Statistics are fp32: instance normalisation, reductions and whatever feeds a reduction.
 - The style vector and its rows are fp32 up to the multiply-add.
 
-int8 keeps the QuantizeLinear/DequantizeLinear pairs of the int8 file. TensorRT reads an unsigned pair as a signed one, with
-a warning, and everything above 127 levels would be cut off: unsigned pairs are made signed ones of the same span here.
+int8 keeps the QuantizeLinear/DequantizeLinear pairs of the int8 file. TensorRT reads an unsigned
+pair as a signed one, with a warning, and everything above 127 levels would be cut off: unsigned
+pairs are made signed ones of the same span here.
 
 fp8 is the int8 graph with its pairs in E4M3 (engines/plans/fp8.py).
 
-One more thing in every precision: TensorRT for RTX has no fp32 matrix product on Turing cards, so the small one of the style
-with its rows is written as a sum.
+One more thing in every precision: TensorRT for RTX has no fp32 matrix product on Turing cards, so
+the small one of the style with its rows is written as a sum.
 
-The result is ONNX again, so that any runtime can be asked whether its pictures are still those of the model file.
+The result is ONNX again, so that any runtime can be asked whether its pictures are still those of
+the model file.
 """
 
 from __future__ import annotations
@@ -38,16 +42,53 @@ _SMALLEST_SCALE = 2.0**-14
 # QuantizeLinear and DequantizeLinear take half scales from here on.
 _HALF_SCALES_OPSET = 19
 
-_MOVES = {"Pad", "Slice", "Gather", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Expand", "Tile"}
-_MOVES |= {"DepthToSpace", "SpaceToDepth", "Split", "Concat", "Resize", "QuantizeLinear", "DequantizeLinear"}
-_ARITHMETIC = {"Add", "Sub", "Mul", "Relu", "LeakyRelu", "PRelu", "Sigmoid", "Tanh", "Clip", "Neg", "Abs", "Min", "Max"}
+_MOVES = {
+    "Pad",
+    "Slice",
+    "Gather",
+    "Transpose",
+    "Reshape",
+    "Squeeze",
+    "Unsqueeze",
+    "Flatten",
+    "Identity",
+    "Expand",
+    "Tile",
+}
+_MOVES |= {
+    "DepthToSpace",
+    "SpaceToDepth",
+    "Split",
+    "Concat",
+    "Resize",
+    "QuantizeLinear",
+    "DequantizeLinear",
+}
+_ARITHMETIC = {
+    "Add",
+    "Sub",
+    "Mul",
+    "Relu",
+    "LeakyRelu",
+    "PRelu",
+    "Sigmoid",
+    "Tanh",
+    "Clip",
+    "Neg",
+    "Abs",
+    "Min",
+    "Max",
+}
 _POOLS = {"MaxPool", "AveragePool"}
 _FLOW = _MOVES | _ARITHMETIC | _POOLS
 _CONVOLUTIONS = {"Conv", "ConvTranspose"}
 _NORMS = {"InstanceNormalization", "LayerNormalization", "GroupNormalization", "BatchNormalization"}
 # Inputs that share the type of the picture; every input where nothing is said.
 _TYPED_INPUTS = {
-    **dict.fromkeys(("Slice", "Gather", "Reshape", "Squeeze", "Unsqueeze", "Expand", "Tile", "Split", "Resize"), (0,)),
+    **dict.fromkeys(
+        ("Slice", "Gather", "Reshape", "Squeeze", "Unsqueeze", "Expand", "Tile", "Split", "Resize"),
+        (0,),
+    ),
     "Pad": (0, 2),
     "QuantizeLinear": (0, 1),
     "DequantizeLinear": (1,),
@@ -57,10 +98,12 @@ Span = tuple[float, float]
 
 
 def strongly_typed(model: onnx.ModelProto, precision: str) -> onnx.ModelProto:
-    """The model file's graph, or for "int8" and "fp8" that of its int8 sibling, with the types of ``precision`` in it.
+    """The model file's graph, or for "int8" and "fp8" that of its int8 sibling, with the types of
+    ``precision`` in it.
 
-    "fp32" stays fp32 everywhere, the others have half wherever it is safe. Inputs and outputs stay as they are.
-    Raises EngineLoadError for a weight that a half cannot hold, or a graph with branches.
+    "fp32" stays fp32 everywhere, the others have half wherever it is safe. Inputs and outputs stay
+    as they are. Raises EngineLoadError for a weight that a half cannot hold, or a graph with
+    branches.
     """
     typed = onnx.ModelProto()
     typed.CopyFrom(model)
@@ -68,8 +111,14 @@ def strongly_typed(model: onnx.ModelProto, precision: str) -> onnx.ModelProto:
         graph = _Graph(typed)
         _spread_products(graph)
         return typed
-    if any(a.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS) for n in typed.graph.node for a in n.attribute):
-        raise EngineLoadError("the network has branches or loops, which have no half-precision form here. Use --precision fp32.")
+    if any(
+        a.type in (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
+        for n in typed.graph.node
+        for a in n.attribute
+    ):
+        raise EngineLoadError(
+            "the network has branches or loops, which have no half-precision form here. Use --precision fp32."
+        )
     if precision in ("int8", "fp8") and typed.opset_import[0].version < _HALF_SCALES_OPSET:
         typed = onnx.version_converter.convert_version(typed, _HALF_SCALES_OPSET)
     del typed.graph.value_info[:]  # what an exporter noted of types does not hold any more
@@ -86,7 +135,9 @@ def strongly_typed(model: onnx.ModelProto, precision: str) -> onnx.ModelProto:
 
 @dataclass
 class _Graph:
-    """A graph with what is asked of it often: who makes a tensor, who reads it, which numbers are stored."""
+    """A graph with what is asked of it often: who makes a tensor, who reads it, which numbers are
+    stored.
+    """
 
     model: onnx.ModelProto
     stored: dict[str, TensorProto] = field(default_factory=dict)
@@ -102,7 +153,9 @@ class _Graph:
                 graph.node.remove(node)
         self.stored = {t.name: t for t in graph.initializer}
         for node in [n for n in graph.node if n.op_type == "Cast" and n.input[0] in self.stored]:
-            if node.attribute[0].i == TensorProto.FLOAT:  # numbers that the file keeps smaller than it computes with them
+            if (
+                node.attribute[0].i == TensorProto.FLOAT
+            ):  # numbers that the file keeps smaller than it computes with them
                 self.store(node.output[0], self.value(node.input[0]).astype(np.float32))
                 graph.node.remove(node)
 
@@ -143,7 +196,10 @@ class _Graph:
         types = _element_types(self.model)
         kept = {output.name for output in self.model.graph.output}
         for node in self.nodes:
-            to_float = node.op_type == "Cast" and node.attribute[0].i == types.get(node.input[0]) == TensorProto.FLOAT
+            to_float = (
+                node.op_type == "Cast"
+                and node.attribute[0].i == types.get(node.input[0]) == TensorProto.FLOAT
+            )
             if (node.op_type == "Identity" or to_float) and node.output[0] not in kept:
                 self.bypass(node, node.input[0])
 
@@ -163,8 +219,15 @@ def _spread_products(graph: _Graph) -> None:
         if rows is None or rows.ndim != 2 or rows.dtype != np.float32:
             nodes.append(node)
             continue
-        column, product, name = f"{node.output[0]}_column", f"{node.output[0]}_product", node.output[0]
-        last, second = graph.store(f"{name}_last", np.array([-1])), graph.store(f"{name}_second", np.array([1]))
+        column, product, name = (
+            f"{node.output[0]}_column",
+            f"{node.output[0]}_product",
+            node.output[0],
+        )
+        last, second = (
+            graph.store(f"{name}_last", np.array([-1])),
+            graph.store(f"{name}_second", np.array([1])),
+        )
         nodes += [
             helper.make_node("Unsqueeze", [node.input[0], last], [column]),
             helper.make_node("Mul", [column, node.input[1]], [product]),
@@ -174,7 +237,9 @@ def _spread_products(graph: _Graph) -> None:
 
 
 def _make_signed(graph: _Graph) -> None:
-    """Turn unsigned quantisation pairs with zero point 0 into signed ones: twice the step, the same span."""
+    """Turn unsigned quantisation pairs with zero point 0 into signed ones: twice the step, the same
+    span.
+    """
     for node in graph.nodes:
         if node.op_type not in ("QuantizeLinear", "DequantizeLinear") or len(node.input) < 3:
             continue
@@ -182,13 +247,19 @@ def _make_signed(graph: _Graph) -> None:
         if zero is None or zero.dtype != np.uint8:
             continue
         if zero.any() or scale is None or graph.value(node.input[0]) is not None:
-            raise EngineLoadError("the int8 file has unsigned weights or a zero point other than 0. Write it with `export int8`.")
-        node.input[1] = graph.store(f"{node.input[1]}_signed", (scale * (255 / 127)).astype(np.float32))
+            raise EngineLoadError(
+                "the int8 file has unsigned weights or a zero point other than 0. Write it with `export int8`."
+            )
+        node.input[1] = graph.store(
+            f"{node.input[1]}_signed", (scale * (255 / 127)).astype(np.float32)
+        )
         node.input[2] = graph.store(f"{node.input[2]}_signed", np.zeros(zero.shape, np.int8))
 
 
 def _scale_to_one(graph: _Graph) -> None:
-    """Bring a network that works on 0..255 inside to 0..1, exactly, by what lies around its first and last convolution."""
+    """Bring a network that works on 0..255 inside to 0..1, exactly, by what lies around its first
+    and last convolution.
+    """
     makers = graph.makers()
     for node in graph.nodes:
         factor = _factor(graph, node)
@@ -217,7 +288,11 @@ def _factor(graph: _Graph, node: NodeProto) -> float | None:
         return None
     values = [graph.value(name) for name in node.input]
     numbers = [v for v in values if v is not None and v.size == 1 and v.dtype == np.float32]
-    if len(numbers) != 1 or (node.op_type == "Div" and values[1] is None) or float(numbers[0].item()) <= 0:
+    if (
+        len(numbers) != 1
+        or (node.op_type == "Div" and values[1] is None)
+        or float(numbers[0].item()) <= 0
+    ):
         return None
     number = float(numbers[0].item())
     return number if node.op_type == "Mul" else 1 / number
@@ -273,7 +348,9 @@ def _scale_bias(graph: _Graph, conv: NodeProto, factor: float) -> None:
         _scale_stored(graph, conv, 2, factor)
 
 
-def _scale_weight(graph: _Graph, makers: dict[str, NodeProto], conv: NodeProto, factor: float) -> None:
+def _scale_weight(
+    graph: _Graph, makers: dict[str, NodeProto], conv: NodeProto, factor: float
+) -> None:
     if conv.input[1] in graph.stored:
         _scale_stored(graph, conv, 1, factor)
     else:  # bytes with a scale
@@ -283,8 +360,12 @@ def _scale_weight(graph: _Graph, makers: dict[str, NodeProto], conv: NodeProto, 
 def _scale_stored(graph: _Graph, node: NodeProto, index: int, factor: float) -> None:
     value = graph.value(node.input[index])
     if value is None:
-        raise EngineLoadError(f"the number {node.input[index]} is computed, not stored: the network has no half-precision form.")
-    node.input[index] = graph.store(f"{node.input[index]}_times_{factor:.6g}", (value * factor).astype(value.dtype))
+        raise EngineLoadError(
+            f"the number {node.input[index]} is computed, not stored: the network has no half-precision form."
+        )
+    node.input[index] = graph.store(
+        f"{node.input[index]}_times_{factor:.6g}", (value * factor).astype(value.dtype)
+    )
 
 
 def _scale_epsilon(norm: NodeProto, factor: float) -> None:
@@ -301,18 +382,30 @@ def _half_nodes(graph: _Graph) -> set[str]:
     makers = graph.makers()
     feeds_reduction = _feeding_reductions(graph)
     half: set[str] = set()
-    safe = {name for name, span in spans.items() if _narrow(span)}  # tensors that may be cast to half
+    safe = {
+        name for name, span in spans.items() if _narrow(span)
+    }  # tensors that may be cast to half
 
     for node in graph.nodes:
-        inputs = [node.input[i] for i in _typed_inputs(node) if i < len(node.input) and node.input[i] not in graph.stored]
+        inputs = [
+            node.input[i]
+            for i in _typed_inputs(node)
+            if i < len(node.input) and node.input[i] not in graph.stored
+        ]
         if node.op_type == "DequantizeLinear":
             inputs = [node.input[0]] if node.input[0] in makers else []
         wide = any(name in spans and not _narrow(spans[name]) for name in (*inputs, *node.output))
         if node.op_type in _CONVOLUTIONS:
-            chosen = not wide and (makers.get(node.input[0], node).op_type != "DequantizeLinear" or node.input[0] in safe)
+            chosen = not wide and (
+                makers.get(node.input[0], node).op_type != "DequantizeLinear"
+                or node.input[0] in safe
+            )
         else:
             chosen = (
-                node.op_type in _FLOW and not wide and any(n in safe for n in inputs) and node.output[0] not in feeds_reduction
+                node.op_type in _FLOW
+                and not wide
+                and any(n in safe for n in inputs)
+                and node.output[0] not in feeds_reduction
             )
         if chosen:
             half.add(node.output[0])
@@ -325,7 +418,9 @@ def _half_nodes(graph: _Graph) -> set[str]:
 
 
 def _spans(graph: _Graph) -> dict[str, Span]:
-    """Between which numbers the values of a tensor lie, for those that follow from ``frame`` being bytes."""
+    """Between which numbers the values of a tensor lie, for those that follow from ``frame`` being
+    bytes.
+    """
     spans: dict[str, Span] = {"frame": (0.0, 255.0)}
     for node in graph.nodes:
         span = _span(graph, node, spans)
@@ -338,7 +433,9 @@ def _span(graph: _Graph, node: NodeProto, spans: dict[str, Span]) -> Span | None
     known = [spans.get(name) or _stored_span(graph, name) for name in node.input]
     first = known[0] if known else None
     if node.op_type in ("Clip", "Sigmoid"):
-        low, high = (*known[1:3], None, None)[:2] if node.op_type == "Clip" else ((0.0, 0.0), (1.0, 1.0))
+        low, high = (
+            (*known[1:3], None, None)[:2] if node.op_type == "Clip" else ((0.0, 0.0), (1.0, 1.0))
+        )
         return (low[0], high[1]) if low and high else None
     if first is None or node.op_type == "Shape":
         return None
@@ -350,12 +447,20 @@ def _span(graph: _Graph, node: NodeProto, spans: dict[str, Span]) -> Span | None
         return first if node.input[0] in spans else None
     if node.op_type == "Relu":
         return max(first[0], 0.0), max(first[1], 0.0)
-    if node.op_type in ("Add", "Sub", "Mul") and known[1] is not None and any(name in spans for name in node.input):
+    if (
+        node.op_type in ("Add", "Sub", "Mul")
+        and known[1] is not None
+        and any(name in spans for name in node.input)
+    ):
         operation = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply}[node.op_type]
         ends = [float(operation(a, b)) for a in first for b in known[1]]
         return min(ends), max(ends)
     factor = _factor(graph, node)
-    return (first[0] * factor, first[1] * factor) if factor is not None and node.input[0] in spans else None
+    return (
+        (first[0] * factor, first[1] * factor)
+        if factor is not None and node.input[0] in spans
+        else None
+    )
 
 
 def _stored_span(graph: _Graph, name: str) -> Span | None:
@@ -374,7 +479,9 @@ def _feeding_reductions(graph: _Graph) -> set[str]:
     feeding: set[str] = set()
     for node in reversed(graph.nodes):
         reduces = node.op_type.startswith(("Reduce", "Global"))
-        if reduces or (node.op_type in _FLOW | {"Pow", "Sqrt", "Div"} and feeding & set(node.output)):
+        if reduces or (
+            node.op_type in _FLOW | {"Pow", "Sqrt", "Div"} and feeding & set(node.output)
+        ):
             feeding.update(node.input)
     return feeding
 
@@ -391,18 +498,27 @@ def _apply(graph: _Graph, half: set[str]) -> None:
     nodes: list[NodeProto] = []
     for node in graph.nodes:
         wanted = TensorProto.FLOAT16 if node.output[0] in half else TensorProto.FLOAT
-        if wanted == TensorProto.FLOAT16 and node.op_type == "DequantizeLinear" and node.input[0] in graph.stored:
+        if (
+            wanted == TensorProto.FLOAT16
+            and node.op_type == "DequantizeLinear"
+            and node.input[0] in graph.stored
+        ):
             _keep_scales_normal(graph, node)
         for i in _typed_inputs(node):
             name = node.input[i] if i < len(node.input) else ""
             if types.get(name, now.get(name)) != TensorProto.FLOAT and name not in graph.stored:
                 continue
             if name in graph.stored:
-                if wanted == TensorProto.FLOAT16 and graph.stored[name].data_type == TensorProto.FLOAT:
+                if (
+                    wanted == TensorProto.FLOAT16
+                    and graph.stored[name].data_type == TensorProto.FLOAT
+                ):
                     node.input[i] = _half_number(graph, name, scale=node.op_type.endswith("Linear"))
             elif now[name] != wanted:
                 if (name, wanted) not in made:
-                    made[name, wanted] = f"{name}_as_{'half' if wanted == TensorProto.FLOAT16 else 'float'}"
+                    made[name, wanted] = (
+                        f"{name}_as_{'half' if wanted == TensorProto.FLOAT16 else 'float'}"
+                    )
                     nodes.append(helper.make_node("Cast", [name], [made[name, wanted]], to=wanted))
                 node.input[i] = made[name, wanted]
         for name in node.output:
@@ -416,7 +532,9 @@ def _half_number(graph: _Graph, name: str, scale: bool) -> str:
     value = graph.value(name)
     largest = float(np.abs(value).max()) if value.size else 0.0
     if not largest <= float(np.finfo(np.float16).max):
-        raise EngineLoadError(f"the weight {name} goes to {largest:.3g}, more than half precision holds. Use --precision fp32.")
+        raise EngineLoadError(
+            f"the weight {name} goes to {largest:.3g}, more than half precision holds. Use --precision fp32."
+        )
     floor = np.maximum(value, _SMALLEST_SCALE) if scale else value
     return graph.store(f"{name}_as_half", floor.astype(np.float16))
 
@@ -430,7 +548,9 @@ def _keep_scales_normal(graph: _Graph, node: NodeProto) -> None:
     ratio = scale / np.maximum(scale, _SMALLEST_SCALE)
     if ratio.ndim:
         ratio = ratio.reshape([-1 if i == axis else 1 for i in range(levels.ndim)])
-    node.input[0] = graph.store(f"{node.input[0]}_coarser", np.round(levels * ratio).astype(levels.dtype))
+    node.input[0] = graph.store(
+        f"{node.input[0]}_coarser", np.round(levels * ratio).astype(levels.dtype)
+    )
 
 
 def _element_types(model: onnx.ModelProto) -> dict[str, int]:

@@ -1,1 +1,4 @@
-"""The engines, a file each, under the name that ``--engine`` takes. What they share lies beside ``engines.base``."""
+"""The engines, a file each, under the name that ``--engine`` takes.
+
+What they share lies beside ``engines.base``.
+"""

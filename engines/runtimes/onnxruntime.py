@@ -39,9 +39,13 @@ class OnnxRuntime(Engine):
         for axis, length in zip("NHW", key, strict=True):
             settings.add_free_dimension_override_by_name(axis, length)
         try:
-            session = self._runtime.InferenceSession(str(self._path), settings, providers=self._providers)
+            session = self._runtime.InferenceSession(
+                str(self._path), settings, providers=self._providers
+            )
         except Exception as error:
-            raise EngineLoadError(f"ONNX Runtime cannot run {self._path} at {key[2]}x{key[1]}: {error}") from error
+            raise EngineLoadError(
+                f"ONNX Runtime cannot run {self._path} at {key[2]}x{key[1]}: {error}"
+            ) from error
         # It falls back to the CPU without a word when the GPU provider fails to start.
         if session.get_providers()[0] != self._providers[0][0]:
             raise EngineUnavailable(
@@ -53,13 +57,20 @@ class OnnxRuntime(Engine):
         if self.device == "cpu":
             return [("CPUExecutionProvider", {})]
         if not self.device.startswith("cuda"):
-            raise EngineUnavailable(f"--engine onnxruntime runs on cpu and cuda, not on {self.device!r}.")
+            raise EngineUnavailable(
+                f"--engine onnxruntime runs on cpu and cuda, not on {self.device!r}."
+            )
         if "CUDAExecutionProvider" not in self._runtime.get_available_providers():
             raise EngineUnavailable(
                 "--engine onnxruntime --device cuda: this ONNX Runtime has no CUDA. "
                 "Type: pip install onnxruntime-gpu, or use --device cpu."
             )
-        return [("CUDAExecutionProvider", {"device_id": int(self.device.partition(":")[2] or 0)}), ("CPUExecutionProvider", {})]
+        return [
+            ("CUDAExecutionProvider", {"device_id": int(self.device.partition(":")[2] or 0)}),
+            ("CPUExecutionProvider", {}),
+        ]
 
     def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
-        return self._specialised(frames.shape[:3]).run(["stylized"], {"frame": frames, "style": style})[0]
+        return self._specialised(frames.shape[:3]).run(
+            ["stylized"], {"frame": frames, "style": style}
+        )[0]

@@ -29,7 +29,8 @@ class OpenVino(Engine):
             raise EngineUnavailable(
                 f"--engine openvino runs on the CPU, not on {options.device!r}. Use --device cpu, or --engine torch."
             )
-        # Importing OpenVINO would report its use to its makers over the network; without this package it does not.
+        # Importing OpenVINO would report its use to its makers over the network; without this
+        # package it does not.
         sys.modules.setdefault("openvino_telemetry", None)
         import openvino
 
@@ -42,7 +43,9 @@ class OpenVino(Engine):
         self._threads = options.threads or cpu_threads()
         self._streams = min(self._threads, _MAX_STREAMS)
         if options.throughput:
-            self.in_flight = self._streams + 1  # one more than are computed at a time, so that no core waits for the caller
+            self.in_flight = (
+                self._streams + 1
+            )  # one more than are computed at a time, so that no core waits for the caller
         self._path = model.int8_path if self.precision == "int8" else model.path
 
     @classmethod
@@ -62,15 +65,22 @@ class OpenVino(Engine):
             for request in requests:
                 _begun(request, np.zeros((*key, 3), np.uint8), style)()
         except RuntimeError as error:
-            raise EngineLoadError(f"OpenVINO cannot run {self._path} at {width}x{height}: {error}") from error
+            raise EngineLoadError(
+                f"OpenVINO cannot run {self._path} at {width}x{height}: {error}"
+            ) from error
         return cycle(requests)
 
     def _properties(self) -> dict[str, object]:
-        # Without the hint, CPUs with bf16 units silently compute in bf16 and other pictures come out.
+        # Without the hint, CPUs with bf16 units silently compute in bf16 and other pictures come
+        # out.
         return {
             "INFERENCE_PRECISION_HINT": "f32",
             "INFERENCE_NUM_THREADS": self._threads,
-            **({"NUM_STREAMS": self._streams} if self.options.throughput else {"PERFORMANCE_HINT": "LATENCY"}),
+            **(
+                {"NUM_STREAMS": self._streams}
+                if self.options.throughput
+                else {"PERFORMANCE_HINT": "LATENCY"}
+            ),
         }
 
     def _start(self, frames: np.ndarray, style: np.ndarray) -> Callable[[], np.ndarray]:
@@ -81,7 +91,9 @@ class OpenVino(Engine):
 
 
 def _begun(request: Any, frames: np.ndarray, style: np.ndarray) -> Callable[[], np.ndarray]:
-    """Begin and return what waits for the result, which is a copy: both ends' memory belongs to the request."""
+    """Begin and return what waits for the result, which is a copy: both ends' memory belongs to the
+    request.
+    """
     request.wait()  # for what somebody has begun and given up
     request.get_tensor("frame").data[:] = frames
     request.get_tensor("style").data[:] = style

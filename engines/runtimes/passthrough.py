@@ -1,4 +1,6 @@
-"""The engine that returns its input: it needs no runtime, and shows what the rest of the pipeline costs and keeps."""
+"""The engine that returns its input: it needs no runtime, and shows what the rest of the pipeline
+costs and keeps.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""TensorRT on an NVIDIA card: engines are built on this machine at first use, proved, and kept in the user's cache."""
+"""TensorRT on an NVIDIA card: engines are built on this machine at first use, proved, and kept in
+the user's cache.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ class TensorRt(Engine):
         self._cuda.close()
 
     def _recipe(self, key: tuple[int, int, int]) -> Recipe:
-        return Recipe(self.model, self.precision, Shapes.only(key[1:], key[0]), self._card, self._library)
+        return Recipe(
+            self.model, self.precision, Shapes.only(key[1:], key[0]), self._card, self._library
+        )
 
     def _specialise(self, key: tuple[int, int, int]) -> PlanRun:
         recipe = self._recipe(key)
@@ -70,7 +74,10 @@ class TensorRt(Engine):
 
         what = f"the TensorRT engine of {self.model.name}, {self.precision}, {recipe.shapes} on {self._card.name}"
         try:
-            with build_progress(what, self._store.expected_s(recipe.key)) as on_progress, self._cuda.current():
+            with (
+                build_progress(what, self._store.expected_s(recipe.key)) as on_progress,
+                self._cuda.current(),
+            ):
                 return self._kept_run(recipe, proving, open_to_prove, on_progress)
         except BaseException:
             for run in proving:
@@ -78,9 +85,15 @@ class TensorRt(Engine):
             raise
 
     def _kept_run(
-        self, recipe: Recipe, proving: list[PlanRun], open_to_prove: Callable[[bytes], Infer], on_progress: OnProgress
+        self,
+        recipe: Recipe,
+        proving: list[PlanRun],
+        open_to_prove: Callable[[bytes], Infer],
+        on_progress: OnProgress,
     ) -> PlanRun:
-        """The run that a new plan was proved with, or one of the plan in the cache; one that is refused is built again."""
+        """The run that a new plan was proved with, or one of the plan in the cache; one that is
+        refused is built again.
+        """
         for last in (False, True):
             plan = kept_plan(recipe, self._store, open_to_prove, on_progress=on_progress)
             if proving:
@@ -97,7 +110,9 @@ class TensorRt(Engine):
         key, shapes = recipe.key, recipe.shapes
         kernels = self._store.sibling(f"{key.digest}.kernels")
         shape = (shapes.batch, *shapes.usual)
-        return PlanRun(self._cuda, self._library, plan, shape, len(self.model.styles), self._store, kernels)
+        return PlanRun(
+            self._cuda, self._library, plan, shape, len(self.model.styles), self._store, kernels
+        )
 
     def _start(self, frames: np.ndarray, style: np.ndarray) -> Callable[[], np.ndarray]:
         return self._specialised(frames.shape[:3]).start(frames, style)

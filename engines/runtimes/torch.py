@@ -1,4 +1,6 @@
-"""PyTorch on CPU, CUDA or MPS, from the model's .safetensors: the reference for parity, and the way to a GPU without TensorRT."""
+"""PyTorch on CPU, CUDA or MPS, from the model's .safetensors: the reference for parity, and the way
+to a GPU without TensorRT.
+"""
 
 from __future__ import annotations
 
@@ -38,9 +40,15 @@ class Torch(Engine):
         self._torch = torch
         self.device = self._choose_device(options.device)
         kind = self.device.split(":")[0]
-        self.precision = ("fp32" if kind == "cpu" else "fp16") if options.precision == "auto" else options.precision
+        self.precision = (
+            ("fp32" if kind == "cpu" else "fp16")
+            if options.precision == "auto"
+            else options.precision
+        )
         if self.precision == "fp16" and kind == "cpu":
-            raise EngineUnavailable("--engine torch runs fp16 on GPUs only. Use --precision fp32 on the CPU.")
+            raise EngineUnavailable(
+                "--engine torch runs fp16 on GPUs only. Use --precision fp32 on the CPU."
+            )
         self._runs_graphs = True
         if kind == "cuda":
             from engines.cuda_frames import SLOTS
@@ -75,7 +83,9 @@ class Torch(Engine):
                 f"--engine torch --device {wanted}: this PyTorch sees no CUDA GPU. Use --device cpu, or install its CUDA build."
             )
         if wanted == "mps" and not mps:
-            raise EngineUnavailable("--engine torch --device mps: this PyTorch sees no Apple GPU. Use --device cpu.")
+            raise EngineUnavailable(
+                "--engine torch --device mps: this PyTorch sees no Apple GPU. Use --device cpu."
+            )
         return wanted
 
     def eager(self) -> None:
@@ -87,7 +97,9 @@ class Torch(Engine):
             return None
         from engines.cuda_frames import CudaFrames
 
-        frames = CudaFrames(self._graph, self.device, key, len(self.model.styles), self._runs_graphs)
+        frames = CudaFrames(
+            self._graph, self.device, key, len(self.model.styles), self._runs_graphs
+        )
         if frames.problem:
             self.note = frames.problem
         return frames

@@ -1,4 +1,7 @@
-"""Styles that change by themselves: every so many seconds, or at the times of a schedule. Decides; the clock is the caller's."""
+"""Styles that change by themselves: every so many seconds, or at the times of a schedule.
+
+Decides; the clock is the caller's.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ from realtime.timeline import Timeline, parse_timeline
 
 
 class Cycle:
-    """The next style whenever ``state.cycle_s`` has passed since the last change of styles, whoever made it."""
+    """The next style whenever ``state.cycle_s`` has passed since the last change of styles, whoever
+    made it.
+    """
 
     def __init__(self) -> None:
         self._mix: object = None
@@ -27,8 +32,11 @@ class Cycle:
 
 
 class Schedule:
-    """Performs the entries when their time has come; what the user does between them stays until the next one. An entry without
-    a fade takes the fade time that is set."""
+    """Performs the entries when their time has come; what the user does between them stays until
+    the next one.
+
+    An entry without a fade takes the fade time that is set.
+    """
 
     def __init__(self, timeline: Timeline) -> None:
         self._entries = timeline.entries
@@ -37,7 +45,9 @@ class Schedule:
 
     def follow(self, state: State, now_s: float) -> State:
         self._begin_s = now_s if self._begin_s is None else self._begin_s
-        due = [entry for entry in self._entries[self._done :] if entry.at_s <= now_s - self._begin_s]
+        due = [
+            entry for entry in self._entries[self._done :] if entry.at_s <= now_s - self._begin_s
+        ]
         self._done += len(due)
         for entry in due[-1:]:  # what a stall has skipped is not flashed by
             if entry.fade_s is not None:
@@ -47,15 +57,22 @@ class Schedule:
 
 
 def live_timeline(text: str, flag: str) -> Timeline:
-    """``parse_timeline`` for a live run. Raises UsageError as it does, for cuts, which nobody knows ahead, for fades longer than
-    the control's, and for changes closer than a second, which would flash."""
+    """``parse_timeline`` for a live run.
+
+    Raises UsageError as it does, for cuts, which nobody knows ahead, for fades longer than the
+    control's, and for changes closer than a second, which would flash.
+    """
     timeline = parse_timeline(text, flag)
     if any(entry.fade_s and entry.fade_s > FADE_RANGE_S[1] for entry in timeline.entries):
         raise UsageError(f"{flag}: live, a fade lasts at most {FADE_RANGE_S[1]:g} s.")
     times_s = [entry.at_s for entry in timeline.entries]
     if None in times_s:
-        raise UsageError(f"{flag}: `cut` is for files; live, say when, for example 12.5:starry_night/2s")
+        raise UsageError(
+            f"{flag}: `cut` is for files; live, say when, for example 12.5:starry_night/2s"
+        )
     for before_s, at_s in pairwise(times_s):
         if at_s - before_s < CYCLE_RANGE_S[0]:
-            raise UsageError(f"{flag}: {float(at_s):g} must come at least {CYCLE_RANGE_S[0]:g} s after {float(before_s):g}.")
+            raise UsageError(
+                f"{flag}: {float(at_s):g} must come at least {CYCLE_RANGE_S[0]:g} s after {float(before_s):g}."
+            )
     return timeline

@@ -1,7 +1,9 @@
-"""The one control model of the live view: every action is a named command with its range, its keys and its help line.
+"""The one control model of the live view: every action is a named command with its range, its keys
+and its help line.
 
-Keyboard (``keys.py`` beside this), OSC and web page only bind to it: they call ``perform`` by name. To add an action, add one
-``Command`` to the table at the end. Knows nothing of windows, threads or pixels.
+Keyboard (``keys.py`` beside this), OSC and web page only bind to it: they call ``perform`` by name.
+To add an action, add one ``Command`` to the table at the end. Knows nothing of windows, threads or
+pixels.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ FADE_STEP_S = 0.2
 FADE_RANGE_S = (0.0, 10.0)
 DIVIDER_STEP = 0.05
 DIVIDER_RANGE = (0.05, 0.95)
-# WCAG 2.3.1 allows three flashes a second; one change of style a second cannot come near it, whatever the two styles are.
+# WCAG 2.3.1 allows three flashes a second; one change of style a second cannot come near it,
+# whatever the two styles are.
 CYCLE_RANGE_S = (1.0, 600.0)
 BANK_SIZE = 9
 COMPARE_MODES = ("off", "split", "side by side")
@@ -33,13 +36,16 @@ _ROMAN = re.compile(r"[ivx]{2,}")
 
 @dataclass(frozen=True)
 class State:
-    """Everything that can be controlled. ``styles``: the model's paintings in order, without the original.
+    """Everything that can be controlled.
 
-    ``bank``: which nine of the styles the digits mean, from 0. ``blending``: digits add to the mix instead of replacing it.
-    ``divider``: place of the split comparison's line, as a share of the picture's width. ``cycling``: a new style every
-    ``cycle_s``. ``strip``: small pictures of the bank's styles; ``sheet``: large ones instead of the painting.
-    ``snapshots`` counts the requests so far; ``said`` is the answer to the newest command, and ``said_count`` tells a
-    repeated answer from an old one.
+    ``styles``: the model's paintings in order, without the original.
+
+    ``bank``: which nine of the styles the digits mean, from 0. ``blending``: digits add to the mix
+    instead of replacing it. ``divider``: place of the split comparison's line, as a share of the
+    picture's width. ``cycling``: a new style every ``cycle_s``. ``strip``: small pictures of the
+    bank's styles; ``sheet``: large ones instead of the painting. ``snapshots`` counts the requests
+    so far; ``said`` is the answer to the newest command, and ``said_count`` tells a repeated answer
+    from an old one.
     """
 
     styles: tuple[str, ...]
@@ -69,7 +75,9 @@ class State:
     def number(self) -> int:
         """The number, from 1, of the heaviest painting in the mix; 0 for the original alone."""
         paintings = [part for part in self.look.mix if part[0] in self.styles]
-        return self.styles.index(max(paintings, key=lambda part: part[1])[0]) + 1 if paintings else 0
+        return (
+            self.styles.index(max(paintings, key=lambda part: part[1])[0]) + 1 if paintings else 0
+        )
 
     @property
     def banks(self) -> int:
@@ -83,11 +91,15 @@ class State:
 
 @dataclass(frozen=True)
 class Command:
-    """One action. ``act`` gets a value that is already inside ``values``, or None, which means the next or the other one.
+    """One action.
 
-    ``values``: None for an action that takes none, (low, high) for a number, a tuple of words, ``bool`` for on and off, or
-    ``str`` for a text that ``act`` understands or refuses with ValueError.
-    ``keys``: pairs of a key's name and the value that it sends. Commands with the same ``help`` share a line of the card.
+    ``act`` gets a value that is already inside ``values``, or None, which means the next or the
+    other one.
+
+    ``values``: None for an action that takes none, (low, high) for a number, a tuple of words,
+    ``bool`` for on and off, or ``str`` for a text that ``act`` understands or refuses with
+    ValueError. ``keys``: pairs of a key's name and the value that it sends. Commands with the same
+    ``help`` share a line of the card.
     """
 
     name: str
@@ -97,7 +109,10 @@ class Command:
     values: tuple[float, float] | tuple[str, ...] | type[bool] | type[str] | None = None
 
     def accept(self, value: Value) -> Value:
-        """``value`` brought into range. Raises ValueError if it is no number, or no word that the command knows."""
+        """``value`` brought into range.
+
+        Raises ValueError if it is no number, or no word that the command knows.
+        """
         if value is None or self.values is None:
             return None
         if self.values is bool:
@@ -113,7 +128,9 @@ class Command:
         except (TypeError, ValueError):
             number = math.nan
         if not math.isfinite(number):
-            raise ValueError(f"{self.name} takes a number from {self.values[0]:g} to {self.values[1]:g}, not {value!r}")
+            raise ValueError(
+                f"{self.name} takes a number from {self.values[0]:g} to {self.values[1]:g}, not {value!r}"
+            )
         return min(max(number, self.values[0]), self.values[1])
 
     def _switch(self, value: Value) -> bool:
@@ -128,14 +145,17 @@ class Command:
 def perform(state: State, name: str, value: Value = None) -> State:
     """The state after the command ``name``; numbers are clamped into the command's range.
 
-    Raises KeyError for a name that is not in ``COMMANDS``, ValueError for a value that the command cannot take.
+    Raises KeyError for a name that is not in ``COMMANDS``, ValueError for a value that the command
+    cannot take.
     """
     command = COMMANDS[name]
     return command.act(state, command.accept(value))
 
 
 def settings(state: State) -> dict[str, Value]:
-    """What is worth keeping until the next run, as commands and their values: ``perform`` brings it back."""
+    """What is worth keeping until the next run, as commands and their values: ``perform`` brings it
+    back.
+    """
     mix = state.look.mix if state.number else state.painting or state.look.mix
     return {
         "mix": mix_text(mix),
@@ -161,7 +181,10 @@ def _with_look(state: State, text: str, **changes) -> State:
 def spoken(style: str) -> str:
     """A style's name for people: great_wave -> Great Wave, composition_vii -> Composition VII."""
     words = style.replace("-", "_").split("_")
-    return " ".join(word.upper() if _ROMAN.fullmatch(word) else word.capitalize() if word.islower() else word for word in words)
+    return " ".join(
+        word.upper() if _ROMAN.fullmatch(word) else word.capitalize() if word.islower() else word
+        for word in words
+    )
 
 
 def _style(state: State, value: Value) -> State:
@@ -187,7 +210,9 @@ def _pick(state: State, name: str) -> State:
 def _slot(state: State, value: Value) -> State:
     place = int(value or 1) - 1
     if place >= len(state.bank_styles):
-        return _say(state, f"there is no style {place + 1} in this bank: it has {len(state.bank_styles)}")
+        return _say(
+            state, f"there is no style {place + 1} in this bank: it has {len(state.bank_styles)}"
+        )
     name = state.bank_styles[place]
     return _add(state, name) if state.blending else _pick(state, name)
 
@@ -195,14 +220,20 @@ def _slot(state: State, value: Value) -> State:
 def _add(state: State, name: str) -> State:
     """Into the blend with equal shares, or out of it again; the last one stays."""
     names = [other for other in state.look.style_names if other != ORIGINAL]
-    names = [other for other in names if other != name] if name in names and len(names) > 1 else [*names, name]
+    names = (
+        [other for other in names if other != name]
+        if name in names and len(names) > 1
+        else [*names, name]
+    )
     mix = tuple((other, 1.0) for other in dict.fromkeys(names))
     return _with_look(state, " + ".join(spoken(other) for other, _ in mix), mix=mix)
 
 
 def _blend(state: State, value: Value) -> State:
     on = not state.blending if value is None else bool(value)
-    return _say(state, "blend: digits add a style, or take it out" if on else "blend: done", blending=on)
+    return _say(
+        state, "blend: digits add a style, or take it out" if on else "blend: done", blending=on
+    )
 
 
 def _mix(state: State, value: Value) -> State:
@@ -228,8 +259,14 @@ def _bank_turn(by: int) -> Callable[[State, Value], State]:
 
 def _original(state: State, _: Value) -> State:
     if state.number:
-        return replace(_with_look(state, "original", mix=((ORIGINAL, 1.0),)), painting=state.look.mix)
-    return _with_look(state, "painting", mix=state.painting) if state.painting else _say(state, "original")
+        return replace(
+            _with_look(state, "original", mix=((ORIGINAL, 1.0),)), painting=state.look.mix
+        )
+    return (
+        _with_look(state, "painting", mix=state.painting)
+        if state.painting
+        else _say(state, "original")
+    )
 
 
 def _turn(by: int) -> Callable[[State, Value], State]:
@@ -241,7 +278,9 @@ def _turn(by: int) -> Callable[[State, Value], State]:
 
 
 def step(value: float, by: float, allowed: tuple[float, float]) -> float:
-    """The next multiple of ``abs(by)`` in the direction of ``by``, as a clean decimal within ``allowed``."""
+    """The next multiple of ``abs(by)`` in the direction of ``by``, as a clean decimal within
+    ``allowed``.
+    """
     size = abs(by)
     count = math.floor(value / size + 1e-6) + 1 if by > 0 else math.ceil(value / size - 1e-6) - 1
     return min(max(round(count * size, 6), allowed[0]), allowed[1])
@@ -263,14 +302,18 @@ def _number(field: str, text: Callable[[float], str]) -> Callable[[State, Value]
     return act
 
 
-def _step_of(name: str, by: float, now: Callable[[State], float]) -> Callable[[State, Value], State]:
+def _step_of(
+    name: str, by: float, now: Callable[[State], float]
+) -> Callable[[State, Value], State]:
     """One step of the command ``name``, within its range."""
     return lambda state, _: perform(state, name, step(now(state), by, COMMANDS[name].values))
 
 
 def _keep_color(state: State, value: Value) -> State:
     keep = not state.look.keep_color if value is None else bool(value)
-    return _with_look(state, "colours of the picture" if keep else "colours of the painting", keep_color=keep)
+    return _with_look(
+        state, "colours of the picture" if keep else "colours of the painting", keep_color=keep
+    )
 
 
 def _switch(field: str, on: str, off: str) -> Callable[[State, Value], State]:
@@ -283,7 +326,9 @@ def _switch(field: str, on: str, off: str) -> Callable[[State, Value], State]:
 
 def _auto(state: State, value: Value) -> State:
     on = not state.cycling if value is None else bool(value)
-    return _say(state, f"a new style every {state.cycle_s:g} s" if on else "styles stay", cycling=on)
+    return _say(
+        state, f"a new style every {state.cycle_s:g} s" if on else "styles stay", cycling=on
+    )
 
 
 def _compare(state: State, value: Value) -> State:
@@ -292,7 +337,9 @@ def _compare(state: State, value: Value) -> State:
 
 
 def _divider(state: State, value: Value) -> State:
-    return replace(state, divider=state.divider if value is None else round(float(value), 6))  # the line itself says it
+    return replace(
+        state, divider=state.divider if value is None else round(float(value), 6)
+    )  # the line itself says it
 
 
 def _snapshot(state: State, _: Value) -> State:
@@ -300,7 +347,9 @@ def _snapshot(state: State, _: Value) -> State:
 
 
 def _record(state: State, value: Value) -> State:
-    return replace(state, recording=not state.recording if value is None else bool(value))  # the recorder says what came of it
+    return replace(
+        state, recording=not state.recording if value is None else bool(value)
+    )  # the recorder says what came of it
 
 
 def _back(state: State, _: Value) -> State:
@@ -325,7 +374,13 @@ _fade = _number("fade_s", lambda value: f"fade {value:g} s")
 _period = _number("cycle_s", lambda value: f"auto: every {value:g} s")
 
 _TABLE = (
-    Command("slot", "style 1 - 9 of the bank", _slot, tuple((str(n), n) for n in range(1, 10)), (1, BANK_SIZE)),
+    Command(
+        "slot",
+        "style 1 - 9 of the bank",
+        _slot,
+        tuple((str(n), n) for n in range(1, 10)),
+        (1, BANK_SIZE),
+    ),
     Command("style", "a style by its number or name", _style, values=str),
     Command("bank_previous", "bank before, bank after", _bank_turn(-1), _keys("pageup")),
     Command("bank_next", "bank before, bank after", _bank_turn(+1), _keys("pagedown")),
@@ -335,30 +390,92 @@ _TABLE = (
     Command("blend", "blend: digits add styles", _blend, _keys("b"), bool),
     Command("mix", "a blend, as great_wave:0.6,starry_night:0.4", _mix, values=str),
     Command("original", "original, and back", _original, _keys("0")),
-    Command("weaker", "strength down, up", _step_of("strength", -STRENGTH_STEP, lambda s: s.look.strength), _keys("down", "[")),
-    Command("stronger", "strength down, up", _step_of("strength", +STRENGTH_STEP, lambda s: s.look.strength), _keys("up", "]")),
+    Command(
+        "weaker",
+        "strength down, up",
+        _step_of("strength", -STRENGTH_STEP, lambda s: s.look.strength),
+        _keys("down", "["),
+    ),
+    Command(
+        "stronger",
+        "strength down, up",
+        _step_of("strength", +STRENGTH_STEP, lambda s: s.look.strength),
+        _keys("up", "]"),
+    ),
     Command("strength", "strength of the painting", _strength, values=STRENGTH_RANGE),
-    Command("finer", "brush finer, broader", _step_of("brush", -BRUSH_STEP, lambda s: s.look.brush), _keys("{")),
-    Command("broader", "brush finer, broader", _step_of("brush", +BRUSH_STEP, lambda s: s.look.brush), _keys("}")),
+    Command(
+        "finer",
+        "brush finer, broader",
+        _step_of("brush", -BRUSH_STEP, lambda s: s.look.brush),
+        _keys("{"),
+    ),
+    Command(
+        "broader",
+        "brush finer, broader",
+        _step_of("brush", +BRUSH_STEP, lambda s: s.look.brush),
+        _keys("}"),
+    ),
     Command("brush", "breadth of the strokes", _brush, values=BRUSH_RANGE),
-    Command("looser", "stability down, up", _step_of("stability", -STABILITY_STEP, lambda s: s.look.stability), _keys("(")),
-    Command("steadier", "stability down, up", _step_of("stability", +STABILITY_STEP, lambda s: s.look.stability), _keys(")")),
+    Command(
+        "looser",
+        "stability down, up",
+        _step_of("stability", -STABILITY_STEP, lambda s: s.look.stability),
+        _keys("("),
+    ),
+    Command(
+        "steadier",
+        "stability down, up",
+        _step_of("stability", +STABILITY_STEP, lambda s: s.look.stability),
+        _keys(")"),
+    ),
     Command("stability", "how still areas are held still", _stability, values=STABILITY_RANGE),
     Command("keep_color", "keep the picture's colours", _keep_color, _keys("k"), bool),
-    Command("fade_shorter", "fade shorter, longer", _step_of("fade", -FADE_STEP_S, lambda s: s.fade_s), _keys(",")),
-    Command("fade_longer", "fade shorter, longer", _step_of("fade", +FADE_STEP_S, lambda s: s.fade_s), _keys(".")),
+    Command(
+        "fade_shorter",
+        "fade shorter, longer",
+        _step_of("fade", -FADE_STEP_S, lambda s: s.fade_s),
+        _keys(","),
+    ),
+    Command(
+        "fade_longer",
+        "fade shorter, longer",
+        _step_of("fade", +FADE_STEP_S, lambda s: s.fade_s),
+        _keys("."),
+    ),
     Command("fade", "seconds from style to style", _fade, values=FADE_RANGE_S),
     Command("auto", "change styles by itself", _auto, _keys("a"), bool),
-    Command("auto_faster", "auto faster, slower", _step_of("auto_period", -1.0, lambda s: s.cycle_s), _keys("-")),
-    Command("auto_slower", "auto faster, slower", _step_of("auto_period", +1.0, lambda s: s.cycle_s), _keys("+")),
+    Command(
+        "auto_faster",
+        "auto faster, slower",
+        _step_of("auto_period", -1.0, lambda s: s.cycle_s),
+        _keys("-"),
+    ),
+    Command(
+        "auto_slower",
+        "auto faster, slower",
+        _step_of("auto_period", +1.0, lambda s: s.cycle_s),
+        _keys("+"),
+    ),
     Command("auto_period", "seconds that each style stays", _period, values=CYCLE_RANGE_S),
     Command("compare", "compare with the original", _compare, _keys("c"), COMPARE_MODES),
-    Command("divider_left", "move the dividing line", _step_of("divider", -DIVIDER_STEP, lambda s: s.divider), _keys("<")),
-    Command("divider_right", "move the dividing line", _step_of("divider", +DIVIDER_STEP, lambda s: s.divider), _keys(">")),
+    Command(
+        "divider_left",
+        "move the dividing line",
+        _step_of("divider", -DIVIDER_STEP, lambda s: s.divider),
+        _keys("<"),
+    ),
+    Command(
+        "divider_right",
+        "move the dividing line",
+        _step_of("divider", +DIVIDER_STEP, lambda s: s.divider),
+        _keys(">"),
+    ),
     Command("divider", "place of the dividing line", _divider, values=DIVIDER_RANGE),
     Command("strip", "small pictures of the bank", _switch("strip", "", ""), _keys("t"), bool),
     Command("sheet", "all styles at once", _switch("sheet", "", ""), _keys("tab"), bool),
-    Command("freeze", "freeze the picture", _switch("frozen", "frozen", "running"), _keys("space"), bool),
+    Command(
+        "freeze", "freeze the picture", _switch("frozen", "frozen", "running"), _keys("space"), bool
+    ),
     Command("mirror", "mirror", _switch("mirror", "mirrored", "not mirrored"), _keys("m"), bool),
     Command("snapshot", "save a snapshot", _snapshot, _keys("s")),
     Command("record", "record, and stop recording", _record, _keys("r"), bool),

@@ -1,4 +1,6 @@
-"""The keyboard of the live view: which key performs which command, from the table of commands and the user's TOML file."""
+"""The keyboard of the live view: which key performs which command, from the table of commands and
+the user's TOML file.
+"""
 
 from __future__ import annotations
 
@@ -40,30 +42,45 @@ class Keymap:
             usual = {value for _, value in command.keys}
             for key, (name, value) in self.bound.items():
                 if name == command.name:
-                    text = command.help if value is None or value in usual else f"{command.name} {value}"
-                    rows.setdefault(text, {}).setdefault(name, []).append(_LABELS.get(key, key.capitalize() if key[1:] else key))
+                    text = (
+                        command.help
+                        if value is None or value in usual
+                        else f"{command.name} {value}"
+                    )
+                    rows.setdefault(text, {}).setdefault(name, []).append(
+                        _LABELS.get(key, key.capitalize() if key[1:] else key)
+                    )
         return [(_keys_label(list(commands.values())), text) for text, commands in rows.items()]
 
 
 def default_keymap() -> Keymap:
-    """The keys of the table. Raises ValueError if two commands want the same key, which is a mistake in the table."""
+    """The keys of the table.
+
+    Raises ValueError if two commands want the same key, which is a mistake in the table.
+    """
     bound: dict[str, tuple[str, Value]] = {}
     for command in COMMANDS.values():
         for key, value in command.keys:
             if key in bound:
-                raise ValueError(f"the key {key!r} is bound to {bound[key][0]} and to {command.name}")
+                raise ValueError(
+                    f"the key {key!r} is bound to {bound[key][0]} and to {command.name}"
+                )
             bound[key] = (command.name, value)
     return Keymap(bound)
 
 
 def user_keys_file() -> Path:
     """Where the user's keys are looked for. ``LIVEBRUSH_CONFIG`` overrides the folder."""
-    return Path(os.environ.get("LIVEBRUSH_CONFIG") or platformdirs.user_config_dir(APP)) / "keys.toml"
+    return (
+        Path(os.environ.get("LIVEBRUSH_CONFIG") or platformdirs.user_config_dir(APP)) / "keys.toml"
+    )
 
 
 def keymap_from(path: Path | None) -> Keymap:
-    """The table's keys with those of the TOML file over them: ``[keys]``, then lines such as ``x = "snapshot"``,
-    ``y = "style starry_night"``, or ``q = ""`` for a key that shall do nothing. Without ``path`` the user's file, if any.
+    """The table's keys with those of the TOML file over them: ``[keys]``, then lines such as ``x =
+    "snapshot"``, ``y = "style starry_night"``, or ``q = ""`` for a key that shall do nothing.
+
+    Without ``path`` the user's file, if any.
 
     Raises UsageError for a file that cannot be read, and for a key or command that there is not.
     """
@@ -73,7 +90,9 @@ def keymap_from(path: Path | None) -> Keymap:
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{file}: cannot be read ({getattr(error, 'strerror', None) or error}).") from error
+        raise UsageError(
+            f"{file}: cannot be read ({getattr(error, 'strerror', None) or error})."
+        ) from error
     keys = content.get("keys")
     if not isinstance(keys, dict) or len(content) > 1:
         raise UsageError(f'{file}: must hold one table, [keys], with lines such as  x = "snapshot"')
@@ -81,7 +100,9 @@ def keymap_from(path: Path | None) -> Keymap:
     for key, action in keys.items():
         name = key if len(key) == 1 else key.lower()
         if len(key) != 1 and name not in NAMED_KEYS:
-            raise UsageError(f"{file}: there is no key {key!r}. Keys are single characters, or {', '.join(NAMED_KEYS)}.")
+            raise UsageError(
+                f"{file}: there is no key {key!r}. Keys are single characters, or {', '.join(NAMED_KEYS)}."
+            )
         bound.pop(name, None)
         if action != "":
             bound[name] = _action(file, key, action)
@@ -94,7 +115,9 @@ def _action(file: Path, key: str, action: object) -> tuple[str, Value]:
     if command is None:
         close = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0.5)
         hint = f" Did you mean {close[0]}?" if close else ""
-        raise UsageError(f"{file}: {key}: there is no command {name!r}.{hint} There are: {', '.join(COMMANDS)}.")
+        raise UsageError(
+            f"{file}: {key}: there is no command {name!r}.{hint} There are: {', '.join(COMMANDS)}."
+        )
     if text and command.values is None:
         raise UsageError(f"{file}: {key}: {name} takes no value.")
     try:
@@ -104,7 +127,9 @@ def _action(file: Path, key: str, action: object) -> tuple[str, Value]:
 
 
 def _keys_label(commands: list[list[str]]) -> str:
-    """One command: its keys; two that share a row: first keys together, then second ones, as in "← → · p n"."""
+    """One command: its keys; two that share a row: first keys together, then second ones, as in "←
+    → · p n".
+    """
     if len(commands) == 1 and len(commands[0]) > 3:
         return f"{commands[0][0]} - {commands[0][-1]}"
     if len({len(keys) for keys in commands}) > 1:

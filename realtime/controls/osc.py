@@ -1,4 +1,6 @@
-"""Show control by OSC: every command of commands.py under /livebrush/NAME, with its value as the first argument."""
+"""Show control by OSC: every command of commands.py under /livebrush/NAME, with its value as the
+first argument.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +20,24 @@ _MOST_REFUSALS = 20
 
 
 class OscServer:
-    """Listens on a thread of its own until ``close``. ``ask`` performs a command, or raises KeyError or ValueError.
+    """Listens on a thread of its own until ``close``.
 
-    OSC has no way to refuse a sender, so it listens to this machine alone unless another address is named. What cannot be
-    obeyed is told through ``say`` once per address and goes no further.
+    ``ask`` performs a command, or raises KeyError or ValueError.
+
+    OSC has no way to refuse a sender, so it listens to this machine alone unless another address is
+    named. What cannot be obeyed is told through ``say`` once per address and goes no further.
     """
 
-    def __init__(self, host: str, port: int, ask: Callable[[str, Value], None], say: Callable[[str], None]) -> None:
+    def __init__(
+        self, host: str, port: int, ask: Callable[[str, Value], None], say: Callable[[str], None]
+    ) -> None:
         self._ask, self._say = ask, say
         self._refused: set[str] = set()
         self._server = self._listen(host, port)
         self.port = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="osc", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.1,), name="osc", daemon=True
+        )
         self._thread.start()
 
     def close(self) -> None:
@@ -49,7 +57,9 @@ class OscServer:
             return BlockingOSCUDPServer((host, port), dispatcher)
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
-            raise SourceError(f"--osc {host}:{port}: cannot listen there ({reason}). Choose another port.") from error
+            raise SourceError(
+                f"--osc {host}:{port}: cannot listen there ({reason}). Choose another port."
+            ) from error
 
     def _obey(self, address: str, *values: Value) -> None:
         try:
@@ -60,7 +70,10 @@ class OscServer:
                 return
             self._ask(name, value)
         except KeyError:
-            self._refuse(address, f"there is no {address}; addresses are {PREFIX}NAME with a name of docs/live.md")
+            self._refuse(
+                address,
+                f"there is no {address}; addresses are {PREFIX}NAME with a name of docs/live.md",
+            )
         except ValueError as error:
             self._refuse(address, f"{address}: {error}")
 
@@ -71,7 +84,9 @@ class OscServer:
 
 
 def parse_listen(text: str, flag: str, port: int | None = None) -> tuple[str, int]:
-    """``PORT`` or ``HOST:PORT`` as (host, port); without a host, this machine alone. ``port``: what HOST alone means.
+    """``PORT`` or ``HOST:PORT`` as (host, port); without a host, this machine alone.
+
+    ``port``: what HOST alone means.
 
     Raises UsageError for anything else.
     """

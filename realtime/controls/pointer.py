@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Pointer:
-    """The left mouse button at a place of the view, in shares of its sides. ``pressed``: just now; else it is dragged."""
+    """The left mouse button at a place of the view, in shares of its sides.
+
+    ``pressed``: just now; else it is dragged.
+    """
 
     across: float
     down: float

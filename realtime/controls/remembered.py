@@ -1,4 +1,6 @@
-"""What the live view remembers from its last run: styles and settings, kept as commands and their values."""
+"""What the live view remembers from its last run: styles and settings, kept as commands and their
+values.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ def settings_file() -> Path:
 
 
 def remembered() -> dict[str, Value]:
-    """The settings of the last run by command name; empty if there was none, or if the file is damaged."""
+    """The settings of the last run by command name; empty if there was none, or if the file is
+    damaged.
+    """
     kept = read_json(settings_file())
     return kept if isinstance(kept, dict) else {}
 
@@ -34,10 +38,14 @@ def remembered_styles() -> list[str]:
 
 
 def recall(state: State, without: Collection[str] = ()) -> State:
-    """``state`` with the settings of the last run; those named in ``without``, and what means nothing any more, stay."""
+    """``state`` with the settings of the last run; those named in ``without``, and what means
+    nothing any more, stay.
+    """
     for name, value in remembered().items():
         if name not in without and name in settings(state):
-            with contextlib.suppress(KeyError, ValueError):  # written by another version, or for another model
+            with contextlib.suppress(
+                KeyError, ValueError
+            ):  # written by another version, or for another model
                 state = perform(state, name, value)
     return state
 

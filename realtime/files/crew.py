@@ -1,4 +1,6 @@
-"""Who paints the frames of files: here, one engine in this process; elsewhere, a farm of them (realtime/files/farm)."""
+"""Who paints the frames of files: here, one engine in this process; elsewhere, a farm of them
+(realtime/files/farm).
+"""
 
 from __future__ import annotations
 
@@ -22,13 +24,17 @@ from realtime.stylizer import Stylizer
 if TYPE_CHECKING:
     from realtime.files.options import FileOptions
 
-# (height, width) and, where an interrupted run is gone on with, what ``Engine`` that had: as ``engine_identity`` gives it.
+# (height, width) and, where an interrupted run is gone on with, what ``Engine`` that had: as
+# ``engine_identity`` gives it.
 OpenEngine = Callable[[tuple[int, int], dict[str, Any] | None], Engine]
 Sink = PictureOutput | VideoOutput | PipeOutput
 
 
 class Painting(Protocol):
-    """The painting of one file. ``size``: (height, width) of what comes out; ``made_with``: as FilePainter has it."""
+    """The painting of one file.
+
+    ``size``: (height, width) of what comes out; ``made_with``: as FilePainter has it.
+    """
 
     size: tuple[int, int]
     made_with: dict[str, Any]
@@ -37,7 +43,10 @@ class Painting(Protocol):
         """What is remembered after frame ``index``, where ``into`` writes frame by frame."""
 
     def into(self, sink: Sink, progress: FileProgress) -> FileRun:
-        """Paint all that ``sink`` does not have. The first error of any part of it is raised, after everything has ended."""
+        """Paint all that ``sink`` does not have.
+
+        The first error of any part of it is raised, after everything has ended.
+        """
 
     def figures(self) -> dict[str, Any]:
         """For the report, beside those of the run."""
@@ -46,30 +55,45 @@ class Painting(Protocol):
 class Crew(Protocol):
     """Paints file after file. Close it at the end."""
 
-    def painting_of(self, video: VideoFile, options: FileOptions, output: Path, before: dict[str, Any] | None) -> Painting:
-        """Get ready for ``video``, to be painted into ``output``. ``before``: the engine of an interrupted run that is
-        gone on with."""
+    def painting_of(
+        self, video: VideoFile, options: FileOptions, output: Path, before: dict[str, Any] | None
+    ) -> Painting:
+        """Get ready for ``video``, to be painted into ``output``.
 
-    def engine_for(self, size: tuple[int, int], options: FileOptions, before: dict[str, Any] | None) -> Engine:
-        """An engine in this process for what is no video, of (height, width). Raises UsageError where there is none."""
+        ``before``: the engine of an interrupted run that is gone on with.
+        """
+
+    def engine_for(
+        self, size: tuple[int, int], options: FileOptions, before: dict[str, Any] | None
+    ) -> Engine:
+        """An engine in this process for what is no video, of (height, width).
+
+        Raises UsageError where there is none.
+        """
 
     def close(self) -> None: ...
 
 
 class OwnEngine:
-    """The crew of one: an engine in this process, opened by ``open_engine`` for the first file; it serves all."""
+    """The crew of one: an engine in this process, opened by ``open_engine`` for the first file; it
+    serves all.
+    """
 
     def __init__(self, open_engine: OpenEngine) -> None:
         self._open_engine = open_engine
         self._engine: Engine | None = None
 
-    def painting_of(self, video: VideoFile, options: FileOptions, output: Path, before: dict[str, Any] | None) -> Painting:
+    def painting_of(
+        self, video: VideoFile, options: FileOptions, output: Path, before: dict[str, Any] | None
+    ) -> Painting:
         engine = self.engine_for(video.size, options, before)
         if engine.takes_tensors and options.paints_tensors(output):
             video.decode_on(engine.device)
         return _PaintingHere(engine, video, options)
 
-    def engine_for(self, size: tuple[int, int], options: FileOptions, before: dict[str, Any] | None) -> Engine:
+    def engine_for(
+        self, size: tuple[int, int], options: FileOptions, before: dict[str, Any] | None
+    ) -> Engine:
         if self._engine is not None and before not in (None, engine_identity(self._engine)):
             self.close()
         size = largest_piece(network_size(size, options.look.brush), options.tile_px)
@@ -95,14 +119,24 @@ class _PaintingHere:
         if sink.resumed:  # so it is a VideoOutput
             has, self._painter.recall = sink.has, sink.state_before
         overlapped = Overlapped(self._painter.begin, self._engine.in_flight)
-        return run_file(self._video.frames(skip=has), overlapped, sink, progress.update, self._video.interrupt, self.size)
+        return run_file(
+            self._video.frames(skip=has),
+            overlapped,
+            sink,
+            progress.update,
+            self._video.interrupt,
+            self.size,
+        )
 
     def figures(self) -> dict[str, Any]:
         return {}
 
 
 def painter_of(engine: Engine, video: VideoFile, options: FileOptions) -> FilePainter:
-    """What paints ``video`` as ``options`` say, with ``engine`` specialised to its size. Raises EngineLoadError."""
+    """What paints ``video`` as ``options`` say, with ``engine`` specialised to its size.
+
+    Raises EngineLoadError.
+    """
     stylizer = Stylizer(engine, options.look, tiles=NetworkTiles(engine, options.tile_px))
     stylizer.prepare(video.size)
     return FilePainter(stylizer, video, options.timeline, options.side_by_side)

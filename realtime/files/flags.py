@@ -38,36 +38,82 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="a file, a folder, a name with {dir}, {stem}, {style}, {ext}, or - for a pipe (default: beside INPUT)",
     )
-    group.add_argument("--recursive", action="store_true", help="take the subfolders of folders too; -o FOLDER repeats them")
-    existing = group.add_mutually_exclusive_group()
-    existing.add_argument("-y", "--overwrite", action="store_true", help="replace outputs that exist")
-    existing.add_argument("-n", "--skip-existing", action="store_true", help="skip inputs whose output exists")
-    group.add_argument("--resume", action="store_true", help="go on where an interrupted run of the same command ended")
     group.add_argument(
-        "--cluster", metavar="HOST:PORT|local", help="paint on the machines of a Ray cluster, or on workers on this one"
+        "--recursive",
+        action="store_true",
+        help="take the subfolders of folders too; -o FOLDER repeats them",
     )
-    group.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
-    group.add_argument("--strict", action="store_true", help="exit 1 if damaged places of an input were read past")
+    existing = group.add_mutually_exclusive_group()
+    existing.add_argument(
+        "-y", "--overwrite", action="store_true", help="replace outputs that exist"
+    )
+    existing.add_argument(
+        "-n", "--skip-existing", action="store_true", help="skip inputs whose output exists"
+    )
+    group.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on where an interrupted run of the same command ended",
+    )
+    group.add_argument(
+        "--cluster",
+        metavar="HOST:PORT|local",
+        help="paint on the machines of a Ray cluster, or on workers on this one",
+    )
+    group.add_argument(
+        "--dry-run", action="store_true", help="say what would be done, and do nothing"
+    )
+    group.add_argument(
+        "--strict", action="store_true", help="exit 1 if damaged places of an input were read past"
+    )
     group.add_argument("--ss", metavar="TIME", help="begin at this time: seconds or H:MM:SS.mmm")
     group.add_argument("--to", metavar="TIME", help="end at this time of the input")
-    group.add_argument("--preview", metavar="TIME", help="paint only so much from --ss on, for example 5s, as NAME.preview.EXT")
-    group.add_argument("--side-by-side", action="store_true", help="the input on the left, the painting on the right")
-    group.add_argument("--raw-input", metavar="WxH@FPS", help="INPUT - is bare rgb24 pictures (default: y4m or any container)")
-    group.add_argument("--raw-output", action="store_true", help="-o - gets bare rgb24 pictures (default: y4m)")
+    group.add_argument(
+        "--preview",
+        metavar="TIME",
+        help="paint only so much from --ss on, for example 5s, as NAME.preview.EXT",
+    )
+    group.add_argument(
+        "--side-by-side",
+        action="store_true",
+        help="the input on the left, the painting on the right",
+    )
+    group.add_argument(
+        "--raw-input",
+        metavar="WxH@FPS",
+        help="INPUT - is bare rgb24 pictures (default: y4m or any container)",
+    )
+    group.add_argument(
+        "--raw-output", action="store_true", help="-o - gets bare rgb24 pictures (default: y4m)"
+    )
     styles = group.add_mutually_exclusive_group()
-    styles.add_argument("--timeline", type=Path, metavar="FILE", help="styles over time, as for --style-schedule, in a text file")
+    styles.add_argument(
+        "--timeline",
+        type=Path,
+        metavar="FILE",
+        help="styles over time, as for --style-schedule, in a text file",
+    )
     styles.add_argument(
         "--style-schedule",
         metavar="TEXT",
         help='styles over time: "0:great_wave 12.5:starry_night/2s cut:the_scream" changes at 0 s, from 12.5 s within 2 s, and '
         "at the next scene cut",
     )
-    group.add_argument("--deinterlace", choices=("auto", "off"), default="auto", help="weave interlaced video (default: auto)")
+    group.add_argument(
+        "--deinterlace",
+        choices=("auto", "off"),
+        default="auto",
+        help="weave interlaced video (default: auto)",
+    )
     size = group.add_mutually_exclusive_group()
     size.add_argument(
-        "--size", metavar="WxH[!]", help="fit the video inside this size; with ! stretch it (default: the input's own)"
+        "--size",
+        metavar="WxH[!]",
+        help="fit the video inside this size; with ! stretch it (default: the input's own)",
     )
-    size.add_argument("--scale", type=float, metavar="F", help="multiply the size of the video by this")
+    size.add_argument(
+        "--scale", type=float, metavar="F", help="multiply the size of the video by this"
+    )
     group.add_argument(
         "--tile",
         type=int,
@@ -75,11 +121,23 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
         help="give the network pieces of at most so many pixels a side, which saves memory (default: whole frames, "
         "pieces by itself for very large ones; the result is the same); also lets in pictures of more than 64 megapixels",
     )
-    group.add_argument("--vcodec", metavar="NAME", help="video encoder (default: libx264; libvpx-vp9 for .webm)")
-    group.add_argument("--crf", type=int, metavar="N", help="quality of the encoder, lower is better (default: 18 for libx264)")
-    group.add_argument("--preset", metavar="NAME", help="speed of the encoder (default: veryfast for libx264)")
     group.add_argument(
-        "--audio", choices=AUDIO_MODES, default="copy", help="sound: packet for packet, as AAC, or none (default: copy)"
+        "--vcodec", metavar="NAME", help="video encoder (default: libx264; libvpx-vp9 for .webm)"
+    )
+    group.add_argument(
+        "--crf",
+        type=int,
+        metavar="N",
+        help="quality of the encoder, lower is better (default: 18 for libx264)",
+    )
+    group.add_argument(
+        "--preset", metavar="NAME", help="speed of the encoder (default: veryfast for libx264)"
+    )
+    group.add_argument(
+        "--audio",
+        choices=AUDIO_MODES,
+        default="copy",
+        help="sound: packet for packet, as AAC, or none (default: copy)",
     )
 
 
@@ -93,7 +151,9 @@ def file_options(args: argparse.Namespace, look: Look) -> FileOptions:
         if not length_s:
             raise UsageError("--preview must be longer than 0 s, for example 5s.")
     if end_s is not None and end_s <= (start_s or 0):
-        raise UsageError(f"--to {args.to} is not after {'--ss ' + args.ss if args.ss else 'the beginning'}.")
+        raise UsageError(
+            f"--to {args.to} is not after {'--ss ' + args.ss if args.ss else 'the beginning'}."
+        )
     encoding = Encoding(args.vcodec, args.crf, args.preset, args.audio)
     return FileOptions(
         look,
@@ -118,59 +178,91 @@ def timeline_from(args: argparse.Namespace) -> Timeline:
     """--timeline or --style-schedule; the empty timeline without them. Raises UsageError."""
     if args.timeline is not None:
         return read_timeline(args.timeline)
-    return Timeline() if args.style_schedule is None else parse_timeline(args.style_schedule, "--style-schedule")
+    return (
+        Timeline()
+        if args.style_schedule is None
+        else parse_timeline(args.style_schedule, "--style-schedule")
+    )
 
 
 def model_and_look(args: argparse.Namespace) -> tuple[ModelFile, Look]:
-    """The model that has every style that is asked for, and the look at the beginning: that of -s, else the timeline's first.
-    Raises UsageError, UnknownStyle or ModelError."""
+    """The model that has every style that is asked for, and the look at the beginning: that of -s,
+    else the timeline's first.
+
+    Raises UsageError, UnknownStyle or ModelError.
+    """
     timeline = timeline_from(args)
     model = model_from(args, timeline.style_names)
     look = look_from(args, model)
-    return model, replace(look, mix=timeline.entries[0].mix) if timeline.entries and args.style is None else look
+    return model, replace(
+        look, mix=timeline.entries[0].mix
+    ) if timeline.entries and args.style is None else look
 
 
 def plan_inputs(args: argparse.Namespace, style: str) -> list[tuple[Path, Path]]:
-    """Every (input, output) that the arguments mean. What folders and patterns found of this very command's results, from a
-    run before, is no input. Raises SourceError or UsageError."""
+    """Every (input, output) that the arguments mean.
+
+    What folders and patterns found of this very command's results, from a run before, is no input.
+    Raises SourceError or UsageError.
+    """
     files = without_results(expand_inputs(args.input, args.recursive), args.output, style)
     outputs = output_paths(files, args.output, style)
     if STDIO in outputs and (len(outputs) > 1 or args.json):
-        raise UsageError(f"-o -: standard output takes one video and nothing else{', no --json' if args.json else ''}.")
+        raise UsageError(
+            f"-o -: standard output takes one video and nothing else{', no --json' if args.json else ''}."
+        )
     if args.preview is not None and (args.output is None or is_folder(args.output)):
         outputs = [path.with_name(f"{path.stem}.preview{path.suffix}") for path in outputs]
     return list(zip((file.path for file in files), outputs, strict=True))
 
 
-def engine_choice(args: argparse.Namespace, before: dict[str, Any] | None) -> tuple[str, EngineOptions]:
-    """The engine that the flags ask for, several frames at a time; where they leave it open, the one ``before`` that a resumed
-    run began with."""
+def engine_choice(
+    args: argparse.Namespace, before: dict[str, Any] | None
+) -> tuple[str, EngineOptions]:
+    """The engine that the flags ask for, several frames at a time; where they leave it open, the
+    one ``before`` that a resumed run began with.
+    """
     name, precision, threads = args.engine, args.precision, None
     if before is not None:
         name = before["name"] if name == "auto" else name
-        precision = before["precision"] if precision == "auto" and before["precision"] in PRECISIONS else precision
+        precision = (
+            before["precision"]
+            if precision == "auto" and before["precision"] in PRECISIONS
+            else precision
+        )
         threads = before["threads"]
     return name, EngineOptions(args.device, precision, threads, throughput=True)
 
 
 def crew_for(args: argparse.Namespace, model: ModelFile, jobs: Sequence[tuple[Path, Path]]) -> Crew:
-    """Who paints ``jobs``: a cluster with --cluster, else this process. Raises UsageError for what a cluster cannot paint."""
+    """Who paints ``jobs``: a cluster with --cluster, else this process.
+
+    Raises UsageError for what a cluster cannot paint.
+    """
     if args.cluster is None:
         return OwnEngine(partial(open_engine_like, args, model))
     if args.device not in ("auto", "cpu"):
         raise UsageError(f"--device {args.device}: the workers of --cluster use CPUs only.")
     for source, output in jobs:
         if STDIO in (source, output):
-            raise UsageError("--cluster: takes files, no pipes: what has passed a pipe cannot be read by several machines.")
+            raise UsageError(
+                "--cluster: takes files, no pipes: what has passed a pipe cannot be read by several machines."
+            )
         if output.suffix.lower() in PICTURES:
-            raise UsageError(f"--cluster: {source} is a picture, which cannot be divided. Leave --cluster out for pictures.")
+            raise UsageError(
+                f"--cluster: {source} is a picture, which cannot be divided. Leave --cluster out for pictures."
+            )
     from realtime.files.farm.farm import Farm
 
     return Farm(args.cluster, model, partial(engine_choice, args))
 
 
-def open_engine_like(args: argparse.Namespace, model: ModelFile, size: tuple[int, int], before: dict[str, Any] | None) -> Engine:
-    """``engine_choice``, ready for frames of (height, width) ``size``; says once what ``auto`` took and why."""
+def open_engine_like(
+    args: argparse.Namespace, model: ModelFile, size: tuple[int, int], before: dict[str, Any] | None
+) -> Engine:
+    """``engine_choice``, ready for frames of (height, width) ``size``; says once what ``auto`` took
+    and why.
+    """
     name, options = engine_choice(args, before)
     engine = open_engine(name, model, options, size)
     if name == "auto":
@@ -179,7 +271,9 @@ def open_engine_like(args: argparse.Namespace, model: ModelFile, size: tuple[int
 
 
 def report_of(results: Sequence[Result], files: int) -> dict[str, Any]:
-    """The content of --report: the figures of the one file that was asked for, or {items, total} for several."""
+    """The content of --report: the figures of the one file that was asked for, or {items, total}
+    for several.
+    """
     if files == 1:
         return results[0].as_dict()
     reports = [result.report for result in results]
@@ -207,7 +301,9 @@ def _tile_px(tile_px: int | None) -> int | None:
 
 def _resize(args: argparse.Namespace) -> Resize:
     if args.size:
-        return partial(fit_size, box=parse_size(args.size.removesuffix("!")), stretch=args.size.endswith("!"))
+        return partial(
+            fit_size, box=parse_size(args.size.removesuffix("!")), stretch=args.size.endswith("!")
+        )
     if args.scale is None:
         return lambda size: size
     if not 0 < args.scale <= 16:  # written so that NaN fails too

@@ -1,4 +1,7 @@
-"""Which files the INPUT arguments mean: files, folders, patterns and lists. Knows names, opens no video."""
+"""Which files the INPUT arguments mean: files, folders, patterns and lists.
+
+Knows names, opens no video.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from pathlib import Path
 from engines.errors import SourceError
 from realtime.media.pipes import STDIO
 
-# What is taken from a folder or a pattern's hits. A file that is named is always tried, whatever it is called.
+# What is taken from a folder or a pattern's hits. A file that is named is always tried, whatever it
+# is called.
 VIDEO_ENDINGS = frozenset(
     [
         ".mp4",
@@ -42,7 +46,10 @@ PICTURE_ENDINGS = frozenset([".png", ".apng", ".jpg", ".jpeg", ".bmp", ".tif", "
 
 @dataclass(frozen=True)
 class InputFile:
-    """``subfolder``: where it lies below the folder that was given; "." for everything else. ``named``: not found by search."""
+    """``subfolder``: where it lies below the folder that was given; "." for everything else.
+
+    ``named``: not found by search.
+    """
 
     path: Path
     subfolder: Path = Path()
@@ -52,12 +59,14 @@ class InputFile:
 def expand_inputs(arguments: Sequence[str], recursive: bool = False) -> list[InputFile]:
     """Every file once, in the order of the arguments, those of a folder or pattern sorted by name.
 
-    An argument is a file; ``-``, which is standard input; a folder, of which the videos and pictures are taken, with
-    ``recursive`` those of its subfolders too; a pattern such as ``'*.mp4'`` or ``'**/*.mov'`` that the shell has left alone;
-    or ``@LIST``, a text file with one argument per line, empty lines and those that begin with # aside. Hidden files and
-    folders are passed over.
+    An argument is a file; ``-``, which is standard input; a folder, of which the videos and
+    pictures are taken, with ``recursive`` those of its subfolders too; a pattern such as
+    ``'*.mp4'`` or ``'**/*.mov'`` that the shell has left alone; or ``@LIST``, a text file with one
+    argument per line, empty lines and those that begin with # aside. Hidden files and folders are
+    passed over.
 
-    Raises SourceError for a folder or pattern that holds nothing, and for a list that cannot be read.
+    Raises SourceError for a folder or pattern that holds nothing, and for a list that cannot be
+    read.
     """
     found: dict[Path, InputFile] = {}
     for argument in arguments:
@@ -88,11 +97,19 @@ def _expand(argument: str, recursive: bool, inside_list: bool) -> Iterator[Input
 def _in_folder(folder: Path, recursive: bool) -> Iterator[InputFile]:
     files = []
     for parent, subfolders, names in os.walk(folder):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith(".")) if recursive else []
+        subfolders[:] = (
+            sorted(name for name in subfolders if not name.startswith(".")) if recursive else []
+        )
         paths = (Path(parent) / name for name in sorted(names))
-        files += [InputFile(path, Path(parent).relative_to(folder), named=False) for path in paths if _is_media(path)]
+        files += [
+            InputFile(path, Path(parent).relative_to(folder), named=False)
+            for path in paths
+            if _is_media(path)
+        ]
     if not files:
-        raise SourceError(f"{folder}: no video or picture is in this folder{'' if recursive else '; --recursive looks deeper'}.")
+        raise SourceError(
+            f"{folder}: no video or picture is in this folder{'' if recursive else '; --recursive looks deeper'}."
+        )
     yield from files
 
 
@@ -106,4 +123,8 @@ def _lines(path: Path) -> list[str]:
         text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
     except OSError as error:
         raise SourceError(f"@{path}: the list cannot be read ({error.strerror}).") from error
-    return [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    return [
+        line.strip()
+        for line in text.splitlines()
+        if line.strip() and not line.lstrip().startswith("#")
+    ]

@@ -1,4 +1,6 @@
-"""Paints one file into another, or says what it would do; and the same for many, where one failing stops no other."""
+"""Paints one file into another, or says what it would do; and the same for many, where one failing
+stops no other.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,10 @@ from realtime.report import Report, latency_figures, peak_rss_mb, stage_figures
 
 @dataclass
 class Result:
-    """How one file went. ``error`` is None if all went well; with a PartialResult there is a file all the same."""
+    """How one file went.
+
+    ``error`` is None if all went well; with a PartialResult there is a file all the same.
+    """
 
     source: Path
     output: Path
@@ -51,7 +56,12 @@ class Result:
 
     def as_dict(self) -> dict[str, Any]:
         failed = {"error": str(self.error), "exit_code": self.error.exit_code} if self.error else {}
-        return {"input": str(self.source), "output": str(self.output), **self.report.as_dict(), **failed}
+        return {
+            "input": str(self.source),
+            "output": str(self.output),
+            **self.report.as_dict(),
+            **failed,
+        }
 
 
 def run_jobs(
@@ -60,11 +70,12 @@ def run_jobs(
     crew: Crew,
     started_s: float | None = None,
 ) -> Iterator[Result]:
-    """Have ``crew`` paint every (input, output) and tell how each went; it is closed at the end. ``started_s``: when the
-    program began, on ``time.perf_counter``; it counts for the first file.
+    """Have ``crew`` paint every (input, output) and tell how each went; it is closed at the end.
 
-    An input or output that fails is reported and left; an engine that fails would fail for all: its result comes, and then
-    the error is raised.
+    ``started_s``: when the program began, on ``time.perf_counter``; it counts for the first file.
+
+    An input or output that fails is reported and left; an engine that fails would fail for all: its
+    result comes, and then the error is raised.
     """
     sources = identified([source for source, _ in jobs])
     try:
@@ -74,7 +85,13 @@ def run_jobs(
             started_s = started_s or time.perf_counter()
             try:
                 # A run that was killed had finished some of its files.
-                flag = "-n" if options.skip_existing else "--resume" if options.resume and not options.overwrite else None
+                flag = (
+                    "-n"
+                    if options.skip_existing
+                    else "--resume"
+                    if options.resume and not options.overwrite
+                    else None
+                )
                 if flag and output_exists(output):
                     say(f"{output}: exists, skipped ({flag})")
                     result.report.extra = {"skipped": True}
@@ -93,7 +110,9 @@ def run_jobs(
             except LivebrushError as error:
                 result.error = error
             yield result
-            if result.error and not isinstance(result.error, (SourceError, SinkError, UsageError, PartialResult)):
+            if result.error and not isinstance(
+                result.error, (SourceError, SinkError, UsageError, PartialResult)
+            ):
                 raise result.error
             if result.error and len(jobs) > 1:
                 say(error_line(result.error))
@@ -109,7 +128,10 @@ def check_encoding(jobs: Sequence[tuple[Path, Path]], options: FileOptions) -> N
 
 
 def plan_jobs(jobs: Sequence[tuple[Path, Path]], options: FileOptions) -> list[dict[str, Any]]:
-    """What ``run_jobs`` would do, without an engine and without writing. Raises the first error that a run would meet."""
+    """What ``run_jobs`` would do, without an engine and without writing.
+
+    Raises the first error that a run would meet.
+    """
     check_encoding(jobs, options)
     plans, sources = [], identified([source for source, _ in jobs])
     for source, output in jobs:
@@ -118,22 +140,40 @@ def plan_jobs(jobs: Sequence[tuple[Path, Path]], options: FileOptions) -> list[d
             check_output(output, sources, options.overwrite)
         with _open_input(source, options) as video:
             network = network_size(video.size, options.look.brush)
-            plan = {"input": str(source), "output": str(output), "skip": skips, "duration_s": video.duration_s}
-            plans.append({**plan, "size": size_text(video.size), "network_size": size_text(network), "style": options.label})
+            plan = {
+                "input": str(source),
+                "output": str(output),
+                "skip": skips,
+                "duration_s": video.duration_s,
+            }
+            plans.append(
+                {
+                    **plan,
+                    "size": size_text(video.size),
+                    "network_size": size_text(network),
+                    "style": options.label,
+                }
+            )
     return plans
 
 
-def _paint(video: VideoFile, painting: Painting, options: FileOptions, result: Result, started_s: float) -> None:
+def _paint(
+    video: VideoFile, painting: Painting, options: FileOptions, result: Result, started_s: float
+) -> None:
     sink = _open_output(result.output, video, options, painting)
     kept = 0
     try:
         with FileProgress(result.source.name, video.duration_s) as progress:
             run = painting.into(sink, progress)
-        result.output = sink.finish(partial_path(result.output, options.overwrite) if video.truncated else None)
+        result.output = sink.finish(
+            partial_path(result.output, options.overwrite) if video.truncated else None
+        )
     finally:
         kept = sink.discard()
         if kept:
-            say(f"note: {result.output}: {kept} frames of it are kept; the same command with --resume goes on from there.")
+            say(
+                f"note: {result.output}: {kept} frames of it are kept; the same command with --resume goes on from there."
+            )
     for note in (*video.notes, *sink.notes):
         say(f"note: {note}")
     result.report = _report(run, painting.made_with, options.label, started_s)
@@ -141,19 +181,32 @@ def _paint(video: VideoFile, painting: Painting, options: FileOptions, result: R
         "damaged": video.damaged,
         "cuts": len(video.cuts),
         "resumed_frames": sink.resumed,
-        "thread_s": {**run.thread_s, "encode": time.thread_time()},  # the last since the program began: it waits for no other
+        "thread_s": {
+            **run.thread_s,
+            "encode": time.thread_time(),
+        },  # the last since the program began: it waits for no other
         "notes": [*video.notes, *sink.notes],
         **painting.figures(),
     }
     damaged = f", {video.damaged} damaged packets in the input" if video.damaged else ""
     if video.truncated:
-        raise PartialResult(f"{video.path}: {video.truncated}; the {sink.frames} frames before that are in {result.output}")
+        raise PartialResult(
+            f"{video.path}: {video.truncated}; the {sink.frames} frames before that are in {result.output}"
+        )
     resumed = f", {sink.resumed} of them from before" if sink.resumed else ""
-    say(f"{result.output}: {sink.frames} frames{resumed} in {result.report.wall_s:.1f} s, {result.report.fps:.1f} fps{damaged}")
+    say(
+        f"{result.output}: {sink.frames} frames{resumed} in {result.report.wall_s:.1f} s, {result.report.fps:.1f} fps{damaged}"
+    )
 
 
-def _paint_large(picture: LargePicture, engine: Engine, options: FileOptions, result: Result, started_s: float) -> None:
-    if options.resize(picture.size) != picture.size or options.side_by_side or result.output.suffix.lower() not in PICTURES:
+def _paint_large(
+    picture: LargePicture, engine: Engine, options: FileOptions, result: Result, started_s: float
+) -> None:
+    if (
+        options.resize(picture.size) != picture.size
+        or options.side_by_side
+        or result.output.suffix.lower() not in PICTURES
+    ):
         raise UsageError(
             f"{picture.path}: so large a picture becomes one of its own size, as {' or '.join(PICTURES)}, without --size, "
             "--scale and --side-by-side."
@@ -161,8 +214,14 @@ def _paint_large(picture: LargePicture, engine: Engine, options: FileOptions, re
     picture.paint(result.output, engine, options.look, options.tile_px)
     wall_s = time.perf_counter() - started_s
     size = size_text(network_size(picture.size, options.look.brush))
-    result.report = Report(1, 1, wall_s=wall_s, startup_s=wall_s, fps=1 / wall_s, size=size, style=options.label)
-    result.report.engine, result.report.device, result.report.precision = engine.name, engine.device, engine.precision
+    result.report = Report(
+        1, 1, wall_s=wall_s, startup_s=wall_s, fps=1 / wall_s, size=size, style=options.label
+    )
+    result.report.engine, result.report.device, result.report.precision = (
+        engine.name,
+        engine.device,
+        engine.precision,
+    )
     result.report.peak_rss_mb = peak_rss_mb()
     say(f"{result.output}: {size_text(picture.size)} in {wall_s:.1f} s")
 
@@ -170,7 +229,14 @@ def _paint_large(picture: LargePicture, engine: Engine, options: FileOptions, re
 def _open_input(source: Path, options: FileOptions) -> VideoFile | LargePicture:
     if options.tile_px is not None and is_large_picture(source):
         return LargePicture(source)
-    return VideoFile(source, options.start_s, options.end_s, options.resize, options.raw_input, options.deinterlace)
+    return VideoFile(
+        source,
+        options.start_s,
+        options.end_s,
+        options.resize,
+        options.raw_input,
+        options.deinterlace,
+    )
 
 
 def _open_output(output: Path, video: VideoFile, options: FileOptions, painting: Painting) -> Sink:

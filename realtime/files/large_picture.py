@@ -1,7 +1,9 @@
-"""Paints a picture that is larger than memory: libvips streams it in strips, only the network's small version is held whole.
+"""Paints a picture that is larger than memory: libvips streams it in strips, only the network's
+small version is held whole.
 
-What ``Stylizer`` does with arrays is done here with the lazy pictures of libvips, which are computed while the output is
-written. The input is read twice: once for what the network sees, once for what it is brought up with.
+What ``Stylizer`` does with arrays is done here with the lazy pictures of libvips, which are
+computed while the output is written. The input is read twice: once for what the network sees, once
+for what it is brought up with.
 """
 
 from __future__ import annotations
@@ -31,7 +33,10 @@ _LUMA = [[0.299, 0.587, 0.114]]  # BT.601
 
 
 class LargePicture:
-    """The picture at ``path``, upright. Raises SourceError if it cannot be read, EngineUnavailable without libvips."""
+    """The picture at ``path``, upright.
+
+    Raises SourceError if it cannot be read, EngineUnavailable without libvips.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -51,21 +56,34 @@ class LargePicture:
         with self._source_errors():
             header = self._vips.Image.new_from_file(str(self.path), access="sequential")
             turned = "orientation" in header.get_fields() and header.get("orientation") > 1
-            access = "random" if turned else "sequential"  # what is turned lies in a temporary file meanwhile
-            picture = self._vips.Image.new_from_file(str(self.path), access=access, fail_on="truncated")
+            access = (
+                "random" if turned else "sequential"
+            )  # what is turned lies in a temporary file meanwhile
+            picture = self._vips.Image.new_from_file(
+                str(self.path), access=access, fail_on="truncated"
+            )
             picture = picture.autorot().colourspace("srgb")
             alpha = picture[picture.bands - 1].cast("uchar") if picture.hasalpha() else None
-            return (picture.flatten(background=255) if picture.hasalpha() else picture).cast("uchar"), alpha
+            return (picture.flatten(background=255) if picture.hasalpha() else picture).cast(
+                "uchar"
+            ), alpha
 
     def paint(self, output: Path, engine: Engine, look: Look, tile_px: int) -> None:
-        """Write its painting, of the same size. Raises UsageError for an engine whose network cannot be given pieces,
-        EngineRunError, SinkError."""
+        """Write its painting, of the same size.
+
+        Raises UsageError for an engine whose network cannot be given pieces, EngineRunError,
+        SinkError.
+        """
         scaler, size = Scaler(), network_size(self.size, look.brush)
         vector = style_vector(look, engine.model)
         share = float(vector[0])
         if share < 1:
             with self._source_errors():
-                small = self._opened()[0].resize(size[1] / self.size[1], vscale=size[0] / self.size[0], kernel="cubic").numpy()
+                small = (
+                    self._opened()[0]
+                    .resize(size[1] / self.size[1], vscale=size[0] / self.size[0], kernel="cubic")
+                    .numpy()
+                )
             style = np.concatenate([[0.0], vector[1:] / vector[1:].sum()]).astype(np.float32)
             tiles = NetworkTiles(engine, tile_px)
             tiles.prepare(size)
@@ -77,10 +95,14 @@ class LargePicture:
             painted = pixels + (painted.recomb(_LUMA) - pixels.recomb(_LUMA))
         self._write(painted.rint().cast("uchar"), alpha, output)
 
-    def _brought_up(self, painting: np.ndarray, small: np.ndarray, pixels: Image, scaler: Scaler) -> Image:
+    def _brought_up(
+        self, painting: np.ndarray, small: np.ndarray, pixels: Image, scaler: Scaler
+    ) -> Image:
         """As ``Scaler.guided_upsample``."""
         luma = scaler.luma(small)
-        slopes = scaler.slopes([np.ascontiguousarray(painting[..., channel]) for channel in range(3)], luma)
+        slopes = scaler.slopes(
+            [np.ascontiguousarray(painting[..., channel]) for channel in range(3)], luma
+        )
         slope = (self._enlarged(slopes.transpose(1, 2, 0)) - 128) / SLOPE_STEPS
         detail = pixels.recomb(_LUMA) - self._enlarged(luma)
         return self._enlarged(painting) + slope * detail
@@ -123,7 +145,10 @@ class LargePicture:
 
 
 def is_large_picture(path: Path) -> bool:
-    """Whether it is a picture of more than ``MAX_PIXELS``; only its header is read. Never without libvips."""
+    """Whether it is a picture of more than ``MAX_PIXELS``; only its header is read.
+
+    Never without libvips.
+    """
     if path.suffix.lower() not in PICTURE_ENDINGS or not path.is_file():
         return False
     try:

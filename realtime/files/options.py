@@ -18,9 +18,12 @@ Resize = Callable[[tuple[int, int]], tuple[int, int]]
 
 @dataclass(frozen=True)
 class FileOptions:
-    """What holds for every file of a call. ``start_s`` and ``end_s``: --ss and --to; ``resize``: --size or --scale;
-    ``tile_px``: --tile;
-    ``pipe``: where an output called ``STDIO`` goes; ``make_folders``: the folders of outputs are made where they are missing."""
+    """What holds for every file of a call.
+
+    ``start_s`` and ``end_s``: --ss and --to; ``resize``: --size or --scale; ``tile_px``: --tile;
+    ``pipe``: where an output called ``STDIO`` goes; ``make_folders``: the folders of outputs are
+    made where they are missing.
+    """
 
     look: Look
     encoding: Encoding
@@ -46,4 +49,7 @@ class FileOptions:
 
     def paints_tensors(self, output: Path) -> bool:
         """Whether all that is asked for is there for frames that live on a card too."""
-        return not (self.look.stability or self.side_by_side or self.tile_px) and output.suffix.lower() in CONTAINERS
+        return (
+            not (self.look.stability or self.side_by_side or self.tile_px)
+            and output.suffix.lower() in CONTAINERS
+        )

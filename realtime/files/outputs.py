@@ -21,8 +21,9 @@ _PLACEHOLDERS = ("{dir}", "{stem}", "{style}", "{ext}")
 
 
 def output_paths(files: Sequence[InputFile], output: str | None, style: str) -> list[Path]:
-    """One path per input: beside it as STEM_STYLE.EXT, or as ``output`` says: a file, a folder, in which the inputs' own
-    subfolders are repeated, or a template with {stem}, {style}, {ext} and {dir}, the subfolder, in it.
+    """One path per input: beside it as STEM_STYLE.EXT, or as ``output`` says: a file, a folder, in
+    which the inputs' own subfolders are repeated, or a template with {stem}, {style}, {ext} and
+    {dir}, the subfolder, in it.
 
     Raises UsageError if two inputs would get the same output, or several one FILE.
     """
@@ -38,17 +39,28 @@ def output_paths(files: Sequence[InputFile], output: str | None, style: str) -> 
 
 
 def without_results(files: Sequence[InputFile], output: str | None, style: str) -> list[InputFile]:
-    """``files`` without those that a search has found but that are results of the others, from an earlier run in the same
-    style; previews and parts are results too."""
+    """``files`` without those that a search has found but that are results of the others, from an
+    earlier run in the same style; previews and parts are results too.
+    """
     results = {os.path.realpath(_output_path(file, output, style)) for file in files}
-    return [file for file in files if file.named or _PART.sub("", os.path.realpath(file.path)) not in results]
+    return [
+        file
+        for file in files
+        if file.named or _PART.sub("", os.path.realpath(file.path)) not in results
+    ]
 
 
 def is_folder(output: str | None) -> bool:
-    """Whether -o names a folder or a template, below which missing folders are made, rather than one file."""
+    """Whether -o names a folder or a template, below which missing folders are made, rather than
+    one file.
+    """
     if output is None:
         return False
-    return output.endswith(("/", os.sep)) or os.path.isdir(output) or any(name in output for name in _PLACEHOLDERS)
+    return (
+        output.endswith(("/", os.sep))
+        or os.path.isdir(output)
+        or any(name in output for name in _PLACEHOLDERS)
+    )
 
 
 def make_folder(path: Path) -> None:
@@ -65,21 +77,30 @@ def identified(inputs: Sequence[Path]) -> dict[object, Path]:
 
 
 def check_output(path: Path, inputs: Mapping[object, Path], overwrite: bool) -> None:
-    """Raise UsageError if ``path`` or its partial name is one of the inputs, by whatever name or link, if it exists and must
-    not be replaced, or has an ending that cannot be written; SinkError if its folder is not there or the name cannot be.
+    """Raise UsageError if ``path`` or its partial name is one of the inputs, by whatever name or
+    link, if it exists and must not be replaced, or has an ending that cannot be written;
+    SinkError if its folder is not there or the name cannot be.
 
     inputs: what ``identified`` makes of them.
     """
     if path == STDIO:
         return
     for identity in _identities(path) & inputs.keys():
-        raise UsageError(f"{path}: is the input {inputs[identity]} itself. An input is never overwritten; choose another -o.")
+        raise UsageError(
+            f"{path}: is the input {inputs[identity]} itself. An input is never overwritten; choose another -o."
+        )
     for identity in _identities(_partial_path(path)) & inputs.keys():
-        raise UsageError(f"{path}: a part of it would be saved as the input {inputs[identity]}. Choose another -o.")
+        raise UsageError(
+            f"{path}: a part of it would be saved as the input {inputs[identity]}. Choose another -o."
+        )
     if not path.suffix:
-        raise UsageError(f"{path}: has no ending, such as .mp4. If it is to be a folder, type -o {path}/")
+        raise UsageError(
+            f"{path}: has no ending, such as .mp4. If it is to be a folder, type -o {path}/"
+        )
     if path.suffix.lower() not in (*CONTAINERS, *PICTURES):
-        raise UsageError(f"{path}: the ending {path.suffix!r} is none of {', '.join((*CONTAINERS, *PICTURES))}.")
+        raise UsageError(
+            f"{path}: the ending {path.suffix!r} is none of {', '.join((*CONTAINERS, *PICTURES))}."
+        )
     if not os.path.isdir(path.parent):
         raise SinkError(f"{path}: the folder {path.parent} does not exist.")
     if output_exists(path) and path.is_dir():
@@ -98,7 +119,9 @@ def _identities(path: Path) -> set[object]:
 
 
 def partial_path(path: Path, overwrite: bool) -> Path:
-    """Where a part of ``path`` is saved: NAME.partial.EXT, or with a number where that exists and must not be replaced."""
+    """Where a part of ``path`` is saved: NAME.partial.EXT, or with a number where that exists and
+    must not be replaced.
+    """
     names = (_partial_path(path, f"-{number}" if number > 1 else "") for number in count(1))
     return next(name for name in names if overwrite or not output_exists(name))
 
@@ -117,13 +140,23 @@ def _output_path(file: InputFile, output: str | None, style: str) -> Path:
             raise UsageError("-: what is piped in needs -o: a file, or - to pipe it out again.")
         return source.with_name(default)
     if any(placeholder in output for placeholder in _PLACEHOLDERS):
-        values = dict(zip(_PLACEHOLDERS, (str(file.subfolder), source.stem, style, _extension(source)[1:]), strict=True))
-        return Path(re.sub("|".join(map(re.escape, values)), lambda found: values[found[0]], output))
+        values = dict(
+            zip(
+                _PLACEHOLDERS,
+                (str(file.subfolder), source.stem, style, _extension(source)[1:]),
+                strict=True,
+            )
+        )
+        return Path(
+            re.sub("|".join(map(re.escape, values)), lambda found: values[found[0]], output)
+        )
     return Path(output) / file.subfolder / default if is_folder(output) else Path(output)
 
 
 def _extension(source: Path) -> str:
-    """The input's own ending where that can be written; .mp4 for other videos, .png for other pictures."""
+    """The input's own ending where that can be written; .mp4 for other videos, .png for other
+    pictures.
+    """
     own = source.suffix.lower()
     if own in (*CONTAINERS, *PICTURES):
         return source.suffix

@@ -1,4 +1,6 @@
-"""Paints the frames of one file so that painting can stop at the end of any segment and go on later as if it never had."""
+"""Paints the frames of one file so that painting can stop at the end of any segment and go on later
+as if it never had.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +25,19 @@ _NO_TIMELINE = Timeline()
 
 
 class FilePainter:
-    """Give ``begin`` frame after frame from one thread. What must outlive a kill is kept at the ends of segments, from where
-    the thread that writes takes it by ``remember``. Where frames are left out, what was remembered before the next one is
-    asked of ``recall``, which may be set before the first frame."""
+    """Give ``begin`` frame after frame from one thread.
+
+    What must outlive a kill is kept at the ends of segments, from where the thread that writes
+    takes it by ``remember``. Where frames are left out, what was remembered before the next one is
+    asked of ``recall``, which may be set before the first frame.
+    """
 
     def __init__(
-        self, stylizer: Stylizer, video: VideoFile, timeline: Timeline = _NO_TIMELINE, side_by_side: bool = False
+        self,
+        stylizer: Stylizer,
+        video: VideoFile,
+        timeline: Timeline = _NO_TIMELINE,
+        side_by_side: bool = False,
     ) -> None:
         self._stylizer = stylizer
         self._video = video
@@ -47,11 +56,21 @@ class FilePainter:
         return height, width * (2 if self._side_by_side else 1)
 
     def begin(self, frame: Frame) -> Callable[[], np.ndarray]:
-        """Return what finishes the frame: (H, W, 3) uint8 RGB of ``size``, or EngineRunError. To be called in order;
-        at a cut, what is left of the frames before is forgotten."""
+        """Return what finishes the frame: (H, W, 3) uint8 RGB of ``size``, or EngineRunError.
+
+        To be called in order; at a cut, what is left of the frames before is forgotten.
+        """
         now_s = frame.pts * frame.time_base - self._video.origin_s
-        self._entries_done = self._timeline.apply(self._stylizer, self._look, now_s, self._video.cuts, self._entries_done)
-        state = {} if frame.is_cut else self.recall(frame.index) if frame.index != self._next_index else None
+        self._entries_done = self._timeline.apply(
+            self._stylizer, self._look, now_s, self._video.cuts, self._entries_done
+        )
+        state = (
+            {}
+            if frame.is_cut
+            else self.recall(frame.index)
+            if frame.index != self._next_index
+            else None
+        )
         self._next_index = frame.index + 1
         painted = self._stylizer.begin(frame, float(now_s), state)
         ends_segment = self._next_index % SEGMENT_FRAMES == 0
@@ -60,18 +79,25 @@ class FilePainter:
         def finish() -> np.ndarray:
             pixels = painted()
             if ends_segment:
-                self._states = {frame.index: noise | self._stylizer.steadiness_state()}  # who does not write segments never asks
+                self._states = {
+                    frame.index: noise | self._stylizer.steadiness_state()
+                }  # who does not write segments never asks
             return np.concatenate([frame.pixels, pixels], axis=1) if self._side_by_side else pixels
 
         return finish
 
     def remember(self, index: int) -> State:
-        """What the stylizer remembered after frame ``index``, the last of a segment. To be asked for once, and before the next
-        segment ends, which is longer than what waits between painting and writing."""
+        """What the stylizer remembered after frame ``index``, the last of a segment.
+
+        To be asked for once, and before the next segment ends, which is longer than what waits
+        between painting and writing.
+        """
         return self._states.pop(index)
 
     def made_with(self) -> dict[str, Any]:
-        """All that decides how pixels come out, JSON-ready: frames with equal answers may stand in one video."""
+        """All that decides how pixels come out, JSON-ready: frames with equal answers may stand in
+        one video.
+        """
         engine = self._stylizer.engine
         look = asdict(self._look)
         return {
@@ -79,17 +105,26 @@ class FilePainter:
             "timeline": self._timeline.as_text(),
             "side_by_side": self._side_by_side,
             "size_of_the_network": list(self._stylizer.inference_size or ()),
-            "tile": list(self._stylizer.network.piece_size(self._stylizer.inference_size or self._video.size)),
+            "tile": list(
+                self._stylizer.network.piece_size(self._stylizer.inference_size or self._video.size)
+            ),
             "engine": engine_identity(engine),
             "model": _model_hash(engine),
             "processor": hashlib.sha256(processor().encode()).hexdigest()[:16],
-            "versions": {name: _version(name) for name in ("livebrush", "av", "numpy", engine.name)},
+            "versions": {
+                name: _version(name) for name in ("livebrush", "av", "numpy", engine.name)
+            },
         }
 
 
 def engine_identity(engine: Engine) -> dict[str, Any]:
     threads = engine.options.threads or cpu_threads()
-    return {"name": engine.name, "precision": engine.precision, "device": engine.device, "threads": threads}
+    return {
+        "name": engine.name,
+        "precision": engine.precision,
+        "device": engine.device,
+        "threads": threads,
+    }
 
 
 def _model_hash(engine: Engine) -> str:

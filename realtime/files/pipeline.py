@@ -1,7 +1,9 @@
-"""Decoding, painting and encoding at the same time, for files: nothing is dropped, a slow stage makes the others wait.
+"""Decoding, painting and encoding at the same time, for files: nothing is dropped, a slow stage
+makes the others wait.
 
-Knows threads, not pixels. Two threads decode and paint; the calling thread encodes, so that Ctrl-C reaches it between
-two frames. The live counterpart, where the newest frame wins, is realtime/live/run.py.
+Knows threads, not pixels. Two threads decode and paint; the calling thread encodes, so that Ctrl-C
+reaches it between two frames. The live counterpart, where the newest frame wins, is
+realtime/live/run.py.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ import numpy as np
 from realtime.frame import Frame
 from realtime.timing import Samples, StageTimes
 
-_QUEUE_FRAMES = 8  # as long as an encoder may need for what it has held back at the end of a segment
+_QUEUE_FRAMES = (
+    8  # as long as an encoder may need for what it has held back at the end of a segment
+)
 _QUEUE_BYTES = 128 * 2**20
 _POLL_S = 0.1
 
@@ -33,15 +37,19 @@ class FrameSink(Protocol):
 
 @dataclass(frozen=True)
 class Overlapped:
-    """Painting of which ``under_way`` frames may be begun before the first is finished: ``begin`` returns what finishes one."""
+    """Painting of which ``under_way`` frames may be begun before the first is finished: ``begin``
+    returns what finishes one.
+    """
 
     begin: Callable[[Frame], Callable[[], np.ndarray]]
     under_way: int
 
 
 class FileRun:
-    """Figures of one run: frames counted in and out, busy time per stage, time from decoded to encoded; ``thread_s``:
-    processor time of the threads that decode and paint, without those that their libraries have."""
+    """Figures of one run: frames counted in and out, busy time per stage, time from decoded to
+    encoded; ``thread_s``: processor time of the threads that decode and paint, without those
+    that their libraries have.
+    """
 
     def __init__(self) -> None:
         self.frames_in = 0
@@ -66,19 +74,28 @@ def run_file(
     interrupt: Callable[[], None] = lambda: None,
     size: tuple[int, int] = (0, 0),
 ) -> FileRun:
-    """Take every frame through ``paint`` into ``sink``, in order; ``on_frame`` is told after each. ``interrupt`` is called at
-    the end, to wake up ``frames`` where they may still be waited for. ``size``: (height, width) of the paintings, of which fewer
-    wait between two stages if they are large.
+    """Take every frame through ``paint`` into ``sink``, in order; ``on_frame`` is told after each.
 
-    ``frames`` is iterated in one thread, ``paint`` called in another, ``sink`` and ``on_frame`` in the caller's. The first
-    error of any of them ends the run and is raised here, after both threads have ended; so does KeyboardInterrupt.
+    ``interrupt`` is called at the end, to wake up ``frames`` where they may still be waited for.
+    ``size``: (height, width) of the paintings, of which fewer wait between two stages if they are
+    large.
+
+    ``frames`` is iterated in one thread, ``paint`` called in another, ``sink`` and ``on_frame`` in
+    the caller's. The first error of any of them ends the run and is raised here, after both threads
+    have ended; so does KeyboardInterrupt.
     """
     run = FileRun()
     stop = _Stop()
     waiting = max(1, min(_QUEUE_FRAMES, _QUEUE_BYTES // max(1, 3 * math.prod(size))))
     decoded, painted = _Channel(stop, waiting), _Channel(stop, waiting)
-    stages = {"paint": (painted, _paint_all(decoded, paint, run)), "decode": (decoded, _decode_all(frames, run))}
-    threads = [threading.Thread(target=_stage, args=(stop, *args, run), name=name) for name, args in stages.items()]
+    stages = {
+        "paint": (painted, _paint_all(decoded, paint, run)),
+        "decode": (decoded, _decode_all(frames, run)),
+    }
+    threads = [
+        threading.Thread(target=_stage, args=(stop, *args, run), name=name)
+        for name, args in stages.items()
+    ]
     for thread in threads:
         thread.start()
     try:
@@ -117,7 +134,10 @@ class _Stopped(Exception):
 
 
 class _Channel:
-    """A bounded queue between two stages. Neither end waits for longer than the run lasts, so that nothing can deadlock."""
+    """A bounded queue between two stages.
+
+    Neither end waits for longer than the run lasts, so that nothing can deadlock.
+    """
 
     _END = object()
 
@@ -185,7 +205,9 @@ def _paint_all(
         yield frame, pixels, decoded_s
 
 
-def _paint_overlapped(decoded: _Channel, paint: Overlapped, run: FileRun) -> Iterator[tuple[Frame, np.ndarray, float]]:
+def _paint_overlapped(
+    decoded: _Channel, paint: Overlapped, run: FileRun
+) -> Iterator[tuple[Frame, np.ndarray, float]]:
     begun: deque[tuple[Frame, Callable[[], np.ndarray], float]] = deque()
     for frame, decoded_s in decoded:
         with run.stages.measure("infer"):
@@ -197,6 +219,8 @@ def _paint_overlapped(decoded: _Channel, paint: Overlapped, run: FileRun) -> Ite
         yield _finished(begun)
 
 
-def _finished(begun: deque[tuple[Frame, Callable[[], np.ndarray], float]]) -> tuple[Frame, np.ndarray, float]:
+def _finished(
+    begun: deque[tuple[Frame, Callable[[], np.ndarray], float]],
+) -> tuple[Frame, np.ndarray, float]:
     frame, finish, decoded_s = begun.popleft()
     return frame, finish(), decoded_s

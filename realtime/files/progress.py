@@ -18,9 +18,11 @@ _LINE_EVERY_S = 5.0
 
 
 class FileProgress:
-    """Progress of one file called ``name`` that lasts ``duration_s`` (None: unknown, then without percent and time left).
+    """Progress of one file called ``name`` that lasts ``duration_s`` (None: unknown, then without
+    percent and time left).
 
-    Goes by the frames' times rather than their number, which a file with a variable rate does not tell.
+    Goes by the frames' times rather than their number, which a file with a variable rate does not
+    tell.
     """
 
     def __init__(self, name: str, duration_s: float | None, clock: Clock = time.monotonic) -> None:
@@ -36,24 +38,37 @@ class FileProgress:
         self._rate.tick()
         time_s = float(frame.pts * frame.time_base)
         self._origin_s = time_s if self._origin_s is None else self._origin_s
-        self._done = min(1.0, (time_s - self._origin_s) / self._duration_s) if self._duration_s else 0.0
+        self._done = (
+            min(1.0, (time_s - self._origin_s) / self._duration_s) if self._duration_s else 0.0
+        )
         self.show(self._done, run.frames_out, self._rate.per_second)
 
     def show(self, done: float, frames: int, fps: float) -> None:
-        """Where several machines paint: what share of the file is ``done``, 0..1, how many frames, and how fast."""
+        """Where several machines paint: what share of the file is ``done``, 0..1, how many frames,
+        and how fast.
+        """
         if self._bar:
             self._bar.update(self._bar.task_ids[0], completed=done, frames=frames, fps=fps)
         elif self._clock() >= self._next_line_s:
             self._next_line_s = self._clock() + _LINE_EVERY_S
             percent = f"{done:.0%}, " if self._duration_s else ""
-            print(f"{self._name}: {percent}{frames} frames, {fps:.1f} fps", file=sys.stderr, flush=True)
+            print(
+                f"{self._name}: {percent}{frames} frames, {fps:.1f} fps",
+                file=sys.stderr,
+                flush=True,
+            )
 
     def __enter__(self) -> Self:
         if self._bar:
             self._bar.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self._bar:
             if error is None and self._duration_s:
                 self._bar.update(self._bar.task_ids[0], completed=1.0)
@@ -61,7 +76,9 @@ class FileProgress:
 
 
 def _bar(name: str, duration_s: float | None) -> Progress:
-    from rich.console import Console  # a tenth of a second, which runs without a terminal are spared
+    from rich.console import (
+        Console,
+    )  # a tenth of a second, which runs without a terminal are spared
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     bar = Progress(

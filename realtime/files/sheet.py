@@ -28,9 +28,13 @@ _BACKGROUND = 24  # grey level
 
 
 def write_sheet(
-    path: Path, inputs: Sequence[Path], options: FileOptions, open_engine: Callable[[tuple[int, int]], Engine]
+    path: Path,
+    inputs: Sequence[Path],
+    options: FileOptions,
+    open_engine: Callable[[tuple[int, int]], Engine],
 ) -> None:
-    """Paint one frame (the one at --ss, else the first) in every style of the engine's model, and save all as one picture.
+    """Paint one frame (the one at --ss, else the first) in every style of the engine's model, and
+    save all as one picture.
 
     Strength, brush and colour of ``options.look`` hold for every style. Raises what a run would.
     """
@@ -39,10 +43,19 @@ def write_sheet(
     if path.suffix.lower() not in PICTURES:
         raise UsageError(f"--sheet {path}: must end in {', '.join(PICTURES)}.")
     check_output(path, identified(inputs), options.overwrite)
-    with VideoFile(inputs[0], options.start_s, options.end_s, options.resize, options.raw_input, options.deinterlace) as video:
+    with VideoFile(
+        inputs[0],
+        options.start_s,
+        options.end_s,
+        options.resize,
+        options.raw_input,
+        options.deinterlace,
+    ) as video:
         frame = next(video.frames())
     with open_engine(network_size(frame.size, options.look.brush)) as engine:
-        tiles = [(name, _painted(frame, name, engine, options.look)) for name in engine.model.style_names]
+        tiles = [
+            (name, _painted(frame, name, engine, options.look)) for name in engine.model.style_names
+        ]
     output = PictureOutput(path)
     try:
         output.write(frame, contact_sheet(tiles))
@@ -53,7 +66,9 @@ def write_sheet(
 
 
 def contact_sheet(tiles: Sequence[tuple[str, np.ndarray]]) -> np.ndarray:
-    """(label, (H, W, 3) uint8 RGB of one common size) pairs as one picture, row by row, as near to square as it gets."""
+    """(label, (H, W, 3) uint8 RGB of one common size) pairs as one picture, row by row, as near to
+    square as it gets.
+    """
     scaler = Scaler()
     height, width = fit_size(tiles[0][1].shape[:2], _TILE_BOX)
     columns = math.ceil(math.sqrt(len(tiles) * height / width))
@@ -63,19 +78,28 @@ def contact_sheet(tiles: Sequence[tuple[str, np.ndarray]]) -> np.ndarray:
     for index, (label, pixels) in enumerate(tiles):
         y, x = _GAP_PX + index // columns * step_y, _GAP_PX + index % columns * step_x
         sheet[y : y + height, x : x + width] = scaler.resize(pixels, (height, width))
-        sheet[y + height : y + height + _LABEL_PX, x : x + width] = label_strip(label, (_LABEL_PX, width))
+        sheet[y + height : y + height + _LABEL_PX, x : x + width] = label_strip(
+            label, (_LABEL_PX, width)
+        )
     return sheet
 
 
 def label_strip(text: str, size: tuple[int, int]) -> np.ndarray:
-    """``text`` in light grey on the sheet's background: (height, width, 3) uint8 RGB. Drawn by Pillow's own font."""
+    """``text`` in light grey on the sheet's background: (height, width, 3) uint8 RGB.
+
+    Drawn by Pillow's own font.
+    """
     from PIL import Image, ImageDraw, ImageFont
 
     height, width = size
     strip = Image.new("L", (width, height), _BACKGROUND)
-    ImageDraw.Draw(strip).text((4, height / 2), text, fill=225, font=ImageFont.load_default(height * 0.65), anchor="lm")
+    ImageDraw.Draw(strip).text(
+        (4, height / 2), text, fill=225, font=ImageFont.load_default(height * 0.65), anchor="lm"
+    )
     return np.repeat(np.asarray(strip)[..., None], 3, axis=2)
 
 
 def _painted(frame: Frame, style: str, engine: Engine, look: Look) -> np.ndarray:
-    return Stylizer(engine, Look(((style, 1.0),), look.strength, look.brush, look.keep_color)).stylize(frame, 0.0)
+    return Stylizer(
+        engine, Look(((style, 1.0),), look.strength, look.brush, look.keep_color)
+    ).stylize(frame, 0.0)

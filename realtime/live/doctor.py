@@ -20,7 +20,10 @@ _ENCODERS = ("libx264", "aac")  # what recordings are made with
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at. ``missing``: why it does not work and what to do, None if it works."""
+    """One thing that was looked at.
+
+    ``missing``: why it does not work and what to do, None if it works.
+    """
 
     what: str
     found: str = ""
@@ -33,14 +36,18 @@ def examine() -> list[Finding]:
 
 
 def print_findings(as_json: bool) -> int:
-    """Tell on stdout, for people or as JSON; returns the exit code, which is 0: nothing is wrong with a missing camera."""
+    """Tell on stdout, for people or as JSON; returns the exit code, which is 0: nothing is wrong
+    with a missing camera.
+    """
     findings = examine()
     if as_json:
         print(json.dumps([asdict(finding) for finding in findings], indent=1))
         return 0
     width = max(len(finding.what) for finding in findings)
     for finding in findings:
-        mark, text = ("ok     ", finding.found) if finding.missing is None else ("missing", finding.missing)
+        mark, text = (
+            ("ok     ", finding.found) if finding.missing is None else ("missing", finding.missing)
+        )
         print(f"{mark}  {finding.what:{width}}  {text}".rstrip())
     return 0
 
@@ -52,7 +59,9 @@ def _cameras() -> Iterator[Finding]:
     if not titles:
         known = sys.platform.startswith("linux")
         missing = (
-            "there is none. Plug one in; --source test works without." if known else "not listed on this system: try --source 0"
+            "there is none. Plug one in; --source test works without."
+            if known
+            else "not listed on this system: try --source 0"
         )
         yield Finding("cameras", missing=missing)
 
@@ -61,13 +70,19 @@ def _engines() -> Iterator[Finding]:
     for row in list_engines():
         yield Finding(f"engine {row['engine']}", row["summary"], row["unavailable"])
     names = [f"{model.name} ({len(model.styles) - 1} styles)" for model in installed_models()]
-    yield Finding("models", ", ".join(names), None if names else "none is installed: install Livebrush again.")
+    yield Finding(
+        "models", ", ".join(names), None if names else "none is installed: install Livebrush again."
+    )
 
 
 def _screen() -> Iterator[Finding]:
     problem = None if find_spec("cv2") else "pip install opencv-python"
     problem = problem or display_problem()
-    yield Finding("window", "the screen opens windows", problem and f"{problem}. --headless and --serve work without.")
+    yield Finding(
+        "window",
+        "the screen opens windows",
+        problem and f"{problem}. --headless and --serve work without.",
+    )
 
 
 def _encoders() -> Iterator[Finding]:
@@ -92,16 +107,29 @@ def _virtual_camera() -> Iterator[Finding]:
         yield Finding("virtual camera", ", ".join(devices), None if devices else hint)
     else:
         yield Finding(
-            "virtual camera", "pyvirtualcam", None if find_spec("pyvirtualcam") else "pip install 'livebrush[virtual-cam]'"
+            "virtual camera",
+            "pyvirtualcam",
+            None if find_spec("pyvirtualcam") else "pip install 'livebrush[virtual-cam]'",
         )
 
 
 def _remotes() -> Iterator[Finding]:
     missing = [name for name in ("fastapi", "uvicorn", "aiortc") if not find_spec(name)]
     yield Finding("page", "--serve", "pip install 'livebrush[web]'" if missing else None)
-    yield Finding("OSC", "--osc PORT", None if find_spec("pythonosc") else "pip install 'livebrush[osc]'")
+    yield Finding(
+        "OSC", "--osc PORT", None if find_spec("pythonosc") else "pip install 'livebrush[osc]'"
+    )
     keys = user_keys_file()
-    yield Finding("keys of your own", str(keys) if keys.exists() else f"none; they would be in {keys}")
+    yield Finding(
+        "keys of your own", str(keys) if keys.exists() else f"none; they would be in {keys}"
+    )
 
 
-_PARTS: tuple[Callable[[], Iterator[Finding]], ...] = (_cameras, _engines, _screen, _encoders, _virtual_camera, _remotes)
+_PARTS: tuple[Callable[[], Iterator[Finding]], ...] = (
+    _cameras,
+    _engines,
+    _screen,
+    _encoders,
+    _virtual_camera,
+    _remotes,
+)

@@ -1,4 +1,6 @@
-"""One engine per inference size, opened on a background thread, so that the picture never waits for a new size."""
+"""One engine per inference size, opened on a background thread, so that the picture never waits for
+a new size.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +15,22 @@ KEEP = 4
 
 
 class EngineSizes:
-    """Hands out engines by (height, width). ``get`` and ``close`` are called from the thread that runs the engines.
+    """Hands out engines by (height, width).
 
-    The engine given at the start is closed by ``close`` like the others; beyond ``KEEP`` the one unused longest is closed.
+    ``get`` and ``close`` are called from the thread that runs the engines.
 
-    Where that engine offers a ``better`` one, it is opened on the background thread first of all. From then on ``replaces`` is
-    True and ``get`` hands out engines of the better kind; the others are closed when the first of these is taken.
-    ``problem``: why the better one could not be opened, None if it could.
+    The engine given at the start is closed by ``close`` like the others; beyond ``KEEP`` the one
+    unused longest is closed.
+
+    Where that engine offers a ``better`` one, it is opened on the background thread first of all.
+    From then on ``replaces`` is True and ``get`` hands out engines of the better kind; the others
+    are closed when the first of these is taken. ``problem``: why the better one could not be
+    opened, None if it could.
     """
 
-    def __init__(self, engine: Engine, size: Size, open_for: Callable[[Engine, Size], Engine] = open_alike) -> None:
+    def __init__(
+        self, engine: Engine, size: Size, open_for: Callable[[Engine, Size], Engine] = open_alike
+    ) -> None:
         self.first_size = size
         self._first, self._open_for = engine, open_for
         self._ready: dict[Size, Engine] = {size: engine}  # in the order of use
@@ -39,7 +47,8 @@ class EngineSizes:
                 self._wake()
 
     def get(self, size: Size) -> Engine | None:
-        """The engine for ``size``, or None while it is being opened; a size asked for first is opened from now on.
+        """The engine for ``size``, or None while it is being opened; a size asked for first is
+        opened from now on.
 
         Raises the EngineError with which opening it failed.
         """
@@ -59,14 +68,18 @@ class EngineSizes:
 
     @property
     def opening(self) -> bool:
-        """Whether an engine for another size is being opened, which takes from the time of the one that runs."""
+        """Whether an engine for another size is being opened, which takes from the time of the one
+        that runs.
+        """
         with self._changed:
             return bool(self._wanted)
 
     def prefetch(self, sizes: list[Size]) -> None:
         """Open engines for ``sizes`` when there is nothing more urgent to open."""
         with self._changed:
-            missing = [size for size in sizes if size not in self._ready and size not in self._wanted]
+            missing = [
+                size for size in sizes if size not in self._ready and size not in self._wanted
+            ]
             if missing:
                 self._wanted = [*missing[::-1], *self._wanted]
                 self._wake()
@@ -85,12 +98,16 @@ class EngineSizes:
 
     def _want(self, size: Size) -> None:
         if self._wanted[-1:] != [size]:
-            self._wanted = [*(other for other in self._wanted if other != size), size][-KEEP:]  # the newest wish is the last
+            self._wanted = [*(other for other in self._wanted if other != size), size][
+                -KEEP:
+            ]  # the newest wish is the last
             self._wake()
 
     def _wake(self) -> None:
         if self._thread is None:
-            self._thread = threading.Thread(target=self._open_wanted, name="engine sizes", daemon=True)
+            self._thread = threading.Thread(
+                target=self._open_wanted, name="engine sizes", daemon=True
+            )
             self._thread.start()
         self._changed.notify()
 

@@ -1,4 +1,7 @@
-"""What a live run counts: frames due, shown and dropped by cause, latency and rates. Fed by three threads, read by any."""
+"""What a live run counts: frames due, shown and dropped by cause, latency and rates.
+
+Fed by three threads, read by any.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,12 @@ CAUSES = ("capture", "inference", "display")
 
 
 class LiveFigures:
-    """Every frame has one fate: shown, or dropped before the stage that was still busy with an older one.
+    """Every frame has one fate: shown, or dropped before the stage that was still busy with an
+    older one.
 
-    Counting begins when the first frame is shown. ``capture`` counts what the source itself left out. Frames that are on
-    their way when the run ends have no fate and are not counted; there are at most four of them. ``longest_gap_ms``: between two
-    shown frames.
+    Counting begins when the first frame is shown. ``capture`` counts what the source itself left
+    out. Frames that are on their way when the run ends have no fate and are not counted; there are
+    at most four of them. ``longest_gap_ms``: between two shown frames.
     """
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
@@ -76,7 +80,9 @@ class LiveFigures:
 
     @property
     def fps(self) -> float:
-        """Frames shown per second from the first one to the end of the run, pauses of the source included."""
+        """Frames shown per second from the first one to the end of the run, pauses of the source
+        included.
+        """
         if self._first_s is None or self.frames_out < 2:
             return 0.0
         return (self.frames_out - 1) / max((self._end_s or self._clock()) - self._first_s, 1e-9)

@@ -1,4 +1,7 @@
-"""The flags that only run_cam.py has, and the parts that they choose. Flags of both programs: realtime/cli.py."""
+"""The flags that only run_cam.py has, and the parts that they choose.
+
+Flags of both programs: realtime/cli.py.
+"""
 
 from __future__ import annotations
 
@@ -42,25 +45,61 @@ def add_live_flags(parser: argparse.ArgumentParser) -> None:
         "browser's own camera (default: browser with --serve, else 0)",
     )
     group.add_argument("--loop", action="store_true", help="begin a file again at its end")
-    group.add_argument("--capture", metavar="WxH@FPS", help="what to ask of the camera, or of test (default: 640x480@30)")
-    group.add_argument("--size", metavar="WxH", help="size at which the network runs at --brush 1 (default: 480 lines)")
+    group.add_argument(
+        "--capture",
+        metavar="WxH@FPS",
+        help="what to ask of the camera, or of test (default: 640x480@30)",
+    )
+    group.add_argument(
+        "--size",
+        metavar="WxH",
+        help="size at which the network runs at --brush 1 (default: 480 lines)",
+    )
     group.add_argument(
         "--quality",
         choices=("auto", "fixed"),
         default="fixed",
         help="auto: a smaller size when it gets too slow (default: fixed)",
     )
-    group.add_argument("--mirror", action=argparse.BooleanOptionalAction, help="as in a mirror (default: for cameras only)")
-    group.add_argument("--headless", action="store_true", help="no window: for machines without a screen")
-    group.add_argument("--duration", type=float, metavar="S", help="end after so many seconds")
-    group.add_argument("--keys", type=Path, metavar="FILE.toml", help=f"keys of your own (default: {user_keys_file()}, if any)")
-    group.add_argument("--style-schedule", metavar="PLAN", help='styles by the clock: "0:great_wave 12.5:starry_night/2s"')
-    group.add_argument("--record", type=Path, metavar="FILE.mp4", help="record from the start; the key r starts and stops, too")
     group.add_argument(
-        "--microphone", nargs="?", const="", metavar="FORMAT:DEVICE", help="record its sound (default: the source's own, if any)"
+        "--mirror",
+        action=argparse.BooleanOptionalAction,
+        help="as in a mirror (default: for cameras only)",
     )
     group.add_argument(
-        "--virtual-cam", nargs="?", const="", metavar="DEV", help="be a camera for other programs (Linux: v4l2loopback)"
+        "--headless", action="store_true", help="no window: for machines without a screen"
+    )
+    group.add_argument("--duration", type=float, metavar="S", help="end after so many seconds")
+    group.add_argument(
+        "--keys",
+        type=Path,
+        metavar="FILE.toml",
+        help=f"keys of your own (default: {user_keys_file()}, if any)",
+    )
+    group.add_argument(
+        "--style-schedule",
+        metavar="PLAN",
+        help='styles by the clock: "0:great_wave 12.5:starry_night/2s"',
+    )
+    group.add_argument(
+        "--record",
+        type=Path,
+        metavar="FILE.mp4",
+        help="record from the start; the key r starts and stops, too",
+    )
+    group.add_argument(
+        "--microphone",
+        nargs="?",
+        const="",
+        metavar="FORMAT:DEVICE",
+        help="record its sound (default: the source's own, if any)",
+    )
+    group.add_argument(
+        "--virtual-cam",
+        nargs="?",
+        const="",
+        metavar="DEV",
+        help="be a camera for other programs (Linux: v4l2loopback)",
     )
     group.add_argument(
         "--serve",
@@ -69,10 +108,22 @@ def add_live_flags(parser: argparse.ArgumentParser) -> None:
         metavar="HOST:PORT",
         help=f"a page, not a window (default: {DEFAULT_ADDRESS})",
     )
-    group.add_argument("--serve-as", metavar="https://NAME", help="the address under which a proxy shows the page")
-    group.add_argument("--token", metavar="WORD", help="what pages must know, or none (default: a random one, in the address)")
-    group.add_argument("--osc", metavar="PORT", help="obey OSC messages /livebrush/COMMAND from here; HOST:PORT for others")
-    group.add_argument("--fresh", action="store_true", help="begin with the defaults, not with what was used last")
+    group.add_argument(
+        "--serve-as", metavar="https://NAME", help="the address under which a proxy shows the page"
+    )
+    group.add_argument(
+        "--token",
+        metavar="WORD",
+        help="what pages must know, or none (default: a random one, in the address)",
+    )
+    group.add_argument(
+        "--osc",
+        metavar="PORT",
+        help="obey OSC messages /livebrush/COMMAND from here; HOST:PORT for others",
+    )
+    group.add_argument(
+        "--fresh", action="store_true", help="begin with the defaults, not with what was used last"
+    )
 
 
 def source_from(args: argparse.Namespace) -> LiveSource:
@@ -81,22 +132,34 @@ def source_from(args: argparse.Namespace) -> LiveSource:
         args.source = "0" if args.serve is None else "browser"
     if args.source == "browser" and args.serve is None:
         raise UsageError("--source browser is the camera of a page: it needs --serve.")
-    return live_source(args.source, parse_capture(args.capture) if args.capture else None, args.loop)
+    return live_source(
+        args.source, parse_capture(args.capture) if args.capture else None, args.loop
+    )
 
 
 def model_and_state(args: argparse.Namespace, mirrored: bool) -> tuple[ModelFile, State]:
-    """The model, and the controls as the flags say; what they do not say is as it was left, where somebody is at the controls.
+    """The model, and the controls as the flags say; what they do not say is as it was left, where
+    somebody is at the controls.
 
-    ``mirrored``: whether the source is usually seen as in a mirror. Raises UsageError, UnknownStyle or ModelError.
+    ``mirrored``: whether the source is usually seen as in a mirror. Raises UsageError, UnknownStyle
+    or ModelError.
     """
     defaults = {"strength": 1.0, "brush": 1.0, "keep_color": False, "stability": 0.0}
     given = {name for name in (*defaults, "mirror") if getattr(args, name) is not None}
-    given |= {"brush"} if args.size else set()  # a brush that was left as it was would change the size that is asked for
-    given |= {"mix"} if any(flag is not None for flag in (args.style, args.model, args.style_schedule)) else set()
+    given |= (
+        {"brush"} if args.size else set()
+    )  # a brush that was left as it was would change the size that is asked for
+    given |= (
+        {"mix"}
+        if any(flag is not None for flag in (args.style, args.model, args.style_schedule))
+        else set()
+    )
     for name, value in defaults.items():
         setattr(args, name, value if getattr(args, name) is None else getattr(args, name))
     model = _model(args, given)
-    state = initial_state(model, cli.look_from(args, model), mirrored if args.mirror is None else args.mirror)
+    state = initial_state(
+        model, cli.look_from(args, model), mirrored if args.mirror is None else args.mirror
+    )
     if args.style is None and (entries := _timeline(args).entries):
         state = initial_state(model, replace(state.look, mix=entries[0].mix), state.mirror)
     state = replace(state, recording=args.record is not None)
@@ -125,27 +188,45 @@ def desk_from(args: argparse.Namespace, state: State) -> Desk:
 
 def _timeline(args: argparse.Namespace) -> Timeline:
     """--style-schedule, the empty timeline without it. Raises UsageError."""
-    return Timeline() if args.style_schedule is None else live_timeline(args.style_schedule, "--style-schedule")
+    return (
+        Timeline()
+        if args.style_schedule is None
+        else live_timeline(args.style_schedule, "--style-schedule")
+    )
 
 
 def recorder_from(args: argparse.Namespace, source: LiveSource) -> Recorder:
-    """What records, at once if --record says so. Raises UsageError, SinkError, or SourceError for a microphone."""
+    """What records, at once if --record says so.
+
+    Raises UsageError, SinkError, or SourceError for a microphone.
+    """
     if args.record:
         check_recording(args.record)
     if args.microphone is None:
         return Recorder(Path("."), args.record, source.sound)
-    Microphone(args.microphone).close()  # one that does not answer is known now and not after the show
+    Microphone(
+        args.microphone
+    ).close()  # one that does not answer is known now and not after the show
     return Recorder(Path("."), args.record, lambda: Microphone(args.microphone))
 
 
 def outputs_from(args: argparse.Namespace, frame_size: tuple[int, int]) -> list[CleanSink]:
-    """Where paintings of (height, width) go besides screen and recordings. Raises UsageError or SinkError."""
-    return [open_virtual_camera(args.virtual_cam, frame_size)] if args.virtual_cam is not None else []
+    """Where paintings of (height, width) go besides screen and recordings.
+
+    Raises UsageError or SinkError.
+    """
+    return (
+        [open_virtual_camera(args.virtual_cam, frame_size)] if args.virtual_cam is not None else []
+    )
 
 
 def osc_from(args: argparse.Namespace, desk: Desk) -> OscServer | None:
     """The OSC server, listening, if --osc asks for one. Raises UsageError or SourceError."""
-    return OscServer(*parse_listen(args.osc, "--osc"), desk.ask, cli.say) if args.osc is not None else None
+    return (
+        OscServer(*parse_listen(args.osc, "--osc"), desk.ask, cli.say)
+        if args.osc is not None
+        else None
+    )
 
 
 def duration_from(args: argparse.Namespace) -> float | None:
@@ -156,7 +237,9 @@ def duration_from(args: argparse.Namespace) -> float | None:
 
 
 def sink_from(args: argparse.Namespace) -> LiveSink:
-    """A window, or nothing at all. Call it before anything imports av: the window needs its libraries loaded in order.
+    """A window, or nothing at all.
+
+    Call it before anything imports av: the window needs its libraries loaded in order.
 
     Raises UsageError, with what to type, if there is no display for a window.
     """
@@ -166,7 +249,9 @@ def sink_from(args: argparse.Namespace) -> LiveSink:
         return Null()
     problem = bootstrap.display_problem()
     if problem:
-        raise UsageError(f"{problem}. Use --headless (with --duration and --report), or run it where there is a screen.")
+        raise UsageError(
+            f"{problem}. Use --headless (with --duration and --report), or run it where there is a screen."
+        )
     bootstrap.import_for_window()
     from realtime.live.sinks.window import Window
 

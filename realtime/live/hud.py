@@ -1,6 +1,9 @@
-"""Text over the picture: figures, help, toasts and notices, in antialiased TrueType on dark panels. Draws; decides nothing.
+"""Text over the picture: figures, help, toasts and notices, in antialiased TrueType on dark panels.
 
-White on a dark panel reads on every picture; a warning has its own sign beside its colour, so that nobody needs the colour.
+Draws; decides nothing.
+
+White on a dark panel reads on every picture; a warning has its own sign beside its colour, so that
+nobody needs the colour.
 """
 
 from __future__ import annotations
@@ -22,10 +25,13 @@ _KEYS_EM = 6.6  # room for the keys on the help card, in text sizes
 
 @dataclass(frozen=True)
 class Figures:
-    """What the HUD tells. Times in milliseconds, ``strength`` 0..1, sizes as (height, width); None where nothing is known yet.
+    """What the HUD tells.
 
-    ``drops``: frames left out, by cause, of ``due``; ``flags``: states to be reminded of, like "frozen"; ``warnings``: what is
-    wrong and what to do about it.
+    Times in milliseconds, ``strength`` 0..1, sizes as (height, width); None where nothing is known
+    yet.
+
+    ``drops``: frames left out, by cause, of ``due``; ``flags``: states to be reminded of, like
+    "frozen"; ``warnings``: what is wrong and what to do about it.
     """
 
     style: str
@@ -59,7 +65,10 @@ class _Line:
 
 
 class Hud:
-    """Draws onto pictures of (H, W, 3) uint8 RGB, in place. Call from one thread. Rendered text is kept until it changes."""
+    """Draws onto pictures of (H, W, 3) uint8 RGB, in place.
+
+    Call from one thread. Rendered text is kept until it changes.
+    """
 
     def __init__(self) -> None:
         import cv2
@@ -85,20 +94,33 @@ class Hud:
         self._place(picture, lines, (0.5, 0.5), 0, scale=1.3)
 
     def draw_warning(self, picture: np.ndarray, text: str) -> None:
-        """Something that is wrong with a picture that does come, low in the middle, whether figures are shown or not."""
+        """Something that is wrong with a picture that does come, low in the middle, whether figures
+        are shown or not.
+        """
         self._place(picture, (_Line(f"! {text}", _AMBER, _BOLD),), (0.72, 0.5), 0, scale=1.1)
 
     def draw_help(self, picture: np.ndarray, rows: list[tuple[str, str]]) -> None:
-        """The keys and what they do, in the middle of the picture: in two columns where it is wider than tall."""
+        """The keys and what they do, in the middle of the picture: in two columns where it is wider
+        than tall.
+        """
         columns = 2 if picture.shape[1] > picture.shape[0] else 1
         half = math.ceil(len(rows) / columns)
         rows = rows + [("", "")] * (half * columns - len(rows))  # panels of one height
         shares = [rows[n * half : (n + 1) * half] for n in range(columns)]
         room = picture.shape[1] // columns
         for n, share in enumerate(shares):
-            lines = tuple(_Line(keys, _AMBER, _BOLD, second=text, tab=_KEYS_EM) for keys, text in share)
+            lines = tuple(
+                _Line(keys, _AMBER, _BOLD, second=text, tab=_KEYS_EM) for keys, text in share
+            )
             across = (0.5,) if columns == 1 else (1.0, 0.0)
-            self._place(picture[:, n * room : (n + 1) * room], lines, (0.5, across[n]), 0, scale=1.1, text_lines=half)
+            self._place(
+                picture[:, n * room : (n + 1) * room],
+                lines,
+                (0.5, across[n]),
+                0,
+                scale=1.1,
+                text_lines=half,
+            )
 
     def draw_name(self, picture: np.ndarray, top: int, left: int, width: int, text: str) -> None:
         """A name on a small picture that lies at ``top``, ``left`` in the picture."""
@@ -124,12 +146,15 @@ class Hud:
     ) -> None:
         """Put a panel at ``where``, as shares (down, across) of the room that it leaves free.
 
-        ``text_lines``: how many lines the text size shall allow for, if not those that are there; ``px``: the text size itself.
+        ``text_lines``: how many lines the text size shall allow for, if not those that are there;
+        ``px``: the text size itself.
         """
         room = (picture.shape[0] - 2 * margin, picture.shape[1] - 2 * margin)
         if min(room) < MIN_TEXT_PX:
             return  # no legible text fits a picture this small
-        px = px or _size_that_fits(text_px(picture.shape[0]) * scale, text_lines or len(lines), room[0])
+        px = px or _size_that_fits(
+            text_px(picture.shape[0]) * scale, text_lines or len(lines), room[0]
+        )
         tile = self._tile(lines, px, room)
         if tile is None:
             return
@@ -137,10 +162,14 @@ class Hud:
         top = margin + round((room[0] - height) * where[0])
         left = margin + round((room[1] - width) * where[1])
         under = picture[top : top + height, left : left + width]
-        under[:] = self._cv2.blendLinear(np.ascontiguousarray(under), tile.pixels, tile.rest, tile.weight)
+        under[:] = self._cv2.blendLinear(
+            np.ascontiguousarray(under), tile.pixels, tile.rest, tile.weight
+        )
 
     def _render(self, lines: tuple[_Line, ...], px: int, room: tuple[int, int]) -> _Tile | None:
-        """A panel with ``lines`` in text of ``px`` pixels, cut to what ``room`` (height, width) can hold."""
+        """A panel with ``lines`` in text of ``px`` pixels, cut to what ``room`` (height, width) can
+        hold.
+        """
         pad, pitch = _spacing(px)
         lines = lines[: max(1, (room[0] - 2 * pad) // pitch)]
         inner = room[1] - 2 * pad
@@ -156,7 +185,15 @@ class Hud:
             self._write(pixels, coverage, line, px, pad, baseline)
         return _finish(self._cv2, pixels, coverage, radius=max(3, px // 2))
 
-    def _write(self, pixels: np.ndarray, coverage: np.ndarray, line: _Line, px: int, left: int, baseline: int) -> None:
+    def _write(
+        self,
+        pixels: np.ndarray,
+        coverage: np.ndarray,
+        line: _Line,
+        px: int,
+        left: int,
+        baseline: int,
+    ) -> None:
         pieces = [(line.text, left, line.color, line.weight)]
         if line.second:
             pieces.append((line.second, left + round(line.tab * px), _WHITE, _REGULAR))
@@ -183,12 +220,19 @@ class Hud:
         while text and self._text_width(text + "…", px, weight) > free:
             text = text[:-1]
         text = text.rstrip() + "…"
-        return _Line(line.text, line.color, line.weight, text, line.tab) if second else _Line(text, line.color, line.weight)
+        return (
+            _Line(line.text, line.color, line.weight, text, line.tab)
+            if second
+            else _Line(text, line.color, line.weight)
+        )
 
 
 @dataclass(frozen=True)
 class _Tile:
-    """A rendered panel. pixels: (h, w, 3) uint8 RGB; weight and rest = 1 - weight: (h, w) float32."""
+    """A rendered panel.
+
+    pixels: (h, w, 3) uint8 RGB; weight and rest = 1 - weight: (h, w) float32.
+    """
 
     pixels: np.ndarray
     weight: np.ndarray
@@ -221,7 +265,9 @@ def _spacing(px: int) -> tuple[int, int]:
 
 
 def _size_that_fits(wanted: float, lines: int, room: int) -> int:
-    """The largest text size, up to ``wanted``, at which that many lines fit ``room`` pixels; never below the smallest legible."""
+    """The largest text size, up to ``wanted``, at which that many lines fit ``room`` pixels; never
+    below the smallest legible.
+    """
     px = max(MIN_TEXT_PX, round(wanted))
     while px > MIN_TEXT_PX and 2 * _spacing(px)[0] + lines * _spacing(px)[1] > room:
         px -= 1
@@ -230,16 +276,28 @@ def _size_that_fits(wanted: float, lines: int, room: int) -> int:
 
 def _figure_lines(f: Figures) -> list[_Line]:
     place = f"{f.number}/{f.total}   " if f.number else ""
-    latency = "" if f.latency_p95_ms is None else f"latency {f.latency_p50_ms:.0f} ms, p95 {f.latency_p95_ms:.0f} ms"
+    latency = (
+        ""
+        if f.latency_p95_ms is None
+        else f"latency {f.latency_p50_ms:.0f} ms, p95 {f.latency_p95_ms:.0f} ms"
+    )
     dropped = sum(f.drops.values())
     causes = ", ".join(f"{cause} {count}" for cause, count in f.drops.items() if count)
-    drops = [_Line(f"dropped {dropped} ({100 * dropped / f.due:.0f} %): {causes}", _SOFT)] if dropped and f.due else []
+    drops = (
+        [_Line(f"dropped {dropped} ({100 * dropped / f.due:.0f} %): {causes}", _SOFT)]
+        if dropped and f.due
+        else []
+    )
     sizes = [f"{size[1]}×{size[0]}" for size in (f.frame_size, f.inference_size) if size]
     where = " → ".join(dict.fromkeys(sizes))
-    engine = "  ·  ".join(part for part in (latency, f"{f.engine} {f.precision}".strip(), where) if part)
+    engine = "  ·  ".join(
+        part for part in (latency, f"{f.engine} {f.precision}".strip(), where) if part
+    )
     lines = [
         _Line(f"{place}{f.style}  ·  {100 * f.strength:.0f} %", weight=_BOLD),
-        _Line(f"{f.fps:.1f} fps  ·  captured {f.captured_fps:.1f}, painted {f.painted_fps:.1f}", _SOFT),
+        _Line(
+            f"{f.fps:.1f} fps  ·  captured {f.captured_fps:.1f}, painted {f.painted_fps:.1f}", _SOFT
+        ),
         _Line(engine, _SOFT),
         *drops,
     ]

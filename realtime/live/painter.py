@@ -1,4 +1,6 @@
-"""The painting stage of a live run: follows the controls, mirrors, holds a frozen frame, changes sizes without a stall."""
+"""The painting stage of a live run: follows the controls, mirrors, holds a frozen frame, changes
+sizes without a stall.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,9 @@ from realtime.timing import Clock
 class Painter:
     """Call ``choose`` and ``paint`` from one thread; the attributes may be looked at from others.
 
-    ``fixed_size``: (height, width) of the inference at brush 1, None for 480 lines. ``sizes`` provides the engines; while one
-    for a new size is being opened, the old size goes on and ``waiting`` is True. ``quality`` may shrink the size.
+    ``fixed_size``: (height, width) of the inference at brush 1, None for 480 lines. ``sizes``
+    provides the engines; while one for a new size is being opened, the old size goes on and
+    ``waiting`` is True. ``quality`` may shrink the size.
     """
 
     def __init__(
@@ -44,7 +47,9 @@ class Painter:
         self._settled = 0  # frames since the last fade; of a frozen picture enough are painted for what is remembered to settle
 
     def choose(self, frame: Frame | None, state: State) -> Frame | None:
-        """What to paint now: the new frame; the held one while the picture is frozen and its look still moves; or nothing."""
+        """What to paint now: the new frame; the held one while the picture is frozen and its look
+        still moves; or nothing.
+        """
         if not state.frozen or self._held is None:
             self._held = frame or self._held
             return frame
@@ -103,6 +108,10 @@ class Painter:
         self.waiting = wanted != self._size
 
 
-def inference_size(fixed: tuple[int, int] | None, frame_size: tuple[int, int], brush: float) -> tuple[int, int]:
-    """(height, width) at which the network runs: ``fixed``, or 480 lines of the frame, divided by the brush."""
+def inference_size(
+    fixed: tuple[int, int] | None, frame_size: tuple[int, int], brush: float
+) -> tuple[int, int]:
+    """(height, width) at which the network runs: ``fixed``, or 480 lines of the frame, divided by
+    the brush.
+    """
     return scaled(fixed, 1 / brush) if fixed else network_size(frame_size, brush)

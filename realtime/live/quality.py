@@ -1,4 +1,7 @@
-"""``--quality auto``: which share of the full inference size this machine can paint in time. Decides; prepares nothing."""
+"""``--quality auto``: which share of the full inference size this machine can paint in time.
+
+Decides; prepares nothing.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,11 @@ _FEWEST = 5
 class Quality:
     """Call ``note`` once a frame from the thread that paints; ``scale`` may be read from any.
 
-    It goes down when painting has taken too much of the time between frames for ``_DOWN_S``, at once when far too much, to the
-    first size that is predicted to fit; and up by a step when the larger size is predicted to fit for ``_UP_S``. Going down soon
-    after stepping up doubles that wait, so that it does not pump.
-    The time between frames is taken from their stamps and numbers, dropped ones included.
+    It goes down when painting has taken too much of the time between frames for ``_DOWN_S``, at
+    once when far too much, to the first size that is predicted to fit; and up by a step when the
+    larger size is predicted to fit for ``_UP_S``. Going down soon after stepping up doubles that
+    wait, so that it does not pump. The time between frames is taken from their stamps and numbers,
+    dropped ones included.
     """
 
     def __init__(self, scales: tuple[float, ...] = SCALES) -> None:
@@ -39,7 +43,10 @@ class Quality:
         return self.scales[self._step]
 
     def note(self, frame: Frame, painting_s: float, now_s: float) -> None:
-        """``frame`` took ``painting_s`` seconds to paint, and was done at ``now_s``. A frame painted once more does not count."""
+        """``frame`` took ``painting_s`` seconds to paint, and was done at ``now_s``.
+
+        A frame painted once more does not count.
+        """
         if self._stamps and frame.index <= self._stamps[-1][0]:
             return
         if not self._recent:
@@ -54,7 +61,9 @@ class Quality:
         self._tight_s = now_s if self._step == 0 or load * self._growth() > _ROOM else self._tight_s
         too_much = now_s - self._high_s >= _DOWN_S or load >= _FAR_TOO_MUCH
         if too_much and self._step + 1 < len(self.scales):
-            self._up_wait_s = min(2 * self._up_wait_s, _UP_LIMIT_S) if now_s - self._up_s < _RELAPSE_S else _UP_S
+            self._up_wait_s = (
+                min(2 * self._up_wait_s, _UP_LIMIT_S) if now_s - self._up_s < _RELAPSE_S else _UP_S
+            )
             self._step = self._fitting_step(load)
             self._begin(now_s)
         elif now_s - self._tight_s >= self._up_wait_s and self._step > 0:
@@ -72,5 +81,7 @@ class Quality:
 
     def _fitting_step(self, load: float) -> int:
         smaller = range(self._step + 1, len(self.scales))
-        fits = (step for step in smaller if load * (self.scales[step] / self.scale) ** 2 < _TOO_MUCH)
+        fits = (
+            step for step in smaller if load * (self.scales[step] / self.scale) ** 2 < _TOO_MUCH
+        )
         return next(fits, smaller[-1])

@@ -1,8 +1,11 @@
-"""The live pipeline: capture -> paint -> show, newest frame wins. Knows threads and mailboxes, not pixels or runtimes.
+"""The live pipeline: capture -> paint -> show, newest frame wins.
 
-Three threads: one reads the source, one paints, and the caller's (the main one, as windows need it) shows and listens to
-keys. Between them lie mailboxes with one slot, so that nothing ever queues up and what is seen is recent. Only the painting
-thread touches the stylizer; it follows the controls by reading the current ``State``.
+Knows threads and mailboxes, not pixels or runtimes.
+
+Three threads: one reads the source, one paints, and the caller's (the main one, as windows need it)
+shows and listens to keys. Between them lie mailboxes with one slot, so that nothing ever queues up
+and what is seen is recent. Only the painting thread touches the stylizer; it follows the controls
+by reading the current ``State``.
 """
 
 from __future__ import annotations
@@ -42,7 +45,10 @@ _READ_S = 0.1
 
 @dataclass(frozen=True)
 class Painted:
-    """A frame and its painting, (H, W, 3) uint8 RGB. ``counts`` is False for a held frame that is painted once more."""
+    """A frame and its painting, (H, W, 3) uint8 RGB.
+
+    ``counts`` is False for a held frame that is painted once more.
+    """
 
     frame: Frame
     pixels: np.ndarray
@@ -50,11 +56,12 @@ class Painted:
 
 
 class Live:
-    """One live run over an open source and a prepared engine; ``run`` returns when it is over and leaves no thread behind.
+    """One live run over an open source and a prepared engine; ``run`` returns when it is over and
+    leaves no thread behind.
 
-    ``outputs`` get every painting beside ``sink``, and ``recorder`` does while the controls say so. ``say`` gets lines for the
-    user. ``duration_s`` counts from the call of ``run``; None runs until quit or the source's end. ``started_s``: when the
-    program started, on ``clock``.
+    ``outputs`` get every painting beside ``sink``, and ``recorder`` does while the controls say so.
+    ``say`` gets lines for the user. ``duration_s`` counts from the call of ``run``; None runs until
+    quit or the source's end. ``started_s``: when the program started, on ``clock``.
     """
 
     def __init__(
@@ -77,11 +84,22 @@ class Live:
         self._duration_s = duration_s
         self._begin_s = started_s if started_s is not None else clock()
         self._captured: Latest[Frame] = Latest(lambda _: self.figures.drop("inference"))
-        self._painted: Latest[Painted] = Latest(lambda painted: self.figures.drop("display") if painted.counts else None)
+        self._painted: Latest[Painted] = Latest(
+            lambda painted: self.figures.drop("display") if painted.counts else None
+        )
         self._painter = painter
         recorder = recorder or Recorder(snapshot_dir, open_sound=source.sound)
         self._outputs = [recorder, *outputs]
-        self._screen = Screen(sink, source, self._painter, self.figures, desk, Snapshots(snapshot_dir), recorder, clock)
+        self._screen = Screen(
+            sink,
+            source,
+            self._painter,
+            self.figures,
+            desk,
+            Snapshots(snapshot_dir),
+            recorder,
+            clock,
+        )
         self._infer, self._display = Samples(), Samples()
         self._stop = threading.Event()
         self._failure: BaseException | None = None
@@ -91,9 +109,11 @@ class Live:
         self._engine_problem: str | None = None
 
     def run(self) -> Report:
-        """Run until quit, the source's end, ``duration_s``, or an error in any stage, which is raised after everything stopped.
+        """Run until quit, the source's end, ``duration_s``, or an error in any stage, which is
+        raised after everything stopped.
 
-        KeyboardInterrupt and SystemExit pass through, after everything stopped too; ``report`` is valid in every case.
+        KeyboardInterrupt and SystemExit pass through, after everything stopped too; ``report`` is
+        valid in every case.
         """
         threads = [self._thread("capture", self._capture), self._thread("inference", self._paint)]
         try:
@@ -178,7 +198,9 @@ class Live:
 
     def _show(self) -> None:
         end_s = None if self._duration_s is None else self._clock() + self._duration_s
-        while not self._stop.is_set() and not self._painted.finished and not self._screen.state.quit:
+        while (
+            not self._stop.is_set() and not self._painted.finished and not self._screen.state.quit
+        ):
             painted = self._painted.get(_TICK_S)
             if painted is not None:
                 started_s = self._clock()
@@ -194,14 +216,19 @@ class Live:
 
     def _tell_answers(self) -> None:
         """What became of snapshots, recordings and other outputs, on the picture and in words."""
-        for answers in (self._screen.snapshots.answers, *(output.answers for output in self._outputs)):
+        for answers in (
+            self._screen.snapshots.answers,
+            *(output.answers for output in self._outputs),
+        ):
             for _ in range(answers.qsize()):
                 line = answers.get()
                 self._screen.toast(line)
                 self._say(line)
 
     def _tell_changes(self) -> None:
-        """What goes on without the user's doing: the camera, and the size that automatic quality paints at."""
+        """What goes on without the user's doing: the camera, and the size that automatic quality
+        paints at.
+        """
         problem, scale, note = self._source.problem, self._painter.quality_scale, self._source.note
         if note != self._note:
             self._say(f"{self._source.name}: {note}")
@@ -240,7 +267,9 @@ class Live:
             with self._kept_failure():
                 output.close()
         self._tell_answers()
-        if not threads[1].is_alive():  # an engine in use must not be taken away from under its thread
+        if not threads[
+            1
+        ].is_alive():  # an engine in use must not be taken away from under its thread
             with self._kept_failure():
                 self._painter.close()
 

@@ -1,4 +1,6 @@
-"""The showing stage of a live run: composes what is seen, draws the HUD over it, and does what the controls ask for."""
+"""The showing stage of a live run: composes what is seen, draws the HUD over it, and does what the
+controls ask for.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ class Screen:
         self._draw()
 
     def listen(self) -> None:
-        """Obey keys, mouse, remotes and timers, and redraw if something is to be seen without a new frame."""
+        """Obey keys, mouse, remotes and timers, and redraw if something is to be seen without a new
+        frame.
+        """
         before = self.state
         for key in self._sink.poll():
             self._desk.press(key)
@@ -103,7 +107,13 @@ class Screen:
         if self._newest is None:
             view = np.full((*view_size, 3), 40, np.uint8)
         else:
-            view = compose(self._newest[0].pixels, self._newest[1], self.state.compare, view_size, self.state.divider)
+            view = compose(
+                self._newest[0].pixels,
+                self._newest[1],
+                self.state.compare,
+                view_size,
+                self.state.divider,
+            )
             self._draw_tiles(view, self._hud)
         self._draw_over(view, self._hud)
         self._sink.show(view)
@@ -125,10 +135,18 @@ class Screen:
             hud.draw_toast(view, self._toast)
 
     def _tile_styles(self) -> tuple[str, ...]:
-        """The styles to be seen small now; none without a view, and none while they are not asked for."""
+        """The styles to be seen small now; none without a view, and none while they are not asked
+        for.
+        """
         if self._sink.view_size is None:
             return ()
-        return self.state.styles if self.state.sheet else self.state.bank_styles if self.state.strip else ()
+        return (
+            self.state.styles
+            if self.state.sheet
+            else self.state.bank_styles
+            if self.state.strip
+            else ()
+        )
 
     def _draw_tiles(self, view: np.ndarray, hud: Hud) -> None:
         styles, frame = self._tile_styles(), self._newest[0]
@@ -142,7 +160,11 @@ class Screen:
         draw_tiles(view, self._places, self._tiles.tiles, self.state.look.style_names)
         for at in self._places:
             number = self.state.styles.index(at.style) + 1
-            text = f"{number}  {spoken(at.style)}" if self.state.sheet else str(self.state.bank_styles.index(at.style) + 1)
+            text = (
+                f"{number}  {spoken(at.style)}"
+                if self.state.sheet
+                else str(self.state.bank_styles.index(at.style) + 1)
+            )
             hud.draw_name(view, at.top, at.left, at.width, text)
 
     def _current_figures(self) -> Figures:
@@ -176,7 +198,10 @@ class Screen:
     def _flags(self) -> tuple[str, ...]:
         state, quality = self.state, self._painter.quality_scale
         flags = (
-            (f"● REC {_minutes(self._recorder.seconds or 0.0)}", self._recorder.seconds is not None),
+            (
+                f"● REC {_minutes(self._recorder.seconds or 0.0)}",
+                self._recorder.seconds is not None,
+            ),
             ("frozen", state.frozen),
             ("blend", state.blending),
             (f"bank {state.bank + 1}/{state.banks}", state.banks > 1),
@@ -192,8 +217,15 @@ class Screen:
 
     def _warnings(self) -> tuple[str, ...]:
         warnings = [text for text in (self._tiles.failure,) if text]
-        shown, captured = self._figures.shown_rate.per_second, self._figures.captured_rate.per_second
-        if not self.state.frozen and not self._source.problem and 0 < shown < _SLOW_SHARE * captured:
+        shown, captured = (
+            self._figures.shown_rate.per_second,
+            self._figures.captured_rate.per_second,
+        )
+        if (
+            not self.state.frozen
+            and not self._source.problem
+            and 0 < shown < _SLOW_SHARE * captured
+        ):
             warnings.append("slow here: a broader brush or a smaller --size helps")
         return tuple(warnings)
 

@@ -1,4 +1,6 @@
-"""Pictures of the moment: the frame and its painting as PNG files, without any text on them, written beside the show."""
+"""Pictures of the moment: the frame and its painting as PNG files, without any text on them,
+written beside the show.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,10 @@ _WAITING = 8
 
 
 class Snapshots:
-    """Saves into ``folder`` on a thread of its own. ``answers`` collects one line per snapshot for the user."""
+    """Saves into ``folder`` on a thread of its own.
+
+    ``answers`` collects one line per snapshot for the user.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.answers: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -23,7 +28,10 @@ class Snapshots:
         self._thread: threading.Thread | None = None
 
     def take(self, frame: np.ndarray, painting: np.ndarray, label: str) -> None:
-        """Save two pictures of (H, W, 3) uint8 RGB; neither may be changed afterwards. Returns at once."""
+        """Save two pictures of (H, W, 3) uint8 RGB; neither may be changed afterwards.
+
+        Returns at once.
+        """
         if self._thread is None:
             self._thread = threading.Thread(target=self._write_all, name="snapshots", daemon=True)
             self._thread.start()
@@ -47,9 +55,11 @@ class Snapshots:
 
 
 def save_snapshot(folder: Path, frame: np.ndarray, painting: np.ndarray, label: str) -> Path:
-    """Write livebrush-LABEL-TIME.png and livebrush-LABEL-TIME-original.png under names that are still free.
+    """Write livebrush-LABEL-TIME.png and livebrush-LABEL-TIME-original.png under names that are
+    still free.
 
-    Returns the painting's path. Raises OSError if they cannot be written; a file that was begun is removed.
+    Returns the painting's path. Raises OSError if they cannot be written; a file that was begun is
+    removed.
     """
     stem = f"livebrush-{label}-{datetime.now():%Y%m%d-%H%M%S}"
     for number in itertools.count(1):

@@ -1,4 +1,6 @@
-"""Opens the engine while the camera wakes up and the screen is looked for, so that the first painting comes sooner."""
+"""Opens the engine while the camera wakes up and the screen is looked for, so that the first
+painting comes sooner.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +12,25 @@ from realtime.live.engine_sizes import Size
 
 
 class EngineAhead:
-    """Begins to open an engine for frames of ``expected`` (height, width) at once; with None, it waits until it is asked.
+    """Begins to open an engine for frames of ``expected`` (height, width) at once; with None, it
+    waits until it is asked.
 
-    ``get`` hands it out, and from then on it belongs to the caller. ``close`` takes back what nobody asked for.
+    ``get`` hands it out, and from then on it belongs to the caller. ``close`` takes back what
+    nobody asked for.
     """
 
     def __init__(self, open_for: Callable[[Size], Engine], expected: Size | None) -> None:
         self._open_for = open_for
         self._pool = ThreadPoolExecutor(1, "engine ahead")
-        self._opening: Future[Engine] | None = self._pool.submit(open_for, expected) if expected else None
+        self._opening: Future[Engine] | None = (
+            self._pool.submit(open_for, expected) if expected else None
+        )
 
     def get(self, size: Size) -> Engine:
-        """The engine, ready for frames of ``size`` (height, width). Raises the EngineError or UsageError of opening it."""
+        """The engine, ready for frames of ``size`` (height, width).
+
+        Raises the EngineError or UsageError of opening it.
+        """
         if self._opening is None:
             return self._open_for(size)
         opening, self._opening = self._opening, None

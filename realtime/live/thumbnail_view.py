@@ -1,4 +1,7 @@
-"""Lays small paintings out: a strip along the bottom of the view, or a contact sheet that fills it. Pixels and places only."""
+"""Lays small paintings out: a strip along the bottom of the view, or a contact sheet that fills it.
+
+Pixels and places only.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,11 @@ import numpy as np
 _STRIP_SHARE = 0.17  # of the view's height
 _GAP_SHARE = 0.006
 _BACKGROUND = 18
-_CHOSEN = (255, 190, 70)  # the frame around what is being painted is also thicker, so that nobody needs the colour
+_CHOSEN = (
+    255,
+    190,
+    70,
+)  # the frame around what is being painted is also thicker, so that nobody needs the colour
 
 
 @dataclass(frozen=True)
@@ -25,24 +32,36 @@ class Place:
     width: int
 
 
-def strip_places(styles: Sequence[str], tile_shape: tuple[int, int], view_size: tuple[int, int]) -> list[Place]:
-    """One row at the bottom, in the middle, of tiles in the shape of (height, width) ``tile_shape``."""
+def strip_places(
+    styles: Sequence[str], tile_shape: tuple[int, int], view_size: tuple[int, int]
+) -> list[Place]:
+    """One row at the bottom, in the middle, of tiles in the shape of (height, width)
+    ``tile_shape``.
+    """
     gap = _gap(view_size)
     room = (view_size[1] - gap * (len(styles) + 1)) / max(1, len(styles))
     height = max(1, round(min(view_size[0] * _STRIP_SHARE, room * tile_shape[0] / tile_shape[1])))
     width = max(1, round(height * tile_shape[1] / tile_shape[0]))
     left = (view_size[1] - len(styles) * (width + gap) + gap) // 2
     top = view_size[0] - gap - height
-    return [Place(style, top, max(0, left + n * (width + gap)), height, width) for n, style in enumerate(styles)]
+    return [
+        Place(style, top, max(0, left + n * (width + gap)), height, width)
+        for n, style in enumerate(styles)
+    ]
 
 
-def sheet_places(styles: Sequence[str], tile_shape: tuple[int, int], view_size: tuple[int, int]) -> list[Place]:
+def sheet_places(
+    styles: Sequence[str], tile_shape: tuple[int, int], view_size: tuple[int, int]
+) -> list[Place]:
     """All of the view, in the number of columns that gives the largest tiles."""
     gap = _gap(view_size)
     best = (0.0, 1)
     for columns in range(1, len(styles) + 1):
         rows = math.ceil(len(styles) / columns)
-        room = (view_size[0] - gap * (rows + 1)) / rows, (view_size[1] - gap * (columns + 1)) / columns
+        room = (
+            (view_size[0] - gap * (rows + 1)) / rows,
+            (view_size[1] - gap * (columns + 1)) / columns,
+        )
         scale = min(room[0] / tile_shape[0], room[1] / tile_shape[1])
         best = max(best, (scale, columns), key=lambda found: found[0])
     scale, columns = best
@@ -54,12 +73,27 @@ def sheet_places(styles: Sequence[str], tile_shape: tuple[int, int], view_size: 
         row, column = divmod(n, columns)
         in_row = min(columns, len(styles) - row * columns)
         left = (view_size[1] - in_row * (width + gap) + gap) // 2
-        places.append(Place(style, max(0, top + row * (height + gap)), max(0, left + column * (width + gap)), height, width))
+        places.append(
+            Place(
+                style,
+                max(0, top + row * (height + gap)),
+                max(0, left + column * (width + gap)),
+                height,
+                width,
+            )
+        )
     return places
 
 
-def draw_tiles(view: np.ndarray, places: Sequence[Place], tiles: Mapping[str, np.ndarray], chosen: Sequence[str]) -> None:
-    """Put the tiles that there are into ``view``, (H, W, 3) uint8 RGB, and a frame around those whose style is ``chosen``."""
+def draw_tiles(
+    view: np.ndarray,
+    places: Sequence[Place],
+    tiles: Mapping[str, np.ndarray],
+    chosen: Sequence[str],
+) -> None:
+    """Put the tiles that there are into ``view``, (H, W, 3) uint8 RGB, and a frame around those
+    whose style is ``chosen``.
+    """
     import cv2
 
     line = max(1, _gap(view.shape[:2]) // 2)
@@ -75,10 +109,20 @@ def draw_tiles(view: np.ndarray, places: Sequence[Place], tiles: Mapping[str, np
         under[:, :thick], under[:, -thick:] = color, color
 
 
-def shares(places: Sequence[Place], view_size: tuple[int, int]) -> dict[str, tuple[float, float, float, float]]:
+def shares(
+    places: Sequence[Place], view_size: tuple[int, int]
+) -> dict[str, tuple[float, float, float, float]]:
     """style -> top, left, bottom, right as shares of the view's sides, for the mouse."""
     height, width = view_size
-    return {p.style: (p.top / height, p.left / width, (p.top + p.height) / height, (p.left + p.width) / width) for p in places}
+    return {
+        p.style: (
+            p.top / height,
+            p.left / width,
+            (p.top + p.height) / height,
+            (p.left + p.width) / width,
+        )
+        for p in places
+    }
 
 
 def _gap(view_size: tuple[int, int]) -> int:

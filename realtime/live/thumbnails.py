@@ -1,4 +1,7 @@
-"""Small paintings of the current frame, one per style, for the strip and the contact sheet. Painted on a thread of their own."""
+"""Small paintings of the current frame, one per style, for the strip and the contact sheet.
+
+Painted on a thread of their own.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +23,22 @@ from realtime.stylizer import Stylizer
 
 
 class Tiles:
-    """``want`` names the styles to paint, round and round, from the newest frame that ``look_at`` was given; both may be called
-    from any thread and return at once. Nothing runs while nothing is wanted, and the engine is opened when first needed.
+    """``want`` names the styles to paint, round and round, from the newest frame that ``look_at``
+    was given; both may be called from any thread and return at once.
 
-    ``tiles``: style -> (h, w, 3) uint8 RGB, in the look of the broadest brush, where a small picture still shows strokes;
-    ``version`` counts their changes. ``failure``: why there are none. ``share``: of the time, at most, that is spent on tiles;
-    the rest belongs to the big picture.
+    Nothing runs while nothing is wanted, and the engine is opened when first needed.
+
+    ``tiles``: style -> (h, w, 3) uint8 RGB, in the look of the broadest brush, where a small
+    picture still shows strokes; ``version`` counts their changes. ``failure``: why there are none.
+    ``share``: of the time, at most, that is spent on tiles; the rest belongs to the big picture.
     """
 
-    def __init__(self, engine: Engine, open_for: Callable[[Engine, Size], Engine] = open_alike, share: float = 0.3) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        open_for: Callable[[Engine, Size], Engine] = open_alike,
+        share: float = 0.3,
+    ) -> None:
         self.tiles: dict[str, np.ndarray] = {}
         self.version = 0
         self.failure: str | None = None
@@ -77,7 +87,9 @@ class Tiles:
                     engine = self._open_for(self._like, size)
                     stylizer = Stylizer(engine, Look(((style, 1.0),)), size)
                 stylizer.set_inference_size(size)
-                stylizer.set_look(Look(((style, 1.0),), denoise=False))  # its frames lie seconds apart
+                stylizer.set_look(
+                    Look(((style, 1.0),), denoise=False)
+                )  # its frames lie seconds apart
                 tile = stylizer.stylize(Frame(scaler.resize(frame.pixels, size), frame.index), 0.0)
                 self.tiles = {**self.tiles, style: tile}
                 self.version += 1
@@ -89,7 +101,9 @@ class Tiles:
 
     def _next(self, turn: int) -> tuple[Frame, str] | None:
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or (self._styles and self._frame is not None))
+            self._changed.wait_for(
+                lambda: self._closed or (self._styles and self._frame is not None)
+            )
             return None if self._closed else (self._frame, self._styles[turn % len(self._styles)])
 
     def _rest(self, seconds: float) -> None:

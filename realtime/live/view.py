@@ -1,4 +1,7 @@
-"""What is put on the screen: the painting, alone or beside the original, fitted into the window. No text, no threads."""
+"""What is put on the screen: the painting, alone or beside the original, fitted into the window.
+
+No text, no threads.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,26 @@ _DIVIDER_WEIGHT = 0.004  # of the view's width
 
 
 def compose(
-    original: np.ndarray, painting: np.ndarray, compare: str, view_size: tuple[int, int], divider: float = 0.5
+    original: np.ndarray,
+    painting: np.ndarray,
+    compare: str,
+    view_size: tuple[int, int],
+    divider: float = 0.5,
 ) -> np.ndarray:
-    """The picture for a window of (height, width) ``view_size``, with black bars where the shapes differ.
+    """The picture for a window of (height, width) ``view_size``, with black bars where the shapes
+    differ.
 
-    original, painting: (H, W, 3) uint8 RGB of one size. ``compare``: one of ``controls.COMPARE_MODES``. ``divider``: where
-    the line of a split lies, as a share of the view's width, which is also where the mouse is. Returns (view height,
-    view width, 3) uint8 RGB, never one of the inputs: it may be drawn on.
+    original, painting: (H, W, 3) uint8 RGB of one size. ``compare``: one of
+    ``controls.COMPARE_MODES``. ``divider``: where the line of a split lies, as a share of the
+    view's width, which is also where the mouse is. Returns (view height, view width, 3) uint8 RGB,
+    never one of the inputs: it may be drawn on.
     """
     if compare == "side by side":
         left_width = view_size[1] // 2
         left = _fit(original, (view_size[0], left_width))
-        return np.concatenate([left, _fit(painting, (view_size[0], view_size[1] - left_width))], axis=1)
+        return np.concatenate(
+            [left, _fit(painting, (view_size[0], view_size[1] - left_width))], axis=1
+        )
     if compare == "split":
         view, middle = _fit(painting, view_size), round(divider * view_size[1])
         view[:, :middle] = _fit(original, view_size)[:, :middle]
@@ -28,7 +39,9 @@ def compose(
 
 
 def fitted_size(size: tuple[int, int], view_size: tuple[int, int]) -> tuple[int, int]:
-    """The largest (height, width) of the shape of ``size`` inside ``view_size``; within a pixel of it, the view itself."""
+    """The largest (height, width) of the shape of ``size`` inside ``view_size``; within a pixel of
+    it, the view itself.
+    """
     scale = min(view_size[0] / size[0], view_size[1] / size[1])
     height, width = (max(1, round(side * scale)) for side in size)
     return (
@@ -50,7 +63,9 @@ def _fit(pixels: np.ndarray, view_size: tuple[int, int]) -> np.ndarray:
         inside[:] = pixels
     else:
         smaller = height < pixels.shape[0]
-        inside[:] = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+        inside[:] = cv2.resize(
+            pixels, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+        )
     return view
 
 

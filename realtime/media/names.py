@@ -18,7 +18,10 @@ def same_file(one: Path, other: Path) -> bool:
 
 
 def output_exists(path: Path) -> bool:
-    """Never for standard output. Raises SinkError for a name that the system does not take, such as one that is too long."""
+    """Never for standard output.
+
+    Raises SinkError for a name that the system does not take, such as one that is too long.
+    """
     try:
         return path != STDIO and path.exists()
     except OSError as error:

@@ -1,4 +1,6 @@
-"""Standard input and output as video: what ``-`` means, and how the program's own words stay out of it."""
+"""Standard input and output as video: what ``-`` means, and how the program's own words stay out of
+it.
+"""
 
 from __future__ import annotations
 
@@ -31,12 +33,16 @@ def parse_raw(text: str, flag: str = "--raw-input") -> RawVideo:
     """``640x480@30`` or ``640x480@30000/1001``. Raises UsageError, naming ``flag``."""
     size, _, rate = text.partition("@")
     if not re.fullmatch(r"0*[1-9]\d{0,8}(/0*[1-9]\d{0,8}|\.\d{1,6})?", rate):
-        raise UsageError(f"{flag} is WIDTHxHEIGHT@RATE, for example 640x480@30 or 640x480@30000/1001, not {text!r}.")
+        raise UsageError(
+            f"{flag} is WIDTHxHEIGHT@RATE, for example 640x480@30 or 640x480@30000/1001, not {text!r}."
+        )
     return RawVideo(parse_size(size, flag), Fraction(rate))
 
 
 class StandardInput:
-    """Standard input as a file that can be given up: ``stop`` ends a read that waits for data. For PyAV, which calls ``read``.
+    """Standard input as a file that can be given up: ``stop`` ends a read that waits for data.
+
+    For PyAV, which calls ``read``.
 
     Raises SourceError if a person sits there.
     """
@@ -61,7 +67,9 @@ class StandardInput:
 
 
 def take_standard_output() -> BinaryIO:
-    """Standard output for video alone: whatever else is written to it from now on, by any library, goes to standard error."""
+    """Standard output for video alone: whatever else is written to it from now on, by any library,
+    goes to standard error.
+    """
     sys.stdout.flush()
     video = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

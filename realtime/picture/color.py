@@ -1,4 +1,7 @@
-"""How a video codes its colours, so that what is read in one way is written back in the same way. Numbers of ITU-T H.273."""
+"""How a video codes its colours, so that what is read in one way is written back in the same way.
+
+Numbers of ITU-T H.273.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,17 @@ SMPTE170M = 6
 _HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 _FULL_RANGE = 2  # FFmpeg's AVCOL_RANGE_JPEG; AVCOL_RANGE_MPEG, limited, is 1
 
-# H.273 matrix number -> name of swscale's coefficients for it. Others (YCgCo, ICtCp) swscale does not convert.
-_SWSCALE_NAMES = {1: "ITU709", 4: "FCC", 5: "ITU601", 6: "SMPTE170M", 7: "SMPTE240M", 9: "BT2020", 10: "BT2020"}
+# H.273 matrix number -> name of swscale's coefficients for it. Others (YCgCo, ICtCp) swscale does
+# not convert.
+_SWSCALE_NAMES = {
+    1: "ITU709",
+    4: "FCC",
+    5: "ITU601",
+    6: "SMPTE170M",
+    7: "SMPTE240M",
+    9: "BT2020",
+    10: "BT2020",
+}
 
 
 @dataclass(frozen=True)
@@ -37,7 +49,9 @@ class ColorCoding:
 
     @property
     def sdr_transfer(self) -> int:
-        """The transfer to write on 8-bit pictures: never PQ or HLG, which would make players stretch them."""
+        """The transfer to write on 8-bit pictures: never PQ or HLG, which would make players
+        stretch them.
+        """
         return UNSPECIFIED if self.hdr_transfer else self.transfer
 
     @property
@@ -49,8 +63,9 @@ class ColorCoding:
 def coding_of(picture: VideoFrame) -> ColorCoding:
     """The coding that ``picture`` is tagged with, and for what is not tagged the usual guess.
 
-    Untagged matrix: BT.709 from 720 lines up, BT.601 below, as players do. Untagged range: limited. RGB pictures have no
-    matrix to keep; what is written from them is guessed in the same way, limited.
+    Untagged matrix: BT.709 from 720 lines up, BT.601 below, as players do. Untagged range: limited.
+    RGB pictures have no matrix to keep; what is written from them is guessed in the same way,
+    limited.
     """
     tagged = int(picture.colorspace)
     guess = BT709 if picture.height >= 720 else SMPTE170M

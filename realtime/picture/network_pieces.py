@@ -1,6 +1,9 @@
-"""Paints frames that are too large for a network's memory in pieces, which overlap by as far as the network sees: every pixel
-comes out as if the whole had been painted at once, so there is no seam. Where the network takes statistics of the frame, they
-are taken of all of it at a smaller size."""
+"""Paints frames that are too large for a network's memory in pieces, which overlap by as far as the
+network sees: every pixel comes out as if the whole had been painted at once, so there is no
+seam.
+
+Where the network takes statistics of the frame, they are taken of all of it at a smaller size.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ _STATISTICS_PIXELS = 1024**2  # of the copy of the frame of which they are taken
 
 
 def piece_limit(size: tuple[int, int], tile_px: int | None) -> int | None:
-    """The longest side of a piece of a frame of (height, width); None if it is painted whole. tile_px: --tile."""
+    """The longest side of a piece of a frame of (height, width); None if it is painted whole.
+
+    tile_px: --tile.
+    """
     limit = tile_px or (SIDE_PX if size[0] * size[1] > WHOLE_PIXELS else None)
     return limit if limit and max(size) > limit else None
 
@@ -42,7 +48,9 @@ def largest_piece(size: tuple[int, int], tile_px: int | None) -> tuple[int, int]
 
 @dataclass(frozen=True)
 class Span:
-    """Along one axis: read ``start``..``start + length``, keep ``keep_from``..``keep_to``, all in pixels of the whole."""
+    """Along one axis: read ``start``..``start + length``, keep ``keep_from``..``keep_to``, all in
+    pixels of the whole.
+    """
 
     start: int
     length: int
@@ -51,11 +59,13 @@ class Span:
 
 
 def spans(length: int, limit: int, reach: Reach) -> list[Span]:
-    """Cover ``length`` by as few pieces of one length, at most ``limit``, as the network's reach allows.
+    """Cover ``length`` by as few pieces of one length, at most ``limit``, as the network's reach
+    allows.
 
-    They begin at multiples of the network's cells. The last one ends where the whole does, so that the network repeats the
-    same edge; the others are cut there as the whole is, and an unfinished cell at their end counts as unseen.
-    Raises UsageError if the limit leaves nothing between the margins.
+    They begin at multiples of the network's cells. The last one ends where the whole does, so that
+    the network repeats the same edge; the others are cut there as the whole is, and an unfinished
+    cell at their end counts as unseen. Raises UsageError if the limit leaves nothing between the
+    margins.
     """
     if length <= limit:
         return [Span(0, length, 0, length)]
@@ -63,10 +73,14 @@ def spans(length: int, limit: int, reach: Reach) -> list[Span]:
     unseen = 2 * reach.margin_px + rest
     longest = (limit - rest) // cell * cell + rest
     if longest <= unseen:
-        raise UsageError(f"--tile {limit}: this network sees {reach.margin_px} pixels far; at least {unseen + cell} are needed.")
+        raise UsageError(
+            f"--tile {limit}: this network sees {reach.margin_px} pixels far; at least {unseen + cell} are needed."
+        )
     count = -(-(length - longest) // (longest - unseen)) + 1
     even = -(-(length + (count - 1) * unseen) // count)
-    piece = -(-(even - rest) // cell) * cell + rest  # as long as it must be, and like the whole in its last cell
+    piece = (
+        -(-(even - rest) // cell) * cell + rest
+    )  # as long as it must be, and like the whole in its last cell
     step = piece - unseen
     starts = [step * index for index in range(count - 1)] + [length - piece]
     borders = [0, *(start + reach.margin_px for start in starts[1:]), length]
@@ -74,17 +88,21 @@ def spans(length: int, limit: int, reach: Reach) -> list[Span]:
 
 
 class NetworkTiles:
-    """Runs ``engine`` on one frame after the other, in pieces of at most ``tile_px`` where that is given and frames are larger,
-    or ``by_itself`` above ``WHOLE_PIXELS``. Use from one thread, in the engine's place; it may be replaced between frames."""
+    """Runs ``engine`` on one frame after the other, in pieces of at most ``tile_px`` where that is
+    given and frames are larger, or ``by_itself`` above ``WHOLE_PIXELS``.
+
+    Use from one thread, in the engine's place; it may be replaced between frames.
+    """
 
     def __init__(self, engine: Engine, tile_px: int | None = None, by_itself: bool = True) -> None:
         self.engine, self._tile_px, self._by_itself = engine, tile_px, by_itself
 
     def pieces(self, size: tuple[int, int]) -> tuple[list[Span], list[Span]] | None:
-        """The rows and columns of pieces of a frame of (height, width); None if it is painted whole.
+        """The rows and columns of pieces of a frame of (height, width); None if it is painted
+        whole.
 
-        Raises UsageError for --tile with a network of which it is not known how far it sees, and with one that takes
-        statistics of the frame in an engine that cannot be given them.
+        Raises UsageError for --tile with a network of which it is not known how far it sees, and
+        with one that takes statistics of the frame in an engine that cannot be given them.
         """
         limit = piece_limit(size, self._tile_px)
         if limit is None or not (self._tile_px or self._by_itself):
@@ -97,7 +115,10 @@ class NetworkTiles:
                 f"--tile: {self.engine.model.name} is a network of the family {self.engine.model.family!r}, of which it is not "
                 "known how far it sees. Leave --tile out, or make the picture smaller with --size."
             )
-        if reach.statistics and (self.engine.name, self.engine.precision) != ("onnxruntime", "fp32"):
+        if reach.statistics and (self.engine.name, self.engine.precision) != (
+            "onnxruntime",
+            "fp32",
+        ):
             raise UsageError(
                 f"--tile: {self.engine.model.name} takes statistics of the whole frame, which only one engine can be given for "
                 "its pieces. Type: --engine onnxruntime --precision fp32"
@@ -132,20 +153,28 @@ class NetworkTiles:
 
         size = frame.shape[:2]
         scale = min(1.0, math.sqrt(_STATISTICS_PIXELS / (size[0] * size[1])))
-        thumbnail = np.ascontiguousarray(Scaler().resize(frame, size if scale == 1 else scaled(size, scale)))
+        thumbnail = np.ascontiguousarray(
+            Scaler().resize(frame, size if scale == 1 else scaled(size, scale))
+        )
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder) / f"{engine.model.name}.onnx"
-            model = fix_statistics(engine.model, thumbnail, style, target, engine.options.threads or cpu_threads())
+            model = fix_statistics(
+                engine.model, thumbnail, style, target, engine.options.threads or cpu_threads()
+            )
             with open_alike(engine, self.piece_size(size), model) as fixed:
                 yield fixed
 
 
-def _in_pieces(engine: Engine, frame: np.ndarray, style: np.ndarray, rows: list[Span], columns: list[Span]) -> np.ndarray:
+def _in_pieces(
+    engine: Engine, frame: np.ndarray, style: np.ndarray, rows: list[Span], columns: list[Span]
+) -> np.ndarray:
     painting = np.empty_like(frame)
     begun: deque[tuple[Span, Span, Callable[[], np.ndarray]]] = deque()
     for row in rows:
         for column in columns:
-            piece = frame[row.start : row.start + row.length, column.start : column.start + column.length]
+            piece = frame[
+                row.start : row.start + row.length, column.start : column.start + column.length
+            ]
             begun.append((row, column, engine.start(piece[None], style[None])))
             if len(begun) == engine.in_flight:
                 _keep(painting, *begun.popleft())

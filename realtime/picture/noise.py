@@ -1,7 +1,9 @@
-"""Takes a camera's noise out of the frames before the network sees them, since a network turns noise into flicker of paint.
+"""Takes a camera's noise out of the frames before the network sees them, since a network turns
+noise into flicker of paint.
 
-A recursive mean over time wherever nothing moves; what moves passes as it is. Online, without looking ahead, and every frame is
-still painted. A first-order recursive filter of gain g leaves g / (2 - g) of the noise's variance: a sixth of its amplitude.
+A recursive mean over time wherever nothing moves; what moves passes as it is. Online, without
+looking ahead, and every frame is still painted. A first-order recursive filter of gain g leaves g /
+(2 - g) of the noise's variance: a sixth of its amplitude.
 """
 
 from __future__ import annotations
@@ -16,16 +18,26 @@ from realtime.frame import State
 UNIT = 128  # of gains and means: a difference of 255 times a gain of 1 fits int16
 LEAST_GAIN = 7  # of a new frame, in 1 / UNIT, where all change is noise
 BLOCK_PX = 4  # noise cancels out over a block, a change that is seen does not
-SHIFT_LEVELS = (3.0, 9.0)  # change of a block's mean, of 255, up to which it is noise, and from which it is motion
-CHANGE_LEVELS = (6.0, 13.0)  # the same for the mean of its pixels' changes: fine texture can move and leave the block's mean
+SHIFT_LEVELS = (
+    3.0,
+    9.0,
+)  # change of a block's mean, of 255, up to which it is noise, and from which it is motion
+CHANGE_LEVELS = (
+    6.0,
+    13.0,
+)  # the same for the mean of its pixels' changes: fine texture can move and leave the block's mean
 LEAST_PX = 16  # sides below this have too few blocks
-# After so many frames, two that began differently are less than a level apart wherever noise was all that changed.
+# After so many frames, two that began differently are less than a level apart wherever noise was
+# all that changed.
 FRAMES_REMEMBERED = math.ceil(math.log(SHIFT_LEVELS[1]) / -math.log1p(-LEAST_GAIN / UNIT))
 
 
 @dataclass(frozen=True)
 class _Last:
-    """mean: (H, W, 3) int16, in 1 / ``UNIT``; changed by the next frame. shown: (H, W, 3) uint8, the mean rounded."""
+    """mean: (H, W, 3) int16, in 1 / ``UNIT``; changed by the next frame.
+
+    shown: (H, W, 3) uint8, the mean rounded.
+    """
 
     mean: np.ndarray
     shown: np.ndarray
@@ -42,8 +54,10 @@ class NoiseReduction:
         self._last = None
 
     def state(self) -> State:
-        """What is remembered; empty at the start. ``restore`` takes it back, and from then on both go on alike: the mean is
-        rounded here too."""
+        """What is remembered; empty at the start.
+
+        ``restore`` takes it back, and from then on both go on alike: the mean is rounded here too.
+        """
         if self._last is None:
             return {}
         state = {"mean": self._last.shown}
@@ -55,11 +69,11 @@ class NoiseReduction:
         self._last = None if mean is None else _Last(mean * np.int16(UNIT), mean)
 
     def reduce(self, frame: np.ndarray) -> np.ndarray:
-        """``frame`` (H, W, 3) uint8 RGB with less noise, the same type, not to be written to; the first one, and small ones,
-        as they are.
+        """``frame`` (H, W, 3) uint8 RGB with less noise, the same type, not to be written to; the
+        first one, and small ones, as they are.
 
-        mean += g * (frame - mean), where g goes from ``LEAST_GAIN`` to 1 as the blocks around a pixel change by more than
-        noise does. A new size begins anew.
+        mean += g * (frame - mean), where g goes from ``LEAST_GAIN`` to 1 as the blocks around a
+        pixel change by more than noise does. A new size begins anew.
         """
         last = self._last
         if min(frame.shape[:2]) < LEAST_PX:
@@ -77,7 +91,9 @@ class NoiseReduction:
 
 
 def _gains(change: np.ndarray) -> np.ndarray:
-    """(h, w) int16, in 1 / UNIT: the gain that each whole block of ``change`` (H, W, 3) int16, or one beside it, asks for."""
+    """(h, w) int16, in 1 / UNIT: the gain that each whole block of ``change`` (H, W, 3) int16, or
+    one beside it, asks for.
+    """
     shift = _ramp(np.abs(_block_sums(change)), SHIFT_LEVELS)
     moves = np.maximum(shift, _ramp(_block_sums(np.abs(change)), CHANGE_LEVELS))
     moves = np.maximum(np.maximum(moves[..., 0], moves[..., 1]), moves[..., 2])
@@ -88,21 +104,31 @@ def _gains(change: np.ndarray) -> np.ndarray:
 
 
 def _block_sums(values: np.ndarray) -> np.ndarray:
-    """(h, w, 3) int16: sums over blocks of (H, W, 3) int16 of at most 255; what is left over at the far sides is left out."""
+    """(h, w, 3) int16: sums over blocks of (H, W, 3) int16 of at most 255; what is left over at the
+    far sides is left out.
+    """
     height, width = (side // BLOCK_PX for side in values.shape[:2])
-    rows = values[: height * BLOCK_PX, : width * BLOCK_PX].reshape(height, BLOCK_PX, -1).sum(1, dtype=np.int16)
+    rows = (
+        values[: height * BLOCK_PX, : width * BLOCK_PX]
+        .reshape(height, BLOCK_PX, -1)
+        .sum(1, dtype=np.int16)
+    )
     columns = rows.reshape(height, width, BLOCK_PX, 3)
     return sum(columns[:, :, n] for n in range(BLOCK_PX))
 
 
 def _ramp(sums: np.ndarray, levels: tuple[float, float]) -> np.ndarray:
-    """0 where a block's mean is the first of ``levels`` or below, 1 at the second and above; float32."""
+    """0 where a block's mean is the first of ``levels`` or below, 1 at the second and above;
+    float32.
+    """
     first, second = (level * BLOCK_PX**2 for level in levels)
     return ((sums - np.float32(first)) * np.float32(1 / (second - first))).clip(0, 1)
 
 
 def _multiply_blocks(values: np.ndarray, gains: np.ndarray) -> None:
-    """Multiply (H, W, 3) int16 in place by the gain of each block; what is left over at the far sides, by that beside it."""
+    """Multiply (H, W, 3) int16 in place by the gain of each block; what is left over at the far
+    sides, by that beside it.
+    """
     width = values.shape[1]
     columns = np.repeat(gains, BLOCK_PX * 3, axis=1)
     columns = np.pad(columns, ((0, 0), (0, 3 * width - columns.shape[1])), mode="edge")

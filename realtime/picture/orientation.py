@@ -1,4 +1,7 @@
-"""Turns pictures upright by the display matrix or the EXIF tag that phones and cameras write. PyAV leaves the pixels."""
+"""Turns pictures upright by the display matrix or the EXIF tag that phones and cameras write.
+
+PyAV leaves the pixels.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Orientation:
-    """One of the eight ways to lay down a picture: swap the axes, then mirror left-right, then top-bottom."""
+    """One of the eight ways to lay down a picture: swap the axes, then mirror left-right, then
+    top-bottom.
+    """
 
     transposes: bool = False
     mirrors_x: bool = False
@@ -46,12 +51,14 @@ EXIF_ORIENTATIONS = {  # Exif 2.32, 4.6.4, tag Orientation
     7: Orientation(True, True, True),
     8: _QUARTER_TURNS[1],
 }
-# Their frames carry the name of an ICC profile, which PyAV 18 frees twice: whoever looks at their side data crashes.
+# Their frames carry the name of an ICC profile, which PyAV 18 frees twice: whoever looks at their
+# side data crashes.
 _UNTOUCHABLE = ("png", "apng")
 
 
 def orientation_of(picture: VideoFrame, codec: str) -> Orientation:
-    """From the display matrix [a b u; c d v; x y w] of a decoded ``picture``, which maps (x, y) to (a*x + c*y, b*x + d*y).
+    """From the display matrix [a b u; c d v; x y w] of a decoded ``picture``, which maps (x, y) to
+    (a*x + c*y, b*x + d*y).
 
     Angles that are no multiple of 90 degrees become the nearest one. Source: libavutil/display.h.
     """

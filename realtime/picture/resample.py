@@ -1,7 +1,8 @@
-"""Brings pixels from one size to another: PyAV's swscale and numpy, never OpenCV, which needs libGL.
+"""Brings pixels from one size to another: PyAV's swscale and numpy, never OpenCV, which needs
+libGL.
 
-The network sees the frame at the size where its strokes have the right breadth; ``guided_upsample`` brings the painting
-back to the frame's size with the frame's own edges.
+The network sees the frame at the size where its strokes have the right breadth; ``guided_upsample``
+brings the painting back to the frame's size with the frame's own edges.
 """
 
 from __future__ import annotations
@@ -22,13 +23,18 @@ _STRIP_ROWS = 64  # so few stay in the cache
 
 
 class Scaler:
-    """Scales pictures of (H, W, 3) or (H, W) uint8. Use one per thread: each keeps its swscale contexts between calls."""
+    """Scales pictures of (H, W, 3) or (H, W) uint8.
+
+    Use one per thread: each keeps its swscale contexts between calls.
+    """
 
     def __init__(self) -> None:
         self._reformatters: dict[tuple, VideoReformatter] = {}
 
     def resize(self, pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        """``pixels`` at (height, width) ``size``: averaged when smaller, bicubic when larger, itself when equal."""
+        """``pixels`` at (height, width) ``size``: averaged when smaller, bicubic when larger,
+        itself when equal.
+        """
         if pixels.shape[:2] == size:
             return pixels
         pixel_format = "rgb24" if pixels.ndim == 3 else "gray"
@@ -38,12 +44,16 @@ class Scaler:
         """BT.601 full-range luma of (H, W, 3) RGB: (H, W) uint8."""
         return self._convert(pixels, "rgb24", "gray", pixels.shape[:2])
 
-    def guided_upsample(self, low: np.ndarray, frame: np.ndarray, frame_low: np.ndarray) -> np.ndarray:
-        """Bring ``low`` (h, w, 3), the painting of ``frame_low`` (h, w, 3), to the size of ``frame`` (H, W, 3); all uint8 RGB.
+    def guided_upsample(
+        self, low: np.ndarray, frame: np.ndarray, frame_low: np.ndarray
+    ) -> np.ndarray:
+        """Bring ``low`` (h, w, 3), the painting of ``frame_low`` (h, w, 3), to the size of
+        ``frame`` (H, W, 3); all uint8 RGB.
 
-        out = up(low) + a * (luma(frame) - up(luma(frame_low))), where ``a`` is how much each channel of the painting
-        follows the frame's luma nearby: edges of the frame stay sharp where the painting kept them, and photo texture
-        is not pasted onto flat paint. Source: He, Sun, Tang, "Guided Image Filtering", PAMI 2013, equation 5.
+        out = up(low) + a * (luma(frame) - up(luma(frame_low))), where ``a`` is how much each
+        channel of the painting follows the frame's luma nearby: edges of the frame stay sharp where
+        the painting kept them, and photo texture is not pasted onto flat paint. Source: He, Sun,
+        Tang, "Guided Image Filtering", PAMI 2013, equation 5.
         """
         size = frame.shape[:2]
         luma_low = self.luma(frame_low)
@@ -59,7 +69,9 @@ class Scaler:
                 value = slopes[channel][rows].astype(np.int16)
                 value -= 128
                 value *= detail
-                value += SLOPE_STEPS // 2  # a shift alone rounds down: half a level darker everywhere
+                value += (
+                    SLOPE_STEPS // 2
+                )  # a shift alone rounds down: half a level darker everywhere
                 value >>= SLOPE_STEPS.bit_length() - 1
                 value += planes[channel][rows]
                 out[rows, :, channel] = np.clip(value, 0, 255, out=value)
@@ -79,14 +91,17 @@ class Scaler:
         return out
 
     def with_colors_of(self, frame: np.ndarray, painting: np.ndarray) -> np.ndarray:
-        """The luma of ``painting`` with the chroma of ``frame`` (BT.601): moving a colour along the grey axis leaves its
-        Cb and Cr alone, so the difference of the lumas is added to the frame's channels."""
+        """The luma of ``painting`` with the chroma of ``frame`` (BT.601): moving a colour along the
+        grey axis leaves its Cb and Cr alone, so the difference of the lumas is added to the
+        frame's channels.
+        """
         change = self.luma(painting).astype(np.int16) - self.luma(frame)
         return np.clip(frame + change[..., None], 0, 255).astype(np.uint8)
 
     def slopes(self, painting: list[np.ndarray], luma: np.ndarray) -> np.ndarray:
-        """How much each channel of ``painting``, three of (h, w) uint8, follows ``luma`` (h, w) uint8 nearby: (3, h/2, w/2)
-        uint8, 128 meaning not at all, in steps of 1/SLOPE_STEPS."""
+        """How much each channel of ``painting``, three of (h, w) uint8, follows ``luma`` (h, w)
+        uint8 nearby: (3, h/2, w/2) uint8, 128 meaning not at all, in steps of 1/SLOPE_STEPS.
+        """
         half = (max(1, luma.shape[0] // 2), max(1, luma.shape[1] // 2))
         planes = np.stack([self.resize(plane, half) for plane in (luma, *painting)])
         planes = _with_edges(planes).astype(np.float32)
@@ -97,7 +112,9 @@ class Scaler:
         np.clip(slopes, -SLOPE_LIMIT, SLOPE_LIMIT, out=slopes)
         return np.rint(slopes * SLOPE_STEPS + 128).astype(np.uint8)
 
-    def _convert(self, pixels: np.ndarray, source: str, target: str, size: tuple[int, int]) -> np.ndarray:
+    def _convert(
+        self, pixels: np.ndarray, source: str, target: str, size: tuple[int, int]
+    ) -> np.ndarray:
         from av.video.frame import VideoFrame
         from av.video.reformatter import VideoReformatter
 
@@ -105,7 +122,9 @@ class Scaler:
         interpolation = "BICUBIC" if size[0] > height or size[1] > width else "AREA"
         key = (height, width, source, target, size)
         if key not in self._reformatters:
-            if len(self._reformatters) >= 32:  # sizes change rarely; a context per size ever seen would be a leak
+            if (
+                len(self._reformatters) >= 32
+            ):  # sizes change rarely; a context per size ever seen would be a leak
                 self._reformatters.clear()
             self._reformatters[key] = VideoReformatter()
         picture = VideoFrame.from_ndarray(pixels, source)
@@ -127,14 +146,19 @@ class Scaler:
 
 
 def box_mean(values: np.ndarray, radius: int) -> np.ndarray:
-    """Mean of (..., h, w) float32 over a square window of 2 * radius + 1: (..., h - 2 * radius, w - 2 * radius)."""
+    """Mean of (..., h, w) float32 over a square window of 2 * radius + 1: (..., h - 2 * radius, w -
+    2 * radius).
+    """
     window = 2 * radius + 1
     rows = _sliding_sum(values, window)
     return _sliding_sum(rows.swapaxes(-1, -2), window).swapaxes(-1, -2) * np.float32(1 / window**2)
 
 
 def _sliding_sum(values: np.ndarray, window: int) -> np.ndarray:
-    """Sums of ``window`` neighbouring rows of (..., h, w), by doubling: of 1, 2, 4 ... rows, of which the window is made up."""
+    """Sums of ``window`` neighbouring rows of (..., h, w), by doubling: of 1, 2, 4 ...
+
+    rows, of which the window is made up.
+    """
     length = values.shape[-2] - window + 1
     total, covered, width = np.float32(0), 0, 1
     while width <= window:

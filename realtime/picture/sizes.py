@@ -1,4 +1,6 @@
-"""Sizes of pictures, (height, width): as text, scaled, fitted into others, and the one at which the network runs."""
+"""Sizes of pictures, (height, width): as text, scaled, fitted into others, and the one at which the
+network runs.
+"""
 
 from __future__ import annotations
 
@@ -20,17 +22,26 @@ def size_text(size: tuple[int, int]) -> str:
 def parse_size(text: str, flag: str = "--size") -> tuple[int, int]:
     """The text "640x480" as (height, width) = (480, 640). Raises UsageError for anything else."""
     width, x, height = text.lower().partition("x")
-    if not (x and width.isdecimal() and height.isdecimal() and 0 < int(width) <= 16384 and 0 < int(height) <= 16384):
+    if not (
+        x
+        and width.isdecimal()
+        and height.isdecimal()
+        and 0 < int(width) <= 16384
+        and 0 < int(height) <= 16384
+    ):
         raise UsageError(f"{flag} is WIDTHxHEIGHT in pixels, for example 640x480, not {text!r}.")
     return int(height), int(width)
 
 
-def network_size(frame_size: tuple[int, int], brush: float, max_pixels: int = MAX_NETWORK_PIXELS) -> tuple[int, int]:
-    """The (height, width) at which the network runs so that strokes look ``brush`` times as broad as at 480 lines.
+def network_size(
+    frame_size: tuple[int, int], brush: float, max_pixels: int = MAX_NETWORK_PIXELS
+) -> tuple[int, int]:
+    """The (height, width) at which the network runs so that strokes look ``brush`` times as broad
+    as at 480 lines.
 
-    The short side becomes 480 / brush, both sides even and at least 2; a frame within 5 % of that keeps its own size. The
-    result never has more pixels than the frame or ``max_pixels``, whichever is more, nor a side over 16384 that the frame
-    does not have: a 4000x1 strip stays harmless.
+    The short side becomes 480 / brush, both sides even and at least 2; a frame within 5 % of that
+    keeps its own size. The result never has more pixels than the frame or ``max_pixels``, whichever
+    is more, nor a side over 16384 that the frame does not have: a 4000x1 strip stays harmless.
     """
     height, width = frame_size
     scale = LOOK_LINES / brush / min(height, width)
@@ -41,8 +52,12 @@ def network_size(frame_size: tuple[int, int], brush: float, max_pixels: int = MA
     return _even(height * scale), _even(width * scale)
 
 
-def fit_size(frame_size: tuple[int, int], box: tuple[int, int], stretch: bool = False) -> tuple[int, int]:
-    """The largest even (height, width) of the frame's shape inside ``box``; ``stretch``: the box itself, made even."""
+def fit_size(
+    frame_size: tuple[int, int], box: tuple[int, int], stretch: bool = False
+) -> tuple[int, int]:
+    """The largest even (height, width) of the frame's shape inside ``box``; ``stretch``: the box
+    itself, made even.
+    """
     scale = min(box[0] / frame_size[0], box[1] / frame_size[1])
     wanted = box if stretch else (frame_size[0] * scale, frame_size[1] * scale)
     return _even(wanted[0]), _even(wanted[1])

@@ -1,7 +1,8 @@
-"""The stability dial: blends each painting with the last one, moved along the picture's own motion, where that motion is sure.
+"""The stability dial: blends each painting with the last one, moved along the picture's own motion,
+where that motion is sure.
 
-Online and without looking ahead; the consistency weights follow the idea of Shekhar et al. 2023, section 3.2: what the
-input shows tells where the last painting still holds.
+Online and without looking ahead; the consistency weights follow the idea of Shekhar et al. 2023,
+section 3.2: what the input shows tells where the last painting still holds.
 """
 
 from __future__ import annotations
@@ -18,8 +19,13 @@ _MOST = 0.95  # of the last painting, at stability 1; with all of it, nothing ne
 _HALVED_FROM_PX = 320  # short side from which motion is sought at half size: a quarter of the work, and hands are still found
 _CHECK = (0.01, 0.5)  # of Sundaram et al. 2010, section 3, the second in pixels of the picture
 _AREA = (3, 3)  # pixels at the flow's size over which the change is judged
-_GRAIN, _REST_AREA = (5, 5), (15, 15)  # pixels at the flow's size: what noise is averaged over, and what rests or moves as one
-_REST_SHARE = 1.3  # an area rests if standing still leaves at most so many times what the flow leaves of it
+_GRAIN, _REST_AREA = (
+    (5, 5),
+    (15, 15),
+)  # pixels at the flow's size: what noise is averaged over, and what rests or moves as one
+_REST_SHARE = (
+    1.3  # an area rests if standing still leaves at most so many times what the flow leaves of it
+)
 _SIGMA = 12.0  # 8-bit levels of difference along the motion at which the hold has mostly let go
 _CUT_FOUND = 0.2  # of the picture: with less of it found again, it is another shot
 _JUMP_LEVELS = 8.0  # of mean luma from one frame to the next: exposure has changed, and all of the painting with it
@@ -27,27 +33,37 @@ _MOST_APART = 64.0  # levels, between two paintings of one place that could be h
 
 
 def frames_remembered(stability: float) -> int:
-    """After so many frames two paintings that began differently are less than a level apart, wherever both were held."""
+    """After so many frames two paintings that began differently are less than a level apart,
+    wherever both were held.
+    """
     share = _share(stability)
     return math.ceil(math.log(_MOST_APART) / -math.log(share)) if share else 0
 
 
 def _share(stability: float) -> float:
-    """Of the last painting, where it is sure: half of the dial already gives fifteen sixteenths of the most."""
+    """Of the last painting, where it is sure: half of the dial already gives fifteen sixteenths of
+    the most.
+    """
     return _MOST * (1 - (1 - stability) ** 4)
 
 
 @dataclass
 class _Last:
-    """luma: (h, w) uint8 at the flow's size. shown: (H, W, 3) fp32 0..255, the painting as it went out but for the rounding:
-    with bytes, a share of 0.95 would never come nearer than nine levels to a painting that has changed."""
+    """luma: (h, w) uint8 at the flow's size.
+
+    shown: (H, W, 3) fp32 0..255, the painting as it went out but for the rounding: with bytes, a
+    share of 0.95 would never come nearer than nine levels to a painting that has changed.
+    """
 
     luma: np.ndarray
     shown: np.ndarray
 
 
 class Steadiness:
-    """Remembers the painting shown last and the input that belongs to it, both at the network's size. One thread.
+    """Remembers the painting shown last and the input that belongs to it, both at the network's
+    size.
+
+    One thread.
 
     Raises EngineUnavailable if OpenCV, which finds the motion, does not load.
     """
@@ -68,16 +84,22 @@ class Steadiness:
 
     def state(self) -> State:
         """What is remembered, as copies; empty at the start. ``restore`` takes it back."""
-        return {} if self._last is None else {name: part.copy() for name, part in vars(self._last).items()}
+        return (
+            {}
+            if self._last is None
+            else {name: part.copy() for name, part in vars(self._last).items()}
+        )
 
     def restore(self, state: State) -> None:
         self._last = _Last(state["luma"], state["shown"]) if "shown" in state else None
 
     def hold(self, frame: np.ndarray, painting: np.ndarray, stability: float) -> np.ndarray:
-        """``painting`` (H, W, 3) uint8 of ``frame`` (H, W, 3), each pixel mixed with the last painting's where it came from.
+        """``painting`` (H, W, 3) uint8 of ``frame`` (H, W, 3), each pixel mixed with the last
+        painting's where it came from.
 
-        The share of the last one is 0.95 * (1 - (1 - stability)^4) * exp(-(d / sigma)^2), d the change of the input along its
-        motion, and 0 where flow there and back disagree. Cuts, jumps of exposure and a new size start anew.
+        The share of the last one is 0.95 * (1 - (1 - stability)^4) * exp(-(d / sigma)^2), d the
+        change of the input along its motion, and 0 where flow there and back disagree. Cuts, jumps
+        of exposure and a new size start anew.
         """
         cv2 = self._cv2
         height, width = painting.shape[:2]
@@ -90,14 +112,23 @@ class Steadiness:
             flow, weight = self._consistency(small, last.luma, _CHECK[1] / scale**2)
             if weight is not None:
                 weight = cv2.resize(weight * np.float32(_share(stability)), (width, height))
-                moved = cv2.remap(last.shown, *_targets(cv2.resize(flow, (width, height)) * scale), cv2.INTER_LINEAR)
+                moved = cv2.remap(
+                    last.shown,
+                    *_targets(cv2.resize(flow, (width, height)) * scale),
+                    cv2.INTER_LINEAR,
+                )
                 shown = cv2.blendLinear(moved, shown, weight, 1 - weight)
         self._last = _Last(small, shown)
         return np.rint(shown).astype(np.uint8)
 
-    def _consistency(self, now: np.ndarray, before: np.ndarray, apart: float) -> tuple[np.ndarray, np.ndarray | None]:
-        """Flow (h, w, 2) from ``now`` to ``before``, and how far to trust each pixel of it, (h, w) fp32 0..1; None for a cut.
-        apart: squared pixels by which flow there and back may disagree."""
+    def _consistency(
+        self, now: np.ndarray, before: np.ndarray, apart: float
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Flow (h, w, 2) from ``now`` to ``before``, and how far to trust each pixel of it, (h, w)
+        fp32 0..1; None for a cut.
+
+        apart: squared pixels by which flow there and back may disagree.
+        """
         cv2 = self._cv2
         flow, back = self._flow(now, before), self._flow(before, now)
         x, y = _targets(flow)
@@ -110,8 +141,9 @@ class Steadiness:
         if jump > _JUMP_LEVELS:
             return flow, None
         change, still = self._apart(now, moved, before, _AREA)
-        # An even wall has noise and no motion: the flow explains the noise, but not what is left when that is averaged.
-        # A slow pan moves all by less than a pixel, which single pixels cannot tell from standing still.
+        # An even wall has noise and no motion: the flow explains the noise, but not what is left
+        # when that is averaged. A slow pan moves all by less than a pixel, which single pixels
+        # cannot tell from standing still.
         grain = [cv2.blur(luma.astype(np.float32), _GRAIN) for luma in (now, moved, before)]
         by_flow, by_rest = self._apart(*grain, _REST_AREA)
         rests = by_rest <= by_flow * _REST_SHARE
@@ -120,20 +152,30 @@ class Steadiness:
         weight = np.exp(-np.square(np.where(rests, still, change) / _SIGMA)) * sure
         return flow, weight.astype(np.float32) if (weight > 0.1).mean() > _CUT_FOUND else None
 
-    def _apart(self, now: np.ndarray, moved: np.ndarray, before: np.ndarray, area: tuple[int, int]) -> list[np.ndarray]:
+    def _apart(
+        self, now: np.ndarray, moved: np.ndarray, before: np.ndarray, area: tuple[int, int]
+    ) -> list[np.ndarray]:
         """Mean difference over ``area`` from ``now`` to each of the others, (h, w) fp32 levels."""
-        return [self._cv2.blur(self._cv2.absdiff(now, other).astype(np.float32), area) for other in (moved, before)]
+        return [
+            self._cv2.blur(self._cv2.absdiff(now, other).astype(np.float32), area)
+            for other in (moved, before)
+        ]
 
     def _flow(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        """By a search of its own: one that has searched before finds other flows, and --resume would paint other pixels.
+        """By a search of its own: one that has searched before finds other flows, and --resume
+        would paint other pixels.
 
         The medium preset: the fast one stops at an eighth of the picture's size and misses hands.
         """
-        return self._cv2.DISOpticalFlow_create(self._cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(one, other, None)
+        return self._cv2.DISOpticalFlow_create(self._cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(
+            one, other, None
+        )
 
 
 def _flow_scale(size: tuple[int, ...]) -> int:
-    """How many times larger a picture of ``size`` (height, width) is than the flow that is sought in it."""
+    """How many times larger a picture of ``size`` (height, width) is than the flow that is sought
+    in it.
+    """
     return 2 if min(size) >= _HALVED_FROM_PX else 1
 
 

@@ -1,4 +1,6 @@
-"""High dynamic range brought to what a painting and 8 bits can show: a table from coded BT.2100 colours to BT.709."""
+"""High dynamic range brought to what a painting and 8 bits can show: a table from coded BT.2100
+colours to BT.709.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +12,27 @@ _PEAK_NITS = 1000.0
 _DISPLAY_GAMMA = 2.4  # BT.1886
 
 # SMPTE ST 2084.
-_M1, _M2, _C1, _C2, _C3 = 2610 / 16384, 2523 / 4096 * 128, 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
+_M1, _M2, _C1, _C2, _C3 = (
+    2610 / 16384,
+    2523 / 4096 * 128,
+    3424 / 4096,
+    2413 / 4096 * 32,
+    2392 / 4096 * 32,
+)
 
 # BT.2087: linear BT.2020 to linear BT.709.
-_TO_BT709 = np.array([[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]])
+_TO_BT709 = np.array(
+    [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]]
+)
 
 
 def tone_mapping_cube(transfer: str, nodes: int = 33) -> np.ndarray:
-    """(nodes, nodes, nodes, 3) float64, indexed by coded red, green and blue in 0..1: display R'G'B' of BT.709 in 0..1.
+    """(nodes, nodes, nodes, 3) float64, indexed by coded red, green and blue in 0..1: display
+    R'G'B' of BT.709 in 0..1.
 
-    ``transfer``: "PQ" or "HLG". Brightness up to about half of diffuse white stays; what is brighter is bent, up to the peak
-    at white. The hue stays, since the largest channel is bent and the others with it.
+    ``transfer``: "PQ" or "HLG". Brightness up to about half of diffuse white stays; what is
+    brighter is bent, up to the peak at white. The hue stays, since the largest channel is bent and
+    the others with it.
     """
     steps = np.linspace(0, 1, nodes)
     coded = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1)
@@ -58,5 +70,9 @@ def _bend(nits: np.ndarray) -> np.ndarray:
     knee = 1.5 * target - 0.5
     coded = np.minimum(nits_to_pq(nits) / peak, 1)
     t = np.clip((coded - knee) / (1 - knee), 0, 1)
-    spline = (2 * t**3 - 3 * t**2 + 1) * knee + (t**3 - 2 * t**2 + t) * (1 - knee) + (-2 * t**3 + 3 * t**2) * target
+    spline = (
+        (2 * t**3 - 3 * t**2 + 1) * knee
+        + (t**3 - 2 * t**2 + t) * (1 - knee)
+        + (-2 * t**3 + 3 * t**2) * target
+    )
     return pq_to_nits(np.where(coded < knee, coded, spline) * peak)

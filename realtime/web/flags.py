@@ -1,4 +1,7 @@
-"""The page that --serve asks for, and the parts that it is made of. The flags themselves are live's (realtime/live/flags.py)."""
+"""The page that --serve asks for, and the parts that it is made of.
+
+The flags themselves are live's (realtime/live/flags.py).
+"""
 
 from __future__ import annotations
 
@@ -41,11 +44,15 @@ def stream_from(guard: Guard | None, engine: Engine) -> WebStream | None:
     return WebStream(Tiles(engine, share=_THUMBNAILS_SHARE)) if guard else None
 
 
-def server_from(guard: Guard, stream: WebStream, desk: Desk, live: Live, source: LiveSource) -> WebServer:
+def server_from(
+    guard: Guard, stream: WebStream, desk: Desk, live: Live, source: LiveSource
+) -> WebServer:
     """The page's server, listening; says what to open. Raises UsageError."""
     from realtime.live.sources.browser import BrowserSource
     from realtime.web.server import WebServer
 
-    server = WebServer(guard, stream, desk, live.status, source if isinstance(source, BrowserSource) else None)
+    server = WebServer(
+        guard, stream, desk, live.status, source if isinstance(source, BrowserSource) else None
+    )
     cli.say(f"open {server.guard.address}")
     return server

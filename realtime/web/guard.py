@@ -1,6 +1,9 @@
-"""Who may speak to the server: checks of Host, Origin and token. Knows header values, not frameworks.
+"""Who may speak to the server: checks of Host, Origin and token.
 
-Host stops DNS rebinding, Origin stops other pages in the same browser, the token stops other users and programs.
+Knows header values, not frameworks.
+
+Host stops DNS rebinding, Origin stops other pages in the same browser, the token stops other users
+and programs.
 """
 
 from __future__ import annotations
@@ -19,8 +22,10 @@ _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 @dataclass(frozen=True)
 class Guard:
-    """host, port: where the server listens; token: what a page must know, None for a server that asks for none; public: the
-    origin, such as https://paint.example.org, under which a proxy shows the page."""
+    """host, port: where the server listens; token: what a page must know, None for a server that
+    asks for none; public: the origin, such as https://paint.example.org, under which a proxy
+    shows the page.
+    """
 
     host: str
     port: int
@@ -39,17 +44,30 @@ class Guard:
         """Whether the header is ``Bearer`` and the token; compared in constant time."""
         if self.token is None:
             return True
-        return secrets.compare_digest((authorization or "").encode(), f"Bearer {self.token}".encode())
+        return secrets.compare_digest(
+            (authorization or "").encode(), f"Bearer {self.token}".encode()
+        )
 
     @property
     def address(self) -> str:
         """What to open in a browser; the token is in the part that browsers do not send."""
-        name = "127.0.0.1" if _is_any(self.host) else f"[{self.host}]" if ":" in self.host else self.host
-        return (self.public or f"http://{name}:{self.port}") + "/" + (f"#token={self.token}" if self.token else "")
+        name = (
+            "127.0.0.1"
+            if _is_any(self.host)
+            else f"[{self.host}]"
+            if ":" in self.host
+            else self.host
+        )
+        return (
+            (self.public or f"http://{name}:{self.port}")
+            + "/"
+            + (f"#token={self.token}" if self.token else "")
+        )
 
     def _is_ours(self, host: str) -> bool:
-        """The proxy's name, or one with our port: this machine's, the one that was asked for, or, beyond loopback, any address
-        by number."""
+        """The proxy's name, or one with our port: this machine's, the one that was asked for, or,
+        beyond loopback, any address by number.
+        """
         if self.public and host == self.public.partition("://")[2]:
             return True
         name, _, port = host.rpartition(":")
@@ -57,17 +75,25 @@ class Guard:
             return False
         if is_loopback(self.host):
             return name in (*_LOCAL_NAMES, self.host)
-        return name in (*_LOCAL_NAMES, self.host, socket.gethostname()) or _is_address(name.strip("[]"))
+        return name in (*_LOCAL_NAMES, self.host, socket.gethostname()) or _is_address(
+            name.strip("[]")
+        )
 
 
 def guard_for(host: str, port: int, token: str | None, public: str | None = None) -> Guard:
-    """``token``: None for a random one, "none" for none at all, which is refused beyond this machine (UsageError)."""
+    """``token``: None for a random one, "none" for none at all, which is refused beyond this
+    machine (UsageError).
+    """
     public = public and public.lower().rstrip("/")
     if public and not _ORIGIN.fullmatch(public):
-        raise UsageError(f"--serve-as is the address that a proxy shows, https://NAME or https://NAME:PORT, not {public!r}.")
+        raise UsageError(
+            f"--serve-as is the address that a proxy shows, https://NAME or https://NAME:PORT, not {public!r}."
+        )
     if token == "none":
         if not is_loopback(host) or public:
-            raise UsageError(f"--serve {host}: will not listen beyond this machine without a token. Leave --token none out.")
+            raise UsageError(
+                f"--serve {host}: will not listen beyond this machine without a token. Leave --token none out."
+            )
         return Guard(host, port, None)
     if token is not None and len(token) < 16:
         raise UsageError("--token needs at least 16 characters; leave it out for a random one.")

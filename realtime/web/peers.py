@@ -1,4 +1,6 @@
-"""The WebRTC side of the page: a painted track out, the browser's camera in, controls over a data channel."""
+"""The WebRTC side of the page: a painted track out, the browser's camera in, controls over a data
+channel.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,8 @@ class TooManyPeers(Exception):
 
 
 def use_addresses(addresses: list[str] | None) -> None:
-    """Offer only these addresses as ICE candidates, in this process; None for all but loopback, which is aioice's way.
+    """Offer only these addresses as ICE candidates, in this process; None for all but loopback,
+    which is aioice's way.
 
     aioice has no setting for it, and leaves loopback out.
     """
@@ -48,10 +51,17 @@ def use_addresses(addresses: list[str] | None) -> None:
 
 
 class Peers:
-    """Every method runs in the server's event loop. ``browser``: the source that a page's camera feeds, None if it is another."""
+    """Every method runs in the server's event loop.
+
+    ``browser``: the source that a page's camera feeds, None if it is another.
+    """
 
     def __init__(
-        self, stream: WebStream, desk: Desk, status: Callable[[], dict[str, Any]], browser: BrowserSource | None = None
+        self,
+        stream: WebStream,
+        desk: Desk,
+        status: Callable[[], dict[str, Any]],
+        browser: BrowserSource | None = None,
     ) -> None:
         for codec in (h264, vpx):
             codec.DEFAULT_BITRATE, codec.MAX_BITRATE = _BITRATE, 2 * _BITRATE
@@ -64,7 +74,10 @@ class Peers:
         return len(self._open)
 
     async def answer(self, sdp: str) -> str:
-        """The answer to a page's offer. Raises TooManyPeers, and ValueError for an offer that is none."""
+        """The answer to a page's offer.
+
+        Raises TooManyPeers, and ValueError for an offer that is none.
+        """
         if len(self._open) >= MAX_PEERS:
             raise TooManyPeers
         # Without a configuration aiortc asks a STUN server of others.
@@ -89,11 +102,19 @@ class Peers:
         self._stream.tiles.want((ORIGINAL, *self._desk.state.styles) if self._open else ())
 
     def _picture_for(self, peer: RTCPeerConnection) -> np.ndarray | None:
-        """The newest painting; beside the original, if the controls say so and the page has not the original itself."""
+        """The newest painting; beside the original, if the controls say so and the page has not the
+        original itself.
+        """
         newest, state = self._stream.newest, self._desk.state
         if newest is None or state.compare == "off" or peer is self._sender:
             return newest and newest.painting
-        return compose(newest.original, newest.painting, state.compare, newest.painting.shape[:2], state.divider)
+        return compose(
+            newest.original,
+            newest.painting,
+            state.compare,
+            newest.painting.shape[:2],
+            state.divider,
+        )
 
     async def _follow(self, peer: RTCPeerConnection) -> None:
         if peer.connectionState in ("failed", "closed"):
@@ -116,7 +137,9 @@ class Peers:
             self._open[peer].append(asyncio.ensure_future(self._receive(peer, track)))
 
     async def _receive(self, peer: RTCPeerConnection, track: MediaStreamTrack) -> None:
-        """The newest page that sends its camera is the one that is painted; frames of others are received and dropped."""
+        """The newest page that sends its camera is the one that is painted; frames of others are
+        received and dropped.
+        """
         self._sender = peer
         with contextlib.suppress(MediaStreamError):
             while True:
@@ -131,7 +154,10 @@ class Peers:
         @channel.on("message")
         def obey(message: str | bytes) -> None:
             now_s = time.monotonic()
-            allowance["left"] = min(MAX_MESSAGES_PER_S, allowance["left"] + (now_s - allowance["at_s"]) * MAX_MESSAGES_PER_S)
+            allowance["left"] = min(
+                MAX_MESSAGES_PER_S,
+                allowance["left"] + (now_s - allowance["at_s"]) * MAX_MESSAGES_PER_S,
+            )
             allowance["at_s"] = now_s
             if allowance["left"] < 1 or len(message) > MAX_MESSAGE_BYTES:
                 return
@@ -156,13 +182,17 @@ class Peers:
         self.want_tiles()
         channel.send(json.dumps(hello(self._desk, self._browser is not None)))
         while channel.readyState == "open":
-            channel.send(json.dumps({"state": state_of(self._desk.state), "status": self._status()}))
+            channel.send(
+                json.dumps({"state": state_of(self._desk.state), "status": self._status()})
+            )
             await asyncio.sleep(_STATE_S)
 
 
 class PaintedTrack(MediaStreamTrack):
-    """The newest painting, whenever there is a new one: nothing queues up for a peer that is slow. ``picture`` makes of it what
-    the peer gets, (H, W, 3) uint8 RGB."""
+    """The newest painting, whenever there is a new one: nothing queues up for a peer that is slow.
+
+    ``picture`` makes of it what the peer gets, (H, W, 3) uint8 RGB.
+    """
 
     kind = "video"
 
@@ -192,7 +222,10 @@ class PaintedTrack(MediaStreamTrack):
         pixels = self._picture()
         height, width = pixels.shape[0] // 2 * 2, pixels.shape[1] // 2 * 2
         picture = VideoFrame.from_ndarray(np.ascontiguousarray(pixels[:height, :width]), "rgb24")
-        picture.pts, picture.time_base = round((time.monotonic() - self._begin_s) / _TIME_BASE), _TIME_BASE
+        picture.pts, picture.time_base = (
+            round((time.monotonic() - self._begin_s) / _TIME_BASE),
+            _TIME_BASE,
+        )
         return picture
 
     def stop(self) -> None:

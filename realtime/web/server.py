@@ -1,4 +1,6 @@
-"""The HTTP server of ``--serve``, on a thread of its own: the page, the offer that starts a stream, pictures on request."""
+"""The HTTP server of ``--serve``, on a thread of its own: the page, the offer that starts a stream,
+pictures on request.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,11 @@ from realtime.web.stream import WebStream
 
 MAX_OFFER_BYTES = 64 * 1024
 _PAGE = Path(__file__).parent
-_FILES = {"/": ("page.html", "text/html"), "/page.css": ("page.css", "text/css"), "/page.js": ("page.js", "text/javascript")}
+_FILES = {
+    "/": ("page.html", "text/html"),
+    "/page.css": ("page.css", "text/css"),
+    "/page.js": ("page.js", "text/javascript"),
+}
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -41,10 +47,18 @@ _END_S = 2.0
 
 
 class WebServer:
-    """Listens from the constructor on until ``close``. Raises UsageError if the address cannot be had."""
+    """Listens from the constructor on until ``close``.
+
+    Raises UsageError if the address cannot be had.
+    """
 
     def __init__(
-        self, guard: Guard, stream: WebStream, desk: Desk, status: Callable[[], dict[str, Any]], browser: BrowserSource | None
+        self,
+        guard: Guard,
+        stream: WebStream,
+        desk: Desk,
+        status: Callable[[], dict[str, Any]],
+        browser: BrowserSource | None,
     ) -> None:
         self._socket = _listen(guard.host, guard.port)
         self.guard = replace(guard, port=self._socket.getsockname()[1])
@@ -54,11 +68,15 @@ class WebServer:
             use_addresses([guard.host])
         self.peers = Peers(stream, desk, status, browser)
         app = build_app(self.guard, self.peers, stream)
-        config = uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1, server_header=False)
+        config = uvicorn.Config(
+            app, log_level="error", lifespan="off", timeout_graceful_shutdown=1, server_header=False
+        )
         self._server = uvicorn.Server(config)
         gc.collect()
         gc.freeze()  # all that is here stays: looking for the garbage of peers then takes a millisecond
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="web", daemon=True)
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve()), name="web", daemon=True
+        )
         self._thread.start()
 
     def close(self) -> None:
@@ -67,7 +85,9 @@ class WebServer:
 
     async def _serve(self) -> None:
         # aiortc encodes in the loop's executor: no more at a time than there are cores.
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(cpu_threads(), "web encoder"))
+        asyncio.get_running_loop().set_default_executor(
+            ThreadPoolExecutor(cpu_threads(), "web encoder")
+        )
         try:
             await self._server.serve(sockets=[self._socket])
         finally:
@@ -83,7 +103,9 @@ def build_app(guard: Guard, peers: Peers, stream: WebStream) -> FastAPI:
         refusal = guard.refusal(request.headers.get("host"), request.headers.get("origin"))
         if refusal:
             return Response(refusal, 403)
-        if request.url.path not in _FILES and not guard.knows_token(request.headers.get("authorization")):
+        if request.url.path not in _FILES and not guard.knows_token(
+            request.headers.get("authorization")
+        ):
             return Response("open the address with the token that run_cam.py printed", 401)
         response = await go_on(request)
         response.headers.update(_HEADERS)
@@ -127,19 +149,27 @@ def _file(name: str, kind: str) -> Callable[[], Response]:
 
 
 def _picture(pixels: np.ndarray | None, ending: str, kind: str) -> Response:
-    return Response("not painted yet", 404) if pixels is None else Response(encode_picture(pixels, ending), media_type=kind)
+    return (
+        Response("not painted yet", 404)
+        if pixels is None
+        else Response(encode_picture(pixels, ending), media_type=kind)
+    )
 
 
 def _listen(host: str, port: int) -> socket.socket:
     with contextlib.ExitStack() as undo:
         try:
-            family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            family, kind, protocol, _, address = socket.getaddrinfo(
+                host, port, type=socket.SOCK_STREAM
+            )[0]
             listening = undo.enter_context(socket.socket(family, kind, protocol))
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.bind(address)
             listening.listen()  # who comes before the server is up waits
         except OSError as error:
             reason = error.strerror or error
-            raise UsageError(f"--serve {host}:{port}: cannot listen there ({reason}). Choose another address or port.") from error
+            raise UsageError(
+                f"--serve {host}:{port}: cannot listen there ({reason}). Choose another address or port."
+            ) from error
         undo.pop_all()
         return listening

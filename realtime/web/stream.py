@@ -1,4 +1,6 @@
-"""The newest painting for every page that watches, and small ones of every style while somebody does."""
+"""The newest painting for every page that watches, and small ones of every style while somebody
+does.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,10 @@ class Newest:
 
 
 class WebStream(CleanSink):
-    """``newest``: None before the first; ``count`` numbers them. ``wakers`` are called after each, in the
-    thread that paints, and must return at once."""
+    """``newest``: None before the first; ``count`` numbers them.
+
+    ``wakers`` are called after each, in the thread that paints, and must return at once.
+    """
 
     def __init__(self, tiles: Tiles) -> None:
         super().__init__()

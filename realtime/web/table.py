@@ -1,4 +1,8 @@
-"""What a page is told: the table of commands with ranges and keys once, the state of the controls many times. JSON-ready."""
+"""What a page is told: the table of commands with ranges and keys once, the state of the controls
+many times.
+
+JSON-ready.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +12,23 @@ from realtime.controls.commands import COMMANDS, State, spoken
 from realtime.controls.desk import Desk
 from realtime.controls.keys import Keymap
 
-NOT_BY_KEY = ("quit", "back", "strip", "sheet")  # a page's keys neither end the program nor rule the server's window
+NOT_BY_KEY = (
+    "quit",
+    "back",
+    "strip",
+    "sheet",
+)  # a page's keys neither end the program nor rule the server's window
 
 
 def hello(desk: Desk, wants_camera: bool) -> dict[str, Any]:
     """``wants_camera``: the picture to paint is the page's own camera."""
-    keymap = Keymap({key: action for key, action in desk.keymap.bound.items() if action[0] not in NOT_BY_KEY})
+    keymap = Keymap(
+        {key: action for key, action in desk.keymap.bound.items() if action[0] not in NOT_BY_KEY}
+    )
     return {
-        "commands": [{"name": c.name, "help": c.help, "values": _values(c.values)} for c in COMMANDS.values()],
+        "commands": [
+            {"name": c.name, "help": c.help, "values": _values(c.values)} for c in COMMANDS.values()
+        ],
         "keys": {key: list(action) for key, action in keymap.bound.items()},
         "help": keymap.help_rows(),
         "styles": [{"name": name, "title": spoken(name)} for name in desk.state.styles],

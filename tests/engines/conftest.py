@@ -12,7 +12,9 @@ from engines.model_file import ModelFile, load_model
 @pytest.fixture(scope="session")
 def small_model(tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
     """Three styles, a few thousand parameters; fp32, int8 and weights beside each other."""
-    pytest.importorskip("torch", reason="the small model is exported by torch: pip install '.[train]'")
+    pytest.importorskip(
+        "torch", reason="the small model is exported by torch: pip install '.[train]'"
+    )
     from tests.small_network import write_small_model
 
     return load_model(write_small_model(tmp_path_factory.mktemp("small") / "small.onnx"))

@@ -25,7 +25,9 @@ def test_measured_choice_is_remembered(small_model: ModelFile):
         assert "when measured" in engine.note
 
 
-def test_the_choice_belongs_to_its_circumstances(small_model: ModelFile, monkeypatch: pytest.MonkeyPatch):
+def test_the_choice_belongs_to_its_circumstances(
+    small_model: ModelFile, monkeypatch: pytest.MonkeyPatch
+):
     options = EngineOptions(device="cpu")
     key = auto._key(small_model, options, (48, 64))
     assert key == auto._key(small_model, options, (48, 64))
@@ -56,11 +58,15 @@ def test_a_damaged_int8_file_leaves_fp32(small_model: ModelFile, tmp_path):
     for name in ("small.onnx", "small.safetensors"):
         (tmp_path / name).write_bytes(small_model.path.with_name(name).read_bytes())
     (tmp_path / "small.int8.onnx").write_bytes(b"damaged")
-    with open_engine("auto", load_model(tmp_path / "small.onnx"), EngineOptions(device="cpu"), (48, 64)) as engine:
+    with open_engine(
+        "auto", load_model(tmp_path / "small.onnx"), EngineOptions(device="cpu"), (48, 64)
+    ) as engine:
         assert (engine.name, engine.precision) == ("openvino", "fp32")
 
 
-def test_a_runtime_that_does_not_start_leaves_the_other(small_model: ModelFile, tmp_path, monkeypatch: pytest.MonkeyPatch):
+def test_a_runtime_that_does_not_start_leaves_the_other(
+    small_model: ModelFile, tmp_path, monkeypatch: pytest.MonkeyPatch
+):
     (tmp_path / "openvino").mkdir()
     (tmp_path / "openvino" / "__init__.py").write_text("raise ImportError('libtbb.so is missing')")
     monkeypatch.syspath_prepend(tmp_path)
@@ -71,16 +77,22 @@ def test_a_runtime_that_does_not_start_leaves_the_other(small_model: ModelFile, 
         open_engine("openvino", small_model, EngineOptions(), (48, 64))
 
 
-def test_int8_is_left_out_where_its_pictures_differ(small_model: ModelFile, monkeypatch: pytest.MonkeyPatch):
+def test_int8_is_left_out_where_its_pictures_differ(
+    small_model: ModelFile, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(auto, "_INT8_BOUND", 0.0)
     with open_engine("auto", small_model, EngineOptions(device="cpu"), (48, 64)) as engine:
         assert engine.precision == "fp32"
-    assert {r["precision"] for r in auto.measure(small_model, EngineOptions(device="cpu"), (48, 64))} == {"fp32"}
+    assert {
+        r["precision"] for r in auto.measure(small_model, EngineOptions(device="cpu"), (48, 64))
+    } == {"fp32"}
 
 
 def test_asked_precision_is_kept(small_model: ModelFile):
     for precision in ("fp32", "int8"):
-        with open_engine("auto", small_model, EngineOptions(device="cpu", precision=precision), (48, 64)) as engine:
+        with open_engine(
+            "auto", small_model, EngineOptions(device="cpu", precision=precision), (48, 64)
+        ) as engine:
             assert engine.precision == precision
 
 

@@ -7,7 +7,15 @@ import os
 import numpy as np
 import pytest
 
-from engines import Engine, EngineOptions, ModelFile, engine_class, engine_names, load_model, open_engine
+from engines import (
+    Engine,
+    EngineOptions,
+    ModelFile,
+    engine_class,
+    engine_names,
+    load_model,
+    open_engine,
+)
 from engines.errors import EngineLoadError, EngineUnavailable, UsageError
 from tests.small_network import small_frame
 
@@ -26,7 +34,10 @@ def engine(request: pytest.FixtureRequest, small_model: ModelFile):
     if reason:
         (pytest.fail if name in os.environ.get("REQUIRE", "").split(",") else pytest.skip)(reason)
     opened = open_engine(
-        name, small_model, EngineOptions(device=device, precision="auto" if name == "passthrough" else "fp32"), (48, 64)
+        name,
+        small_model,
+        EngineOptions(device=device, precision="auto" if name == "passthrough" else "fp32"),
+        (48, 64),
     )
     with opened:
         yield opened
@@ -34,7 +45,9 @@ def engine(request: pytest.FixtureRequest, small_model: ModelFile):
 
 @pytest.fixture(scope="module")
 def reference(small_model: ModelFile):
-    with open_engine("torch", small_model, EngineOptions(device="cpu", precision="fp32"), (48, 64)) as opened:
+    with open_engine(
+        "torch", small_model, EngineOptions(device="cpu", precision="fp32"), (48, 64)
+    ) as opened:
         yield opened
 
 
@@ -56,8 +69,14 @@ def test_original_is_exact(engine: Engine, size: tuple[int, int]):
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("style", [vector(0, 1, 0), vector(0, 0, 1), vector(0.3, 0.5, 0.2)], ids=["first", "second", "blend"])
-def test_gives_the_reference_picture(engine: Engine, reference: Engine, size: tuple[int, int], style: np.ndarray):
+@pytest.mark.parametrize(
+    "style",
+    [vector(0, 1, 0), vector(0, 0, 1), vector(0.3, 0.5, 0.2)],
+    ids=["first", "second", "blend"],
+)
+def test_gives_the_reference_picture(
+    engine: Engine, reference: Engine, size: tuple[int, int], style: np.ndarray
+):
     if engine.name == "passthrough":
         pytest.skip("passthrough paints nothing")
     frame = small_frame(*size)[None]
@@ -114,13 +133,17 @@ def test_takes_tensors_on_its_card_or_says_so(engine: Engine):
         return
     result = engine.infer(frames.to(engine.device), vector(0, 1, 0))
     assert str(result.device) == str(torch.empty(0, device=engine.device).device)
-    np.testing.assert_array_equal(result.cpu().numpy(), engine.infer(frames.numpy(), vector(0, 1, 0)))
+    np.testing.assert_array_equal(
+        result.cpu().numpy(), engine.infer(frames.numpy(), vector(0, 1, 0))
+    )
 
 
 def test_accepts_views(engine: Engine):
     frame = small_frame(64, 48)
     turned = engine.infer(frame.transpose(1, 0, 2)[None], vector(0, 1, 0))
-    np.testing.assert_array_equal(turned, engine.infer(np.ascontiguousarray(frame.transpose(1, 0, 2))[None], vector(0, 1, 0)))
+    np.testing.assert_array_equal(
+        turned, engine.infer(np.ascontiguousarray(frame.transpose(1, 0, 2))[None], vector(0, 1, 0))
+    )
 
 
 @pytest.mark.parametrize(
@@ -150,7 +173,9 @@ def test_int8_is_close_to_fp32(small_model: ModelFile, name: str):
     frame = small_frame(48, 64)[None]
     outs = []
     for precision in ("fp32", "int8"):
-        with open_engine(name, small_model, EngineOptions(device="cpu", precision=precision), (48, 64)) as engine:
+        with open_engine(
+            name, small_model, EngineOptions(device="cpu", precision=precision), (48, 64)
+        ) as engine:
             assert engine.precision == precision
             outs.append(engine.infer(frame, vector(0, 1, 0)).astype(int))
     assert 0 < np.abs(outs[0] - outs[1]).mean() < 2

@@ -1,4 +1,6 @@
-"""The buffers and turns of PyTorch's way on a card, on the CPU; streams that do nothing stand in: it proves nothing of CUDA."""
+"""The buffers and turns of PyTorch's way on a card, on the CPU; streams that do nothing stand in:
+it proves nothing of CUDA.
+"""
 
 from __future__ import annotations
 
@@ -40,13 +42,23 @@ def cuda_frames(monkeypatch: pytest.MonkeyPatch):
         return lambda *how, pin_memory=False, **options: make(*how, **options)
 
     cuda = SimpleNamespace(
-        Stream=Stream, stream=lambda stream: contextlib.nullcontext(), current_stream=Stream, CUDAGraph=Recorded
+        Stream=Stream,
+        stream=lambda stream: contextlib.nullcontext(),
+        current_stream=Stream,
+        CUDAGraph=Recorded,
     )
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: self)
     stand_in = SimpleNamespace(
-        **{name: getattr(torch, name) for name in ("eye", "uint8", "device", "inference_mode", "empty_like")}
+        **{
+            name: getattr(torch, name)
+            for name in ("eye", "uint8", "device", "inference_mode", "empty_like")
+        }
     )
-    stand_in.zeros, stand_in.empty, stand_in.cuda = unpinned(torch.zeros), unpinned(torch.empty), cuda
+    stand_in.zeros, stand_in.empty, stand_in.cuda = (
+        unpinned(torch.zeros),
+        unpinned(torch.empty),
+        cuda,
+    )
     monkeypatch.setattr(cuda_frames, "torch", stand_in)
     return cuda_frames
 
@@ -68,16 +80,25 @@ def test_arrays_and_tensors_in_turn(cuda_frames, records: bool, monkeypatch: pyt
     make = cuda_frames._Slot
     monkeypatch.setattr(cuda_frames, "_Slot", lambda *how: slots.append(make(*how)) or slots[-1])
     frames = cuda_frames.CudaFrames(network, "cpu", (1, 4, 6), 2, records)
-    assert frames.problem is None and [slot._recorded is not None for slot in slots] == [records] * 2
-    pictures = [np.random.default_rng(seed).integers(0, 256, (1, 4, 6, 3), np.uint8) for seed in range(5)]
+    assert (
+        frames.problem is None and [slot._recorded is not None for slot in slots] == [records] * 2
+    )
+    pictures = [
+        np.random.default_rng(seed).integers(0, 256, (1, 4, 6, 3), np.uint8) for seed in range(5)
+    ]
     styles = [np.eye(1, 2, index % 2, dtype=np.float32) for index in range(5)]
-    given = [torch.from_numpy(picture) if index % 3 else picture for index, picture in enumerate(pictures)]
+    given = [
+        torch.from_numpy(picture) if index % 3 else picture
+        for index, picture in enumerate(pictures)
+    ]
     begun = [frames.start(*one) for one in zip(given, styles, strict=True)]
     frames.close()
     for index, finish in enumerate(begun):
         result = finish()
         assert isinstance(result, torch.Tensor) == bool(index % 3)
-        np.testing.assert_array_equal(np.asarray(result), 255 - pictures[index] if index % 2 else pictures[index])
+        np.testing.assert_array_equal(
+            np.asarray(result), 255 - pictures[index] if index % 2 else pictures[index]
+        )
 
 
 def test_a_graph_that_cannot_be_recorded_is_a_note(cuda_frames):

@@ -35,21 +35,34 @@ def test_bundled_original_is_exact_and_paintings_are_not(precision: str):
     frame = small_frame(96, 128)
     for model in installed_models():
         styles = np.eye(len(model.styles), dtype=np.float32)
-        with open_engine("onnxruntime", model, EngineOptions(precision=precision), (96, 128)) as engine:
+        with open_engine(
+            "onnxruntime", model, EngineOptions(precision=precision), (96, 128)
+        ) as engine:
             np.testing.assert_array_equal(engine.infer(frame[None], styles[:1])[0], frame)
             for style in styles[1:]:
-                assert np.abs(engine.infer(frame[None], style[None])[0].astype(int) - frame).mean() > 10
+                assert (
+                    np.abs(engine.infer(frame[None], style[None])[0].astype(int) - frame).mean()
+                    > 10
+                )
 
 
 def test_bundled_weights_are_the_graphs():
     frame = small_frame(96, 128)[None]
     for model in installed_models():
         style = np.eye(len(model.styles), dtype=np.float32)[1:2]
-        with open_engine("onnxruntime", model) as graph, open_engine("torch", model, EngineOptions(device="cpu")) as weights:
-            assert np.abs(graph.infer(frame, style).astype(int) - weights.infer(frame, style)).max() <= 2
+        with (
+            open_engine("onnxruntime", model) as graph,
+            open_engine("torch", model, EngineOptions(device="cpu")) as weights,
+        ):
+            assert (
+                np.abs(graph.infer(frame, style).astype(int) - weights.infer(frame, style)).max()
+                <= 2
+            )
 
 
-def test_one_bad_user_file_does_not_hide_the_others(user_models: Path, small_model: ModelFile, caplog: pytest.LogCaptureFixture):
+def test_one_bad_user_file_does_not_hide_the_others(
+    user_models: Path, small_model: ModelFile, caplog: pytest.LogCaptureFixture
+):
     (user_models / "bad.onnx").write_text("junk")
     (user_models / "mine.onnx").write_bytes(small_model.path.read_bytes())
     assert [m.name for m in installed_models()] == ["mine", "gallery"]
@@ -117,8 +130,12 @@ def test_refuses_foreign_models(tmp_path: Path, small_model: ModelFile):
         hidden = onnx.helper.make_tensor("hidden", onnx.TensorProto.FLOAT, [1], [0.0])
         hidden.data_location = onnx.TensorProto.EXTERNAL
         hidden.external_data.add(key="location", value="/etc/passwd")
-        branch = onnx.helper.make_graph([onnx.helper.make_node("Constant", [], ["y"], value=hidden)], "branch", [], [])
-        proto.graph.node.append(onnx.helper.make_node("If", ["x"], ["z"], then_branch=branch, else_branch=branch))
+        branch = onnx.helper.make_graph(
+            [onnx.helper.make_node("Constant", [], ["y"], value=hidden)], "branch", [], []
+        )
+        proto.graph.node.append(
+            onnx.helper.make_node("If", ["x"], ["z"], then_branch=branch, else_branch=branch)
+        )
 
     def foreign_operator(proto: onnx.ModelProto) -> None:
         proto.graph.node[0].domain = "com.example"

@@ -33,7 +33,9 @@ def test_two_are_under_way_and_a_third_waits_for_the_first():
     assert log == ["start a", "start b"]
     third = turns.start(frame(3), STYLE)
     assert log[2:] == ["wait a", "start a"]
-    assert [r()[0, 0, 0, 0] for r in (third, first, second)] == [252, 254, 253], "each caller gets its own"
+    assert [r()[0, 0, 0, 0] for r in (third, first, second)] == [252, 254, 253], (
+        "each caller gets its own"
+    )
     assert log[4:] == ["wait a", "wait b"], "nothing is waited for twice"
     last = turns.start(frame(9), STYLE)
     turns.finish()

@@ -58,37 +58,70 @@ def test_onnx_then_int8_then_verify(tmp_path: Path, pictures: Path, capsys: pyte
     int8 = onnx.load(str(model.int8_path))
     zeros = [t for t in int8.graph.initializer if t.name.endswith("_zero")]
     assert zeros and all(not onnx.numpy_helper.to_array(t).any() for t in zeros)
-    weights_8bit = [onnx.numpy_helper.to_array(t) for t in int8.graph.initializer if t.name.endswith("weight_quantised")]
+    weights_8bit = [
+        onnx.numpy_helper.to_array(t)
+        for t in int8.graph.initializer
+        if t.name.endswith("weight_quantised")
+    ]
     convolutions = [node for node in int8.graph.node if node.op_type == "Conv"]
     assert len(weights_8bit) == len({node.input[1] for node in convolutions}) and all(
         np.abs(w.astype(int)).max() <= 63 for w in weights_8bit
     )
-    # What reads the residual sum early on, the way down and the first block, is convolved in two parts.
+    # What reads the residual sum early on, the way down and the first block, is convolved in two
+    # parts.
     assert len(convolutions) == len(weights_8bit) + 2
     makers = {node.output[0]: node for node in int8.graph.node}
-    pads = [node for node in int8.graph.node if node.op_type == "Pad" and "frame" not in makers[node.input[0]].input]
-    assert pads and all(makers[pad.input[0]].op_type == "DequantizeLinear" for pad in pads), "bytes are what is padded"
+    pads = [
+        node
+        for node in int8.graph.node
+        if node.op_type == "Pad" and "frame" not in makers[node.input[0]].input
+    ]
+    assert pads and all(makers[pad.input[0]].op_type == "DequantizeLinear" for pad in pads), (
+        "bytes are what is padded"
+    )
     assert main(["verify", str(target), "--pictures", str(pictures)]) == 0
     assert "they agree" in capsys.readouterr().out
     assert main(["onnx", str(weights), "-o", str(target), "--pictures", str(pictures)]) == 0
-    assert load_model(target).int8_path is None, "the int8 file of the network before must not stay beside the new one"
+    assert load_model(target).int8_path is None, (
+        "the int8 file of the network before must not stay beside the new one"
+    )
 
 
 def test_graph_has_the_contract(tmp_path: Path, pictures: Path):
     weights = write_small_weights(tmp_path / "w.safetensors")
-    assert main(["onnx", str(weights), "-o", str(tmp_path / "s.onnx"), "--pictures", str(pictures)]) == 0
+    assert (
+        main(["onnx", str(weights), "-o", str(tmp_path / "s.onnx"), "--pictures", str(pictures)])
+        == 0
+    )
     graph = onnx.load(str(tmp_path / "s.onnx")).graph
-    shapes = {v.name: [d.dim_param or d.dim_value for d in v.type.tensor_type.shape.dim] for v in [*graph.input, *graph.output]}
-    assert shapes == {"frame": ["N", "H", "W", 3], "style": ["N", 3], "stylized": ["N", "H", "W", 3]}
+    shapes = {
+        v.name: [d.dim_param or d.dim_value for d in v.type.tensor_type.shape.dim]
+        for v in [*graph.input, *graph.output]
+    }
+    assert shapes == {
+        "frame": ["N", "H", "W", 3],
+        "style": ["N", 3],
+        "stylized": ["N", "H", "W", 3],
+    }
     types = {v.name: v.type.tensor_type.elem_type for v in [*graph.input, *graph.output]}
-    assert types == {"frame": onnx.TensorProto.UINT8, "style": onnx.TensorProto.FLOAT, "stylized": onnx.TensorProto.UINT8}
+    assert types == {
+        "frame": onnx.TensorProto.UINT8,
+        "style": onnx.TensorProto.FLOAT,
+        "stylized": onnx.TensorProto.UINT8,
+    }
     first = next(node for node in graph.node if "frame" in node.input and node.op_type != "Shape")
     assert first.op_type == "Cast"
-    orders = [tuple(a.ints) for node in graph.node if node.op_type == "Transpose" for a in node.attribute]
-    assert {order for order in orders if len(order) > 4} == {(0, 1, 3, 2, 4)}, "cells are moved in whole rows"
+    orders = [
+        tuple(a.ints) for node in graph.node if node.op_type == "Transpose" for a in node.attribute
+    ]
+    assert {order for order in orders if len(order) > 4} == {(0, 1, 3, 2, 4)}, (
+        "cells are moved in whole rows"
+    )
 
 
-def test_nothing_is_written_when_runtimes_disagree(tmp_path: Path, pictures: Path, monkeypatch, capsys):
+def test_nothing_is_written_when_runtimes_disagree(
+    tmp_path: Path, pictures: Path, monkeypatch, capsys
+):
     weights = write_small_weights(tmp_path / "w.safetensors")
     target = tmp_path / "style.onnx"
     target.write_text("what was there before")
@@ -112,7 +145,19 @@ def test_nothing_is_written_when_runtimes_disagree(tmp_path: Path, pictures: Pat
 
 def test_imports_published_checkpoints(tmp_path: Path, pictures: Path):
     torch.save(checkpoint(), tmp_path / "candy.pth")
-    assert main(["import", str(tmp_path / "candy.pth"), "-o", str(tmp_path / "candy.onnx"), "--pictures", str(pictures)]) == 0
+    assert (
+        main(
+            [
+                "import",
+                str(tmp_path / "candy.pth"),
+                "-o",
+                str(tmp_path / "candy.onnx"),
+                "--pictures",
+                str(pictures),
+            ]
+        )
+        == 0
+    )
     model = load_model(tmp_path / "candy.onnx")
     assert model.family == "transformer_net"
     assert model.style_names == ("original", "candy")
@@ -124,7 +169,9 @@ class Payload:
 
 
 @pytest.mark.parametrize("content", ["pickle", "text", "other layout"])
-def test_import_refuses_what_is_no_checkpoint(tmp_path: Path, pictures: Path, capsys, monkeypatch, content: str):
+def test_import_refuses_what_is_no_checkpoint(
+    tmp_path: Path, pictures: Path, capsys, monkeypatch, content: str
+):
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "bad.pth"
     if content == "pickle":
@@ -133,30 +180,66 @@ def test_import_refuses_what_is_no_checkpoint(tmp_path: Path, pictures: Path, ca
         file.write_text("hello")
     else:
         torch.save({"conv1.weight": torch.zeros(3)}, file)
-    assert main(["import", str(file), "-o", str(tmp_path / "bad.onnx"), "--pictures", str(pictures)]) == 4
+    assert (
+        main(["import", str(file), "-o", str(tmp_path / "bad.onnx"), "--pictures", str(pictures)])
+        == 4
+    )
     assert capsys.readouterr().err.startswith("error: ")
     assert not (tmp_path / "bad.onnx").exists() and not (tmp_path / "pwned").exists()
 
 
 def test_quantises_a_network_that_has_learnt_nothing(tmp_path: Path):
     """Its head and tail are the same filters, which the exporter merges into one."""
-    export.write.export_onnx(build_network("fast", 2), {**small_metadata(), "family": "fast"}, tmp_path / "new.onnx")
+    export.write.export_onnx(
+        build_network("fast", 2), {**small_metadata(), "family": "fast"}, tmp_path / "new.onnx"
+    )
     frame = small_frame(48, 64)[None]
-    quantise(tmp_path / "new.onnx", tmp_path / "new.int8.onnx", [(frame, np.eye(3, dtype=np.float32)[[1]])])
+    quantise(
+        tmp_path / "new.onnx",
+        tmp_path / "new.int8.onnx",
+        [(frame, np.eye(3, dtype=np.float32)[[1]])],
+    )
     assert load_model(tmp_path / "new.onnx").int8_path
 
 
 def test_refuses_to_replace_a_training_run(tmp_path: Path, pictures: Path, capsys):
     weights = write_small_weights(tmp_path / "w.safetensors")
     (tmp_path / "weights.safetensors").write_text("days of work")
-    assert main(["onnx", str(weights), "-o", str(tmp_path / "weights.onnx"), "--pictures", str(pictures)]) == 2
+    assert (
+        main(
+            [
+                "onnx",
+                str(weights),
+                "-o",
+                str(tmp_path / "weights.onnx"),
+                "--pictures",
+                str(pictures),
+            ]
+        )
+        == 2
+    )
     assert (tmp_path / "weights.safetensors").read_text() == "days of work"
 
 
 def test_refuses_other_names(tmp_path: Path, pictures: Path):
     weights = write_small_weights(tmp_path / "w.safetensors")
-    assert main(["onnx", str(weights), "-o", str(tmp_path / "style.int8.onnx"), "--pictures", str(pictures)]) == 2
-    assert main(["onnx", str(weights), "-o", str(tmp_path / "style.pth"), "--pictures", str(pictures)]) == 2
+    assert (
+        main(
+            [
+                "onnx",
+                str(weights),
+                "-o",
+                str(tmp_path / "style.int8.onnx"),
+                "--pictures",
+                str(pictures),
+            ]
+        )
+        == 2
+    )
+    assert (
+        main(["onnx", str(weights), "-o", str(tmp_path / "style.pth"), "--pictures", str(pictures)])
+        == 2
+    )
 
 
 def test_damaged_weights_are_an_error(tmp_path: Path, pictures: Path):
@@ -164,7 +247,10 @@ def test_damaged_weights_are_an_error(tmp_path: Path, pictures: Path):
     whole = write_small_weights(file).read_bytes()
     for content in (b"", whole[: len(whole) // 2], b"x" * 100):
         file.write_bytes(content)
-        assert main(["onnx", str(file), "-o", str(tmp_path / "s.onnx"), "--pictures", str(pictures)]) == 4
+        assert (
+            main(["onnx", str(file), "-o", str(tmp_path / "s.onnx"), "--pictures", str(pictures)])
+            == 4
+        )
 
 
 def test_weights_round_trip(tmp_path: Path):

@@ -16,7 +16,9 @@ from tests.small_network import small_frame, write_small_model
 
 
 def run(model: onnx.ModelProto) -> np.ndarray:
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
     style = np.array([[0.2, 0.5, 0.3]], np.float32)
     return session.run(None, {"frame": small_frame(33, 47)[None], "style": style})[0]
 
@@ -39,7 +41,13 @@ def test_halves_lose_nothing_and_come_back(model: onnx.ModelProto):
 
 def test_what_halves_would_round_stays_as_it_is():
     exact, rounded = np.arange(512, dtype=np.float32), np.linspace(0, 1, 512, dtype=np.float32)
-    graph = helper.make_graph([], "g", [], [], [numpy_helper.from_array(exact, "a"), numpy_helper.from_array(rounded, "b")])
+    graph = helper.make_graph(
+        [],
+        "g",
+        [],
+        [],
+        [numpy_helper.from_array(exact, "a"), numpy_helper.from_array(rounded, "b")],
+    )
     model = helper.make_model(graph)
     store_in_halves(model)
     assert [(t.name, t.data_type) for t in model.graph.initializer] == [
@@ -49,7 +57,9 @@ def test_what_halves_would_round_stays_as_it_is():
 
 
 def test_folding_leaves_nothing_that_constants_decide():
-    """The sum of two constants is folded, the one that depends on the input and large results are not."""
+    """The sum of two constants is folded, the one that depends on the input and large results are
+    not.
+    """
     nodes = [
         helper.make_node("Add", ["a", "a"], ["twice"]),
         helper.make_node("Add", ["x", "twice"], ["y"]),
@@ -57,11 +67,19 @@ def test_folding_leaves_nothing_that_constants_decide():
         helper.make_node("Add", ["y", "large"], ["z"]),
         helper.make_node("Neg", ["x"], ["unread"]),
     ]
-    constants = [numpy_helper.from_array(np.array([3.0], np.float32), "a"), numpy_helper.from_array(np.array([500]), "wide")]
+    constants = [
+        numpy_helper.from_array(np.array([3.0], np.float32), "a"),
+        numpy_helper.from_array(np.array([500]), "wide"),
+    ]
     x, z = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [None]) for name in ("x", "z"))
-    model = helper.make_model(helper.make_graph(nodes, "g", [x], [z], constants), opset_imports=[helper.make_opsetid("", 17)])
+    model = helper.make_model(
+        helper.make_graph(nodes, "g", [x], [z], constants),
+        opset_imports=[helper.make_opsetid("", 17)],
+    )
     model.ir_version = 10
     fold_constants(model)
     assert [node.op_type for node in model.graph.node] == ["Add", "Expand", "Add"]
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
     assert session.run(None, {"x": np.array([1.0], np.float32)})[0][0] == 10.0

@@ -17,7 +17,8 @@ from export.__main__ import main
 from tests.small_network import write_small_model
 
 pytestmark = pytest.mark.skipif(
-    "tensorrt_rtx" not in library_names(), reason="TensorRT for RTX is not installed: pip install '.[tensorrt-rtx]'"
+    "tensorrt_rtx" not in library_names(),
+    reason="TensorRT for RTX is not installed: pip install '.[tensorrt-rtx]'",
 )
 
 
@@ -44,7 +45,21 @@ def test_build_list_clear(small: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert main(command) == 0
     assert "building" not in capsys.readouterr().err, "the second time it is there"
 
-    assert main(["tensorrt", str(small), "--gpu", "sm120", "--precision", "int8", "--size", "64x48,320x240,640x480"]) == 0
+    assert (
+        main(
+            [
+                "tensorrt",
+                str(small),
+                "--gpu",
+                "sm120",
+                "--precision",
+                "int8",
+                "--size",
+                "64x48,320x240,640x480",
+            ]
+        )
+        == 0
+    )
     assert main(["tensorrt", "--list"]) == 0
     listed = capsys.readouterr().out
     assert "int8 64x48,320x240,640x480 any (sm120)" in listed and "fp16 320x240" in listed
@@ -54,8 +69,20 @@ def test_build_list_clear(small: Path, tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_processes_that_build_the_same(small: Path, tmp_path: Path):
-    """One is killed while it builds, two build at once, a file is damaged, two more come: always a whole plan, built once."""
-    command = [sys.executable, "-m", "export", "tensorrt", str(small), "--gpu", "sm89", "--size", "640x480"]
+    """One is killed while it builds, two build at once, a file is damaged, two more come: always a
+    whole plan, built once.
+    """
+    command = [
+        sys.executable,
+        "-m",
+        "export",
+        "tensorrt",
+        str(small),
+        "--gpu",
+        "sm89",
+        "--size",
+        "640x480",
+    ]
 
     def start() -> subprocess.Popen:
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -89,7 +116,9 @@ def test_processes_that_build_the_same(small: Path, tmp_path: Path):
         (["galery", "--gpu", "sm89"], 2, "gallery"),
     ],
 )
-def test_what_cannot_be_is_said(flags: list[str], code: int, words: str, capsys: pytest.CaptureFixture):
+def test_what_cannot_be_is_said(
+    flags: list[str], code: int, words: str, capsys: pytest.CaptureFixture
+):
     assert main(["tensorrt", *flags]) == code
     assert words in capsys.readouterr().err
 
@@ -100,7 +129,9 @@ def test_for_the_card_that_is_not_here(small: Path, capsys: pytest.CaptureFixtur
     assert "--gpu sm75" in capsys.readouterr().err
 
 
-def test_an_engine_that_fails_the_gate_is_not_kept(small: Path, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture):
+def test_an_engine_that_fails_the_gate_is_not_kept(
+    small: Path, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture
+):
     def wrong(*_: object, **__: object) -> None:
         raise ParityError("the fp16 graph and onnxruntime fp32 disagree")
 

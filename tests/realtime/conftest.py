@@ -1,4 +1,6 @@
-"""A display for the tests that are marked ``display``: the one that is there, or an Xvfb of their own."""
+"""A display for the tests that are marked ``display``: the one that is there, or an Xvfb of their
+own.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ _opened = contextlib.ExitStack()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Before the marker is looked at (tests/conftest.py): a display that could be had is not a reason to skip."""
+    """Before the marker is looked at (tests/conftest.py): a display that could be had is not a
+    reason to skip.
+    """
     if item.get_closest_marker("display") and not os.environ.get("DISPLAY"):
         display = _opened.enter_context(virtual_screen("1024x768"))
         if display:

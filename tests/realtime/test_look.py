@@ -36,7 +36,10 @@ def test_something_must_have_a_weight(mix):
         Look(mix)
 
 
-@pytest.mark.parametrize(("flag", "values"), [("strength", (-0.01, 1.01)), ("brush", (0.49, 2.01)), ("stability", (-1, 1.5))])
+@pytest.mark.parametrize(
+    ("flag", "values"),
+    [("strength", (-0.01, 1.01)), ("brush", (0.49, 2.01)), ("stability", (-1, 1.5))],
+)
 def test_numbers_out_of_range_name_their_flag(flag, values):
     for value in (*values, float("nan")):
         with pytest.raises(UsageError, match=f"--{flag} must lie between"):
@@ -53,7 +56,9 @@ def test_numbers_out_of_range_name_their_flag(flag, values):
         ((("negative", 1.0),), 0.0, [1, 0, 0]),
     ],
 )
-def test_the_style_vector_is_normalised_and_strength_leaves_the_rest_to_the_original(tiny_model, mix, strength, expected):
+def test_the_style_vector_is_normalised_and_strength_leaves_the_rest_to_the_original(
+    tiny_model, mix, strength, expected
+):
     vector = style_vector(Look(mix, strength), tiny_model)
     assert vector.dtype == np.float32
     np.testing.assert_allclose(vector, expected, atol=1e-6)

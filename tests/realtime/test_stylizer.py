@@ -26,7 +26,9 @@ class Arithmetic(Passthrough):
     def _infer(self, frames, style):
         self.sizes.append(frames.shape[1:3])
         gain, offset = style @ [1, -1, 0.5], style @ [0, 255, 0]
-        return np.rint(frames * gain[:, None, None, None] + offset[:, None, None, None]).astype(np.uint8)
+        return np.rint(frames * gain[:, None, None, None] + offset[:, None, None, None]).astype(
+            np.uint8
+        )
 
 
 @pytest.fixture
@@ -50,7 +52,9 @@ def test_the_tiny_model_computes_the_same_in_a_real_runtime(tiny_model, engine):
     look = Look((("negative", 1.0), ("dim", 1.0)), 0.8)
     with open_engine("onnxruntime", tiny_model, size=(480, 500)) as runtime:
         real = Stylizer(runtime, look).stylize(frame_of(SQUARE), 0.0)
-    np.testing.assert_allclose(real.astype(int), Stylizer(engine, look).stylize(frame_of(SQUARE), 0.0), atol=1)
+    np.testing.assert_allclose(
+        real.astype(int), Stylizer(engine, look).stylize(frame_of(SQUARE), 0.0), atol=1
+    )
 
 
 def test_strength_0_is_the_frame_bit_for_bit_and_asks_no_engine(engine):
@@ -88,7 +92,9 @@ def photo() -> np.ndarray:
     path = Path(found.origin).parent / "data" / "astronaut.png" if found else None
     if path is None or not path.exists():
         pytest.skip("the photo comes with scikit-image, which is not installed")
-    return np.asarray(Image.open(path).convert("RGB").resize((1080, 1080), Image.Resampling.BICUBIC))
+    return np.asarray(
+        Image.open(path).convert("RGB").resize((1080, 1080), Image.Resampling.BICUBIC)
+    )
 
 
 @pytest.mark.parametrize("number", [1, 2])
@@ -106,17 +112,23 @@ def test_a_painting_has_the_same_look_on_480_and_1080_lines(photo, number):
 @pytest.mark.parametrize("size", [(480, 480), (1080, 1080), (240, 240)])
 @pytest.mark.parametrize("strength", [0.001, 0.25, 0.6])
 def test_strength_mixes_with_the_frame_itself_at_every_size(engine, size, strength):
-    noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)  # nothing of it outlives a resampling
+    noise = np.random.default_rng(0).integers(
+        0, 256, (*size, 3), dtype=np.uint8
+    )  # nothing of it outlives a resampling
     full = Stylizer(engine, Look(NEGATIVE)).stylize(frame_of(noise), 0.0)
     out = Stylizer(engine, Look(NEGATIVE, strength)).stylize(frame_of(noise), 0.0)
-    np.testing.assert_allclose(out, (1 - strength) * noise + strength * full.astype(float), atol=1.6)
+    np.testing.assert_allclose(
+        out, (1 - strength) * noise + strength * full.astype(float), atol=1.6
+    )
 
 
 def test_what_is_left_of_the_original_keeps_its_noise_at_every_size(engine):
     """Noise is taken out for the network, not for the frame."""
     for size in ((480, 480), (600, 600)):
         stylizer = Stylizer(engine, Look(NEGATIVE, 0.02))
-        frames = [np.random.default_rng(n).normal(128, 3, (*size, 3)).astype(np.uint8) for n in range(6)]
+        frames = [
+            np.random.default_rng(n).normal(128, 3, (*size, 3)).astype(np.uint8) for n in range(6)
+        ]
         last = [stylizer.stylize(frame_of(frame), 0.0) for frame in frames][-1]
         assert last.std() > 0.9 * frames[-1].std()
 
@@ -150,7 +162,10 @@ def test_styles_cross_fade_smoothly_and_arrive(engine):
     grey = np.full((480, 480, 3), 100, np.uint8)
     stylizer = Stylizer(engine, Look(NEGATIVE))
     stylizer.set_look(Look((("dim", 1.0),)), fade_s=1.0, now_s=10.0)
-    levels = [int(stylizer.stylize(frame_of(grey), 10.0 + t)[0, 0, 0]) for t in (0.0, 0.1, 0.5, 0.9, 1.0, 5.0)]
+    levels = [
+        int(stylizer.stylize(frame_of(grey), 10.0 + t)[0, 0, 0])
+        for t in (0.0, 0.1, 0.5, 0.9, 1.0, 5.0)
+    ]
     assert levels[0] == 155
     assert levels[-2:] == [50, 50]
     assert levels == sorted(levels, reverse=True)
@@ -177,7 +192,11 @@ def test_a_look_that_the_model_lacks_changes_nothing(engine):
 def test_keep_color_takes_the_luma_of_the_painting_and_the_chroma_of_the_frame(engine):
     frame = np.empty((480, 480, 3), np.uint8)
     frame[:] = (120, 100, 90)
-    out = Stylizer(engine, Look((("dim", 1.0),), keep_color=True)).stylize(frame_of(frame), 0.0).astype(int)[0, 0]
+    out = (
+        Stylizer(engine, Look((("dim", 1.0),), keep_color=True))
+        .stylize(frame_of(frame), 0.0)
+        .astype(int)[0, 0]
+    )
     luma = out @ [0.299, 0.587, 0.114]
     assert luma == pytest.approx(0.5 * (frame[0, 0] @ [0.299, 0.587, 0.114]), abs=1.5)
     assert (out[0] - out[1], out[1] - out[2]) == (20, 10)

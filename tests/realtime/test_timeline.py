@@ -9,7 +9,9 @@ from realtime.timeline import Entry, parse_timeline, read_timeline
 
 
 def test_entries_have_times_blends_and_fades():
-    timeline = parse_timeline("0:a 12.5:b:0.6,c:0.4/2s # then\n1:02:03.5:d/0\ncut:e cut:f/1.5", "--x")
+    timeline = parse_timeline(
+        "0:a 12.5:b:0.6,c:0.4/2s # then\n1:02:03.5:d/0\ncut:e cut:f/1.5", "--x"
+    )
     assert timeline.entries == (
         Entry(Fraction(0), (("a", 1.0),)),
         Entry(Fraction(25, 2), (("b", 0.6), ("c", 0.4)), Fraction(2)),
@@ -23,7 +25,21 @@ def test_entries_have_times_blends_and_fades():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a", "5", "5:", "x:a", "5:a/fast", "5:a 3:b", "1:2:3:4:a", "5:a:x", "5:a:0", "5:a:nan", "0:a 9:b:-1"]
+    "text",
+    [
+        "",
+        "a",
+        "5",
+        "5:",
+        "x:a",
+        "5:a/fast",
+        "5:a 3:b",
+        "1:2:3:4:a",
+        "5:a:x",
+        "5:a:0",
+        "5:a:nan",
+        "0:a 9:b:-1",
+    ],
 )
 def test_what_is_no_timeline_is_said(text):
     with pytest.raises(UsageError, match="--style-schedule"):
@@ -42,7 +58,10 @@ def test_a_cut_that_does_not_come_is_not_waited_for():
     timeline = parse_timeline("0:a cut:b 9:c cut:d", "--x")
 
     def names(now_s: int, *cuts: int) -> list[str]:
-        return [entry.mix[0][0] for _, entry in timeline.begun_by(Fraction(now_s), [Fraction(cut) for cut in cuts])]
+        return [
+            entry.mix[0][0]
+            for _, entry in timeline.begun_by(Fraction(now_s), [Fraction(cut) for cut in cuts])
+        ]
 
     assert names(8) == ["a"]
     assert names(9) == names(19) == ["a", "c"]
@@ -64,7 +83,14 @@ def test_a_cut_entry_waits_for_the_first_cut_after_the_entry_before():
     def at(now_s: float) -> list[str]:
         return [entry.mix[0][0] for _, entry in timeline.begun_by(Fraction(now_s), cuts)]
 
-    assert [at(time) for time in (0, 2, 4, 5, 8, 9)] == [["a"], ["a", "b"], ["a", "b"], list("abc"), list("abc"), list("abcd")]
+    assert [at(time) for time in (0, 2, 4, 5, 8, 9)] == [
+        ["a"],
+        ["a", "b"],
+        ["a", "b"],
+        list("abc"),
+        list("abc"),
+        list("abcd"),
+    ]
     assert [start for start, _ in timeline.begun_by(Fraction(9), cuts)] == [0, 2, 5, 9]
 
 
@@ -73,7 +99,10 @@ def scene(number: int, step: int) -> np.ndarray:
     rng = np.random.default_rng(number)
     y, x = np.mgrid[0:48, 0:64]
     phases, base = rng.uniform(0, 6, 3), (60, 180, 110, 220, 30)[number % 5]
-    waves = [base + 30 * np.sin((x + step) / rng.uniform(6, 20) + phase) + 20 * np.cos(y / 9 + phase) for phase in phases]
+    waves = [
+        base + 30 * np.sin((x + step) / rng.uniform(6, 20) + phase) + 20 * np.cos(y / 9 + phase)
+        for phase in phases
+    ]
     noise = np.random.default_rng((number, step)).normal(0, 6, (48, 64, 3))
     return np.clip(np.stack(waves, -1) + noise, 0, 255).astype(np.uint8)
 
@@ -94,7 +123,9 @@ def test_cuts_are_found_where_scenes_change(make_video):
     "pixels",
     [
         lambda index: scene(0, 3 * index),
-        lambda index: (scene(0, index) * (1 - index / 60) + scene(1, index) * (index / 60)).astype(np.uint8),
+        lambda index: (scene(0, index) * (1 - index / 60) + scene(1, index) * (index / 60)).astype(
+            np.uint8
+        ),
         lambda index: np.random.default_rng(index).integers(0, 256, (48, 64, 3), dtype=np.uint8),
         lambda index: np.full((48, 64, 3), 128 + 60 * (index % 2), np.uint8),
     ],

@@ -28,7 +28,12 @@ def test_percentiles_of_samples():
     assert samples.percentile(50) is None
     for value in range(1000):
         samples.add(float(value))
-    assert (samples.percentile(0), samples.percentile(50), samples.percentile(95), samples.percentile(100)) == (
+    assert (
+        samples.percentile(0),
+        samples.percentile(50),
+        samples.percentile(95),
+        samples.percentile(100),
+    ) == (
         899,
         949,
         994,

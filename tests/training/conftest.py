@@ -1,4 +1,6 @@
-"""What makes tests on small pictures quick: VGG16 sees them at 64 px instead of 384, with one thread."""
+"""What makes tests on small pictures quick: VGG16 sees them at 64 px instead of 384, with one
+thread.
+"""
 
 from __future__ import annotations
 

@@ -26,11 +26,17 @@ def test_what_would_hide_the_picture_is_not_pulled_at_further():
 
 
 def test_the_nearer_the_picture_is_to_being_hidden_the_smaller_the_pull():
-    assert 1 < after(1, 3 * AIM, MOST_CONTENT - 0.1).style_weight < after(1, 3 * AIM, 1.0).style_weight
+    assert (
+        1 < after(1, 3 * AIM, MOST_CONTENT - 0.1).style_weight < after(1, 3 * AIM, 1.0).style_weight
+    )
 
 
 def test_faces_that_get_lost_are_held_harder_and_harder():
-    assert after(1, AIM, 1.0, LEAST_FACE).face_weight < after(1, AIM, 1.0, 0.2).face_weight < after(9, AIM, 1.0, 0.2).face_weight
+    assert (
+        after(1, AIM, 1.0, LEAST_FACE).face_weight
+        < after(1, AIM, 1.0, 0.2).face_weight
+        < after(9, AIM, 1.0, 0.2).face_weight
+    )
     assert after(1, AIM, 1.0, 0.2).style_weight == 1
 
 

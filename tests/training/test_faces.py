@@ -20,7 +20,9 @@ def finder() -> FaceFinder:
 def test_a_face_is_found_whatever_its_colours(photo: np.ndarray, finder: FaceFinder):
     (face,) = finder.find(photo)
     assert not finder.find(np.random.default_rng(0).integers(0, 256, photo.shape, np.uint8))
-    colours = cv2.applyColorMap(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), cv2.COLORMAP_OCEAN)[..., ::-1]
+    colours = cv2.applyColorMap(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), cv2.COLORMAP_OCEAN)[
+        ..., ::-1
+    ]
     assert any(same_face(face, found) for found in finder.find(np.ascontiguousarray(colours)))
     assert not same_face(face, (0, 0, 40, 40))
 

@@ -3,7 +3,16 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from training.losses import calm_loss, content_loss, gram_matrix, grid_loss, range_loss, style_loss, tone_loss, tv_loss
+from training.losses import (
+    calm_loss,
+    content_loss,
+    gram_matrix,
+    grid_loss,
+    range_loss,
+    style_loss,
+    tone_loss,
+    tv_loss,
+)
 
 
 def test_gram_matrix_is_the_definition():
@@ -55,12 +64,16 @@ def test_tv_and_range_by_hand():
     image = torch.zeros(1, 1, 2, 2)
     image[0, 0, 0, 0] = 1
     torch.testing.assert_close(tv_loss(image), torch.tensor([1.0]))
-    torch.testing.assert_close(range_loss(torch.tensor([[[[1.5, -0.5], [0.3, 1.0]]]])), torch.tensor([0.125]))
+    torch.testing.assert_close(
+        range_loss(torch.tensor([[[[1.5, -0.5], [0.3, 1.0]]]])), torch.tensor([0.125])
+    )
 
 
 def test_tone_loss_is_blind_to_palette_and_sees_shade():
     photo = torch.rand(1, 3, 8, 8).repeat_interleave(8, 2).repeat_interleave(8, 3)
-    luminance = (photo * torch.tensor([0.2126, 0.7152, 0.0722]).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    luminance = (photo * torch.tensor([0.2126, 0.7152, 0.0722]).view(1, 3, 1, 1)).sum(
+        1, keepdim=True
+    )
     tinted = torch.cat([luminance * 0.9, luminance * 0.9, luminance * 0.9 + 0.1], 1)
     assert tone_loss(tinted, photo).item() < 0.05
     assert tone_loss(1 - photo, photo).item() > 1

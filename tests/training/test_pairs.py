@@ -32,13 +32,17 @@ def residual(drawn: tuple) -> np.ndarray:
 
 @pytest.mark.parametrize("layers", [1, 2])
 def test_the_drawn_flow_explains_the_second_view(monkeypatch, layers: int):
-    """Without noise and light, what is visible is found again where the flow says; the front layer hides the rest."""
+    """Without noise and light, what is visible is found again where the flow says; the front layer
+    hides the rest.
+    """
     monkeypatch.setattr("training.pairs.degrade", lambda image, random: image)
     monkeypatch.setattr("training.pairs._draw_light", lambda random: np.ones(3, np.float32))
     photos = [plain(1), plain(2)][:layers]
     hidden = []
     for seed in range(8):
-        error, visible = residual(draw_from_photos(photos, 128, np.random.default_rng(seed), still_share=0.2))
+        error, visible = residual(
+            draw_from_photos(photos, 128, np.random.default_rng(seed), still_share=0.2)
+        )
         assert visible.mean() > 0.5
         assert np.quantile(error[visible], 0.99) < 0.03  # interpolation
         hidden.append(error[~visible].max() if not visible.all() else 0)
@@ -47,7 +51,9 @@ def test_the_drawn_flow_explains_the_second_view(monkeypatch, layers: int):
 
 def test_light_is_known_and_noise_is_not_taken_for_it(monkeypatch):
     monkeypatch.setattr("training.pairs._draw_light", lambda random: np.full(3, 1.2, np.float32))
-    _, after, _, _, change, _ = draw_from_photos([plain(1)], 128, np.random.default_rng(0), still_share=1.0)
+    _, after, _, _, change, _ = draw_from_photos(
+        [plain(1)], 128, np.random.default_rng(0), still_share=1.0
+    )
     luminance = np.tensordot([0.2126, 0.7152, 0.0722], after, axes=1)
     dark = luminance < 0.7  # not clipped
     assert np.abs(change[0] - luminance * (1 - 1 / 1.2))[dark].mean() < 0.02
@@ -57,7 +63,9 @@ def test_motion_agrees_with_opencv():
     motion = draw_motion(np.random.default_rng(3), 64)
     assert motion.shape == (3, 3)
     corners = np.float32([[[0, 0], [63, 0], [63, 63], [0, 63]]])
-    assert np.abs(cv2.perspectiveTransform(corners, motion) - corners).max() < 20  # small, as a hand moves
+    assert (
+        np.abs(cv2.perspectiveTransform(corners, motion) - corners).max() < 20
+    )  # small, as a hand moves
 
 
 def test_a_clip_gives_real_motion_and_a_cut_gives_nothing():
@@ -67,14 +75,19 @@ def test_a_clip_gives_real_motion_and_a_cut_gives_nothing():
     assert drawn is not None
     error, visible = residual(drawn)
     assert visible.mean() > 0.7 and error[visible].mean() < 0.02
-    noise = [np.random.default_rng(k).integers(0, 255, (400, 400, 3), dtype=np.uint8) for k in range(2)]
+    noise = [
+        np.random.default_rng(k).integers(0, 255, (400, 400, 3), dtype=np.uint8) for k in range(2)
+    ]
     assert draw_from_clip(Clip(noise, "ours"), 128, np.random.default_rng(0)) is None
 
 
 def test_crops_of_a_photo_with_a_face_show_it():
     photo = np.dstack([smooth_photo(1, (300, 400)), np.zeros((300, 400), np.uint8)])
     photo[50:70, 310:330, 3] = 255
-    faces = [draw_from_photos([photo], 128, np.random.default_rng(seed), still_share=0.5)[5] for seed in range(10)]
+    faces = [
+        draw_from_photos([photo], 128, np.random.default_rng(seed), still_share=0.5)[5]
+        for seed in range(10)
+    ]
     assert all(face.any() for face in faces)
     assert all(face.shape == (1, 128, 128) and face.mean() < 0.5 for face in faces)
 
@@ -82,7 +95,10 @@ def test_crops_of_a_photo_with_a_face_show_it():
 def test_photos_of_faces_are_drawn_closer_too():
     photo = np.dstack([smooth_photo(1, (320, 320)), np.zeros((320, 320), np.uint8)])
     photo[144:176, 144:176, 3] = 255  # 64 px at 640 lines
-    faces = [draw_from_photos([photo], 256, np.random.default_rng(seed), still_share=1)[5] for seed in range(20)]
+    faces = [
+        draw_from_photos([photo], 256, np.random.default_rng(seed), still_share=1)[5]
+        for seed in range(20)
+    ]
     widths_px = [face.max(axis=(0, 1)).sum() for face in faces]
     assert min(widths_px) < 64 < 100 < max(widths_px) <= 129
 

@@ -12,7 +12,9 @@ from training.temporal import (
 
 
 def test_warp_by_hand():
-    """A shift by one column: each later pixel lies one to the right in the earlier frame; the last column repeats the edge."""
+    """A shift by one column: each later pixel lies one to the right in the earlier frame; the last
+    column repeats the edge.
+    """
     image = torch.arange(16.0).reshape(1, 1, 4, 4)
     flow = torch.zeros(1, 2, 4, 4)
     flow[:, 0] = 1
@@ -28,7 +30,9 @@ def test_temporal_loss_follows_light_and_counts_visible_pixels_only():
     after = before + 0.1
     after[..., 1, 1] = 0.9
     assert output_temporal_loss(after, before, visible, change).item() < 1e-12
-    torch.testing.assert_close(output_temporal_loss(after, before, visible, change * 0), torch.tensor([0.01]))
+    torch.testing.assert_close(
+        output_temporal_loss(after, before, visible, change * 0), torch.tensor([0.01])
+    )
 
 
 def test_relative_loss_is_the_ratio_to_the_input_and_hard_on_still_places():
@@ -43,7 +47,10 @@ def test_relative_loss_is_the_ratio_to_the_input_and_hard_on_still_places():
     still = relative_temporal_loss(before + error, before, noise, visible).item()
     noisy = relative_temporal_loss(before + error.flip(3), before, noise, visible).item()
     assert still > 50 * noisy
-    assert relative_temporal_loss(before + error, before, noise, visible * (error[:, :1] == 0)).item() == 0
+    assert (
+        relative_temporal_loss(before + error, before, noise, visible * (error[:, :1] == 0)).item()
+        == 0
+    )
 
 
 def test_feature_loss_moves_features_by_their_own_size():
@@ -61,5 +68,8 @@ def test_feature_loss_moves_features_by_their_own_size():
 def test_difference_loss_lets_the_painting_change_as_the_input_does():
     input_before, before = torch.rand(1, 3, 8, 8), torch.rand(1, 3, 8, 8)
     change = torch.rand(1, 3, 8, 8) - 0.5
-    assert frame_difference_loss(before + change, before, input_before + change, input_before).item() < 1e-12
+    assert (
+        frame_difference_loss(before + change, before, input_before + change, input_before).item()
+        < 1e-12
+    )
     assert frame_difference_loss(before + change, before, input_before, input_before).item() > 0.01

@@ -19,17 +19,25 @@ def caffe_state() -> dict[str, torch.Tensor]:
     state = {}
     for block, w in widths.items():
         for i in range(1, len(w)):
-            state[f"conv{block}_{i}.weight"] = torch.randn(w[i], w[i - 1], 3, 3) * (2 / (9 * w[i - 1])) ** 0.5
+            state[f"conv{block}_{i}.weight"] = (
+                torch.randn(w[i], w[i - 1], 3, 3) * (2 / (9 * w[i - 1])) ** 0.5
+            )
             state[f"conv{block}_{i}.bias"] = torch.zeros(w[i])
     return state
 
 
 def torchvision_state() -> dict[str, torch.Tensor]:
-    """The same filters in the other convention: BGR*255 - mean becomes (RGB - m) / s, so conv1_1 is flipped and scaled."""
+    """The same filters in the other convention: BGR*255 - mean becomes (RGB - m) / s, so conv1_1 is
+    flipped and scaled.
+    """
     state = caffe_state()
     std = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
     state["conv1_1.weight"] = state["conv1_1.weight"].flip(1) * std * 255
-    named = {f"features.{i}.{part}": state[f"{k}.{part}"] for k, i in _TORCHVISION.items() for part in ("weight", "bias")}
+    named = {
+        f"features.{i}.{part}": state[f"{k}.{part}"]
+        for k, i in _TORCHVISION.items()
+        for part in ("weight", "bias")
+    }
     return {**named, "classifier.0.weight": torch.zeros(2, 2)}
 
 
@@ -54,7 +62,10 @@ def test_both_conventions_see_the_same(both: tuple[Vgg16, Vgg16]):
     picture, other = torch.rand(2, 1, 3, 32, 32)
     one, another = (vgg(picture, ("relu3_3",))["relu3_3"] for vgg in both)
     # The conventions' means differ by less than a level of 255.
-    assert content_loss(another, one).item() < 0.01 * content_loss(both[0](other, ("relu3_3",))["relu3_3"], one).item()
+    assert (
+        content_loss(another, one).item()
+        < 0.01 * content_loss(both[0](other, ("relu3_3",))["relu3_3"], one).item()
+    )
 
 
 def test_refuses_other_files(tmp_path: Path):

@@ -32,7 +32,11 @@ _MOST_PHOTOS = 200  # more would not be seen in these minutes, only decoded
 _PREVIEW_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 _RELIGHT_SHARE = 0.8
 _ROW_RATE = 20.0  # times the network's rate: nothing else moves
-_VGG_SCALES = (0.5, 0.75, 0.75)  # with the network kept, the finest detail comes out clean without being looked at
+_VGG_SCALES = (
+    0.5,
+    0.75,
+    0.75,
+)  # with the network kept, the finest detail comes out clean without being looked at
 _NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 
 
@@ -44,15 +48,27 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     add.add_argument("painting", type=Path, help="a picture of the painting, without its frame")
     add.add_argument("--name", help="the style's name (default: from the file's)")
-    add.add_argument("--minutes", type=float, default=_MINUTES, help=f"time to train (default: {_MINUTES:g})")
+    add.add_argument(
+        "--minutes", type=float, default=_MINUTES, help=f"time to train (default: {_MINUTES:g})"
+    )
     add.add_argument(
         "--photos",
         type=Path,
         metavar="DIR|CLIP",
         help="photos like what you film, ten are enough, or a clip (default: seven that scikit-image and matplotlib carry)",
     )
-    add.add_argument("--strokes", type=float, default=1.0, metavar="0.5..3", help="2 makes strokes twice as broad (default: 1)")
-    add.add_argument("--preview", type=Path, help="picture that shows how it comes along (default: NAME_preview.jpg here)")
+    add.add_argument(
+        "--strokes",
+        type=float,
+        default=1.0,
+        metavar="0.5..3",
+        help="2 makes strokes twice as broad (default: 1)",
+    )
+    add.add_argument(
+        "--preview",
+        type=Path,
+        help="picture that shows how it comes along (default: NAME_preview.jpg here)",
+    )
     add_vgg(add)
     add_device(add)
     add.set_defaults(run=run)
@@ -60,7 +76,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 @dataclass(frozen=True)
 class Base:
-    """What the new style is added to: weights file, its header, and the names of its styles with ``original``."""
+    """What the new style is added to: weights file, its header, and the names of its styles with
+    ``original``.
+    """
 
     weights: Path
     header: dict[str, str]
@@ -81,8 +99,12 @@ def run(args: argparse.Namespace) -> None:
     base = find_base()
     name = args.name or re.sub(r"[^a-z0-9]+", "_", args.painting.stem.lower()).strip("_")
     if not _NAME.fullmatch(name) or name in base.names:
-        taken = "is taken" if name in base.names else "must be small letters and digits with _ between"
-        raise UsageError(f"the name {name!r} {taken}. Choose another with --name. Taken: {', '.join(base.names)}.")
+        taken = (
+            "is taken" if name in base.names else "must be small letters and digits with _ between"
+        )
+        raise UsageError(
+            f"the name {name!r} {taken}. Choose another with --name. Taken: {', '.join(base.names)}."
+        )
     check_device(args.device)
     vgg = load_vgg(args.vgg)
     with tempfile.TemporaryDirectory(prefix="livebrush-") as folder:
@@ -93,7 +115,9 @@ def run(args: argparse.Namespace) -> None:
         filmed = Filmed(trainer)
         begin_nearest(trainer, base, filmed)
         preview = args.preview or Path(f"{name}_preview.jpg")
-        print(f"{preview} shows {name} while it is trained, for {args.minutes:g} minutes, on {len(trainer.files)} photos.")
+        print(
+            f"{preview} shows {name} while it is trained, for {args.minutes:g} minutes, on {len(trainer.files)} photos."
+        )
         train(trainer, filmed, args.minutes * 60, preview)
         weights = Path(folder) / f"{USER_MODEL}.safetensors"
         save_merged(base, trainer, weights)
@@ -111,28 +135,48 @@ def _check(args: argparse.Namespace) -> None:
     if not 0.5 <= args.strokes <= 3:
         raise UsageError(f"--strokes must lie between 0.5 and 3, not {args.strokes:g}.")
     if args.preview and args.preview.suffix.lower() not in _PREVIEW_SUFFIXES:
-        raise UsageError(f"--preview {args.preview}: its name must end in one of {', '.join(_PREVIEW_SUFFIXES)}.")
+        raise UsageError(
+            f"--preview {args.preview}: its name must end in one of {', '.join(_PREVIEW_SUFFIXES)}."
+        )
 
 
 def find_base() -> Base:
-    """The user's own model if there is one, else the bundled. Raises ModelError if it has no weights beside it."""
+    """The user's own model if there is one, else the bundled.
+
+    Raises ModelError if it has no weights beside it.
+    """
     from engines.model_file import find_model, load_model
     from engines.networks.weights import load_weights
 
     own = user_models_dir() / f"{USER_MODEL}.onnx"
     model = load_model(own) if own.is_file() else find_model("gallery", [])
     if model.weights_path is None:
-        raise ModelError(f"{model.path}: has no .safetensors weights beside it, so no style can be added to it.")
+        raise ModelError(
+            f"{model.path}: has no .safetensors weights beside it, so no style can be added to it."
+        )
     header = load_weights(model.weights_path)[1]
     return Base(model.weights_path, header, json.loads(header["styles"]))
 
 
 def style_config(name: str, painting: Path, photos: Path, texture: float) -> TrainingConfig:
-    """The run: the gallery's losses on the user's photos, the network kept, one row learnt. Sizes are the base network's."""
+    """The run: the gallery's losses on the user's photos, the network kept, one row learnt.
+
+    Sizes are the base network's.
+    """
     from training.config import StyleConfig, TrainingConfig, load_config
 
     gallery = load_config(Path(__file__).parents[1] / "configs" / "gallery.yaml")
-    style = StyleConfig(name, str(painting.resolve()), name, "yours", "", "yours to know", painting.name, 1.0, texture)
+    style = StyleConfig(
+        name,
+        str(painting.resolve()),
+        name,
+        "yours",
+        "",
+        "yours to know",
+        painting.name,
+        1.0,
+        texture,
+    )
     return TrainingConfig(
         name=USER_MODEL,
         family=gallery.family,
@@ -155,18 +199,24 @@ def style_config(name: str, painting: Path, photos: Path, texture: float) -> Tra
     )
 
 
-def build_trainer(config: TrainingConfig, data: Path, vgg: Vgg16, folder: Path, device: str, base: Base) -> Trainer:
+def build_trainer(
+    config: TrainingConfig, data: Path, vgg: Vgg16, folder: Path, device: str, base: Base
+) -> Trainer:
     """A trainer of a network of the base's size, on 200 photos at most."""
     from training.data import spread
     from training.loop import Trainer
 
-    trainer = Trainer(replace(config, network=json.loads(base.header["config"])), data, vgg, folder, device)
+    trainer = Trainer(
+        replace(config, network=json.loads(base.header["config"])), data, vgg, folder, device
+    )
     trainer.files = spread(trainer.files, _MOST_PHOTOS)
     return trainer
 
 
 def begin_nearest(trainer: Trainer, base: Base, filmed: Filmed) -> None:
-    """Give the trainer the base's network, and as its one row that of the style which is nearest to the painting already."""
+    """Give the trainer the base's network, and as its one row that of the style which is nearest to
+    the painting already.
+    """
     from engines.networks.weights import load_weights
 
     state = load_weights(base.weights)[0].state_dict()
@@ -188,7 +238,12 @@ def train(trainer: Trainer, filmed: Filmed, seconds: float, preview: Path) -> No
     balance = Balance()
     painting = Path(trainer.config.styles[0].image)
     started_s, shown = 0.0, 0
-    with Progress(BarColumn(), TextColumn("{task.fields[losses]}"), TimeRemainingColumn(), refresh_per_second=1) as progress:
+    with Progress(
+        BarColumn(),
+        TextColumn("{task.fields[losses]}"),
+        TimeRemainingColumn(),
+        refresh_per_second=1,
+    ) as progress:
         task = progress.add_task("add-style", total=seconds, losses="")
 
         def show(step: int, _: dict[str, float]) -> None:
@@ -205,9 +260,14 @@ def train(trainer: Trainer, filmed: Filmed, seconds: float, preview: Path) -> No
                 now = filmed.measure()
                 balance.see(now)
                 trainer.style_weights.fill_(balance.style_weight)
-                trainer.face_weight, trainer.smoothing_weight = balance.face_weight, balance.smoothing_weight
+                trainer.face_weight, trainer.smoothing_weight = (
+                    balance.face_weight,
+                    balance.smoothing_weight,
+                )
                 face = "" if now.face is None else f" face {now.face:.2f}"
-                progress.update(task, losses=f"style {now.style:.2f} content {now.content:.2f}{face}")
+                progress.update(
+                    task, losses=f"style {now.style:.2f} content {now.content:.2f}{face}"
+                )
             progress.update(task, completed=elapsed_s)
 
         trainer.fit(show)
@@ -235,8 +295,11 @@ def save_merged(base: Base, trainer: Trainer, path: Path) -> None:
 
 
 def install(weights: Path, pictures: list[np.ndarray]) -> Path:
-    """Write ``user.onnx`` and its int8 sibling into the user's models folder, each past its parity gate on ``pictures``,
-    (H, W, 3) uint8 RGB. Returns the former."""
+    """Write ``user.onnx`` and its int8 sibling into the user's models folder, each past its parity
+    gate on ``pictures``, (H, W, 3) uint8 RGB.
+
+    Returns the former.
+    """
     from export.write import write_model_and_int8
 
     target = user_models_dir() / f"{USER_MODEL}.onnx"

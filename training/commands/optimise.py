@@ -1,6 +1,8 @@
-"""`python -m training optimise CONTENT STYLE`: paint one picture by descending on its pixels (Gatys et al. 2016).
+"""`python -m training optimise CONTENT STYLE`: paint one picture by descending on its pixels (Gatys
+et al. 2016).
 
-Minutes a picture, and no network to be held back by: the yardstick of what a style can look like under our losses.
+Minutes a picture, and no network to be held back by: the yardstick of what a style can look like
+under our losses.
 """
 
 from __future__ import annotations
@@ -23,14 +25,29 @@ _PREVIEW_EVERY = 10
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("optimise", help="paint one picture slowly, as a yardstick", description=_DESCRIPTION)
+    parser = commands.add_parser(
+        "optimise", help="paint one picture slowly, as a yardstick", description=_DESCRIPTION
+    )
     parser.add_argument("content", type=Path, help="the photo")
     parser.add_argument("style", type=Path, help="the painting")
-    parser.add_argument("-o", "--output", type=Path, metavar="OUT.png", help="default: CONTENT_STYLE.png, here")
-    parser.add_argument("--steps", type=int, default=STEPS, help=f"evaluations of the losses (default: {STEPS})")
-    parser.add_argument("--size", type=int, default=SIZE_PX, metavar="PX", help=f"short side of both (default: {SIZE_PX})")
     parser.add_argument(
-        "--style-weight", type=float, default=STYLE_WEIGHT, help=f"of the style against the content (default: {STYLE_WEIGHT:g})"
+        "-o", "--output", type=Path, metavar="OUT.png", help="default: CONTENT_STYLE.png, here"
+    )
+    parser.add_argument(
+        "--steps", type=int, default=STEPS, help=f"evaluations of the losses (default: {STEPS})"
+    )
+    parser.add_argument(
+        "--size",
+        type=int,
+        default=SIZE_PX,
+        metavar="PX",
+        help=f"short side of both (default: {SIZE_PX})",
+    )
+    parser.add_argument(
+        "--style-weight",
+        type=float,
+        default=STYLE_WEIGHT,
+        help=f"of the style against the content (default: {STYLE_WEIGHT:g})",
     )
     add_vgg(parser)
     parser.set_defaults(run=run)
@@ -38,7 +55,14 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Raises UsageError, TrainingError."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     from training.data import read_photo, resize_short_side
     from training.evaluate.likeness import Likeness, content_distance, style_distance
@@ -46,10 +70,18 @@ def run(args: argparse.Namespace) -> None:
     from training.vgg import load_vgg
 
     output = _checked_output(args)
-    photo, painting = (resize_short_side(read_photo(path), args.size) for path in (args.content, args.style))
+    photo, painting = (
+        resize_short_side(read_photo(path), args.size) for path in (args.content, args.style)
+    )
     vgg = load_vgg(args.vgg)
     preview = output.with_name(f"{output.stem}.preview{output.suffix}")
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[losses]}"), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[losses]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, refresh_per_second=1) as progress:
         task = progress.add_task("", total=args.steps, losses=f"{preview} shows how far it is")
 
@@ -75,7 +107,9 @@ def _checked_output(args: argparse.Namespace) -> Path:
         if not path.is_file():
             raise UsageError(f"{path}: no such picture.")
     if not _SIZES_PX[0] <= args.size <= _SIZES_PX[1]:
-        raise UsageError(f"--size must lie between {_SIZES_PX[0]} and {_SIZES_PX[1]}, not {args.size}.")
+        raise UsageError(
+            f"--size must lie between {_SIZES_PX[0]} and {_SIZES_PX[1]}, not {args.size}."
+        )
     if args.steps < 1 or not args.style_weight > 0:
         raise UsageError("--steps must be at least 1, and --style-weight more than 0.")
     output = args.output or Path(f"{args.content.stem}_{args.style.stem}.png")
@@ -94,4 +128,6 @@ def _save(path: Path, picture: np.ndarray) -> None:
         cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tofile(part)
         part.replace(path)
     except OSError as error:
-        raise SinkError(f"{path}: cannot be written ({error.strerror}). Choose another place with -o.") from error
+        raise SinkError(
+            f"{path}: cannot be written ({error.strerror}). Choose another place with -o."
+        ) from error

@@ -12,7 +12,9 @@ _LETTER_PX, _LINE_PX, _DOT_PX = 6.4, 13, 6
 
 @dataclass
 class Dot:
-    """One style in the scatter plot, at (x, y) of the drawing; its label begins at (label_x, label_y), "start" or "end"."""
+    """One style in the scatter plot, at (x, y) of the drawing; its label begins at (label_x,
+    label_y), "start" or "end".
+    """
 
     name: str
     of: str
@@ -59,9 +61,14 @@ def scatter(points: list[tuple[str, str, bool, float, float]]) -> Scatter | None
     def y_at(value: float) -> float:
         return HEIGHT - _BOTTOM - value / y_end * (HEIGHT - _TOP - _BOTTOM)
 
-    dots = [Dot(n, of, peer, f"{of}, {n}: {x:.2f}, {y:.1f}", x_at(x), y_at(y)) for n, of, peer, x, y in points]
+    dots = [
+        Dot(n, of, peer, f"{of}, {n}: {x:.2f}, {y:.1f}", x_at(x), y_at(y))
+        for n, of, peer, x, y in points
+    ]
     _place_labels([dot for dot in dots if not dot.is_peer] + [dot for dot in dots if dot.is_peer])
-    return Scatter(dots, [Tick(f"{v:g}", x_at(v)) for v in x_ticks], [Tick(f"{v:g}", y_at(v)) for v in y_ticks])
+    return Scatter(
+        dots, [Tick(f"{v:g}", x_at(v)) for v in x_ticks], [Tick(f"{v:g}", y_at(v)) for v in y_ticks]
+    )
 
 
 def _axis(largest: float) -> tuple[list[float], float]:
@@ -79,7 +86,11 @@ def _place_labels(dots: list[Dot]) -> None:
         length = len(dot.name) * _LETTER_PX
         spots = [(side, shift * _LINE_PX) for shift in (0, -1, 1, -2, 2, -3, 3) for side in (1, -1)]
         boxes = [_label_box(dot, side, shift, length) for side, shift in spots]
-        free = [i for i, box in enumerate(boxes) if box[0] >= _LEFT and box[2] <= WIDTH and not any(_meet(box, t) for t in taken)]
+        free = [
+            i
+            for i, box in enumerate(boxes)
+            if box[0] >= _LEFT and box[2] <= WIDTH and not any(_meet(box, t) for t in taken)
+        ]
         best = free[0] if free else 0
         side, shift = spots[best]
         taken.append(boxes[best])
@@ -87,7 +98,9 @@ def _place_labels(dots: list[Dot]) -> None:
         dot.anchor = "start" if side > 0 else "end"
 
 
-def _label_box(dot: Dot, side: int, shift: float, length: float) -> tuple[float, float, float, float]:
+def _label_box(
+    dot: Dot, side: int, shift: float, length: float
+) -> tuple[float, float, float, float]:
     near, far = dot.x + side * (_DOT_PX + 3), dot.x + side * (_DOT_PX + 4 + length)
     middle = dot.y + shift
     return min(near, far), middle - _LINE_PX / 2 + 1, max(near, far), middle + _LINE_PX / 2 - 1

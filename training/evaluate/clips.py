@@ -1,4 +1,6 @@
-"""The clips that styles are measured on: frames, their motion, and what the untouched input measures."""
+"""The clips that styles are measured on: frames, their motion, and what the untouched input
+measures.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,14 @@ from training.faces import Box, FaceFinder
 from training.motion import Motion, estimate_motion, static_change, warp_error
 
 # For measuring only: nothing is ever trained on them.
-CLIPS = {"talking_head_indoor.mp4": WEBCAM, "webcam_sign_book.mkv": WEBCAM, "desk_pan_short.mp4": HANDHELD}
-PHOTO = "coco_000000000139.jpg"  # one of the previews of training/configs, likewise never trained on
+CLIPS = {
+    "talking_head_indoor.mp4": WEBCAM,
+    "webcam_sign_book.mkv": WEBCAM,
+    "desk_pan_short.mp4": HANDHELD,
+}
+PHOTO = (
+    "coco_000000000139.jpg"  # one of the previews of training/configs, likewise never trained on
+)
 GAPS = (1, 8)
 _EVERY = {1: 1, 8: 4}  # of the pairs of each gap, one in so many
 PICTURES_SEEN = 3  # frames of each clip of which style and content are measured
@@ -36,23 +44,35 @@ class ClipSource:
     path: Path
 
     def frames(self, count: int) -> list[np.ndarray]:
-        """At most ``count`` frames, (H, W, 3) uint8 RGB. Raises SourceError, and UsageError if there are too few to measure."""
+        """At most ``count`` frames, (H, W, 3) uint8 RGB.
+
+        Raises SourceError, and UsageError if there are too few to measure.
+        """
         if self.kind == SYNTHETIC:
             return synthetic_clip(read_photo(self.path), count)
         with VideoFile(self.path) as video:
             frames = [frame.pixels for frame in islice(video.frames(), count)]
         if len(frames) <= max(GAPS):
-            raise UsageError(f"{self.path}: has {len(frames)} frames; at least {max(GAPS) + 1} are needed to measure drift.")
+            raise UsageError(
+                f"{self.path}: has {len(frames)} frames; at least {max(GAPS) + 1} are needed to measure drift."
+            )
         return frames
 
     def motion(self, frames: list[np.ndarray], now: int, before: int) -> Motion:
-        return exact_motion(now, before) if self.kind == SYNTHETIC else estimate_motion(frames[now], frames[before])
+        return (
+            exact_motion(now, before)
+            if self.kind == SYNTHETIC
+            else estimate_motion(frames[now], frames[before])
+        )
 
 
 @dataclass(frozen=True)
 class MeasuringClip:
-    """A clip and all that is the same for every style. motions: by gap, the later frame's number and the motion; features:
-    of the input, by frame number; faces: in the input, by frame number; warp, static: the input's own."""
+    """A clip and all that is the same for every style.
+
+    motions: by gap, the later frame's number and the motion; features: of the input, by frame
+    number; faces: in the input, by frame number; warp, static: the input's own.
+    """
 
     source: ClipSource
     frames: list[np.ndarray]
@@ -68,7 +88,8 @@ class MeasuringClip:
 
 
 def find_clips(data: Path, clips: list[Path] | None, photo: Path | None) -> list[ClipSource]:
-    """The clips to measure on: ``clips``, or those of ``CLIPS`` in the folder ``data``, and one made from ``photo``.
+    """The clips to measure on: ``clips``, or those of ``CLIPS`` in the folder ``data``, and one
+    made from ``photo``.
 
     Raises UsageError, naming the flag, for what is not there.
     """
@@ -76,7 +97,9 @@ def find_clips(data: Path, clips: list[Path] | None, photo: Path | None) -> list
     photo = photo or data / "content" / PHOTO
     for path, flag in [*((path, "--clips FILE...") for path in paths), (photo, "--photo FILE")]:
         if not path.is_file():
-            raise UsageError(f"{path}: no such file. Give the folder that holds it with --data DIR, or your own with {flag}.")
+            raise UsageError(
+                f"{path}: no such file. Give the folder that holds it with --data DIR, or your own with {flag}."
+            )
     real = [ClipSource(path.name, CLIPS.get(path.name, OTHER), path) for path in paths]
     if len({clip.name for clip in real}) < len(real):
         raise UsageError("--clips: two of them have the same name.")
@@ -86,23 +109,43 @@ def find_clips(data: Path, clips: list[Path] | None, photo: Path | None) -> list
 def prepare(source: ClipSource, count: int, likeness: Likeness, faces: FaceFinder) -> MeasuringClip:
     """Read ``source`` and measure what every style is compared with."""
     frames = source.frames(count)
-    motions = {gap: [(t, source.motion(frames, t, t - gap)) for t in range(gap, len(frames), _EVERY[gap])] for gap in GAPS}
+    motions = {
+        gap: [(t, source.motion(frames, t, t - gap)) for t in range(gap, len(frames), _EVERY[gap])]
+        for gap in GAPS
+    }
     real = source.kind != SYNTHETIC
-    seen = {t: likeness.features(frames[t]) for t in _spread(PICTURES_SEEN, len(frames))} if real else {}
+    seen = (
+        {t: likeness.features(frames[t]) for t in _spread(PICTURES_SEEN, len(frames))}
+        if real
+        else {}
+    )
     found = {t: faces.find(frames[t]) for t in _spread(FACES_SOUGHT, len(frames))} if real else {}
     warp = {gap: warp_rms(frames, motions[gap], gap) for gap in GAPS}
     static = static_level(frames, frames) if real else math.nan
-    return MeasuringClip(source, frames, motions, seen, {t: boxes for t, boxes in found.items() if boxes}, warp, static)
+    return MeasuringClip(
+        source,
+        frames,
+        motions,
+        seen,
+        {t: boxes for t, boxes in found.items() if boxes},
+        warp,
+        static,
+    )
 
 
 def warp_rms(frames: list[np.ndarray], motions: list[tuple[int, Motion]], gap: int) -> float:
-    """Root of the mean over pairs of ``warp_error``: how much pictures change along the input's motion, RGB 0..1."""
+    """Root of the mean over pairs of ``warp_error``: how much pictures change along the input's
+    motion, RGB 0..1.
+    """
     return math.sqrt(mean(warp_error(frames[t], frames[t - gap], motion) for t, motion in motions))
 
 
 def static_level(frames: list[np.ndarray], inputs: list[np.ndarray]) -> float:
     """Mean over neighbouring frames of ``static_change``, 0..255."""
-    return mean(static_change(frames[t], frames[t - 1], inputs[t], inputs[t - 1]) for t in range(1, len(frames)))
+    return mean(
+        static_change(frames[t], frames[t - 1], inputs[t], inputs[t - 1])
+        for t in range(1, len(frames))
+    )
 
 
 def _spread(count: int, frames: int) -> list[int]:

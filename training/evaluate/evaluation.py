@@ -25,8 +25,11 @@ from training.faces import FaceFinder
 
 @dataclass
 class StyleResult:
-    """One style of one painter. ``pictures``: one frame, by the clip's name; ``strip``: of the first clip; ``painting``:
-    what it shall look like; all as data URIs."""
+    """One style of one painter.
+
+    ``pictures``: one frame, by the clip's name; ``strip``: of the first clip; ``painting``: what it
+    shall look like; all as data URIs.
+    """
 
     style: PaintedStyle
     is_peer: bool
@@ -53,8 +56,11 @@ class ClipResult:
 
 @dataclass
 class Evaluation:
-    """``load``: processes that were running or waiting on average when it began, ours not counted, NaN if unknown.
-    ``clip_pictures`` and ``input_strip``: as those of the styles, of the untouched input."""
+    """``load``: processes that were running or waiting on average when it began, ours not counted,
+    NaN if unknown.
+
+    ``clip_pictures`` and ``input_strip``: as those of the styles, of the untouched input.
+    """
 
     model: str
     date: str
@@ -75,7 +81,10 @@ class Evaluation:
         return [result for result in self.results if result.is_peer]
 
     def as_json(self) -> dict[str, Any]:
-        """Everything but the pictures. ``measured``: by style, what the model's metadata may carry."""
+        """Everything but the pictures.
+
+        ``measured``: by style, what the model's metadata may carry.
+        """
         average, worst = mean_and_worst(result.figures.measured() for result in self.ours)
         head = {key: getattr(self, key) for key in ("model", "date", "processor", "cores", "load")}
         return {
@@ -98,12 +107,17 @@ def evaluate(
     faces: FaceFinder,
     on_step: Callable[[str], None],
 ) -> Evaluation:
-    """Measure every style of ``painters``, of which the first is the model itself, on ``count`` frames of every clip.
+    """Measure every style of ``painters``, of which the first is the model itself, on ``count``
+    frames of every clip.
 
-    ``on_step`` is told what is next: once for each clip, then once for each style on it. One clip is held at a time.
+    ``on_step`` is told what is next: once for each clip, then once for each style on it. One clip
+    is held at a time.
     """
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else math.nan
-    results = [[StyleResult(style, painter is not painters[0]) for style in painter.styles] for painter in painters]
+    results = [
+        [StyleResult(style, painter is not painters[0]) for style in painter.styles]
+        for painter in painters
+    ]
     every = [result for of_painter in results for result in of_painter]
     paintings = {p: read_photo(p) for p in dict.fromkeys(r.style.painting for r in every) if p}
     features = {path: likeness.features(painting) for path, painting in paintings.items()}
@@ -124,19 +138,35 @@ def evaluate(
                 for result in of_painter:
                     on_step(f"{source.name}: {result.style.key}")
                     painted, times_ms = paint(clip.frames, style_of(result.style))
-                    found = measure(painted, times_ms, clip, features.get(result.style.painting), likeness, faces)
+                    found = measure(
+                        painted,
+                        times_ms,
+                        clip,
+                        features.get(result.style.painting),
+                        likeness,
+                        faces,
+                    )
                     result.figures.clips[source.name] = (source.kind, found)
                     result.pictures[source.name] = clip_picture(painted)
                     result.strip = result.strip or strip(painted, clip)
                     result.runtime = painter.runtime
     date = datetime.now(UTC).strftime("%Y-%m-%d")
-    return Evaluation(model, date, _processor(), cpu_threads(), load, clips, every, pictures, input_strip)
+    return Evaluation(
+        model, date, _processor(), cpu_threads(), load, clips, every, pictures, input_strip
+    )
 
 
 def _clip_result(clip: MeasuringClip) -> ClipResult:
     size = size_text(clip.size)
     return ClipResult(
-        clip.source.name, clip.source.kind, size, len(clip.frames), len(clip.faces), clip.warp[1], clip.warp[8], clip.static
+        clip.source.name,
+        clip.source.kind,
+        size,
+        len(clip.frames),
+        len(clip.faces),
+        clip.warp[1],
+        clip.warp[8],
+        clip.static,
     )
 
 
@@ -144,13 +174,22 @@ def _style_json(result: StyleResult) -> dict[str, Any]:
     style, figures = result.style, result.figures
     about = {key: getattr(style, key) for key in ("name", "of", "title", "artist", "year")}
     clips = {name: _rounded(asdict(found)) for name, (_, found) in figures.clips.items()}
-    return {**about, "runtime": result.runtime, "measured": _rounded(figures.measured()), "clips": clips}
+    return {
+        **about,
+        "runtime": result.runtime,
+        "measured": _rounded(figures.measured()),
+        "clips": clips,
+    }
 
 
 def _rounded(figures: dict[str, Any]) -> dict[str, Any]:
-    """Without what could not be measured, since JSON has no NaN; numbers to four digits after the point."""
+    """Without what could not be measured, since JSON has no NaN; numbers to four digits after the
+    point.
+    """
     known = {k: v for k, v in figures.items() if not (isinstance(v, float) and math.isnan(v))}
-    return {key: round(value, 4) if isinstance(value, float) else value for key, value in known.items()}
+    return {
+        key: round(value, 4) if isinstance(value, float) else value for key, value in known.items()
+    }
 
 
 def _processor() -> str:

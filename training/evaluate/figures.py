@@ -1,4 +1,6 @@
-"""The numbers of an evaluation: of one style on one clip, of one style on all, and what each is called."""
+"""The numbers of an evaluation: of one style on one clip, of one style on all, and what each is
+called.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ KINDS = (WEBCAM, HANDHELD, OTHER, SYNTHETIC)
 @dataclass(frozen=True)
 class Measure:
     """A column: its key in ``StyleFigures.measured``, its heading, and in a few words what it says. ``better``: +1 for more,
-    -1 for less. ``digits`` after the point; ``percent``: a share, shown times 100."""
+    -1 for less. ``digits`` after the point; ``percent``: a share, shown times 100.
+    """
 
     key: str
     label: str
@@ -33,19 +36,38 @@ class Measure:
 MEASURES = (
     Measure("style_rel", "style", "distance to the painting; 1 is the untouched input"),
     Measure("content", "content", "distance to the input; 0 is the untouched input"),
-    Measure("face", "face", "of the frames with a face, those in which it is still found", better=1, percent=True),
-    *(Measure(f"ratio_1 {k}", f"flicker, {k}", "warp error over the input's own, next frame", digits=1) for k in KINDS),
-    *(Measure(f"ratio_8 {k}", f"drift, {k}", "the same over eight frames", digits=1) for k in KINDS),
-    *(Measure(f"static {k}", f"still, {k}", "mean change of 255 where the input stands still") for k in KINDS[:-1]),
+    Measure(
+        "face",
+        "face",
+        "of the frames with a face, those in which it is still found",
+        better=1,
+        percent=True,
+    ),
+    *(
+        Measure(
+            f"ratio_1 {k}", f"flicker, {k}", "warp error over the input's own, next frame", digits=1
+        )
+        for k in KINDS
+    ),
+    *(
+        Measure(f"ratio_8 {k}", f"drift, {k}", "the same over eight frames", digits=1)
+        for k in KINDS
+    ),
+    *(
+        Measure(f"static {k}", f"still, {k}", "mean change of 255 where the input stands still")
+        for k in KINDS[:-1]
+    ),
     Measure("fps", "fps", "640x480, network and everything around it", better=1, digits=1),
 )
 
 
 @dataclass(frozen=True)
 class ClipFigures:
-    """One style on one clip, in the units of docs/training.md; NaN where a number has no meaning, as the faces of a landscape.
+    """One style on one clip, in the units of docs/training.md; NaN where a number has no meaning,
+    as the faces of a landscape.
 
-    face: share of the ``faces`` frames. warp_1, warp_8: RMS, RGB 0..1. static: 0..255. frame_ms: median of all frames.
+    face: share of the ``faces`` frames. warp_1, warp_8: RMS, RGB 0..1. static: 0..255. frame_ms:
+    median of all frames.
     """
 
     style: float = math.nan
@@ -68,14 +90,25 @@ class StyleFigures:
     clips: dict[str, tuple[str, ClipFigures]] = field(default_factory=dict)
 
     def measured(self) -> dict[str, float]:
-        """By the keys of ``MEASURES``, what could be measured: means over clips, of one kind where the key names it. Faces
-        count alike whichever clip they are in; fps is that of the synthetic clip, whose size is always 640x480."""
+        """By the keys of ``MEASURES``, what could be measured: means over clips, of one kind where
+        the key names it.
+
+        Faces count alike whichever clip they are in; fps is that of the synthetic clip, whose size
+        is always 640x480.
+        """
         figures = list(self.clips.values())
-        found = {name: mean(getattr(f, name) for _, f in figures) for name in ("style_rel", "content")}
+        found = {
+            name: mean(getattr(f, name) for _, f in figures) for name in ("style_rel", "content")
+        }
         faces = [(f.face * f.faces, f.faces) for _, f in figures if f.faces]
-        found["face"] = sum(kept for kept, _ in faces) / sum(count for _, count in faces) if faces else math.nan
+        found["face"] = (
+            sum(kept for kept, _ in faces) / sum(count for _, count in faces) if faces else math.nan
+        )
         for name in ("ratio_1", "ratio_8", "static"):
-            found |= {f"{name} {kind}": mean(getattr(f, name) for k, f in figures if k == kind) for kind in KINDS}
+            found |= {
+                f"{name} {kind}": mean(getattr(f, name) for k, f in figures if k == kind)
+                for kind in KINDS
+            }
         found["fps"] = 1000 / mean(f.frame_ms for kind, f in figures if kind == SYNTHETIC)
         return {m.key: found[m.key] for m in MEASURES if not math.isnan(found[m.key])}
 
@@ -91,4 +124,6 @@ def mean_and_worst(styles: Iterable[dict[str, float]]) -> tuple[dict[str, float]
     styles = list(styles)
     values = {m: [style[m.key] for style in styles if m.key in style] for m in MEASURES}
     known = {m: found for m, found in values.items() if found}
-    return {m.key: mean(v) for m, v in known.items()}, {m.key: max(v) if m.better < 0 else min(v) for m, v in known.items()}
+    return {m.key: mean(v) for m, v in known.items()}, {
+        m.key: max(v) if m.better < 0 else min(v) for m, v in known.items()
+    }

@@ -1,4 +1,6 @@
-"""How close a picture comes to a painting, and how far it has gone from the photo: VGG16 distances at one size, in fp32."""
+"""How close a picture comes to a painting, and how far it has gone from the photo: VGG16 distances
+at one size, in fp32.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +19,20 @@ SHORT_SIDE_PX = 384
 
 @dataclass(frozen=True)
 class Features:
-    """What VGG16 sees in a picture. grams: one (1, C, C) for each style layer; content: (1, C, H, W) at relu3_3."""
+    """What VGG16 sees in a picture.
+
+    grams: one (1, C, C) for each style layer; content: (1, C, H, W) at relu3_3.
+    """
 
     grams: list[Tensor]
     content: Tensor
 
 
 class Likeness:
-    """Describes (H, W, 3) uint8 RGB pictures at a short side of 384 px. ``vgg`` in fp32, on any device."""
+    """Describes (H, W, 3) uint8 RGB pictures at a short side of 384 px.
+
+    ``vgg`` in fp32, on any device.
+    """
 
     def __init__(self, vgg: Vgg16) -> None:
         self._vgg = vgg.to(memory_format=torch.channels_last)
@@ -39,7 +47,9 @@ class Likeness:
 
 
 def style_distance(picture: Features, painting: Features) -> float:
-    """Mean over the layers of |G(picture) - G(painting)|^2 / |G(painting)|^2 (Johnson et al. 2016, eq. 4-5, made relative)."""
+    """Mean over the layers of |G(picture) - G(painting)|^2 / |G(painting)|^2 (Johnson et al. 2016,
+    eq. 4-5, made relative).
+    """
     return float(style_loss(picture.grams, painting.grams))
 
 

@@ -20,15 +20,20 @@ def measure(
     likeness: Likeness,
     faces: FaceFinder,
 ) -> ClipFigures:
-    """painted: the clip's frames, each (H, W, 3) uint8 RGB of the input's size. painting: None if it is not known, then
-    nothing is said of the style. The synthetic clip is measured for its motion and speed only."""
+    """painted: the clip's frames, each (H, W, 3) uint8 RGB of the input's size.
+
+    painting: None if it is not known, then nothing is said of the style. The synthetic clip is
+    measured for its motion and speed only.
+    """
     warp = {gap: warp_rms(painted, motions, gap) for gap, motions in clip.motions.items()}
     seen = {t: likeness.features(painted[t]) for t in clip.features}
     style = {t: style_distance(f, painting) for t, f in seen.items()} if painting else {}
     kept = [_face_kept(boxes, faces.find(painted[t])) for t, boxes in clip.faces.items()]
     return ClipFigures(
         style=mean(style.values()),
-        style_rel=mean(value / style_distance(clip.features[t], painting) for t, value in style.items()),
+        style_rel=mean(
+            value / style_distance(clip.features[t], painting) for t, value in style.items()
+        ),
         content=mean(content_distance(f, clip.features[t]) for t, f in seen.items()),
         face=mean(map(float, kept)),
         faces=len(kept),
@@ -42,7 +47,9 @@ def measure(
 
 
 def _ratio(warp: float, of_input: float) -> float:
-    return warp / of_input if of_input > 0 else math.nan  # a still picture has nothing to be compared with
+    return (
+        warp / of_input if of_input > 0 else math.nan
+    )  # a still picture has nothing to be compared with
 
 
 def _face_kept(before: list[Box], after: list[Box]) -> bool:

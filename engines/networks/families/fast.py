@@ -1,12 +1,13 @@
 """`fast`: one small network for many styles, at a quarter and an eighth of the resolution.
 
-Source: the residual transform network of Johnson et al. 2016 with the conditional scale and shift of Dumoulin et al.
-2017, between pixel-unshuffles and pixel-shuffles (Shi et al. 2016, sub-pixel convolution). Most of it works on cells of
-8 x 8 pixels, where a convolution sees far and costs little; what is fine goes past it on cells of 4 x 4. There is no
-normalisation: instance statistics are slow, move with the content and draw rings, and a network that starts as the
-identity needs none to learn. Every padding repeats the edge: zeros would tell where the border is, and the style loss
-makes a frame of that. So that the last convolutions do not tell it either, they pad nothing: the features reach a cell
-beyond the picture. Measured choices: docs/networks.md.
+Source: the residual transform network of Johnson et al. 2016 with the conditional scale and shift
+of Dumoulin et al. 2017, between pixel-unshuffles and pixel-shuffles (Shi et al. 2016, sub-pixel
+convolution). Most of it works on cells of 8 x 8 pixels, where a convolution sees far and costs
+little; what is fine goes past it on cells of 4 x 4. There is no normalisation: instance statistics
+are slow, move with the content and draw rings, and a network that starts as the identity needs none
+to learn. Every padding repeats the edge: zeros would tell where the border is, and the style loss
+makes a frame of that. So that the last convolutions do not tell it either, they pad nothing: the
+features reach a cell beyond the picture. Measured choices: docs/networks.md.
 """
 
 from __future__ import annotations
@@ -28,8 +29,10 @@ _IN = 3 * SCALE * SCALE
 
 @dataclass(frozen=True)
 class FastConfig:
-    """width: channels at a quarter of the resolution; deep: at an eighth. blocks: residual blocks of two 3x3 convolutions at
-    an eighth; there is one more at a quarter."""
+    """width: channels at a quarter of the resolution; deep: at an eighth.
+
+    blocks: residual blocks of two 3x3 convolutions at an eighth; there is one more at a quarter.
+    """
 
     width: int = 48
     deep: int = 64
@@ -37,7 +40,9 @@ class FastConfig:
 
 
 class StyledConv(nn.Module):
-    """Convolution without padding, then ``x * (1 + scale) + shift`` of the style (Dumoulin et al. 2017, eq. 5)."""
+    """Convolution without padding, then ``x * (1 + scale) + shift`` of the style (Dumoulin et al.
+    2017, eq. 5).
+    """
 
     def __init__(self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> None:
         super().__init__()
@@ -64,11 +69,15 @@ class Block(nn.Module):
 
 
 class Fast(nn.Module):
-    """The network. ``rows`` (P, 2 * all modulated channels) holds each painting's scales and shifts, one layer after the other.
+    """The network.
 
-    It begins by giving the picture back: head and tail pass it on (Dirac filters), what lies between hardly speaks. From
-    noise, the first thing that the losses find is grey, and the way out of it is long; a picture, on the other hand, is
-    near a painting of it, and it has no sub-pixel grid that would have to be unlearned.
+    ``rows`` (P, 2 * all modulated channels) holds each painting's scales and shifts, one layer
+    after the other.
+
+    It begins by giving the picture back: head and tail pass it on (Dirac filters), what lies
+    between hardly speaks. From noise, the first thing that the losses find is grey, and the way out
+    of it is long; a picture, on the other hand, is near a painting of it, and it has no sub-pixel
+    grid that would have to be unlearned.
     """
 
     def __init__(self, paintings: int, config: FastConfig) -> None:
@@ -78,7 +87,8 @@ class Fast(nn.Module):
         self.head = StyledConv(_IN, width)
         self.down = StyledConv(width, deep, kernel=3 * DEPTH, stride=DEPTH)
         self.body = nn.ModuleList(Block(deep) for _ in range(config.blocks))
-        # Without biases: they could only tell the sub-pixels of a cell apart; the style shifts after the shuffle.
+        # Without biases: they could only tell the sub-pixels of a cell apart; the style shifts
+        # after the shuffle.
         self.up = ByteConv2d(deep, width * DEPTH**2, 3, bias=False)
         self.detail = Block(width)
         self.tail = ByteConv2d(width, _IN, 3, bias=False)
@@ -92,16 +102,23 @@ class Fast(nn.Module):
     def forward(self, image: Tensor, mix: Tensor) -> Tensor:
         height, width = image.shape[-2], image.shape[-1]
         cells = F.pixel_unshuffle(pad_edge(image, CELL_PX), SCALE)
-        return F.pixel_shuffle(self.paint(self.features(cells, mix), mix), SCALE)[:, :, :height, :width]
+        return F.pixel_shuffle(self.paint(self.features(cells, mix), mix), SCALE)[
+            :, :, :height, :width
+        ]
 
     def features(self, cells: Tensor, mix: Tensor) -> Tensor:
-        """cells: (N, 48, h, w) RGB 0..1, pixel-unshuffled by 4, h and w even. mix: (N, P). Returns (N, width, h + 2, w + 2): of
-        the cells and of ``RING`` around them."""
-        # Around zero: with features of one sign, every step of the optimiser would change the brightness of all first.
+        """cells: (N, 48, h, w) RGB 0..1, pixel-unshuffled by 4, h and w even.
+
+        mix: (N, P). Returns (N, width, h + 2, w + 2): of the cells and of ``RING`` around them.
+        """
+        # Around zero: with features of one sign, every step of the optimiser would change the
+        # brightness of all first.
         return self.features_of(repeat_edge(cells - 0.5, RING + 1), mix)
 
     def features_of(self, margined: Tensor, mix: Tensor) -> Tensor:
-        """``features`` of cells around zero with their edge repeated ``RING`` + 1 times: (N, 48, h + 4, w + 4)."""
+        """``features`` of cells around zero with their edge repeated ``RING`` + 1 times: (N, 48, h
+        + 4, w + 4).
+        """
         head, down, *body, up, first, second, _ = self._modulations(mix)
         fine = self.head(margined, head)
         x = self.down(repeat_edge(fine, DEPTH), down)

@@ -1,8 +1,10 @@
-"""`transformer_net`: the classic per-style network, 1,679,235 parameters, with the layout of the widely used checkpoints.
+"""`transformer_net`: the classic per-style network, 1,679,235 parameters, with the layout of the
+widely used checkpoints.
 
-Source: Johnson et al. 2016 with instance norm (Ulyanov et al. 2016) and resize-convolutions (Odena et al. 2016); names
-and shapes as in the `fast_neural_style` example of the PyTorch project (BSD-3), so that candy, mosaic, rain_princess,
-udnie and their like load as they are. It works on 0..255; ``forward`` takes and gives 0..1 as every family does.
+Source: Johnson et al. 2016 with instance norm (Ulyanov et al. 2016) and resize-convolutions (Odena
+et al. 2016); names and shapes as in the `fast_neural_style` example of the PyTorch project (BSD-3),
+so that candy, mosaic, rain_princess, udnie and their like load as they are. It works on 0..255;
+``forward`` takes and gives 0..1 as every family does.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ _SMALLEST_PX = 32
 class ConvLayer(nn.Module):
     """Reflection pad, convolve; with ``upsample``, after nearest-neighbour enlargement."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, upsample: int = 1) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, stride: int = 1, upsample: int = 1
+    ) -> None:
         super().__init__()
         self.upsample, self.padding = upsample, kernel // 2
         self.conv2d = nn.Conv2d(inputs, outputs, kernel, stride)
@@ -40,7 +44,10 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv1, self.conv2 = ConvLayer(channels, channels, 3), ConvLayer(channels, channels, 3)
-        self.in1, self.in2 = nn.InstanceNorm2d(channels, affine=True), nn.InstanceNorm2d(channels, affine=True)
+        self.in1, self.in2 = (
+            nn.InstanceNorm2d(channels, affine=True),
+            nn.InstanceNorm2d(channels, affine=True),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.in2(self.conv2(F.relu(self.in1(self.conv1(x)))))
@@ -54,9 +61,17 @@ class TransformerNet(nn.Module):
         self.conv1, self.in1 = ConvLayer(3, 32, 9), nn.InstanceNorm2d(32, affine=True)
         self.conv2, self.in2 = ConvLayer(32, 64, 3, stride=2), nn.InstanceNorm2d(64, affine=True)
         self.conv3, self.in3 = ConvLayer(64, 128, 3, stride=2), nn.InstanceNorm2d(128, affine=True)
-        self.res1, self.res2, self.res3, self.res4, self.res5 = (ResidualBlock(128) for _ in range(5))
-        self.deconv1, self.in4 = ConvLayer(128, 64, 3, upsample=2), nn.InstanceNorm2d(64, affine=True)
-        self.deconv2, self.in5 = ConvLayer(64, 32, 3, upsample=2), nn.InstanceNorm2d(32, affine=True)
+        self.res1, self.res2, self.res3, self.res4, self.res5 = (
+            ResidualBlock(128) for _ in range(5)
+        )
+        self.deconv1, self.in4 = (
+            ConvLayer(128, 64, 3, upsample=2),
+            nn.InstanceNorm2d(64, affine=True),
+        )
+        self.deconv2, self.in5 = (
+            ConvLayer(64, 32, 3, upsample=2),
+            nn.InstanceNorm2d(32, affine=True),
+        )
         self.deconv3 = ConvLayer(32, 3, 9)
 
     def forward(self, image: Tensor, mix: Tensor) -> Tensor:
@@ -71,19 +86,28 @@ class TransformerNet(nn.Module):
         return self.deconv3(x)[:, :, :height, :width] / 255
 
     def _first(self, image: Tensor) -> Tensor:
-        """``in1(conv1(255 * image))``. In half precision those sums can overflow, so it is taken as norm(conv1(image)) with
-        bias / 255 and epsilon / 255**2, which is the same by algebra."""
+        """``in1(conv1(255 * image))``.
+
+        In half precision those sums can overflow, so it is taken as norm(conv1(image)) with bias /
+        255 and epsilon / 255**2, which is the same by algebra.
+        """
         if image.dtype != torch.float16:
             return self.in1(self.conv1(image * 255))
         conv, norm = self.conv1.conv2d, self.in1
-        x = F.conv2d(F.pad(image, (self.conv1.padding,) * 4, mode="reflect"), conv.weight, conv.bias / 255)
+        x = F.conv2d(
+            F.pad(image, (self.conv1.padding,) * 4, mode="reflect"), conv.weight, conv.bias / 255
+        )
         return F.instance_norm(x, weight=norm.weight, bias=norm.bias, eps=norm.eps / 255**2)
 
 
 def _grow(image: Tensor) -> Tensor:
-    """Repeat the last row and column up to ``_SMALLEST_PX``; by clamping, so that the exported graph does it for any size."""
+    """Repeat the last row and column up to ``_SMALLEST_PX``; by clamping, so that the exported
+    graph does it for any size.
+    """
     rows = torch.arange(_grown(image.shape[-2]), device=image.device).clamp(max=image.shape[-2] - 1)
-    columns = torch.arange(_grown(image.shape[-1]), device=image.device).clamp(max=image.shape[-1] - 1)
+    columns = torch.arange(_grown(image.shape[-1]), device=image.device).clamp(
+        max=image.shape[-1] - 1
+    )
     return image.index_select(2, rows).index_select(3, columns)
 
 
@@ -98,5 +122,9 @@ def build(paintings: int) -> TransformerNet:
 
 
 def checkpoint_to_state_dict(checkpoint: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A published checkpoint as a strict ``load_state_dict`` takes it: deprecated statistics and ``module.`` dropped."""
-    return {k.removeprefix("module."): v for k, v in checkpoint.items() if not _DEPRECATED.search(k)}
+    """A published checkpoint as a strict ``load_state_dict`` takes it: deprecated statistics and
+    ``module.`` dropped.
+    """
+    return {
+        k.removeprefix("module."): v for k, v in checkpoint.items() if not _DEPRECATED.search(k)
+    }

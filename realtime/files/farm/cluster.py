@@ -1,4 +1,5 @@
-"""Workers on a Ray cluster: starts them where there is room, gives them work, tells what they have made and which are lost.
+"""Workers on a Ray cluster: starts them where there is room, gives them work, tells what they have
+made and which are lost.
 
 The only file that knows Ray.
 """
@@ -76,15 +77,21 @@ class _Actor(PartPainter):
 
 
 class Cluster:
-    """``address``: HOST:PORT of a running cluster, or ``local`` for one of this machine alone, which ends with this program.
-    One thread; end with ``close``. Until then nothing but errors reaches standard output, to which Ray would write.
+    """``address``: HOST:PORT of a running cluster, or ``local`` for one of this machine alone,
+    which ends with this program.
 
-    Raises EngineUnavailable if Ray is not installed, nothing answers at the address, or no machine there has a CPU to give.
+    One thread; end with ``close``. Until then nothing but errors reaches standard output, to which
+    Ray would write.
+
+    Raises EngineUnavailable if Ray is not installed, nothing answers at the address, or no machine
+    there has a CPU to give.
     """
 
     def __init__(self, address: str, model: ModelFile) -> None:
         if importlib.util.find_spec("ray") is None:
-            raise EngineUnavailable("--cluster needs Ray, which is not installed. Type: pip install 'livebrush[farm]'")
+            raise EngineUnavailable(
+                "--cluster needs Ray, which is not installed. Type: pip install 'livebrush[farm]'"
+            )
         _check_address(address)
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         import ray
@@ -100,7 +107,9 @@ class Cluster:
         sizes = [int(node["Resources"].get("CPU", 0)) for node in self._nodes()]
         if not any(sizes):
             self.close()
-            raise EngineUnavailable(f"--cluster {address}: no machine of this cluster has CPUs to give.")
+            raise EngineUnavailable(
+                f"--cluster {address}: no machine of this cluster has CPUs to give."
+            )
         self.cpus = min(_CPUS, *(size for size in sizes if size))
         self._model_files = ray.put(packed(model))
 
@@ -110,7 +119,10 @@ class Cluster:
         return sum(int(node["Resources"].get("CPU", 0)) // self.cpus for node in self._nodes())
 
     def grow(self, wanted: int) -> None:
-        """Start workers until there are ``wanted``, or as many as there is room for. They are free once they have started."""
+        """Start workers until there are ``wanted``, or as many as there is room for.
+
+        They are free once they have started.
+        """
         self._be_patient()
         actor = self._ray.remote(_Actor).options(num_cpus=self.cpus, scheduling_strategy="SPREAD")
         for _ in range(min(wanted, self.room) - len(self.workers)):
@@ -124,12 +136,19 @@ class Cluster:
 
     def begin(self, worker: Worker, method: str, *arguments: Any) -> None:
         """Have ``worker`` call a method of PartPainter that yields; ``next_event`` tells what."""
-        worker.stream = getattr(worker.actor, method).options(num_returns="streaming").remote(*arguments)
+        worker.stream = (
+            getattr(worker.actor, method).options(num_returns="streaming").remote(*arguments)
+        )
 
     def next_event(self, timeout_s: float) -> Made | Ended | Lost | None:
-        """What happened first; None if nothing did within ``timeout_s``. Raises the LivebrushError that a worker ended with."""
+        """What happened first; None if nothing did within ``timeout_s``.
+
+        Raises the LivebrushError that a worker ended with.
+        """
         streams = {worker.stream: worker for worker in self.workers if worker.stream is not None}
-        ready = self._ray.wait(list(streams), num_returns=1, timeout=timeout_s)[0] if streams else []
+        ready = (
+            self._ray.wait(list(streams), num_returns=1, timeout=timeout_s)[0] if streams else []
+        )
         return self._event_of(streams[ready[0]]) if ready else None
 
     def drop(self, worker: Worker) -> None:
@@ -164,7 +183,9 @@ class Cluster:
         return Made(worker, item)
 
     def _lost(self, worker: Worker, error: Exception) -> Lost:
-        """Free workers of the same machine go too: if it is the machine that is gone, they would be asked in vain."""
+        """Free workers of the same machine go too: if it is the machine that is gone, they would be
+        asked in vain.
+        """
         for other in (worker, *(free for free in self.free if free.node_id == worker.node_id)):
             self.drop(other)
         if not worker.node:
@@ -185,22 +206,30 @@ class Cluster:
         now_s = time.monotonic()
         before_s, self._alone_since_s = self._alone_since_s or now_s, self._alone_since_s or now_s
         if now_s - before_s > _PATIENCE_S and not self.room:
-            raise EngineUnavailable("--cluster: no machine with CPUs is left in the cluster. Start them again, and add --resume.")
+            raise EngineUnavailable(
+                "--cluster: no machine with CPUs is left in the cluster. Start them again, and add --resume."
+            )
         if now_s - before_s > _SAY_AFTER_S and not self._told:
             self._told = True
-            say(f"waiting for {self.cpus} free CPUs in the cluster, which has {self.room * self.cpus}")
+            say(
+                f"waiting for {self.cpus} free CPUs in the cluster, which has {self.room * self.cpus}"
+            )
 
     def _nodes(self) -> list[dict[str, Any]]:
         return [node for node in self._ray.nodes() if node["Alive"]]
 
 
 def _check_address(address: str) -> None:
-    """Ray itself takes a minute and a half to find out that nobody is there, and then ends the program."""
+    """Ray itself takes a minute and a half to find out that nobody is there, and then ends the
+    program.
+    """
     host, _, port = address.rpartition(":")
     if address == LOCAL:
         return
     if not host or not port.isdecimal() or int(port) > 65_535 or "/" in host:
-        raise UsageError(f"--cluster is HOST:PORT, as `ray start --head` shows it, or local, not {address!r}.")
+        raise UsageError(
+            f"--cluster is HOST:PORT, as `ray start --head` shows it, or local, not {address!r}."
+        )
     try:
         socket.create_connection((host.strip("[]"), int(port)), _CONNECT_S).close()
     except OSError as error:
@@ -210,7 +239,10 @@ def _check_address(address: str) -> None:
 
 
 def _connect(address: str) -> Any:
-    """Return what takes it back. Ray sets a handler for SIGTERM, and would tell of every lost machine in forty lines."""
+    """Return what takes it back.
+
+    Ray sets a handler for SIGTERM, and would tell of every lost machine in forty lines.
+    """
     import ray
 
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -218,7 +250,9 @@ def _connect(address: str) -> Any:
     try:
         ray.init(address=address, log_to_driver=False, logging_level="ERROR", **how)
     except Exception as error:  # Ray has no class for what goes wrong here
-        raise EngineUnavailable(f"--cluster {address}: {str(error).strip().splitlines()[0]}") from error
+        raise EngineUnavailable(
+            f"--cluster {address}: {str(error).strip().splitlines()[0]}"
+        ) from error
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)

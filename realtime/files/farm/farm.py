@@ -1,5 +1,6 @@
-"""Paints files on a cluster: divides them, hands out the parts, and puts what comes back into the same folder of segments
-that a run on one machine fills."""
+"""Paints files on a cluster: divides them, hands out the parts, and puts what comes back into the
+same folder of segments that a run on one machine fills.
+"""
 
 from __future__ import annotations
 
@@ -38,20 +39,32 @@ ChooseEngine = Callable[[dict[str, Any] | None], tuple[str, EngineOptions]]
 
 
 class Farm:
-    """A crew (realtime/files/crew.py) of workers on the cluster at ``address``, which stay from file to file."""
+    """A crew (realtime/files/crew.py) of workers on the cluster at ``address``, which stay from
+    file to file.
+    """
 
     def __init__(self, address: str, model: ModelFile, choose_engine: ChooseEngine) -> None:
         self._choose_engine = choose_engine
         self._numbers = itertools.count()
         self._cluster = Cluster(address, model)
 
-    def painting_of(self, video: VideoFile, options: FileOptions, output: Path, before: dict[str, Any] | None) -> FarmPainting:
+    def painting_of(
+        self, video: VideoFile, options: FileOptions, output: Path, before: dict[str, Any] | None
+    ) -> FarmPainting:
         """One worker opens the engine; the others will be told to take the same."""
         name, engine = self._choose_engine(before)
         engine = replace(engine, device="cpu", threads=engine.threads or self._cluster.cpus)
         options = replace(options, resize=_unchanged)
         source = video.path.absolute()
-        job = Job(next(self._numbers), source, video.fingerprint(), source, video.size, options, (name, engine))
+        job = Job(
+            next(self._numbers),
+            source,
+            video.fingerprint(),
+            source,
+            video.size,
+            options,
+            (name, engine),
+        )
         opened = self._opened(job)
         taken = opened.made_with["engine"]
         if name == "auto":
@@ -63,7 +76,9 @@ class Farm:
         job = replace(job, engine=(taken["name"], replace(engine, precision=precision)))
         return FarmPainting(self._cluster, video, job, opened)
 
-    def engine_for(self, size: tuple[int, int], options: FileOptions, before: dict[str, Any] | None) -> Engine:
+    def engine_for(
+        self, size: tuple[int, int], options: FileOptions, before: dict[str, Any] | None
+    ) -> Engine:
         raise UsageError("--cluster paints videos. Leave it out for pictures.")
 
     def close(self) -> None:
@@ -84,11 +99,16 @@ class Farm:
             elif isinstance(event, Lost) and event.worker is asked:
                 asked, losses = None, losses + 1
                 if losses == _MAX_LOSSES:
-                    raise EngineRunError(f"--cluster: {losses} workers ended one after the other while they opened the engine.")
+                    raise EngineRunError(
+                        f"--cluster: {losses} workers ended one after the other while they opened the engine."
+                    )
 
 
 class FarmPainting:
-    """The painting (realtime/files/crew.py) of one file. ``opened`` is what all workers must paint with."""
+    """The painting (realtime/files/crew.py) of one file.
+
+    ``opened`` is what all workers must paint with.
+    """
 
     def __init__(self, cluster: Cluster, video: VideoFile, job: Job, opened: Opened) -> None:
         self.size = opened.size
@@ -108,7 +128,13 @@ class FarmPainting:
         return {}
 
     def into(self, sink: VideoOutput, progress: FileProgress) -> FileRun:
-        self._job = replace(self._job, output=sink.path, encoder_threads=sink.threads, suffix=sink.suffix, shift=sink.shift)
+        self._job = replace(
+            self._job,
+            output=sink.path,
+            encoder_threads=sink.threads,
+            suffix=sink.suffix,
+            shift=sink.shift,
+        )
         video, cluster = self._video, self._cluster
         frames = float((video.duration_s or _UNKNOWN_S) * video.rate)
         warm_up = frames_remembered(self._job.options.look)
@@ -133,7 +159,11 @@ class FarmPainting:
         return self._run
 
     def figures(self) -> dict[str, Any]:
-        counts = {"workers": len(self._workers), "machines": len(self._machines), "segments": self._segments}
+        counts = {
+            "workers": len(self._workers),
+            "machines": len(self._machines),
+            "segments": self._segments,
+        }
         return {"cluster": {**counts, "lost_workers": sum(self._losses.values())}}
 
     def _hand_out(self, sink: VideoOutput) -> None:
@@ -190,7 +220,9 @@ class FarmPainting:
                 f"--cluster: {_MAX_LOSSES} workers ended one after the other while they painted frames {first} to {part.last}, "
                 f"the last one on {worker.node}."
             )
-        say(f"note: a worker on {worker.node} was lost; frames {first} to {part.last} are painted by another one.")
+        say(
+            f"note: a worker on {worker.node} was lost; frames {first} to {part.last} are painted by another one."
+        )
         self._waiting.appendleft(part.beginning_at(first, sink.state_before(first)))
 
 

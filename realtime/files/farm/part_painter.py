@@ -1,4 +1,6 @@
-"""Paints parts of files in a worker process: the same code over the same frames as in a run on one machine."""
+"""Paints parts of files in a worker process: the same code over the same frames as in a run on one
+machine.
+"""
 
 from __future__ import annotations
 
@@ -39,9 +41,12 @@ _CACHE_BYTES = 256 * 2**20
 
 @dataclass(frozen=True)
 class Job:
-    """What all parts of one file have in common. ``number`` tells it from other jobs of the run; ``fingerprint`` is that of
-    the file that is meant, ``size`` the (height, width) to paint; ``engine`` as for ``open_engine``. ``encoder_threads``,
-    ``suffix`` and ``shift`` are those of the VideoOutput."""
+    """What all parts of one file have in common.
+
+    ``number`` tells it from other jobs of the run; ``fingerprint`` is that of the file that is
+    meant, ``size`` the (height, width) to paint; ``engine`` as for ``open_engine``.
+    ``encoder_threads``, ``suffix`` and ``shift`` are those of the VideoOutput.
+    """
 
     number: int
     source: Path
@@ -57,7 +62,9 @@ class Job:
 
 @dataclass(frozen=True)
 class Opened:
-    """What a worker paints with: ``size`` and ``made_with`` as FilePainter has them, and why it took this engine."""
+    """What a worker paints with: ``size`` and ``made_with`` as FilePainter has them, and why it
+    took this engine.
+    """
 
     size: tuple[int, int]
     made_with: dict[str, Any]
@@ -76,15 +83,21 @@ class Finished:
 
 @dataclass(frozen=True)
 class PartRun:
-    """The end of a part. ``read_whole``: it could not be reached by seeking, so the file was read from its start."""
+    """The end of a part.
+
+    ``read_whole``: it could not be reached by seeking, so the file was read from its start.
+    """
 
     run: FileRun
     read_whole: bool
 
 
 class PartPainter:
-    """Keeps its engine warm from part to part. ``model_files``: as ``packed`` gives them; ``node``: what errors shall call
-    the machine. One thread."""
+    """Keeps its engine warm from part to part.
+
+    ``model_files``: as ``packed`` gives them; ``node``: what errors shall call the machine. One
+    thread.
+    """
 
     def __init__(self, model_files: dict[str, bytes], node: str) -> None:
         self._model = _unpacked(model_files)
@@ -103,15 +116,22 @@ class PartPainter:
             if self._engine is not None:
                 self._engine.close()
             name, options = job.engine
-            size = largest_piece(network_size(job.size, job.options.look.brush), job.options.tile_px)
+            size = largest_piece(
+                network_size(job.size, job.options.look.brush), job.options.tile_px
+            )
             self._engine = open_engine(name, self._model, options, size)
             self._choice = job.engine
         painter = painter_of(self._engine, self._video, job.options)
         yield Opened(painter.size, painter.made_with(), self._engine.note)
 
-    def paint(self, job: Job, part: Part, cuts: Sequence[Fraction]) -> Iterator[Opened | Finished | PartRun]:
-        """``open``; then each segment as soon as it is finished, and the figures at the end. ``cuts``: as VideoFile has them.
-        Raises any LivebrushError of reading, painting and encoding."""
+    def paint(
+        self, job: Job, part: Part, cuts: Sequence[Fraction]
+    ) -> Iterator[Opened | Finished | PartRun]:
+        """``open``; then each segment as soon as it is finished, and the figures at the end.
+
+        ``cuts``: as VideoFile has them. Raises any LivebrushError of reading, painting and
+        encoding.
+        """
         yield from self.open(job)
         self._video.cuts = list(cuts)
         told: queue.SimpleQueue[Finished | None] = queue.SimpleQueue()
@@ -125,19 +145,26 @@ class PartPainter:
     def _run(self, job: Job, part: Part, told: queue.SimpleQueue[Finished | None]) -> FileRun:
         painter = painter_of(self._engine, self._video, job.options)
         painter.recall = lambda index: part.state or {}
-        encoder = VideoEncoder(job.output, self._video, job.options.encoding, painter.size, job.encoder_threads)
+        encoder = VideoEncoder(
+            job.output, self._video, job.options.encoding, painter.size, job.encoder_threads
+        )
         segments = SegmentEncoder(
             encoder,
             job.suffix,
             job.shift,
             io.BytesIO,
             painter.remember,
-            lambda number, written, segment, state: told.put(Finished(number, written.getvalue(), segment, state)),
+            lambda number, written, segment, state: told.put(
+                Finished(number, written.getvalue(), segment, state)
+            ),
         )
         with closing(self._frames(job, part)) as frames, write_errors(job.output, encoder.codec):
             try:
                 run = run_file(
-                    frames, Overlapped(painter.begin, self._engine.in_flight), _From(part.first, segments), size=painter.size
+                    frames,
+                    Overlapped(painter.begin, self._engine.in_flight),
+                    _From(part.first, segments),
+                    size=painter.size,
                 )
                 segments.end()
             finally:
@@ -145,8 +172,10 @@ class PartPainter:
         return run
 
     def _frames(self, job: Job, part: Part) -> Iterator[Frame]:
-        """The frames of ``part``, each proved to be the one that is meant: by seeking; where that does not lead to the same
-        pictures, as in files without whole keyframes, by reading from the start, as a run on one machine does."""
+        """The frames of ``part``, each proved to be the one that is meant: by seeking; where that
+        does not lead to the same pictures, as in files without whole keyframes, by reading from
+        the start, as a run on one machine does.
+        """
         moments = part.moments
         place = 0
         self._read_whole = False
@@ -169,7 +198,9 @@ class PartPainter:
                 place += 1
                 if place == len(moments):
                     return
-        raise SourceError(f"{job.source}: reads differently on {self._node}, at frame {moments[place].index}.")
+        raise SourceError(
+            f"{job.source}: reads differently on {self._node}, at frame {moments[place].index}."
+        )
 
     def _frames_from(self, job: Job, pts: int) -> Iterator[Frame]:
         """By seeking; none where that fails."""
@@ -197,7 +228,9 @@ class PartPainter:
     def _opened(job: Job, start_s: Fraction | None = None) -> VideoFile:
         options = job.options
         start_s = options.start_s if start_s is None else start_s
-        return VideoFile(job.source, start_s, options.end_s, lambda _: job.size, deinterlace=options.deinterlace)
+        return VideoFile(
+            job.source, start_s, options.end_s, lambda _: job.size, deinterlace=options.deinterlace
+        )
 
 
 class _From:
@@ -218,7 +251,9 @@ def packed(model: ModelFile) -> dict[str, bytes]:
 
 
 def _unpacked(files: dict[str, bytes]) -> ModelFile:
-    digest = sha256(b"".join(sha256(content).digest() for content in files.values())).hexdigest()[:24]
+    digest = sha256(b"".join(sha256(content).digest() for content in files.values())).hexdigest()[
+        :24
+    ]
     folder = cache_dir() / "farm"
     prune(folder, _CACHE_BYTES, "*/*")
     folder = folder / digest

@@ -1,4 +1,7 @@
-"""Divides the painting of one file into parts that can be painted apart from each other. Knows frames, not machines."""
+"""Divides the painting of one file into parts that can be painted apart from each other.
+
+Knows frames, not machines.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,19 @@ from dataclasses import dataclass, replace
 from realtime.frame import Moment
 from realtime.media.writing.segments import SEGMENT_FRAMES, State
 
-_PARTS_PER_WORKER = 4  # so that the last ones of a file end together, and a part that is lost is no great loss
+_PARTS_PER_WORKER = (
+    4  # so that the last ones of a file end together, and a part that is lost is no great loss
+)
 _MAX_SEGMENTS = 8
 
 
 @dataclass(frozen=True)
 class Part:
-    """Whole segments in a row, from frame ``first`` on. ``moments``: what is to be read, in order; those before ``first`` are
-    painted only so that the painter remembers what it would in one run. ``state``: what it remembers at the beginning."""
+    """Whole segments in a row, from frame ``first`` on.
+
+    ``moments``: what is to be read, in order; those before ``first`` are painted only so that the
+    painter remembers what it would in one run. ``state``: what it remembers at the beginning.
+    """
 
     first: int
     moments: tuple[Moment, ...]
@@ -27,23 +35,36 @@ class Part:
         return self.moments[-1].index
 
     def beginning_at(self, first: int, state: State) -> Part:
-        """What is left of it from frame ``first`` on, painted from ``state``; without one, warmed up as before."""
+        """What is left of it from frame ``first`` on, painted from ``state``; without one, warmed
+        up as before.
+        """
         if first == self.first and not state:
             return self
-        return replace(self, first=first, state=state, moments=tuple(m for m in self.moments if m.index >= first))
+        return replace(
+            self,
+            first=first,
+            state=state,
+            moments=tuple(m for m in self.moments if m.index >= first),
+        )
 
 
 def segments_per_part(frames: float, workers: int, warm_up: int) -> int:
-    """Of how many segments parts shall be, where a file of about ``frames`` is divided among ``workers``."""
+    """Of how many segments parts shall be, where a file of about ``frames`` is divided among
+    ``workers``.
+    """
     fair = round(frames / SEGMENT_FRAMES / workers / _PARTS_PER_WORKER)
     return max(1, -(-warm_up // SEGMENT_FRAMES), min(fair, _MAX_SEGMENTS))
 
 
-def divide(moments: Iterable[Moment], has: Callable[[int], bool], segments: int, warm_up: int) -> Iterator[Part]:
-    """Parts of at most ``segments`` segments with all frames but those that ``has`` names, as soon as they are known.
+def divide(
+    moments: Iterable[Moment], has: Callable[[int], bool], segments: int, warm_up: int
+) -> Iterator[Part]:
+    """Parts of at most ``segments`` segments with all frames but those that ``has`` names, as soon
+    as they are known.
 
-    Parts end where they are long enough, or at half of that behind a scene cut. The next one is warmed up from that cut, and
-    its frames are those of one run; or, where there is none among the last ``warm_up`` frames, from all of these.
+    Parts end where they are long enough, or at half of that behind a scene cut. The next one is
+    warmed up from that cut, and its frames are those of one run; or, where there is none among the
+    last ``warm_up`` frames, from all of these.
     """
     before: deque[Moment] = deque(maxlen=warm_up)
     part: list[Moment] = []

@@ -14,10 +14,16 @@ from realtime.media.reading.video_file import VideoFile
 
 
 class Scan:
-    """Decodes ``video`` in a thread of its own, which fills in its ``damaged``, ``truncated`` and ``cuts``. ``divide`` makes
-    parts of its moments. ``frames``: their number, None until all are known. Use as a context manager."""
+    """Decodes ``video`` in a thread of its own, which fills in its ``damaged``, ``truncated`` and
+    ``cuts``.
 
-    def __init__(self, video: VideoFile, divide: Callable[[Iterator[Moment]], Iterator[Part]]) -> None:
+    ``divide`` makes parts of its moments. ``frames``: their number, None until all are known. Use
+    as a context manager.
+    """
+
+    def __init__(
+        self, video: VideoFile, divide: Callable[[Iterator[Moment]], Iterator[Part]]
+    ) -> None:
         self.frames: int | None = None
         self._video, self._divide = video, divide
         self._parts: queue.SimpleQueue[Part | BaseException | None] = queue.SimpleQueue()
@@ -26,7 +32,10 @@ class Scan:
         self._thread = threading.Thread(target=self._read, name="scan")
 
     def goes_on(self, parts: deque[Part]) -> bool:
-        """Add what has been found since the last call; say whether there may be more. Raises what reading raised."""
+        """Add what has been found since the last call; say whether there may be more.
+
+        Raises what reading raised.
+        """
         while self._goes_on and not self._parts.empty():
             found = self._parts.get()
             if isinstance(found, BaseException):

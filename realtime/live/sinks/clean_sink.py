@@ -1,4 +1,7 @@
-"""Where paintings go besides the screen: a recording, a virtual camera, a page. Always the painting itself, without any text."""
+"""Where paintings go besides the screen: a recording, a virtual camera, a page.
+
+Always the painting itself, without any text.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,21 @@ from realtime.frame import Frame
 
 
 class CleanSink(ABC):
-    """Takes every painting from the thread that paints. ``answers`` collects lines for the user, errors too: what goes wrong
-    here ends this sink and nothing else."""
+    """Takes every painting from the thread that paints.
+
+    ``answers`` collects lines for the user, errors too: what goes wrong here ends this sink and
+    nothing else.
+    """
 
     def __init__(self) -> None:
         self.answers: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     @abstractmethod
     def put(self, frame: Frame, painting: np.ndarray) -> None:
-        """Take ``painting``, (H, W, 3) uint8 RGB, which nobody changes afterwards. Returns at once; raises nothing."""
+        """Take ``painting``, (H, W, 3) uint8 RGB, which nobody changes afterwards.
+
+        Returns at once; raises nothing.
+        """
 
     @abstractmethod
     def close(self) -> None:

@@ -10,7 +10,10 @@ from realtime.controls.pointer import Pointer
 
 
 class LiveSink(ABC):
-    """Shows pictures and tells which keys were pressed. Every method is called from the main thread."""
+    """Shows pictures and tells which keys were pressed.
+
+    Every method is called from the main thread.
+    """
 
     @abstractmethod
     def open(self, title: str, size: tuple[int, int]) -> None:
@@ -23,11 +26,17 @@ class LiveSink(ABC):
 
     @abstractmethod
     def show(self, pixels: np.ndarray) -> None:
-        """Show a picture: (H, W, 3) uint8 RGB. When this returns it is on the screen. Raises SinkError."""
+        """Show a picture: (H, W, 3) uint8 RGB.
+
+        When this returns it is on the screen. Raises SinkError.
+        """
 
     @abstractmethod
     def poll(self) -> list[str]:
-        """The names of the keys pressed since the last call ("left", "esc", "space", "a", "{"). Takes a millisecond or two."""
+        """The names of the keys pressed since the last call ("left", "esc", "space", "a", "{").
+
+        Takes a millisecond or two.
+        """
 
     def pointers(self) -> list[Pointer]:
         """What the mouse did since the last call."""

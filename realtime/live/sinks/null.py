@@ -1,4 +1,6 @@
-"""The sink of ``--headless``: nobody looks, so nothing is drawn; frames count as shown when they arrive."""
+"""The sink of ``--headless``: nobody looks, so nothing is drawn; frames count as shown when they
+arrive.
+"""
 
 from __future__ import annotations
 

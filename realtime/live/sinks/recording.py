@@ -1,4 +1,6 @@
-"""Records paintings as they come, with sound, into a file that is whole at every second, so that no crash loses it."""
+"""Records paintings as they come, with sound, into a file that is whole at every second, so that no
+crash loses it.
+"""
 
 from __future__ import annotations
 
@@ -34,13 +36,21 @@ SUFFIXES = (".mp4", ".mov", ".m4v")
 
 
 class Recorder(CleanSink):
-    """Starts and ends recordings. ``follow`` is called from the main thread, ``put`` from the one that paints.
+    """Starts and ends recordings.
 
-    first: name of the first recording; later ones, and without it all, are named after style and time in ``folder``.
-    ``open_sound``: called once for each recording, in its own thread; None or a returned None records without sound.
+    ``follow`` is called from the main thread, ``put`` from the one that paints.
+
+    first: name of the first recording; later ones, and without it all, are named after style and
+    time in ``folder``. ``open_sound``: called once for each recording, in its own thread; None or a
+    returned None records without sound.
     """
 
-    def __init__(self, folder: Path, first: Path | None = None, open_sound: Callable[[], Sound | None] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        first: Path | None = None,
+        open_sound: Callable[[], Sound | None] | None = None,
+    ) -> None:
         super().__init__()
         self._folder, self._first, self._open_sound = folder, first, open_sound
         self._current: Recording | None = None
@@ -48,14 +58,20 @@ class Recorder(CleanSink):
         self.failed = False
 
     def follow(self, wanted: bool, label: str) -> None:
-        """Record from now on, or do not. ``failed`` turns true when a recording has ended by itself."""
+        """Record from now on, or do not.
+
+        ``failed`` turns true when a recording has ended by itself.
+        """
         current = self._current
         if current is not None and current.failed:
             self._current, self.failed = None, True
             return
         self.failed = False
         if wanted and current is None:
-            path, self._first = self._first or free_name(self._folder, label, [begun.path for begun in self._all]), None
+            path, self._first = (
+                self._first or free_name(self._folder, label, [begun.path for begun in self._all]),
+                None,
+            )
             self._current = Recording(path, self._open_sound, self.answers.put)
             self._all.append(self._current)
         elif not wanted and current is not None:
@@ -79,17 +95,24 @@ class Recorder(CleanSink):
             begun.finish()
             begun.join(max(0.0, deadline_s - time.monotonic()))
             if begun.is_alive():
-                self.answers.put(f"no time to finish {begun.path.name}: {begun.partial.name} plays up to about its end")
+                self.answers.put(
+                    f"no time to finish {begun.path.name}: {begun.partial.name} plays up to about its end"
+                )
 
 
 class Recording(threading.Thread):
-    """One file. Until it is finished it is called NAME.partial.EXT, which plays up to its last full second whatever happens.
+    """One file.
 
-    Frames keep the distances of their ``captured_s``. Ends with ``finish``, or by itself when it cannot go on; ``say`` gets the
-    line for the user in both cases.
+    Until it is finished it is called NAME.partial.EXT, which plays up to its last full second
+    whatever happens.
+
+    Frames keep the distances of their ``captured_s``. Ends with ``finish``, or by itself when it
+    cannot go on; ``say`` gets the line for the user in both cases.
     """
 
-    def __init__(self, path: Path, open_sound: Callable[[], Sound | None] | None, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, path: Path, open_sound: Callable[[], Sound | None] | None, say: Callable[[str], None]
+    ) -> None:
         super().__init__(name="recording", daemon=True)
         self.failed = False
         self.seconds = 0.0
@@ -154,23 +177,31 @@ class Recording(threading.Thread):
 
 
 class _Writer:
-    """The open file: FFmpeg's hybrid MP4, fragments while it grows and an index of all when it is closed."""
+    """The open file: FFmpeg's hybrid MP4, fragments while it grows and an index of all when it is
+    closed.
+    """
 
     def __init__(self, path: Path, size: tuple[int, int], sound: Sound | None) -> None:
         import av
         from av.video.reformatter import VideoReformatter
 
-        options = {"movflags": "+hybrid_fragmented+frag_keyframe+default_base_moof", "flush_packets": "1"}
+        options = {
+            "movflags": "+hybrid_fragmented+frag_keyframe+default_base_moof",
+            "flush_packets": "1",
+        }
         self._output: OutputContainer = av.open(f"file:{path}", "w", format="mp4", options=options)
         height, width = size
-        # zerolatency holds no frame back in the encoder, where a crash would lose it, and needs no shifted timestamps.
+        # zerolatency holds no frame back in the encoder, where a crash would lose it, and needs no
+        # shifted timestamps.
         settings = {"preset": "veryfast", "crf": "18", "tune": "zerolatency"}
         self._video = self._output.add_stream("libx264", rate=30, options=settings)
         self._video.pix_fmt = "yuv420p"
         self._video.height, self._video.width = height + height % 2, width + width % 2
         context = self._video.codec_context
         context.time_base, context.gop_size = _TIME_BASE, _FRAGMENT_FRAMES
-        context.colorspace = context.color_primaries = context.color_trc = 6 if height < 720 else 1  # H.273: BT.601, BT.709
+        context.colorspace = context.color_primaries = context.color_trc = (
+            6 if height < 720 else 1
+        )  # H.273: BT.601, BT.709
         context.color_range = 1
         self._matrix = "SMPTE170M" if height < 720 else "ITU709"
         self._sound, self._audio = sound, None
@@ -247,20 +278,30 @@ class _Writer:
 
 
 def free_name(folder: Path, label: str, taken: Sequence[Path] = ()) -> Path:
-    """livebrush-LABEL-TIME.mp4 under a name that is still free and not ``taken``, as is that of its unfinished form."""
+    """livebrush-LABEL-TIME.mp4 under a name that is still free and not ``taken``, as is that of its
+    unfinished form.
+    """
     stem = f"livebrush-{label[:80]}-{datetime.now():%Y%m%d-%H%M%S}"
     for number in itertools.count(1):
         path = folder / f"{stem}{'' if number == 1 else f'-{number}'}.mp4"
-        if path not in taken and not path.exists() and not path.with_name(f"{path.stem}.partial.mp4").exists():
+        if (
+            path not in taken
+            and not path.exists()
+            and not path.with_name(f"{path.stem}.partial.mp4").exists()
+        ):
             return path
 
 
 def check_recording(path: Path) -> None:
-    """Before a run: UsageError for a name that exists or has another ending, SinkError for a folder that there is not."""
+    """Before a run: UsageError for a name that exists or has another ending, SinkError for a folder
+    that there is not.
+    """
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"--record {path}: must end in {', '.join(SUFFIXES)}.")
     if not path.parent.is_dir():
         raise SinkError(f"--record {path}: the folder {path.parent} does not exist.")
     for taken in (path, path.with_name(f"{path.stem}.partial{path.suffix}")):
         if taken.exists():
-            raise UsageError(f"--record {taken}: exists already. Choose another name, or move it away.")
+            raise UsageError(
+                f"--record {taken}: exists already. Choose another name, or move it away."
+            )

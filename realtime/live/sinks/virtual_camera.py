@@ -1,4 +1,6 @@
-"""Shows the paintings to other programs as a camera: v4l2loopback on Linux through PyAV, pyvirtualcam elsewhere."""
+"""Shows the paintings to other programs as a camera: v4l2loopback on Linux through PyAV,
+pyvirtualcam elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -16,27 +18,39 @@ from realtime.live.sources.latest import Latest
 from realtime.picture.resample import Scaler
 
 _FPS = 30
-_LOOPBACK_HINT = "Load the module first: sudo modprobe v4l2loopback exclusive_caps=1 card_label=Livebrush"
+_LOOPBACK_HINT = (
+    "Load the module first: sudo modprobe v4l2loopback exclusive_caps=1 card_label=Livebrush"
+)
 
 
 def loopback_devices() -> list[str]:
     """The devices of v4l2loopback on this machine."""
     folder = Path("/sys/devices/virtual/video4linux")
-    return [f"/dev/{path.name}" for path in sorted(folder.glob("video*"))] if folder.is_dir() else []
+    return (
+        [f"/dev/{path.name}" for path in sorted(folder.glob("video*"))] if folder.is_dir() else []
+    )
 
 
 def open_virtual_camera(device: str, size: tuple[int, int]) -> VirtualCamera:
-    """``device``: /dev/videoN, or "" for the first that there is. Raises UsageError or SinkError: what to install."""
+    """``device``: /dev/videoN, or "" for the first that there is.
+
+    Raises UsageError or SinkError: what to install.
+    """
     if sys.platform.startswith("linux"):
         device = device or next(iter(loopback_devices()), "")
         if not device:
-            raise UsageError(f"--virtual-cam: there is no v4l2loopback device on this machine. {_LOOPBACK_HINT}")
+            raise UsageError(
+                f"--virtual-cam: there is no v4l2loopback device on this machine. {_LOOPBACK_HINT}"
+            )
         return VirtualCamera(_V4l2(device, size))
     return VirtualCamera(_Pyvirtualcam(device, size))
 
 
 class VirtualCamera(CleanSink):
-    """The newest painting wins. Other programs want one size: what comes in another is brought to the first one."""
+    """The newest painting wins.
+
+    Other programs want one size: what comes in another is brought to the first one.
+    """
 
     def __init__(self, device: _V4l2 | _Pyvirtualcam) -> None:
         super().__init__()
@@ -77,7 +91,9 @@ class _V4l2:
             self._stream.pix_fmt = "yuv420p"
             self._output.start_encoding()  # this is where the device is told the format
         except (av.error.FFmpegError, OSError) as error:
-            raise SinkError(f"--virtual-cam {device}: {getattr(error, 'strerror', None) or error}. {_LOOPBACK_HINT}") from error
+            raise SinkError(
+                f"--virtual-cam {device}: {getattr(error, 'strerror', None) or error}. {_LOOPBACK_HINT}"
+            ) from error
         self._reformatter, self._count = VideoReformatter(), 0
 
     def send(self, painting: np.ndarray) -> None:
@@ -105,7 +121,9 @@ class _Pyvirtualcam:
         try:
             import pyvirtualcam
         except ImportError as error:
-            raise UsageError("--virtual-cam needs pyvirtualcam here: pip install 'livebrush[virtual-cam]'") from error
+            raise UsageError(
+                "--virtual-cam needs pyvirtualcam here: pip install 'livebrush[virtual-cam]'"
+            ) from error
         try:
             self._camera = pyvirtualcam.Camera(size[1], size[0], _FPS, device=device or None)
         except RuntimeError as error:

@@ -1,4 +1,7 @@
-"""A window on the screen, drawn by OpenCV. Knows the key codes of OpenCV's window systems, not what the keys do."""
+"""A window on the screen, drawn by OpenCV.
+
+Knows the key codes of OpenCV's window systems, not what the keys do.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,9 @@ from realtime.controls.pointer import Pointer
 from realtime.live.bootstrap import import_for_window
 from realtime.live.sinks.live_sink import LiveSink
 
-# OpenCV enlarges pictures with hard pixel edges, so a picture is brought to the window's size before; beyond this many
-# pixels (a 4K screen) at half that size, which costs a quarter and shows as clean double pixels.
+# OpenCV enlarges pictures with hard pixel edges, so a picture is brought to the window's size
+# before; beyond this many pixels (a 4K screen) at half that size, which costs a quarter and shows
+# as clean double pixels.
 MAX_VIEW_PIXELS = 1920 * 1200
 _FIRST_HEIGHTS = (480, 720)
 _FIRST_PLACE = (60, 60)
@@ -34,7 +38,9 @@ _KEYS = {
     "WIN32": {
         **{
             code << 16: name
-            for code, name in enumerate(("pageup", "pagedown", "end", "home", "left", "up", "right", "down"), 0x21)
+            for code, name in enumerate(
+                ("pageup", "pagedown", "end", "home", "left", "up", "right", "down"), 0x21
+            )
         },
         0x2D << 16: "insert",
         0x2E << 16: "delete",
@@ -58,7 +64,9 @@ _COMMON_KEYS = {27: "esc", 32: "space", 9: "tab", 13: "enter", 10: "enter", 8: "
 
 
 def key_name(code: int, system: str) -> str | None:
-    """What ``cv2.waitKeyEx`` means by ``code`` on the window system ``cv2.currentUIFramework()``; None for a key without name."""
+    """What ``cv2.waitKeyEx`` means by ``code`` on the window system ``cv2.currentUIFramework()``;
+    None for a key without name.
+    """
     special = _KEYS.get(system, _X11_KEYS)
     if code in special:
         return special[code]
@@ -73,7 +81,10 @@ def key_name(code: int, system: str) -> str | None:
 
 
 class Window(LiveSink):
-    """Resizable; closing it with the mouse is noticed. Needs a display: ask ``realtime.live.bootstrap.display_problem`` first."""
+    """Resizable; closing it with the mouse is noticed.
+
+    Needs a display: ask ``realtime.live.bootstrap.display_problem`` first.
+    """
 
     def __init__(self) -> None:
         self._title: str | None = None
@@ -90,7 +101,9 @@ class Window(LiveSink):
             cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL)
             scale = float(np.clip(size[0], *_FIRST_HEIGHTS)) / size[0]
             cv2.resizeWindow(title, round(size[1] * scale), round(size[0] * scale))
-            cv2.moveWindow(title, *_FIRST_PLACE)  # placed before it had its size, it may lie half off the screen
+            cv2.moveWindow(
+                title, *_FIRST_PLACE
+            )  # placed before it had its size, it may lie half off the screen
         except cv2.error as error:
             raise SinkError(
                 f"a window cannot be opened: {error}. Use --headless, or install opencv-python (not -headless)."
@@ -140,7 +153,9 @@ class Window(LiveSink):
         cv2, (height, width) = self._cv2, self._shown_size
         pressed = event == cv2.EVENT_LBUTTONDOWN
         if pressed or (event == cv2.EVENT_MOUSEMOVE and flags & cv2.EVENT_FLAG_LBUTTON):
-            self._pointers.append(Pointer(x / width, y / height, pressed))  # OpenCV tells places in pixels of the picture
+            self._pointers.append(
+                Pointer(x / width, y / height, pressed)
+            )  # OpenCV tells places in pixels of the picture
 
     @property
     def closed(self) -> bool:
@@ -151,7 +166,9 @@ class Window(LiveSink):
 
     def set_fullscreen(self, on: bool) -> None:
         cv2 = self._cv2
-        cv2.setWindowProperty(self._title, cv2.WND_PROP_FULLSCREEN, cv2.WINDOW_FULLSCREEN if on else cv2.WINDOW_NORMAL)
+        cv2.setWindowProperty(
+            self._title, cv2.WND_PROP_FULLSCREEN, cv2.WINDOW_FULLSCREEN if on else cv2.WINDOW_NORMAL
+        )
 
     def close(self) -> None:
         title, self._title = self._title, None

@@ -1,4 +1,7 @@
-"""The camera of a page: what ``--source browser`` means. The page's server feeds it; there is nothing to open here."""
+"""The camera of a page: what ``--source browser`` means.
+
+The page's server feeds it; there is nothing to open here.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,9 @@ _SILENT_S = 2.0
 
 
 class BrowserSource(LiveSource):
-    """size: the (height, width) that the engine is made ready for; pages may send others, and turn while they do."""
+    """size: the (height, width) that the engine is made ready for; pages may send others, and turn
+    while they do.
+    """
 
     name = "browser"
     mirrored = True
@@ -33,7 +38,10 @@ class BrowserSource(LiveSource):
         return self.expected_size
 
     def feed(self, picture: VideoFrame, captured_s: float) -> None:
-        """Take a decoded picture that arrived at ``captured_s`` (monotonic). Returns at once; may be called from any thread."""
+        """Take a decoded picture that arrived at ``captured_s`` (monotonic).
+
+        Returns at once; may be called from any thread.
+        """
         self._slot.put((picture, self._count, captured_s))
         self._count += 1
         self._fed_s = captured_s
@@ -44,8 +52,13 @@ class BrowserSource(LiveSource):
             return None
         picture, index, captured_s = fed
         started_s = time.perf_counter()
-        scale = min(1.0, MAX_SIDE_PX / max(picture.width, picture.height))  # huge ones are made smaller
-        size = {"width": max(2, round(picture.width * scale)), "height": max(2, round(picture.height * scale))}
+        scale = min(
+            1.0, MAX_SIDE_PX / max(picture.width, picture.height)
+        )  # huge ones are made smaller
+        size = {
+            "width": max(2, round(picture.width * scale)),
+            "height": max(2, round(picture.height * scale)),
+        }
         pixels = picture.reformat(format="rgb24", dst_color_range="JPEG", **size).to_ndarray()
         self.busy.add((time.perf_counter() - started_s) * 1000)
         return Frame(pixels, index, captured_s=captured_s)
@@ -59,4 +72,8 @@ class BrowserSource(LiveSource):
 
     @property
     def problem(self) -> str | None:
-        return "browser: no page sends its camera" if time.monotonic() - self._fed_s > _SILENT_S else None
+        return (
+            "browser: no page sends its camera"
+            if time.monotonic() - self._fed_s > _SILENT_S
+            else None
+        )

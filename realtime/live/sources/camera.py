@@ -1,4 +1,5 @@
-"""A camera or stream through OpenCV, on a thread of its own: it may block, freeze or go away, and the program goes on.
+"""A camera or stream through OpenCV, on a thread of its own: it may block, freeze or go away, and
+the program goes on.
 
 Whether a device is lost is decided in ``Camera.read``, which never touches the device itself.
 """
@@ -45,9 +46,13 @@ def parse_capture(text: str) -> CaptureFormat:
         width, height = (int(part) for part in size.split("x"))
         wanted = CaptureFormat((height, width), float(fps) if fps else CaptureFormat.fps)
     except ValueError:
-        raise UsageError(f"--capture {text!r} is not WIDTHxHEIGHT@FPS, for example 1280x720@30") from None
+        raise UsageError(
+            f"--capture {text!r} is not WIDTHxHEIGHT@FPS, for example 1280x720@30"
+        ) from None
     if min(wanted.size) < 1 or max(wanted.size) > 8192 or not 0 < wanted.fps <= 1000:
-        raise UsageError(f"--capture {text!r}: sides go from 1 to 8192 pixels, rates up to 1000 frames a second.")
+        raise UsageError(
+            f"--capture {text!r}: sides go from 1 to 8192 pixels, rates up to 1000 frames a second."
+        )
     return wanted
 
 
@@ -63,9 +68,10 @@ class _Shot:
 class Camera(LiveSource):
     """device: a number, a path such as /dev/video0, or a URL that OpenCV can open.
 
-    A camera that stops is reopened with growing pauses until ``close``. One that gives the same picture for ``FROZEN_S`` is
-    reopened once; if the picture is still the same, it is taken for a still picture and only a warning remains.
-    ``may_stand_still``: nothing is wrong with that, nor with black, as on a screen.
+    A camera that stops is reopened with growing pauses until ``close``. One that gives the same
+    picture for ``FROZEN_S`` is reopened once; if the picture is still the same, it is taken for a
+    still picture and only a warning remains. ``may_stand_still``: nothing is wrong with that, nor
+    with black, as on a screen.
     """
 
     def __init__(
@@ -78,9 +84,16 @@ class Camera(LiveSource):
     ) -> None:
         super().__init__()
         local = isinstance(device, int) or device.startswith("/dev/")
-        self.name = f"camera {device}" if local else _CREDENTIALS.sub("//", device)  # it is shown, and goes into reports
+        self.name = (
+            f"camera {device}" if local else _CREDENTIALS.sub("//", device)
+        )  # it is shown, and goes into reports
         self.mirrored = self.name.startswith("camera ")
-        self._device, self._wanted, self._clock, self._open_capture = device, wanted or CaptureFormat(), clock, open_capture
+        self._device, self._wanted, self._clock, self._open_capture = (
+            device,
+            wanted or CaptureFormat(),
+            clock,
+            open_capture,
+        )
         self.expected_size = self._wanted.size
         self._grabber: _Grabber | None = None
         self._stuck: list[_Grabber] = []
@@ -131,7 +144,9 @@ class Camera(LiveSource):
         self._closed = True
         if self._grabber:
             self._grabber.abandon()
-            self._grabber.join(0.5)  # a polite wait only: a blocked driver keeps its (daemon) thread
+            self._grabber.join(
+                0.5
+            )  # a polite wait only: a blocked driver keeps its (daemon) thread
 
     @property
     def finished(self) -> bool:
@@ -148,12 +163,16 @@ class Camera(LiveSource):
     def _start(self) -> None:
         self._slot = Latest()
         self._base = self._newest + 1
-        self._grabber = _Grabber(self._device, self._wanted, self._open_capture, self._slot, self._clock)
+        self._grabber = _Grabber(
+            self._device, self._wanted, self._open_capture, self._slot, self._clock
+        )
         self._started_s = self._clock()
         self._grabber.start()
 
     def _watch(self, now_s: float) -> None:
-        """Called whenever no picture came: decide whether the device is lost, or whether it is time to open it again."""
+        """Called whenever no picture came: decide whether the device is lost, or whether it is time
+        to open it again.
+        """
         if self._closed:
             return
         if self._grabber is None:
@@ -162,7 +181,9 @@ class Camera(LiveSource):
                 self._start()
         elif not self._grabber.is_alive():
             self._lose(f"lost: {self._grabber.failure or 'unplugged?'}", now_s)
-        elif now_s - max(self._started_s, self._grabber.last_s) > (SILENT_S if self._grabber.last_s else FIRST_PICTURE_S):
+        elif now_s - max(self._started_s, self._grabber.last_s) > (
+            SILENT_S if self._grabber.last_s else FIRST_PICTURE_S
+        ):
             self._lose("silent: it gives no pictures any more.", now_s)
 
     def _lose(self, how: str, now_s: float) -> None:
@@ -172,7 +193,9 @@ class Camera(LiveSource):
             self._stuck.append(grabber)
         self._retry_s = now_s + BACK_OFF_S[min(self._attempts, len(BACK_OFF_S) - 1)]
         self._attempts += 1
-        self._problem = f"{self.name} {how} reopening" + (f" (attempt {self._attempts})" if self._attempts > 1 else "")
+        self._problem = f"{self.name} {how} reopening" + (
+            f" (attempt {self._attempts})" if self._attempts > 1 else ""
+        )
 
 
 class _PictureWatch:
@@ -185,9 +208,16 @@ class _PictureWatch:
         self._still = False
 
     def look_at(self, pixels: np.ndarray, now_s: float) -> str | None:
-        """ "frozen" once, when the pictures have been equal for too long; else None. pixels: (H, W, 3) uint8, kept."""
+        """ "frozen" once, when the pictures have been equal for too long; else None.
+
+        pixels: (H, W, 3) uint8, kept.
+        """
         sample = pixels[::8]
-        if self._last is None or sample.shape != self._last.shape or not np.array_equal(sample, self._last):
+        if (
+            self._last is None
+            or sample.shape != self._last.shape
+            or not np.array_equal(sample, self._last)
+        ):
             self._changed_s, self._still = now_s, False
             self._last = sample
         if pixels[::16, ::16].max() >= _BLACK_LEVEL or not self._bright_s:
@@ -195,7 +225,11 @@ class _PictureWatch:
         black = now_s - self._bright_s > BLACK_S
         frozen = now_s - self._changed_s > FROZEN_S
         self.warning = (
-            "the picture is black: lens cover? another camera?" if black else "the picture stands still" if frozen else None
+            "the picture is black: lens cover? another camera?"
+            if black
+            else "the picture stands still"
+            if frozen
+            else None
         )
         if frozen and not self._still:
             self._still = True
@@ -204,16 +238,30 @@ class _PictureWatch:
 
 
 class _Grabber(threading.Thread):
-    """Opens one device and puts its pictures into ``slot`` until abandoned. Daemon: a blocked driver must not hold the exit."""
+    """Opens one device and puts its pictures into ``slot`` until abandoned.
+
+    Daemon: a blocked driver must not hold the exit.
+    """
 
     def __init__(
-        self, device: int | str, wanted: CaptureFormat, open_capture: OpenCapture, slot: Latest[_Shot], clock: Clock
+        self,
+        device: int | str,
+        wanted: CaptureFormat,
+        open_capture: OpenCapture,
+        slot: Latest[_Shot],
+        clock: Clock,
     ) -> None:
         super().__init__(name=f"camera {device}", daemon=True)
         self.failure: str | None = None
         self.last_s = 0.0
         self.note = ""
-        self._device, self._wanted, self._open_capture, self._slot, self._clock = device, wanted, open_capture, slot, clock
+        self._device, self._wanted, self._open_capture, self._slot, self._clock = (
+            device,
+            wanted,
+            open_capture,
+            slot,
+            clock,
+        )
         self._abandoned = threading.Event()
 
     def abandon(self) -> None:
@@ -229,7 +277,9 @@ class _Grabber(threading.Thread):
         try:
             self.note = capture.note
             self._grab(capture)
-        except Exception as error:  # a driver may raise anything; the camera is then lost, and the program goes on
+        except (
+            Exception
+        ) as error:  # a driver may raise anything; the camera is then lost, and the program goes on
             self.failure = f"stopped with an error: {error}"
         finally:
             capture.release()
@@ -242,7 +292,9 @@ class _Grabber(threading.Thread):
             if pixels is None:
                 if now_s - good_s > (FAILING_S if number else FIRST_PICTURE_S / 2):
                     self.failure = (
-                        "it gives no picture; is another program using it?" if not number else "it stopped giving pictures."
+                        "it gives no picture; is another program using it?"
+                        if not number
+                        else "it stopped giving pictures."
                     )
                     return
                 self._abandoned.wait(0.02)

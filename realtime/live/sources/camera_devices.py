@@ -1,4 +1,7 @@
-"""Finding and opening camera devices through OpenCV. ``OpenCapture`` is the seam for other ways to reach a camera."""
+"""Finding and opening camera devices through OpenCV.
+
+``OpenCapture`` is the seam for other ways to reach a camera.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ class Capture(Protocol):
     """An open device. Used from one thread."""
 
     def read(self) -> np.ndarray | None:
-        """The next picture, (H, W, 3) uint8 BGR in an array of its own, or None if there was none. May block."""
+        """The next picture, (H, W, 3) uint8 BGR in an array of its own, or None if there was none.
+
+        May block.
+        """
 
     def release(self) -> None:
         """Give the device back."""
@@ -51,9 +57,16 @@ class _OpenCvCapture:
 
         code = int(self._capture.get(cv2.CAP_PROP_FOURCC))
         letters = "".join(chr(code >> shift & 255) for shift in (0, 8, 16, 24)) if code > 0 else ""
-        width, height = (round(self._capture.get(key)) for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+        width, height = (
+            round(self._capture.get(key))
+            for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+        )
         fps = self._capture.get(cv2.CAP_PROP_FPS)
-        return f"{width}x{height}" + (f" {letters}" if letters.isprintable() else "") + (f" at {fps:g} fps" if fps > 0 else "")
+        return (
+            f"{width}x{height}"
+            + (f" {letters}" if letters.isprintable() else "")
+            + (f" at {fps:g} fps" if fps > 0 else "")
+        )
 
 
 def open_opencv(device: int | str, size: tuple[int, int], fps: float) -> Capture:
@@ -63,9 +76,16 @@ def open_opencv(device: int | str, size: tuple[int, int], fps: float) -> Capture
     """
     cv2 = _quiet_cv2()
     if isinstance(device, str) and "://" in device:
-        limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _URL_TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _URL_TIMEOUT_MS]
+        limits = [
+            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
+            _URL_TIMEOUT_MS,
+            cv2.CAP_PROP_READ_TIMEOUT_MSEC,
+            _URL_TIMEOUT_MS,
+        ]
         capture = cv2.VideoCapture(device, cv2.CAP_FFMPEG, limits)
-    elif sys.platform.startswith("linux") and (isinstance(device, int) or device.startswith("/dev/")):
+    elif sys.platform.startswith("linux") and (
+        isinstance(device, int) or device.startswith("/dev/")
+    ):
         capture = cv2.VideoCapture(device, cv2.CAP_V4L2)
     else:
         capture = cv2.VideoCapture(device)
@@ -82,44 +102,60 @@ def open_opencv(device: int | str, size: tuple[int, int], fps: float) -> Capture
 
 
 def _quiet_cv2() -> ModuleType:
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # its messages would stand beside our one clear line
+    os.environ.setdefault(
+        "OPENCV_FFMPEG_LOGLEVEL", "-8"
+    )  # its messages would stand beside our one clear line
     try:
         import cv2
     except ImportError as error:
-        raise SourceError(f"cameras need OpenCV: {error}. Type: pip install opencv-python") from error
+        raise SourceError(
+            f"cameras need OpenCV: {error}. Type: pip install opencv-python"
+        ) from error
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     return cv2
 
 
 def camera_list() -> str:
-    """One sentence on which cameras this machine has, as far as it can be told without opening them."""
+    """One sentence on which cameras this machine has, as far as it can be told without opening
+    them.
+    """
     if not sys.platform.startswith("linux"):
         return "Other cameras, if there are any, are --source 1, --source 2, ..."
     cameras = [f"{number} ({title})" for number, title in camera_titles().items()]
-    return f"Cameras here: {', '.join(cameras)}." if cameras else "There is no camera on this machine."
+    return (
+        f"Cameras here: {', '.join(cameras)}." if cameras else "There is no camera on this machine."
+    )
 
 
-def camera_titles(devices: Path = Path("/dev"), names: Path = Path("/sys/class/video4linux")) -> dict[int, str]:
+def camera_titles(
+    devices: Path = Path("/dev"), names: Path = Path("/sys/class/video4linux")
+) -> dict[int, str]:
     """Number -> name of every video device that Linux knows; empty elsewhere."""
     titles = {}
     for path in sorted(devices.glob("video*"), key=lambda p: (len(p.name), p.name)):
         number = path.name.removeprefix("video")
         if number.isdecimal():
             try:
-                titles[int(number)] = (names / path.name / "name").read_text(encoding="utf-8").strip()
+                titles[int(number)] = (
+                    (names / path.name / "name").read_text(encoding="utf-8").strip()
+                )
             except OSError:
                 titles[int(number)] = str(path)
     return titles
 
 
 def find_camera(name: str, titles: dict[int, str] | None = None) -> int | None:
-    """The number of the first camera with ``name`` in its name, whatever the case; None if there is none."""
+    """The number of the first camera with ``name`` in its name, whatever the case; None if there is
+    none.
+    """
     titles = camera_titles() if titles is None else titles
     return next((number for number, title in titles.items() if name.lower() in title.lower()), None)
 
 
 def camera_problem(number: int) -> str | None:
-    """Why camera ``number`` of this Linux machine may not be opened, as far as can be told without opening it."""
+    """Why camera ``number`` of this Linux machine may not be opened, as far as can be told without
+    opening it.
+    """
     path = Path(f"/dev/video{number}")
     return None if os.access(path, os.R_OK | os.W_OK) else _why_not(number)
 

@@ -17,12 +17,15 @@ _FPS = 10.0  # a picture that stands still is painted on, so that fades go on, b
 
 
 class ImageFolder(Paced):
-    """The pictures of ``folder`` by name, upright, ``SHOWN_S`` each, in frames of (height, width) ``size``; ``loop``: for ever.
+    """The pictures of ``folder`` by name, upright, ``SHOWN_S`` each, in frames of (height, width)
+    ``size``; ``loop``: for ever.
 
     A file that is no picture is left out, and ``warning`` names it.
     """
 
-    def __init__(self, folder: Path, size: tuple[int, int], loop: bool = False, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self, folder: Path, size: tuple[int, int], loop: bool = False, clock: Clock = time.monotonic
+    ) -> None:
         super().__init__(_FPS, None, clock)
         self.name = folder.name or str(folder)
         self.expected_size = self._size = size
@@ -32,9 +35,13 @@ class ImageFolder(Paced):
         self._shown: tuple[Path | None, np.ndarray] = (None, np.zeros((*size, 3), np.uint8))
 
     def open(self) -> tuple[int, int]:
-        self._paths = sorted(path for path in self._folder.iterdir() if path.suffix.lower() in ENDINGS)
+        self._paths = sorted(
+            path for path in self._folder.iterdir() if path.suffix.lower() in ENDINGS
+        )
         if not self._turn_to(0):
-            raise SourceError(f"{self._folder}: holds no picture that can be read ({', '.join(ENDINGS)}).")
+            raise SourceError(
+                f"{self._folder}: holds no picture that can be read ({', '.join(ENDINGS)})."
+            )
         self._frames = None if self._loop else round(len(self._paths) * SHOWN_S * _FPS)
         return self._size
 
@@ -44,10 +51,16 @@ class ImageFolder(Paced):
 
     @property
     def warning(self) -> str | None:
-        return f"cannot be read: {', '.join(sorted(path.name for path in self._bad))}" if self._bad else None
+        return (
+            f"cannot be read: {', '.join(sorted(path.name for path in self._bad))}"
+            if self._bad
+            else None
+        )
 
     def _turn_to(self, place: int) -> bool:
-        """Show the picture at ``place``, or the next one that can be read; False if there is none at all."""
+        """Show the picture at ``place``, or the next one that can be read; False if there is none
+        at all.
+        """
         for step in range(len(self._paths)):
             path = self._paths[(place + step) % len(self._paths)]
             if path not in self._bad and (path == self._shown[0] or self._load(path)):
@@ -59,7 +72,9 @@ class ImageFolder(Paced):
 
         try:
             with Image.open(path) as file:
-                picture = ImageOps.pad(ImageOps.exif_transpose(file).convert("RGB"), self._size[::-1])
+                picture = ImageOps.pad(
+                    ImageOps.exif_transpose(file).convert("RGB"), self._size[::-1]
+                )
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
             self._bad.add(path)
             return False

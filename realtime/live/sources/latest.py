@@ -1,4 +1,7 @@
-"""A mailbox with one slot between two threads: what is newer replaces what was not fetched. Live only; files use queues."""
+"""A mailbox with one slot between two threads: what is newer replaces what was not fetched.
+
+Live only; files use queues.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,11 @@ T = TypeVar("T")
 
 
 class Latest(Generic[T]):
-    """One slot. ``on_drop`` is called, in the thread that puts, with each item that was replaced before it was fetched."""
+    """One slot.
+
+    ``on_drop`` is called, in the thread that puts, with each item that was replaced before it was
+    fetched.
+    """
 
     def __init__(self, on_drop: Callable[[T], None] | None = None) -> None:
         self._changed = threading.Condition()
@@ -29,7 +36,8 @@ class Latest(Generic[T]):
             self._on_drop(replaced)
 
     def get(self, timeout_s: float | None = None) -> T | None:
-        """Fetch the newest item; None if none came within ``timeout_s`` (None: wait for ever) or the mailbox is closed.
+        """Fetch the newest item; None if none came within ``timeout_s`` (None: wait for ever) or
+        the mailbox is closed.
 
         An item that was put before ``close`` is still handed out.
         """

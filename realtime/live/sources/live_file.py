@@ -1,4 +1,7 @@
-"""A video file played live: each frame at its time, upright, once or for ever. Files to be painted whole go another way."""
+"""A video file played live: each frame at its time, upright, once or for ever.
+
+Files to be painted whole go another way.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,19 @@ from realtime.media.reading.video_file import VideoFile
 from realtime.timing import Clock
 
 _MAX_SKIPS = 8  # frames left out in one read to catch up with the clock
-_HOPELESS_S = 1.0  # so far behind, the clock is set back instead: the file then plays slower than it should
-_TOLD_S = 5.0  # how long that is told: a machine that was busy for a moment is none that is too slow
+_HOPELESS_S = (
+    1.0  # so far behind, the clock is set back instead: the file then plays slower than it should
+)
+_TOLD_S = (
+    5.0  # how long that is told: a machine that was busy for a moment is none that is too slow
+)
 
 
 class LiveFile(LiveSource):
-    """path: any file with a picture that PyAV reads. ``loop``: begin again at the end. Frames are due at their timestamps."""
+    """path: any file with a picture that PyAV reads.
+
+    ``loop``: begin again at the end. Frames are due at their timestamps.
+    """
 
     def __init__(self, path: Path, loop: bool = False, clock: Clock = time.monotonic) -> None:
         super().__init__()

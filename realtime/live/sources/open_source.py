@@ -1,4 +1,6 @@
-"""What ``--source`` means: a number, a name, a device, an address, a file, a folder, the screen, ``browser`` or ``test``."""
+"""What ``--source`` means: a number, a name, a device, an address, a file, a folder, the screen,
+``browser`` or ``test``.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +18,13 @@ from realtime.live.sources.synthetic import Synthetic
 
 
 def live_source(text: str, wanted: CaptureFormat | None = None, loop: bool = False) -> LiveSource:
-    """The source called ``text``, not yet opened. ``wanted`` is for cameras, ``test``, the rate of a screen and the size of a
-    folder's frames; ``loop`` for files and folders. A name that is no file is looked for among the cameras' names.
+    """The source called ``text``, not yet opened.
 
-    Raises UsageError for a screen's region that is none, SourceError for what is neither a file nor a camera.
+    ``wanted`` is for cameras, ``test``, the rate of a screen and the size of a folder's frames;
+    ``loop`` for files and folders. A name that is no file is looked for among the cameras' names.
+
+    Raises UsageError for a screen's region that is none, SourceError for what is neither a file nor
+    a camera.
     """
     wanted = wanted or CaptureFormat()
     if text == "test":
@@ -41,5 +46,7 @@ def live_source(text: str, wanted: CaptureFormat | None = None, loop: bool = Fal
         return LiveFile(path, loop)
     number = find_camera(text)
     if number is None:
-        raise SourceError(f"--source {text}: no such file, and no camera of that name. {camera_list()}")
+        raise SourceError(
+            f"--source {text}: no such file, and no camera of that name. {camera_list()}"
+        )
     return Camera(number, wanted)

@@ -1,4 +1,6 @@
-"""Pictures that are made when they are due, at a fixed rate: what the test picture and the slide show have in common."""
+"""Pictures that are made when they are due, at a fixed rate: what the test picture and the slide
+show have in common.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,12 @@ from realtime.timing import Clock
 
 
 class Paced(LiveSource):
-    """Frame n is due n / ``fps`` seconds after the first ``read``, by ``clock`` (seconds, monotonic). A reader that comes late
-    gets what is due now; the gap in ``index`` tells what it missed. ``frames``: end after that many, None for never."""
+    """Frame n is due n / ``fps`` seconds after the first ``read``, by ``clock`` (seconds,
+    monotonic).
+
+    A reader that comes late gets what is due now; the gap in ``index`` tells what it missed.
+    ``frames``: end after that many, None for never.
+    """
 
     def __init__(self, fps: float, frames: int | None, clock: Clock) -> None:
         super().__init__()

@@ -1,4 +1,6 @@
-"""Sound that goes with live pictures, for recordings: the sound track of a file that plays, or a microphone."""
+"""Sound that goes with live pictures, for recordings: the sound track of a file that plays, or a
+microphone.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ class Sound(ABC):
 
     @abstractmethod
     def until(self, frame: Frame) -> np.ndarray:
-        """What is to be heard from the frame of the last call to ``frame``; of the first call, nothing."""
+        """What is to be heard from the frame of the last call to ``frame``; of the first call,
+        nothing.
+        """
 
     @abstractmethod
     def close(self) -> None:
@@ -41,7 +45,9 @@ class Sound(ABC):
 
 
 class FileSound(Sound):
-    """The first sound track of the file that the frames come from, found by their pts; after a jump it goes on from there."""
+    """The first sound track of the file that the frames come from, found by their pts; after a jump
+    it goes on from there.
+    """
 
     def __init__(self, path: Path) -> None:
         import av
@@ -84,7 +90,9 @@ class FileSound(Sound):
 
 
 class Microphone(Sound):
-    """name: FORMAT:DEVICE as FFmpeg calls them, for example alsa:default. Raises SourceError if it cannot be opened.
+    """name: FORMAT:DEVICE as FFmpeg calls them, for example alsa:default.
+
+    Raises SourceError if it cannot be opened.
 
     A microphone that stops gives no samples any more; ``problem`` then says why.
     """
@@ -94,7 +102,9 @@ class Microphone(Sound):
         self.name = name or _default_microphone()
         self._format, colon, self._device = self.name.partition(":")
         if not colon:
-            raise UsageError(f"--microphone {name!r}: is not FORMAT:DEVICE, for example alsa:default")
+            raise UsageError(
+                f"--microphone {name!r}: is not FORMAT:DEVICE, for example alsa:default"
+            )
         self._blocks: deque[np.ndarray] = deque()
         self._waiting = 0
         self._lock = threading.Lock()
@@ -147,14 +157,19 @@ def file_sound(path: Path) -> FileSound | None:
     """The sound of a file, None if it has none that can be read."""
     import av
 
-    with contextlib.suppress(av.error.FFmpegError, OSError, ValueError), av.open(f"file:{path}") as file:
+    with (
+        contextlib.suppress(av.error.FFmpegError, OSError, ValueError),
+        av.open(f"file:{path}") as file,
+    ):
         return FileSound(path) if file.streams.audio else None
     return None
 
 
 def _default_microphone() -> str:
     if sys.platform not in _DEFAULT_MICROPHONES:
-        raise UsageError("--microphone needs a name here: FORMAT:DEVICE, for example dshow:audio=Microphone")
+        raise UsageError(
+            "--microphone needs a name here: FORMAT:DEVICE, for example dshow:audio=Microphone"
+        )
     return _DEFAULT_MICROPHONES[sys.platform]
 
 
@@ -171,4 +186,6 @@ def _decoded(container: InputContainer) -> Iterator[tuple[float, np.ndarray]]:
 
 def _joined(frames: list[AudioFrame]) -> np.ndarray:
     parts = [frame.to_ndarray().T for frame in frames]
-    return np.concatenate(parts).astype(np.float32) if parts else np.zeros((0, CHANNELS), np.float32)
+    return (
+        np.concatenate(parts).astype(np.float32) if parts else np.zeros((0, CHANNELS), np.float32)
+    )

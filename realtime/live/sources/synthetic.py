@@ -1,4 +1,7 @@
-"""The ``test`` source: a moving picture made of nothing, the same for everyone. Needs no camera, no file and no OpenCV."""
+"""The ``test`` source: a moving picture made of nothing, the same for everyone.
+
+Needs no camera, no file and no OpenCV.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,8 @@ _DISC_PERIOD_FRAMES = 180
 
 
 class Synthetic(Paced):
-    """Sky, hills, chequered ground and a moving disc: gradients, edges, flat parts and motion at known speeds.
+    """Sky, hills, chequered ground and a moving disc: gradients, edges, flat parts and motion at
+    known speeds.
 
     size: (height, width). Frame n depends on n and the size alone.
     """
@@ -55,15 +59,23 @@ class Synthetic(Paced):
         left = round((width - side) * (0.5 + 0.45 * np.cos(angle)))
         under = pixels[top : top + side, left : left + side]
         weight = self._disc_weight[: under.shape[0], : under.shape[1]]
-        under[:] = (under * (256 - weight) + self._disc[: under.shape[0], : under.shape[1]] * weight) >> 8
+        under[:] = (
+            under * (256 - weight) + self._disc[: under.shape[0], : under.shape[1]] * weight
+        ) >> 8
 
 
 def _paint_bands(size: tuple[int, int]) -> list[tuple[int, int, np.ndarray]]:
-    """Three strips (top row, bottom row, picture) that repeat after one width, so that scrolling never jumps."""
+    """Three strips (top row, bottom row, picture) that repeat after one width, so that scrolling
+    never jumps.
+    """
     height, width = size
     horizon, ground = round(height * 0.35), round(height * 0.7)
     # One period and one frame more: column x equals column x + period.
-    sky, hills, floor = _paint_sky(horizon, width), _paint_hills(ground - horizon, width), _paint_floor(height - ground, width)
+    sky, hills, floor = (
+        _paint_sky(horizon, width),
+        _paint_hills(ground - horizon, width),
+        _paint_floor(height - ground, width),
+    )
     rows = ((0, horizon, sky), (horizon, ground, hills), (ground, height, floor))
     return [(top, bottom, np.concatenate([band, band], axis=1)) for top, bottom, band in rows]
 
@@ -83,9 +95,17 @@ def _paint_hills(height: int, width: int) -> np.ndarray:
     near = height * (0.62 + 0.22 * np.sin(3 * across + 1.0))
     rows = np.arange(height)[:, None]
     depth = rows / max(height, 1)
-    pixels = _to_pixels(235 + 15 * np.sin(across) + 0 * rows, 190 - 40 * depth + 0 * across, 150 - 30 * depth + 0 * across)
+    pixels = _to_pixels(
+        235 + 15 * np.sin(across) + 0 * rows,
+        190 - 40 * depth + 0 * across,
+        150 - 30 * depth + 0 * across,
+    )
     pixels[rows >= far] = (70, 105, 130)
-    shade = _to_pixels(60 + 50 * depth + 0 * across, 120 + 60 * depth + 12 * np.sin(40 * across), 60 + 20 * depth + 0 * across)
+    shade = _to_pixels(
+        60 + 50 * depth + 0 * across,
+        120 + 60 * depth + 12 * np.sin(40 * across),
+        60 + 20 * depth + 0 * across,
+    )
     return np.where((rows >= near)[..., None], shade, pixels)
 
 
@@ -98,10 +118,16 @@ def _paint_floor(height: int, width: int) -> np.ndarray:
 
 
 def _paint_disc(radius: int) -> tuple[np.ndarray, np.ndarray]:
-    """A shaded disc and its weight, (D, D, 3) and (D, D, 1) int32, weight 0..256 with a soft edge of one pixel."""
+    """A shaded disc and its weight, (D, D, 3) and (D, D, 1) int32, weight 0..256 with a soft edge
+    of one pixel.
+    """
     axis = np.arange(2 * radius + 1) - radius
     distance = np.hypot(axis[:, None], axis[None, :])
-    light = np.clip(1.1 - np.hypot(axis[:, None] + radius * 0.3, axis[None, :] + radius * 0.3) / (1.8 * radius), 0.25, 1)
+    light = np.clip(
+        1.1 - np.hypot(axis[:, None] + radius * 0.3, axis[None, :] + radius * 0.3) / (1.8 * radius),
+        0.25,
+        1,
+    )
     disc = light[..., None] * np.array([255, 205, 60])
     weight = np.clip(radius - distance + 0.5, 0, 1) * 256
     return disc.astype(np.int32), weight[..., None].astype(np.int32)

@@ -1,6 +1,8 @@
-"""Notices where one scene ends and another begins, so that nothing of the old one is carried into the new one.
+"""Notices where one scene ends and another begins, so that nothing of the old one is carried into
+the new one.
 
-PySceneDetect does this better, but it needs OpenCV, and with it libGL, which painting files does without.
+PySceneDetect does this better, but it needs OpenCV, and with it libGL, which painting files does
+without.
 """
 
 from __future__ import annotations
@@ -26,9 +28,13 @@ _RECENT = 6  # frames
 
 
 class CutDetector:
-    """Shown every picture in order, it tells which ones begin a new scene: the luma changed much, or less but with other
-    shares of dark and bright, and twice as much as in any of the frames before. Cross-fades, pans and what flickers all the
-    time are no cuts. ``mark`` is the CRC-32 of the last one's thumbnail. One thread."""
+    """Shown every picture in order, it tells which ones begin a new scene: the luma changed much,
+    or less but with other shares of dark and bright, and twice as much as in any of the frames
+    before.
+
+    Cross-fades, pans and what flickers all the time are no cuts. ``mark`` is the CRC-32 of the last
+    one's thumbnail. One thread.
+    """
 
     def __init__(self) -> None:
         from av.video.reformatter import VideoReformatter
@@ -54,10 +60,17 @@ class CutDetector:
 
     def _thumbnail(self, picture: VideoFrame) -> np.ndarray:
         height, width = _THUMB
-        return self._reformatter.reformat(picture, width=width, height=height, format="gray", interpolation="AREA").to_ndarray()
+        return self._reformatter.reformat(
+            picture, width=width, height=height, format="gray", interpolation="AREA"
+        ).to_ndarray()
 
 
 def _histogram_shift(one: np.ndarray, other: np.ndarray) -> float:
-    """Half the summed difference of the normalised luma histograms: 0 for equal ones, 1 for ones without a common bin."""
-    counts = [np.bincount(thumb.ravel() * _BINS // 256, minlength=_BINS) for thumb in (one.astype(int), other.astype(int))]
+    """Half the summed difference of the normalised luma histograms: 0 for equal ones, 1 for ones
+    without a common bin.
+    """
+    counts = [
+        np.bincount(thumb.ravel() * _BINS // 256, minlength=_BINS)
+        for thumb in (one.astype(int), other.astype(int))
+    ]
     return float(np.abs(counts[0] - counts[1]).sum() / 2 / one.size)

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from realtime.media.pipes import RawVideo, StandardInput
 from realtime.picture.sizes import size_text
 
-# Containers that hold their pictures themselves. Not among them: playlists and scripts (hls, concat, dash, sdp), which make
-# FFmpeg open other files and addresses on behalf of whoever wrote them.
+# Containers that hold their pictures themselves. Not among them: playlists and scripts (hls,
+# concat, dash, sdp), which make FFmpeg open other files and addresses on behalf of whoever wrote
+# them.
 _FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,gif,apng,h264,hevc,m4v,av1,obu,ivf,mxf,"
     "yuv4mpegpipe,image2,png_pipe,jpeg_pipe,webp_pipe,bmp_pipe,tiff_pipe"
@@ -28,7 +29,8 @@ _OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file", "pattern
 
 
 def open_pipe(pipe: StandardInput, raw: RawVideo | None = None) -> InputContainer:
-    """Open what comes in on standard input: any container that can be read from front to back, or bare rgb24 pictures.
+    """Open what comes in on standard input: any container that can be read from front to back, or
+    bare rgb24 pictures.
 
     Raises SourceError.
     """
@@ -39,15 +41,25 @@ def open_pipe(pipe: StandardInput, raw: RawVideo | None = None) -> InputContaine
         form, options = "rawvideo", {"pixel_format": "rgb24", "video_size": size_text(raw.size)}
         options["framerate"] = str(raw.rate)
     try:
-        return av.open(pipe, format=form, options=options, metadata_errors="replace", buffer_size=_PIPE_BUFFER_BYTES)
+        return av.open(
+            pipe,
+            format=form,
+            options=options,
+            metadata_errors="replace",
+            buffer_size=_PIPE_BUFFER_BYTES,
+        )
     except (av.error.FFmpegError, OSError, ValueError) as error:
         hint = "" if raw else " Bare pixels need --raw-input WIDTHxHEIGHT@RATE."
-        raise SourceError(f"-: standard input is no video that can be read from a pipe.{hint}") from error
+        raise SourceError(
+            f"-: standard input is no video that can be read from a pipe.{hint}"
+        ) from error
 
 
 def open_container(path: Path, decoder: HWAccel | None = None) -> InputContainer:
-    """Open a local media file for reading, decoded by ``decoder`` as far as that can. Raises SourceError, saying which of the
-    usual mistakes it is."""
+    """Open a local media file for reading, decoded by ``decoder`` as far as that can.
+
+    Raises SourceError, saying which of the usual mistakes it is.
+    """
     import av
 
     try:
@@ -57,11 +69,17 @@ def open_container(path: Path, decoder: HWAccel | None = None) -> InputContainer
             raise SourceError(f"{path}: is a folder or device, not a file.")
         if path.stat().st_size == 0:
             raise SourceError(f"{path}: is empty (0 bytes).")
-        return av.open(f"file:{path}", options=dict(_OPTIONS), metadata_errors="replace", hwaccel=decoder)
+        return av.open(
+            f"file:{path}", options=dict(_OPTIONS), metadata_errors="replace", hwaccel=decoder
+        )
     except av.error.ArgumentError as error:
-        raise SourceError(f"{path}: is a playlist, or another kind of file that is not read.") from error
+        raise SourceError(
+            f"{path}: is a playlist, or another kind of file that is not read."
+        ) from error
     except (av.error.InvalidDataError, av.error.EOFError) as error:
-        raise SourceError(f"{path}: is not a video or picture, or it is damaged from the start.") from error
+        raise SourceError(
+            f"{path}: is not a video or picture, or it is damaged from the start."
+        ) from error
     except (av.error.FFmpegError, OSError) as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
 
@@ -69,8 +87,8 @@ def open_container(path: Path, decoder: HWAccel | None = None) -> InputContainer
 class PacketReader:
     """Packets of the streams numbered ``wanted``, in file order. The other tracks are read past.
 
-    ``count`` is how many came; ``end_s`` is the latest end of a packet of any track, in seconds of the file's own clock;
-    ``cut_off`` is whether the newest packet of any track is only part of one.
+    ``count`` is how many came; ``end_s`` is the latest end of a packet of any track, in seconds of
+    the file's own clock; ``cut_off`` is whether the newest packet of any track is only part of one.
     """
 
     def __init__(self, container: InputContainer, wanted: set[int]) -> None:
@@ -82,17 +100,24 @@ class PacketReader:
         self.cut_off = False
 
     def next(self) -> Packet | None:
-        """The next packet, or None at the end. Raises av.FFmpegError at a damaged place; the call after goes on behind it."""
+        """The next packet, or None at the end.
+
+        Raises av.FFmpegError at a damaged place; the call after goes on behind it.
+        """
         while True:
             try:
                 packet = next(self._packets, None)
-            except IndexError:  # PyAV knows no track that is first heard of midway, which FLV and MPEG allow
+            except (
+                IndexError
+            ):  # PyAV knows no track that is first heard of midway, which FLV and MPEG allow
                 self._packets = self._container.demux()
                 continue
             except Exception:
                 self._packets = self._container.demux()  # an iterator that raised is at its end
                 raise
-            if packet is None or packet.size == 0:  # PyAV ends with one empty packet per stream, meant for flushing decoders
+            if (
+                packet is None or packet.size == 0
+            ):  # PyAV ends with one empty packet per stream, meant for flushing decoders
                 return None
             self.cut_off = packet.is_corrupt
             time = packet.dts if packet.pts is None else packet.pts

@@ -1,4 +1,6 @@
-"""Filters of FFmpeg between decoder and painter: fields woven into frames, and high dynamic range mapped."""
+"""Filters of FFmpeg between decoder and painter: fields woven into frames, and high dynamic range
+mapped.
+"""
 
 from __future__ import annotations
 
@@ -20,19 +22,28 @@ _DEEP_RGB = "gbrp12le"  # what lut3d is given
 
 
 def deinterlaced(pictures: Iterator[VideoFrame], time_base: Fraction) -> Iterator[VideoFrame]:
-    """As many pictures as came, at their times in ``time_base``; those that are interlaced are woven by bwdif."""
-    for _, alike in itertools.groupby(pictures, key=lambda picture: (picture.width, picture.height, picture.format.name)):
+    """As many pictures as came, at their times in ``time_base``; those that are interlaced are
+    woven by bwdif.
+    """
+    for _, alike in itertools.groupby(
+        pictures, key=lambda picture: (picture.width, picture.height, picture.format.name)
+    ):
         graph = None
         for picture in itertools.chain(alike, [None]):
             if picture is not None:
                 picture.time_base = time_base
-                graph = graph or _graph(picture, time_base, "bwdif", "mode=send_frame:parity=auto:deint=interlaced")
+                graph = graph or _graph(
+                    picture, time_base, "bwdif", "mode=send_frame:parity=auto:deint=interlaced"
+                )
             graph.push(picture)
             yield from _pulled(graph, time_base)
 
 
 class ToneMapping:
-    """Maps pictures coded with ``transfer``, "PQ" or "HLG", to BT.709 as 12-bit full-range RGB. One thread."""
+    """Maps pictures coded with ``transfer``, "PQ" or "HLG", to BT.709 as 12-bit full-range RGB.
+
+    One thread.
+    """
 
     def __init__(self, transfer: str) -> None:
         from av.video.reformatter import VideoReformatter
@@ -44,7 +55,11 @@ class ToneMapping:
 
     def apply(self, picture: VideoFrame, matrix: str, av_range: int) -> VideoFrame:
         deep = self._reformatter.reformat(
-            picture, format=_DEEP_RGB, src_colorspace=matrix, src_color_range=av_range, dst_color_range="JPEG"
+            picture,
+            format=_DEEP_RGB,
+            src_colorspace=matrix,
+            src_color_range=av_range,
+            dst_color_range="JPEG",
         )
         deep.pts, deep.time_base = 0, Fraction(1, 25)
         if self._graph is None or self._size != (deep.height, deep.width):
@@ -66,7 +81,9 @@ def _graph(picture: VideoFrame, time_base: Fraction, name: str, arguments: str) 
     from av.filter import Graph
 
     graph = Graph()
-    source = graph.add_buffer(width=picture.width, height=picture.height, format=picture.format, time_base=time_base)
+    source = graph.add_buffer(
+        width=picture.width, height=picture.height, format=picture.format, time_base=time_base
+    )
     filtering = graph.add(name, arguments)
     sink = graph.add("buffersink")
     source.link_to(filtering)
@@ -84,5 +101,8 @@ def _pulled(graph: Graph, time_base: Fraction) -> Iterator[VideoFrame]:
         except (av.error.BlockingIOError, av.error.EOFError):
             return
         if picture.pts is not None:  # bwdif counts in half ticks
-            picture.pts, picture.time_base = round(picture.pts * picture.time_base / time_base), time_base
+            picture.pts, picture.time_base = (
+                round(picture.pts * picture.time_base / time_base),
+                time_base,
+            )
         yield picture

@@ -12,8 +12,11 @@ _ORIENTATION = 0x0112
 
 
 class PictureTags(NamedTuple):
-    """``orientation``: None if the file says nothing. ``profile``: the ICC profile that its colours are meant in; None without
-    one, and for one of grey or of ink, which RGB cannot carry."""
+    """``orientation``: None if the file says nothing.
+
+    ``profile``: the ICC profile that its colours are meant in; None without one, and for one of
+    grey or of ink, which RGB cannot carry.
+    """
 
     orientation: Orientation | None = None
     profile: bytes | None = None

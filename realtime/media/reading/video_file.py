@@ -1,4 +1,6 @@
-"""Reads a video or picture file frame by frame: upright, full-range RGB, with the timestamps that the file has."""
+"""Reads a video or picture file frame by frame: upright, full-range RGB, with the timestamps that
+the file has.
+"""
 
 from __future__ import annotations
 
@@ -37,31 +39,37 @@ _EARLY_S = (1, 20, None)  # before --ss; frames between are only decoded
 _FINGERPRINT_SAMPLES = 16
 _SAMPLE_BYTES = 65_536
 COVER_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: the cover of a sound file, which is no video
-# FFmpeg's own decoders of these pass over the transparency, which WebM keeps as a second picture beside each.
+# FFmpeg's own decoders of these pass over the transparency, which WebM keeps as a second picture
+# beside each.
 _DECODERS_OF_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
 class VideoFile:
-    """One video file, opened and looked at up to its first frame. Use as a context manager; iterate ``frames()`` once.
-    ``STDIO`` means standard input; ``raw`` is then what its pictures are if they come without a header.
+    """One video file, opened and looked at up to its first frame.
 
-    ``start_s`` and ``end_s`` count from the file's first moment. ``resize`` maps the upright (height, width) to the size that
-    frames shall have; ``deinterlace`` weaves what is interlaced. Raises SourceError if there is no picture to be had.
+    Use as a context manager; iterate ``frames()`` once. ``STDIO`` means standard input; ``raw`` is
+    then what its pictures are if they come without a header.
 
-    Attributes of the pictures: ``size`` (height, width); ``coding`` of their colours; ``profile``, the ICC profile of a picture
-    file, None without one; ``pixel_aspect``, upright;
-    ``bit_depth`` and ``has_alpha``, as coded; ``device``, the card that decodes them, None for the CPU;
-    ``time_base`` of their pts; ``first_pts``; ``rate``, the average frames per second, never to be trusted for time;
-    ``is_picture``.
+    ``start_s`` and ``end_s`` count from the file's first moment. ``resize`` maps the upright
+    (height, width) to the size that frames shall have; ``deinterlace`` weaves what is interlaced.
+    Raises SourceError if there is no picture to be had.
 
-    Attributes of the file: ``duration_s`` of what will be read, None if unknown; ``is_cut``: it begins later than the file;
-    ``origin_s``, its first moment on its own clock, on which ``start_s`` and ``end_s`` are too; ``timescale``, a rate of
-    which every time of picture and sound is a whole multiple; ``metadata``, ``language`` and ``chapters``, to be carried
-    over; ``notes``, lines that the user should see.
+    Attributes of the pictures: ``size`` (height, width); ``coding`` of their colours; ``profile``,
+    the ICC profile of a picture file, None without one; ``pixel_aspect``, upright; ``bit_depth``
+    and ``has_alpha``, as coded; ``device``, the card that decodes them, None for the CPU;
+    ``time_base`` of their pts; ``first_pts``; ``rate``, the average frames per second, never to be
+    trusted for time; ``is_picture``.
 
-    While iterating: ``damaged``, the number of packets that could not be decoded; ``truncated``, None or why the end of the
-    file is missing; ``cuts``, when scenes have changed, in seconds from the file's first moment; ``last_duration``, how long
-    the newest frame is shown, in units of ``time_base``.
+    Attributes of the file: ``duration_s`` of what will be read, None if unknown; ``is_cut``: it
+    begins later than the file; ``origin_s``, its first moment on its own clock, on which
+    ``start_s`` and ``end_s`` are too; ``timescale``, a rate of which every time of picture and
+    sound is a whole multiple; ``metadata``, ``language`` and ``chapters``, to be carried over;
+    ``notes``, lines that the user should see.
+
+    While iterating: ``damaged``, the number of packets that could not be decoded; ``truncated``,
+    None or why the end of the file is missing; ``cuts``, when scenes have changed, in seconds from
+    the file's first moment; ``last_duration``, how long the newest frame is shown, in units of
+    ``time_base``.
     """
 
     def __init__(
@@ -87,8 +95,11 @@ class VideoFile:
         self._look_into()
 
     def decode_on(self, device: str) -> None:
-        """To be called before ``frames()``: decode on the card ``device`` ("cuda:0") from here on, so that pixels are tensors
-        that live there. Where the card or its decoder cannot, all stays as it is and ``notes`` says why."""
+        """To be called before ``frames()``: decode on the card ``device`` ("cuda:0") from here on,
+        so that pixels are tensors that live there.
+
+        Where the card or its decoder cannot, all stays as it is and ``notes`` says why.
+        """
         problem = self._card_problem() or tensors_problem(device)
         if problem is None:
             problem = "its decoder does not take this video"
@@ -101,16 +112,28 @@ class VideoFile:
             except (SourceError, RuntimeError) as error:  # PyAV's and PyTorch's
                 problem = str(error)
             self._start_over(open_container(self.path))
-        self.notes.append(f"{self.path.name}: is decoded on the CPU, not on the GPU: {problem.rstrip('.')}.")
+        self.notes.append(
+            f"{self.path.name}: is decoded on the CPU, not on the GPU: {problem.rstrip('.')}."
+        )
 
     def _card_problem(self) -> str | None:
         """Why a card's decoder, or what follows it there, would not take this video, or None."""
         first = self._first
         if self._pipe or self.is_picture:
             return "it is no video file"
-        if first.format.name not in ("yuv420p", "yuvj420p", "nv12") or first.width % 2 or first.height % 2:
+        if (
+            first.format.name not in ("yuv420p", "yuvj420p", "nv12")
+            or first.width % 2
+            or first.height % 2
+        ):
             return f"it is {first.width}x{first.height} {first.format.name}, not of even size in 8-bit 4:2:0"
-        return "it is interlaced" if first.interlaced_frame else "it is HDR" if self._tone_mapping else None
+        return (
+            "it is interlaced"
+            if first.interlaced_frame
+            else "it is HDR"
+            if self._tone_mapping
+            else None
+        )
 
     def _start_over(self, container: InputContainer) -> None:
         self.close()
@@ -129,7 +152,11 @@ class VideoFile:
 
     def _open_stream(self, start_s: Fraction | None, end_s: Fraction | None) -> None:
         container = self._container
-        streams = [stream for stream in container.streams.video if not int(stream.disposition) & COVER_PICTURE]
+        streams = [
+            stream
+            for stream in container.streams.video
+            if not int(stream.disposition) & COVER_PICTURE
+        ]
         if not streams:
             raise SourceError(f"{self.path}: has no video track.")
         self._stream = stream = streams[0]
@@ -142,17 +169,23 @@ class VideoFile:
                 "size is painted with --tile 1024, and with libvips (pip install 'livebrush[large]')."
             )
         self._decoder = context = self._decoder_for(stream)
-        context.options = {"max_pixels": str(MAX_PIXELS)}  # the decoder checks each frame: sizes may change midway
+        context.options = {
+            "max_pixels": str(MAX_PIXELS)
+        }  # the decoder checks each frame: sizes may change midway
         context.thread_type = "NONE" if context.is_hwaccel else "AUTO"
         self.time_base: Fraction = stream.time_base
         self.rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
-        self.is_picture = container.format.name == "image2" or container.format.name.endswith("_pipe")
+        self.is_picture = container.format.name == "image2" or container.format.name.endswith(
+            "_pipe"
+        )
         self.origin_s = origin_s = Fraction(container.start_time or 0, 1_000_000)
         self.is_cut = bool(start_s)
         self.start_s = None if start_s is None else origin_s + start_s
         self.end_s = None if end_s is None else origin_s + end_s
         self.metadata = dict(container.metadata)
-        self.timescale = math.lcm(*(s.time_base.denominator for s in (stream, *container.streams.audio)))
+        self.timescale = math.lcm(
+            *(s.time_base.denominator for s in (stream, *container.streams.audio))
+        )
         self.language = stream.metadata.get("language")
         self.chapters = container.chapters()
         self.duration_s = self._planned_duration(start_s or Fraction(0), end_s)
@@ -167,23 +200,34 @@ class VideoFile:
         try:
             decoder = av.CodecContext.create(name, "r")
         except (av.error.FFmpegError, ValueError):
-            self.notes.append(f"{self.path.name}: its transparency is lost, because this FFmpeg has no {name}.")
+            self.notes.append(
+                f"{self.path.name}: its transparency is lost, because this FFmpeg has no {name}."
+            )
             return stream.codec_context
         decoder.extradata = stream.codec_context.extradata
         return decoder
 
     def _planned_duration(self, start_s: Fraction, end_s: Fraction | None) -> float | None:
-        whole_s = Fraction(self._container.duration, 1_000_000) if self._container.duration else None
+        whole_s = (
+            Fraction(self._container.duration, 1_000_000) if self._container.duration else None
+        )
         if whole_s is not None and start_s >= whole_s:
-            raise SourceError(f"--ss {float(start_s):g}: {self.path} ends at {float(whole_s):.2f} s.")
+            raise SourceError(
+                f"--ss {float(start_s):g}: {self.path} ends at {float(whole_s):.2f} s."
+            )
         ends = [end for end in (whole_s, end_s) if end is not None]
         return float(min(ends) - start_s) if ends else None
 
     def _find_first_frame(self) -> None:
-        """Decode up to the first frame from ``start_s`` on. A seek early enough lands on a keyframe before it; MPEG-TS and -PS
-        land anywhere and then decode from the next keyframe on, so it is tried from further and further back."""
+        """Decode up to the first frame from ``start_s`` on.
+
+        A seek early enough lands on a keyframe before it; MPEG-TS and -PS land anywhere and then
+        decode from the next keyframe on, so it is tried from further and further back.
+        """
         noted, damaged = len(self.notes), self.damaged
-        sought = self._asked[0] and self._container.duration  # bare H.264, which has no times, has no length either
+        sought = (
+            self._asked[0] and self._container.duration
+        )  # bare H.264, which has no times, has no length either
         for early_s in _EARLY_S if sought else (None,):
             seeks = sought and self._seek(early_s)
             self._earliest_s = None
@@ -200,7 +244,9 @@ class VideoFile:
         import av
 
         try:
-            self._container.seek(0 if early_s is None else max(0, int((self.start_s - early_s) * 1_000_000)))
+            self._container.seek(
+                0 if early_s is None else max(0, int((self.start_s - early_s) * 1_000_000))
+            )
         except av.error.FFmpegError:
             self.notes.append(f"{self.path.name}: cannot seek, so it is read from its start.")
             return False
@@ -216,26 +262,37 @@ class VideoFile:
         self.coding: ColorCoding = coding_of(self._first)
         tags = read_tags(self.path) if self.is_picture else PictureTags()
         self.profile = tags.profile
-        self._turn = tags.orientation or orientation_of(self._first, self._stream.codec_context.name)
+        self._turn = tags.orientation or orientation_of(
+            self._first, self._stream.codec_context.name
+        )
         self._reformatter = VideoReformatter()  # one for all frames: a context per frame would leak
         coded = (self._first.height, self._first.width)
         self.size = resize(coded[::-1] if self._turn.transposes else coded)
         aspect = self._stream.sample_aspect_ratio or Fraction(1)
-        self.pixel_aspect = (1 / aspect if self._turn.transposes else aspect) if aspect > 0 else Fraction(1)
+        self.pixel_aspect = (
+            (1 / aspect if self._turn.transposes else aspect) if aspect > 0 else Fraction(1)
+        )
         components = (self._first.sw_format or self._first.format).components
         self.bit_depth = max(component.bits for component in components)
         self.has_alpha = any(component.is_alpha for component in components)
-        self._tone_mapping = ToneMapping(self.coding.hdr_transfer) if self.coding.hdr_transfer else None
+        self._tone_mapping = (
+            ToneMapping(self.coding.hdr_transfer) if self.coding.hdr_transfer else None
+        )
         if self._tone_mapping:
-            self.notes.append(f"{self.path.name}: is HDR ({self.coding.hdr_transfer}); it is painted tone-mapped to BT.709.")
+            self.notes.append(
+                f"{self.path.name}: is HDR ({self.coding.hdr_transfer}); it is painted tone-mapped to BT.709."
+            )
             self.coding = ColorCoding(BT709, False, BT709, BT709)
             self.bit_depth = 8
 
     def frames(self, skip: Callable[[int], bool] = lambda index: False) -> Iterator[Frame]:
-        """Every frame once, in order of presentation; those whose index ``skip`` names are only decoded. pts strictly rise: a
-        missing or repeated one is put right.
+        """Every frame once, in order of presentation; those whose index ``skip`` names are only
+        decoded.
 
-        After more than 8 damaged packets in a row, or a file that ends early, it stops and sets ``truncated``.
+        pts strictly rise: a missing or repeated one is put right.
+
+        After more than 8 damaged packets in a row, or a file that ends early, it stops and sets
+        ``truncated``.
         """
         import av
 
@@ -245,11 +302,24 @@ class VideoFile:
             try:
                 pixels, alpha = self._to_pixels(picture)
             except (av.error.FFmpegError, ValueError, RuntimeError) as error:
-                raise SourceError(f"{self.path}: a frame of it cannot be converted ({error}).") from error
-            yield Frame(pixels, moment.index, moment.pts, self.time_base, is_cut=moment.is_cut, alpha=alpha, mark=moment.mark)
+                raise SourceError(
+                    f"{self.path}: a frame of it cannot be converted ({error})."
+                ) from error
+            yield Frame(
+                pixels,
+                moment.index,
+                moment.pts,
+                self.time_base,
+                is_cut=moment.is_cut,
+                alpha=alpha,
+                mark=moment.mark,
+            )
 
     def moments(self) -> Iterator[Moment]:
-        """What ``frames`` gives, and all that it finds out, without making pixels of it. Iterate one of the two, once."""
+        """What ``frames`` gives, and all that it finds out, without making pixels of it.
+
+        Iterate one of the two, once.
+        """
         return (moment for _, moment in self._in_order())
 
     def _in_order(self) -> Iterator[tuple[VideoFrame, Moment]]:
@@ -273,8 +343,11 @@ class VideoFile:
             self._pipe.stop()
 
     def fingerprint(self) -> str:
-        """Tells this file from others without reading all of it: its length and a hash of samples from everywhere in it.
-        A pipe, which cannot be read again, is equal to none."""
+        """Tells this file from others without reading all of it: its length and a hash of samples
+        from everywhere in it.
+
+        A pipe, which cannot be read again, is equal to none.
+        """
         if self._pipe:
             return os.urandom(16).hex()
         length = self.path.stat().st_size
@@ -286,7 +359,10 @@ class VideoFile:
         return digest.hexdigest()[:32]
 
     def _decode(self) -> Iterator[VideoFrame]:
-        """Decoded pictures between ``start_s`` and ``end_s``, unconverted. Those without times are counted from the start."""
+        """Decoded pictures between ``start_s`` and ``end_s``, unconverted.
+
+        Those without times are counted from the start.
+        """
         for index, picture in enumerate(self._progressive(self._decode_all())):
             timed = picture.pts is not None
             time_s = picture.pts * self.time_base if timed else self.origin_s + index / self.rate
@@ -332,7 +408,9 @@ class VideoFile:
     def _missing_end(self, damaged_in_a_row: int, reader: PacketReader) -> str | None:
         if damaged_in_a_row > MAX_DAMAGED_IN_A_ROW:
             return f"{damaged_in_a_row} damaged packets in a row"
-        if "mov" in self._container.format.name and not self.is_cut:  # its index, less what an edit list hides
+        if (
+            "mov" in self._container.format.name and not self.is_cut
+        ):  # its index, less what an edit list hides
             stated = min(self._stream.frames, len(self._stream.index_entries))
             if reader.count < stated:
                 return f"the last {stated - reader.count} of {stated} frames are missing"
@@ -343,10 +421,16 @@ class VideoFile:
             return None
         end_s = Fraction((self._container.start_time or 0) + duration, 1_000_000)
         missing_s = float(end_s - reader.end_s)
-        return f"the last {missing_s:.2f} of {duration / 1e6:.2f} s are missing" if missing_s > max(0.25, 3 / self.rate) else None
+        return (
+            f"the last {missing_s:.2f} of {duration / 1e6:.2f} s are missing"
+            if missing_s > max(0.25, 3 / self.rate)
+            else None
+        )
 
     def _to_pixels(self, picture: VideoFrame) -> tuple[np.ndarray | Tensor, np.ndarray | None]:
-        """RGB, and alpha if there is any: what is transparent often has any colour, so all is laid over white."""
+        """RGB, and alpha if there is any: what is transparent often has any colour, so all is laid
+        over white.
+        """
         if is_on_card(picture):
             return pixels_of(picture, coding_of(picture), self._turn, self.size), None
         if not self.has_alpha:
@@ -363,10 +447,20 @@ class VideoFile:
         coding = coding_of(picture)
         if self._tone_mapping:
             picture = self._tone_mapping.apply(picture, coding.swscale_matrix, coding.av_range)
-        matrix = {} if is_rgb(picture) else {"src_colorspace": coding.swscale_matrix, "src_color_range": coding.av_range}
+        matrix = (
+            {}
+            if is_rgb(picture)
+            else {"src_colorspace": coding.swscale_matrix, "src_color_range": coding.av_range}
+        )
         shrinks = size[0] <= picture.height and size[1] <= picture.width
-        way = Interpolation.AREA if shrinks and size != (picture.height, picture.width) else Interpolation.BICUBIC
-        if self.bit_depth > 8:  # without these flags swscale's conversion of deep pictures is two levels too dark
+        way = (
+            Interpolation.AREA
+            if shrinks and size != (picture.height, picture.width)
+            else Interpolation.BICUBIC
+        )
+        if (
+            self.bit_depth > 8
+        ):  # without these flags swscale's conversion of deep pictures is two levels too dark
             way |= Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
         rgb = self._reformatter.reformat(
             picture,
@@ -387,5 +481,7 @@ class VideoFile:
 
     def close(self) -> None:
         """Closing twice is harmless; ``frames()`` ends."""
-        self._pictures = iter(())  # the generator holds the decoder's frames, and this object: a circle that only gc would free
+        self._pictures = iter(
+            ()
+        )  # the generator holds the decoder's frames, and this object: a circle that only gc would free
         self._container.close()

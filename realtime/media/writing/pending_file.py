@@ -9,7 +9,10 @@ from engines.errors import SinkError
 
 
 class PendingFile:
-    """Write to ``temporary``, in the folder of ``path``; then ``commit`` or ``discard``. Several processes do not collide."""
+    """Write to ``temporary``, in the folder of ``path``; then ``commit`` or ``discard``.
+
+    Several processes do not collide.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -20,7 +23,8 @@ class PendingFile:
             raise SinkError(f"{path}: is a folder.")
 
     def commit(self, name: Path | None = None) -> Path:
-        """Give the file its name, or ``name`` in the same folder, in one step, after it is safely on the disk; return that.
+        """Give the file its name, or ``name`` in the same folder, in one step, after it is safely
+        on the disk; return that.
 
         Replaces what has the name already. Raises SinkError.
         """
@@ -38,7 +42,10 @@ class PendingFile:
 
 
 def commit_file(written: Path, target: Path) -> None:
-    """Give the file ``written`` the name ``target`` in one step, after it is safely on the disk. Raises OSError."""
+    """Give the file ``written`` the name ``target`` in one step, after it is safely on the disk.
+
+    Raises OSError.
+    """
     with open(written, "rb+") as file:
         os.fsync(file.fileno())
     os.replace(written, target)

@@ -1,4 +1,6 @@
-"""Writes the painted video to standard output, as yuv4mpeg or as bare pixels, for ffmpeg, mpv, OBS and the like to read."""
+"""Writes the painted video to standard output, as yuv4mpeg or as bare pixels, for ffmpeg, mpv, OBS
+and the like to read.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,12 @@ if TYPE_CHECKING:
 
 
 class PipeOutput:
-    """The painted version of ``source`` on ``pipe``, in (height, width) ``size``; ``raw``: rgb24 without a header.
+    """The painted version of ``source`` on ``pipe``, in (height, width) ``size``; ``raw``: rgb24
+    without a header.
 
-    Neither form has times: frames come at the constant rate of the source, repeated or left out where its own times ask for
-    it. Use from one thread. A reader that goes away is a BrokenPipeError, which is how a pipeline ends; else SinkError.
+    Neither form has times: frames come at the constant rate of the source, repeated or left out
+    where its own times ask for it. Use from one thread. A reader that goes away is a
+    BrokenPipeError, which is how a pipeline ends; else SinkError.
     """
 
     def __init__(self, pipe: BinaryIO, source: VideoFile, size: tuple[int, int], raw: bool) -> None:
@@ -36,14 +40,23 @@ class PipeOutput:
         self._held: np.ndarray | None = None
         self._written = 0
         if raw:
-            self.notes.append(f"standard output: rgb24 {size_text(size)} at {source.rate} frames per second, without a header.")
+            self.notes.append(
+                f"standard output: rgb24 {size_text(size)} at {source.rate} frames per second, without a header."
+            )
             if source.pixel_aspect != 1:
-                self.notes.append(f"standard output: its pixels are {source.pixel_aspect} times as wide as high.")
+                self.notes.append(
+                    f"standard output: its pixels are {source.pixel_aspect} times as wide as high."
+                )
         if source.has_alpha:
-            self.notes.append("standard output: what is transparent is white, since pipes have no transparency.")
+            self.notes.append(
+                "standard output: what is transparent is white, since pipes have no transparency."
+            )
 
     def write(self, frame: Frame, pixels: np.ndarray) -> None:
-        """pixels: (H, W, 3) uint8 RGB. The frame is written when it is known until when it is shown."""
+        """pixels: (H, W, 3) uint8 RGB.
+
+        The frame is written when it is known until when it is shown.
+        """
         slot = round((frame.pts - self._source.first_pts) * frame.time_base * self._source.rate)
         self._fill_up_to(slot)
         self._held = pixels
@@ -62,7 +75,10 @@ class PipeOutput:
         return STDIO
 
     def discard(self) -> int:
-        """Stop. What was written was written; nothing is kept for --resume. Harmless after ``finish``."""
+        """Stop.
+
+        What was written was written; nothing is kept for --resume. Harmless after ``finish``.
+        """
         if self._output is not None:
             with contextlib.suppress(BrokenPipeError, SinkError), _errors():
                 self._output.close()
@@ -103,7 +119,9 @@ class PipeOutput:
             src_color_range="JPEG",
             dst_colorspace=self._source.coding.swscale_matrix,
             dst_color_range=self._source.coding.av_range,
-            interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP,
+            interpolation=Interpolation.BICUBIC
+            | Interpolation.ACCURATE_RND
+            | Interpolation.FULL_CHR_H_INP,
         )
 
 

@@ -1,4 +1,6 @@
-"""Encodes a video in segments that lie on a fixed grid of frames, whoever encodes them and in whatever order."""
+"""Encodes a video in segments that lie on a fixed grid of frames, whoever encodes them and in
+whatever order.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +17,19 @@ from realtime.media.writing.work_folder import Segment
 
 SEGMENT_FRAMES = 48  # what a kill may cost, in frames; each begins with a picture that needs no other, as players like it
 
-# Number of the segment, where it has been written, the segment, what the painter remembered after it.
+# Number of the segment, where it has been written, the segment, what the painter remembered after
+# it.
 Keep = Callable[[int, "Path | io.BytesIO", Segment, State], None]
 
 
 class SegmentEncoder:
-    """Takes frames in order, with gaps only between segments: segment N has the frames from ``SEGMENT_FRAMES`` * N on. Each
-    is written where ``target()`` says, with ``shift`` taken from its times, and given to ``keep`` when it is finished, with
-    what ``remember(index)`` gives after its last frame. One thread; call ``end`` after the last frame, or ``discard``.
-    Raises PyAV's errors."""
+    """Takes frames in order, with gaps only between segments: segment N has the frames from
+    ``SEGMENT_FRAMES`` * N on.
+
+    Each is written where ``target()`` says, with ``shift`` taken from its times, and given to
+    ``keep`` when it is finished, with what ``remember(index)`` gives after its last frame. One
+    thread; call ``end`` after the last frame, or ``discard``. Raises PyAV's errors.
+    """
 
     def __init__(
         self,
@@ -49,7 +55,9 @@ class SegmentEncoder:
             self._finish(self._remember(frame.index))
 
     def end(self) -> None:
-        """The last segment of the video may be shorter; nothing comes after it that would need the painter's memory."""
+        """The last segment of the video may be shorter; nothing comes after it that would need the
+        painter's memory.
+        """
         if self._writer is not None:
             self._finish({})
 

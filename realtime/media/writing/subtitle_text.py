@@ -1,4 +1,7 @@
-"""Text subtitles between the ways in which containers write them down. Styling is lost where the target has none."""
+"""Text subtitles between the ways in which containers write them down.
+
+Styling is lost where the target has none.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,12 @@ def subtitle_text(data: bytes, codec: str) -> str:
         return data[2 : 2 + int.from_bytes(data[:2], "big")].decode("utf-8", "replace")
     text = data.decode("utf-8", "replace")
     if codec in ("ass", "ssa"):
-        text = text.split(",", _ASS_FIELDS_BEFORE_TEXT)[-1].replace(r"\N", "\n").replace(r"\n", "\n").replace(r"\h", " ")
+        text = (
+            text.split(",", _ASS_FIELDS_BEFORE_TEXT)[-1]
+            .replace(r"\N", "\n")
+            .replace(r"\n", "\n")
+            .replace(r"\h", " ")
+        )
     return _TAGS.sub("", text).strip()
 
 

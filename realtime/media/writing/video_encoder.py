@@ -1,4 +1,6 @@
-"""Turns painted pixels into the pictures and packets of an encoder, coded in the colours of the input."""
+"""Turns painted pixels into the pictures and packets of an encoder, coded in the colours of the
+input.
+"""
 
 from __future__ import annotations
 
@@ -21,21 +23,27 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-# What these keep of transparency stands beside the packet, which only these containers have room for.
+# What these keep of transparency stands beside the packet, which only these containers have room
+# for.
 ALPHA_BESIDE = {name: ("webm", "matroska") for name in ("libvpx", "libvpx-vp9")}
 _COARSE_TIMES = ("mpeg4", "libxvid")  # MPEG-4 part 2 has 16 bits for ticks a second
 _MAX_COARSE = 65_535
 
 
 class VideoEncoder:
-    """How pictures of (height, width) ``size``, painted from ``source``, are encoded for a file called ``path``. One thread.
+    """How pictures of (height, width) ``size``, painted from ``source``, are encoded for a file
+    called ``path``.
 
-    A size that is odd, which 4:2:0 video cannot be, gets its last row or column repeated; ``notes`` says so. ``threads`` is
-    fixed, because x264 and its like give other bits with another number. Raises UsageError if ``encoding`` cannot be, and
-    SinkError if not for this source.
+    One thread.
+
+    A size that is odd, which 4:2:0 video cannot be, gets its last row or column repeated; ``notes``
+    says so. ``threads`` is fixed, because x264 and its like give other bits with another number.
+    Raises UsageError if ``encoding`` cannot be, and SinkError if not for this source.
     """
 
-    def __init__(self, path: Path, source: VideoFile, encoding: Encoding, size: tuple[int, int], threads: int) -> None:
+    def __init__(
+        self, path: Path, source: VideoFile, encoding: Encoding, size: tuple[int, int], threads: int
+    ) -> None:
         import av
         from av.video.reformatter import VideoReformatter
 
@@ -50,11 +58,25 @@ class VideoEncoder:
             )
         self._source = source
         # What the card has painted, its encoder takes from there.
-        self._context = encoder_context(source.device) if source.device and self.codec.endswith("_nvenc") else None
+        self._context = (
+            encoder_context(source.device)
+            if source.device and self.codec.endswith("_nvenc")
+            else None
+        )
         self._reformatter = VideoReformatter()
-        formats = [pixel_format.name for pixel_format in av.Codec(self.codec, "w").video_formats or ()]
-        alpha = _alpha_format(formats, source.bit_depth) if source.has_alpha and size == source.size else None
-        if alpha and self.codec in ALPHA_BESIDE and CONTAINERS[path.suffix.lower()] not in ALPHA_BESIDE[self.codec]:
+        formats = [
+            pixel_format.name for pixel_format in av.Codec(self.codec, "w").video_formats or ()
+        ]
+        alpha = (
+            _alpha_format(formats, source.bit_depth)
+            if source.has_alpha and size == source.size
+            else None
+        )
+        if (
+            alpha
+            and self.codec in ALPHA_BESIDE
+            and CONTAINERS[path.suffix.lower()] not in ALPHA_BESIDE[self.codec]
+        ):
             alpha = None
         self.keeps_alpha = alpha is not None
         self.pixel_format = alpha or _pixel_format(formats, source.bit_depth)
@@ -67,7 +89,9 @@ class VideoEncoder:
         subsampled = "420" in self.pixel_format or self.pixel_format == "nv12"
         self.size = (height + height % 2, width + width % 2) if subsampled else (height, width)
         if self.size != size:
-            self.notes.append(f"{width}x{height} is odd: written as {size_text(self.size)}, the last row or column twice.")
+            self.notes.append(
+                f"{width}x{height} is odd: written as {size_text(self.size)}, the last row or column twice."
+            )
 
     def add_stream(self, output: OutputContainer) -> VideoStream:
         """A stream of its own encoder in ``output``."""
@@ -84,7 +108,9 @@ class VideoEncoder:
         return stream
 
     def picture(self, pixels: np.ndarray | Tensor, alpha: np.ndarray | None = None) -> VideoFrame:
-        """(H, W, 3) uint8 RGB of the given size, and (H, W) alpha if that is kept, as the encoder takes it; without a time."""
+        """(H, W, 3) uint8 RGB of the given size, and (H, W) alpha if that is kept, as the encoder
+        takes it; without a time.
+        """
         if self._context or not isinstance(pixels, np.ndarray):
             return self._picture_of_tensor(pixels)
         return self._picture_of_array(pixels, alpha)
@@ -109,7 +135,9 @@ class VideoEncoder:
 
         coding = self._source.coding
         if self.keeps_alpha:
-            pixels = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8) if alpha is None else alpha])
+            pixels = np.dstack(
+                [pixels, np.full(pixels.shape[:2], 255, np.uint8) if alpha is None else alpha]
+            )
         missing = (self.size[0] - pixels.shape[0], self.size[1] - pixels.shape[1])
         if any(missing):
             pixels = np.pad(pixels, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
@@ -120,17 +148,31 @@ class VideoEncoder:
             dst_colorspace=coding.swscale_matrix,
             dst_color_range=coding.av_range,
             # Without these flags swscale is up to a code off in full range, for the same time.
-            interpolation=Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP,
+            interpolation=Interpolation.BICUBIC
+            | Interpolation.ACCURATE_RND
+            | Interpolation.FULL_CHR_H_INP,
         )
 
 
 def _alpha_format(formats: list[str], bit_depth: int) -> str | None:
     deep = ["yuva420p10le", "yuva422p10le", "yuva444p10le"]
     plain = ["yuva420p", "yuva444p", "rgba", "argb", "bgra"]
-    return next((name for name in ([*deep, *plain] if bit_depth > 8 else [*plain, *deep]) if name in formats), None)
+    return next(
+        (
+            name
+            for name in ([*deep, *plain] if bit_depth > 8 else [*plain, *deep])
+            if name in formats
+        ),
+        None,
+    )
 
 
 def _pixel_format(formats: list[str], bit_depth: int) -> str:
-    """What most players take, with more than 8 bits if the input has them and the encoder can: less banding in flat colours."""
+    """What most players take, with more than 8 bits if the input has them and the encoder can: less
+    banding in flat colours.
+    """
     deep = ["yuv420p10le", "yuv422p10le"] if bit_depth > 8 else []
-    return next((name for name in (*deep, "yuv420p") if name in formats), formats[0] if formats else "yuv420p")
+    return next(
+        (name for name in (*deep, "yuv420p") if name in formats),
+        formats[0] if formats else "yuv420p",
+    )

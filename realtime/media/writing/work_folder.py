@@ -1,4 +1,6 @@
-"""What is finished of a video that is being painted, on the disk beside it: what --resume goes on from."""
+"""What is finished of a video that is being painted, on the disk beside it: what --resume goes on
+from.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +27,12 @@ _MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class Segment:
-    """Some frames in a row, encoded on their own. Times are pts in the output's time base; ``delay``: how many frames of it
-    the decoder must hold back to put them in order. ``sha256`` is that of the file. ``leaves_state``: whether the painter
-    remembered something after it."""
+    """Some frames in a row, encoded on their own.
+
+    Times are pts in the output's time base; ``delay``: how many frames of it the decoder must hold
+    back to put them in order. ``sha256`` is that of the file. ``leaves_state``: whether the painter
+    remembered something after it.
+    """
 
     frames: int
     first_pts: int
@@ -38,17 +43,23 @@ class Segment:
 
 
 class WorkFolder:
-    """The hidden folder ``.NAME.EXT.unfinished`` beside an output: its finished segments by number, of which some may be
-    missing, and a manifest that says what they were made with. Only one process has it open at a time.
+    """The hidden folder ``.NAME.EXT.unfinished`` beside an output: its finished segments by number,
+    of which some may be missing, and a manifest that says what they were made with.
 
-    ``plan``: whatever decides how frames come out, JSON-ready. ``segments`` are what was found, if ``resume``. Of what the
-    painter remembered, that is kept which a segment that is still missing will begin with.
+    Only one process has it open at a time.
 
-    Raises UsageError if another process has it open, if there is something and ``resume`` is neither asked for nor
-    ``overwrite``, and if what is there was made with another plan; SinkError if it cannot be written.
+    ``plan``: whatever decides how frames come out, JSON-ready. ``segments`` are what was found, if
+    ``resume``. Of what the painter remembered, that is kept which a segment that is still missing
+    will begin with.
+
+    Raises UsageError if another process has it open, if there is something and ``resume`` is
+    neither asked for nor ``overwrite``, and if what is there was made with another plan; SinkError
+    if it cannot be written.
     """
 
-    def __init__(self, output: Path, plan: dict[str, Any], resume: bool = False, overwrite: bool = False) -> None:
+    def __init__(
+        self, output: Path, plan: dict[str, Any], resume: bool = False, overwrite: bool = False
+    ) -> None:
         self.path = _folder_of(output)
         self.segments: dict[int, Segment] = {}
         self._plan = plan
@@ -73,8 +84,11 @@ class WorkFolder:
         return self.path / f"{number:06}{suffix}"
 
     def put(self, number: int, written: Path, segment: Segment, state: State) -> None:
-        """Keep the file ``written`` as segment ``number``, for good: it is on the disk before the manifest names it. ``state``:
-        what the painter remembered after it."""
+        """Keep the file ``written`` as segment ``number``, for good: it is on the disk before the
+        manifest names it.
+
+        ``state``: what the painter remembered after it.
+        """
         _sync(written)
         os.replace(written, self.segment_path(number, written.suffix))
         if state and number + 1 not in self.segments:
@@ -87,7 +101,9 @@ class WorkFolder:
         self._state_path(number - 1).unlink(missing_ok=True)
 
     def state_after(self, number: int) -> State:
-        """What the painter remembered after segment ``number``; {} if that was nothing, or is not kept."""
+        """What the painter remembered after segment ``number``; {} if that was nothing, or is not
+        kept.
+        """
         try:
             with np.load(self._state_path(number), allow_pickle=False) as kept:
                 return dict(kept)
@@ -95,8 +111,11 @@ class WorkFolder:
             return {}
 
     def leave(self) -> int:
-        """Let go of it. Finished segments stay for --resume; their number of frames is returned. Without any, nothing stays.
-        Harmless after ``remove``."""
+        """Let go of it.
+
+        Finished segments stay for --resume; their number of frames is returned. Without any,
+        nothing stays. Harmless after ``remove``.
+        """
         if not self._lock.is_locked:
             return 0
         if not self.segments:
@@ -120,7 +139,11 @@ class WorkFolder:
             )
         if found and resume:
             _refuse_another_plan(output, manifest["plan"], self._plan)
-            self.segments = {number: segment for number, segment in found.items() if self._is_whole(number, segment)}
+            self.segments = {
+                number: segment
+                for number, segment in found.items()
+                if self._is_whole(number, segment)
+            }
             self._drop_what_cannot_be_followed()
         self._clear()
         self._write_manifest()
@@ -128,7 +151,11 @@ class WorkFolder:
     def _clear(self) -> None:
         """Remove what no finished segment needs, such as what a kill has left half-written."""
         numbers = {f"{number:06}" for number in self.segments}
-        states = {self._state_path(number).name for number in self.segments if number + 1 not in self.segments}
+        states = {
+            self._state_path(number).name
+            for number in self.segments
+            if number + 1 not in self.segments
+        }
         for path in self.path.iterdir():
             is_segment = path.stem in numbers and path.suffix != ".npz"
             if not is_segment and path.name not in (_MANIFEST, "lock", *states):
@@ -140,9 +167,15 @@ class WorkFolder:
         return len(files) == 1 and file_hash(files[0]) == segment.sha256
 
     def _drop_what_cannot_be_followed(self) -> None:
-        """Before a damaged segment the painter's memory is gone, so that its whole row is painted again."""
+        """Before a damaged segment the painter's memory is gone, so that its whole row is painted
+        again.
+        """
         for number in sorted(self.segments, reverse=True):
-            if number + 1 not in self.segments and self.segments[number].leaves_state and not self.state_after(number):
+            if (
+                number + 1 not in self.segments
+                and self.segments[number].leaves_state
+                and not self.state_after(number)
+            ):
                 del self.segments[number]
 
     def _state_path(self, number: int) -> Path:
@@ -162,7 +195,9 @@ def file_hash(path: Path) -> str:
 
 
 def recorded_plan(output: Path) -> dict[str, Any]:
-    """The plan that an interrupted run of ``output`` went by; empty if there is none with a finished segment."""
+    """The plan that an interrupted run of ``output`` went by; empty if there is none with a
+    finished segment.
+    """
     manifest = _manifest_of(_folder_of(output))
     return manifest["plan"] if _segments_of(manifest) else {}
 
@@ -176,7 +211,9 @@ def _folder_of(output: Path) -> Path:
 
 def _manifest_of(folder: Path) -> dict[str, Any]:
     manifest = read_json(folder / _MANIFEST)
-    return manifest if isinstance(manifest, dict) and manifest.get("format") == FORMAT_VERSION else {}
+    return (
+        manifest if isinstance(manifest, dict) and manifest.get("format") == FORMAT_VERSION else {}
+    )
 
 
 def _segments_of(manifest: dict[str, Any]) -> dict[int, Segment]:

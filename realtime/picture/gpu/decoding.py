@@ -33,10 +33,11 @@ def tensors_problem(device: str) -> str | None:
 
 @contextmanager
 def decoder_on(device: str) -> Iterator[HWAccel]:
-    """What opens a container whose pictures are decoded on ``device`` and stay there, as far as its decoder can.
+    """What opens a container whose pictures are decoded on ``device`` and stay there, as far as its
+    decoder can.
 
-    In the context that PyTorch and the engine are in: FFmpeg would start the primary one itself with a setting of its own,
-    and refuses one that runs with another.
+    In the context that PyTorch and the engine are in: FFmpeg would start the primary one itself
+    with a setting of its own, and refuses one that runs with another.
     """
     import torch
     from av.codec.hwaccel import HWAccel
@@ -44,7 +45,9 @@ def decoder_on(device: str) -> Iterator[HWAccel]:
     index = torch.device(device).index or 0
     with torch.cuda.device(index):
         torch.zeros(1, device=device)  # from here on the context is this thread's
-        yield HWAccel("cuda", str(index), True, {"primary_ctx": "0", "current_ctx": "1"}, is_hw_owned=True)
+        yield HWAccel(
+            "cuda", str(index), True, {"primary_ctx": "0", "current_ctx": "1"}, is_hw_owned=True
+        )
 
 
 def encoder_context(device: str) -> CudaContext:
@@ -59,8 +62,12 @@ def is_on_card(picture: VideoFrame) -> bool:
     return picture.format.name == "cuda"
 
 
-def pixels_of(picture: VideoFrame, coding: ColorCoding, turn: Orientation, size: tuple[int, int]) -> Tensor:
-    """An NV12 picture as upright RGB of (height, width) ``size``: (H, W, 3) uint8, where the picture is."""
+def pixels_of(
+    picture: VideoFrame, coding: ColorCoding, turn: Orientation, size: tuple[int, int]
+) -> Tensor:
+    """An NV12 picture as upright RGB of (height, width) ``size``: (H, W, 3) uint8, where the
+    picture is.
+    """
     pixels = to_rgb(*planes_of(picture), coding)
     pixels = pixels.transpose(0, 1) if turn.transposes else pixels
     axes = [axis for axis, mirrors in ((1, turn.mirrors_x), (0, turn.mirrors_y)) if mirrors]
@@ -71,4 +78,8 @@ def pixels_of(picture: VideoFrame, coding: ColorCoding, turn: Orientation, size:
 def thumbnail(picture: VideoFrame, size: tuple[int, int]) -> np.ndarray:
     """The luma of an NV12 picture, full range, at (height, width) ``size``: uint8, on the host."""
     values = resized(planes_of(picture)[0][..., None].float(), size)[..., 0]
-    return to_bytes(values if coding_of(picture).full_range else (values - 16) * (255 / 219)).cpu().numpy()
+    return (
+        to_bytes(values if coding_of(picture).full_range else (values - 16) * (255 / 219))
+        .cpu()
+        .numpy()
+    )

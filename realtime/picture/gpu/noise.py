@@ -1,4 +1,6 @@
-"""What ``NoiseReduction`` does, for pictures that live on a card: the same sums, in the same whole numbers."""
+"""What ``NoiseReduction`` does, for pictures that live on a card: the same sums, in the same whole
+numbers.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ class CardNoiseReduction:
     """Tensors of (H, W, 3) uint8 in the place of arrays. Only ``state`` waits for the card."""
 
     def __init__(self) -> None:
-        self._last: tuple[Tensor, Tensor] | None = None  # mean (H, W, 3) int16 in 1 / UNIT, and that rounded, uint8
+        self._last: tuple[Tensor, Tensor] | None = (
+            None  # mean (H, W, 3) int16 in 1 / UNIT, and that rounded, uint8
+        )
         self._restored: np.ndarray | None = None
 
     def reset(self) -> None:
@@ -67,7 +71,9 @@ def _gains(change: Tensor) -> Tensor:
 
 
 def _block_sums(values: Tensor) -> Tensor:
-    """(3, h, w) float32 of (H, W, 3); exact, since they are of few whole numbers, and means of 16 are too."""
+    """(3, h, w) float32 of (H, W, 3); exact, since they are of few whole numbers, and means of 16
+    are too.
+    """
     from torch.nn import functional
 
     return functional.avg_pool2d(values.permute(2, 0, 1), BLOCK_PX) * BLOCK_PX**2
@@ -79,10 +85,14 @@ def _ramp(sums: Tensor, levels: tuple[float, float]) -> Tensor:
 
 
 def _spread(gains: Tensor, size: tuple[int, int]) -> Tensor:
-    """(H, W): the gain of each pixel's block; what is left over at the far sides has that beside it."""
+    """(H, W): the gain of each pixel's block; what is left over at the far sides has that beside
+    it.
+    """
     from torch.nn import functional
 
     rows, columns = (side * BLOCK_PX for side in gains.shape)
     wide = gains.repeat_interleave(BLOCK_PX, 0).repeat_interleave(BLOCK_PX, 1)
-    padded = functional.pad(wide[None, None].float(), (0, size[1] - columns, 0, size[0] - rows), mode="replicate")
+    padded = functional.pad(
+        wide[None, None].float(), (0, size[1] - columns, 0, size[0] - rows), mode="replicate"
+    )
     return padded[0, 0].to(gains.dtype)

@@ -1,4 +1,6 @@
-"""What ``Scaler`` does, for pictures that live on a card: the same filters, each a matrix product along either side."""
+"""What ``Scaler`` does, for pictures that live on a card: the same filters, each a matrix product
+along either side.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,15 @@ _LUMA = (0.299, 0.587, 0.114)  # BT.601
 
 
 class CardScaler:
-    """Tensors of (H, W, 3) uint8 in the place of arrays. Results are queued to the current stream; nothing waits."""
+    """Tensors of (H, W, 3) uint8 in the place of arrays.
+
+    Results are queued to the current stream; nothing waits.
+    """
 
     def resize(self, pixels: Tensor, size: tuple[int, int]) -> Tensor:
-        """``pixels`` at (height, width) ``size``: averaged when smaller, bicubic when larger, itself when equal."""
+        """``pixels`` at (height, width) ``size``: averaged when smaller, bicubic when larger,
+        itself when equal.
+        """
         return pixels if pixels.shape[:2] == size else to_bytes(resized(pixels.float(), size))
 
     def luma(self, pixels: Tensor) -> Tensor:
@@ -47,7 +54,10 @@ class CardScaler:
 
 
 def _slopes(painting: Tensor, luma: Tensor) -> Tensor:
-    """(h/2, w/2, 3) float32: each channel's slope against luma. As ``Scaler``: He et al. 2013, equations 5 and 6."""
+    """(h/2, w/2, 3) float32: each channel's slope against luma.
+
+    As ``Scaler``: He et al. 2013, equations 5 and 6.
+    """
     half = (max(1, luma.shape[0] // 2), max(1, luma.shape[1] // 2))
     guide, painted = resized(luma[..., None], half), resized(painting.float(), half)
     mean = _box_mean(guide)
@@ -67,13 +77,17 @@ def _box_mean(values: Tensor) -> Tensor:
 def resized(values: Tensor, size: tuple[int, int]) -> Tensor:
     """(h, w, C) float32 at (height, width) ``size``."""
     larger = size[0] > values.shape[0] or size[1] > values.shape[1]
-    rows, columns = (_filter(a, b, larger, values.device) for a, b in zip(values.shape[:2], size, strict=True))
+    rows, columns = (
+        _filter(a, b, larger, values.device) for a, b in zip(values.shape[:2], size, strict=True)
+    )
     return columns @ (rows @ values.flatten(1)).unflatten(1, values.shape[1:])
 
 
 @functools.lru_cache(maxsize=32)
 def _filter(before: int, after: int, bicubic: bool, device: torch.device) -> Tensor:
-    """(after, before) float32: how much of each sample before goes into each one after; rows sum to 1, edges repeat."""
+    """(after, before) float32: how much of each sample before goes into each one after; rows sum to
+    1, edges repeat.
+    """
     import torch
 
     step = before / after
@@ -82,7 +96,9 @@ def _filter(before: int, after: int, bicubic: bool, device: torch.device) -> Ten
     reach = int(np.ceil(2 * wide)) + 1
     places = np.floor(centres)[:, None] + np.arange(-reach, reach + 1)
     distance = np.abs(places - centres[:, None])
-    if bicubic:  # Keys, "Cubic Convolution Interpolation for Digital Image Processing", 1981, equation 4
+    if (
+        bicubic
+    ):  # Keys, "Cubic Convolution Interpolation for Digital Image Processing", 1981, equation 4
         t, a = distance / wide, -_BICUBIC
         inner, outer = ((a + 2) * t - (a + 3)) * t * t + 1, (((t - 5) * t + 8) * t - 4) * a
         weights = np.where(t < 1, inner, np.where(t < 2, outer, 0))
@@ -90,5 +106,7 @@ def _filter(before: int, after: int, bicubic: bool, device: torch.device) -> Ten
         weights = np.clip((wide + 1) / 2 - distance, 0, 1)
     weights /= weights.sum(1, keepdims=True)
     table = np.zeros((after, before), np.float32)
-    np.add.at(table, (np.arange(after)[:, None], np.clip(places, 0, before - 1).astype(int)), weights)
+    np.add.at(
+        table, (np.arange(after)[:, None], np.clip(places, 0, before - 1).astype(int)), weights
+    )
     return torch.from_numpy(table).to(device)

@@ -16,7 +16,9 @@ Numbers = tuple[float, ...] | tuple[tuple[float, ...], ...]
 
 @functools.lru_cache(maxsize=64)
 def constant(numbers: Numbers, device: torch.device) -> Tensor:
-    """float32 on ``device``, put there once: to bring numbers to a card makes the host wait for all that is queued there."""
+    """float32 on ``device``, put there once: to bring numbers to a card makes the host wait for all
+    that is queued there.
+    """
     import torch
 
     return torch.tensor(numbers, dtype=torch.float32, device=device)

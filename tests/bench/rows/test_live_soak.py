@@ -1,4 +1,7 @@
-"""The soak of the live program in small. What it holds and how fast it ends says nothing after seconds on a busy machine."""
+"""The soak of the live program in small.
+
+What it holds and how fast it ends says nothing after seconds on a busy machine.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,17 @@ pytest.importorskip("pythonosc")
 @pytest.mark.timeout(300)
 def test_a_short_strain_is_survived(tmp_path: Path) -> None:
     plan, nothing = Plan(6, 1, switches=4, recordings=2, breaks=1, peers=1), Plan(0, 0, 0, 0, 0, 0)
-    found = {what: passed for what, passed, _ in check_strain(plan, tmp_path, warm_up=nothing, rest_s=0.1)}
+    found = {
+        what: passed
+        for what, passed, _ in check_strain(plan, tmp_path, warm_up=nothing, rest_s=0.1)
+    }
     assert len(found) == 8
-    for what in ("frames shown", "every recording is whole", "the stream is opened again", "browsers that come see the painting"):
+    for what in (
+        "frames shown",
+        "every recording is whole",
+        "the stream is opened again",
+        "browsers that come see the painting",
+    ):
         assert next(passed for name, passed in found.items() if what in name), found
 
 

@@ -29,15 +29,32 @@ def test_the_demo_leaves_a_painted_clip_and_a_picture(
     assert str(painted) in said and str(picture) in said and "fps" in said
 
 
-def test_an_unknown_style_ends_with_the_program_s_code(make_video: Callable[..., Path], tmp_path: Path) -> None:
-    assert demo.main(["--input", str(make_video()), "--style", "no_such_style", "--output", str(tmp_path)]) == 2
+def test_an_unknown_style_ends_with_the_program_s_code(
+    make_video: Callable[..., Path], tmp_path: Path
+) -> None:
+    assert (
+        demo.main(
+            ["--input", str(make_video()), "--style", "no_such_style", "--output", str(tmp_path)]
+        )
+        == 2
+    )
 
 
-def test_before_and_after_are_the_same_frame(make_video: Callable[..., Path], tmp_path: Path) -> None:
+def test_before_and_after_are_the_same_frame(
+    make_video: Callable[..., Path], tmp_path: Path
+) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
     # Frames 0, 10 and 20 are looked at; 10 is the only one with detail.
-    before = make_video("a.mp4", pts=list(range(0, 840, 40)), pixels=lambda i: noise if i == 10 else np.full_like(noise, 9 * i))
-    after = make_video("b.mp4", pts=list(range(0, 840, 40)), pixels=lambda i: np.full_like(noise, 200 if i == 10 else 20))
+    before = make_video(
+        "a.mp4",
+        pts=list(range(0, 840, 40)),
+        pixels=lambda i: noise if i == 10 else np.full_like(noise, 9 * i),
+    )
+    after = make_video(
+        "b.mp4",
+        pts=list(range(0, 840, 40)),
+        pixels=lambda i: np.full_like(noise, 200 if i == 10 else 20),
+    )
     write_before_after(before, after, tmp_path / "pair.png")
     pair = _pixels(tmp_path / "pair.png")
     assert pair.shape == (48, 64 + 8 + 64, 3)

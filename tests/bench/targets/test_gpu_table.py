@@ -1,4 +1,6 @@
-"""The parts of `make bench-gpu` that need no card: the counting, the limit, the measuring loops on a CPU engine, the page."""
+"""The parts of `make bench-gpu` that need no card: the counting, the limit, the measuring loops on
+a CPU engine, the page.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,15 @@ import torch
 from onnx import helper
 
 from bench.rows.gpu_limits import Rates, limit_ms, work_of
-from bench.targets.gpu_table import GpuRow, encoder_here, from_file, latencies_ms, main, markdown, throughput
+from bench.targets.gpu_table import (
+    GpuRow,
+    encoder_here,
+    from_file,
+    latencies_ms,
+    main,
+    markdown,
+    throughput,
+)
 from engines import EngineOptions, load_model, open_engine
 from engines.errors import EngineUnavailable
 from tests.conftest import write_video
@@ -29,7 +39,10 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_work_is_that_of_the_convolutions(small: Path, tmp_path: Path):
     height, width = 480, 640
     weights = {"a": np.ones((8, 3, 1, 1), np.float32), "b": np.ones((3, 8, 3, 3), np.float32)}
-    nodes = [helper.make_node("Conv", ["x", "a"], ["c"]), helper.make_node("Conv", ["c", "b"], ["y"], pads=[1, 1, 1, 1])]
+    nodes = [
+        helper.make_node("Conv", ["x", "a"], ["c"]),
+        helper.make_node("Conv", ["c", "b"], ["y"], pads=[1, 1, 1, 1]),
+    ]
     onnx.save(conv_graph(nodes, weights), str(tmp_path / "two.onnx"))
     work = work_of(tmp_path / "two.onnx", (height, width))
     assert work.flop == pytest.approx(2 * (3 * 8 + 9 * 8 * 3) * height * width)
@@ -37,7 +50,9 @@ def test_work_is_that_of_the_convolutions(small: Path, tmp_path: Path):
     assert work.picture_bytes == height * width * 3
     quantised = work_of(small.with_name("small.int8.onnx"), (height, width))
     exact = work_of(small, (height, width))
-    assert 0 < exact.flop <= quantised.flop < 2 * exact.flop  # what a residual sum carries on is convolved in two parts
+    assert (
+        0 < exact.flop <= quantised.flop < 2 * exact.flop
+    )  # what a residual sum carries on is convolved in two parts
 
 
 def test_the_limit_is_the_largest_of_four(small: Path):
@@ -51,7 +66,9 @@ def test_the_limit_is_the_largest_of_four(small: Path):
 
 def test_measuring_loops_and_page(small: Path, tmp_path: Path):
     clip = write_video(tmp_path / "clip.mp4")
-    with open_engine("onnxruntime", load_model(small), EngineOptions(device="cpu"), (48, 64)) as engine:
+    with open_engine(
+        "onnxruntime", load_model(small), EngineOptions(device="cpu"), (48, 64)
+    ) as engine:
         p50_ms, p95_ms = latencies_ms(engine, (48, 64), 0.05)
         assert 0 < p50_ms <= p95_ms
         fps = throughput(engine, (48, 64), 0.05)
@@ -60,9 +77,15 @@ def test_measuring_loops_and_page(small: Path, tmp_path: Path):
             figures = from_file(engine, clip, output)
             assert figures.fps > 0 and 0 < figures.p50_ms <= figures.p95_ms
         assert not (tmp_path / "painted.mp4").exists()
-    row = GpuRow("engine only", "small", "64x48", "tensorrt", "fp16", 500.0, p50_ms, p95_ms, (0.5, "memory"))
+    row = GpuRow(
+        "engine only", "small", "64x48", "tensorrt", "fp16", 500.0, p50_ms, p95_ms, (0.5, "memory")
+    )
     assert row.share == 0.25
-    page = markdown({"card": "none"}, RATES, [row, GpuRow("engine only", "small", "64x48", "tensorrt", problem="no card")])
+    page = markdown(
+        {"card": "none"},
+        RATES,
+        [row, GpuRow("engine only", "small", "64x48", "tensorrt", problem="no card")],
+    )
     assert "| 0.500 | memory | 25 % |" in page and "no card" in page
 
 

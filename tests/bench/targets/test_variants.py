@@ -51,7 +51,9 @@ def test_statistics_that_run_over_time_remember_the_frame_before() -> None:
         network(first, torch.ones(1, 1))
         remembered = network(second, torch.ones(1, 1))
         torch.manual_seed(0)
-        fresh = build_variant(1, Variant(step="instance norm", memory=0.9))(second, torch.ones(1, 1))
+        fresh = build_variant(1, Variant(step="instance norm", memory=0.9))(
+            second, torch.ones(1, 1)
+        )
     assert not torch.allclose(remembered, fresh)
 
 

@@ -10,7 +10,9 @@ import av
 from bench.tools.clips import add_tone, audio_packets, cut, frame_count
 
 
-def test_a_tone_is_added_and_the_pictures_are_copied(make_video: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_tone_is_added_and_the_pictures_are_copied(
+    make_video: Callable[..., Path], tmp_path: Path
+) -> None:
     silent = make_video(tones=0)
     target = tmp_path / "with_tone.mp4"
     add_tone(silent, target)
@@ -18,10 +20,15 @@ def test_a_tone_is_added_and_the_pictures_are_copied(make_video: Callable[..., P
     assert audio_packets(silent) == []
     with av.open(str(target)) as clip:
         assert clip.streams.audio[0].codec_context.name == "aac"
-        assert abs(float(clip.streams.audio[0].duration * clip.streams.audio[0].time_base) - 0.4) < 0.05
+        assert (
+            abs(float(clip.streams.audio[0].duration * clip.streams.audio[0].time_base) - 0.4)
+            < 0.05
+        )
 
 
-def test_a_cut_has_the_size_rate_and_length_asked_for(make_video: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_cut_has_the_size_rate_and_length_asked_for(
+    make_video: Callable[..., Path], tmp_path: Path
+) -> None:
     target = tmp_path / "cut.mp4"
     cut(make_video(size=(48, 64)), target, (96, 80), 30, 6)
     assert frame_count(target) == 6
@@ -33,4 +40,8 @@ def test_a_cut_has_the_size_rate_and_length_asked_for(make_video: Callable[..., 
 
 def _video_packets(path: Path) -> list[tuple[bytes, float]]:
     with av.open(str(path)) as clip:
-        return [(bytes(packet), float(packet.pts * packet.time_base)) for packet in clip.demux(video=0) if packet.size]
+        return [
+            (bytes(packet), float(packet.pts * packet.time_base))
+            for packet in clip.demux(video=0)
+            if packet.size
+        ]

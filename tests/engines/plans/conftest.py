@@ -11,7 +11,9 @@ from engines.model_file import ModelFile
 @pytest.fixture(scope="session")
 def tiny_plan(tiny_model: ModelFile) -> bytes:
     """A plan of the tiny model for a card that is not here."""
-    pytest.importorskip("tensorrt_rtx", reason="TensorRT for RTX is not installed: pip install '.[tensorrt-rtx]'")
+    pytest.importorskip(
+        "tensorrt_rtx", reason="TensorRT for RTX is not installed: pip install '.[tensorrt-rtx]'"
+    )
     from engines.plans.build import build_plan
     from engines.plans.library import import_library
     from engines.plans.shapes import Shapes

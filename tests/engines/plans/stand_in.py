@@ -1,7 +1,9 @@
-"""A stand-in for a card and for TensorRT's runtime, on the host: what surrounds them can be tested where there is no card.
+"""A stand-in for a card and for TensorRT's runtime, on the host: what surrounds them can be tested
+where there is no card.
 
-It proves nothing about CUDA or TensorRT. Memory is the host's, a stream is a list of calls that run when it is waited for, as
-late as a card may run them; a "plan" is the strongly typed graph, run by ONNX Runtime.
+It proves nothing about CUDA or TensorRT. Memory is the host's, a stream is a list of calls that run
+when it is waited for, as late as a card may run them; a "plan" is the strongly typed graph, run by
+ONNX Runtime.
 """
 
 from __future__ import annotations
@@ -54,10 +56,14 @@ class HostCard(Cuda):
         return number
 
     def upload(self, address: int, source: np.ndarray, stream: int) -> None:
-        self.queues[stream].append(lambda: ctypes.memmove(address, source.ctypes.data, source.nbytes))
+        self.queues[stream].append(
+            lambda: ctypes.memmove(address, source.ctypes.data, source.nbytes)
+        )
 
     def download(self, target: np.ndarray, address: int, stream: int) -> None:
-        self.queues[stream].append(lambda: ctypes.memmove(target.ctypes.data, address, target.nbytes))
+        self.queues[stream].append(
+            lambda: ctypes.memmove(target.ctypes.data, address, target.nbytes)
+        )
 
     def copy(self, target: int, source: int, size_bytes: int, stream: int) -> None:
         self.queues[stream].append(lambda: ctypes.memmove(target, source, size_bytes))
@@ -103,11 +109,15 @@ class Context:
     def _array(self, name: str, dtype: type) -> np.ndarray:
         shape = self._shapes.get(name, self._shapes["frame"])
         size_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
-        return np.frombuffer((ctypes.c_uint8 * size_bytes).from_address(self._addresses[name]), dtype).reshape(shape)
+        return np.frombuffer(
+            (ctypes.c_uint8 * size_bytes).from_address(self._addresses[name]), dtype
+        ).reshape(shape)
 
 
 def stand_in_library(card: HostCard, refused: set[bytes]) -> SimpleNamespace:
-    """What ``import_library`` gives: the full TensorRT's way of starting, which is without a runtime configuration."""
+    """What ``import_library`` gives: the full TensorRT's way of starting, which is without a
+    runtime configuration.
+    """
 
     class Runtime:
         def __init__(self, logger: object) -> None:

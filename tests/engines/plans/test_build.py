@@ -14,7 +14,8 @@ from engines.plans.shapes import Shapes
 from engines.plans.typed import strongly_typed
 
 needs_rtx = pytest.mark.skipif(
-    "tensorrt_rtx" not in library.library_names(), reason="TensorRT for RTX is not installed: pip install '.[tensorrt-rtx]'"
+    "tensorrt_rtx" not in library.library_names(),
+    reason="TensorRT for RTX is not installed: pip install '.[tensorrt-rtx]'",
 )
 TARGETS = ("sm75", "sm86", "sm89", "sm120")
 SIZE = Shapes.only((480, 640))
@@ -25,7 +26,9 @@ SIZE = Shapes.only((480, 640))
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 def test_the_bundled_model_builds(target: str, precision: str):
     model = find_model(None, [])
-    graph = strongly_typed(onnx.load(str(model.int8_path if precision == "int8" else model.path)), precision)
+    graph = strongly_typed(
+        onnx.load(str(model.int8_path if precision == "int8" else model.path)), precision
+    )
     plan, timings = build_plan(graph, SIZE, import_library(target), target)
     assert len(plan) > 100_000 and not timings
 
@@ -48,7 +51,13 @@ def test_the_classic_network_builds(classic_model: ModelFile, target: str):
 def test_a_range_of_sizes_builds_with_progress(small_model: ModelFile):
     graph = strongly_typed(onnx.load(str(small_model.path)), "fp16")
     told: list[tuple[float, str]] = []
-    build_plan(graph, Shapes.parse("64x48,640x480,1280x720"), import_library("sm89"), "sm89", lambda *now: told.append(now))
+    build_plan(
+        graph,
+        Shapes.parse("64x48,640x480,1280x720"),
+        import_library("sm89"),
+        "sm89",
+        lambda *now: told.append(now),
+    )
     shares = [share for share, _ in told]
     assert shares == sorted(shares) and shares[0] < 0.1 and 0.5 < shares[-1] <= 1
     assert all(phase for _, phase in told)
@@ -60,7 +69,13 @@ def test_a_build_can_be_stopped(small_model: ModelFile):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        build_plan(strongly_typed(onnx.load(str(small_model.path)), "fp16"), SIZE, import_library("sm89"), "sm89", stop)
+        build_plan(
+            strongly_typed(onnx.load(str(small_model.path)), "fp16"),
+            SIZE,
+            import_library("sm89"),
+            "sm89",
+            stop,
+        )
 
 
 @needs_rtx
@@ -75,7 +90,9 @@ def test_what_it_cannot_build_is_said(small_model: ModelFile):
 
 
 def test_timings_of_another_card_are_left():
-    """Only the full TensorRT has such a cache; it says no to one of another card or version, or that is damaged."""
+    """Only the full TensorRT has such a cache; it says no to one of another card or version, or
+    that is damaged.
+    """
 
     class Config:
         def __init__(self) -> None:
@@ -106,9 +123,21 @@ def test_shapes():
     assert Shapes.parse("640x480") == Shapes.only((480, 640))
     wide = Shapes.parse("320x240,640x480,1920x1080")
     assert (wide.smallest, wide.usual, wide.largest) == ((240, 320), (480, 640), (1080, 1920))
-    assert wide.covers(1, (720, 1280)) and not wide.covers(1, (200, 320)) and not wide.covers(2, (480, 640))
+    assert (
+        wide.covers(1, (720, 1280))
+        and not wide.covers(1, (200, 320))
+        and not wide.covers(2, (480, 640))
+    )
     assert str(wide) == "320x240,640x480,1920x1080" and str(Shapes.only((4, 6), 2)) == "2 of 6x4"
     assert wide.sizes() == [(480, 640), (240, 320), (1080, 1920)]
-    for wrong in ("", "640", "0x480", "640x480,1x1", "640x480,320x240,640x480", "99999x1", "640x480x3"):
+    for wrong in (
+        "",
+        "640",
+        "0x480",
+        "640x480,1x1",
+        "640x480,320x240,640x480",
+        "99999x1",
+        "640x480x3",
+    ):
         with pytest.raises(UsageError, match="--size"):
             Shapes.parse(wrong)

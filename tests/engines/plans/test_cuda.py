@@ -1,4 +1,6 @@
-"""What can be known of the way to the card without one: the names and arities of the calls, and the errors."""
+"""What can be known of the way to the card without one: the names and arities of the calls, and the
+errors.
+"""
 
 from __future__ import annotations
 
@@ -23,18 +25,30 @@ no_card = pytest.mark.skipif(cuda_problem() is None, reason="there is a GPU here
 def calls(module: object) -> list[tuple[str, int]]:
     """Name and number of arguments of every call of a cuXxx function."""
     tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
-    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
-    found = [(node.func.attr, len(node.args)) for node in nodes if re.match(r"cu[A-Z]", node.func.attr)]
+    nodes = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    ]
+    found = [
+        (node.func.attr, len(node.args)) for node in nodes if re.match(r"cu[A-Z]", node.func.attr)
+    ]
     # owner.callback(driver.cuMemFree, address): called with what follows
     for node in nodes:
         first = node.args[0] if node.args else None
-        if node.func.attr == "callback" and isinstance(first, ast.Attribute) and re.match(r"cu[A-Z]", first.attr):
+        if (
+            node.func.attr == "callback"
+            and isinstance(first, ast.Attribute)
+            and re.match(r"cu[A-Z]", first.attr)
+        ):
             found.append((first.attr, len(node.args) - 1))
     return found
 
 
 def test_every_driver_call_exists_and_takes_what_it_is_given():
-    driver = pytest.importorskip("cuda.bindings.driver", reason="cuda-python is not installed: pip install cuda-bindings")
+    driver = pytest.importorskip(
+        "cuda.bindings.driver", reason="cuda-python is not installed: pip install cuda-bindings"
+    )
     found = calls(engines.plans.cuda)
     assert len(found) > 20
     for name, count in found:
@@ -44,7 +58,9 @@ def test_every_driver_call_exists_and_takes_what_it_is_given():
 
 
 def test_every_tensorrt_name_exists():
-    trt = pytest.importorskip("tensorrt_rtx", reason="TensorRT for RTX is not installed: pip install '.[tensorrt-rtx]'")
+    trt = pytest.importorskip(
+        "tensorrt_rtx", reason="TensorRT for RTX is not installed: pip install '.[tensorrt-rtx]'"
+    )
     for owner, names in {
         trt.Runtime: ["deserialize_cuda_engine"],
         trt.ICudaEngine: ["create_runtime_config", "create_execution_context"],
@@ -65,7 +81,9 @@ def test_every_tensorrt_name_exists():
 
 
 def test_a_graph_that_cannot_be_recorded_leaves_the_capture():
-    driver = pytest.importorskip("cuda.bindings.driver", reason="cuda-python is not installed: pip install cuda-bindings")
+    driver = pytest.importorskip(
+        "cuda.bindings.driver", reason="cuda-python is not installed: pip install cuda-bindings"
+    )
     told: list[str] = []
     fine = driver.CUresult.CUDA_SUCCESS
     stand_in = SimpleNamespace(
@@ -88,7 +106,14 @@ def test_a_graph_that_cannot_be_recorded_leaves_the_capture():
         assert card.recorded(7, refuse, owner) is None
         assert told == ["begin", "end"]
         card.recorded(7, lambda: told.append("work"), owner)()
-    assert told[2:] == ["begin", "work", "end", "launch ready on 7", "destroy ready", "destroy graph"]
+    assert told[2:] == [
+        "begin",
+        "work",
+        "end",
+        "launch ready on 7",
+        "destroy ready",
+        "destroy graph",
+    ]
 
 
 @no_card
@@ -100,10 +125,15 @@ def test_without_a_card_the_error_says_what_to_do():
 @no_card
 def test_the_engine_without_a_card(small_model: ModelFile, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("engines.runtimes.tensorrt.library_names", list)
-    with pytest.raises(EngineUnavailable, match=r"--engine tensorrt: .*pip install 'livebrush\[tensorrt-rtx\]'"):
+    with pytest.raises(
+        EngineUnavailable, match=r"--engine tensorrt: .*pip install 'livebrush\[tensorrt-rtx\]'"
+    ):
         open_engine("tensorrt", small_model)
     monkeypatch.setattr("engines.runtimes.tensorrt.library_names", lambda: ["tensorrt_rtx"])
-    with pytest.raises(EngineUnavailable, match=r"no NVIDIA driver here\. Use --engine auto|pip install cuda-bindings"):
+    with pytest.raises(
+        EngineUnavailable,
+        match=r"no NVIDIA driver here\. Use --engine auto|pip install cuda-bindings",
+    ):
         open_engine("tensorrt", small_model)
     with pytest.raises(EngineError, match="--engine"):
         open_engine("tensorrt", small_model, EngineOptions(device="cpu"))

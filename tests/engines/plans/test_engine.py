@@ -1,4 +1,7 @@
-"""The TensorRT engine around a stand-in card: order, ownership, cache, gate and freeing. CUDA and TensorRT are not in it."""
+"""The TensorRT engine around a stand-in card: order, ownership, cache, gate and freeing.
+
+CUDA and TensorRT are not in it.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +29,18 @@ class Bench:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.card, self.refused, self.builds = HostCard(), set(), 0
         monkeypatch.setattr(engines.runtimes.tensorrt, "open_cuda", lambda device: self.card)
-        monkeypatch.setattr(engines.runtimes.tensorrt, "import_library", lambda: stand_in_library(self.card, self.refused))
+        monkeypatch.setattr(
+            engines.runtimes.tensorrt,
+            "import_library",
+            lambda: stand_in_library(self.card, self.refused),
+        )
         monkeypatch.setattr(engines.runtimes.tensorrt, "cuda_problem", lambda: None)
         monkeypatch.setattr(engines.runtimes.tensorrt, "library_names", lambda: ["tensorrt"])
         monkeypatch.setattr(make, "build_plan", self._build)
 
-    def _build(self, graph: onnx.ModelProto, shapes, library, target, on_progress, timings) -> tuple[bytes, bytes]:
+    def _build(
+        self, graph: onnx.ModelProto, shapes, library, target, on_progress, timings
+    ) -> tuple[bytes, bytes]:
         self.builds += 1
         assert target == "current"
         graph.producer_version = str(self.builds)  # no two builds are alike
@@ -48,15 +57,24 @@ def open_it(model: ModelFile, precision: str = "auto", size: tuple[int, int] = S
 
 
 def test_gives_the_models_pictures(bench: Bench, small_model: ModelFile):
-    with open_engine("onnxruntime", small_model, EngineOptions(device="cpu", precision="fp32"), SIZE) as reference:
+    with open_engine(
+        "onnxruntime", small_model, EngineOptions(device="cpu", precision="fp32"), SIZE
+    ) as reference:
         for precision, bound in (("auto", 1), ("fp32", 0.01), ("int8", 2)):
             with open_it(small_model, precision) as engine:
-                assert engine.precision == ("fp16" if precision == "auto" else precision) and engine.device == "cuda:0"
+                assert (
+                    engine.precision == ("fp16" if precision == "auto" else precision)
+                    and engine.device == "cuda:0"
+                )
                 for size in (SIZE, (33, 47)) if precision == "auto" else (SIZE,):
                     frame = small_frame(*size)[None]
-                    difference = np.abs(engine.infer(frame, FIRST).astype(int) - reference.infer(frame, FIRST))
+                    difference = np.abs(
+                        engine.infer(frame, FIRST).astype(int) - reference.infer(frame, FIRST)
+                    )
                     assert difference.mean() < bound
-                    np.testing.assert_array_equal(engine.infer(frame, np.eye(1, 3, dtype=np.float32)), frame)
+                    np.testing.assert_array_equal(
+                        engine.infer(frame, np.eye(1, 3, dtype=np.float32)), frame
+                    )
     assert not bench.card.held and bench.card.depth == 0
 
 
@@ -64,7 +82,10 @@ def test_two_frames_are_under_way_and_nothing_is_mixed_up(bench: Bench, small_mo
     frames = [small_frame(*SIZE, seed)[None] for seed in range(5)]
     with open_it(small_model) as engine:
         assert engine.in_flight == 2
-        expected = [engine.infer(frame, style) for frame, style in zip(frames, [FIRST, SECOND] * 3, strict=False)]
+        expected = [
+            engine.infer(frame, style)
+            for frame, style in zip(frames, [FIRST, SECOND] * 3, strict=False)
+        ]
         begun = []
         for frame, style in zip(frames, [FIRST, SECOND] * 3, strict=False):
             mine = frame.copy()
@@ -115,13 +136,17 @@ def test_a_plan_that_the_runtime_refuses_is_built_again(bench: Bench, small_mode
     assert not PlanStore().entries() and not bench.card.held
 
 
-def test_an_engine_that_fails_the_gate_is_not_cached(bench: Bench, small_model: ModelFile, monkeypatch: pytest.MonkeyPatch):
+def test_an_engine_that_fails_the_gate_is_not_cached(
+    bench: Bench, small_model: ModelFile, monkeypatch: pytest.MonkeyPatch
+):
     build = make.build_plan
 
     def wrong(graph: onnx.ModelProto, *how: object) -> tuple[bytes, bytes]:
         """A builder's bug: one weight of what runs is off, though the graph was right."""
         rows = next(t for t in graph.graph.initializer if "rows" in t.name)
-        rows.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(rows) + 0.2, rows.name))
+        rows.CopyFrom(
+            onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(rows) + 0.2, rows.name)
+        )
         return build(graph, *how)
 
     monkeypatch.setattr(make, "build_plan", wrong)
@@ -135,13 +160,21 @@ def test_older_sizes_are_freed(bench: Bench, small_model: ModelFile):
         late = engine.start(small_frame(*SIZE)[None], FIRST)
         for width in range(16, 24, 2):
             engine.infer(small_frame(16, width)[None], FIRST)
-        assert len(bench.card.held) == 4 * 2 * 6, "four sizes, two slots, three arrays on either side"
-        with open_engine("onnxruntime", small_model, EngineOptions(device="cpu"), SIZE) as reference:
+        assert len(bench.card.held) == 4 * 2 * 6, (
+            "four sizes, two slots, three arrays on either side"
+        )
+        with open_engine(
+            "onnxruntime", small_model, EngineOptions(device="cpu"), SIZE
+        ) as reference:
             exact = reference.infer(small_frame(*SIZE)[None], FIRST)
-        assert np.abs(late().astype(int) - exact).max() <= 8, "what was under way is still to be had"
+        assert np.abs(late().astype(int) - exact).max() <= 8, (
+            "what was under way is still to be had"
+        )
 
 
-def test_auto_waits_for_a_build_only_where_it_may(bench: Bench, small_model: ModelFile, tmp_path: Path, monkeypatch):
+def test_auto_waits_for_a_build_only_where_it_may(
+    bench: Bench, small_model: ModelFile, tmp_path: Path, monkeypatch
+):
     from engines import auto, load_model
 
     lonely = tmp_path / "lonely.onnx"  # without weights, so that PyTorch cannot have it
@@ -157,7 +190,9 @@ def test_auto_waits_for_a_build_only_where_it_may(bench: Bench, small_model: Mod
         assert engine.name == "tensorrt" and bench.builds == 2
 
 
-def test_auto_says_why_it_is_not_on_the_gpu(bench: Bench, small_model: ModelFile, tmp_path: Path, monkeypatch):
+def test_auto_says_why_it_is_not_on_the_gpu(
+    bench: Bench, small_model: ModelFile, tmp_path: Path, monkeypatch
+):
     from engines import auto, load_model
 
     def refuse(*_: object) -> tuple[bytes, bytes]:

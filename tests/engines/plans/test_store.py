@@ -1,4 +1,6 @@
-"""The cache trusts only what is this user's, whole and for exactly this; anything else is built again and is never a crash."""
+"""The cache trusts only what is this user's, whole and for exactly this; anything else is built
+again and is never a crash.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from engines.errors import ParityError
 from engines.plans.shapes import Shapes
 from engines.plans.store import PlanKey, PlanStore
 
-KEY = PlanKey("abc", "tensorrt_rtx", "1.7", "sm89", "Card", 13, "fp16", Shapes.only((480, 640)), "flags")
+KEY = PlanKey(
+    "abc", "tensorrt_rtx", "1.7", "sm89", "Card", 13, "fp16", Shapes.only((480, 640)), "flags"
+)
 
 
 class Builder:
@@ -51,7 +55,9 @@ def test_built_once_and_kept_for_the_user_alone(store: PlanStore, build: Builder
     assert store.folder.stat().st_mode & 0o777 == 0o700
     assert only_file(store).stat().st_mode & 0o777 == 0o600
     (entry,) = store.entries()
-    assert entry.key == KEY and entry.facts["model"] == "tiny" and entry.size_bytes > len(build.plan)
+    assert (
+        entry.key == KEY and entry.facts["model"] == "tiny" and entry.size_bytes > len(build.plan)
+    )
     assert store.expected_s(KEY) == entry.facts["build_s"]
 
 
@@ -79,7 +85,18 @@ def damaged(path: Path, how: str) -> None:
     path.write_bytes(content[how])
 
 
-@pytest.mark.parametrize("how", ["empty", "half", "one bit", "no header", "other header", "header without a key", "another card"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "empty",
+        "half",
+        "one bit",
+        "no header",
+        "other header",
+        "header without a key",
+        "another card",
+    ],
+)
 def test_damaged_and_foreign_files_are_built_again(store: PlanStore, build: Builder, how: str):
     store.get_or_build(KEY, build)
     damaged(only_file(store), how)
@@ -123,7 +140,10 @@ def test_builders_of_the_same_wait_for_each_other(store: PlanStore, build: Build
         return build()
 
     results: list[bytes] = []
-    threads = [threading.Thread(target=lambda: results.append(store.get_or_build(KEY, slow))) for _ in range(4)]
+    threads = [
+        threading.Thread(target=lambda: results.append(store.get_or_build(KEY, slow)))
+        for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -139,7 +159,9 @@ def test_a_builder_that_was_killed_leaves_no_lock(store: PlanStore, build: Build
     locks.mkdir()
     lock = str(locks / f"{KEY.digest}.lock")
     code = f"from filelock import FileLock; held = FileLock({lock!r}); held.acquire(); print('held', flush=True); input()"
-    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
         assert other.stdout.readline() == "held\n"
         waiting = threading.Thread(target=lambda: store.get_or_build(KEY, build))
         waiting.start()

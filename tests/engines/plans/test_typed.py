@@ -1,4 +1,6 @@
-"""What is half in a strongly typed graph and what must not be, and that its pictures are still those of the model file."""
+"""What is half in a strongly typed graph and what must not be, and that its pictures are still
+those of the model file.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +20,16 @@ HALF, FLOAT = TensorProto.FLOAT16, TensorProto.FLOAT
 def types_of(model: onnx.ModelProto) -> dict[str, int]:
     graph = onnx.shape_inference.infer_shapes(model).graph
     values = [*graph.input, *graph.value_info, *graph.output]
-    return {v.name: v.type.tensor_type.elem_type for v in values} | {t.name: t.data_type for t in graph.initializer}
+    return {v.name: v.type.tensor_type.elem_type for v in values} | {
+        t.name: t.data_type for t in graph.initializer
+    }
 
 
 def inputs_of(model: onnx.ModelProto, *operators: str) -> set[int]:
     types = types_of(model)
-    return {types[name] for node in model.graph.node if node.op_type in operators for name in node.input}
+    return {
+        types[name] for node in model.graph.node if node.op_type in operators for name in node.input
+    }
 
 
 def load(model: ModelFile, precision: str) -> onnx.ModelProto:
@@ -38,7 +44,9 @@ def test_the_bundled_model_keeps_its_pictures(precision: str):
     assert check_graph(typed, model, precision).mean <= expected
     if precision == "fp16":
         assert inputs_of(typed, "Conv") == {HALF}
-        largest = max(np.abs(v).max() for v in half_values(typed, np.full((1, 40, 56, 3), 255, np.uint8)))
+        largest = max(
+            np.abs(v).max() for v in half_values(typed, np.full((1, 40, 56, 3), 255, np.uint8))
+        )
         assert largest < 64, "a pixel's 0..255 must not be half"
 
 
@@ -46,11 +54,15 @@ def half_values(typed: onnx.ModelProto, frame: np.ndarray) -> list[np.ndarray]:
     """Every half tensor of a run in the last style."""
     import onnxruntime
 
-    names = [n for node in typed.graph.node for n in node.output if types_of(typed).get(n) == HALF][::5]
+    names = [n for node in typed.graph.node for n in node.output if types_of(typed).get(n) == HALF][
+        ::5
+    ]
     probe = onnx.ModelProto()
     probe.CopyFrom(typed)
     probe.graph.output.extend(helper.make_tensor_value_info(name, HALF, None) for name in names)
-    session = onnxruntime.InferenceSession(probe.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        probe.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
     styles = typed.graph.input[1].type.tensor_type.shape.dim[1].dim_value
     return session.run(names, {"frame": frame, "style": np.eye(styles, dtype=np.float32)[-1:]})
 
@@ -77,7 +89,9 @@ def test_original_and_the_blend_stay_exact(small_model: ModelFile):
     import onnxruntime
 
     typed = strongly_typed(load(small_model, "fp16"), "fp16")
-    session = onnxruntime.InferenceSession(typed.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        typed.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
     frame = np.random.default_rng(0).integers(0, 256, (1, 33, 47, 3), np.uint8)
     (out,) = session.run(None, {"frame": frame, "style": np.array([[1, 0, 0]], np.float32)})
     np.testing.assert_array_equal(out, frame)
@@ -86,7 +100,9 @@ def test_original_and_the_blend_stay_exact(small_model: ModelFile):
 def test_unsigned_pairs_become_signed_ones(small_model: ModelFile):
     """TensorRT takes an unsigned pair for a signed one and would cut off its upper half."""
     before = load(small_model, "int8")
-    assert TensorProto.UINT8 in inputs_of(before, "QuantizeLinear"), "the test needs a file with unsigned activations"
+    assert TensorProto.UINT8 in inputs_of(before, "QuantizeLinear"), (
+        "the test needs a file with unsigned activations"
+    )
     typed = strongly_typed(before, "int8")
     assert inputs_of(typed, "QuantizeLinear") == {HALF, TensorProto.INT8}
     assert inputs_of(typed, "Conv") == {HALF}
@@ -108,7 +124,9 @@ def test_pairs_of_fp8_keep_their_span(small_model: ModelFile):
     assert check_graph(typed, small_model, "fp8").mean < 4
 
 
-def conv_graph(nodes: list[onnx.NodeProto], numbers: dict[str, np.ndarray], opset: int = 17) -> onnx.ModelProto:
+def conv_graph(
+    nodes: list[onnx.NodeProto], numbers: dict[str, np.ndarray], opset: int = 17
+) -> onnx.ModelProto:
     """frame -> x (1, 3, H, W) in 0..1 -> ``nodes`` -> y -> stylized."""
     before = [
         helper.make_node("Cast", ["frame"], ["bytes"], to=FLOAT),
@@ -150,7 +168,9 @@ def test_statistics_written_out_stay_fp32():
     ]
     typed = strongly_typed(conv_graph(nodes, {"w": EYE}), "fp16")
     types = types_of(typed)
-    assert {types[name] for name in ("mean", "centred", "squares", "variance", "deviation", "normal")} == {FLOAT}
+    assert {
+        types[name] for name in ("mean", "centred", "squares", "variance", "deviation", "normal")
+    } == {FLOAT}
     assert inputs_of(typed, "Conv") == {HALF}
 
 
@@ -173,16 +193,26 @@ def test_steps_too_small_for_half_get_fewer_levels():
         helper.make_node("Conv", ["d", "w"], ["y"]),
     ]
     steps = np.array([1e-6, 1e-2, 1e-2], np.float32)
-    numbers = {"step": np.array(1 / 127, np.float32), "zero": np.array(0, np.int8), "w8": (EYE * 60).astype(np.int8)}
+    numbers = {
+        "step": np.array(1 / 127, np.float32),
+        "zero": np.array(0, np.int8),
+        "w8": (EYE * 60).astype(np.int8),
+    }
     typed = strongly_typed(conv_graph(nodes, {**numbers, "steps": steps}, opset=19), "int8")
     node = next(n for n in typed.graph.node if n.output[0] == "w")
-    levels, halves = (numpy_helper.to_array(next(t for t in typed.graph.initializer if t.name == n)) for n in node.input[:2])
+    levels, halves = (
+        numpy_helper.to_array(next(t for t in typed.graph.initializer if t.name == n))
+        for n in node.input[:2]
+    )
     assert halves.dtype == np.float16 and halves.min() >= 2**-14
     restored = levels.astype(np.float64) * halves.reshape(3, 1, 1, 1)
     np.testing.assert_allclose(restored[:, :, 0, 0], np.diag([60e-6, 0.6, 0.6]), atol=4e-4)
 
 
 def test_weights_that_the_file_keeps_as_half():
-    nodes = [helper.make_node("Cast", ["w_half"], ["w"], to=FLOAT), helper.make_node("Conv", ["x", "w"], ["y"])]
+    nodes = [
+        helper.make_node("Cast", ["w_half"], ["w"], to=FLOAT),
+        helper.make_node("Conv", ["x", "w"], ["y"]),
+    ]
     typed = strongly_typed(conv_graph(nodes, {"w_half": EYE.astype(np.float16)}), "fp16")
     assert inputs_of(typed, "Conv") == {HALF}

@@ -13,7 +13,8 @@ from engines.base import cpu_threads
 from tests.small_network import small_frame
 
 STYLE = np.array([[0, 0.25, 0.75]], np.float32)
-# Mean difference of int8 to fp32 at worst over the styles of the bundled model, on this processor or a lesser one.
+# Mean difference of int8 to fp32 at worst over the styles of the bundled model, on this processor
+# or a lesser one.
 WORST = """
 import numpy as np
 from engines import EngineOptions, find_model, open_engine
@@ -31,7 +32,9 @@ def test_frames_under_way_together_are_those_of_one_after_the_other(small_model,
     frames = [small_frame(48, 64, seed)[None] for seed in range(12)]
     with (
         open_engine("openvino", small_model, EngineOptions(precision=precision), (48, 64)) as one,
-        open_engine("openvino", small_model, EngineOptions(precision=precision, throughput=True), (48, 64)) as many,
+        open_engine(
+            "openvino", small_model, EngineOptions(precision=precision, throughput=True), (48, 64)
+        ) as many,
     ):
         assert (one.in_flight, many.in_flight) == (1, min(cpu_threads(), 8) + 1)
         many.start(frames[3], STYLE)  # begun and given up
@@ -47,20 +50,35 @@ def test_frames_under_way_together_are_those_of_one_after_the_other(small_model,
 
 @pytest.mark.parametrize("units", ["AVX2", "AVX2_VNNI", "AVX512_CORE_VNNI"])
 def test_the_bundled_int8_is_right_on_lesser_processors(units, tmp_path):
-    """What the one machine computes rightly, OpenVINO may not on another: signed bytes are shifted where there is no matrix
-    unit, and a Concat among the styles once mixed up the steps of the whole network there (29/255 on average)."""
+    """What the one machine computes rightly, OpenVINO may not on another: signed bytes are shifted
+    where there is no matrix unit, and a Concat among the styles once mixed up the steps of the
+    whole network there (29/255 on average).
+    """
     env = {**os.environ, "ONEDNN_MAX_CPU_ISA": units, "LIVEBRUSH_CACHE": str(tmp_path)}
-    worst = subprocess.run([sys.executable, "-c", WORST], env=env, capture_output=True, text=True, check=True).stdout
+    worst = subprocess.run(
+        [sys.executable, "-c", WORST], env=env, capture_output=True, text=True, check=True
+    ).stdout
     assert 0 < float(worst) < 2
 
 
 def test_every_convolution_of_the_bundled_int8_is_in_bytes():
-    """OpenVINO computes in floats what it cannot do in bytes, and says nothing: that took half as long again."""
+    """OpenVINO computes in floats what it cannot do in bytes, and says nothing: that took half as
+    long again.
+    """
     model = find_model(None, [])
     core = openvino.Core()
     network = core.read_model(model.int8_path)
     network.reshape({"frame": [1, 240, 320, 3], "style": [1, len(model.styles)]})
-    nodes = core.compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}).get_runtime_model().get_ops()
-    facts = [{key: node.get_rt_info()[key].astype(str) for key in ("layerType", "primitiveType")} for node in nodes]
+    nodes = (
+        core.compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        .get_runtime_model()
+        .get_ops()
+    )
+    facts = [
+        {key: node.get_rt_info()[key].astype(str) for key in ("layerType", "primitiveType")}
+        for node in nodes
+    ]
     convolutions = [fact["primitiveType"] for fact in facts if fact["layerType"] == "Convolution"]
-    assert len(convolutions) == 19 and all(name.endswith("I8") for name in convolutions), convolutions
+    assert len(convolutions) == 19 and all(name.endswith("I8") for name in convolutions), (
+        convolutions
+    )

@@ -43,7 +43,14 @@ def test_a_digit_without_a_style_changes_nothing_and_says_so(state: State):
 
 @pytest.mark.parametrize(
     ("keys", "number"),
-    [(["right"], 2), (["left"], 3), (["right"] * 3, 1), (["n", "p"], 1), (["0", "right"], 1), (["0", "left"], 3)],
+    [
+        (["right"], 2),
+        (["left"], 3),
+        (["right"] * 3, 1),
+        (["n", "p"], 1),
+        (["0", "right"], 1),
+        (["0", "left"], 3),
+    ],
 )
 def test_arrows_go_round(state: State, keys: list[str], number: int):
     assert press_all(state, *keys).number == number
@@ -53,12 +60,27 @@ def test_strength_goes_in_clean_tenths_and_stays_in_range(state: State):
     seen = [state]
     for _ in range(12):
         seen.append(press(seen[-1], "down"))
-    assert [s.look.strength for s in seen] == [1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0, 0.0, 0.0]
+    assert [s.look.strength for s in seen] == [
+        1.0,
+        0.9,
+        0.8,
+        0.7,
+        0.6,
+        0.5,
+        0.4,
+        0.3,
+        0.2,
+        0.1,
+        0.0,
+        0.0,
+        0.0,
+    ]
     assert press(seen[-1], "]").look.strength == 0.1
 
 
 @pytest.mark.parametrize(
-    ("value", "by", "expected"), [(0.85, 0.1, 0.9), (0.85, -0.1, 0.8), (0.3, 0.1, 0.4), (0.95, 0.1, 1.0), (1, 0.1, 1)]
+    ("value", "by", "expected"),
+    [(0.85, 0.1, 0.9), (0.85, -0.1, 0.8), (0.3, 0.1, 0.4), (0.95, 0.1, 1.0), (1, 0.1, 1)],
 )
 def test_steps_land_on_multiples(value: float, by: float, expected: float):
     assert step(value, by, STRENGTH_RANGE) == expected
@@ -76,7 +98,13 @@ def test_style_keeps_strength_brush_and_colour(state: State):
 
 def test_switches_and_compare(state: State):
     on = press_all(state, "m", "space", "i", "f", "c")
-    assert (on.mirror, on.frozen, on.hud, on.fullscreen, on.compare) == (True, True, False, True, "split")
+    assert (on.mirror, on.frozen, on.hud, on.fullscreen, on.compare) == (
+        True,
+        True,
+        False,
+        True,
+        "split",
+    )
     assert press_all(on, "c", "c").compare == "off"
 
 
@@ -101,11 +129,15 @@ def test_unknown_keys_do_nothing(state: State):
         ("stability", 0.4, "stability", 0.4),
     ],
 )
-def test_values_from_a_remote_are_clamped(state: State, name: str, value: float, field: str, expected: float):
+def test_values_from_a_remote_are_clamped(
+    state: State, name: str, value: float, field: str, expected: float
+):
     assert getattr(perform(state, name, value).look, field) == expected
 
 
-@pytest.mark.parametrize(("name", "value"), [("strength", float("nan")), ("strength", "much"), ("compare", "sideways")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("strength", float("nan")), ("strength", "much"), ("compare", "sideways")]
+)
 def test_values_that_mean_nothing_are_refused(state: State, name: str, value):
     with pytest.raises(ValueError):
         perform(state, name, value)
@@ -120,15 +152,28 @@ def test_a_switch_takes_a_value_too(state: State):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_survives_every_state(name: str):
-    for look in (Look((("original", 1.0),)), Look((("great_wave", 0.5), ("the_scream", 0.5)), strength=0.33, brush=0.7)):
-        for base in (State(STYLES, look), State(STYLES[:1], Look((("great_wave", 1.0),)), frozen=True, compare="split")):
+    for look in (
+        Look((("original", 1.0),)),
+        Look((("great_wave", 0.5), ("the_scream", 0.5)), strength=0.33, brush=0.7),
+    ):
+        for base in (
+            State(STYLES, look),
+            State(STYLES[:1], Look((("great_wave", 1.0),)), frozen=True, compare="split"),
+        ):
             after = perform(base, name)
             assert replace(after, said="", said_count=0) is not None and after.styles == base.styles
 
 
 def test_the_help_card_shows_every_key():
     shown = " ".join(keys for keys, _ in help_rows())
-    labels = {"left": "←", "right": "→", "up": "↑", "down": "↓", "pageup": "PgUp", "pagedown": "PgDn"}
+    labels = {
+        "left": "←",
+        "right": "→",
+        "up": "↑",
+        "down": "↓",
+        "pageup": "PgUp",
+        "pagedown": "PgDn",
+    }
     for key in KEYS:
         assert key in "23456789" or labels.get(key, key.capitalize() if key[1:] else key) in shown
     assert len(help_rows()) <= 2 * 13  # more do not fit a picture of 240 lines in two columns
@@ -144,14 +189,18 @@ def test_digits_pick_within_the_bank_and_page_keys_turn_it():
     state = press_all(state, "pagedown", "5")
     assert state.look.mix == (("s11", 1.0),) and "no style 5 in this bank" in state.said
     assert press_all(state, "pagedown").bank == 0 and press_all(many_styles(20), "pageup").bank == 2
-    assert press_all(many_styles(20), "pageup", "2", "right").bank == 0  # the bank goes with the style
+    assert (
+        press_all(many_styles(20), "pageup", "2", "right").bank == 0
+    )  # the bank goes with the style
 
 
 def test_blend_adds_and_takes_out_in_equal_shares(state: State):
     blended = press_all(state, "b", "2", "3")
     assert blended.look.mix == (("great_wave", 1.0), ("starry_night", 1.0), ("the_scream", 1.0))
     assert press_all(blended, "1", "2").look.mix == (("the_scream", 1.0),)
-    assert press_all(blended, "1", "2", "3").look.mix == (("the_scream", 1.0),)  # the last one stays
+    assert press_all(blended, "1", "2", "3").look.mix == (
+        ("the_scream", 1.0),
+    )  # the last one stays
     assert press_all(blended, "b", "2").look.mix == (("starry_night", 1.0),)
     assert press_all(state, "0", "b", "2").look.mix == (("starry_night", 1.0),)
 
@@ -160,7 +209,13 @@ def test_styles_by_name_and_mixes_with_weights(state: State):
     assert perform(state, "style", "the_scream").number == perform(state, "style", 3.0).number == 3
     assert perform(state, "style", "original").number == 0
     assert perform(state, "mix", "great_wave:1,the_scream:3").number == 3
-    for name, value in (("style", "gret_wave"), ("mix", "x"), ("mix", "great_wave:0"), ("mix", ""), ("mirror", "perhaps")):
+    for name, value in (
+        ("style", "gret_wave"),
+        ("mix", "x"),
+        ("mix", "great_wave:0"),
+        ("mix", ""),
+        ("mirror", "perhaps"),
+    ):
         with pytest.raises(ValueError):
             perform(state, name, value)
     assert not perform(state, "mirror", "off").mirror and perform(state, "mirror", "on").mirror
@@ -168,7 +223,13 @@ def test_styles_by_name_and_mixes_with_weights(state: State):
 
 @pytest.mark.parametrize(
     ("key", "field", "expected"),
-    [(",", "fade_s", 0.2), (".", "fade_s", 0.6), ("-", "cycle_s", 7), ("+", "cycle_s", 9), (">", "divider", 0.55)],
+    [
+        (",", "fade_s", 0.2),
+        (".", "fade_s", 0.6),
+        ("-", "cycle_s", 7),
+        ("+", "cycle_s", 9),
+        (">", "divider", 0.55),
+    ],
 )
 def test_steps_of_the_rest(state: State, key: str, field: str, expected: float):
     assert getattr(press(state, key), field) == expected
@@ -183,7 +244,10 @@ def test_the_timer_changes_styles_and_never_flashes(state: State):
         numbers.append(state.number)
     assert numbers == [1] * 10 + [2] * 10 + [3] * 10 + [1] * 10 + [2] * 10
     state = press(state, "1")  # a choice of the user's stays as long as any other
-    assert cycle.follow(state, 5.0).number == cycle.follow(state, 5.9).number == 1 and cycle.follow(state, 6.0).number == 2
+    assert (
+        cycle.follow(state, 5.0).number == cycle.follow(state, 5.9).number == 1
+        and cycle.follow(state, 6.0).number == 2
+    )
     assert Cycle().follow(perform(state, "auto", False), 1e9).number == 1
 
 
@@ -198,7 +262,18 @@ def test_a_schedule_is_followed_and_leaves_the_user_alone_between(state: State):
     assert skipped.follow(state, 0).number == 3 and skipped.follow(state, 50).number == 1
 
 
-TEXTS = ["", "great_wave", "x:great_wave", "-1:a", "3:a 2:b", "0:a 0.5:b", "0:a/fast", "0:a/99", "0:", "0:a cut:b"]
+TEXTS = [
+    "",
+    "great_wave",
+    "x:great_wave",
+    "-1:a",
+    "3:a 2:b",
+    "0:a 0.5:b",
+    "0:a/fast",
+    "0:a/99",
+    "0:",
+    "0:a cut:b",
+]
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -213,13 +288,19 @@ def plan(text: str) -> Timeline:
 
 def test_keys_of_ones_own(tmp_path: Path, state: State):
     file = tmp_path / "keys.toml"
-    file.write_text('[keys]\nx = "snapshot"\nF5 = "style the_scream"\nq = ""\n"1" = "strength 0.25"\n')
+    file.write_text(
+        '[keys]\nx = "snapshot"\nF5 = "style the_scream"\nq = ""\n"1" = "strength 0.25"\n'
+    )
     keymap = keymap_from(file)
     assert keymap.press(state, "x").snapshots == 1 and keymap.press(state, "s").snapshots == 1
     assert keymap.press(state, "f5").number == 3 and keymap.press(state, "1").look.strength == 0.25
     assert not keymap.press(state, "q").quit
     rows = dict((text, keys) for keys, text in keymap.help_rows())
-    assert rows["style the_scream"] == "F5" and rows["strength 0.25"] == "1" and "x" in rows["save a snapshot"]
+    assert (
+        rows["style the_scream"] == "F5"
+        and rows["strength 0.25"] == "1"
+        and "x" in rows["save a snapshot"]
+    )
     assert "quit" not in rows and rows["style 1 - 9 of the bank"] == "2 - 9"
 
 
@@ -244,7 +325,9 @@ def test_keys_files_that_mean_nothing_are_refused(tmp_path: Path, text: str, wor
 
 
 def test_settings_come_back(state: State):
-    used = press_all(perform(state, "mix", "great_wave:1,the_scream:3"), "down", "}", "k", ",", "m", "i", "0")
+    used = press_all(
+        perform(state, "mix", "great_wave:1,the_scream:3"), "down", "}", "k", ",", "m", "i", "0"
+    )
     remember(used)
     back = recall(state)
     assert settings(back) == settings(used) and back.look.strength == 0.9 and back.number == 3
@@ -258,7 +341,11 @@ def test_settings_come_back(state: State):
 def test_remotes_are_refused_before_and_obeyed_at_the_next_turn(state: State):
     desk = Desk(state)
     desk.ask("style", "the_scream")
-    for name, value, error in (("explode", None, KeyError), ("strength", "nan", ValueError), ("style", "x", ValueError)):
+    for name, value, error in (
+        ("explode", None, KeyError),
+        ("strength", "nan", ValueError),
+        ("style", "x", ValueError),
+    ):
         with pytest.raises(error):
             desk.ask(name, value)
     assert desk.state.number == 1
@@ -286,7 +373,11 @@ def test_a_key_for_what_this_model_lacks_is_answered(tmp_path: Path, state: Stat
     desk.press("f5")
     assert desk.state.look == state.look and "there is no style 'gone'" in desk.state.said
     desk.press("x")
-    assert desk.state.look == state.look and "much" in desk.state.said and desk.state.said_count == state.said_count + 2
+    assert (
+        desk.state.look == state.look
+        and "much" in desk.state.said
+        and desk.state.said_count == state.said_count + 2
+    )
 
 
 def test_a_style_may_be_called_by_a_number(state: State):

@@ -65,7 +65,9 @@ def test_a_button_that_is_let_go_does_nothing(client, desk: Desk):
     client.send_message(PREFIX + "compare", "split")
     number = desk.state.number
     assert obeyed(desk, lambda s: s.compare == "split")
-    assert (desk.state.number - number) % len(desk.state.styles) == 3 % len(desk.state.styles) and not desk.state.frozen
+    assert (desk.state.number - number) % len(desk.state.styles) == 3 % len(
+        desk.state.styles
+    ) and not desk.state.frozen
 
 
 def test_nonsense_is_told_once_and_survived(client, desk: Desk, said: list[str]):
@@ -89,7 +91,8 @@ def test_a_taken_port_is_one_clear_line(desk: Desk):
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [("9000", ("127.0.0.1", 9000)), ("0.0.0.0:9000", ("0.0.0.0", 9000)), ("[::1]:9", ("::1", 9))]
+    ("text", "expected"),
+    [("9000", ("127.0.0.1", 9000)), ("0.0.0.0:9000", ("0.0.0.0", 9000)), ("[::1]:9", ("::1", 9))],
 )
 def test_addresses(text: str, expected: tuple[str, int]):
     assert parse_listen(text, "--osc") == expected

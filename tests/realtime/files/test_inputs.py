@@ -8,7 +8,16 @@ from realtime.files.inputs import InputFile, expand_inputs
 
 @pytest.fixture
 def tree(tmp_path, monkeypatch) -> Path:
-    for name in ("b.mp4", "a.MOV", "notes.txt", "day/c.png", "day/.hidden.mp4", ".trash/d.mp4", "50%d[1].mp4", "@x.mp4"):
+    for name in (
+        "b.mp4",
+        "a.MOV",
+        "notes.txt",
+        "day/c.png",
+        "day/.hidden.mp4",
+        ".trash/d.mp4",
+        "50%d[1].mp4",
+        "@x.mp4",
+    ):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"x")
@@ -23,7 +32,9 @@ def names(*arguments: str, recursive: bool = False) -> list[str]:
 def test_a_folder_means_the_media_files_in_it(tree):
     assert names(".") == ["50%d[1].mp4", "@x.mp4", "a.MOV", "b.mp4"]
     assert names(".", recursive=True) == ["50%d[1].mp4", "@x.mp4", "a.MOV", "b.mp4", "day/c.png"]
-    assert expand_inputs([str(tree)], recursive=True)[-1] == InputFile(tree / "day" / "c.png", Path("day"), named=False)
+    assert expand_inputs([str(tree)], recursive=True)[-1] == InputFile(
+        tree / "day" / "c.png", Path("day"), named=False
+    )
 
 
 def test_a_pattern_that_the_shell_left_alone_is_looked_up(tree):

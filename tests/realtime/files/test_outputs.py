@@ -5,7 +5,13 @@ import pytest
 
 from engines.errors import SinkError, UsageError
 from realtime.files.inputs import InputFile
-from realtime.files.outputs import check_output, identified, output_paths, partial_path, without_results
+from realtime.files.outputs import (
+    check_output,
+    identified,
+    output_paths,
+    partial_path,
+    without_results,
+)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +46,9 @@ def test_folders_of_the_input_are_repeated_in_the_output(output, expected):
 
 
 def test_names_that_look_like_placeholders_stay_as_they_are():
-    assert output_paths([InputFile(Path("{style}.mp4"))], "b/{stem}-{style}.mp4", "wave") == [Path("b/{style}-wave.mp4")]
+    assert output_paths([InputFile(Path("{style}.mp4"))], "b/{stem}-{style}.mp4", "wave") == [
+        Path("b/{style}-wave.mp4")
+    ]
 
 
 def test_two_inputs_never_share_an_output():
@@ -88,7 +96,11 @@ def test_a_partial_result_replaces_nothing_without_y(tmp_path):
 
 def test_a_name_that_is_too_long_is_an_output_error(tmp_path):
     with pytest.raises(SinkError, match="cannot be written"):
-        check_output(tmp_path / f"{'n' * 260}.mp4", identified([tmp_path / f"{'n' * 245}.mp4"]), overwrite=False)
+        check_output(
+            tmp_path / f"{'n' * 260}.mp4",
+            identified([tmp_path / f"{'n' * 245}.mp4"]),
+            overwrite=False,
+        )
 
 
 def test_a_name_without_an_ending_is_told_how_to_be_a_folder(tmp_path):
@@ -97,9 +109,18 @@ def test_a_name_without_an_ending_is_told_how_to_be_a_folder(tmp_path):
 
 
 def test_results_previews_and_parts_are_no_inputs(tmp_path):
-    names = ["clip.mp4", "clip_wave.mp4", "clip_wave.preview.mp4", "clip_wave.partial.mp4", "clip_wave.preview.partial-2.mp4"]
+    names = [
+        "clip.mp4",
+        "clip_wave.mp4",
+        "clip_wave.preview.mp4",
+        "clip_wave.partial.mp4",
+        "clip_wave.preview.partial-2.mp4",
+    ]
     found = [InputFile(tmp_path / name, named=False) for name in (*names, "clip_waves.mp4")]
-    assert [file.path.name for file in without_results(found, None, "wave")] == ["clip.mp4", "clip_waves.mp4"]
+    assert [file.path.name for file in without_results(found, None, "wave")] == [
+        "clip.mp4",
+        "clip_waves.mp4",
+    ]
     named = [InputFile(tmp_path / "clip.mp4"), InputFile(tmp_path / "clip_wave.mp4")]
     assert without_results(named, None, "wave") == named
 

@@ -14,7 +14,10 @@ from realtime.stylizer import Stylizer
 def test_what_nobody_asks_for_is_not_kept(make_video: Callable[..., Path], tiny_model: ModelFile):
     """An output that has no segments, such as a pipe, may run for days."""
     path = make_video(pts=list(range(0, 60 * SEGMENT_FRAMES, 20)))
-    with VideoFile(path) as video, open_engine("onnxruntime", tiny_model, EngineOptions(threads=1), (48, 64)) as engine:
+    with (
+        VideoFile(path) as video,
+        open_engine("onnxruntime", tiny_model, EngineOptions(threads=1), (48, 64)) as engine,
+    ):
         painter = FilePainter(Stylizer(engine, Look((("negative", 1.0),)), (48, 64)), video)
         for frame in video.frames():
             painter.begin(frame)()

@@ -1,4 +1,6 @@
-"""Each stage fails at every place, with full and with empty queues, and the run always ends, with that error."""
+"""Each stage fails at every place, with full and with empty queues, and the run always ends, with
+that error.
+"""
 
 import threading
 import time
@@ -65,7 +67,9 @@ def test_an_error_anywhere_ends_the_run_and_is_raised(stage, fail_at, slow):
     at = {name: fail_at if name == stage else None for name in ("decode", "paint", "sink")}
     sink = List(at["sink"], 0.004 if slow == "sink" else 0.0)
     with pytest.raises(Failing):
-        run_file(frames(20, at["decode"]), painter(at["paint"], 0.004 if slow == "paint" else 0.0), sink)
+        run_file(
+            frames(20, at["decode"]), painter(at["paint"], 0.004 if slow == "paint" else 0.0), sink
+        )
     assert threading.active_count() == before
     assert sink.indices == list(range(len(sink.indices)))
 
@@ -102,7 +106,11 @@ def test_stages_overlap():
     assert run_file(watched_frames(), watched_paint, Waiting()).frames_out == 3
 
 
-@pytest.mark.parametrize(("size", "most"), [((480, 640), 26), ((8192, 8192), 12)], ids=["small", "large frames, fewer of them"])
+@pytest.mark.parametrize(
+    ("size", "most"),
+    [((480, 640), 26), ((8192, 8192), 12)],
+    ids=["small", "large frames, fewer of them"],
+)
 def test_the_source_is_not_read_far_ahead(size, most):
     read = []
 

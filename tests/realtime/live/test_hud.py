@@ -59,7 +59,9 @@ def test_the_panel_keeps_to_its_corner_with_a_margin(hud: Hud, size: tuple[int, 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_text_stands_out_on_every_picture(hud: Hud, size: tuple[int, int], level: int):
-    """WCAG contrast of the text to the panel, 7:1 or more, where the picture under it is black, grey and white."""
+    """WCAG contrast of the text to the panel, 7:1 or more, where the picture under it is black,
+    grey and white.
+    """
     picture = grey(size, level)
     hud.draw_figures(picture, FIGURES)
     px = text_px(size[0])
@@ -145,5 +147,9 @@ def test_split_shows_the_original_on_the_left_and_the_painting_on_the_right():
 
 def test_bars_are_black_and_the_shape_is_kept():
     seen = compose(grey((48, 64)), grey((48, 64)), "off", (480, 1000))
-    assert (seen[:, :180] == 0).all() and (seen[:, 180:820] == 128).all() and (seen[:, 820:] == 0).all()
+    assert (
+        (seen[:, :180] == 0).all()
+        and (seen[:, 180:820] == 128).all()
+        and (seen[:, 820:] == 0).all()
+    )
     assert fitted_size((48, 64), (481, 640)) == (481, 640)

@@ -1,6 +1,9 @@
-"""Is the latency that a run reports what somebody at the screen sees? Frames carry their number, read back from the screen.
+"""Is the latency that a run reports what somebody at the screen sees?
 
-A busy machine looks at the screen less often: what a frame is held against is the time between two looks, in which it came.
+Frames carry their number, read back from the screen.
+
+A busy machine looks at the screen less often: what a frame is held against is the time between two
+looks, in which it came.
 """
 
 from __future__ import annotations
@@ -84,7 +87,9 @@ os._exit(0)
 @pytest.mark.display
 @pytest.mark.parametrize("delay_s", [0.0, 0.04])
 def test_the_reported_latency_is_what_the_screen_shows(delay_s: float):
-    run = subprocess.Popen([sys.executable, "-c", RUN, str(delay_s)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    run = subprocess.Popen(
+        [sys.executable, "-c", RUN, str(delay_s)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
     read = subprocess.Popen([sys.executable, "-c", READ], stdout=subprocess.PIPE, text=True)
     try:
         seen = read.communicate(timeout=WATCHDOG_S)[0]
@@ -92,7 +97,9 @@ def test_the_reported_latency_is_what_the_screen_shows(delay_s: float):
     finally:
         run.kill()
         read.kill()
-    seen_s: dict[int, tuple[float, float]] = {}  # each number came between these two looks at the screen
+    seen_s: dict[
+        int, tuple[float, float]
+    ] = {}  # each number came between these two looks at the screen
     for line in seen.splitlines():
         before_s, at_s, number = line.split()
         seen_s.setdefault(int(number), (float(before_s), float(at_s)))
@@ -100,8 +107,16 @@ def test_the_reported_latency_is_what_the_screen_shows(delay_s: float):
     both = [number for number in shown_s if number in seen_s and number > 0]
     if len(both) < 10:
         pytest.skip("this machine is too busy to look at the screen: it saw fewer than 10 frames")
-    strays_ms = [1000 * (np.clip(shown_s[number], *seen_s[number]) - shown_s[number]) for number in both]
-    assert abs(np.percentile(strays_ms, 50)) < BOUND_MS and np.mean(np.abs(strays_ms) < BOUND_MS) > 0.8
-    latency_ms = [1000 * (shown_s[number] - reported["start_s"] - number / reported["fps"]) for number in both]
-    assert np.percentile(latency_ms, 50) == pytest.approx(reported["latency_ms"]["p50"], abs=BOUND_MS)
+    strays_ms = [
+        1000 * (np.clip(shown_s[number], *seen_s[number]) - shown_s[number]) for number in both
+    ]
+    assert (
+        abs(np.percentile(strays_ms, 50)) < BOUND_MS and np.mean(np.abs(strays_ms) < BOUND_MS) > 0.8
+    )
+    latency_ms = [
+        1000 * (shown_s[number] - reported["start_s"] - number / reported["fps"]) for number in both
+    ]
+    assert np.percentile(latency_ms, 50) == pytest.approx(
+        reported["latency_ms"]["p50"], abs=BOUND_MS
+    )
     assert reported["latency_ms"]["p50"] > 1000 * delay_s

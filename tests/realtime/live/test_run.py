@@ -28,12 +28,16 @@ from realtime.picture.sizes import network_size, size_text
 from realtime.stylizer import Stylizer
 
 SIZE = (48, 64)
-MODEL = ModelFile(Path("none.onnx"), (Style("original"), Style("great_wave"), Style("starry_night")), "none", {})
+MODEL = ModelFile(
+    Path("none.onnx"), (Style("original"), Style("great_wave"), Style("starry_night")), "none", {}
+)
 LOOK = Look((("great_wave", 1.0),))
 
 
 class Slow(Passthrough):
-    """Takes ``delay_s`` for each frame, and fails at frame number ``fails_at``, or at the frame that is ``fails_on``."""
+    """Takes ``delay_s`` for each frame, and fails at frame number ``fails_at``, or at the frame
+    that is ``fails_on``.
+    """
 
     delay_s = 0.0
     fails_at = -1
@@ -42,7 +46,11 @@ class Slow(Passthrough):
 
     def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
         self.count += 1
-        if self.count - 1 == self.fails_at if self.fails_on is None else np.array_equal(frames[0], self.fails_on):
+        if (
+            self.count - 1 == self.fails_at
+            if self.fails_on is None
+            else np.array_equal(frames[0], self.fails_on)
+        ):
             raise RuntimeError("out of memory")
         time.sleep(self.delay_s)
         return super()._infer(frames, style)
@@ -51,7 +59,12 @@ class Slow(Passthrough):
 class Screen(LiveSink):
     """A sink that keeps what it is shown, and presses keys when so many pictures were shown."""
 
-    def __init__(self, keys: dict[int, list[str]] | None = None, fails_at: int = -1, size: tuple[int, int] = SIZE) -> None:
+    def __init__(
+        self,
+        keys: dict[int, list[str]] | None = None,
+        fails_at: int = -1,
+        size: tuple[int, int] = SIZE,
+    ) -> None:
         self.pictures: list[np.ndarray] = []
         self.times: list[float] = []
         self.keys, self.fails_at, self.size = dict(keys or {}), fails_at, size
@@ -66,7 +79,11 @@ class Screen(LiveSink):
         return self.size
 
     def show(self, pixels: np.ndarray) -> None:
-        if len(self.pictures) == self.fails_at if self.fails_on is None else np.array_equal(pixels, self.fails_on):
+        if (
+            len(self.pictures) == self.fails_at
+            if self.fails_on is None
+            else np.array_equal(pixels, self.fails_on)
+        ):
             raise SinkError("the screen is gone")
         self.pictures.append(pixels.copy())
         self.times.append(time.monotonic())
@@ -91,22 +108,39 @@ class Failing(Synthetic):
 
 
 def live(
-    source: LiveSource, sink: LiveSink | None = None, engine: Engine | None = None, look: Look = LOOK, mirror=False, **options
+    source: LiveSource,
+    sink: LiveSink | None = None,
+    engine: Engine | None = None,
+    look: Look = LOOK,
+    mirror=False,
+    **options,
 ) -> Live:
     look = replace(look, denoise=False)  # frames are known by their pixels
     engine = engine or Slow(MODEL, EngineOptions())
-    painter_options = {name: options.pop(name) for name in ("fixed_size", "quality") if name in options}
+    painter_options = {
+        name: options.pop(name) for name in ("fixed_size", "quality") if name in options
+    }
     open_for = options.pop("open_for", lambda first, size: type(first)(first.model, first.options))
     painter_options.setdefault("fixed_size", SIZE)
     size = painter_options["fixed_size"] or (480, 640)
-    painter = Painter(Stylizer(engine, look, size), EngineSizes(engine, size, open_for), **painter_options)
+    painter = Painter(
+        Stylizer(engine, look, size), EngineSizes(engine, size, open_for), **painter_options
+    )
     source.open()
-    state = replace(initial_state(engine.model, look, mirror), hud=options.pop("hud", False), **options.pop("state", {}))
+    state = replace(
+        initial_state(engine.model, look, mirror),
+        hud=options.pop("hud", False),
+        **options.pop("state", {}),
+    )
     return Live(source, painter, sink or Null(), Desk(state), **options)
 
 
 def our_threads() -> list[str]:
-    return [t.name for t in threading.enumerate() if t.name in ("capture", "inference", "engine sizes", "snapshots", "tiles")]
+    return [
+        t.name
+        for t in threading.enumerate()
+        if t.name in ("capture", "inference", "engine sizes", "snapshots", "tiles")
+    ]
 
 
 @pytest.fixture(autouse=True)
@@ -119,8 +153,15 @@ def test_a_fast_engine_shows_every_frame():
     report = live(Synthetic(SIZE, fps=50, frames=40)).run()
     assert report.frames_in == report.frames_out + report.dropped
     assert report.frames_out >= 20 and 20 < report.fps < 60
-    assert report.latency_ms["p50"] < 200 and report.engine == "passthrough" and report.style == "great_wave"
-    assert set(report.stage_ms) == {"capture", "infer", "display"} and None not in report.stage_ms.values()
+    assert (
+        report.latency_ms["p50"] < 200
+        and report.engine == "passthrough"
+        and report.style == "great_wave"
+    )
+    assert (
+        set(report.stage_ms) == {"capture", "infer", "display"}
+        and None not in report.stage_ms.values()
+    )
 
 
 def test_a_slow_engine_drops_old_frames_and_stays_recent():
@@ -130,7 +171,9 @@ def test_a_slow_engine_drops_old_frames_and_stays_recent():
     report = run.run()
     assert report.frames_in == report.frames_out + report.dropped
     assert report.frames_out <= 21 and report.dropped >= 70
-    assert run.figures.drops["inference"] > 0.6 * report.dropped  # a busy machine adds some of the other causes
+    assert (
+        run.figures.drops["inference"] > 0.6 * report.dropped
+    )  # a busy machine adds some of the other causes
     assert report.latency_ms["p95"] < 900  # one frame waits at most; a queue would come to 8000
 
 
@@ -162,7 +205,9 @@ FIRST, MIDDLE, LAST = 0, 5, FRAMES - 1
 @pytest.mark.parametrize("at", [FIRST, MIDDLE, LAST])
 @pytest.mark.parametrize("stage", ["capture", "inference", "display"])
 def test_an_error_in_a_stage_ends_the_run_at_once(stage: str, at: int):
-    """The last frame is known by its pixels, since a busy machine may drop others; itself it is never dropped."""
+    """The last frame is known by its pixels, since a busy machine may drop others; itself it is
+    never dropped.
+    """
     source, engine, screen = Failing(SIZE, 25, FRAMES), Slow(MODEL, EngineOptions()), Screen()
     last = source.picture(LAST) if at == LAST else None
     if stage == "capture":
@@ -183,7 +228,9 @@ def test_an_error_in_a_stage_ends_the_run_at_once(stage: str, at: int):
 
 @contextmanager
 def full_disk(size: int) -> Iterator[None]:
-    """Files of this process, and so the log of the tests too, cannot grow beyond so many bytes, as on a full disk."""
+    """Files of this process, and so the log of the tests too, cannot grow beyond so many bytes, as
+    on a full disk.
+    """
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
@@ -195,7 +242,9 @@ def full_disk(size: int) -> Iterator[None]:
 
 @pytest.mark.parametrize("at", ["first", "middle", "last"])
 def test_a_recording_that_fails_ends_alone_wherever_it_is(at: str, tmp_path: Path):
-    """The last failure is that of the very last byte, when the recording is closed at the end of the run."""
+    """The last failure is that of the very last byte, when the recording is closed at the end of
+    the run.
+    """
     whole = record(tmp_path / "whole.mp4").stat().st_size
     said: list[str] = []
     with full_disk({"first": 0, "middle": whole // 2, "last": whole - 1}[at]):
@@ -260,14 +309,22 @@ def tiny_engine(tiny_model: ModelFile):
 
 
 def test_a_style_switch_fades_without_a_gap(tiny_engine: Engine):
-    """``dim`` is half as bright as ``original``: the brightness must fall step by step, with no frame late."""
+    """``dim`` is half as bright as ``original``: the brightness must fall step by step, with no
+    frame late.
+    """
 
     class Plain(Synthetic):
         def picture(self, index: int) -> np.ndarray:
             return np.full((*SIZE, 3), 200, np.uint8)
 
     screen = Screen({20: ["2"]})
-    live(Plain(SIZE, fps=50, frames=120), screen, tiny_engine, Look((("original", 1.0),)), state={"fade_s": 1.2}).run()
+    live(
+        Plain(SIZE, fps=50, frames=120),
+        screen,
+        tiny_engine,
+        Look((("original", 1.0),)),
+        state={"fade_s": 1.2},
+    ).run()
     means = [picture[:10].mean() for picture in screen.pictures]  # the toast is at the bottom
     assert (means[0], means[-1]) == (200, 100)
     assert means == sorted(means, reverse=True) and len(set(means)) > 2
@@ -287,7 +344,9 @@ def test_a_new_brush_waits_for_its_engine_while_the_picture_goes_on():
         return Slow(first.model, first.options)
 
     screen = Screen({5: ["}"] * 2})
-    report = live(Synthetic((480, 640), fps=25, frames=80), screen, fixed_size=None, open_for=open_slowly).run()
+    report = live(
+        Synthetic((480, 640), fps=25, frames=80), screen, fixed_size=None, open_for=open_slowly
+    ).run()
     assert opened == [network_size((480, 640), 1.5)] and report.size == size_text(opened[0])
     assert sum(busy_s[0] < at < busy_s[1] for at in screen.times) >= 4
 
@@ -297,7 +356,9 @@ def test_an_engine_that_cannot_be_opened_for_a_new_brush_ends_the_run():
         raise EngineRunError("no memory for that size")
 
     with pytest.raises(EngineRunError):
-        live(Synthetic((480, 640), fps=25), Screen({2: ["}"]}), fixed_size=None, open_for=refuse).run()
+        live(
+            Synthetic((480, 640), fps=25), Screen({2: ["}"]}), fixed_size=None, open_for=refuse
+        ).run()
 
 
 def test_only_so_many_engines_are_kept():
@@ -307,7 +368,11 @@ def test_only_so_many_engines_are_kept():
         def close(self) -> None:
             closed.append(self)
 
-    sizes = EngineSizes(Counted(MODEL, EngineOptions()), (2, 2), lambda first, size: Counted(first.model, first.options))
+    sizes = EngineSizes(
+        Counted(MODEL, EngineOptions()),
+        (2, 2),
+        lambda first, size: Counted(first.model, first.options),
+    )
     for side in range(4, 16, 2):
         while sizes.get((side, side)) is None:
             time.sleep(0.005)
@@ -321,8 +386,12 @@ def test_frozen_means_frozen_but_the_style_can_still_change(tiny_engine: Engine)
     run = live(Synthetic(SIZE, fps=50), screen, tiny_engine, Look((("original", 1.0),)))
     run.run()
     assert (screen.pictures[-1][40:] == screen.pictures[-2][40:]).all()
-    assert screen.pictures[-1][40:].mean() == pytest.approx(screen.pictures[11][40:].mean() / 2, rel=0.1)
-    assert run.report().frames_out < len(screen.pictures) - 5  # what is painted once more is not a new frame
+    assert screen.pictures[-1][40:].mean() == pytest.approx(
+        screen.pictures[11][40:].mean() / 2, rel=0.1
+    )
+    assert (
+        run.report().frames_out < len(screen.pictures) - 5
+    )  # what is painted once more is not a new frame
 
 
 def test_mirror():
@@ -347,8 +416,12 @@ def test_snapshots_show_no_hud_and_overwrite_nothing(tmp_path: Path):
     for original in tmp_path.glob("*-original.png"):
         frame = cv2.imread(str(original))
         painting = cv2.imread(str(original).replace("-original", ""))
-        assert frame.shape == (*big, 3) and (frame == painting).all()  # passthrough, and no text on either
-    assert (screen.pictures[-1][:60, :100] != frame[:60, :100, ::-1]).any()  # while the screen had its figures
+        assert (
+            frame.shape == (*big, 3) and (frame == painting).all()
+        )  # passthrough, and no text on either
+    assert (
+        screen.pictures[-1][:60, :100] != frame[:60, :100, ::-1]
+    ).any()  # while the screen had its figures
 
 
 def test_a_snapshot_name_in_use_is_left_alone(tmp_path: Path):
@@ -390,7 +463,9 @@ def frames_at(fps: float, count: int, first: int = 0) -> list[Frame]:
 
 
 def run_quality(quality: Quality, seconds: float, full_s: float, begin: int = 0) -> int:
-    """Frames at 30 fps whose painting takes ``full_s`` at full size and in proportion to the pixels below it."""
+    """Frames at 30 fps whose painting takes ``full_s`` at full size and in proportion to the pixels
+    below it.
+    """
     frames = frames_at(30, int(seconds * 30), begin)
     for frame in frames:
         quality.note(frame, full_s * quality.scale**2, frame.captured_s)
@@ -440,13 +515,21 @@ def test_quality_auto_shrinks_a_live_run():
     said: list[str] = []
     engine = PerPixel(MODEL, EngineOptions())
     report = live(
-        Synthetic((480, 640), fps=30, frames=110), engine=engine, fixed_size=None, quality=Quality(), say=said.append
+        Synthetic((480, 640), fps=30, frames=110),
+        engine=engine,
+        fixed_size=None,
+        quality=Quality(),
+        say=said.append,
     ).run()
     assert report.size in ("480x360", "320x240") and any("quality" in line for line in said)
 
 
-def test_the_strip_shows_every_style_of_the_current_frame_and_the_divider_moves(tiny_engine: Engine):
-    """The picture is grey 200: ``negative`` is 55, ``dim`` 100, and both must be on the screen while ``original`` is painted."""
+def test_the_strip_shows_every_style_of_the_current_frame_and_the_divider_moves(
+    tiny_engine: Engine,
+):
+    """The picture is grey 200: ``negative`` is 55, ``dim`` 100, and both must be on the screen
+    while ``original`` is painted.
+    """
 
     class Plain(Synthetic):
         def picture(self, index: int) -> np.ndarray:
@@ -459,7 +542,9 @@ def test_the_strip_shows_every_style_of_the_current_frame_and_the_divider_moves(
 
     screen = Patient({2: ["t"], 400: ["q"]}, size=(120, 160))
     live(Plain(SIZE, fps=50), screen, tiny_engine, Look((("original", 1.0),))).run()
-    assert {55, 100} <= set(np.unique(screen.pictures[-1][-20:])) and screen.pictures[-1][5, 80, 0] == 200
+    assert {55, 100} <= set(np.unique(screen.pictures[-1][-20:])) and screen.pictures[-1][
+        5, 80, 0
+    ] == 200
     split = Screen({1: ["c", ">", ">"], 20: ["q"]}, size=(120, 160))
     engine = open_engine("onnxruntime", tiny_engine.model, EngineOptions(threads=1), SIZE)
     live(Plain(SIZE, fps=50), split, engine, Look((("dim", 1.0),))).run()
@@ -528,7 +613,9 @@ def test_a_better_engine_takes_over_when_it_is_built():
     assert report.engine == "faster" and closed == [first]
     assert built.count > 10 and first.count + built.count >= 40, "it has painted too"
     assert any("faster" in line and "from now on" in line for line in told)
-    assert len(screen.pictures) >= 40, "the picture went on all the while: the build began to end only after the tenth"
+    assert len(screen.pictures) >= 40, (
+        "the picture went on all the while: the build began to end only after the tenth"
+    )
 
 
 def test_another_size_is_painted_by_the_engine_that_was_opened_for_it():
@@ -553,7 +640,9 @@ def test_a_better_engine_that_cannot_be_built_is_said_and_the_run_goes_on():
 
     first.better = refuse
     told: list[str] = []
-    report = live(Synthetic(SIZE, fps=50), Screen({30: ["q"]}, size=SIZE), first, say=told.append).run()
+    report = live(
+        Synthetic(SIZE, fps=50), Screen({30: ["q"]}, size=SIZE), first, say=told.append
+    ).run()
     assert report.engine == Slow.name and report.frames_out >= 20
     assert [line for line in told if "the card is full" in line and "goes on" in line]
 

@@ -19,7 +19,12 @@ def test_tiles_lie_inside_the_view_beside_each_other(place, count: int, view: tu
     places = place([str(n) for n in range(count)], (480, 640), view)
     covered = np.zeros(view, int)
     for p in places:
-        assert p.top >= 0 and p.left >= 0 and p.top + p.height <= view[0] and p.left + p.width <= view[1]
+        assert (
+            p.top >= 0
+            and p.left >= 0
+            and p.top + p.height <= view[0]
+            and p.left + p.width <= view[1]
+        )
         assert p.width / p.height == pytest.approx(640 / 480, rel=0.1)
         covered[p.top : p.top + p.height, p.left : p.left + p.width] += 1
     assert covered.max() == 1 and len(places) == count
@@ -32,11 +37,19 @@ def test_tiles_lie_inside_the_view_beside_each_other(place, count: int, view: tu
 def test_a_chosen_tile_is_framed_and_a_missing_one_is_dark():
     view = np.full((480, 640, 3), 128, np.uint8)
     places = strip_places(["a", "b", "c"], (480, 640), (480, 640))
-    draw_tiles(view, places, {"a": np.full((24, 32, 3), 200, np.uint8), "b": np.full((24, 32, 3), 200, np.uint8)}, ["b"])
+    draw_tiles(
+        view,
+        places,
+        {"a": np.full((24, 32, 3), 200, np.uint8), "b": np.full((24, 32, 3), 200, np.uint8)},
+        ["b"],
+    )
     a, b, c = (view[p.top : p.top + p.height, p.left : p.left + p.width] for p in places)
     assert a[20, 20, 0] == b[20, 20, 0] == 200 and c[20, 20, 0] == 18
     assert (b[0, 20] == (255, 190, 70)).all() and (a[0, 20] == 0).all()
-    assert set(shares(places, (480, 640))) == {"a", "b", "c"} and 0.8 < shares(places, (480, 640))["a"][0] < 1
+    assert (
+        set(shares(places, (480, 640))) == {"a", "b", "c"}
+        and 0.8 < shares(places, (480, 640))["a"][0] < 1
+    )
 
 
 def wait_for(condition, limit_s: float = 10.0) -> bool:
@@ -56,7 +69,9 @@ def test_every_wanted_style_is_painted_from_the_newest_frame(tiny_model: ModelFi
         assert wait_for(lambda: len(tiles.tiles) == 2)
         assert tiles.tiles["negative"].mean() == 55 and tiles.tiles["dim"].mean() == 100
         tiles.look_at(Frame(np.full((48, 64, 3), 100, np.uint8), 1))
-        assert wait_for(lambda: tiles.tiles["dim"].mean() == 50 and tiles.tiles["negative"].mean() == 155)
+        assert wait_for(
+            lambda: tiles.tiles["dim"].mean() == 50 and tiles.tiles["negative"].mean() == 155
+        )
         tiles.want(())
         time.sleep(0.1)
         at_rest = tiles.version

@@ -13,7 +13,12 @@ from realtime.media.reading.video_file import VideoFile
 from tests.conftest import moving_square
 
 QUARTERS = np.zeros((48, 64, 3), np.uint8)
-QUARTERS[:24, :32], QUARTERS[:24, 32:], QUARTERS[24:, :32], QUARTERS[24:, 32:] = (255, 0, 0), (0, 255, 0), (0, 0, 255), 255
+QUARTERS[:24, :32], QUARTERS[:24, 32:], QUARTERS[24:, :32], QUARTERS[24:, 32:] = (
+    (255, 0, 0),
+    (0, 255, 0),
+    (0, 0, 255),
+    255,
+)
 
 
 def read(path, **options):
@@ -41,8 +46,12 @@ def test_pixels_are_full_range_rgb_of_the_size_of_the_file(make_video, size):
 @pytest.mark.parametrize("mirror_x", [False, True])
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270])
 def test_all_orientations_come_upright(make_video, degrees, mirror_x, mirror_y):
-    frames, video = read(make_video(rotation=(degrees, mirror_x, mirror_y), pixels=lambda index: QUARTERS, tones=0))
-    turned = np.rot90(QUARTERS, degrees // 90)  # a display matrix turns counter-clockwise, and then mirrors what came out
+    frames, video = read(
+        make_video(rotation=(degrees, mirror_x, mirror_y), pixels=lambda index: QUARTERS, tones=0)
+    )
+    turned = np.rot90(
+        QUARTERS, degrees // 90
+    )  # a display matrix turns counter-clockwise, and then mirrors what came out
     upright = turned[:: -1 if mirror_y else 1, :: -1 if mirror_x else 1]
     assert video.size == upright.shape[:2]
     assert np.abs(frames[0].pixels.astype(int) - upright).mean() < 8
@@ -50,7 +59,9 @@ def test_all_orientations_come_upright(make_video, degrees, mirror_x, mirror_y):
 
 @pytest.mark.parametrize("coding", [(1, 1), (1, 2), (6, 1), (6, 2), (9, 1)])
 def test_colours_follow_the_matrix_and_range_of_the_file(make_video, coding):
-    frames, video = read(make_video(coding=coding, pixels=lambda index: QUARTERS, tones=0, options={"crf": "0"}))
+    frames, video = read(
+        make_video(coding=coding, pixels=lambda index: QUARTERS, tones=0, options={"crf": "0"})
+    )
     assert (video.coding.matrix, video.coding.full_range) == (coding[0], coding[1] == 2)
     inner = np.s_[4:20, 4:28]
     assert np.abs(frames[0].pixels[inner].astype(int) - QUARTERS[inner]).max() <= 3
@@ -64,13 +75,18 @@ def test_an_untagged_video_is_bt601_below_720_lines_and_bt709_from_there(make_vi
 def test_pixel_aspect_turns_with_the_picture(make_video):
     aspect = Fraction(32, 27)
     assert read(make_video("a.mp4", pixel_aspect=aspect))[1].pixel_aspect == aspect
-    assert read(make_video("b.mp4", pixel_aspect=aspect, rotation=(90, False, False)))[1].pixel_aspect == 1 / aspect
+    assert (
+        read(make_video("b.mp4", pixel_aspect=aspect, rotation=(90, False, False)))[1].pixel_aspect
+        == 1 / aspect
+    )
 
 
 def test_ss_and_to_cut_exactly(make_video):
     path = make_video(pts=list(range(0, 4000, 40)))
     frames, video = read(path, start_s=Fraction(1), end_s=Fraction(2))
-    assert [frame.pts * frame.time_base for frame in frames] == [Fraction(ms, 1000) for ms in range(1000, 2000, 40)]
+    assert [frame.pts * frame.time_base for frame in frames] == [
+        Fraction(ms, 1000) for ms in range(1000, 2000, 40)
+    ]
     assert video.truncated is None
     assert video.duration_s == pytest.approx(1)
     with pytest.raises(SourceError, match="ends at"):
@@ -80,7 +96,10 @@ def test_ss_and_to_cut_exactly(make_video):
 def test_ss_finds_its_frame_where_seeks_land_between_keyframes(make_video):
     pts = list(range(0, 16000, 40))
     path = make_video(
-        "clip.ts", pts=pts, time_base=Fraction(1, 1000), options={"g": "250", "keyint_min": "250", "sc_threshold": "0"}
+        "clip.ts",
+        pts=pts,
+        time_base=Fraction(1, 1000),
+        options={"g": "250", "keyint_min": "250", "sc_threshold": "0"},
     )
     whole, _ = read(path)
     for start_s, end_s in ((5, None), (15, None), (5, 6)):
@@ -106,7 +125,11 @@ def test_a_size_that_changes_midway_becomes_the_first(tmp_path):
     parts = []
     for part, size in enumerate(((48, 64), (96, 128))):
         encoder = av.CodecContext.create("libx264", "w")
-        encoder.height, encoder.width, encoder.pix_fmt, encoder.time_base = *size, "yuv420p", Fraction(1, 25)
+        encoder.height, encoder.width, encoder.pix_fmt, encoder.time_base = (
+            *size,
+            "yuv420p",
+            Fraction(1, 25),
+        )
         encoder.options = {"preset": "ultrafast", "tune": "zerolatency"}
         for index in range(5):
             picture = av.VideoFrame.from_ndarray(moving_square(index, size), "rgb24")
@@ -124,7 +147,9 @@ def test_a_size_that_changes_midway_becomes_the_first(tmp_path):
 @pytest.mark.parametrize("ending", ["mkv", "mp4"])
 def test_a_file_that_was_cut_off_is_noticed(make_video, ending, part):
     path = make_video(
-        f"whole.{ending}", pts=list(range(0, 4000, 40)), options={"movflags": "faststart"} if ending == "mp4" else None
+        f"whole.{ending}",
+        pts=list(range(0, 4000, 40)),
+        options={"movflags": "faststart"} if ending == "mp4" else None,
     )
     if ending == "mp4":
         path = move_index_to_front(path)
@@ -139,8 +164,13 @@ def move_index_to_front(path):
     import av
 
     target = path.with_name("fast.mp4")
-    with av.open(str(path)) as source, av.open(str(target), "w", options={"movflags": "faststart"}) as output:
-        streams = {stream.index: output.add_stream_from_template(stream) for stream in source.streams}
+    with (
+        av.open(str(path)) as source,
+        av.open(str(target), "w", options={"movflags": "faststart"}) as output,
+    ):
+        streams = {
+            stream.index: output.add_stream_from_template(stream) for stream in source.streams
+        }
         for packet in source.demux():
             if packet.dts is not None:
                 packet.stream = streams[packet.stream_index]
@@ -179,12 +209,17 @@ def test_a_short_file_that_was_cut_off_is_noticed(make_video, left, tones):
     assert read(path, start_s=Fraction(1, 10), end_s=Fraction(3, 10))[1].truncated is None
 
 
-@pytest.mark.parametrize(("field", "change", "count"), [("duration", lambda ms: ms // 2, 50), ("start", lambda _: 24000, 62)])
+@pytest.mark.parametrize(
+    ("field", "change", "count"),
+    [("duration", lambda ms: ms // 2, 50), ("start", lambda _: 24000, 62)],
+)
 def test_frames_that_an_edit_list_leaves_out_are_not_missing(make_video, field, change, count):
     path = make_video(pts=list(range(0, 4000, 40)), tones=0)
     data = bytearray(path.read_bytes())
     place = data.index(b"elst") + {"duration": 12, "start": 16}[field]
-    data[place : place + 4] = change(int.from_bytes(data[place : place + 4], "big")).to_bytes(4, "big")
+    data[place : place + 4] = change(int.from_bytes(data[place : place + 4], "big")).to_bytes(
+        4, "big"
+    )
     path.write_bytes(data)
     frames, video = read(path)
     assert (len(frames), video.truncated) == (count, None)
@@ -205,7 +240,9 @@ def test_a_picture_with_exif_comes_upright(tmp_path, orientation):
 
 @pytest.mark.parametrize("ending", ["png", "mov"])
 def test_frames_with_an_icc_profile_do_not_crash(tmp_path, ending):
-    """PyAV frees the profile's name twice once its side data has been looked at, when the frame is collected."""
+    """PyAV frees the profile's name twice once its side data has been looked at, when the frame is
+    collected.
+    """
     from PIL import Image, ImageCms
 
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -240,7 +277,11 @@ def test_a_whole_file_is_not_called_truncated(make_video):
         ("empty.mp4", b"", "is empty"),
         ("text.mp4", b"no video at all " * 500, "not a video"),
         ("noise.mkv", np.random.default_rng(0).bytes(5000), "not a video"),
-        ("list.m3u8", b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n", "playlist|not a video"),
+        (
+            "list.m3u8",
+            b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n",
+            "playlist|not a video",
+        ),
         ("script.mp4", b"ffconcat version 1.0\nfile clip.mp4\n", "playlist"),
     ],
 )
@@ -268,7 +309,9 @@ def test_missing_files_folders_and_sound_are_refused(tmp_path):
         VideoFile(tmp_path / "sound.m4a")
 
 
-@pytest.mark.parametrize("name", ["clip ünï 🎨.mp4", "-leading.mp4", "50%d.mp4", "a:b.mp4", "http:x.mp4", "{stem}.mp4"])
+@pytest.mark.parametrize(
+    "name", ["clip ünï 🎨.mp4", "-leading.mp4", "50%d.mp4", "a:b.mp4", "http:x.mp4", "{stem}.mp4"]
+)
 def test_any_file_name_is_a_file_name(make_video, tmp_path, name, monkeypatch):
     make_video("clip.mp4").rename(tmp_path / name)
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,6 @@
-"""Video that is coded in ways of its own: fields, more than 8 bits, high dynamic range, transparency, gray, palettes."""
+"""Video that is coded in ways of its own: fields, more than 8 bits, high dynamic range,
+transparency, gray, palettes.
+"""
 
 from fractions import Fraction
 from pathlib import Path
@@ -18,8 +20,19 @@ from tests.realtime.media.test_write_video import copy, times
 RAMP = np.tile(np.arange(256), (64, 1))
 
 
-def write_coded(path: Path, planes, pixel_format: str, codec: str, coding=(1, 1, 1, 1), options=None, frames: int = 5) -> Path:
-    """coding: H.273 matrix, FFmpeg range, H.273 primaries and transfer. planes: an array for each plane, of its own dtype."""
+def write_coded(
+    path: Path,
+    planes,
+    pixel_format: str,
+    codec: str,
+    coding=(1, 1, 1, 1),
+    options=None,
+    frames: int = 5,
+) -> Path:
+    """coding: H.273 matrix, FFmpeg range, H.273 primaries and transfer.
+
+    planes: an array for each plane, of its own dtype.
+    """
     with av.open(str(path), "w") as output:
         stream = output.add_stream(codec, rate=25, options=options or {})
         stream.height, stream.width = planes[0].shape
@@ -30,7 +43,9 @@ def write_coded(path: Path, planes, pixel_format: str, codec: str, coding=(1, 1,
             picture = av.VideoFrame(planes[0].shape[1], planes[0].shape[0], pixel_format)
             for plane, values in zip(picture.planes, planes, strict=True):
                 rows = np.zeros((plane.height, plane.line_size), np.uint8)
-                rows[:, : values.shape[1] * values.itemsize] = np.ascontiguousarray(values).view(np.uint8)
+                rows[:, : values.shape[1] * values.itemsize] = np.ascontiguousarray(values).view(
+                    np.uint8
+                )
                 plane.update(rows)
             picture.pts, picture.time_base = index, Fraction(1, 25)
             output.mux(stream.encode(picture))
@@ -42,7 +57,9 @@ def gray_ramp_10_bit(path: Path, transfer: int) -> Path:
     luma = (64 + RAMP * 876 / 255).astype(np.uint16)
     chroma = np.full((32, 128), 512, np.uint16)
     matrix = 9 if transfer in (16, 18) else 1
-    return write_coded(path, [luma, chroma, chroma], "yuv420p10le", "ffv1", (matrix, 1, matrix, transfer))
+    return write_coded(
+        path, [luma, chroma, chroma], "yuv420p10le", "ffv1", (matrix, 1, matrix, transfer)
+    )
 
 
 @pytest.mark.parametrize("transfer", [16, 18])
@@ -58,7 +75,12 @@ def test_high_dynamic_range_is_tone_mapped_and_tagged_as_what_it_is_then(tmp_pat
     output = copy(source, tmp_path / "out.mkv")
     with av.open(str(tmp_path / "out.mkv")) as container:
         picture = next(container.decode(video=0))
-        tags = (int(picture.colorspace), int(picture.color_primaries), int(picture.color_trc), picture.format.name)
+        tags = (
+            int(picture.colorspace),
+            int(picture.color_primaries),
+            int(picture.color_trc),
+            picture.format.name,
+        )
     assert tags == (1, 1, 1, "yuv420p")
     with VideoFile(source) as video:
         assert "tone-mapped" in video.notes[0]
@@ -68,12 +90,18 @@ def test_high_dynamic_range_is_tone_mapped_and_tagged_as_what_it_is_then(tmp_pat
 def test_diffuse_white_and_mid_gray_keep_their_places():
     """ST 2084's own figures, and that the brightness of faces is not bent."""
     assert pq_to_nits(np.array([0.0, 0.508078, 1.0])) == pytest.approx([0, 100, 10_000], rel=1e-3)
-    assert nits_to_pq(pq_to_nits(np.linspace(0, 1, 11))) == pytest.approx(np.linspace(0, 1, 11), abs=1e-6)
+    assert nits_to_pq(pq_to_nits(np.linspace(0, 1, 11))) == pytest.approx(
+        np.linspace(0, 1, 11), abs=1e-6
+    )
 
 
 def test_ten_bits_stay_ten_bits_where_the_encoder_can(tmp_path):
     source = gray_ramp_10_bit(tmp_path / "in.mkv", 1)
-    for codec, expected in (("libx264", "yuv420p10le"), ("libx265", "yuv420p10le"), ("mpeg4", "yuv420p")):
+    for codec, expected in (
+        ("libx264", "yuv420p10le"),
+        ("libx265", "yuv420p10le"),
+        ("mpeg4", "yuv420p"),
+    ):
         copy(source, tmp_path / f"{codec}.mkv", Encoding(codec=codec))
         with av.open(str(tmp_path / f"{codec}.mkv")) as container:
             picture = next(container.decode(video=0))
@@ -89,7 +117,9 @@ def interlaced_clip(path: Path) -> Path:
         return picture
 
     with av.open(str(path), "w") as output:
-        stream = output.add_stream("libx264", rate=25, options={"x264-params": "interlaced=1:tff=1", "crf": "5"})
+        stream = output.add_stream(
+            "libx264", rate=25, options={"x264-params": "interlaced=1:tff=1", "crf": "5"}
+        )
         stream.height, stream.width, stream.pix_fmt = 96, 128, "yuv420p"
         for index in range(20):
             frame = field(2 * index)
@@ -117,7 +147,12 @@ def test_interlaced_video_is_woven_before_it_is_painted(tmp_path, ending):
         combed = list(video.frames())
     assert [frame.pts for frame in woven] == [frame.pts for frame in combed]
     assert len(woven) == 20
-    assert max(combing(frame.pixels) for frame in woven) < 1 < 8 < min(combing(frame.pixels) for frame in combed)
+    assert (
+        max(combing(frame.pixels) for frame in woven)
+        < 1
+        < 8
+        < min(combing(frame.pixels) for frame in combed)
+    )
     copy(source, tmp_path / f"out.{ending}")
     assert times(tmp_path / f"out.{ending}") == times(source)
 
@@ -156,10 +191,14 @@ def translucent(index: int) -> np.ndarray:
 
 def write_translucent(path: Path, codec: str, pixel_format: str) -> Path:
     with av.open(str(path), "w") as output:
-        stream = output.add_stream(codec, rate=25, options={"crf": "4", "b": "0"} if "vpx" in codec else {})
+        stream = output.add_stream(
+            codec, rate=25, options={"crf": "4", "b": "0"} if "vpx" in codec else {}
+        )
         stream.height, stream.width, stream.pix_fmt = 64, 96, pixel_format
         for index in range(60):  # more than a segment
-            picture = av.VideoFrame.from_ndarray(translucent(index // 4), "rgba").reformat(format=pixel_format)
+            picture = av.VideoFrame.from_ndarray(translucent(index // 4), "rgba").reformat(
+                format=pixel_format
+            )
             picture.pts, picture.time_base = index, Fraction(1, 25)
             output.mux(stream.encode(picture))
         output.mux(stream.encode(None))
@@ -176,13 +215,24 @@ SOURCES_OF_ALPHA = {
 
 @pytest.mark.parametrize("before", SOURCES_OF_ALPHA)
 @pytest.mark.parametrize(
-    ("ending", "codec"), [("webm", None), ("mov", "prores_ks"), ("mov", "qtrle"), ("mkv", "ffv1"), ("mkv", "libvpx-vp9")]
+    ("ending", "codec"),
+    [
+        ("webm", None),
+        ("mov", "prores_ks"),
+        ("mov", "qtrle"),
+        ("mkv", "ffv1"),
+        ("mkv", "libvpx-vp9"),
+    ],
 )
 def test_transparency_of_a_video_is_kept_where_it_can_be(tmp_path, before, ending, codec):
     if before != "webm" and codec not in (None, "prores_ks"):
         pytest.skip("one source is enough for every target, and two targets for every source")
     source = write_translucent(tmp_path / f"in.{before}", *SOURCES_OF_ALPHA[before])
-    output = copy(source, tmp_path / f"out.{ending}", Encoding(codec=codec, crf=4 if codec in (None, "libvpx-vp9") else None))
+    output = copy(
+        source,
+        tmp_path / f"out.{ending}",
+        Encoding(codec=codec, crf=4 if codec in (None, "libvpx-vp9") else None),
+    )
     assert not [note for note in output.notes if "white" in note]
     with VideoFile(tmp_path / f"out.{ending}") as video:
         assert video.has_alpha
@@ -193,7 +243,8 @@ def test_transparency_of_a_video_is_kept_where_it_can_be(tmp_path, before, endin
         assert (frame.alpha[32, 2], frame.alpha[32, 46]) == pytest.approx((40, 255), abs=4)
     tick_s = Fraction(1, 1000) if ending in ("webm", "mkv") else Fraction(1, 25)
     assert all(
-        abs(one - other) <= tick_s / 2 for one, other in zip(times(source), times(tmp_path / f"out.{ending}"), strict=True)
+        abs(one - other) <= tick_s / 2
+        for one, other in zip(times(source), times(tmp_path / f"out.{ending}"), strict=True)
     )
 
 
@@ -208,7 +259,9 @@ def test_transparency_of_a_video_becomes_white_elsewhere_and_that_is_said(tmp_pa
     assert np.abs(pixels[32, 30] - 60).max() < 6
 
 
-@pytest.mark.parametrize(("mode", "ending"), [("L", "png"), ("P", "gif"), ("P", "png"), ("L", "jpg"), ("I;16", "png")])
+@pytest.mark.parametrize(
+    ("mode", "ending"), [("L", "png"), ("P", "gif"), ("P", "png"), ("L", "jpg"), ("I;16", "png")]
+)
 def test_gray_and_palettes_are_read_as_what_they_show(tmp_path, mode, ending):
     path = tmp_path / f"in.{ending}"
     if mode == "I;16":
@@ -221,7 +274,9 @@ def test_gray_and_palettes_are_read_as_what_they_show(tmp_path, mode, ending):
 
 
 def test_a_track_that_is_first_heard_of_midway_is_read_past(tmp_path):
-    """FLV may say nothing of a track until its first packet, seconds after everything has been looked at."""
+    """FLV may say nothing of a track until its first packet, seconds after everything has been
+    looked at.
+    """
     path = tmp_path / "in.flv"
     with av.open(str(path), "w") as output:
         video = output.add_stream("libx264", rate=5, options={"preset": "ultrafast"})
@@ -229,7 +284,9 @@ def test_a_track_that_is_first_heard_of_midway_is_read_past(tmp_path):
         sound = output.add_stream("aac", rate=44100, layout="mono")
         dice = np.random.default_rng(0)
         for index in range(30):  # more than what FFmpeg reads to find out what there is
-            noise = av.VideoFrame.from_ndarray(dice.integers(0, 256, (480, 640, 3), np.uint8), "rgb24")
+            noise = av.VideoFrame.from_ndarray(
+                dice.integers(0, 256, (480, 640, 3), np.uint8), "rgb24"
+            )
             noise.pts, noise.time_base = index, Fraction(1, 5)
             output.mux(video.encode(noise))
         output.mux(video.encode(None))
@@ -239,7 +296,9 @@ def test_a_track_that_is_first_heard_of_midway_is_read_past(tmp_path):
         output.mux(sound.encode(None))
     data = bytearray(path.read_bytes().replace(b"audiocodecid", b"somethingels"))
     data[4] = 1  # there are pictures: not a word of sound
-    configuration = data.index(b"\xaf\x00") - 11  # of the sound, which the muxer writes to the front as a tag of its own
+    configuration = (
+        data.index(b"\xaf\x00") - 11
+    )  # of the sound, which the muxer writes to the front as a tag of its own
     length = 11 + int.from_bytes(data[configuration + 1 : configuration + 4], "big") + 4
     assert data[configuration] == 8
     del data[configuration : configuration + length]

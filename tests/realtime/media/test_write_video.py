@@ -46,12 +46,16 @@ def sound(path: Path) -> list[list[tuple[Fraction, str]]]:
         tracks: dict[int, list] = {stream.index: [] for stream in container.streams.audio}
         for packet in container.demux():
             if packet.size and packet.stream_index in tracks:
-                tracks[packet.stream_index].append((packet.pts * packet.time_base, hashlib.sha256(bytes(packet)).hexdigest()))
+                tracks[packet.stream_index].append(
+                    (packet.pts * packet.time_base, hashlib.sha256(bytes(packet)).hexdigest())
+                )
     return list(tracks.values())
 
 
 @pytest.mark.parametrize("ending", ["mp4", "mkv", "mov"])
-@pytest.mark.parametrize("pts", [list(range(0, 400, 40)), [0, 40, 45, 400, 1000, 1500, 1501, 2000], [700, 740, 800]])
+@pytest.mark.parametrize(
+    "pts", [list(range(0, 400, 40)), [0, 40, 45, 400, 1000, 1500, 1501, 2000], [700, 740, 800]]
+)
 def test_timestamps_and_sound_come_through_exactly(make_video, tmp_path, pts, ending):
     source = make_video(f"in.{ending}", pts=pts, tones=2)
     copy(source, tmp_path / f"out.{ending}")
@@ -62,7 +66,9 @@ def test_timestamps_and_sound_come_through_exactly(make_video, tmp_path, pts, en
 
 def test_fine_time_bases_and_b_frames_are_kept(make_video, tmp_path):
     pts = [0, 1501, 3003, 4504, 6006, 7507, 9009, 60000]
-    source = make_video(pts=pts, time_base=Fraction(1, 90000), options={"preset": "medium", "bf": "3"})
+    source = make_video(
+        pts=pts, time_base=Fraction(1, 90000), options={"preset": "medium", "bf": "3"}
+    )
     copy(source, tmp_path / "out.mp4")
     assert times(tmp_path / "out.mp4") == [Fraction(time, 90000) for time in pts]
 
@@ -93,7 +99,10 @@ def test_a_cut_begins_at_0_with_its_sound(make_video, tmp_path):
 
 def test_a_track_that_is_past_the_end_does_not_end_the_others(tmp_path):
     source, target = write_tracks_one_after_the_other(tmp_path)
-    with av.open(str(target), "w") as output, CarriedTracks(source, output, end_s=Fraction(1, 2)) as tracks:
+    with (
+        av.open(str(target), "w") as output,
+        CarriedTracks(source, output, end_s=Fraction(1, 2)) as tracks,
+    ):
         tracks.advance(None)
     assert [track[-1][0] // Fraction(1, 10) for track in sound(target)] == [4, 4]
 
@@ -106,8 +115,14 @@ def write_tracks_one_after_the_other(folder: Path) -> tuple[Path, Path]:
         streams = [output.add_stream("aac", rate=44100, layout="mono") for _ in range(2)]
         for stream in streams:
             for start in range(0, 44100, 1024):
-                silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
-                silence.sample_rate, silence.pts, silence.time_base = 44100, start, Fraction(1, 44100)
+                silence = av.AudioFrame.from_ndarray(
+                    np.zeros((1, 1024), np.float32), "fltp", "mono"
+                )
+                silence.sample_rate, silence.pts, silence.time_base = (
+                    44100,
+                    start,
+                    Fraction(1, 44100),
+                )
                 packets += stream.encode(silence)
             packets += stream.encode(None)
         for packet in packets:
@@ -124,7 +139,9 @@ def test_sound_whose_times_run_backwards_is_put_in_order_and_that_is_said(make_v
     source.write_bytes(data.replace(block, b"\x82" + (at_ms - 200).to_bytes(2, "big") + b"\x80"))
     output = copy(source, tmp_path / "out.mp4")
     assert any("run backwards" in note for note in output.notes)
-    assert [packet for _, packet in sound(tmp_path / "out.mp4")[0]] == [packet for _, packet in sound(source)[0]]
+    assert [packet for _, packet in sound(tmp_path / "out.mp4")[0]] == [
+        packet for _, packet in sound(source)[0]
+    ]
     assert times(tmp_path / "out.mp4") == times(source)
 
 
@@ -138,9 +155,16 @@ def test_a_start_between_milliseconds_is_kept(make_video, tmp_path):
 @pytest.mark.parametrize("coding", [(1, 1), (1, 2), (6, 1), (6, 2), (9, 1)])
 def test_colours_matrix_and_range_come_back_as_they_were(make_video, tmp_path, coding):
     bars = np.repeat(
-        np.array([[[235, 20, 20], [20, 235, 20], [20, 20, 235], [235] * 3, [128] * 3, [20] * 3]], np.uint8), 48, 0
+        np.array(
+            [[[235, 20, 20], [20, 235, 20], [20, 20, 235], [235] * 3, [128] * 3, [20] * 3]],
+            np.uint8,
+        ),
+        48,
+        0,
     ).repeat(16, 1)
-    source = make_video(coding=coding, size=bars.shape[:2], pixels=lambda index: bars, options={"crf": "0"})
+    source = make_video(
+        coding=coding, size=bars.shape[:2], pixels=lambda index: bars, options={"crf": "0"}
+    )
     copy(source, tmp_path / "out.mp4", Encoding(crf=0, preset="ultrafast"))
     with VideoFile(source) as before, VideoFile(tmp_path / "out.mp4") as after:
         assert (
@@ -158,9 +182,21 @@ def test_pixel_aspect_and_metadata_are_carried_over(make_video, tmp_path):
     tagged = tmp_path / "tagged.mkv"
     with av.open(str(source)) as reader, av.open(str(tagged), "w") as writer:
         writer.metadata["title"] = "Übung 🎨"
-        streams = {stream.index: writer.add_stream_from_template(stream) for stream in reader.streams}
+        streams = {
+            stream.index: writer.add_stream_from_template(stream) for stream in reader.streams
+        }
         streams[1].metadata["language"] = "deu"
-        writer.set_chapters([{"id": 1, "start": 0, "end": 200, "time_base": Fraction(1, 1000), "metadata": {"title": "Eins"}}])
+        writer.set_chapters(
+            [
+                {
+                    "id": 1,
+                    "start": 0,
+                    "end": 200,
+                    "time_base": Fraction(1, 1000),
+                    "metadata": {"title": "Eins"},
+                }
+            ]
+        )
         for packet in reader.demux():
             if packet.dts is not None:
                 packet.stream = streams[packet.stream_index]
@@ -187,7 +223,10 @@ def test_sound_is_converted_only_where_it_must_be(make_video, tmp_path):
     source = make_video()
     webm = copy(source, tmp_path / "out.webm")
     assert "converted to libopus" in webm.notes[0]
-    assert "cannot hold aac; converted to libopus" in copy(source, tmp_path / "a.webm", Encoding(audio="aac")).notes[0]
+    assert (
+        "cannot hold aac; converted to libopus"
+        in copy(source, tmp_path / "a.webm", Encoding(audio="aac")).notes[0]
+    )
     assert len(times(tmp_path / "out.webm")) == 10
     copy(source, tmp_path / "aac.mp4", Encoding(audio="aac"))
     with av.open(str(tmp_path / "aac.mp4")) as container:
@@ -209,7 +248,9 @@ def test_sound_is_converted_only_where_it_must_be(make_video, tmp_path):
         (Encoding(crf=64), "o.webm", "--crf 64: libvpx-vp9 takes -1 to 63"),
     ],
 )
-def test_an_encoder_that_cannot_be_is_said_before_anything_is_written(make_video, tmp_path, encoding, name, message):
+def test_an_encoder_that_cannot_be_is_said_before_anything_is_written(
+    make_video, tmp_path, encoding, name, message
+):
     with VideoFile(make_video()) as video, pytest.raises(UsageError, match=message):
         VideoOutput(tmp_path / name, video, encoding)
 
@@ -249,7 +290,9 @@ def test_nothing_is_left_of_an_output_that_was_given_up(make_video, tmp_path):
 
 def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path, make_video):
     noise = np.random.default_rng(0).integers(0, 256, (8, 240, 320, 3), dtype=np.uint8)
-    source = make_video(size=(240, 320), pixels=lambda index: noise[index % 8], pts=list(range(0, 2000, 40)))
+    source = make_video(
+        size=(240, 320), pixels=lambda index: noise[index % 8], pts=list(range(0, 2000, 40))
+    )
     script = f"""
 import resource, signal
 from pathlib import Path
@@ -260,7 +303,11 @@ from stylize_video import main
 run(lambda argv: main([{str(source)!r}, "-o", {str(tmp_path / "out.mp4")!r}, "--engine", "passthrough", "--brush", "2"]))
 """
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, cwd=Path(__file__).parents[3], check=False
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[3],
+        check=False,
     )
     assert done.returncode == 5, done.stderr
     assert "the disk is full" in done.stderr
@@ -280,7 +327,9 @@ def test_pictures_are_written_as_png_exactly_and_as_jpeg_closely(tmp_path):
 def test_a_picture_that_its_format_cannot_hold_is_an_error(tmp_path):
     output = PictureOutput(tmp_path / "out.jpg")
     with pytest.raises(SinkError, match="cannot be written"):
-        output.write(Frame(np.zeros((1, 70_000, 3), np.uint8), 0), np.zeros((1, 70_000, 3), np.uint8))
+        output.write(
+            Frame(np.zeros((1, 70_000, 3), np.uint8), 0), np.zeros((1, 70_000, 3), np.uint8)
+        )
     output.discard()
     assert not list(tmp_path.iterdir())
 
@@ -288,7 +337,9 @@ def test_a_picture_that_its_format_cannot_hold_is_an_error(tmp_path):
 def test_a_picture_holds_one_frame(make_video, tmp_path):
     with VideoFile(make_video()) as video:
         output = PictureOutput(tmp_path / "out.png")
-        (tmp_path / f".out.part-{os.getpid()}.png").write_bytes(b"left behind by a process of the same number")
+        (tmp_path / f".out.part-{os.getpid()}.png").write_bytes(
+            b"left behind by a process of the same number"
+        )
         frames = video.frames()
         output.write(next(frames), moving_square(0, (48, 64)))
         with pytest.raises(SinkError, match="cannot hold a video"):
@@ -306,16 +357,30 @@ def copy_packets(reader, writer, streams: dict) -> None:
 
 def with_everything(source: Path, target: Path, subtitles: str = "subrip") -> Path:
     """``source`` with three sound tracks, two subtitle tracks, chapters, and a font as attachment."""
-    lines = {"subrip": b"Hello <i>you</i>", "ass": rb"0,0,Default,,0,0,0,,{\i1}Hello{\i0} you"}[subtitles]
+    lines = {"subrip": b"Hello <i>you</i>", "ass": rb"0,0,Default,,0,0,0,,{\i1}Hello{\i0} you"}[
+        subtitles
+    ]
     with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
-        streams = {stream.index: writer.add_stream_from_template(stream) for stream in reader.streams}
+        streams = {
+            stream.index: writer.add_stream_from_template(stream) for stream in reader.streams
+        }
         texts = [writer.add_stream(subtitles) for _ in range(2)]
         for text, language in zip(texts, ("deu", "fra"), strict=True):
             text.codec_context.subtitle_header = ASS_HEADER
             text.codec_context.time_base = Fraction(1, 1000)
             text.metadata["language"] = language
         writer.add_attachment("font.ttf", "application/x-truetype-font", b"font" * 100)
-        writer.set_chapters([{"id": 1, "start": 0, "end": 200, "time_base": Fraction(1, 1000), "metadata": {"title": "Eins"}}])
+        writer.set_chapters(
+            [
+                {
+                    "id": 1,
+                    "start": 0,
+                    "end": 200,
+                    "time_base": Fraction(1, 1000),
+                    "metadata": {"title": "Eins"},
+                }
+            ]
+        )
         for text in texts:
             for start in (100, 300):
                 packet = av.Packet(lines)
@@ -329,10 +394,15 @@ def with_everything(source: Path, target: Path, subtitles: str = "subrip") -> Pa
 def subtitles_of(path: Path) -> list[tuple[str, list[tuple[Fraction, str]]]]:
     """Per track: language, and time and words of each packet."""
     with av.open(str(path)) as container:
-        tracks = {stream.index: (stream.metadata.get("language"), []) for stream in container.streams.subtitles}
+        tracks = {
+            stream.index: (stream.metadata.get("language"), [])
+            for stream in container.streams.subtitles
+        }
         for packet in container.demux():
             if packet.size and packet.stream_index in tracks:
-                words = subtitle_text(bytes(packet), packet.stream.codec_context.codec.canonical_name)
+                words = subtitle_text(
+                    bytes(packet), packet.stream.codec_context.codec.canonical_name
+                )
                 if words:
                     tracks[packet.stream_index][1].append((packet.pts * packet.time_base, words))
     return list(tracks.values())
@@ -352,15 +422,22 @@ def test_everything_beside_the_pictures_comes_along(make_video, tmp_path, ending
     with av.open(str(tmp_path / f"out.{ending}")) as container:
         assert len(container.streams.audio) == 3
         assert container.chapters()[0]["metadata"]["title"] == "Eins"
-        attached = [(attachment.name, bytes(attachment.data)) for attachment in container.streams.attachments]
+        attached = [
+            (attachment.name, bytes(attachment.data))
+            for attachment in container.streams.attachments
+        ]
     assert attached == ([("font.ttf", b"font" * 100)] if ending == "mkv" else [])
     assert any("attachments are left out" in note for note in output.notes) == (ending != "mkv")
-    assert any("subtitles" in note and "converted" in note for note in output.notes) == (ending != "mkv")
+    assert any("subtitles" in note and "converted" in note for note in output.notes) == (
+        ending != "mkv"
+    )
 
 
 def with_cover(source: Path, target: Path, picture: bytes) -> Path:
     with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
-        streams = {stream.index: writer.add_stream_from_template(stream) for stream in reader.streams}
+        streams = {
+            stream.index: writer.add_stream_from_template(stream) for stream in reader.streams
+        }
         cover = writer.add_stream("mjpeg")
         cover.height, cover.width, cover.pix_fmt = 48, 64, "yuvj444p"
         cover.disposition = av.stream.Disposition.attached_pic
@@ -381,7 +458,9 @@ def test_cover_pictures_come_along(make_video, tmp_path, ending):
         if ending in ("mov", "webm"):
             assert "a cover picture is left out" in " ".join(output.notes)
         else:
-            assert [bytes(packet) for packet in container.demux(covers[0]) if packet.size] == [picture]
+            assert [bytes(packet) for packet in container.demux(covers[0]) if packet.size] == [
+                picture
+            ]
         assert len(container.streams.video) - len(covers) == 1
     with VideoFile(tmp_path / f"out.{ending}") as video:
         assert not video.is_picture
@@ -404,34 +483,48 @@ def test_subtitles_of_mp4_stay_and_move_with_a_cut(make_video, tmp_path):
     copy(first, tmp_path / "second.mp4")
     assert subtitles_of(tmp_path / "second.mp4") == subtitles_of(first)
     copy(first, tmp_path / "third.mkv", start_s=Fraction(1, 5))
-    [(_, (_, second))] = [(language, said) for language, said in subtitles_of(first) if language == "deu"]
+    [(_, (_, second))] = [
+        (language, said) for language, said in subtitles_of(first) if language == "deu"
+    ]
     [(late_s, words)] = subtitles_of(tmp_path / "third.mkv")[0][1]
     assert words == second[1]
     assert second[0] - late_s == times(first)[5]
 
 
 def test_an_output_that_lost_something_is_never_a_success(make_video, tmp_path, monkeypatch):
-    monkeypatch.setattr("realtime.media.writing.join._video_packets", drop_one(join_module._video_packets))
+    monkeypatch.setattr(
+        "realtime.media.writing.join._video_packets", drop_one(join_module._video_packets)
+    )
     with pytest.raises(SinkError, match="can be read back"):
         copy(make_video(), tmp_path / "out.mp4")
     assert not (tmp_path / "out.mp4").exists()
 
 
 def drop_one(packets):
-    return lambda *arguments: (packet for index, packet in enumerate(packets(*arguments)) if index != 4)
+    return lambda *arguments: (
+        packet for index, packet in enumerate(packets(*arguments)) if index != 4
+    )
 
 
 def test_the_same_frames_become_the_same_bits(tmp_path: Path):
     """Without help x264 differs in one of ten such runs on processors with AVX-512."""
     options = Encoding().options_for(tmp_path / "o.mp4")
     random = np.random.default_rng(0)
-    blobs = [np.kron(random.integers(0, 256, (15, 20, 3), np.uint8), np.ones((16, 16, 1), np.uint8)) for _ in range(48)]
+    blobs = [
+        np.kron(random.integers(0, 256, (15, 20, 3), np.uint8), np.ones((16, 16, 1), np.uint8))
+        for _ in range(48)
+    ]
 
     def encoded() -> bytes:
         encoder, reformatter = av.CodecContext.create("libx264", "w"), VideoReformatter()
         encoder.width, encoder.height, encoder.pix_fmt = 320, 240, "yuv420p"
         encoder.time_base, encoder.options, encoder.thread_count = Fraction(1, 25), options, 2
-        pictures = (reformatter.reformat(av.VideoFrame.from_ndarray(blob, "rgb24"), format="yuv420p") for blob in blobs)
-        return b"".join(bytes(packet) for picture in (*pictures, None) for packet in encoder.encode(picture))
+        pictures = (
+            reformatter.reformat(av.VideoFrame.from_ndarray(blob, "rgb24"), format="yuv420p")
+            for blob in blobs
+        )
+        return b"".join(
+            bytes(packet) for picture in (*pictures, None) for packet in encoder.encode(picture)
+        )
 
     assert len({encoded() for _ in range(20)}) == 1

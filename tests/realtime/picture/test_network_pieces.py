@@ -1,4 +1,6 @@
-"""Pieces of a frame, put together, are the whole: for the networks that ship, in every precision that a CPU runs."""
+"""Pieces of a frame, put together, are the whole: for the networks that ship, in every precision
+that a CPU runs.
+"""
 
 from __future__ import annotations
 
@@ -33,12 +35,16 @@ def test_pieces_are_alike_begin_at_cells_and_keep_their_distance(length, limit):
     assert parts[-1].keep_to == length
     for part in parts:
         assert part.start == 0 or part.keep_from - part.start >= REACH.margin_px
-        seen_to = (part.start + part.length) // REACH.cell_px * REACH.cell_px  # beyond, a cell is padded
+        seen_to = (
+            (part.start + part.length) // REACH.cell_px * REACH.cell_px
+        )  # beyond, a cell is padded
         assert part.start + part.length == length or seen_to - part.keep_to >= REACH.margin_px
         assert part.keep_to > part.keep_from
 
 
-@pytest.mark.parametrize(("engine", "precision"), [("openvino", "fp32"), ("openvino", "int8"), ("onnxruntime", "int8")])
+@pytest.mark.parametrize(
+    ("engine", "precision"), [("openvino", "fp32"), ("openvino", "int8"), ("onnxruntime", "int8")]
+)
 def test_pieces_of_the_bundled_network_are_the_whole(engine, precision):
     model = find_model(None, [])
     frame = small_frame(483, 645)
@@ -55,7 +61,9 @@ def test_pieces_of_the_bundled_network_are_the_whole(engine, precision):
 
 
 def test_the_reach_is_what_the_network_sees():
-    """By the gradient: which pixels of the input an output in the middle depends on, and that it is no more and hardly less."""
+    """By the gradient: which pixels of the input an output in the middle depends on, and that it is
+    no more and hardly less.
+    """
     import torch
 
     from engines.networks import build_network
@@ -66,10 +74,14 @@ def test_the_reach_is_what_the_network_sees():
         network = build_network(family, 1, **config).eval()
         for name, part in list(network.named_modules()):
             if isinstance(part, torch.nn.InstanceNorm2d):  # its statistics are another matter
-                network.get_submodule(name.rpartition(".")[0]).register_module(name.rpartition(".")[2], torch.nn.Identity())
+                network.get_submodule(name.rpartition(".")[0]).register_module(
+                    name.rpartition(".")[2], torch.nn.Identity()
+                )
         for weight in network.parameters():  # positive everywhere: nothing cancels, no unit is dead
             weight.data = weight.data.abs() + 0.01
-        model = replace(find_model(None, []), family=family, metadata={"config": json.dumps(config)})
+        model = replace(
+            find_model(None, []), family=family, metadata={"config": json.dumps(config)}
+        )
         reach = reach_of(model)
         first = (reach.margin_px // 8 + 1) * 8
         last = first + reach.cell_px - 1
@@ -86,20 +98,27 @@ def test_the_reach_is_what_the_network_sees():
 
 
 def test_the_painting_of_a_file_does_not_depend_on_tiles(tiny_model):
-    """Through all of the stylizer: a model whose pixels know only themselves would be told from one that is shifted."""
+    """Through all of the stylizer: a model whose pixels know only themselves would be told from one
+    that is shifted.
+    """
     model = find_model(None, [])
     frame = Frame(small_frame(300, 900), 0)
     look = Look(((model.default_style, 1.0),), strength=0.8)
     with open_engine("openvino", model, EngineOptions(precision="int8"), (300, 900)) as engine:
         whole = Stylizer(engine, look).stylize(frame, 0.0)
         pieces = Stylizer(engine, look, tiles=NetworkTiles(engine, 400)).stylize(frame, 0.0)
-    assert np.abs(whole.astype(int) - pieces).max() <= 2  # 1 of the network's, through what brings it up
+    assert (
+        np.abs(whole.astype(int) - pieces).max() <= 2
+    )  # 1 of the network's, through what brings it up
 
 
 def test_live_frames_are_not_cut_by_themselves():
     model = find_model(None, [])
     with open_engine("openvino", model, EngineOptions(precision="int8"), (48, 64)) as engine:
-        assert Stylizer(engine, Look(((model.default_style, 1.0),))).network.pieces((2160, 3840)) is None
+        assert (
+            Stylizer(engine, Look(((model.default_style, 1.0),))).network.pieces((2160, 3840))
+            is None
+        )
         assert NetworkTiles(engine).pieces((2160, 3840)) is not None
 
 
@@ -109,7 +128,9 @@ def test_fixed_statistics_are_those_of_the_frame_that_they_are_taken_of(classic_
     assert fixed.styles == classic_model.styles
     results = []
     for model in (classic_model, fixed):
-        with open_engine("onnxruntime", model, EngineOptions(precision="fp32"), (120, 160)) as engine:
+        with open_engine(
+            "onnxruntime", model, EngineOptions(precision="fp32"), (120, 160)
+        ) as engine:
             results.append(engine.infer(frame[None], style[None]).astype(int))
     assert results[0].std() > 20
     assert np.abs(results[0] - results[1]).max() <= 1
@@ -119,7 +140,9 @@ def test_a_network_with_statistics_of_the_frame_has_no_seams(classic_model, tmp_
     """Each piece alone would have other statistics: its half of the frame is much darker."""
     frame, style = small_frame(402, 603), np.array([0, 1], np.float32)
     frame[:, :300] //= 4
-    with open_engine("onnxruntime", classic_model, EngineOptions(precision="fp32"), (402, 603)) as engine:
+    with open_engine(
+        "onnxruntime", classic_model, EngineOptions(precision="fp32"), (402, 603)
+    ) as engine:
         tiles = NetworkTiles(engine, 256)
         pieces = tiles.start(frame, style)().astype(int)
         itself = engine.infer(frame[None], style[None])[0].astype(int)
@@ -133,7 +156,9 @@ def test_a_network_with_statistics_of_the_frame_has_no_seams(classic_model, tmp_
 
 def test_statistics_can_be_given_to_one_engine_only(classic_model):
     with open_engine("openvino", classic_model, EngineOptions(), (48, 64)) as engine:
-        assert NetworkTiles(engine).pieces((4000, 4000)) is None  # as before, where nobody asks for pieces
+        assert (
+            NetworkTiles(engine).pieces((4000, 4000)) is None
+        )  # as before, where nobody asks for pieces
         with pytest.raises(UsageError, match="--engine onnxruntime --precision fp32"):
             NetworkTiles(engine, 256).prepare((300, 300))
 

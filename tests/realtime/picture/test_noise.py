@@ -12,12 +12,16 @@ SIZE = (122, 163)  # whole blocks and a rest
 
 
 def textured(seed: int, size: tuple[int, int]) -> np.ndarray:
-    coarse = np.random.default_rng(seed).integers(0, 256, (size[0] // 4, size[1] // 4, 3), dtype=np.uint8)
+    coarse = np.random.default_rng(seed).integers(
+        0, 256, (size[0] // 4, size[1] // 4, 3), dtype=np.uint8
+    )
     return cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_CUBIC)
 
 
 def noisy(picture: np.ndarray, seed: int, levels: float = 2.0) -> np.ndarray:
-    return np.clip(picture + np.random.default_rng(seed).normal(0, levels, picture.shape), 0, 255).astype(np.uint8)
+    return np.clip(
+        picture + np.random.default_rng(seed).normal(0, levels, picture.shape), 0, 255
+    ).astype(np.uint8)
 
 
 def flicker(frames: list[np.ndarray]) -> float:
@@ -29,12 +33,17 @@ def test_still_pictures_lose_most_of_their_noise():
     frames = [noisy(scene, n) for n in range(2 * FRAMES_REMEMBERED)]
     quiet = [noise.reduce(frame) for frame in frames]
     assert flicker(quiet[FRAMES_REMEMBERED:]) < 0.2 * flicker(frames)
-    assert np.abs(quiet[-1].astype(float) - scene).mean() < 0.4 * np.abs(frames[-1].astype(float) - scene).mean()
+    assert (
+        np.abs(quiet[-1].astype(float) - scene).mean()
+        < 0.4 * np.abs(frames[-1].astype(float) - scene).mean()
+    )
 
 
 @pytest.mark.parametrize("step_px", [1, 7])
 def test_what_moves_leaves_nothing_behind(step_px: int):
-    """Fine texture, whose blocks keep their mean, moves over it; a trail would be what was there a frame ago."""
+    """Fine texture, whose blocks keep their mean, moves over it; a trail would be what was there a
+    frame ago.
+    """
     scene, noise = textured(1, (SIZE[0], SIZE[1] + 12 * step_px)), NoiseReduction()
     for t in range(12):
         frame = np.ascontiguousarray(scene[:, step_px * t : step_px * t + SIZE[1]])
@@ -86,7 +95,9 @@ def test_what_is_kept_lets_another_go_on_as_if_nothing_had_been():
     kept = {name: part.copy() for name, part in one.state().items()}
     expected = [one.reduce(noisy(scene, seed)) for seed in range(4, 8)]
     other.restore(kept)
-    np.testing.assert_array_equal([other.reduce(noisy(scene, seed)) for seed in range(4, 8)], expected)
+    np.testing.assert_array_equal(
+        [other.reduce(noisy(scene, seed)) for seed in range(4, 8)], expected
+    )
 
 
 def test_two_beginnings_become_one():
@@ -108,8 +119,12 @@ def test_the_same_numbers_on_a_card(size: tuple[int, int]):
     here, there = NoiseReduction(), CardNoiseReduction()
     for n in range(12):
         frame = noisy(scene[:, max(0, n - 6) * 2 :][:, : size[1]], n)
-        np.testing.assert_array_equal(there.reduce(torch.from_numpy(frame)).numpy(), here.reduce(frame))
+        np.testing.assert_array_equal(
+            there.reduce(torch.from_numpy(frame)).numpy(), here.reduce(frame)
+        )
         if n == 8:
             kept = there.state()
-            assert {name: part.tolist() for name, part in kept.items()} == {k: v.tolist() for k, v in here.state().items()}
+            assert {name: part.tolist() for name, part in kept.items()} == {
+                k: v.tolist() for k, v in here.state().items()
+            }
             there.restore(kept)

@@ -20,7 +20,10 @@ def test_the_same_size_is_the_same_array():
 
 
 def test_luma_is_bt601_full_range():
-    colors = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [0, 0, 0], [200, 100, 50]]], np.uint8)
+    colors = np.array(
+        [[[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [0, 0, 0], [200, 100, 50]]],
+        np.uint8,
+    )
     expected = colors @ np.array([0.299, 0.587, 0.114])
     assert np.abs(Scaler().luma(colors).astype(float) - expected).max() <= 1
 
@@ -52,4 +55,9 @@ def test_guided_upsampling_pastes_no_texture_onto_flat_paint():
     frame = np.clip(random.normal(128, 20, (96, 96, 1)), 0, 255).astype(np.uint8).repeat(3, 2)
     scaler = Scaler()
     painting = np.full((24, 24, 3), 90, np.uint8)
-    assert np.abs(scaler.guided_upsample(painting, frame, scaler.resize(frame, (24, 24))).astype(int) - 90).max() <= 1
+    assert (
+        np.abs(
+            scaler.guided_upsample(painting, frame, scaler.resize(frame, (24, 24))).astype(int) - 90
+        ).max()
+        <= 1
+    )

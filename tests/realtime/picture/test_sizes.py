@@ -13,7 +13,9 @@ def test_a_size_is_width_x_height(text, expected):
     assert parse_size(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "640", "0x480", "640x", "-1x5", "99999x5", "6.5x4", "640x480x3"])
+@pytest.mark.parametrize(
+    "text", ["", "640", "0x480", "640x", "-1x5", "99999x5", "6.5x4", "640x480x3"]
+)
 def test_other_sizes_name_the_flag(text):
     with pytest.raises(UsageError, match="--size"):
         parse_size(text)
@@ -37,7 +39,9 @@ def test_brush_1_is_the_look_at_480_lines_whatever_the_frame(frame, brush, expec
     assert network_size(frame, brush) == expected
 
 
-@pytest.mark.parametrize("frame", [(1, 4000), (4000, 1), (1, 100_000), (4320, 7680), (3, 3), (2, 9000)])
+@pytest.mark.parametrize(
+    "frame", [(1, 4000), (4000, 1), (1, 100_000), (4320, 7680), (3, 3), (2, 9000)]
+)
 def test_the_network_size_stays_harmless(frame):
     for brush in (0.5, 1.0, 2.0):
         height, width = network_size(frame, brush)
@@ -54,7 +58,8 @@ def test_fit_size_keeps_the_shape_and_is_even():
 
 
 @pytest.mark.parametrize(
-    ("size", "scale", "expected"), [((480, 640), 1, (480, 640)), ((480, 640), 0.75, (360, 480)), ((3, 3), 0.5, (2, 2))]
+    ("size", "scale", "expected"),
+    [((480, 640), 1, (480, 640)), ((480, 640), 0.75, (360, 480)), ((3, 3), 0.5, (2, 2))],
 )
 def test_scaled_sizes_are_even(size, scale, expected):
     assert scaled(size, scale) == expected

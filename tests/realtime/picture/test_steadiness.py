@@ -59,13 +59,19 @@ def test_paint_moves_with_the_picture():
 
 
 def test_paint_goes_along_with_a_slow_pan():
-    """A third of a pixel a frame over a soft wall: less than single pixels tell, but it adds up to ten pixels."""
+    """A third of a pixel a frame over a soft wall: less than single pixels tell, but it adds up to
+    ten pixels.
+    """
     wall = cv2.GaussianBlur(textured(3), (0, 0), 4)
     paint, steady = textured(4), Steadiness()
     for t in range(30):
         shift = np.float32([[1, 0, -t / 3], [0, 1, 0]])
         frame, painting = (
-            np.rint(cv2.warpAffine(picture.astype(np.float32), shift, SIZE[::-1], borderMode=cv2.BORDER_REFLECT)).astype(np.uint8)
+            np.rint(
+                cv2.warpAffine(
+                    picture.astype(np.float32), shift, SIZE[::-1], borderMode=cv2.BORDER_REFLECT
+                )
+            ).astype(np.uint8)
             for picture in (wall, paint)
         )
         shown = steady.hold(frame, painting, 1.0)
@@ -136,4 +142,6 @@ def test_what_is_kept_lets_another_go_on_as_if_nothing_had_been():
     kept = one.state()
     expected = [one.hold(still(i), shimmering(i), 0.9) for i in (3, 4)]
     other.restore(kept)
-    np.testing.assert_array_equal([other.hold(still(i), shimmering(i), 0.9) for i in (3, 4)], expected)
+    np.testing.assert_array_equal(
+        [other.hold(still(i), shimmering(i), 0.9) for i in (3, 4)], expected
+    )

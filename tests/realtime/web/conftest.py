@@ -1,4 +1,6 @@
-"""A running page server over the small model, fed by a browser source: what both kinds of client are tested against."""
+"""A running page server over the small model, fed by a browser source: what both kinds of client
+are tested against.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The page in a real Chromium, whose fake camera plays a clip: pixels arrive painted, controls work."""
+"""The page in a real Chromium, whose fake camera plays a clip: pixels arrive painted, controls
+work.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,14 @@ from realtime.stylizer import Stylizer
 
 sync_api = pytest.importorskip("playwright.sync_api")
 ROOT = Path(__file__).parent.parent.parent.parent
-CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+CHROMIUM = next(
+    (
+        path
+        for name in ("chromium", "chromium-browser", "google-chrome")
+        if (path := shutil.which(name))
+    ),
+    None,
+)
 LIMIT_MS = 60_000
 pytestmark = [
     pytest.mark.slow,
@@ -47,8 +56,18 @@ def write_clip(path: Path) -> None:
 @contextlib.contextmanager
 def serving(folder: Path, *flags: object) -> Iterator[str]:
     """The address that run_cam.py --serve prints; it ends cleanly."""
-    command = [sys.executable, ROOT / "run_cam.py", "--serve", "127.0.0.1:0", "--fresh", "--no-mirror", *flags]
-    with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True, env=os.environ) as process:
+    command = [
+        sys.executable,
+        ROOT / "run_cam.py",
+        "--serve",
+        "127.0.0.1:0",
+        "--fresh",
+        "--no-mirror",
+        *flags,
+    ]
+    with subprocess.Popen(
+        command, cwd=folder, stderr=subprocess.PIPE, text=True, env=os.environ
+    ) as process:
         line = next(line for line in process.stderr if not line.startswith("engine:"))
         assert line.startswith("open http://127.0.0.1:"), line
         yield line.removeprefix("open ").strip()
@@ -58,16 +77,26 @@ def serving(folder: Path, *flags: object) -> Iterator[str]:
 
 @pytest.fixture
 def address(tiny_model, tmp_path: Path) -> Iterator[str]:
-    with serving(tmp_path, "--model", tiny_model.path, "--engine", "onnxruntime", "--capture", "320x240@10") as address:
+    with serving(
+        tmp_path, "--model", tiny_model.path, "--engine", "onnxruntime", "--capture", "320x240@10"
+    ) as address:
         yield address
 
 
 @contextlib.contextmanager
 def chromium(camera: Path, *flags: str) -> Iterator[sync_api.Browser]:
-    """A Chromium whose camera plays the Y4M file ``camera``, and which asks nobody before it uses it."""
-    fake = ("--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={camera}")
+    """A Chromium whose camera plays the Y4M file ``camera``, and which asks nobody before it uses
+    it.
+    """
+    fake = (
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-video-capture={camera}",
+    )
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", *fake, *flags])
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", *fake, *flags]
+        )
         yield browser
         browser.close()
 
@@ -75,7 +104,9 @@ def chromium(camera: Path, *flags: str) -> Iterator[sync_api.Browser]:
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[sync_api.Browser]:
     write_clip(tmp_path / "camera.y4m")
-    with chromium(tmp_path / "camera.y4m", "--host-resolver-rules=MAP evil.example 127.0.0.1") as browser:
+    with chromium(
+        tmp_path / "camera.y4m", "--host-resolver-rules=MAP evil.example 127.0.0.1"
+    ) as browser:
         yield browser
 
 
@@ -96,7 +127,9 @@ FETCH = """async ([url, token]) => {
 
 def until_pixels(page, left: int, right: int) -> None:
     end_s = time.monotonic() + LIMIT_MS / 1000
-    while (seen := page.evaluate(PIXELS)) is None or max(abs(seen[0] - left), abs(seen[1] - right)) > 12:
+    while (seen := page.evaluate(PIXELS)) is None or max(
+        abs(seen[0] - left), abs(seen[1] - right)
+    ) > 12:
         assert time.monotonic() < end_s, f"{seen} is not {left}, {right}"
         time.sleep(0.2)
 
@@ -129,22 +162,30 @@ def test_a_phone_paints_its_camera(address: str, browser, tmp_path: Path):
     page.wait_for_selector("#card kbd")
     page.keyboard.press("Escape")
     assert page.is_hidden("#card")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390  # nothing sticks out sideways
+    assert (
+        page.evaluate("document.documentElement.scrollWidth") <= 390
+    )  # nothing sticks out sideways
     assert np.asarray(Image.open(io.BytesIO(page.screenshot()))).std() > 10 and not errors
 
 
 def test_a_page_without_the_token_gets_nothing(address: str, browser):
     page = browser.new_page()
     page.goto(address.split("#")[0])
-    page.wait_for_function("() => document.getElementById('connection').textContent.includes('token')")
+    page.wait_for_function(
+        "() => document.getElementById('connection').textContent.includes('token')"
+    )
     assert page.evaluate(PIXELS) is None
 
 
 def test_a_foreign_page_and_a_foreign_name_get_nothing(address: str, browser):
     page = browser.new_page()
     page.goto("data:text/html,<title>foreign</title>")
-    assert "Failed to fetch" in page.evaluate(FETCH, [address.split("#")[0], address.split("token=")[1]])
-    answer = page.goto(address.replace("127.0.0.1", "evil.example"))  # DNS rebinding: a foreign name that leads here
+    assert "Failed to fetch" in page.evaluate(
+        FETCH, [address.split("#")[0], address.split("token=")[1]]
+    )
+    answer = page.goto(
+        address.replace("127.0.0.1", "evil.example")
+    )  # DNS rebinding: a foreign name that leads here
     assert answer.status == 403 and "Host" in answer.text()
 
 
@@ -159,7 +200,9 @@ SEEN = """() => ['camera', 'painting'].map((id) => {
 
 
 def test_a_real_clip_comes_back_as_its_style_paints_it(tmp_path: Path):
-    """A new frame of the clip every four seconds, so that what the camera shows and what comes back are mostly the same frame."""
+    """A new frame of the clip every four seconds, so that what the camera shows and what comes back
+    are mostly the same frame.
+    """
     try:
         clip = bikes()
     except SourceError as error:
@@ -167,7 +210,10 @@ def test_a_real_clip_comes_back_as_its_style_paints_it(tmp_path: Path):
     write_slow_clip(clip, tmp_path / "clip.y4m")
     model = find_model(None, [])
     engine = open_engine("openvino", model, EngineOptions(), (240, 320))
-    painted = {style: Stylizer(engine, Look(((style, 1.0),)), (240, 320)) for style in model.style_names[1:4]}
+    painted = {
+        style: Stylizer(engine, Look(((style, 1.0),)), (240, 320))
+        for style in model.style_names[1:4]
+    }
     flags = ("-s", model.style_names[1], "--capture", "320x240", "--size", "320x240")
     with serving(tmp_path, *flags) as address, chromium(tmp_path / "clip.y4m") as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
@@ -183,13 +229,23 @@ def test_a_real_clip_comes_back_as_its_style_paints_it(tmp_path: Path):
 
 
 def until_painted_like(page: sync_api.Page, style: str, painted: dict[str, Stylizer]) -> None:
-    """Until the picture that comes back is much nearer to the camera's in ``style`` than to it in the others, or as it is."""
+    """Until the picture that comes back is much nearer to the camera's in ``style`` than to it in
+    the others, or as it is.
+    """
     end_s, strays = time.monotonic() + LIMIT_MS / 1000, {}
     while time.monotonic() < end_s:
-        camera, back = (pixels and np.array(pixels, np.uint8).reshape(240, 320, 3) for pixels in page.evaluate(SEEN))
+        camera, back = (
+            pixels and np.array(pixels, np.uint8).reshape(240, 320, 3)
+            for pixels in page.evaluate(SEEN)
+        )
         if camera is not None and back is not None:
-            pictures = {name: stylizer.stylize(Frame(camera, 0), 0.0) for name, stylizer in painted.items()} | {"": camera}
-            strays = {name: np.abs(picture.astype(float) - back).mean() for name, picture in pictures.items()}
+            pictures = {
+                name: stylizer.stylize(Frame(camera, 0), 0.0) for name, stylizer in painted.items()
+            } | {"": camera}
+            strays = {
+                name: np.abs(picture.astype(float) - back).mean()
+                for name, picture in pictures.items()
+            }
             if 1.5 * strays[style] < min(stray for name, stray in strays.items() if name != style):
                 return
         time.sleep(0.3)

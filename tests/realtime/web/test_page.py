@@ -31,12 +31,22 @@ def test_guard_on_this_machine():
     guard = guard_for("127.0.0.1", 80, None)
     for host, origin in OURS.items():
         assert guard.refusal(host, origin) is None
-    for host in (None, "evil.example:80", "127.0.0.1:81", "127.0.0.1", "192.168.1.5:80", "127.0.0.1.evil.example:80"):
+    for host in (
+        None,
+        "evil.example:80",
+        "127.0.0.1:81",
+        "127.0.0.1",
+        "192.168.1.5:80",
+        "127.0.0.1.evil.example:80",
+    ):
         assert "Host" in guard.refusal(host, None)
     for origin in ("http://evil.example", "http://127.0.0.1:81", "null", "http://localhost:80"):
         assert "other pages" in guard.refusal("127.0.0.1:80", origin)
     assert guard.knows_token(f"Bearer {guard.token}")
-    assert not any(guard.knows_token(wrong) for wrong in (None, "", "Bearer ", "Bearer é", f"Bearer {guard.token}x", guard.token))
+    assert not any(
+        guard.knows_token(wrong)
+        for wrong in (None, "", "Bearer ", "Bearer é", f"Bearer {guard.token}x", guard.token)
+    )
 
 
 def test_guard_beyond_this_machine():
@@ -45,24 +55,39 @@ def test_guard_beyond_this_machine():
     assert guard.refusal(f"{socket.gethostname()}:80", None) is None
     assert guard.refusal("evil.example:80", None)
     assert guard.token and guard.address.startswith("http://127.0.0.1:80/#token=")
-    assert guard_for("127.0.0.1", 80, "none").token is None and Guard("::1", 80, None).address == "http://[::1]:80/"
+    assert (
+        guard_for("127.0.0.1", 80, "none").token is None
+        and Guard("::1", 80, None).address == "http://[::1]:80/"
+    )
     with pytest.raises(UsageError, match="without a token"):
         guard_for("0.0.0.0", 80, "none")
     with pytest.raises(UsageError, match="16 characters"):
         guard_for("127.0.0.1", 80, "short")
 
 
-def ask(page: Page, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes, dict[str, str]]:
+def ask(
+    page: Page, method: str, path: str, body: bytes | None = None, **headers: str
+) -> tuple[int, bytes, dict[str, str]]:
     connection = http.client.HTTPConnection("127.0.0.1", page.server.guard.port, timeout=LIMIT_S)
     with contextlib.closing(connection):
-        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        connection.request(
+            method, path, body, {name.replace("_", "-"): value for name, value in headers.items()}
+        )
         answer = connection.getresponse()
-        return answer.status, answer.read(), {name.lower(): value for name, value in answer.headers.items()}
+        return (
+            answer.status,
+            answer.read(),
+            {name.lower(): value for name, value in answer.headers.items()},
+        )
 
 
 def test_what_is_refused(page: Page):
     status, body, headers = ask(page, "GET", "/")
-    assert status == 200 and b"Livebrush" in body and "default-src 'self'" in headers["content-security-policy"]
+    assert (
+        status == 200
+        and b"Livebrush" in body
+        and "default-src 'self'" in headers["content-security-policy"]
+    )
     json_type = {"Content_Type": "application/json"}
     refused = [
         (403, ask(page, "GET", "/", Host="evil.example")),
@@ -70,7 +95,18 @@ def test_what_is_refused(page: Page):
         (401, ask(page, "POST", "/offer", b"{}", **json_type)),
         (401, ask(page, "GET", "/snapshot")),
         (401, ask(page, "GET", "/tile/dim", Authorization="Bearer wrong")),
-        (403, ask(page, "POST", "/offer", b"{}", Origin="http://evil.example", **json_type, **page.bearer)),
+        (
+            403,
+            ask(
+                page,
+                "POST",
+                "/offer",
+                b"{}",
+                Origin="http://evil.example",
+                **json_type,
+                **page.bearer,
+            ),
+        ),
         (415, ask(page, "POST", "/offer", b"{}", Content_Type="text/plain", **page.bearer)),
         (413, ask(page, "POST", "/offer", b"x" * 100_000, **json_type, **page.bearer)),
         (400, ask(page, "POST", "/offer", b"{}", **json_type, **page.bearer)),
@@ -83,13 +119,18 @@ def test_what_is_refused(page: Page):
 
 
 def test_the_page_asks_nobody_else_and_knows_every_command():
-    texts = [(ROOT / "realtime" / "web" / name).read_text(encoding="utf-8") for name in ("page.html", "page.css", "page.js")]
+    texts = [
+        (ROOT / "realtime" / "web" / name).read_text(encoding="utf-8")
+        for name in ("page.html", "page.css", "page.js")
+    ]
     assert set(re.findall(r"https?://[a-z0-9.]+", "".join(texts))) == {
         "http://www.w3.org"
     }  # which is SVG's name, and never asked
     names = re.findall(r"(?:SLIDERS|SWITCHES) = \[(.*?)\]", texts[2])
     used = {word for part in names for word in re.findall(r'"(\w+)"', part)} | set(NOT_BY_KEY)
-    used |= set(re.findall(r'perform\("(\w+)"', texts[2])) | set(re.findall(r"(\w+): (?:take|toggle)\w+", texts[2]))
+    used |= set(re.findall(r'perform\("(\w+)"', texts[2])) | set(
+        re.findall(r"(\w+): (?:take|toggle)\w+", texts[2])
+    )
     assert used <= COMMANDS.keys() and len(used) > 15
     html_ids = set(re.findall(r'id="(\w+)"', texts[0]))
     assert set(re.findall(r'\$\("(\w+)"\)', texts[2])) <= html_ids
@@ -116,7 +157,9 @@ class Client:
 
             async def recv(self):
                 await asyncio.sleep(0.1)
-                picture = VideoFrame.from_ndarray(np.full((*SIZE, 3), client.level, np.uint8), "rgb24")
+                picture = VideoFrame.from_ndarray(
+                    np.full((*SIZE, 3), client.level, np.uint8), "rgb24"
+                )
                 picture.pts, picture.time_base = self.count * 9000, Fraction(1, 90_000)
                 self.count += 1
                 return picture
@@ -129,7 +172,9 @@ class Client:
         await self.peer.setLocalDescription(await self.peer.createOffer())
         body = json.dumps({"sdp": self.peer.localDescription.sdp}).encode()
         headers = {"Content_Type": "application/json", **self.page.bearer}
-        status, answer, _ = await asyncio.to_thread(ask, self.page, "POST", "/offer", body, **headers)
+        status, answer, _ = await asyncio.to_thread(
+            ask, self.page, "POST", "/offer", body, **headers
+        )
         assert status == 200, answer
         self.answer = json.loads(answer)["sdp"]
         await self.peer.setRemoteDescription(RTCSessionDescription(self.answer, "answer"))
@@ -157,7 +202,9 @@ def test_a_camera_goes_in_and_its_painting_comes_back(page: Page):
         await client.open()
         addresses = re.findall(r"a=candidate:\S+ \d+ udp \d+ (\S+)", client.answer)
         assert addresses and set(addresses) == {"127.0.0.1"}
-        await client.until(lambda: client.pictures and abs(client.pictures[-1].mean() - 205) < 4)  # negative of 50
+        await client.until(
+            lambda: client.pictures and abs(client.pictures[-1].mean() - 205) < 4
+        )  # negative of 50
         await client.until(lambda: client.messages and "commands" in client.messages[0])
         hello = client.messages[0]
         assert {c["name"] for c in hello["commands"]} == set(COMMANDS) and hello["wants_camera"]
@@ -168,7 +215,11 @@ def test_a_camera_goes_in_and_its_painting_comes_back(page: Page):
             client.perform("strength", value)
         client.channel.send("x" * 10_000)
         client.channel.send(b"\xff")
-        await client.until(lambda: any("strength takes" in message.get("refused", "") for message in client.messages))
+        await client.until(
+            lambda: any(
+                "strength takes" in message.get("refused", "") for message in client.messages
+            )
+        )
         await client.until(lambda: client.messages[-1].get("state", {}).get("strength") == 1.0)
         assert client.messages[-1]["status"]["fps"] > 0
         tile = lambda: ask(page, "GET", "/tile/negative", **page.bearer)  # noqa: E731

@@ -1,4 +1,6 @@
-"""One's own style by the command that users type, on a small model: trained, gated, found by name; a second one adds to it."""
+"""One's own style by the command that users type, on a small model: trained, gated, found by name;
+a second one adds to it.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,9 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return ["add-style", "--minutes", "0.05", "--vgg", "vgg.safetensors", "--photos", "photos"]
 
 
-def test_adds_styles_and_keeps_the_others(models: Path, command: list[str], tmp_path: Path, capfd: pytest.CaptureFixture):
+def test_adds_styles_and_keeps_the_others(
+    models: Path, command: list[str], tmp_path: Path, capfd: pytest.CaptureFixture
+):
     before = load_weights(models / "user.safetensors")[0]
     assert main([*command, "My Wave.png"]) == 0
     assert "run_cam.py -s my_wave" in capfd.readouterr().out
@@ -73,8 +77,12 @@ def test_adds_styles_and_keeps_the_others(models: Path, command: list[str], tmp_
     np.testing.assert_array_equal(after.head.conv.weight.detach(), before.head.conv.weight.detach())
     added = json.loads(header["training"])["added"]
     assert len(added) == 2
-    assert all(run["config"]["styles"][0]["weight"] != 1 for run in added)  # as it ended, not as it began
-    with open_engine("onnxruntime", load_model(model.path), EngineOptions(device="cpu"), (48, 64)) as engine:
+    assert all(
+        run["config"]["styles"][0]["weight"] != 1 for run in added
+    )  # as it ended, not as it began
+    with open_engine(
+        "onnxruntime", load_model(model.path), EngineOptions(device="cpu"), (48, 64)
+    ) as engine:
         mine = np.eye(5, dtype=np.float32)[[3]]
         assert engine.infer(small_frame(48, 64)[None], mine).shape == (1, 48, 64, 3)
 
@@ -135,7 +143,11 @@ def test_weights_that_change_between_steps_count(models: Path, command: list[str
     trainer.step = trainer.config.steps
     before = {name: trainer._weight(name) for name in ("temporal", "grid", "content")}
     trainer.smoothing_weight = 2.0
-    assert {name: trainer._weight(name) / weight for name, weight in before.items()} == {"temporal": 2, "grid": 2, "content": 1}
+    assert {name: trainer._weight(name) / weight for name, weight in before.items()} == {
+        "temporal": 2,
+        "grid": 2,
+        "content": 1,
+    }
     with torch.no_grad():
         trainer.network.rows[:, -3:] += 0.3  # so that there is something to keep
     picture = torch.from_numpy(small_frame(384, 384)).permute(2, 0, 1)[None].float() / 255
@@ -165,7 +177,12 @@ def test_weights_that_change_between_steps_count(models: Path, command: list[str
     ],
 )
 def test_says_what_is_wrong_and_changes_nothing(
-    models: Path, command: list[str], capsys: pytest.CaptureFixture, flags: list[str], code: int, words: str
+    models: Path,
+    command: list[str],
+    capsys: pytest.CaptureFixture,
+    flags: list[str],
+    code: int,
+    words: str,
 ):
     before = {path: path.read_bytes() for path in models.iterdir()}
     assert main([*command, *flags]) == code

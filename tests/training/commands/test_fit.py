@@ -1,4 +1,6 @@
-"""The fit command on a toy problem: it learns, saves, resumes and refuses, with real code from end to end."""
+"""The fit command on a toy problem: it learns, saves, resumes and refuses, with real code from end
+to end.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def config(tmp_path: Path) -> dict:
-    style = {"title": "t", "artist": "a", "year": "1900", "licence": "public domain", "source": "s", "texture": 0.2}
+    style = {
+        "title": "t",
+        "artist": "a",
+        "year": "1900",
+        "licence": "public domain",
+        "source": "s",
+        "texture": 0.2,
+    }
     return {
         "name": "toy",
         "family": "fast",
@@ -56,7 +65,19 @@ def fit(tmp_path: Path, data: Path, config: dict, *flags: str) -> int:
     file = tmp_path / "toy.yaml"
     file.write_text(yaml.safe_dump(config))
     run = tmp_path / "run"
-    return main(["fit", str(file), "--data", str(data), "--vgg", str(data / "vgg.safetensors"), "--out", str(run), *flags])
+    return main(
+        [
+            "fit",
+            str(file),
+            "--data",
+            str(data),
+            "--vgg",
+            str(data / "vgg.safetensors"),
+            "--out",
+            str(run),
+            *flags,
+        ]
+    )
 
 
 def test_trains_and_resumes(tmp_path: Path, data: Path, config: dict):
@@ -68,7 +89,8 @@ def test_trains_and_resumes(tmp_path: Path, data: Path, config: dict):
     # One of the four is a preview, one is not ours to use.
     assert json.loads(header["training"])["pictures_by_licence"] == {"public domain": 2}
     before = torch.load(run / "checkpoint.pt", weights_only=True)
-    # At no rate nothing moves, so it went on from what it had, and at the rates that the config has now.
+    # At no rate nothing moves, so it went on from what it had, and at the rates that the config has
+    # now.
     still = {**config, "muon_rate": 0.0, "learning_rate": 0.0}
     assert fit(tmp_path, data, still, "--resume", "--steps", "8") == 0
     state = torch.load(run / "checkpoint.pt", weights_only=True)
@@ -99,7 +121,9 @@ def test_learns(tmp_path: Path, data: Path, config: dict):
 
     recorded = loop.Trainer._record
     try:
-        loop.Trainer._record = lambda self, values: (losses.append(values), recorded(self, values))[1]
+        loop.Trainer._record = lambda self, values: (losses.append(values), recorded(self, values))[
+            1
+        ]
         assert fit(tmp_path, data, {**config, "steps": 100}) == 0
     finally:
         loop.Trainer._record = recorded
@@ -137,13 +161,22 @@ def test_starts_from_weights_with_another_painting(tmp_path: Path, data: Path, c
         ({"photos": "nowhere"}, "no such folder"),
     ],
 )
-def test_bad_configs_say_what_is_wrong(tmp_path: Path, data: Path, config: dict, capsys, change: dict, words: str):
+def test_bad_configs_say_what_is_wrong(
+    tmp_path: Path, data: Path, config: dict, capsys, change: dict, words: str
+):
     assert fit(tmp_path, data, {**config, **change}) == 4
     assert words in capsys.readouterr().err
 
 
 def test_the_classic_network_is_not_trained(tmp_path: Path, data: Path, config: dict, capsys):
-    assert fit(tmp_path, data, {**config, "family": "transformer_net", "network": {}, "styles": config["styles"][:1]}) == 4
+    assert (
+        fit(
+            tmp_path,
+            data,
+            {**config, "family": "transformer_net", "network": {}, "styles": config["styles"][:1]},
+        )
+        == 4
+    )
     assert "what is trained here is `fast`" in capsys.readouterr().err
 
 
@@ -184,7 +217,9 @@ def test_shipped_configs_are_sound(path: Path):
     assert config.name == path.stem
 
 
-def test_a_device_that_is_not_there_and_two_beginnings(tmp_path: Path, data: Path, config: dict, capsys, monkeypatch):
+def test_a_device_that_is_not_there_and_two_beginnings(
+    tmp_path: Path, data: Path, config: dict, capsys, monkeypatch
+):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert fit(tmp_path, data, config, "--device", "cuda") == 4
     assert "sees no such GPU. Use --device cpu" in capsys.readouterr().err
@@ -200,7 +235,8 @@ def test_without_pytorch_says_what_to_install(command: str, capsys, monkeypatch)
     for name in [
         name
         for name in sys.modules
-        if name.startswith("training.") and name not in ("training.commands.flags", "training.__main__")
+        if name.startswith("training.")
+        and name not in ("training.commands.flags", "training.__main__")
     ]:
         monkeypatch.delitem(sys.modules, name)
     assert main(command.split()) == 4

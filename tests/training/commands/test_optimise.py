@@ -1,4 +1,6 @@
-"""Descending on the pixels: it comes nearer to the painting, stops when told, and leaves nothing half-done."""
+"""Descending on the pixels: it comes nearer to the painting, stops when told, and leaves nothing
+half-done.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ def test_comes_nearer_to_the_painting_in_as_many_evaluations_as_asked_for(vgg: V
     assert (painted.shape, painted.dtype) == (photo.shape, np.uint8)
     assert steps[-1].losses["style"] < 0.7 * steps[0].losses["style"]
     seen = Likeness(vgg).features
-    assert style_distance(seen(painted), seen(painting)) < style_distance(seen(photo), seen(painting))
+    assert style_distance(seen(painted), seen(painting)) < style_distance(
+        seen(photo), seen(painting)
+    )
 
 
 def test_command_saves_the_picture_and_reports(folder: Path, tmp_path: Path, capsys):
@@ -63,7 +67,9 @@ def test_command_saves_the_picture_and_reports(folder: Path, tmp_path: Path, cap
         (["--style-weight", "nan"], "weight"),
     ],
 )
-def test_flags_that_cannot_be_right(folder: Path, tmp_path: Path, capsys, flags: list[str], words: str):
+def test_flags_that_cannot_be_right(
+    folder: Path, tmp_path: Path, capsys, flags: list[str], words: str
+):
     assert run(folder, tmp_path / "painted.png", *flags) == 2
     assert words in capsys.readouterr().err
 
@@ -75,4 +81,16 @@ def test_a_missing_picture_is_named(folder: Path, tmp_path: Path, capsys):
 
 def run(folder: Path, output: Path, *flags: str) -> int:
     pictures = [str(folder / "photo.png"), str(folder / "painting.png")]
-    return main(["optimise", *pictures, "--vgg", str(folder / "vgg.safetensors"), "--size", "64", "-o", str(output), *flags])
+    return main(
+        [
+            "optimise",
+            *pictures,
+            "--vgg",
+            str(folder / "vgg.safetensors"),
+            "--size",
+            "64",
+            "-o",
+            str(output),
+            *flags,
+        ]
+    )

@@ -1,4 +1,6 @@
-"""The measures on pictures whose answer is known, and the command from end to end on a model that is arithmetic only."""
+"""The measures on pictures whose answer is known, and the command from end to end on a model that
+is arithmetic only.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,14 @@ from training.__main__ import main
 from training.evaluate import clips
 from training.evaluate.charts import WIDTH, scatter
 from training.evaluate.clips import ClipSource, MeasuringClip, prepare
-from training.evaluate.figures import OTHER, SYNTHETIC, WEBCAM, ClipFigures, StyleFigures, mean_and_worst
+from training.evaluate.figures import (
+    OTHER,
+    SYNTHETIC,
+    WEBCAM,
+    ClipFigures,
+    StyleFigures,
+    mean_and_worst,
+)
 from training.evaluate.likeness import Likeness, content_distance, style_distance
 from training.evaluate.measure import measure
 from training.evaluate.pictures import strip_window
@@ -44,7 +53,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory, photo: np.ndarray) -> Path:
     write_tiny_model(folder / "tiny.onnx")
     save_file(caffe_state(), str(folder / "vgg.safetensors"))
     wide = cv2.copyMakeBorder(photo, 0, 0, 20, 20, cv2.BORDER_REFLECT)
-    write_video(folder / "clip.mp4", size=(240, 240), pixels=lambda i: np.ascontiguousarray(wide[:, i : i + 240]))
+    write_video(
+        folder / "clip.mp4",
+        size=(240, 240),
+        pixels=lambda i: np.ascontiguousarray(wide[:, i : i + 240]),
+    )
     for name, picture in (("photo", photo), ("painting", 255 - photo[::-1])):
         cv2.imwrite(str(folder / f"{name}.png"), picture[..., ::-1])
     return folder
@@ -66,7 +79,9 @@ def likeness(vgg: Vgg16, small_and_quick: None, monkeypatch: pytest.MonkeyPatch)
     return Likeness(vgg)
 
 
-def test_distances_are_nought_to_oneself_and_see_any_size_alike(likeness: Likeness, photo: np.ndarray):
+def test_distances_are_nought_to_oneself_and_see_any_size_alike(
+    likeness: Likeness, photo: np.ndarray
+):
     here, large = likeness.features(photo), likeness.features(cv2.resize(photo, (480, 480)))
     other = likeness.features(255 - photo)
     assert style_distance(here, here) == content_distance(here, here) == 0
@@ -82,7 +97,9 @@ def test_warp_error_is_the_mean_square_of_what_changes_along_the_motion(photo: n
     visible[:, 3:] = True
     brighter = np.clip(right, 0, 245) + 10
     assert warp_error(right, photo, Motion(flow, visible)) == 0
-    assert warp_error(brighter, np.clip(photo, 0, 245), Motion(flow, visible)) == pytest.approx((10 / 255) ** 2)
+    assert warp_error(brighter, np.clip(photo, 0, 245), Motion(flow, visible)) == pytest.approx(
+        (10 / 255) ** 2
+    )
     assert math.isnan(warp_error(right, photo, Motion(flow, ~visible & visible)))
 
 
@@ -110,20 +127,34 @@ def test_synthetic_motion_is_exact(photo: np.ndarray):
 
 def test_strips_show_the_face_where_it_is():
     frames = [np.zeros((720, 1280, 3), np.uint8)] * 3
-    clip = MeasuringClip(ClipSource("c", WEBCAM, Path("c")), frames, {}, {}, {1: [(300, 100, 400, 200)]}, {}, 0.0)
+    clip = MeasuringClip(
+        ClipSource("c", WEBCAM, Path("c")), frames, {}, {}, {1: [(300, 100, 400, 200)]}, {}, 0.0
+    )
     assert strip_window(clip) == (slice(30, 270), slice(230, 470))
 
 
-def test_the_input_itself_measures_one(folder: Path, likeness: Likeness, finder: FaceFinder, photo: np.ndarray):
+def test_the_input_itself_measures_one(
+    folder: Path, likeness: Likeness, finder: FaceFinder, photo: np.ndarray
+):
     clip = prepared(folder, likeness, finder)
     assert clip.faces
-    found = measure(clip.frames, [5.0] * FRAMES, clip, likeness.features(255 - photo), likeness, finder)
-    assert (found.style_rel, found.content, found.face, found.ratio_1, found.ratio_8) == pytest.approx((1, 0, 1, 1, 1))
+    found = measure(
+        clip.frames, [5.0] * FRAMES, clip, likeness.features(255 - photo), likeness, finder
+    )
+    assert (
+        found.style_rel,
+        found.content,
+        found.face,
+        found.ratio_1,
+        found.ratio_8,
+    ) == pytest.approx((1, 0, 1, 1, 1))
     assert found.static == pytest.approx(clip.static)
     assert math.isnan(measure(clip.frames, [5.0], clip, None, likeness, finder).style_rel)
 
 
-def test_noise_and_a_painted_out_face_are_noticed(folder: Path, likeness: Likeness, finder: FaceFinder, photo: np.ndarray):
+def test_noise_and_a_painted_out_face_are_noticed(
+    folder: Path, likeness: Likeness, finder: FaceFinder, photo: np.ndarray
+):
     clip = prepared(folder, likeness, finder)
     random = np.random.default_rng(0)
     noisy = [random.integers(0, 256, frame.shape, np.uint8) for frame in clip.frames]
@@ -164,8 +195,18 @@ def test_labels_of_the_plot_do_not_cover_each_other():
 
 def evaluate(folder: Path, out: Path, *flags: str) -> int:
     paintings = [f"--painting={name}={folder / 'painting.png'}" for name in ("negative", "dim")]
-    given = ["--vgg", str(folder / "vgg.safetensors"), "--photo", str(folder / "photo.png"), "-o", str(out), *paintings]
-    return main(["evaluate", str(folder / "tiny.onnx"), "--clips", str(folder / "clip.mp4"), *given, *flags])
+    given = [
+        "--vgg",
+        str(folder / "vgg.safetensors"),
+        "--photo",
+        str(folder / "photo.png"),
+        "-o",
+        str(out),
+        *paintings,
+    ]
+    return main(
+        ["evaluate", str(folder / "tiny.onnx"), "--clips", str(folder / "clip.mp4"), *given, *flags]
+    )
 
 
 @pytest.mark.usefixtures("likeness")
@@ -174,14 +215,22 @@ def test_command_writes_numbers_and_one_page(folder: Path, tmp_path: Path, capsy
     assert "evaluation.html" in capsys.readouterr().out
     found = json.loads((tmp_path / "evaluation.json").read_text())
     dim, negative = found["measured"]["dim"], found["measured"]["negative"]
-    assert 0.9 < negative[f"ratio_1 {SYNTHETIC}"] < 1.01  # 1 but for the noise that is taken out before
-    assert dim[f"ratio_1 {SYNTHETIC}"] == pytest.approx(0.5, abs=0.05)  # rounding to whole levels adds a little
+    assert (
+        0.9 < negative[f"ratio_1 {SYNTHETIC}"] < 1.01
+    )  # 1 but for the noise that is taken out before
+    assert dim[f"ratio_1 {SYNTHETIC}"] == pytest.approx(
+        0.5, abs=0.05
+    )  # rounding to whole levels adds a little
     assert dim["face"] == 1
     assert dim["content"] < negative["content"]
-    assert found["mean"]["content"] == pytest.approx((dim["content"] + negative["content"]) / 2, abs=1e-3)
+    assert found["mean"]["content"] == pytest.approx(
+        (dim["content"] + negative["content"]) / 2, abs=1e-3
+    )
     assert [clip["name"] for clip in found["clips"]] == ["clip.mp4", "photo in motion"]
     page = (tmp_path / "evaluation.html").read_text()
-    assert not re.search(r"(src|href)=\"(?!data:image/jpeg;base64,|#)", page), "the page needs files beside it"
+    assert not re.search(r"(src|href)=\"(?!data:image/jpeg;base64,|#)", page), (
+        "the page needs files beside it"
+    )
     assert page.count("<article") == 3  # the input and two styles
     assert page.count("<svg") == 1
     assert sorted(p.name for p in tmp_path.iterdir()) == ["evaluation.html", "evaluation.json"]
@@ -199,7 +248,9 @@ def test_command_writes_numbers_and_one_page(folder: Path, tmp_path: Path, capsy
         (["--vgg", "nowhere.pth"], 4, "--vgg"),
     ],
 )
-def test_what_is_missing_is_said_at_once(folder: Path, tmp_path: Path, capsys, flags: list[str], code: int, words: str):
+def test_what_is_missing_is_said_at_once(
+    folder: Path, tmp_path: Path, capsys, flags: list[str], code: int, words: str
+):
     assert evaluate(folder, tmp_path / "out", *flags) == code
     assert words in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
@@ -207,7 +258,16 @@ def test_what_is_missing_is_said_at_once(folder: Path, tmp_path: Path, capsys, f
 
 def test_a_missing_painting_and_a_short_clip_are_named(folder: Path, tmp_path: Path, capsys):
     vgg, clip, photo = (str(folder / name) for name in ("vgg.safetensors", "clip.mp4", "photo.png"))
-    command = ["evaluate", str(folder / "tiny.onnx"), "--vgg", vgg, "--photo", photo, "-o", str(tmp_path)]
+    command = [
+        "evaluate",
+        str(folder / "tiny.onnx"),
+        "--vgg",
+        vgg,
+        "--photo",
+        photo,
+        "-o",
+        str(tmp_path),
+    ]
     assert main([*command, "--clips", clip]) == 2
     assert "no painting is known for negative, dim" in capsys.readouterr().err
     write_video(tmp_path / "short.mp4", pts=[0, 40, 80])

@@ -28,10 +28,15 @@ def test_families_are_found():
 
 
 def test_bundled_size_is_within_its_budget():
-    """Two bytes a parameter in the model file and one in its int8 sibling: 2 MB for fourteen paintings."""
+    """Two bytes a parameter in the model file and one in its int8 sibling: 2 MB for fourteen
+    paintings.
+    """
     assert parameter_count(build_network("fast", 14)) == 621_348
     styles = Path(engines.styles.__path__[0])
-    assert sum((styles / name).stat().st_size for name in ("gallery.onnx", "gallery.int8.onnx")) <= 2_000_000
+    assert (
+        sum((styles / name).stat().st_size for name in ("gallery.onnx", "gallery.int8.onnx"))
+        <= 2_000_000
+    )
 
 
 @pytest.mark.parametrize("size", [(64, 48), (33, 47), (1, 1), (2, 9)])
@@ -42,10 +47,15 @@ def test_keeps_the_size(size: tuple[int, int]):
 
 @pytest.mark.parametrize("size", [(64, 48), (33, 47), (1, 1), (2, 9)])
 def test_frames_are_painted_as_pictures_are(size: tuple[int, int]):
-    """What is exported works on cells in another order than what is trained; the network that it is given stays as it is."""
+    """What is exported works on cells in another order than what is trained; the network that it is
+    given stays as it is.
+    """
     built = network().eval()
     weights = copy.deepcopy(built.state_dict())
-    frame, mix = torch.randint(0, 256, (2, *size, 3), dtype=torch.uint8), torch.tensor([[0.2, 0.5, 0.3], [1.0, 0, 0]])
+    frame, mix = (
+        torch.randint(0, 256, (2, *size, 3), dtype=torch.uint8),
+        torch.tensor([[0.2, 0.5, 0.3], [1.0, 0, 0]]),
+    )
     style = torch.cat([torch.tensor([[0.25], [0.0]]), mix * torch.tensor([[0.75], [1.0]])], dim=1)
     out = FrameGraph(built).eval()(frame, style).float()
     pixels = frame.permute(0, 3, 1, 2).float()
@@ -58,7 +68,9 @@ def test_frames_are_painted_as_pictures_are(size: tuple[int, int]):
 def test_paintings_differ_and_blend():
     built = network().eval()
     image = torch.rand(1, 3, 32, 32)
-    first, second, between = (built(image, torch.tensor([m])) for m in ([1.0, 0, 0], [0, 1.0, 0], [0.5, 0.5, 0]))
+    first, second, between = (
+        built(image, torch.tensor([m])) for m in ([1.0, 0, 0], [0, 1.0, 0], [0.5, 0.5, 0])
+    )
     assert (first - second).abs().mean() > 1e-3
     assert not torch.equal(between, first)
 
@@ -79,14 +91,20 @@ def test_the_border_is_not_a_frame():
 
 
 def test_the_bundled_styles_draw_no_bar_along_the_border():
-    """Where the last convolution saw a repeated edge, The Scream had a bar of four rows, 34 of 255 from those below it."""
+    """Where the last convolution saw a repeated edge, The Scream had a bar of four rows, 34 of 255
+    from those below it.
+    """
     network, _ = load_weights(Path(engines.styles.__path__[0]) / "gallery.safetensors")
-    photo = torch.from_numpy(read_pictures(None, 3)[2][:240, :320].copy()).permute(2, 0, 1)[None] / 255
+    photo = (
+        torch.from_numpy(read_pictures(None, 3)[2][:240, :320].copy()).permute(2, 0, 1)[None] / 255
+    )
     for mix in torch.eye(network.rows.shape[0]).split(1):
         with torch.no_grad():
             out = network.eval()(photo, mix).clamp(0, 1) * 255
         for rows in (out, out.flip(2)):
-            assert (rows[:, :, :SCALE].mean((2, 3)) - rows[:, :, SCALE : 3 * SCALE].mean((2, 3))).abs().max() < 15
+            assert (
+                rows[:, :, :SCALE].mean((2, 3)) - rows[:, :, SCALE : 3 * SCALE].mean((2, 3))
+            ).abs().max() < 15
 
 
 def test_rounded_weights_are_exact_in_float16_and_stay():
@@ -96,7 +114,9 @@ def test_rounded_weights_are_exact_in_float16_and_stay():
     assert torch.equal(rounded.half().float(), rounded)
     largest = weight.abs().amax((1, 2, 3), keepdim=True)
     # The step is up to 1/16 smaller than 1/63 of the largest, which is clipped by as much.
-    assert ((rounded - weight).abs() <= largest / 63 / 2 + largest / 16 * (weight.abs() > 0.9 * largest)).all()
+    assert (
+        (rounded - weight).abs() <= largest / 63 / 2 + largest / 16 * (weight.abs() > 0.9 * largest)
+    ).all()
 
 
 def test_training_sees_the_weights_that_ship():

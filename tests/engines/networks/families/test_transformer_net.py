@@ -9,7 +9,9 @@ from engines.networks.layers import parameter_count
 
 
 def published_layout() -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the widely used checkpoints, written out from their description, not from our module."""
+    """Names and shapes of the widely used checkpoints, written out from their description, not from
+    our module.
+    """
     layout: dict[str, tuple[int, ...]] = {}
     convs = {"conv1": (32, 3, 9, 9), "conv2": (64, 32, 3, 3), "conv3": (128, 64, 3, 3)}
     convs |= {f"res{k}.conv{i}": (128, 128, 3, 3) for k in range(1, 6) for i in (1, 2)}
@@ -34,7 +36,9 @@ def checkpoint(prefix: str = "") -> dict[str, torch.Tensor]:
 
 def test_has_the_published_layout():
     built = build_network("transformer_net", 1)
-    assert {name: tuple(value.shape) for name, value in built.state_dict().items()} == published_layout()
+    assert {
+        name: tuple(value.shape) for name, value in built.state_dict().items()
+    } == published_layout()
     assert parameter_count(built) == 1_679_235
 
 
@@ -62,4 +66,6 @@ def test_half_precision_does_not_overflow_on_pixels():
     exact = built(image, torch.ones(1, 1))
     half = built.half()
     assert half.conv1(image.half() * 255).isinf().any(), "the test needs weights that overflow"
-    assert (half(image.half(), torch.ones(1, 1).half()).float() - exact).abs().max() < 0.02 * exact.abs().max()
+    assert (
+        half(image.half(), torch.ones(1, 1).half()).float() - exact
+    ).abs().max() < 0.02 * exact.abs().max()

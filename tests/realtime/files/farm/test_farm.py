@@ -1,4 +1,6 @@
-"""The whole program on real Ray clusters of several nodes on this machine, some of which are killed."""
+"""The whole program on real Ray clusters of several nodes on this machine, some of which are
+killed.
+"""
 
 import json
 import os
@@ -51,16 +53,40 @@ class Case:
         assert len(pictures(self.whole)) == frames
 
     def command(self, output: Path, *flags: str) -> list[str]:
-        look = ("-s", "negative", "--strength", "0.7", "--crf", "0", "--no-denoise")  # nothing remembered: the same bits
+        look = (
+            "-s",
+            "negative",
+            "--strength",
+            "0.7",
+            "--crf",
+            "0",
+            "--no-denoise",
+        )  # nothing remembered: the same bits
         engine = ("--engine", "onnxruntime", "--model", self.model)
-        return [str(part) for part in (sys.executable, "stylize_video.py", self.clip, "-o", output, *look, *engine, *flags)]
+        return [
+            str(part)
+            for part in (
+                sys.executable,
+                "stylize_video.py",
+                self.clip,
+                "-o",
+                output,
+                *look,
+                *engine,
+                *flags,
+            )
+        ]
 
     def run(self, output: Path, *flags: str) -> subprocess.CompletedProcess:
-        return subprocess.run(self.command(output, *flags), cwd=ROOT, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            self.command(output, *flags), cwd=ROOT, capture_output=True, text=True, check=False
+        )
 
     def start(self, output: Path, *flags: str) -> subprocess.Popen:
         command = [*self.command(output, *flags), "--cluster", self.address]
-        return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
 
     def is_whole(self, output: Path) -> bool:
         frames = zip(pictures(output), pictures(self.whole), strict=True)
@@ -107,7 +133,9 @@ def segments(folder: Path) -> dict:
 
 def workers(doing: str = "") -> list[int]:
     """Processes that Ray has given the name of our actor, and of the method that they are in."""
-    lines = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout.splitlines()
+    lines = subprocess.run(
+        ["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
     return [int(line.split()[0]) for line in lines if f"ray::_Actor{doing}" in line]
 
 
@@ -121,7 +149,11 @@ def test_a_worker_that_is_killed_costs_only_its_segment(case, tmp_path):
     assert case.is_whole(output)
     figures = read_json(report)
     assert json.loads(out) == figures
-    assert (figures["frames_in"], figures["frames_out"], figures["engine"]) == (FRAMES, FRAMES, "onnxruntime")
+    assert (figures["frames_in"], figures["frames_out"], figures["engine"]) == (
+        FRAMES,
+        FRAMES,
+        "onnxruntime",
+    )
     assert figures["cluster"]["segments"] == 7
     assert figures["cluster"]["lost_workers"] == 1
     assert figures["stage_ms"]["infer"] > 0
@@ -176,10 +208,14 @@ def test_one_machine_is_gone_on_with_by_a_farm_and_not_mixed(case, tmp_path):
 @pytest.mark.slow
 def test_a_machine_with_another_package_is_refused(case, cluster, tmp_path):
     (tmp_path / "av-9.9.dist-info").mkdir()
-    (tmp_path / "av-9.9.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: av\nVersion: 9.9\n")
+    (tmp_path / "av-9.9.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: av\nVersion: 9.9\n"
+    )
     other = cluster.add_node(**SMALL, env_vars={"PYTHONPATH": str(tmp_path)})
     try:
-        program = case.start(tmp_path / "out.mp4", "--brush", "0.5")  # slowly, so that all machines get something to do
+        program = case.start(
+            tmp_path / "out.mp4", "--brush", "0.5"
+        )  # slowly, so that all machines get something to do
         _, err = program.communicate()
     finally:
         cluster.remove_node(other)
@@ -189,7 +225,9 @@ def test_a_machine_with_another_package_is_refused(case, cluster, tmp_path):
 
 
 def failure(clip: Path, model: Path, *flags: str) -> int:
-    return stylize_video.main([str(clip), "--engine", "passthrough", "--model", str(model), *map(str, flags)])
+    return stylize_video.main(
+        [str(clip), "--engine", "passthrough", "--model", str(model), *map(str, flags)]
+    )
 
 
 def test_what_a_cluster_cannot_paint_is_refused_at_once(make_video, tiny_model, tmp_path):
@@ -218,7 +256,9 @@ def test_without_ray_it_says_what_to_install(make_video, tiny_model, monkeypatch
 
 
 @pytest.mark.slow
-def test_a_machine_of_four_that_is_killed_costs_only_its_segments_with_the_model_that_ships(tmp_path):
+def test_a_machine_of_four_that_is_killed_costs_only_its_segments_with_the_model_that_ships(
+    tmp_path,
+):
     cluster = started_cluster(4)
     try:
         case = Case(tmp_path, cluster.address, 600)

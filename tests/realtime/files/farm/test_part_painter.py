@@ -1,4 +1,6 @@
-"""Parts painted one by one, in any order, make the video that one run makes: here without a cluster, in one process."""
+"""Parts painted one by one, in any order, make the video that one run makes: here without a
+cluster, in one process.
+"""
 
 import contextlib
 import random
@@ -28,9 +30,11 @@ from tests.conftest import write_video
 
 ENGINE = ("onnxruntime", EngineOptions(threads=1))
 SCENE = np.random.default_rng(0).integers(0, 256, (4, 48, 64, 3), dtype=np.uint8)
-# Lossless: an encoder makes more of a difference of one level than there was, and x264 is not the same every time where
-# frames are a few blocks wide.
-NEGATIVE = FileOptions(Look((("negative", 1.0),), strength=0.7, brush=2, denoise=False), Encoding(crf=0))
+# Lossless: an encoder makes more of a difference of one level than there was, and x264 is not the
+# same every time where frames are a few blocks wide.
+NEGATIVE = FileOptions(
+    Look((("negative", 1.0),), strength=0.7, brush=2, denoise=False), Encoding(crf=0)
+)
 QUIET = replace(NEGATIVE, look=replace(NEGATIVE.look, denoise=True))
 STEADY = replace(QUIET, look=replace(QUIET.look, stability=0.5))
 
@@ -43,7 +47,9 @@ def scenes(index: int) -> np.ndarray:
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory) -> Path:
     pts = [17 * index + (index * index) % 5 for index in range(250)]
-    return write_video(tmp_path_factory.mktemp("farm") / "clip.mp4", pts=pts, pixels=scenes, options={"g": "60"})
+    return write_video(
+        tmp_path_factory.mktemp("farm") / "clip.mp4", pts=pts, pixels=scenes, options={"g": "60"}
+    )
 
 
 @pytest.fixture
@@ -61,14 +67,38 @@ def in_one_run(clip: Path, output: Path, options: FileOptions, model) -> Path:
 class Driver:
     """What realtime/files/farm/farm.py does with a cluster, with one painter."""
 
-    def __init__(self, painter: PartPainter, clip: Path, output: Path, options: FileOptions, segments: int = 1) -> None:
+    def __init__(
+        self,
+        painter: PartPainter,
+        clip: Path,
+        output: Path,
+        options: FileOptions,
+        segments: int = 1,
+    ) -> None:
         self._painter = painter
-        self.video = VideoFile(clip, options.start_s, options.end_s, deinterlace=options.deinterlace)
+        self.video = VideoFile(
+            clip, options.start_s, options.end_s, deinterlace=options.deinterlace
+        )
         options = replace(options, resize=lambda size: size)
-        self.job = Job(random.random(), clip, self.video.fingerprint(), output, self.video.size, options, ENGINE)
+        self.job = Job(
+            random.random(),
+            clip,
+            self.video.fingerprint(),
+            output,
+            self.video.size,
+            options,
+            ENGINE,
+        )
         (self.opened,) = painter.open(self.job)
-        self.sink = VideoOutput(output, self.video, options.encoding, self.opened.size, self.opened.made_with)
-        self.job = replace(self.job, encoder_threads=self.sink.threads, suffix=self.sink.suffix, shift=self.sink.shift)
+        self.sink = VideoOutput(
+            output, self.video, options.encoding, self.opened.size, self.opened.made_with
+        )
+        self.job = replace(
+            self.job,
+            encoder_threads=self.sink.threads,
+            suffix=self.sink.suffix,
+            shift=self.sink.shift,
+        )
         warm_up = frames_remembered(options.look)
         self.parts = list(divide(self.video.moments(), self.sink.has, segments, warm_up))
         self.read_whole = 0
@@ -95,14 +125,18 @@ def pictures(path: Path) -> list[np.ndarray]:
         return [frame.to_ndarray(format="rgb24").astype(int) for frame in container.decode(video=0)]
 
 
-def test_without_memory_the_file_is_that_of_one_run_byte_for_byte(painter, tiny_model, clip, tmp_path):
+def test_without_memory_the_file_is_that_of_one_run_byte_for_byte(
+    painter, tiny_model, clip, tmp_path
+):
     Driver(painter, clip, tmp_path / "farm.mp4", NEGATIVE).paint_all()
     one = in_one_run(clip, tmp_path / "one.mp4", NEGATIVE, tiny_model)
     assert (tmp_path / "farm.mp4").read_bytes() == one.read_bytes()
     assert {path.name for path in tmp_path.iterdir()} == {"farm.mp4", "one.mp4"}
 
 
-def test_from_and_to_cross_fades_and_side_by_side_come_out_as_in_one_run(painter, tiny_model, clip, tmp_path):
+def test_from_and_to_cross_fades_and_side_by_side_come_out_as_in_one_run(
+    painter, tiny_model, clip, tmp_path
+):
     timeline = parse_timeline("0:negative 1:dim/2s cut:negative", "--style-schedule")
     options = replace(NEGATIVE, start_s=0.7, end_s=4.0, timeline=timeline, side_by_side=True)
     Driver(painter, clip, tmp_path / "farm.mkv", options).paint_all()
@@ -120,7 +154,10 @@ def test_with_memory_parts_behind_a_cut_are_those_of_one_run_and_the_others_hard
     farm.paint_all()
     exact = {part.first for part in farm.parts if part.first == 0 or part.moments[0].is_cut}
     assert len(exact) < len(farm.parts)
-    mine, theirs = pictures(tmp_path / "farm.mp4"), pictures(in_one_run(clip, tmp_path / "one.mp4", options, tiny_model))
+    mine, theirs = (
+        pictures(tmp_path / "farm.mp4"),
+        pictures(in_one_run(clip, tmp_path / "one.mp4", options, tiny_model)),
+    )
     differences = [np.abs(one - other).mean() for one, other in zip(mine, theirs, strict=True)]
     assert max(differences) <= 1
     for part in farm.parts:
@@ -140,23 +177,34 @@ def test_what_is_left_of_a_lost_part_is_gone_on_with_exactly(painter, tiny_model
         farm.sink.take(finished.number, finished.content, finished.segment, finished.state)
         first += 48
     farm.sink.finish()
-    assert (tmp_path / "farm.mp4").read_bytes() == in_one_run(clip, tmp_path / "one.mp4", STEADY, tiny_model).read_bytes()
+    assert (tmp_path / "farm.mp4").read_bytes() == in_one_run(
+        clip, tmp_path / "one.mp4", STEADY, tiny_model
+    ).read_bytes()
 
 
 @pytest.mark.parametrize("options", [NEGATIVE, QUIET, STEADY], ids=["nothing", "noise", "paint"])
-def test_a_run_on_one_machine_fills_the_gaps_that_a_farm_has_left(painter, tiny_model, clip, tmp_path, options):
+def test_a_run_on_one_machine_fills_the_gaps_that_a_farm_has_left(
+    painter, tiny_model, clip, tmp_path, options
+):
     farm = Driver(painter, clip, tmp_path / "out.mp4", options)
     for number in (3, 1, 4):
         farm.paint(farm.parts[number])
     assert farm.sink.discard() == 144
     farm.video.close()
     resumed = in_one_run(clip, tmp_path / "out.mp4", replace(options, resume=True), tiny_model)
-    mine, theirs = pictures(resumed), pictures(in_one_run(clip, tmp_path / "one.mp4", options, tiny_model))
-    assert max(np.abs(one - other).mean() for one, other in zip(mine, theirs, strict=True)) <= bool(options.look.denoise)
+    mine, theirs = (
+        pictures(resumed),
+        pictures(in_one_run(clip, tmp_path / "one.mp4", options, tiny_model)),
+    )
+    assert max(np.abs(one - other).mean() for one, other in zip(mine, theirs, strict=True)) <= bool(
+        options.look.denoise
+    )
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["one.mp4", "out.mp4"]
 
 
-def test_a_damaged_segment_costs_only_itself_where_nothing_is_remembered(painter, tiny_model, clip, tmp_path):
+def test_a_damaged_segment_costs_only_itself_where_nothing_is_remembered(
+    painter, tiny_model, clip, tmp_path
+):
     farm = Driver(painter, clip, tmp_path / "out.mp4", NEGATIVE)
     for number in (0, 1, 2):
         farm.paint(farm.parts[number])
@@ -164,15 +212,26 @@ def test_a_damaged_segment_costs_only_itself_where_nothing_is_remembered(painter
     farm.video.close()
     (tmp_path / ".out.mp4.unfinished" / "000001.mp4").write_bytes(b"power loss")
     again = VideoFile(clip)
-    sink = VideoOutput(tmp_path / "out.mp4", again, NEGATIVE.encoding, again.size, farm.opened.made_with, resume=True)
+    sink = VideoOutput(
+        tmp_path / "out.mp4",
+        again,
+        NEGATIVE.encoding,
+        again.size,
+        farm.opened.made_with,
+        resume=True,
+    )
     assert [sink.has(48 * number) for number in range(4)] == [True, False, True, False]
     sink.discard()
     again.close()
 
 
-def test_a_file_in_which_seeking_leads_to_other_pictures_is_read_from_its_start(painter, tiny_model, tmp_path):
+def test_a_file_in_which_seeking_leads_to_other_pictures_is_read_from_its_start(
+    painter, tiny_model, tmp_path
+):
     """A bare H.264 stream has no times: what is found by seeking cannot be told from other frames."""
-    clip = write_video(tmp_path / "clip.mp4", pts=list(range(0, 120 * 40, 40)), pixels=scenes, tones=0)
+    clip = write_video(
+        tmp_path / "clip.mp4", pts=list(range(0, 120 * 40, 40)), pixels=scenes, tones=0
+    )
     bare = tmp_path / "clip.h264"
     with av.open(str(clip)) as whole, av.open(str(bare), "w", format="h264") as output:
         stream = output.add_stream_from_template(whole.streams.video[0])
@@ -183,7 +242,9 @@ def test_a_file_in_which_seeking_leads_to_other_pictures_is_read_from_its_start(
     farm = Driver(painter, bare, tmp_path / "farm.mp4", NEGATIVE)
     farm.paint_all()
     assert farm.read_whole == len(farm.parts) - 1
-    assert (tmp_path / "farm.mp4").read_bytes() == in_one_run(bare, tmp_path / "one.mp4", NEGATIVE, tiny_model).read_bytes()
+    assert (tmp_path / "farm.mp4").read_bytes() == in_one_run(
+        bare, tmp_path / "one.mp4", NEGATIVE, tiny_model
+    ).read_bytes()
 
 
 def test_an_input_that_the_machine_does_not_see_is_said(painter, clip, tmp_path):
@@ -191,7 +252,10 @@ def test_an_input_that_the_machine_does_not_see_is_said(painter, clip, tmp_path)
     with VideoFile(copy) as video:
         job = Job(1, copy, video.fingerprint(), tmp_path / "out.mp4", video.size, NEGATIVE, ENGINE)
     shutil.copy(write_video(tmp_path / "other.mp4"), copy)
-    with pytest.raises(SourceError, match=r"this machine does not see it, or sees another file.*under the same path"):
+    with pytest.raises(
+        SourceError,
+        match=r"this machine does not see it, or sees another file.*under the same path",
+    ):
         list(painter.open(job))
     copy.unlink()
     with pytest.raises(SourceError, match="this machine does not see it"):

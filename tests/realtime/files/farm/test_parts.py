@@ -1,4 +1,6 @@
-"""However a file is divided, each of its segments is painted once, and warmed up from where one run would have come."""
+"""However a file is divided, each of its segments is painted once, and warmed up from where one run
+would have come.
+"""
 
 import random
 
@@ -26,7 +28,9 @@ def test_every_frame_that_is_missing_is_in_one_part(seed):
     cuts = tuple(dice.randrange(count) for _ in range(dice.randrange(6)))
     has = lambda index: index // SEGMENT_FRAMES in there  # noqa: E731
     parts = list(divide(moments(count, cuts), has, dice.randrange(1, 9), dice.choice([0, 9, 60])))
-    frames = [moment.index for part in parts for moment in part.moments if moment.index >= part.first]
+    frames = [
+        moment.index for part in parts for moment in part.moments if moment.index >= part.first
+    ]
     assert frames == [index for index in range(count) if not has(index)]
     assert all(part.first % SEGMENT_FRAMES == 0 for part in parts)
     for part in parts:
@@ -36,22 +40,43 @@ def test_every_frame_that_is_missing_is_in_one_part(seed):
 
 def test_without_memory_there_is_no_warm_up():
     parts = list(divide(moments(500), none, 2, 0))
-    assert [(part.first, len(part.moments)) for part in parts] == [(0, 96), (96, 96), (192, 96), (288, 96), (384, 96), (480, 20)]
+    assert [(part.first, len(part.moments)) for part in parts] == [
+        (0, 96),
+        (96, 96),
+        (192, 96),
+        (288, 96),
+        (384, 96),
+        (480, 20),
+    ]
 
 
 def test_a_part_is_warmed_up_by_as_many_frames_as_are_remembered():
     parts = list(divide(moments(300), none, 2, 30))
-    assert [(part.moments[0].index, part.first) for part in parts] == [(0, 0), (66, 96), (162, 192), (258, 288)]
+    assert [(part.moments[0].index, part.first) for part in parts] == [
+        (0, 0),
+        (66, 96),
+        (162, 192),
+        (258, 288),
+    ]
 
 
 def test_a_part_is_warmed_up_from_the_cut_before_it_and_not_at_all_at_a_cut():
     parts = list(divide(moments(300, cuts=(90, 192)), none, 2, 30))
-    assert [(part.moments[0].index, part.first) for part in parts] == [(0, 0), (90, 96), (192, 192), (258, 288)]
+    assert [(part.moments[0].index, part.first) for part in parts] == [
+        (0, 0),
+        (90, 96),
+        (192, 192),
+        (258, 288),
+    ]
 
 
 def test_parts_end_behind_cuts_where_that_makes_them_half_as_long_at_least():
     parts = list(divide(moments(48 * 9, cuts=(40, 130)), none, 4, 30))
-    assert [(part.moments[0].index, part.first) for part in parts] == [(0, 0), (130, 144), (306, 336)]
+    assert [(part.moments[0].index, part.first) for part in parts] == [
+        (0, 0),
+        (130, 144),
+        (306, 336),
+    ]
 
 
 def test_what_is_left_of_a_part_needs_no_warm_up_where_its_beginning_is_remembered():

@@ -28,7 +28,9 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recording, "_END_S", 20.0)
 
 
-def frames(count: int, fps: float = 25.0, size: tuple[int, int] = SIZE) -> list[tuple[Frame, np.ndarray]]:
+def frames(
+    count: int, fps: float = 25.0, size: tuple[int, int] = SIZE
+) -> list[tuple[Frame, np.ndarray]]:
     pictures = [np.full((*size, 3), 40 + 5 * (n % 40), np.uint8) for n in range(count)]
     return [(Frame(p, n, captured_s=100 + n / fps), p) for n, p in enumerate(pictures)]
 
@@ -43,7 +45,9 @@ def put_all(recorder: Recorder, items: list[tuple[Frame, np.ndarray]]) -> None:
 def decoded(path: Path) -> list[tuple[float, float]]:
     """Time and mean level of every picture."""
     with av.open(str(path)) as file:
-        return [(frame.time, frame.to_ndarray(format="rgb24").mean()) for frame in file.decode(video=0)]
+        return [
+            (frame.time, frame.to_ndarray(format="rgb24").mean()) for frame in file.decode(video=0)
+        ]
 
 
 def answers(recorder: Recorder) -> list[str]:
@@ -59,7 +63,9 @@ def test_a_recording_keeps_time_and_pixels_and_gets_its_name_at_the_end(tmp_path
     assert not path.exists()
     recorder.close()
     seen = decoded(path)
-    assert [time_s for time_s, _ in seen] == pytest.approx([frame.captured_s - 100 for frame, _ in items], abs=1e-4)
+    assert [time_s for time_s, _ in seen] == pytest.approx(
+        [frame.captured_s - 100 for frame, _ in items], abs=1e-4
+    )
     assert np.abs(np.array([level for _, level in seen]) - [p.mean() for _, p in items]).max() < 3
     assert [p.name for p in tmp_path.iterdir()] == ["show.mp4"]
     assert answers(recorder) == ["recording show.mp4, without sound", "saved show.mp4, 2.4 s"]
@@ -87,7 +93,10 @@ def test_an_end_that_cannot_wait_says_what_is_left(tmp_path: Path, monkeypatch: 
     put_all(recorder, frames(6))
     started = time.monotonic()
     recorder.close()
-    assert time.monotonic() - started < 1 and "no time to finish show.mp4: show.partial.mp4" in answers(recorder)[-1]
+    assert (
+        time.monotonic() - started < 1
+        and "no time to finish show.mp4: show.partial.mp4" in answers(recorder)[-1]
+    )
     recorder._all[0].join(20)
 
 
@@ -95,16 +104,26 @@ def test_nothing_to_record_leaves_nothing(tmp_path: Path):
     recorder = Recorder(tmp_path)
     recorder.follow(True, "x")
     recorder.close()
-    assert not list(tmp_path.iterdir()) and answers(recorder) == ["nothing was recorded: no frame came"]
+    assert not list(tmp_path.iterdir()) and answers(recorder) == [
+        "nothing was recorded: no frame came"
+    ]
 
 
 @pytest.mark.parametrize("size", [(47, 63), (1, 1), (49, 64)])
 def test_odd_sizes_are_padded(tmp_path: Path, size: tuple[int, int]):
     recorder = Recorder(tmp_path, tmp_path / "odd.mp4")
     recorder.follow(True, "x")
-    put_all(recorder, [*frames(3, size=size), *[(Frame(p, 9, captured_s=101), p) for _, p in frames(1, size=(20, 20))]])
+    put_all(
+        recorder,
+        [
+            *frames(3, size=size),
+            *[(Frame(p, 9, captured_s=101), p) for _, p in frames(1, size=(20, 20))],
+        ],
+    )
     recorder.close()
-    assert len(decoded(tmp_path / "odd.mp4")) == 4  # a camera that came back in another size goes on
+    assert (
+        len(decoded(tmp_path / "odd.mp4")) == 4
+    )  # a camera that came back in another size goes on
 
 
 KILLED = """
@@ -123,14 +142,18 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_kill_9_leaves_a_file_that_plays(tmp_path: Path):
-    done = subprocess.run([sys.executable, "-c", KILLED, str(ROOT)], cwd=tmp_path, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(ROOT)], cwd=tmp_path, timeout=60, check=False
+    )
     assert done.returncode == -signal.SIGKILL
     assert [p.name for p in tmp_path.iterdir()] == ["show.partial.mp4"]
     assert len(decoded(tmp_path / "show.partial.mp4")) >= 180  # of 250; an encoder holds some back
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
-def test_a_full_disk_ends_the_recording_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_full_disk_ends_the_recording_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     os.symlink("/dev/full", tmp_path / "show.partial.mp4")
     recorder = Recorder(tmp_path, tmp_path / "show.mp4")
     recorder.follow(True, "x")
@@ -141,7 +164,10 @@ def test_a_full_disk_ends_the_recording_and_nothing_else(tmp_path: Path, monkeyp
         time.sleep(0.01)
     assert recorder.failed
     said = answers(recorder)
-    assert any("recording ended: No space left" in line for line in said) and not (tmp_path / "show.mp4").exists()
+    assert (
+        any("recording ended: No space left" in line for line in said)
+        and not (tmp_path / "show.mp4").exists()
+    )
     recorder.close()
 
 
@@ -169,7 +195,10 @@ def test_a_microphone_is_recorded_in_step(tmp_path: Path):
     recorder.follow(True, "x")
     begin_s = time.monotonic()
     while (now_s := time.monotonic()) - begin_s < 1.5:
-        recorder.put(Frame(np.zeros((*SIZE, 3), np.uint8), 0, captured_s=now_s), np.zeros((*SIZE, 3), np.uint8))
+        recorder.put(
+            Frame(np.zeros((*SIZE, 3), np.uint8), 0, captured_s=now_s),
+            np.zeros((*SIZE, 3), np.uint8),
+        )
         time.sleep(0.04)
     recorder.close()
     with av.open(str(tmp_path / "show.mp4")) as file:
@@ -181,7 +210,8 @@ def test_a_microphone_is_recorded_in_step(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("name", "error"), [("lavfi:nonsense", SourceError), ("nothing", UsageError), ("alsa:nobody", SourceError)]
+    ("name", "error"),
+    [("lavfi:nonsense", SourceError), ("nothing", UsageError), ("alsa:nobody", SourceError)],
 )
 def test_microphones_that_there_are_not(name: str, error: type[Exception]):
     with pytest.raises(error, match="--microphone"):
@@ -191,7 +221,11 @@ def test_microphones_that_there_are_not(name: str, error: type[Exception]):
 def test_names_that_cannot_be_recorded_to(tmp_path: Path):
     taken = tmp_path / "taken.mp4"
     taken.write_bytes(b"")
-    for path, error in ((taken, UsageError), (tmp_path / "a.avi", UsageError), (tmp_path / "no" / "a.mp4", SinkError)):
+    for path, error in (
+        (taken, UsageError),
+        (tmp_path / "a.avi", UsageError),
+        (tmp_path / "no" / "a.mp4", SinkError),
+    ):
         with pytest.raises(error, match="--record"):
             check_recording(path)
 
@@ -201,7 +235,9 @@ def test_a_virtual_camera_that_there_is_not():
         open_virtual_camera("/dev/video987", SIZE)
 
 
-def test_a_slow_disk_loses_frames_and_says_how_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_slow_disk_loses_frames_and_says_how_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     write = recording._Writer.write
     monkeypatch.setattr(recording._Writer, "write", lambda *a: (time.sleep(0.05), write(*a))[1])
     recorder = Recorder(tmp_path, tmp_path / "show.mp4")

@@ -1,4 +1,6 @@
-"""The window on a real X server, each time in a process of its own: what goes wrong here hangs or aborts."""
+"""The window on a real X server, each time in a process of its own: what goes wrong here hangs or
+aborts.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,15 @@ needs_xdotool = pytest.mark.skipif(not shutil.which("xdotool"), reason="xdotool 
 
 def python(code: str, **options) -> subprocess.CompletedProcess:
     command = [sys.executable, "-c", code]
-    return subprocess.run(command, cwd=ROOT, timeout=WATCHDOG_S, capture_output=True, text=True, check=False, **options)
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        timeout=WATCHDOG_S,
+        capture_output=True,
+        text=True,
+        check=False,
+        **options,
+    )
 
 
 SHOW_ONE = """
@@ -94,7 +104,16 @@ def test_key_codes(code: int, system: str, name: str | None):
 @pytest.fixture
 def camera_window(tmp_path: Path) -> Iterator[subprocess.Popen]:
     """run_cam.py in a window, on the test source, in an empty folder."""
-    command = [sys.executable, str(ROOT / "run_cam.py"), "--source", "test", "--engine", "passthrough", "--report", "report.json"]
+    command = [
+        sys.executable,
+        str(ROOT / "run_cam.py"),
+        "--source",
+        "test",
+        "--engine",
+        "passthrough",
+        "--report",
+        "report.json",
+    ]
     process = subprocess.Popen(
         command,
         cwd=tmp_path,
@@ -112,10 +131,14 @@ def camera_window(tmp_path: Path) -> Iterator[subprocess.Popen]:
 
 
 def press(*keys: str) -> None:
-    """Once the window is there; the one that the probe of the display opens may go while it is looked for."""
+    """Once the window is there; the one that the probe of the display opens may go while it is
+    looked for.
+    """
     end_s = time.monotonic() + WATCHDOG_S
     look = ["xdotool", "search", "--sync", "--onlyvisible", "--name", "Livebrush", "windowfocus"]
-    while subprocess.run(look, timeout=WATCHDOG_S, stderr=subprocess.DEVNULL, check=False).returncode:
+    while subprocess.run(
+        look, timeout=WATCHDOG_S, stderr=subprocess.DEVNULL, check=False
+    ).returncode:
         assert time.monotonic() < end_s, "the window does not come"
         time.sleep(0.2)
     for key in keys:
@@ -134,7 +157,9 @@ os._exit(0)  # closing the grabber may crash: its pictures lie in memory that it
 
 def grab_screen() -> np.ndarray:
     """The pixels of the screen as one row of int32 0x00RRGGBB, read by PyAV from the X server."""
-    raw = subprocess.run([sys.executable, "-c", GRAB], timeout=WATCHDOG_S, capture_output=True, check=True).stdout
+    raw = subprocess.run(
+        [sys.executable, "-c", GRAB], timeout=WATCHDOG_S, capture_output=True, check=True
+    ).stdout
     return np.frombuffer(raw, np.int32) & 0xFFFFFF
 
 
@@ -152,7 +177,10 @@ def test_keys_and_pictures(camera_window: subprocess.Popen, tmp_path: Path):
     end_s = time.monotonic() + 5
     while len(list(tmp_path.glob("*.png"))) < 2 and time.monotonic() < end_s:
         time.sleep(0.05)
-    assert all(second in path.name for path in tmp_path.glob("*.png")) and len(list(tmp_path.glob("*.png"))) == 2
+    assert (
+        all(second in path.name for path in tmp_path.glob("*.png"))
+        and len(list(tmp_path.glob("*.png"))) == 2
+    )
     assert camera_window.poll() is None  # Escape left the help card only
     press("q")
     started = time.monotonic()
@@ -163,9 +191,20 @@ def test_keys_and_pictures(camera_window: subprocess.Popen, tmp_path: Path):
 @pytest.mark.display
 def test_the_screen_in_a_window(tmp_path: Path):
     """Two libraries that both speak to the X server in one process: what crashed once."""
-    flags = ["--source", "screen:160x120+800+600", "--engine", "passthrough", "--duration", "2", "--report", "report.json"]
+    flags = [
+        "--source",
+        "screen:160x120+800+600",
+        "--engine",
+        "passthrough",
+        "--duration",
+        "2",
+        "--report",
+        "report.json",
+    ]
     command = [sys.executable, str(ROOT / "run_cam.py"), *flags]
-    done = subprocess.run(command, cwd=tmp_path, timeout=WATCHDOG_S, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=tmp_path, timeout=WATCHDOG_S, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "report.json").read_text())["frames_out"] > 0
 
@@ -173,7 +212,9 @@ def test_the_screen_in_a_window(tmp_path: Path):
 @pytest.mark.display
 @needs_xdotool
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_signals_end_the_window(camera_window: subprocess.Popen, tmp_path: Path, number: int, code: int):
+def test_signals_end_the_window(
+    camera_window: subprocess.Popen, tmp_path: Path, number: int, code: int
+):
     press("3", "4")
     started = time.monotonic()
     camera_window.send_signal(number)
@@ -183,7 +224,10 @@ def test_signals_end_the_window(camera_window: subprocess.Popen, tmp_path: Path,
 
 @pytest.mark.display
 @needs_xdotool
-@pytest.mark.skipif(not shutil.which("wmctrl") or not shutil.which("openbox"), reason="wmctrl or openbox is not installed")
+@pytest.mark.skipif(
+    not shutil.which("wmctrl") or not shutil.which("openbox"),
+    reason="wmctrl or openbox is not installed",
+)
 def test_closing_the_window_with_the_mouse_ends_it(camera_window: subprocess.Popen):
     manager = subprocess.Popen(["openbox"], stderr=subprocess.DEVNULL)
     try:

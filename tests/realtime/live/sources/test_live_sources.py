@@ -105,7 +105,9 @@ def test_a_file_plays_at_its_timestamps(make_video):
     for _ in range(60):
         frame = source.read(0)
         if frame is not None:
-            seen.append((frame.index, round(clock.now_s - 100, 3), round(frame.captured_s - 100, 3)))
+            seen.append(
+                (frame.index, round(clock.now_s - 100, 3), round(frame.captured_s - 100, 3))
+            )
         clock.now_s += 0.01
     source.close()
     assert [index for index, _, _ in seen] == [0, 1, 2, 3]
@@ -155,10 +157,15 @@ def test_what_source_means(tmp_path: Path):
     (tmp_path / "clip.mp4").touch()
     assert isinstance(live_source("test"), Synthetic)
     assert live_source("0").mirrored and live_source("/dev/video3").mirrored
-    assert not live_source("rtsp://example.invalid/a").mirrored and not live_source(str(tmp_path / "clip.mp4")).mirrored
+    assert (
+        not live_source("rtsp://example.invalid/a").mirrored
+        and not live_source(str(tmp_path / "clip.mp4")).mirrored
+    )
 
 
-@pytest.mark.parametrize("text", ["", "640", "640x", "0x480", "640x480@0", "640x480@nan", "axb@30", "99999x10"])
+@pytest.mark.parametrize(
+    "text", ["", "640", "640x", "0x480", "640x480@0", "640x480@nan", "axb@30", "99999x10"]
+)
 def test_capture_formats_that_mean_nothing(text: str):
     with pytest.raises(UsageError):
         parse_capture(text)
@@ -175,20 +182,27 @@ def test_a_camera_that_is_not_there_says_what_to_type():
 
 
 def test_a_stream_that_ends_is_reopened(make_video, monkeypatch: pytest.MonkeyPatch):
-    """OpenCV reads a file like a camera that goes away after ten pictures, each time that it is opened."""
+    """OpenCV reads a file like a camera that goes away after ten pictures, each time that it is
+    opened.
+    """
     monkeypatch.setattr(camera_module, "FAILING_S", 0.1)
     monkeypatch.setattr(camera_module, "BACK_OFF_S", (0.1,))
     source = Camera(str(make_video(pts=list(range(0, 400, 40)))))
     assert source.open() == (48, 64)
     first = read_until(source, lambda frame: frame is not None)
-    assert read_until(source, lambda _: source.problem is not None) is None and "lost" in source.problem
+    assert (
+        read_until(source, lambda _: source.problem is not None) is None
+        and "lost" in source.problem
+    )
     again = read_until(source, lambda frame: frame is not None)
     assert again.index > first.index and source.problem is None
     source.close()
     assert source.finished
 
 
-def test_a_device_that_blocks_while_it_is_opened_does_not_hold_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_device_that_blocks_while_it_is_opened_does_not_hold_the_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(camera_module, "FIRST_PICTURE_S", 0.3)
     pipe = tmp_path / "camera.avi"
     os.mkfifo(pipe)
@@ -233,7 +247,13 @@ class Noise:
 
 @pytest.fixture
 def noise_camera(monkeypatch: pytest.MonkeyPatch):
-    for name, value in {"SILENT_S": 0.3, "FROZEN_S": 0.3, "BLACK_S": 0.3, "FAILING_S": 0.1, "BACK_OFF_S": (0.1, 0.2)}.items():
+    for name, value in {
+        "SILENT_S": 0.3,
+        "FROZEN_S": 0.3,
+        "BLACK_S": 0.3,
+        "FAILING_S": 0.1,
+        "BACK_OFF_S": (0.1, 0.2),
+    }.items():
         monkeypatch.setattr(camera_module, name, value)
     Noise.mood, Noise.opened = "noise", 0
     Noise.free.clear()
@@ -245,7 +265,9 @@ def noise_camera(monkeypatch: pytest.MonkeyPatch):
     camera.close()
 
 
-@pytest.mark.parametrize(("mood", "word"), [("hang", "silent"), ("fail", "lost"), ("raise", "lost"), ("still", "frozen")])
+@pytest.mark.parametrize(
+    ("mood", "word"), [("hang", "silent"), ("fail", "lost"), ("raise", "lost"), ("still", "frozen")]
+)
 def test_a_camera_in_trouble_is_told_and_reopened(noise_camera: Camera, mood: str, word: str):
     Noise.mood = mood
     read_until(noise_camera, lambda _: noise_camera.problem is not None)
@@ -258,7 +280,9 @@ def test_a_camera_in_trouble_is_told_and_reopened(noise_camera: Camera, mood: st
 def test_a_picture_that_stays_still_after_reopening_is_shown_with_a_warning(noise_camera: Camera):
     Noise.mood = "still"
     read_until(noise_camera, lambda _: noise_camera.problem is not None)
-    read_until(noise_camera, lambda _: noise_camera.warning is not None and noise_camera.problem is None)
+    read_until(
+        noise_camera, lambda _: noise_camera.warning is not None and noise_camera.problem is None
+    )
     assert "still" in noise_camera.warning and noise_camera.problem is None
     read_until(noise_camera, lambda _: False, limit_s=0.8)
     assert Noise.opened == 2  # not again and again
@@ -280,21 +304,34 @@ def test_a_device_that_hangs_is_not_opened_without_end(noise_camera: Camera):
 
 
 def test_cameras_go_by_name(tmp_path: Path):
-    for number, title in ((0, "HD Webcam: HD Webcam"), (2, "Capture Card"), (10, "OBS Virtual Camera")):
+    for number, title in (
+        (0, "HD Webcam: HD Webcam"),
+        (2, "Capture Card"),
+        (10, "OBS Virtual Camera"),
+    ):
         (tmp_path / "dev").mkdir(exist_ok=True)
         (tmp_path / "dev" / f"video{number}").touch()
         (tmp_path / "names" / f"video{number}").mkdir(parents=True)
         (tmp_path / "names" / f"video{number}" / "name").write_text(title + "\n")
     titles = camera_titles(tmp_path / "dev", tmp_path / "names")
     assert list(titles) == [0, 2, 10]
-    assert find_camera("capture", titles) == 2 and find_camera("webcam", titles) == 0 and find_camera("sony", titles) is None
+    assert (
+        find_camera("capture", titles) == 2
+        and find_camera("webcam", titles) == 0
+        and find_camera("sony", titles) is None
+    )
 
 
 def test_what_a_source_may_be_called(tmp_path: Path):
     (tmp_path / "clip.mp4").touch()
-    assert isinstance(live_source(str(tmp_path)), ImageFolder) and isinstance(live_source(str(tmp_path / "clip.mp4")), LiveFile)
+    assert isinstance(live_source(str(tmp_path)), ImageFolder) and isinstance(
+        live_source(str(tmp_path / "clip.mp4")), LiveFile
+    )
     assert isinstance(live_source("screen:64x48+1+2"), Camera)
-    assert parse_region("screen:640x480+100+50") == (50, 100, 480, 640) and parse_region("screen") is None
+    assert (
+        parse_region("screen:640x480+100+50") == (50, 100, 480, 640)
+        and parse_region("screen") is None
+    )
     for text in ("screen:", "screen:8x8", "screen:640", "screen:640x480+1"):
         with pytest.raises(UsageError, match="screen"):
             live_source(text)
@@ -327,7 +364,9 @@ def test_a_region_of_the_screen(monkeypatch: pytest.MonkeyPatch):
     assert first.pixels.shape == (120, 160, 3)
     monkeypatch.setattr(camera_module, "FROZEN_S", 0.1)
     later = read_until(source, lambda frame: frame is not None and frame.index > first.index + 10)
-    assert later is not None and source.warning is None and source.problem is None  # an empty screen is no fault
+    assert (
+        later is not None and source.warning is None and source.problem is None
+    )  # an empty screen is no fault
     source.close()
     assert "region" in failure_of("screen:160x120+9000+20")
     monkeypatch.setenv("DISPLAY", "")

@@ -1,6 +1,8 @@
-"""Frames that are tensors, from a decoded file to an encoded one: the whole way but the card, whose place the CPU takes.
+"""Frames that are tensors, from a decoded file to an encoded one: the whole way but the card, whose
+place the CPU takes.
 
-The video is stored as NV12, so that its decoder gives what a card's gives; the engine is TensorRT's around its stand-in.
+The video is stored as NV12, so that its decoder gives what a card's gives; the engine is TensorRT's
+around its stand-in.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ from realtime.stylizer import Stylizer
 from tests.conftest import moving_square
 from tests.engines.plans.stand_in import HostCard, stand_in_library
 
-torch = pytest.importorskip("torch", reason="frames on a card are PyTorch's tensors: pip install '.[train]'")
+torch = pytest.importorskip(
+    "torch", reason="frames on a card are PyTorch's tensors: pip install '.[train]'"
+)
 SIZE = (96, 128)
 
 
@@ -50,7 +54,9 @@ def nv12_video(tmp_path: Path) -> Path:
         stream.height, stream.width, stream.pix_fmt = *SIZE, "nv12"
         for index in range(6):
             rgb = av.VideoFrame.from_ndarray(moving_square(index, SIZE), "rgb24")
-            picture = rgb.reformat(format="nv12", dst_colorspace="SMPTE170M", dst_color_range="MPEG")
+            picture = rgb.reformat(
+                format="nv12", dst_colorspace="SMPTE170M", dst_color_range="MPEG"
+            )
             picture.pts, picture.time_base = index, Fraction(1, 25)
             output.mux(stream.encode(picture))
         output.mux(stream.encode(None))
@@ -68,14 +74,18 @@ def as_if_on_card(monkeypatch: pytest.MonkeyPatch) -> None:
 def card(monkeypatch: pytest.MonkeyPatch) -> HostCard:
     card = HostCard()
     monkeypatch.setattr(engines.runtimes.tensorrt, "open_cuda", lambda device: card)
-    monkeypatch.setattr(engines.runtimes.tensorrt, "import_library", lambda: stand_in_library(card, set()))
+    monkeypatch.setattr(
+        engines.runtimes.tensorrt, "import_library", lambda: stand_in_library(card, set())
+    )
     monkeypatch.setattr(engines.runtimes.tensorrt, "cuda_problem", lambda: None)
     monkeypatch.setattr(engines.runtimes.tensorrt, "library_names", lambda: ["tensorrt"])
     monkeypatch.setattr(make, "build_plan", lambda graph, *_: (graph.SerializeToString(), b""))
     return card
 
 
-def painted(source: Path, output: Path, model: ModelFile, look: Look, resize=lambda size: size) -> np.ndarray:
+def painted(
+    source: Path, output: Path, model: ModelFile, look: Look, resize=lambda size: size
+) -> np.ndarray:
     """Paint ``source`` as files are painted. Returns all frames of the result, decoded."""
     import av
 
@@ -104,7 +114,13 @@ def painted(source: Path, output: Path, model: ModelFile, look: Look, resize=lam
     ids=["guided", "mixed and recoloured", "at the network's size", "untouched"],
 )
 def test_the_same_film_as_on_the_plain_path(
-    nv12_video: Path, card: HostCard, tiny_model: ModelFile, tmp_path: Path, look: Look, size: tuple[int, int], request
+    nv12_video: Path,
+    card: HostCard,
+    tiny_model: ModelFile,
+    tmp_path: Path,
+    look: Look,
+    size: tuple[int, int],
+    request,
 ):
     plain = painted(nv12_video, tmp_path / "plain.mp4", tiny_model, look, lambda _: size)
     request.getfixturevalue("as_if_on_card")
@@ -117,7 +133,9 @@ def test_the_same_film_as_on_the_plain_path(
         HostCard.copy = copy
     assert film.shape == plain.shape == (6, *size, 3)
     assert np.abs(film.astype(int) - plain).mean() < 2.5
-    assert len(tensors) == (0 if look.strength == 0 or look.mix[0][0] == "original" else 2 * 6), "both ways, on the card"
+    assert len(tensors) == (0 if look.strength == 0 or look.mix[0][0] == "original" else 2 * 6), (
+        "both ways, on the card"
+    )
     assert not card.held and card.depth == 0
 
 
@@ -125,14 +143,18 @@ def test_engine_gives_tensors_for_tensors(card: HostCard, tiny_model: ModelFile)
     frames = [torch.from_numpy(moving_square(index, SIZE))[None] for index in range(5)]
     styles = [np.eye(1, 3, 1 + index % 2, dtype=np.float32) for index in range(5)]
     with open_engine("tensorrt", tiny_model, EngineOptions(precision="fp32"), SIZE) as engine:
-        expected = [engine.infer(frame.numpy(), style) for frame, style in zip(frames, styles, strict=True)]
+        expected = [
+            engine.infer(frame.numpy(), style) for frame, style in zip(frames, styles, strict=True)
+        ]
         begun = [engine.start(frame, style) for frame, style in zip(frames, styles, strict=True)]
         for finish, picture in zip(begun, expected, strict=True):
             result = finish()
             assert isinstance(result, torch.Tensor)
             np.testing.assert_array_equal(result.numpy(), picture)
         turned = frames[0].transpose(1, 2)
-        np.testing.assert_array_equal(engine.infer(turned, styles[0]), engine.infer(turned.numpy(), styles[0]))
+        np.testing.assert_array_equal(
+            engine.infer(turned, styles[0]), engine.infer(turned.numpy(), styles[0])
+        )
         with pytest.raises(ValueError, match="uint8"):
             engine.infer(frames[0].float(), styles[0])
     with (
@@ -142,8 +164,12 @@ def test_engine_gives_tensors_for_tensors(card: HostCard, tiny_model: ModelFile)
         engine.infer(frames[0], styles[0])
 
 
-@pytest.mark.parametrize("rotation", [(90, False, False), (-90, False, False), (180, False, False), (0, True, False)])
-def test_pictures_are_laid_upright(make_video: Callable[..., Path], rotation: tuple[float, bool, bool]):
+@pytest.mark.parametrize(
+    "rotation", [(90, False, False), (-90, False, False), (180, False, False), (0, True, False)]
+)
+def test_pictures_are_laid_upright(
+    make_video: Callable[..., Path], rotation: tuple[float, bool, bool]
+):
     path = make_video(rotation=rotation, coding=(6, 1))
     with VideoFile(path) as video:
         expected = next(iter(video.frames())).pixels
@@ -152,21 +178,31 @@ def test_pictures_are_laid_upright(make_video: Callable[..., Path], rotation: tu
     assert np.abs(ours.numpy().astype(int) - expected).max() <= 3
 
 
-def test_without_a_card_it_stays_on_the_cpu_and_says_so_once(make_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch):
+def test_without_a_card_it_stays_on_the_cpu_and_says_so_once(
+    make_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+):
     path = make_video()
     if not torch.cuda.is_available():
         with VideoFile(path) as video:
             video.decode_on("cuda:0")
-            assert video.device is None and isinstance(next(iter(video.frames())).pixels, np.ndarray)
-            assert video.notes == ["clip.mp4: is decoded on the CPU, not on the GPU: this PyTorch sees no CUDA GPU."]
+            assert video.device is None and isinstance(
+                next(iter(video.frames())).pixels, np.ndarray
+            )
+            assert video.notes == [
+                "clip.mp4: is decoded on the CPU, not on the GPU: this PyTorch sees no CUDA GPU."
+            ]
     monkeypatch.setattr(video_file, "tensors_problem", lambda device: None)
     with VideoFile(make_video("odd.mp4", size=(47, 63))) as video:
         video.decode_on("cuda:0")
         assert "63x47 yuv444p, not of even size in 8-bit 4:2:0" in video.notes[0]
 
 
-def test_a_decoder_that_does_not_start_leaves_all_as_it_was(make_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch):
-    """A card that PyTorch sees and FFmpeg's decoder does not: here FFmpeg really tries, and finds no driver."""
+def test_a_decoder_that_does_not_start_leaves_all_as_it_was(
+    make_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+):
+    """A card that PyTorch sees and FFmpeg's decoder does not: here FFmpeg really tries, and finds
+    no driver.
+    """
     import contextlib
 
     from av.codec.hwaccel import HWAccel
@@ -176,12 +212,22 @@ def test_a_decoder_that_does_not_start_leaves_all_as_it_was(make_video: Callable
     monkeypatch.setattr(video_file, "tensors_problem", lambda device: None)
     options = {"primary_ctx": "0", "current_ctx": "1"}
     monkeypatch.setattr(
-        video_file, "decoder_on", lambda device: contextlib.nullcontext(HWAccel("cuda", "0", True, options, is_hw_owned=True))
+        video_file,
+        "decoder_on",
+        lambda device: contextlib.nullcontext(
+            HWAccel("cuda", "0", True, options, is_hw_owned=True)
+        ),
     )
     with VideoFile(make_video(), start_s=Fraction(1, 5)) as video:
         video.decode_on("cuda:0")
-        assert video.device is None and len(video.notes) == 1 and "on the CPU, not on the GPU" in video.notes[0]
-        assert [frame.pts * frame.time_base for frame in video.frames()] == [Fraction(time, 25) for time in range(5, 10)]
+        assert (
+            video.device is None
+            and len(video.notes) == 1
+            and "on the CPU, not on the GPU" in video.notes[0]
+        )
+        assert [frame.pts * frame.time_base for frame in video.frames()] == [
+            Fraction(time, 25) for time in range(5, 10)
+        ]
 
 
 @pytest.mark.cuda
@@ -208,8 +254,12 @@ def test_on_a_real_card(make_video: Callable[..., Path], small_model: ModelFile,
             open_engine("torch", small_model, EngineOptions(device="cuda"), (240, 320)) as engine,
         ):
             video.decode_on(engine.device)
-            painter = FilePainter(Stylizer(engine, Look(((small_model.default_style, 1.0),)), (120, 160)), video)
-            sink = VideoOutput(tmp_path / f"{codec}.mp4", video, Encoding(codec, audio="none"), painter.size)
+            painter = FilePainter(
+                Stylizer(engine, Look(((small_model.default_style, 1.0),)), (120, 160)), video
+            )
+            sink = VideoOutput(
+                tmp_path / f"{codec}.mp4", video, Encoding(codec, audio="none"), painter.size
+            )
             run_file(video.frames(), Overlapped(painter.begin, engine.in_flight), sink)
             sink.finish()
         with av.open(str(tmp_path / f"{codec}.mp4")) as container:
