@@ -23,7 +23,7 @@ from realtime.listing import print_listing
 from realtime.live import flags as live_flags
 from realtime.live.doctor import print_findings
 from realtime.live.engine_sizes import EngineSizes
-from realtime.live.painter import Painter, inference_size
+from realtime.live.painter import LivePainter, inference_size
 from realtime.live.quality import Quality
 from realtime.live.run import Live
 from realtime.live.start import EngineAhead
@@ -87,7 +87,7 @@ def main(argv: list[str]) -> int:
         engine = ahead.get(size)
         cli.tell_engine(args, engine)
         quality = Quality() if args.quality == "auto" else None
-        painter = Painter(
+        painter = LivePainter(
             Stylizer(engine, state.look, size), EngineSizes(engine, size), fixed_size, quality
         )
         sink.open("Livebrush", frame_size)

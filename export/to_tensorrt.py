@@ -50,7 +50,7 @@ def build_engine(
         raise UsageError(
             f"--gpu {gpu}: {library.name} {library.version} builds for {', '.join(['current', *library.targets])}."
         )
-    cuda = _card_here(gpu)
+    cuda = _gpu_here(gpu)
     card = Card(cuda.target, cuda.name, cuda.driver) if cuda else Card(gpu)
     recipe, store = Recipe(model, precision, shapes, card, library), PlanStore()
     title = f"{model.name}, {precision}, {shapes}, for {card.name or card.target} with {library.name} {library.version}"
@@ -94,7 +94,7 @@ def clear_engines(say: Say) -> None:
     say(f"removed {count} files, {size_bytes / 2**20:.1f} MiB")
 
 
-def _card_here(gpu: str) -> Cuda | None:
+def _gpu_here(gpu: str) -> Cuda | None:
     if gpu != "current":
         return None
     problem = cuda_problem()

@@ -11,36 +11,49 @@ import numpy as np
 if TYPE_CHECKING:
     from torch import Tensor
 
-State = dict[str, np.ndarray]  # what is remembered from one frame to the next
+    Pixels = np.ndarray | Tensor
+
+FrameMemory = dict[str, np.ndarray]  # what is remembered from one frame to the next
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture.
+    """One picture of a source.
 
     pixels: (H, W, 3) uint8 RGB, full-range sRGB, upright (rotation already applied); a PyTorch
-    tensor if it lives on a card.
-
-    ``index`` counts from 0 in its source. ``pts`` is the presentation time in units of
-    ``time_base`` seconds, exactly as the file has it (None for live sources). ``captured_s`` is the
-    monotonic clock when a live source got it (0.0 for files). ``is_cut``: it begins a new scene;
-    ``mark``: as in ``Moment`` (both for files only). ``alpha``: (H, W) uint8, 255 opaque, of an
-    input that has it; ``pixels`` are then laid over white.
+    tensor if it lives on a GPU. index: counts from 0 in its source.
     """
 
-    pixels: np.ndarray | Tensor
+    pixels: Pixels
     index: int
-    pts: int | None = None
-    time_base: Fraction = Fraction(1, 1000)
-    captured_s: float = 0.0
-    is_cut: bool = False
-    alpha: np.ndarray | None = None
-    mark: int = 0
 
     @property
     def size(self) -> tuple[int, int]:
-        """(height, width)"""
+        """(height, width)."""
         return self.pixels.shape[0], self.pixels.shape[1]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFrame(Frame):
+    """One picture of a live source. captured_s: the monotonic clock when the source got it."""
+
+    captured_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class FileFrame(Frame):
+    """One picture of a file.
+
+    pts: its presentation time in units of ``time_base`` seconds, exactly as the file has it.
+    is_cut: it begins a new scene. alpha: (H, W) uint8, 255 opaque, of an input that has it;
+    ``pixels`` are then laid over white. mark: as in ``Moment``.
+    """
+
+    pts: int
+    time_base: Fraction
+    is_cut: bool = False
+    alpha: np.ndarray | None = None
+    mark: int = 0
 
 
 @dataclass(frozen=True, slots=True)

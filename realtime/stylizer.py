@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from engines import Engine
-from realtime.frame import Frame, State
+from realtime.frame import Frame, FrameMemory
 from realtime.look import Look, style_vector
 from realtime.picture import steadiness
-from realtime.picture.gpu.noise import CardNoiseReduction
-from realtime.picture.gpu.scaler import CardScaler
-from realtime.picture.network_pieces import NetworkTiles
+from realtime.picture.gpu.noise import GpuNoiseReduction
+from realtime.picture.gpu.scaler import GpuScaler
+from realtime.picture.network_pieces import NetworkPieces
 from realtime.picture.noise import FRAMES_REMEMBERED, NoiseReduction
 from realtime.picture.resample import Scaler
 from realtime.picture.sizes import network_size
@@ -64,15 +64,15 @@ class Stylizer:
         engine: Engine,
         look: Look,
         inference_size: tuple[int, int] | None = None,
-        tiles: NetworkTiles | None = None,
+        tiles: NetworkPieces | None = None,
     ) -> None:
         vector = style_vector(look, engine.model)
-        self.network = tiles or NetworkTiles(engine, by_itself=False)
+        self.network = tiles or NetworkPieces(engine, by_itself=False)
         self._look = look
         self._fade = _Fade(vector, vector, 0.0, 0.0)
         self._fixed_size = inference_size
-        self._scaler: Scaler | CardScaler = Scaler()
-        self._noise: NoiseReduction | CardNoiseReduction = NoiseReduction()
+        self._scaler: Scaler | GpuScaler = Scaler()
+        self._noise: NoiseReduction | GpuNoiseReduction = NoiseReduction()
         self._steadiness: Steadiness | None = (
             None  # made when it is first asked for: it needs OpenCV
         )
@@ -124,14 +124,14 @@ class Stylizer:
         if self._steadiness:
             self._steadiness.reset()
 
-    def noise_state(self) -> State:
+    def noise_state(self) -> FrameMemory:
         """What is carried from the frame begun last to the next one.
 
         With it and ``steadiness_state``, ``begin`` goes on as if nothing had been.
         """
         return self._noise.state()
 
-    def steadiness_state(self) -> State:
+    def steadiness_state(self) -> FrameMemory:
         """What is carried from the frame finished last to the next one."""
         return self._steadiness.state() if self._steadiness else {}
 
@@ -158,7 +158,7 @@ class Stylizer:
         return self.begin(frame, now_s)()
 
     def begin(
-        self, frame: Frame, now_s: float, state: State | None = None
+        self, frame: Frame, now_s: float, state: FrameMemory | None = None
     ) -> Callable[[], np.ndarray]:
         """Begin ``stylize`` and return what finishes it.
 
@@ -190,8 +190,8 @@ class Stylizer:
         """Frames may come to live on a card."""
         on_host = isinstance(frame.pixels, np.ndarray)
         if isinstance(self._scaler, Scaler) != on_host:
-            self._scaler = Scaler() if on_host else CardScaler()
-            self._noise = NoiseReduction() if on_host else CardNoiseReduction()
+            self._scaler = Scaler() if on_host else GpuScaler()
+            self._noise = NoiseReduction() if on_host else GpuNoiseReduction()
 
     def _untouched(self, frame: Frame) -> np.ndarray:
         if self._steadiness:
@@ -199,7 +199,7 @@ class Stylizer:
         return copy.deepcopy(frame.pixels)
 
     def _held(
-        self, frame: np.ndarray, painting: np.ndarray, look: Look, state: State | None
+        self, frame: np.ndarray, painting: np.ndarray, look: Look, state: FrameMemory | None
     ) -> np.ndarray:
         """``painting`` as steady as ``look`` wants it."""
         if look.stability == 0:
@@ -213,7 +213,7 @@ class Stylizer:
 
 
 def _finish(
-    scaler: Scaler | CardScaler,
+    scaler: Scaler | GpuScaler,
     frame: Frame,
     small: np.ndarray,
     painting: np.ndarray,

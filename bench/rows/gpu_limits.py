@@ -41,8 +41,8 @@ class Rates:
     Bytes a second over the bus each way and in its memory; FLOP a second by precision.
     """
 
-    to_card: float
-    from_card: float
+    to_gpu: float
+    from_gpu: float
     memory: float
     matrix: dict[str, float]
 
@@ -89,8 +89,8 @@ def work_of(model: Path, size: tuple[int, int]) -> Work:
 def limit_ms(work: Work, rates: Rates, precision: str) -> tuple[float, str]:
     """The least milliseconds a frame, and which of the four it is."""
     parts = {
-        "copy in": work.picture_bytes / rates.to_card,
-        "copy out": work.picture_bytes / rates.from_card,
+        "copy in": work.picture_bytes / rates.to_gpu,
+        "copy out": work.picture_bytes / rates.from_gpu,
         "memory": work.activations * BYTES[precision] / rates.memory,
         "arithmetic": work.flop / rates.matrix[precision],
     }
@@ -117,8 +117,8 @@ def measure_rates(device: str = "cuda") -> Rates:
     a, b = (torch.randint(-9, 9, (8192, 8192), device=device, dtype=torch.int8) for _ in range(2))
     matrix["int8"] = 2 * 8192**3 / _best_s(lambda: torch._int_mm(a, b.t()), wait)
     return Rates(
-        to_card=host.numel() / _best_s(lambda: card.copy_(host, non_blocking=True), wait),
-        from_card=host.numel() / _best_s(lambda: host.copy_(card, non_blocking=True), wait),
+        to_gpu=host.numel() / _best_s(lambda: card.copy_(host, non_blocking=True), wait),
+        from_gpu=host.numel() / _best_s(lambda: host.copy_(card, non_blocking=True), wait),
         memory=2 * here.numel() / _best_s(lambda: here.copy_(there), wait),  # read and written
         matrix=matrix,
     )

@@ -299,7 +299,7 @@ def markdown(machine: dict[str, str], rates: Rates, rows: list[GpuRow]) -> str:
         f"{rate / 1e12:.0f} TFLOP/s {precision}" for precision, rate in rates.matrix.items()
     )
     measured = (
-        f"Measured: {rates.to_card / 1e9:.1f} GB/s to the card, {rates.from_card / 1e9:.1f} GB/s from it, "
+        f"Measured: {rates.to_gpu / 1e9:.1f} GB/s to the card, {rates.from_gpu / 1e9:.1f} GB/s from it, "
         f"{rates.memory / 1e9:.0f} GB/s in its memory, {matrix}."
     )
     head = "| part | model | size | engine | precision | fps | p50 ms | p95 ms | limit ms | set by | reached | allocations |"

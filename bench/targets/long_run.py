@@ -20,7 +20,7 @@ import numpy as np
 from engines import EngineOptions, find_model, open_engine
 from engines.errors import UsageError
 from realtime import cli
-from realtime.frame import Frame
+from realtime.frame import LiveFrame
 from realtime.live.sources.synthetic import Synthetic
 from realtime.look import Look
 from realtime.stylizer import Stylizer
@@ -65,7 +65,7 @@ def run_long(frames: int, warm_up: int) -> Growth:
             now_s = index / FPS
             if index % _SWITCH_FRAMES == 0:
                 stylizer.set_look(next(looks), _FADE_S, now_s)
-            stylizer.stylize(Frame(source.picture(index), index, captured_s=now_s), now_s)
+            stylizer.stylize(LiveFrame(source.picture(index), index, captured_s=now_s), now_s)
             if index >= warm_up and index % _SAMPLE_FRAMES == 0:
                 samples.append(
                     (

@@ -15,9 +15,9 @@ from realtime.files.progress import FileProgress
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.picture_file import PictureOutput
 from realtime.media.writing.pipe import PipeOutput
-from realtime.media.writing.segments import State
+from realtime.media.writing.segments import FrameMemory
 from realtime.media.writing.video_file import VideoOutput
-from realtime.picture.network_pieces import NetworkTiles, largest_piece
+from realtime.picture.network_pieces import NetworkPieces, largest_piece
 from realtime.picture.sizes import network_size
 from realtime.stylizer import Stylizer
 
@@ -39,7 +39,7 @@ class Painting(Protocol):
     size: tuple[int, int]
     made_with: dict[str, Any]
 
-    def remember(self, index: int) -> State:
+    def remember(self, index: int) -> FrameMemory:
         """What is remembered after frame ``index``, where ``into`` writes frame by frame."""
 
     def into(self, sink: Sink, progress: FileProgress) -> FileRun:
@@ -137,6 +137,6 @@ def painter_of(engine: Engine, video: VideoFile, options: FileOptions) -> FilePa
 
     Raises EngineLoadError.
     """
-    stylizer = Stylizer(engine, options.look, tiles=NetworkTiles(engine, options.tile_px))
+    stylizer = Stylizer(engine, options.look, tiles=NetworkPieces(engine, options.tile_px))
     stylizer.prepare(video.size)
     return FilePainter(stylizer, video, options.timeline, options.side_by_side)

@@ -22,7 +22,7 @@ from realtime.look import Look, style_vector
 from realtime.media.reading.video_file import MAX_PIXELS
 from realtime.media.writing.pending_file import PendingFile
 from realtime.media.writing.picture_file import JPEG_QUALITY
-from realtime.picture.network_pieces import NetworkTiles
+from realtime.picture.network_pieces import NetworkPieces
 from realtime.picture.resample import SLOPE_STEPS, Scaler
 from realtime.picture.sizes import network_size
 
@@ -85,7 +85,7 @@ class LargePicture:
                     .numpy()
                 )
             style = np.concatenate([[0.0], vector[1:] / vector[1:].sum()]).astype(np.float32)
-            tiles = NetworkTiles(engine, tile_px)
+            tiles = NetworkPieces(engine, tile_px)
             tiles.prepare(size)
             painting = tiles.start(small, style)()
         pixels, alpha = self._opened()

@@ -15,7 +15,7 @@ import numpy as np
 from engines import Engine
 from engines.auto import processor
 from engines.base import cpu_threads
-from realtime.frame import Frame, State
+from realtime.frame import FileFrame, FrameMemory
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.segments import SEGMENT_FRAMES
 from realtime.stylizer import Stylizer
@@ -45,9 +45,9 @@ class FilePainter:
         self._timeline = timeline
         self._entries_done = 0
         self._side_by_side = side_by_side
-        self._states: dict[int, State] = {}
+        self._states: dict[int, FrameMemory] = {}
         self._next_index = 0
-        self.recall: Callable[[int], State] = lambda index: {}
+        self.recall: Callable[[int], FrameMemory] = lambda index: {}
 
     @property
     def size(self) -> tuple[int, int]:
@@ -55,7 +55,7 @@ class FilePainter:
         height, width = self._video.size
         return height, width * (2 if self._side_by_side else 1)
 
-    def begin(self, frame: Frame) -> Callable[[], np.ndarray]:
+    def begin(self, frame: FileFrame) -> Callable[[], np.ndarray]:
         """Return what finishes the frame: (H, W, 3) uint8 RGB of ``size``, or EngineRunError.
 
         To be called in order; at a cut, what is left of the frames before is forgotten.
@@ -86,7 +86,7 @@ class FilePainter:
 
         return finish
 
-    def remember(self, index: int) -> State:
+    def remember(self, index: int) -> FrameMemory:
         """What the stylizer remembered after frame ``index``, the last of a segment.
 
         To be asked for once, and before the next segment ends, which is longer than what waits

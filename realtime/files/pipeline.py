@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from realtime.frame import Frame
+from realtime.frame import FileFrame
 from realtime.timing import Samples, StageTimes
 
 _QUEUE_FRAMES = (
@@ -32,7 +32,7 @@ _POLL_S = 0.1
 class FrameSink(Protocol):
     """What the pipeline asks of an output; ``finish`` and ``discard`` are the caller's."""
 
-    def write(self, frame: Frame, pixels: np.ndarray) -> None: ...
+    def write(self, frame: FileFrame, pixels: np.ndarray) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Overlapped:
     returns what finishes one.
     """
 
-    begin: Callable[[Frame], Callable[[], np.ndarray]]
+    begin: Callable[[FileFrame], Callable[[], np.ndarray]]
     under_way: int
 
 
@@ -67,10 +67,10 @@ class FileRun:
 
 
 def run_file(
-    frames: Iterable[Frame],
-    paint: Callable[[Frame], np.ndarray] | Overlapped,
+    frames: Iterable[FileFrame],
+    paint: Callable[[FileFrame], np.ndarray] | Overlapped,
     sink: FrameSink,
-    on_frame: Callable[[Frame, FileRun], None] = lambda frame, run: None,
+    on_frame: Callable[[FileFrame, FileRun], None] = lambda frame, run: None,
     interrupt: Callable[[], None] = lambda: None,
     size: tuple[int, int] = (0, 0),
 ) -> FileRun:
@@ -180,7 +180,7 @@ def _stage(stop: _Stop, output: _Channel, items: Iterator[Any], run: FileRun) ->
     run.thread_s[threading.current_thread().name] = time.thread_time()
 
 
-def _decode_all(frames: Iterable[Frame], run: FileRun) -> Iterator[tuple[Frame, float]]:
+def _decode_all(frames: Iterable[FileFrame], run: FileRun) -> Iterator[tuple[FileFrame, float]]:
     iterator = iter(frames)
     while True:
         started_s = time.perf_counter()
@@ -194,8 +194,8 @@ def _decode_all(frames: Iterable[Frame], run: FileRun) -> Iterator[tuple[Frame, 
 
 
 def _paint_all(
-    decoded: _Channel, paint: Callable[[Frame], np.ndarray] | Overlapped, run: FileRun
-) -> Iterator[tuple[Frame, np.ndarray, float]]:
+    decoded: _Channel, paint: Callable[[FileFrame], np.ndarray] | Overlapped, run: FileRun
+) -> Iterator[tuple[FileFrame, np.ndarray, float]]:
     if isinstance(paint, Overlapped):
         yield from _paint_overlapped(decoded, paint, run)
         return
@@ -207,8 +207,8 @@ def _paint_all(
 
 def _paint_overlapped(
     decoded: _Channel, paint: Overlapped, run: FileRun
-) -> Iterator[tuple[Frame, np.ndarray, float]]:
-    begun: deque[tuple[Frame, Callable[[], np.ndarray], float]] = deque()
+) -> Iterator[tuple[FileFrame, np.ndarray, float]]:
+    begun: deque[tuple[FileFrame, Callable[[], np.ndarray], float]] = deque()
     for frame, decoded_s in decoded:
         with run.stages.measure("infer"):
             begun.append((frame, paint.begin(frame), decoded_s))
@@ -220,7 +220,7 @@ def _paint_overlapped(
 
 
 def _finished(
-    begun: deque[tuple[Frame, Callable[[], np.ndarray], float]],
-) -> tuple[Frame, np.ndarray, float]:
+    begun: deque[tuple[FileFrame, Callable[[], np.ndarray], float]],
+) -> tuple[FileFrame, np.ndarray, float]:
     frame, finish, decoded_s = begun.popleft()
     return frame, finish(), decoded_s

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from realtime.files.pipeline import FileRun
-from realtime.frame import Frame
+from realtime.frame import FileFrame
 from realtime.timing import Clock, RateMeter
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class FileProgress:
         self._next_line_s = clock() + _LINE_EVERY_S
         self._bar = _bar(name, duration_s) if sys.stderr and sys.stderr.isatty() else None
 
-    def update(self, frame: Frame, run: FileRun) -> None:
+    def update(self, frame: FileFrame, run: FileRun) -> None:
         """Call after each finished frame."""
         self._rate.tick()
         time_s = float(frame.pts * frame.time_base)

@@ -13,7 +13,7 @@ from engines.errors import UsageError
 from realtime.cli import say
 from realtime.files.options import FileOptions
 from realtime.files.outputs import check_output, identified
-from realtime.frame import Frame
+from realtime.frame import FileFrame
 from realtime.look import Look
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.picture_file import PICTURES, PictureOutput
@@ -99,7 +99,7 @@ def label_strip(text: str, size: tuple[int, int]) -> np.ndarray:
     return np.repeat(np.asarray(strip)[..., None], 3, axis=2)
 
 
-def _painted(frame: Frame, style: str, engine: Engine, look: Look) -> np.ndarray:
+def _painted(frame: FileFrame, style: str, engine: Engine, look: Look) -> np.ndarray:
     return Stylizer(
         engine, Look(((style, 1.0),), look.strength, look.brush, look.keep_color)
     ).stylize(frame, 0.0)

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from realtime.controls.commands import State
-from realtime.frame import Frame
+from realtime.frame import LiveFrame
 from realtime.live.engine_sizes import EngineSizes
 from realtime.live.quality import Quality
 from realtime.look import Look
@@ -19,7 +19,7 @@ from realtime.stylizer import Stylizer, frames_remembered
 from realtime.timing import Clock
 
 
-class Painter:
+class LivePainter:
     """Call ``choose`` and ``paint`` from one thread; the attributes may be looked at from others.
 
     ``fixed_size``: (height, width) of the inference at brush 1, None for 480 lines. ``sizes``
@@ -39,14 +39,14 @@ class Painter:
         self.quality = quality
         self.waiting = False
         self._sizes, self._clock, self._fixed_size = sizes, clock, fixed_size
-        self._held: Frame | None = None
+        self._held: LiveFrame | None = None
         self._followed: Look = stylizer.look
         self._size = sizes.first_size
         self._mirrored = False
         self._changed_s = clock()
         self._settled = 0  # frames since the last fade; of a frozen picture enough are painted for what is remembered to settle
 
-    def choose(self, frame: Frame | None, state: State) -> Frame | None:
+    def choose(self, frame: LiveFrame | None, state: State) -> LiveFrame | None:
         """What to paint now: the new frame; the held one while the picture is frozen and its look
         still moves; or nothing.
         """
@@ -57,7 +57,7 @@ class Painter:
         moves = moves or self._settled <= frames_remembered(state.look)
         return replace(self._held, captured_s=self._clock()) if moves else None
 
-    def paint(self, frame: Frame, state: State) -> tuple[Frame, np.ndarray]:
+    def paint(self, frame: LiveFrame, state: State) -> tuple[LiveFrame, np.ndarray]:
         """The frame as it was seen (mirrored, if asked for) and its painting."""
         now_s = self._clock()
         self._follow(state, now_s)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from realtime.frame import Frame
+from realtime.frame import LiveFrame
 from realtime.timing import Samples
 
 SCALES = (1.0, 0.75, 0.5)  # of both sides: 1, 0.56 and 0.25 of the work
@@ -42,7 +42,7 @@ class Quality:
     def scale(self) -> float:
         return self.scales[self._step]
 
-    def note(self, frame: Frame, painting_s: float, now_s: float) -> None:
+    def note(self, frame: LiveFrame, painting_s: float, now_s: float) -> None:
         """``frame`` took ``painting_s`` seconds to paint, and was done at ``now_s``.
 
         A frame painted once more does not count.

@@ -23,9 +23,9 @@ import numpy as np
 from engines import ModelFile
 from realtime.controls.commands import BANK_SIZE, State
 from realtime.controls.desk import Desk
-from realtime.frame import Frame
+from realtime.frame import LiveFrame
 from realtime.live.figures import LiveFigures
-from realtime.live.painter import Painter
+from realtime.live.painter import LivePainter
 from realtime.live.screen import Screen
 from realtime.live.sinks.clean_sink import CleanSink
 from realtime.live.sinks.live_sink import LiveSink
@@ -50,7 +50,7 @@ class Painted:
     ``counts`` is False for a held frame that is painted once more.
     """
 
-    frame: Frame
+    frame: LiveFrame
     pixels: np.ndarray
     counts: bool = True
 
@@ -67,7 +67,7 @@ class Live:
     def __init__(
         self,
         source: LiveSource,
-        painter: Painter,
+        painter: LivePainter,
         sink: LiveSink,
         desk: Desk,
         *,
@@ -83,7 +83,7 @@ class Live:
         self._source, self._sink, self._say, self._clock = source, sink, say, clock
         self._duration_s = duration_s
         self._begin_s = started_s if started_s is not None else clock()
-        self._captured: Latest[Frame] = Latest(lambda _: self.figures.drop("inference"))
+        self._captured: Latest[LiveFrame] = Latest(lambda _: self.figures.drop("inference"))
         self._painted: Latest[Painted] = Latest(
             lambda painted: self.figures.drop("display") if painted.counts else None
         )

@@ -8,10 +8,10 @@ import numpy as np
 
 from realtime.controls.commands import State, spoken
 from realtime.controls.desk import Desk
-from realtime.frame import Frame
+from realtime.frame import LiveFrame
 from realtime.live.figures import LiveFigures
 from realtime.live.hud import Figures, Hud
-from realtime.live.painter import Painter
+from realtime.live.painter import LivePainter
 from realtime.live.sinks.live_sink import LiveSink
 from realtime.live.sinks.recording import Recorder
 from realtime.live.snapshots import Snapshots
@@ -34,7 +34,7 @@ class Screen:
         self,
         sink: LiveSink,
         source: LiveSource,
-        painter: Painter,
+        painter: LivePainter,
         figures: LiveFigures,
         desk: Desk,
         snapshots: Snapshots,
@@ -47,12 +47,12 @@ class Screen:
         self._sink, self._source, self._painter, self._figures = sink, source, painter, figures
         self.snapshots, self._recorder, self._clock = snapshots, recorder, clock
         self._hud: Hud | None = None
-        self._newest: tuple[Frame, np.ndarray] | None = None
+        self._newest: tuple[LiveFrame, np.ndarray] | None = None
         self._toast, self._toast_s = "", 0.0
         self._told: Figures | None = None
         self._told_s = self._drawn_s = clock()
 
-    def show(self, frame: Frame, painting: np.ndarray) -> None:
+    def show(self, frame: LiveFrame, painting: np.ndarray) -> None:
         """Show a painting of ``frame``; when this returns it is visible."""
         self._newest = (frame, painting)
         if self.state.strip or self.state.sheet:

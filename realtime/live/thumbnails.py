@@ -14,7 +14,7 @@ import numpy as np
 from engines import Engine
 from engines.errors import EngineError
 from engines.opening import open_alike
-from realtime.frame import Frame
+from realtime.frame import Frame, LiveFrame
 from realtime.live.engine_sizes import Size
 from realtime.look import BRUSH_RANGE, Look
 from realtime.picture.resample import Scaler
@@ -44,7 +44,7 @@ class Tiles:
         self.failure: str | None = None
         self._like, self._open_for, self._share = engine, open_for, share
         self._changed = threading.Condition()
-        self._frame: Frame | None = None
+        self._frame: LiveFrame | None = None
         self._styles: tuple[str, ...] = ()
         self._closed = False
         self._thread: threading.Thread | None = None
@@ -58,7 +58,7 @@ class Tiles:
                 self._thread = threading.Thread(target=self._run, name="tiles", daemon=True)
                 self._thread.start()
 
-    def look_at(self, frame: Frame) -> None:
+    def look_at(self, frame: LiveFrame) -> None:
         with self._changed:
             self._frame = frame
             self._changed.notify()
@@ -99,7 +99,7 @@ class Tiles:
             if stylizer:
                 stylizer.engine.close()
 
-    def _next(self, turn: int) -> tuple[Frame, str] | None:
+    def _next(self, turn: int) -> tuple[LiveFrame, str] | None:
         with self._changed:
             self._changed.wait_for(
                 lambda: self._closed or (self._styles and self._frame is not None)

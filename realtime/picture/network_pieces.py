@@ -87,7 +87,7 @@ def spans(length: int, limit: int, reach: Reach) -> list[Span]:
     return [Span(start, piece, *borders[index : index + 2]) for index, start in enumerate(starts)]
 
 
-class NetworkTiles:
+class NetworkPieces:
     """Runs ``engine`` on one frame after the other, in pieces of at most ``tile_px`` where that is
     given and frames are larger, or ``by_itself`` above ``WHOLE_PIXELS``.
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from realtime.frame import State
+from realtime.frame import FrameMemory
 
 UNIT = 128  # of gains and means: a difference of 255 times a gain of 1 fits int16
 LEAST_GAIN = 7  # of a new frame, in 1 / UNIT, where all change is noise
@@ -53,7 +53,7 @@ class NoiseReduction:
         """Begin anew with the next frame."""
         self._last = None
 
-    def state(self) -> State:
+    def state(self) -> FrameMemory:
         """What is remembered; empty at the start.
 
         ``restore`` takes it back, and from then on both go on alike: the mean is rounded here too.
@@ -64,7 +64,7 @@ class NoiseReduction:
         self.restore(state)
         return state
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: FrameMemory) -> None:
         mean = state.get("mean")
         self._last = None if mean is None else _Last(mean * np.int16(UNIT), mean)
 

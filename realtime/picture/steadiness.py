@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engines.errors import EngineUnavailable
-from realtime.frame import State
+from realtime.frame import FrameMemory
 
 _MOST = 0.95  # of the last painting, at stability 1; with all of it, nothing new would be seen
 _HALVED_FROM_PX = 320  # short side from which motion is sought at half size: a quarter of the work, and hands are still found
@@ -82,7 +82,7 @@ class Steadiness:
     def reset(self) -> None:
         self._last = None
 
-    def state(self) -> State:
+    def state(self) -> FrameMemory:
         """What is remembered, as copies; empty at the start. ``restore`` takes it back."""
         return (
             {}
@@ -90,7 +90,7 @@ class Steadiness:
             else {name: part.copy() for name, part in vars(self._last).items()}
         )
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: FrameMemory) -> None:
         self._last = _Last(state["luma"], state["shown"]) if "shown" in state else None
 
     def hold(self, frame: np.ndarray, painting: np.ndarray, stability: float) -> np.ndarray:

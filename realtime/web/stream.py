@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from realtime.frame import Frame
+from realtime.frame import LiveFrame
 from realtime.live.sinks.clean_sink import CleanSink
 from realtime.live.thumbnails import Tiles
 
@@ -35,7 +35,7 @@ class WebStream(CleanSink):
         self.count = 0
         self.wakers: set[Callable[[], None]] = set()
 
-    def put(self, frame: Frame, painting: np.ndarray) -> None:
+    def put(self, frame: LiveFrame, painting: np.ndarray) -> None:
         self.newest, self.count = Newest(frame.pixels, painting), self.count + 1
         if self.wakers:
             self.tiles.look_at(frame)

@@ -23,7 +23,7 @@ from realtime.files.farm.scan import Scan
 from realtime.files.pipeline import FileRun
 from realtime.files.progress import FileProgress
 from realtime.media.reading.video_file import VideoFile
-from realtime.media.writing.segments import SEGMENT_FRAMES, State
+from realtime.media.writing.segments import SEGMENT_FRAMES, FrameMemory
 from realtime.media.writing.video_file import VideoOutput
 from realtime.stylizer import frames_remembered
 
@@ -123,7 +123,7 @@ class FarmPainting:
         self._read_whole = 0
         self._run = FileRun()
 
-    def remember(self, index: int) -> State:
+    def remember(self, index: int) -> FrameMemory:
         """Comes with each segment instead."""
         return {}
 

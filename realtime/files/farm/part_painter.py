@@ -24,10 +24,10 @@ from engines.errors import SourceError
 from realtime.files.crew import painter_of
 from realtime.files.farm.parts import Part
 from realtime.files.pipeline import FileRun, Overlapped, run_file
-from realtime.frame import Frame
+from realtime.frame import FileFrame
 from realtime.media.disk import write_errors
 from realtime.media.reading.video_file import VideoFile
-from realtime.media.writing.segments import SegmentEncoder, State
+from realtime.media.writing.segments import FrameMemory, SegmentEncoder
 from realtime.media.writing.video_encoder import VideoEncoder
 from realtime.media.writing.work_folder import Segment
 from realtime.picture.network_pieces import largest_piece
@@ -78,7 +78,7 @@ class Finished:
     number: int
     content: bytes
     segment: Segment
-    state: State
+    state: FrameMemory
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ class PartPainter:
                 segments.discard()
         return run
 
-    def _frames(self, job: Job, part: Part) -> Iterator[Frame]:
+    def _frames(self, job: Job, part: Part) -> Iterator[FileFrame]:
         """The frames of ``part``, each proved to be the one that is meant: by seeking; where that
         does not lead to the same pictures, as in files without whole keyframes, by reading from
         the start, as a run on one machine does.
@@ -202,7 +202,7 @@ class PartPainter:
             f"{job.source}: reads differently on {self._node}, at frame {moments[place].index}."
         )
 
-    def _frames_from(self, job: Job, pts: int) -> Iterator[Frame]:
+    def _frames_from(self, job: Job, pts: int) -> Iterator[FileFrame]:
         """By seeking; none where that fails."""
         start_s = pts * self._video.time_base - self._video.origin_s
         try:
@@ -239,7 +239,7 @@ class _From:
     def __init__(self, first: int, segments: SegmentEncoder) -> None:
         self._first, self._segments = first, segments
 
-    def write(self, frame: Frame, pixels: np.ndarray) -> None:
+    def write(self, frame: FileFrame, pixels: np.ndarray) -> None:
         if frame.index >= self._first:
             self._segments.write(frame, pixels)
 

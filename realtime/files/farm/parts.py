@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from realtime.frame import Moment
-from realtime.media.writing.segments import SEGMENT_FRAMES, State
+from realtime.media.writing.segments import SEGMENT_FRAMES, FrameMemory
 
 _PARTS_PER_WORKER = (
     4  # so that the last ones of a file end together, and a part that is lost is no great loss
@@ -28,13 +28,13 @@ class Part:
 
     first: int
     moments: tuple[Moment, ...]
-    state: State | None = None
+    state: FrameMemory | None = None
 
     @property
     def last(self) -> int:
         return self.moments[-1].index
 
-    def beginning_at(self, first: int, state: State) -> Part:
+    def beginning_at(self, first: int, state: FrameMemory) -> Part:
         """What is left of it from frame ``first`` on, painted from ``state``; without one, warmed
         up as before.
         """

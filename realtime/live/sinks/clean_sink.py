@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from realtime.frame import Frame
+from realtime.frame import LiveFrame
 
 
 class CleanSink(ABC):
@@ -24,7 +24,7 @@ class CleanSink(ABC):
         self.answers: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     @abstractmethod
-    def put(self, frame: Frame, painting: np.ndarray) -> None:
+    def put(self, frame: LiveFrame, painting: np.ndarray) -> None:
         """Take ``painting``, (H, W, 3) uint8 RGB, which nobody changes afterwards.
 
         Returns at once; raises nothing.

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engines.errors import LivebrushError, SinkError, UsageError
-from realtime.frame import Frame
+from realtime.frame import LiveFrame
 from realtime.live.sinks.clean_sink import CleanSink
 from realtime.live.sources.sound import CHANNELS, RATE, Sound
 
@@ -83,7 +83,7 @@ class Recorder(CleanSink):
         """How long the current recording is, None if there is none."""
         return self._current.seconds if self._current else None
 
-    def put(self, frame: Frame, painting: np.ndarray) -> None:
+    def put(self, frame: LiveFrame, painting: np.ndarray) -> None:
         current = self._current  # the main thread may take it away meanwhile
         if current:
             current.put(frame, painting)
@@ -118,12 +118,12 @@ class Recording(threading.Thread):
         self.seconds = 0.0
         self.path, self.partial = path, path.with_name(f"{path.stem}.partial{path.suffix}")
         self._open_sound, self._say = open_sound, say
-        self._frames: queue.Queue[tuple[Frame, np.ndarray] | None] = queue.Queue(_WAITING)
+        self._frames: queue.Queue[tuple[LiveFrame, np.ndarray] | None] = queue.Queue(_WAITING)
         self._dropped = 0
         self._ending = threading.Event()
         self.start()
 
-    def put(self, frame: Frame, painting: np.ndarray) -> None:
+    def put(self, frame: LiveFrame, painting: np.ndarray) -> None:
         try:
             if not self._ending.is_set():
                 self._frames.put_nowait((frame, painting))
@@ -166,7 +166,7 @@ class Recording(threading.Thread):
         lost = f", {self._dropped} frames left out" if self._dropped else ""
         self._say(f"saved {self.path.name}, {self.seconds:.1f} s{lost}")
 
-    def _next(self) -> tuple[Frame, np.ndarray] | None:
+    def _next(self) -> tuple[LiveFrame, np.ndarray] | None:
         """The next frame; None once it shall end and every frame that had come is written."""
         while True:
             try:
@@ -213,7 +213,7 @@ class _Writer:
         self._samples = np.zeros((0, CHANNELS), np.float32)
         self._heard = self._written = 0
 
-    def write(self, frame: Frame, painting: np.ndarray) -> float:
+    def write(self, frame: LiveFrame, painting: np.ndarray) -> float:
         """Encode a frame and the sound before it; returns the length so far, in seconds."""
         if self._begin_s is None:
             self._begin_s = frame.captured_s

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from engines.errors import SinkError, UsageError
-from realtime.frame import Frame
+from realtime.frame import LiveFrame
 from realtime.live.sinks.clean_sink import CleanSink
 from realtime.live.sources.latest import Latest
 from realtime.picture.resample import Scaler
@@ -59,7 +59,7 @@ class VirtualCamera(CleanSink):
         self._thread = threading.Thread(target=self._send_all, name="virtual camera", daemon=True)
         self._thread.start()
 
-    def put(self, frame: Frame, painting: np.ndarray) -> None:
+    def put(self, frame: LiveFrame, painting: np.ndarray) -> None:
         self._slot.put(painting)
 
     def close(self) -> None:

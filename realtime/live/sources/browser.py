@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from realtime.frame import Frame
+from realtime.frame import LiveFrame
 from realtime.live.sources.latest import Latest
 from realtime.live.sources.live_source import LiveSource
 
@@ -46,7 +46,7 @@ class BrowserSource(LiveSource):
         self._count += 1
         self._fed_s = captured_s
 
-    def read(self, timeout_s: float) -> Frame | None:
+    def read(self, timeout_s: float) -> LiveFrame | None:
         fed = self._slot.get(timeout_s)
         if fed is None:
             return None
@@ -61,7 +61,7 @@ class BrowserSource(LiveSource):
         }
         pixels = picture.reformat(format="rgb24", dst_color_range="JPEG", **size).to_ndarray()
         self.busy.add((time.perf_counter() - started_s) * 1000)
-        return Frame(pixels, index, captured_s=captured_s)
+        return LiveFrame(pixels, index, captured_s=captured_s)
 
     def close(self) -> None:
         self._slot.close()

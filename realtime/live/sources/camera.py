@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engines.errors import SourceError, UsageError
-from realtime.frame import Frame
+from realtime.frame import LiveFrame
 from realtime.live.sources.camera_devices import OpenCapture, camera_list, open_opencv
 from realtime.live.sources.latest import Latest
 from realtime.live.sources.live_source import LiveSource
@@ -121,7 +121,7 @@ class Camera(LiveSource):
             raise SourceError(f"{self.name}: {reason} {others}Without a camera: --source test")
         return self._first.pixels.shape[0], self._first.pixels.shape[1]
 
-    def read(self, timeout_s: float) -> Frame | None:
+    def read(self, timeout_s: float) -> LiveFrame | None:
         shot, self._first = self._first, None
         shot = shot or self._slot.get(timeout_s)
         now_s = self._clock()
@@ -138,7 +138,7 @@ class Camera(LiveSource):
         started_s = time.perf_counter()
         pixels = _to_rgb(shot.pixels)
         self.busy.add((time.perf_counter() - started_s) * 1000)
-        return Frame(pixels, self._newest, captured_s=shot.taken_s)
+        return LiveFrame(pixels, self._newest, captured_s=shot.taken_s)
 
     def close(self) -> None:
         self._closed = True

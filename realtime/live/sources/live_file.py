@@ -8,10 +8,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
-from realtime.frame import Frame
+from realtime.frame import FileFrame, LiveFrame
 from realtime.live.sources.live_source import LiveSource
 from realtime.live.sources.sound import Sound, file_sound
 from realtime.media.reading.video_file import VideoFile
@@ -37,8 +36,8 @@ class LiveFile(LiveSource):
         self.name = path.name
         self._path, self._loop, self._clock = path, loop, clock
         self._file: VideoFile | None = None
-        self._frames: Iterator[Frame] = iter(())
-        self._next: Frame | None = None
+        self._frames: Iterator[FileFrame] = iter(())
+        self._next: FileFrame | None = None
         self._index = 0
         self._start_s: float | None = None
         self._due_s = 0.0
@@ -54,11 +53,11 @@ class LiveFile(LiveSource):
         self._advance()
         return self._file.size
 
-    def read(self, timeout_s: float) -> Frame | None:
+    def read(self, timeout_s: float) -> LiveFrame | None:
         with self._reading:
             return None if self._stop.is_set() else self._read(timeout_s)
 
-    def _read(self, timeout_s: float) -> Frame | None:
+    def _read(self, timeout_s: float) -> LiveFrame | None:
         if self._next is None:
             self._advance()
         if self._next is None:
@@ -69,7 +68,7 @@ class LiveFile(LiveSource):
         if not self._wait_until_due(timeout_s):
             return None
         frame, self._next = self._next, None
-        return replace(frame, index=self._index - 1, captured_s=self._due_s)
+        return LiveFrame(frame.pixels, self._index - 1, self._due_s)
 
     def close(self) -> None:
         self._stop.set()
@@ -112,7 +111,7 @@ class LiveFile(LiveSource):
         self._next, self._index = frame, self._index + 1
         self.busy.add((time.perf_counter() - started_s) * 1000)
 
-    def _offset_s(self, frame: Frame) -> float:
+    def _offset_s(self, frame: FileFrame) -> float:
         """Seconds from the first frame of this pass."""
         if self._first_pts is None:
             self._first_pts = frame.pts

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from realtime.frame import Frame
+from realtime.frame import LiveFrame
 from realtime.live.sources.sound import Sound
 from realtime.timing import Samples
 
@@ -39,7 +39,7 @@ class LiveSource(ABC):
         """
 
     @abstractmethod
-    def read(self, timeout_s: float) -> Frame | None:
+    def read(self, timeout_s: float) -> LiveFrame | None:
         """The newest frame that was not read yet, or None if none came within ``timeout_s``.
 
         ``captured_s`` is the monotonic time at which the picture was taken or due; ``index`` counts

@@ -10,7 +10,7 @@ from abc import abstractmethod
 
 import numpy as np
 
-from realtime.frame import Frame
+from realtime.frame import LiveFrame
 from realtime.live.sources.live_source import LiveSource
 from realtime.timing import Clock
 
@@ -34,7 +34,7 @@ class Paced(LiveSource):
     def picture(self, index: int) -> np.ndarray:
         """Frame ``index`` of the source: (H, W, 3) uint8 RGB, which nobody changes afterwards."""
 
-    def read(self, timeout_s: float) -> Frame | None:
+    def read(self, timeout_s: float) -> LiveFrame | None:
         if self.finished:
             return None
         if self._start_s is None:
@@ -51,7 +51,7 @@ class Paced(LiveSource):
         started_s = time.perf_counter()
         pixels = self.picture(index)
         self.busy.add((time.perf_counter() - started_s) * 1000)
-        return Frame(pixels, index, captured_s=self._start_s + index / self._fps)
+        return LiveFrame(pixels, index, captured_s=self._start_s + index / self._fps)
 
     def close(self) -> None:
         self._stop.set()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engines.errors import SourceError, UsageError
-from realtime.frame import Frame
+from realtime.frame import LiveFrame
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -34,7 +34,7 @@ class Sound(ABC):
     """Samples as (n, 2) float32 in -1..1 at ``RATE``. Call every method from one thread."""
 
     @abstractmethod
-    def until(self, frame: Frame) -> np.ndarray:
+    def until(self, frame: LiveFrame) -> np.ndarray:
         """What is to be heard from the frame of the last call to ``frame``; of the first call,
         nothing.
         """
@@ -58,7 +58,7 @@ class FileSound(Sound):
         self._left = np.zeros((0, CHANNELS), np.float32)
         self._begun = False
 
-    def until(self, frame: Frame) -> np.ndarray:
+    def until(self, frame: LiveFrame) -> np.ndarray:
         time_s = float(frame.pts * frame.time_base)
         if not self._begun or time_s < self._at_s - _JITTER_S:
             self._begun = True
@@ -118,7 +118,7 @@ class Microphone(Sound):
                 f"--microphone {self.name}: {self.problem or 'does not answer'}. Leave the flag out to record without sound."
             )
 
-    def until(self, frame: Frame) -> np.ndarray:
+    def until(self, frame: LiveFrame) -> np.ndarray:
         with self._lock:
             blocks, self._blocks, self._waiting = list(self._blocks), deque(), 0
         if not self._begun or not blocks:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from realtime.picture.gpu.decoding import is_on_card, thumbnail
+from realtime.picture.gpu.decoding import is_on_gpu, thumbnail
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -46,7 +46,7 @@ class CutDetector:
 
     def is_cut(self, picture: VideoFrame) -> bool:
         """Never for the first picture."""
-        thumb = thumbnail(picture, _THUMB) if is_on_card(picture) else self._thumbnail(picture)
+        thumb = thumbnail(picture, _THUMB) if is_on_gpu(picture) else self._thumbnail(picture)
         last, self._last = self._last, thumb
         self.mark = zlib.crc32(np.ascontiguousarray(thumb))
         if last is None:

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from engines.errors import SourceError
-from realtime.frame import Frame, Moment
+from realtime.frame import FileFrame, Moment
 from realtime.media.pipes import STDIO, RawVideo, StandardInput
 from realtime.media.reading.cuts import CutDetector
 from realtime.media.reading.packets import PacketReader, open_container, open_pipe
 from realtime.media.reading.picture_filters import ToneMapping, deinterlaced
 from realtime.media.reading.picture_tags import PictureTags, read_tags
 from realtime.picture.color import BT709, ColorCoding, coding_of, is_rgb
-from realtime.picture.gpu.decoding import decoder_on, is_on_card, pixels_of, tensors_problem
+from realtime.picture.gpu.decoding import decoder_on, is_on_gpu, pixels_of, tensors_problem
 from realtime.picture.orientation import orientation_of
 
 if TYPE_CHECKING:
@@ -100,13 +100,13 @@ class VideoFile:
 
         Where the card or its decoder cannot, all stays as it is and ``notes`` says why.
         """
-        problem = self._card_problem() or tensors_problem(device)
+        problem = self._gpu_problem() or tensors_problem(device)
         if problem is None:
             problem = "its decoder does not take this video"
             try:
                 with decoder_on(device) as decoder:
                     self._start_over(open_container(self.path, decoder))
-                if is_on_card(self._first):
+                if is_on_gpu(self._first):
                     self.device = device
                     return
             except (SourceError, RuntimeError) as error:  # PyAV's and PyTorch's
@@ -116,7 +116,7 @@ class VideoFile:
             f"{self.path.name}: is decoded on the CPU, not on the GPU: {problem.rstrip('.')}."
         )
 
-    def _card_problem(self) -> str | None:
+    def _gpu_problem(self) -> str | None:
         """Why a card's decoder, or what follows it there, would not take this video, or None."""
         first = self._first
         if self._pipe or self.is_picture:
@@ -285,7 +285,7 @@ class VideoFile:
             self.coding = ColorCoding(BT709, False, BT709, BT709)
             self.bit_depth = 8
 
-    def frames(self, skip: Callable[[int], bool] = lambda index: False) -> Iterator[Frame]:
+    def frames(self, skip: Callable[[int], bool] = lambda index: False) -> Iterator[FileFrame]:
         """Every frame once, in order of presentation; those whose index ``skip`` names are only
         decoded.
 
@@ -305,7 +305,7 @@ class VideoFile:
                 raise SourceError(
                     f"{self.path}: a frame of it cannot be converted ({error})."
                 ) from error
-            yield Frame(
+            yield FileFrame(
                 pixels,
                 moment.index,
                 moment.pts,
@@ -431,7 +431,7 @@ class VideoFile:
         """RGB, and alpha if there is any: what is transparent often has any colour, so all is laid
         over white.
         """
-        if is_on_card(picture):
+        if is_on_gpu(picture):
             return pixels_of(picture, coding_of(picture), self._turn, self.size), None
         if not self.has_alpha:
             return self._convert(picture, "rgb24"), None

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from engines.errors import SinkError
-from realtime.frame import Frame
+from realtime.frame import FileFrame
 from realtime.media.writing.pending_file import PendingFile
 
 PICTURES = (".png", ".jpg", ".jpeg")
@@ -27,7 +27,7 @@ class PictureOutput:
         self.frames = self.resumed = 0
         self._file, self._profile = PendingFile(path), profile
 
-    def write(self, frame: Frame, pixels: np.ndarray) -> None:
+    def write(self, frame: FileFrame, pixels: np.ndarray) -> None:
         """pixels: (H, W, 3) uint8 RGB; the frame's alpha is kept in PNG.
 
         Raises SinkError for a second frame: a picture holds one.

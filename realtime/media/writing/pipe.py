@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from engines.errors import SinkError
-from realtime.frame import Frame
+from realtime.frame import FileFrame
 from realtime.media.disk import write_errors
 from realtime.media.pipes import STDIO
 from realtime.media.reading.video_file import VideoFile
@@ -52,7 +52,7 @@ class PipeOutput:
                 "standard output: what is transparent is white, since pipes have no transparency."
             )
 
-    def write(self, frame: Frame, pixels: np.ndarray) -> None:
+    def write(self, frame: FileFrame, pixels: np.ndarray) -> None:
         """pixels: (H, W, 3) uint8 RGB.
 
         The frame is written when it is known until when it is shown.

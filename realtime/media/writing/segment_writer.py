@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from realtime.frame import Frame
+from realtime.frame import FileFrame
 from realtime.media.writing.encoding import CONTAINERS
 from realtime.media.writing.video_encoder import ALPHA_BESIDE, VideoEncoder
 from realtime.media.writing.work_folder import Segment, file_hash
@@ -49,7 +49,7 @@ class SegmentWriter:
     """
 
     def __init__(
-        self, target: Path | io.BytesIO, suffix: str, encoder: VideoEncoder, first: Frame
+        self, target: Path | io.BytesIO, suffix: str, encoder: VideoEncoder, first: FileFrame
     ) -> None:
         import av
 
@@ -68,7 +68,7 @@ class SegmentWriter:
         self._output = av.open(where, "w", format=CONTAINERS[suffix.lower()], options=options)
         self._stream = encoder.add_stream(self._output)
 
-    def write(self, frame: Frame, pixels: np.ndarray) -> None:
+    def write(self, frame: FileFrame, pixels: np.ndarray) -> None:
         picture = self._encoder.picture(pixels, frame.alpha)
         picture.pts, picture.time_base = frame.pts - self._first_pts, frame.time_base
         self._mux(self._stream.encode(picture))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from realtime.frame import Frame, State
+from realtime.frame import FileFrame, FrameMemory
 from realtime.media.writing.segment_writer import SegmentWriter
 from realtime.media.writing.video_encoder import VideoEncoder
 from realtime.media.writing.work_folder import Segment
@@ -19,7 +19,7 @@ SEGMENT_FRAMES = 48  # what a kill may cost, in frames; each begins with a pictu
 
 # Number of the segment, where it has been written, the segment, what the painter remembered after
 # it.
-Keep = Callable[[int, "Path | io.BytesIO", Segment, State], None]
+Keep = Callable[[int, "Path | io.BytesIO", Segment, FrameMemory], None]
 
 
 class SegmentEncoder:
@@ -37,7 +37,7 @@ class SegmentEncoder:
         suffix: str,
         shift: int,
         target: Callable[[], Path | io.BytesIO],
-        remember: Callable[[int], State],
+        remember: Callable[[int], FrameMemory],
         keep: Keep,
     ) -> None:
         self._encoder, self._suffix, self._shift = encoder, suffix, shift
@@ -45,7 +45,7 @@ class SegmentEncoder:
         self._number = 0
         self._writer: SegmentWriter | None = None
 
-    def write(self, frame: Frame, pixels: np.ndarray) -> None:
+    def write(self, frame: FileFrame, pixels: np.ndarray) -> None:
         """Encode ``pixels``, (H, W, 3) uint8 RGB of the encoder's size, at the time of ``frame``."""
         if self._writer is None:
             self._number = frame.index // SEGMENT_FRAMES
@@ -67,7 +67,7 @@ class SegmentEncoder:
             self._writer.discard()
             self._writer = None
 
-    def _finish(self, state: State) -> None:
+    def _finish(self, state: FrameMemory) -> None:
         writer, self._writer = self._writer, None
         try:
             self._keep(self._number, writer.target, writer.finish(self._shift), state)

@@ -12,14 +12,14 @@ import numpy as np
 
 from engines.base import cpu_threads
 from engines.errors import SinkError
-from realtime.frame import Frame
+from realtime.frame import FileFrame
 from realtime.media.disk import write_errors
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.encoding import Encoding
 from realtime.media.writing.join import join
 from realtime.media.writing.pending_file import commit_file
 from realtime.media.writing.segment_writer import segment_suffix
-from realtime.media.writing.segments import SEGMENT_FRAMES, SegmentEncoder, State
+from realtime.media.writing.segments import SEGMENT_FRAMES, FrameMemory, SegmentEncoder
 from realtime.media.writing.video_encoder import VideoEncoder
 from realtime.media.writing.work_folder import Segment, WorkFolder, recorded_plan
 
@@ -50,7 +50,7 @@ class VideoOutput:
         encoding: Encoding,
         size: tuple[int, int] | None = None,
         made_with: dict[str, Any] | None = None,
-        remember: Callable[[int], State] = lambda index: {},
+        remember: Callable[[int], FrameMemory] = lambda index: {},
         resume: bool = False,
         overwrite: bool = False,
     ) -> None:
@@ -84,15 +84,15 @@ class VideoOutput:
     def has(self, index: int) -> bool:
         return index // SEGMENT_FRAMES in self._work.segments
 
-    def state_before(self, index: int) -> State:
+    def state_before(self, index: int) -> FrameMemory:
         return self._work.state_after(index // SEGMENT_FRAMES - 1)
 
-    def write(self, frame: Frame, pixels: np.ndarray) -> None:
+    def write(self, frame: FileFrame, pixels: np.ndarray) -> None:
         """Encode ``pixels``, (H, W, 3) uint8 RGB of the output's size, at the time of ``frame``."""
         with write_errors(self.path, self._encoder.codec):
             self._segments.write(frame, pixels)
 
-    def take(self, number: int, content: bytes, segment: Segment, state: State) -> None:
+    def take(self, number: int, content: bytes, segment: Segment, state: FrameMemory) -> None:
         """Keep segment ``number``, the ``content`` of whose file was made elsewhere.
 
         In any order.

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from engines.cache import read_json, write_json
 from engines.errors import UsageError
-from realtime.frame import State
+from realtime.frame import FrameMemory
 from realtime.media.disk import write_errors
 
 FORMAT_VERSION = 2
@@ -83,7 +83,7 @@ class WorkFolder:
     def segment_path(self, number: int, suffix: str) -> Path:
         return self.path / f"{number:06}{suffix}"
 
-    def put(self, number: int, written: Path, segment: Segment, state: State) -> None:
+    def put(self, number: int, written: Path, segment: Segment, state: FrameMemory) -> None:
         """Keep the file ``written`` as segment ``number``, for good: it is on the disk before the
         manifest names it.
 
@@ -100,7 +100,7 @@ class WorkFolder:
         self._write_manifest()
         self._state_path(number - 1).unlink(missing_ok=True)
 
-    def state_after(self, number: int) -> State:
+    def state_after(self, number: int) -> FrameMemory:
         """What the painter remembered after segment ``number``; {} if that was nothing, or is not
         kept.
         """

@@ -10,7 +10,7 @@ import numpy as np
 
 from realtime.picture.color import ColorCoding, coding_of
 from realtime.picture.gpu.nv12 import planes_of, to_rgb
-from realtime.picture.gpu.scaler import CardScaler, resized
+from realtime.picture.gpu.scaler import GpuScaler, resized
 from realtime.picture.gpu.tensors import to_bytes
 from realtime.picture.orientation import Orientation
 
@@ -58,7 +58,7 @@ def encoder_context(device: str) -> CudaContext:
     return CudaContext(torch.device(device).index or 0, primary_ctx=False, current_ctx=True)
 
 
-def is_on_card(picture: VideoFrame) -> bool:
+def is_on_gpu(picture: VideoFrame) -> bool:
     return picture.format.name == "cuda"
 
 
@@ -72,7 +72,7 @@ def pixels_of(
     pixels = pixels.transpose(0, 1) if turn.transposes else pixels
     axes = [axis for axis, mirrors in ((1, turn.mirrors_x), (0, turn.mirrors_y)) if mirrors]
     pixels = pixels.flip(axes) if axes else pixels
-    return CardScaler().resize(pixels.contiguous(), size)
+    return GpuScaler().resize(pixels.contiguous(), size)
 
 
 def thumbnail(picture: VideoFrame, size: tuple[int, int]) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from realtime.frame import State
+from realtime.frame import FrameMemory
 from realtime.picture.gpu.tensors import on_host
 from realtime.picture.noise import BLOCK_PX, CHANGE_LEVELS, LEAST_GAIN, LEAST_PX, SHIFT_LEVELS, UNIT
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class CardNoiseReduction:
+class GpuNoiseReduction:
     """Tensors of (H, W, 3) uint8 in the place of arrays. Only ``state`` waits for the card."""
 
     def __init__(self) -> None:
@@ -28,13 +28,13 @@ class CardNoiseReduction:
     def reset(self) -> None:
         self._last = self._restored = None
 
-    def state(self) -> State:
+    def state(self) -> FrameMemory:
         if self._last is None:
             return {}
         self._begin(self._last[1])
         return {"mean": on_host(self._last[1])}
 
-    def restore(self, state: State) -> None:
+    def restore(self, state: FrameMemory) -> None:
         self._last, self._restored = None, state.get("mean")
 
     def reduce(self, frame: Tensor) -> Tensor:

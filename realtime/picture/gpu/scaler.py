@@ -20,7 +20,7 @@ _BICUBIC = 0.6  # swscale's sharpness
 _LUMA = (0.299, 0.587, 0.114)  # BT.601
 
 
-class CardScaler:
+class GpuScaler:
     """Tensors of (H, W, 3) uint8 in the place of arrays.
 
     Results are queued to the current stream; nothing waits.

@@ -19,7 +19,7 @@ from engines.errors import EngineError, EngineRunError, EngineUnavailable
 from engines.plans import library
 from engines.plans.cuda import CudaPython, cuda_problem, open_cuda
 
-no_card = pytest.mark.skipif(cuda_problem() is None, reason="there is a GPU here")
+no_gpu = pytest.mark.skipif(cuda_problem() is None, reason="there is a GPU here")
 
 
 def calls(module: object) -> list[tuple[str, int]]:
@@ -116,13 +116,13 @@ def test_a_graph_that_cannot_be_recorded_leaves_the_capture():
     ]
 
 
-@no_card
+@no_gpu
 def test_without_a_card_the_error_says_what_to_do():
     with pytest.raises(EngineUnavailable, match=r"(driver|pip install)"):
         open_cuda()
 
 
-@no_card
+@no_gpu
 def test_the_engine_without_a_card(small_model: ModelFile, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("engines.runtimes.tensorrt.library_names", list)
     with pytest.raises(
@@ -139,7 +139,7 @@ def test_the_engine_without_a_card(small_model: ModelFile, monkeypatch: pytest.M
         open_engine("tensorrt", small_model, EngineOptions(device="cpu"))
 
 
-@no_card
+@no_gpu
 def test_a_plan_built_ahead_cannot_be_loaded_without_a_card(tiny_plan: bytes):
     rtx = library.import_library("sm89")
     logger, errors = rtx.logger()

@@ -4,12 +4,13 @@ that error.
 
 import threading
 import time
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from realtime.files.pipeline import Overlapped, run_file
-from realtime.frame import Frame
+from realtime.frame import FileFrame
 
 PIXELS = np.zeros((4, 4, 3), np.uint8)
 
@@ -25,7 +26,7 @@ class List:
         self.indices: list[int] = []
         self.fail_at, self.delay_s = fail_at, delay_s
 
-    def write(self, frame: Frame, pixels: np.ndarray) -> None:
+    def write(self, frame: FileFrame, pixels: np.ndarray) -> None:
         time.sleep(self.delay_s)
         if frame.index == self.fail_at:
             raise Failing
@@ -36,11 +37,11 @@ def frames(count: int, fail_at: int | None = None):
     for index in range(count):
         if index == fail_at:
             raise Failing
-        yield Frame(PIXELS, index, index)
+        yield FileFrame(PIXELS, index, index, Fraction(1, 1000))
 
 
 def painter(fail_at: int | None = None, delay_s: float = 0.0):
-    def paint(frame: Frame) -> np.ndarray:
+    def paint(frame: FileFrame) -> np.ndarray:
         time.sleep(delay_s)
         if frame.index == fail_at:
             raise Failing
@@ -93,13 +94,13 @@ def test_stages_overlap():
                 decoding_2.set()
             yield frame
 
-    def watched_paint(frame: Frame) -> np.ndarray:
+    def watched_paint(frame: FileFrame) -> np.ndarray:
         if frame.index == 1:
             painting_1.set()
         return frame.pixels
 
     class Waiting(List):
-        def write(self, frame: Frame, pixels: np.ndarray) -> None:
+        def write(self, frame: FileFrame, pixels: np.ndarray) -> None:
             assert painting_1.wait(10) and decoding_2.wait(10)
             super().write(frame, pixels)
 
@@ -128,7 +129,7 @@ def test_the_source_is_not_read_far_ahead(size, most):
 def test_frames_under_way_come_out_in_order():
     begun, most = [], []
 
-    def begin(frame: Frame):
+    def begin(frame: FileFrame):
         begun.append(frame.index)
         most.append(len(begun))
         return lambda: begun.remove(frame.index) or frame.pixels
@@ -143,7 +144,7 @@ def test_frames_under_way_come_out_in_order():
 
 @pytest.mark.parametrize("fails", ["begin", "finish"])
 def test_an_error_of_a_frame_under_way_ends_the_run(fails: str):
-    def begin(frame: Frame):
+    def begin(frame: FileFrame):
         def finish() -> np.ndarray:
             if fails == "finish" and frame.index == 5:
                 raise Failing

@@ -32,7 +32,7 @@ from pathlib import Path
 from realtime.controls.desk import Desk
 from realtime.live.engine_sizes import EngineSizes
 from realtime.live.run import Live, initial_state
-from realtime.live.painter import Painter
+from realtime.live.painter import LivePainter
 from realtime.look import Look
 from realtime.live.sinks.window import Window
 from realtime.live.sources.synthetic import Synthetic
@@ -51,7 +51,7 @@ class Delayed(Passthrough):
 
 model = ModelFile(Path("none.onnx"), (Style("original"), Style("great_wave")), "none", {})
 engine, look, source, window = Delayed(model, EngineOptions()), Look((("great_wave", 1.0),)), Coded(fps=15), Window()
-painter = Painter(Stylizer(engine, look, (480, 640)), EngineSizes(engine, (480, 640)), (480, 640))
+painter = LivePainter(Stylizer(engine, look, (480, 640)), EngineSizes(engine, (480, 640)), (480, 640))
 source.open()
 window.open("coded", (480, 640))
 live = Live(source, painter, window, Desk(replace(initial_state(model, look, False), hud=False)), duration_s=6)

@@ -12,9 +12,9 @@ from engines import Engine, EngineOptions, ModelFile, Style, open_engine
 from engines.errors import EngineRunError, SinkError, SourceError
 from engines.runtimes.passthrough import Passthrough
 from realtime.controls.desk import Desk
-from realtime.frame import Frame
+from realtime.frame import LiveFrame
 from realtime.live.engine_sizes import EngineSizes
-from realtime.live.painter import Painter
+from realtime.live.painter import LivePainter
 from realtime.live.quality import Quality
 from realtime.live.run import Live, initial_state
 from realtime.live.sinks.live_sink import LiveSink
@@ -100,7 +100,7 @@ class Failing(Synthetic):
 
     fails_at = 1_000_000
 
-    def read(self, timeout_s: float) -> Frame | None:
+    def read(self, timeout_s: float) -> LiveFrame | None:
         frame = super().read(timeout_s)
         if frame is not None and frame.index >= self.fails_at:
             raise SourceError("the source broke")
@@ -123,7 +123,7 @@ def live(
     open_for = options.pop("open_for", lambda first, size: type(first)(first.model, first.options))
     painter_options.setdefault("fixed_size", SIZE)
     size = painter_options["fixed_size"] or (480, 640)
-    painter = Painter(
+    painter = LivePainter(
         Stylizer(engine, look, size), EngineSizes(engine, size, open_for), **painter_options
     )
     source.open()
@@ -188,7 +188,7 @@ def test_a_slow_screen_drops_too():
 
 def test_what_the_source_leaves_out_is_counted():
     class Skips(Synthetic):
-        def read(self, timeout_s: float) -> Frame | None:
+        def read(self, timeout_s: float) -> LiveFrame | None:
             frame = super().read(timeout_s)
             return frame and replace(frame, index=frame.index * 3)
 
@@ -440,7 +440,7 @@ def test_a_lost_source_is_told_on_the_screen_and_in_words():
     class Goes(Synthetic):
         gone = False
 
-        def read(self, timeout_s: float) -> Frame | None:
+        def read(self, timeout_s: float) -> LiveFrame | None:
             frame = super().read(timeout_s)
             self.gone = frame is None or 10 <= frame.index < 60
             return None if self.gone else frame
@@ -457,9 +457,9 @@ def test_a_lost_source_is_told_on_the_screen_and_in_words():
     assert darkest < 0.6 * screen.pictures[0][-20:].mean()  # the card darkens the last picture
 
 
-def frames_at(fps: float, count: int, first: int = 0) -> list[Frame]:
+def frames_at(fps: float, count: int, first: int = 0) -> list[LiveFrame]:
     pixels = np.zeros((2, 2, 3), np.uint8)
-    return [Frame(pixels, n, captured_s=n / fps) for n in range(first, first + count)]
+    return [LiveFrame(pixels, n, captured_s=n / fps) for n in range(first, first + count)]
 
 
 def run_quality(quality: Quality, seconds: float, full_s: float, begin: int = 0) -> int:

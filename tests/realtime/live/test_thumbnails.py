@@ -5,7 +5,7 @@ import pytest
 
 from engines import EngineOptions, ModelFile, open_engine
 from engines.errors import EngineLoadError
-from realtime.frame import Frame
+from realtime.frame import LiveFrame
 from realtime.live.thumbnail_view import draw_tiles, shares, sheet_places, strip_places
 from realtime.live.thumbnails import Tiles
 
@@ -62,13 +62,13 @@ def wait_for(condition, limit_s: float = 10.0) -> bool:
 def test_every_wanted_style_is_painted_from_the_newest_frame(tiny_model: ModelFile):
     with open_engine("onnxruntime", tiny_model, EngineOptions(threads=1), (48, 64)) as engine:
         tiles = Tiles(engine)
-        tiles.look_at(Frame(np.full((48, 64, 3), 200, np.uint8), 0))
+        tiles.look_at(LiveFrame(np.full((48, 64, 3), 200, np.uint8), 0, 0.0))
         time.sleep(0.05)
         assert not tiles.tiles  # nothing is wanted
         tiles.want(("negative", "dim"))
         assert wait_for(lambda: len(tiles.tiles) == 2)
         assert tiles.tiles["negative"].mean() == 55 and tiles.tiles["dim"].mean() == 100
-        tiles.look_at(Frame(np.full((48, 64, 3), 100, np.uint8), 1))
+        tiles.look_at(LiveFrame(np.full((48, 64, 3), 100, np.uint8), 1, 0.0))
         assert wait_for(
             lambda: tiles.tiles["dim"].mean() == 50 and tiles.tiles["negative"].mean() == 155
         )
@@ -85,7 +85,7 @@ def test_tiles_that_cannot_be_painted_say_why_and_harm_nothing(tiny_model: Model
         raise EngineLoadError("no memory")
 
     tiles = Tiles(None, refuse)
-    tiles.look_at(Frame(np.zeros((48, 64, 3), np.uint8), 0))
+    tiles.look_at(LiveFrame(np.zeros((48, 64, 3), np.uint8), 0, 0.0))
     tiles.want(("dim",))
     assert wait_for(lambda: tiles.failure is not None) and tiles.failure == "no memory"
     tiles.close()

@@ -12,7 +12,7 @@ import pytest
 from av.video.reformatter import VideoReformatter
 
 from engines.errors import SinkError, UsageError
-from realtime.frame import Frame
+from realtime.frame import FileFrame
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing import join as join_module
 from realtime.media.writing.carried_tracks import CarriedTracks
@@ -328,7 +328,8 @@ def test_a_picture_that_its_format_cannot_hold_is_an_error(tmp_path):
     output = PictureOutput(tmp_path / "out.jpg")
     with pytest.raises(SinkError, match="cannot be written"):
         output.write(
-            Frame(np.zeros((1, 70_000, 3), np.uint8), 0), np.zeros((1, 70_000, 3), np.uint8)
+            FileFrame(np.zeros((1, 70_000, 3), np.uint8), 0, 0, Fraction(1, 25)),
+            np.zeros((1, 70_000, 3), np.uint8),
         )
     output.discard()
     assert not list(tmp_path.iterdir())

@@ -17,7 +17,7 @@ from engines.fixed_statistics import fix_statistics
 from engines.reach import Reach, reach_of
 from realtime.frame import Frame
 from realtime.look import Look
-from realtime.picture.network_pieces import WHOLE_PIXELS, NetworkTiles, largest_piece, spans
+from realtime.picture.network_pieces import WHOLE_PIXELS, NetworkPieces, largest_piece, spans
 from realtime.stylizer import Stylizer
 from tests.small_network import small_frame
 
@@ -50,11 +50,11 @@ def test_pieces_of_the_bundled_network_are_the_whole(engine, precision):
     frame = small_frame(483, 645)
     style = np.eye(len(model.styles), dtype=np.float32)
     with open_engine(engine, model, EngineOptions(precision=precision), frame.shape[:2]) as opened:
-        tiles = NetworkTiles(opened, 256)
+        tiles = NetworkPieces(opened, 256)
         rows, columns = tiles.pieces(frame.shape[:2])
         assert len(rows) * len(columns) > 12
         for number in (1, 2, len(model.styles) - 1):
-            whole = NetworkTiles(opened).start(frame, style[number])()
+            whole = NetworkPieces(opened).start(frame, style[number])()
             pieces = tiles.start(frame, style[number])()
             assert np.abs(whole.astype(int) - pieces).max() <= 1
             assert (whole != pieces).mean() < 0.001
@@ -106,7 +106,7 @@ def test_the_painting_of_a_file_does_not_depend_on_tiles(tiny_model):
     look = Look(((model.default_style, 1.0),), strength=0.8)
     with open_engine("openvino", model, EngineOptions(precision="int8"), (300, 900)) as engine:
         whole = Stylizer(engine, look).stylize(frame, 0.0)
-        pieces = Stylizer(engine, look, tiles=NetworkTiles(engine, 400)).stylize(frame, 0.0)
+        pieces = Stylizer(engine, look, tiles=NetworkPieces(engine, 400)).stylize(frame, 0.0)
     assert (
         np.abs(whole.astype(int) - pieces).max() <= 2
     )  # 1 of the network's, through what brings it up
@@ -119,7 +119,7 @@ def test_live_frames_are_not_cut_by_themselves():
             Stylizer(engine, Look(((model.default_style, 1.0),))).network.pieces((2160, 3840))
             is None
         )
-        assert NetworkTiles(engine).pieces((2160, 3840)) is not None
+        assert NetworkPieces(engine).pieces((2160, 3840)) is not None
 
 
 def test_fixed_statistics_are_those_of_the_frame_that_they_are_taken_of(classic_model, tmp_path):
@@ -143,7 +143,7 @@ def test_a_network_with_statistics_of_the_frame_has_no_seams(classic_model, tmp_
     with open_engine(
         "onnxruntime", classic_model, EngineOptions(precision="fp32"), (402, 603)
     ) as engine:
-        tiles = NetworkTiles(engine, 256)
+        tiles = NetworkPieces(engine, 256)
         pieces = tiles.start(frame, style)().astype(int)
         itself = engine.infer(frame[None], style[None])[0].astype(int)
         alone = engine.infer(frame[None, :256, :256], style[None])[0].astype(int)
@@ -157,18 +157,18 @@ def test_a_network_with_statistics_of_the_frame_has_no_seams(classic_model, tmp_
 def test_statistics_can_be_given_to_one_engine_only(classic_model):
     with open_engine("openvino", classic_model, EngineOptions(), (48, 64)) as engine:
         assert (
-            NetworkTiles(engine).pieces((4000, 4000)) is None
+            NetworkPieces(engine).pieces((4000, 4000)) is None
         )  # as before, where nobody asks for pieces
         with pytest.raises(UsageError, match="--engine onnxruntime --precision fp32"):
-            NetworkTiles(engine, 256).prepare((300, 300))
+            NetworkPieces(engine, 256).prepare((300, 300))
 
 
 def test_what_may_look_at_the_whole_frame_is_not_cut(tiny_model):
     with open_engine("onnxruntime", tiny_model, EngineOptions(), (48, 64)) as engine:
-        assert NetworkTiles(engine).pieces((4000, 4000)) is None
+        assert NetworkPieces(engine).pieces((4000, 4000)) is None
         with pytest.raises(UsageError, match="not known how far it sees"):
-            NetworkTiles(engine, 256).prepare((300, 300))
-        NetworkTiles(engine, 256).prepare((48, 64))  # it is whole anyway
+            NetworkPieces(engine, 256).prepare((300, 300))
+        NetworkPieces(engine, 256).prepare((48, 64))  # it is whole anyway
 
 
 def test_large_frames_are_cut_by_themselves_and_others_are_not():

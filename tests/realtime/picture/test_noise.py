@@ -113,10 +113,10 @@ def test_two_beginnings_become_one():
 @pytest.mark.parametrize("size", [(64, 96), SIZE, (15, 40)])
 def test_the_same_numbers_on_a_card(size: tuple[int, int]):
     torch = pytest.importorskip("torch", reason="tensors need PyTorch")
-    from realtime.picture.gpu.noise import CardNoiseReduction
+    from realtime.picture.gpu.noise import GpuNoiseReduction
 
     scene = textured(6, (size[0], size[1] + 20))
-    here, there = NoiseReduction(), CardNoiseReduction()
+    here, there = NoiseReduction(), GpuNoiseReduction()
     for n in range(12):
         frame = noisy(scene[:, max(0, n - 6) * 2 :][:, : size[1]], n)
         np.testing.assert_array_equal(

@@ -13,7 +13,7 @@ import pytest
 from engines import EngineOptions, ModelFile, open_engine
 from realtime.controls.desk import Desk
 from realtime.live.engine_sizes import EngineSizes
-from realtime.live.painter import Painter
+from realtime.live.painter import LivePainter
 from realtime.live.run import Live, initial_state
 from realtime.live.sinks.null import Null
 from realtime.live.sources.browser import BrowserSource
@@ -55,7 +55,7 @@ def page(tiny_model: ModelFile, tmp_path) -> Iterator[Page]:
     source.open()
     desk = Desk(initial_state(tiny_model, look, mirror=False))
     stream = WebStream(Tiles(engine))
-    painter = Painter(Stylizer(engine, look, SIZE), EngineSizes(engine, SIZE), SIZE)
+    painter = LivePainter(Stylizer(engine, look, SIZE), EngineSizes(engine, SIZE), SIZE)
     live = Live(source, painter, Null(), desk, outputs=[stream], snapshot_dir=tmp_path)
     server = WebServer(guard_for("127.0.0.1", 0, None), stream, desk, live.status, source)
     running = threading.Thread(target=live.run, name="live")

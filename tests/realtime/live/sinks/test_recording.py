@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from engines.errors import SinkError, SourceError, UsageError
-from realtime.frame import Frame
+from realtime.frame import LiveFrame
 from realtime.live.sinks import recording
 from realtime.live.sinks.recording import Recorder, check_recording
 from realtime.live.sinks.virtual_camera import open_virtual_camera
@@ -30,12 +30,12 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def frames(
     count: int, fps: float = 25.0, size: tuple[int, int] = SIZE
-) -> list[tuple[Frame, np.ndarray]]:
+) -> list[tuple[LiveFrame, np.ndarray]]:
     pictures = [np.full((*size, 3), 40 + 5 * (n % 40), np.uint8) for n in range(count)]
-    return [(Frame(p, n, captured_s=100 + n / fps), p) for n, p in enumerate(pictures)]
+    return [(LiveFrame(p, n, captured_s=100 + n / fps), p) for n, p in enumerate(pictures)]
 
 
-def put_all(recorder: Recorder, items: list[tuple[Frame, np.ndarray]]) -> None:
+def put_all(recorder: Recorder, items: list[tuple[LiveFrame, np.ndarray]]) -> None:
     for item in items:
         recorder.put(*item)
         while recorder._current._frames.full():
@@ -117,7 +117,7 @@ def test_odd_sizes_are_padded(tmp_path: Path, size: tuple[int, int]):
         recorder,
         [
             *frames(3, size=size),
-            *[(Frame(p, 9, captured_s=101), p) for _, p in frames(1, size=(20, 20))],
+            *[(LiveFrame(p, 9, captured_s=101), p) for _, p in frames(1, size=(20, 20))],
         ],
     )
     recorder.close()
@@ -196,7 +196,7 @@ def test_a_microphone_is_recorded_in_step(tmp_path: Path):
     begin_s = time.monotonic()
     while (now_s := time.monotonic()) - begin_s < 1.5:
         recorder.put(
-            Frame(np.zeros((*SIZE, 3), np.uint8), 0, captured_s=now_s),
+            LiveFrame(np.zeros((*SIZE, 3), np.uint8), 0, captured_s=now_s),
             np.zeros((*SIZE, 3), np.uint8),
         )
         time.sleep(0.04)

@@ -139,9 +139,9 @@ def test_planes_keep_the_memory_of_their_picture():
 
 @pytest.mark.parametrize("small_size", [(120, 180), (60, 90), (100, 150), (96, 180)])
 def test_scales_as_the_plain_path(small_size: tuple[int, int]):
-    from realtime.picture.gpu.scaler import CardScaler
+    from realtime.picture.gpu.scaler import GpuScaler
 
-    plain, card = Scaler(), CardScaler()
+    plain, card = Scaler(), GpuScaler()
     frame = photo((240, 360), loud=False)  # swscale scales the colours of two pixels as one
     small = plain.resize(frame, small_size)
     painting = np.ascontiguousarray(255 - small[:, ::-1] // 2)

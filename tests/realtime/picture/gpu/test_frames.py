@@ -64,10 +64,10 @@ def nv12_video(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def as_if_on_card(monkeypatch: pytest.MonkeyPatch) -> None:
+def as_if_on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """NV12 in host memory counts as lying on a card."""
     for module in (decoding, cuts, video_file):
-        monkeypatch.setattr(module, "is_on_card", lambda picture: picture.format.name == "nv12")
+        monkeypatch.setattr(module, "is_on_gpu", lambda picture: picture.format.name == "nv12")
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_the_same_film_as_on_the_plain_path(
     request,
 ):
     plain = painted(nv12_video, tmp_path / "plain.mp4", tiny_model, look, lambda _: size)
-    request.getfixturevalue("as_if_on_card")
+    request.getfixturevalue("as_if_on_gpu")
     tensors = []
     copy = HostCard.copy
     HostCard.copy = lambda self, *how: (tensors.append(how), copy(self, *how))[1]
