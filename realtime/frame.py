@@ -35,9 +35,14 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class LiveFrame(Frame):
-    """One picture of a live source. captured_s: the monotonic clock when the source got it."""
+    """One picture of a live source.
+
+    captured_s: the monotonic clock when the source got it. file_s: its time on the clock of the
+    file that it comes from, in seconds; None if it comes from none.
+    """
 
     captured_s: float
+    file_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,8 @@ class LiveFile(LiveSource):
         if not self._wait_until_due(timeout_s):
             return None
         frame, self._next = self._next, None
-        return LiveFrame(frame.pixels, self._index - 1, self._due_s)
+        file_s = float(frame.pts * frame.time_base)
+        return LiveFrame(frame.pixels, self._index - 1, self._due_s, file_s)
 
     def close(self) -> None:
         self._stop.set()

@@ -59,7 +59,9 @@ class FileSound(Sound):
         self._begun = False
 
     def until(self, frame: LiveFrame) -> np.ndarray:
-        time_s = float(frame.pts * frame.time_base)
+        time_s = frame.file_s
+        if time_s is None:
+            raise ValueError("a frame that comes from no file has no sound in one")
         if not self._begun or time_s < self._at_s - _JITTER_S:
             self._begun = True
             self._jump(time_s)
