@@ -181,7 +181,7 @@ def test_the_sound_of_a_file_goes_along_through_a_loop(tmp_path: Path, make_vide
         frame = source.read(0.5)
         if frame is not None:
             lengths.append(len(sound.until(frame)))
-            times.append(float(frame.pts * frame.time_base))
+            times.append(frame.file_s)
     sound.close()
     source.close()
     steps = np.diff(times)
