@@ -1,18 +1,27 @@
 # Each target sets up .venv by itself from nothing. `make demo` and `make test` are all a newcomer needs.
 PYTHON ?= python3
-BIN := .venv/bin
+BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 SOURCES := engines realtime training export bench tests run_cam.py stylize_video.py
 
-.PHONY: demo test check bench soak bench-gpu clean
+.PHONY: demo test quick check docs bench soak bench-gpu clean
 
 # What runs styles, without torch; and what trains, exports and tests them.
 .venv/base: setup.cfg pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	test -x $(BIN)/python || test -x $(BIN)/python.exe || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	touch $@
 
 .venv/dev: .venv/base
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,evaluate,dev,tensorrt-rtx]'
+	touch $@
+
+# The loop of a developer: no PyTorch, no Ray, no programs started. On a machine that has `make test` already it adds nothing.
+.venv/quick: .venv/base
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[quick]'
+	touch $@
+
+.venv/docs: .venv/dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	touch $@
 
 .venv/bench: .venv/dev
@@ -31,11 +40,22 @@ demo: .venv/clip
 	$(BIN)/python -m bench.targets.demo $(if $(IN),--input '$(IN)') $(if $(STYLE),--style '$(STYLE)')
 
 test: .venv/dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+# Under a minute on two cores; the paths are those of tests/quick.txt.
+quick: .venv/quick
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/python -m pytest -q @tests/quick.txt
 
 check: .venv/dev
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+
+# Pages of the API from the docstrings, in out/docs.
+docs: .venv/docs
+	$(BIN)/python -m pdoc --no-show-source --output-directory out/docs engines realtime export training
 
 bench: .venv/bench .venv/clip
 	$(BIN)/python -m bench.targets.table
