@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engines import Engine
-from realtime.files.painter import FilePainter, engine_identity
+from realtime.files.painter import FilePainter, engine_identity, made_with, painted_size
 from realtime.files.pipeline import FileRun, Overlapped, run_file
 from realtime.files.progress import FileProgress
+from realtime.look import Look
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.picture_file import PictureOutput
 from realtime.media.writing.pipe import PipeOutput
-from realtime.media.writing.segments import FrameMemory
 from realtime.media.writing.video_file import VideoOutput
-from realtime.picture.network_pieces import NetworkPieces, largest_piece
-from realtime.picture.sizes import network_size
+from realtime.picture.network_pieces import NetworkPieces
 from realtime.stylizer import Stylizer
 
 if TYPE_CHECKING:
@@ -38,9 +37,6 @@ class Painting(Protocol):
 
     size: tuple[int, int]
     made_with: dict[str, Any]
-
-    def remember(self, index: int) -> FrameMemory:
-        """What is remembered after frame ``index``, where ``into`` writes frame by frame."""
 
     def into(self, sink: Sink, progress: FileProgress) -> FileRun:
         """Paint all that ``sink`` does not have.
@@ -96,8 +92,7 @@ class OwnEngine:
     ) -> Engine:
         if self._engine is not None and before not in (None, engine_identity(self._engine)):
             self.close()
-        size = largest_piece(network_size(size, options.look.brush), options.tile_px)
-        self._engine = self._engine or self._open_engine(size, before)
+        self._engine = self._engine or self._open_engine(options.engine_size(size), before)
         return self._engine
 
     def close(self) -> None:
@@ -109,19 +104,20 @@ class OwnEngine:
 class _PaintingHere:
     def __init__(self, engine: Engine, video: VideoFile, options: FileOptions) -> None:
         self._engine, self._video = engine, video
-        self._painter = painter_of(engine, video, options)
-        self.size = self._painter.size
-        self.made_with = self._painter.made_with()
-        self.remember = self._painter.remember
+        self._timeline, self._side_by_side = options.timeline, options.side_by_side
+        self._stylizer = prepare_stylizer(engine, video.size, options.look, options.tile_px)
+        self.size = painted_size(video.size, options.side_by_side)
+        self.made_with = made_with(
+            self._stylizer, video.size, options.timeline, options.side_by_side
+        )
 
     def into(self, sink: Sink, progress: FileProgress) -> FileRun:
-        has = lambda index: False  # noqa: E731
-        if sink.resumed:  # so it is a VideoOutput
-            has, self._painter.recall = sink.has, sink.state_before
-        overlapped = Overlapped(self._painter.begin, self._engine.in_flight)
+        painter = FilePainter(
+            self._stylizer, self._video, self._timeline, self._side_by_side, sink.resume
+        )
         return run_file(
-            self._video.frames(skip=has),
-            overlapped,
+            self._video.frames(skip=sink.resume.has),
+            Overlapped(painter.begin, self._engine.in_flight),
             sink,
             progress.update,
             self._video.interrupt,
@@ -132,11 +128,14 @@ class _PaintingHere:
         return {}
 
 
-def painter_of(engine: Engine, video: VideoFile, options: FileOptions) -> FilePainter:
-    """What paints ``video`` as ``options`` say, with ``engine`` specialised to its size.
+def prepare_stylizer(
+    engine: Engine, size: tuple[int, int], look: Look, tile_px: int | None
+) -> Stylizer:
+    """Return what paints frames of ``size`` with ``engine``, which is specialised to them.
 
-    Raises EngineLoadError.
+    ``tile_px``: --tile. Raises EngineLoadError, and UsageError for pieces that this network cannot
+    be given.
     """
-    stylizer = Stylizer(engine, options.look, tiles=NetworkPieces(engine, options.tile_px))
-    stylizer.prepare(video.size)
-    return FilePainter(stylizer, video, options.timeline, options.side_by_side)
+    stylizer = Stylizer(engine, look, tiles=NetworkPieces(engine, tile_px))
+    stylizer.prepare(size)
+    return stylizer

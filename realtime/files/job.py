@@ -180,7 +180,7 @@ def _paint(
     result.report.extra = {
         "damaged": video.damaged,
         "cuts": len(video.cuts),
-        "resumed_frames": sink.resumed,
+        "resumed_frames": sink.resume.frames,
         "thread_s": {
             **run.thread_s,
             "encode": time.thread_time(),
@@ -193,7 +193,7 @@ def _paint(
         raise PartialResult(
             f"{video.path}: {video.truncated}; the {sink.frames} frames before that are in {result.output}"
         )
-    resumed = f", {sink.resumed} of them from before" if sink.resumed else ""
+    resumed = f", {sink.resume.frames} of them from before" if sink.resume.frames else ""
     say(
         f"{result.output}: {sink.frames} frames{resumed} in {result.report.wall_s:.1f} s, {result.report.fps:.1f} fps{damaged}"
     )
@@ -250,7 +250,6 @@ def _open_output(output: Path, video: VideoFile, options: FileOptions, painting:
         options.encoding,
         painting.size,
         painting.made_with,
-        painting.remember,
         options.resume,
         overwrite=options.overwrite and not options.resume,
     )

@@ -11,6 +11,8 @@ from typing import BinaryIO
 from realtime.look import Look
 from realtime.media.pipes import RawVideo
 from realtime.media.writing.encoding import CONTAINERS, Encoding
+from realtime.picture.network_pieces import largest_piece
+from realtime.picture.sizes import network_size
 from realtime.timeline import Timeline
 
 Resize = Callable[[tuple[int, int]], tuple[int, int]]
@@ -46,6 +48,10 @@ class FileOptions:
     def label(self) -> str:
         """What the styles are called in names of outputs."""
         return self.look.label if len(self.timeline.entries) < 2 else "timeline"
+
+    def engine_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Return the (height, width) that an engine is given of frames of ``size``."""
+        return largest_piece(network_size(size, self.look.brush), self.tile_px)
 
     def paints_tensors(self, output: Path) -> bool:
         """Whether all that is asked for is there for frames that live on a card too."""

@@ -20,10 +20,11 @@ from realtime.files.farm.cluster import Cluster, Ended, Lost, Made, Worker
 from realtime.files.farm.part_painter import Finished, Job, Opened, PartRun
 from realtime.files.farm.parts import Part, divide, segments_per_part
 from realtime.files.farm.scan import Scan
+from realtime.files.painter import painted_size
 from realtime.files.pipeline import FileRun
 from realtime.files.progress import FileProgress
 from realtime.media.reading.video_file import VideoFile
-from realtime.media.writing.segments import SEGMENT_FRAMES, FrameMemory
+from realtime.media.writing.segments import SEGMENT_FRAMES
 from realtime.media.writing.video_file import VideoOutput
 from realtime.stylizer import frames_remembered
 
@@ -60,7 +61,6 @@ class Farm:
             next(self._numbers),
             source,
             video.fingerprint(),
-            source,
             video.size,
             options,
             (name, engine),
@@ -111,7 +111,7 @@ class FarmPainting:
     """
 
     def __init__(self, cluster: Cluster, video: VideoFile, job: Job, opened: Opened) -> None:
-        self.size = opened.size
+        self.size = painted_size(video.size, job.options.side_by_side)
         self.made_with = opened.made_with
         self._cluster, self._video, self._job = cluster, video, job
         self._waiting: deque[Part] = deque()
@@ -123,24 +123,13 @@ class FarmPainting:
         self._read_whole = 0
         self._run = FileRun()
 
-    def remember(self, index: int) -> FrameMemory:
-        """Comes with each segment instead."""
-        return {}
-
     def into(self, sink: VideoOutput, progress: FileProgress) -> FileRun:
-        self._job = replace(
-            self._job,
-            output=sink.path,
-            encoder_threads=sink.threads,
-            suffix=sink.suffix,
-            shift=sink.shift,
-        )
         video, cluster = self._video, self._cluster
         frames = float((video.duration_s or _UNKNOWN_S) * video.rate)
         warm_up = frames_remembered(self._job.options.look)
         segments = segments_per_part(frames, cluster.room, warm_up)
         started_s = time.perf_counter()
-        with Scan(video, lambda moments: divide(moments, sink.has, segments, warm_up)) as scan:
+        with Scan(video, lambda moments: divide(moments, sink.resume.has, segments, warm_up)) as scan:
             try:
                 while scan.goes_on(self._waiting) or self._waiting or self._under_way:
                     self._hand_out(sink)
@@ -172,9 +161,10 @@ class FarmPainting:
             if not self._waiting:
                 return
             part = self._waiting.popleft()
-            part = part.beginning_at(part.first, sink.state_before(part.first))
+            part = part.beginning_at(part.first, sink.resume.memory_before(part.first))
             self._under_way[worker] = part
-            self._cluster.begin(worker, "paint", self._job, part, tuple(self._video.cuts))
+            cuts = tuple(self._video.cuts)
+            self._cluster.begin(worker, "paint", self._job, sink.form, part, cuts)
 
     def _heed(self, event: Made | Ended | Lost | None, sink: VideoOutput) -> None:
         if isinstance(event, Made) and isinstance(event.item, Opened):
@@ -183,7 +173,7 @@ class FarmPainting:
             self._machines.add(event.worker.node_id)
         elif isinstance(event, Made) and isinstance(event.item, Finished):
             made = event.item
-            sink.take(made.number, made.content, made.segment, made.state)
+            sink.take(made.number, made.content, made.segment, made.memory)
             self._run.first_out_s = self._run.first_out_s or time.perf_counter()
             self._run.frames_out += made.segment.frames
             self._segments += 1
@@ -210,7 +200,7 @@ class FarmPainting:
         if part is None:
             return
         first = part.first
-        while first <= part.last and sink.has(first):
+        while first <= part.last and sink.resume.has(first):
             first += SEGMENT_FRAMES
         if first > part.last:
             return
@@ -223,7 +213,7 @@ class FarmPainting:
         say(
             f"note: a worker on {worker.node} was lost; frames {first} to {part.last} are painted by another one."
         )
-        self._waiting.appendleft(part.beginning_at(first, sink.state_before(first)))
+        self._waiting.appendleft(part.beginning_at(first, sink.resume.memory_before(first)))
 
 
 def _unchanged(size: tuple[int, int]) -> tuple[int, int]:

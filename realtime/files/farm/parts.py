@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from realtime.frame import Moment
-from realtime.media.writing.segments import SEGMENT_FRAMES, FrameMemory
+from realtime.frame import FrameMemory, Moment
+from realtime.media.writing.segments import SEGMENT_FRAMES
 
 _PARTS_PER_WORKER = (
     4  # so that the last ones of a file end together, and a part that is lost is no great loss
@@ -23,27 +23,28 @@ class Part:
     """Whole segments in a row, from frame ``first`` on.
 
     ``moments``: what is to be read, in order; those before ``first`` are painted only so that the
-    painter remembers what it would in one run. ``state``: what it remembers at the beginning.
+    painter remembers what it would in one run. ``memory``: what it remembers at the beginning.
     """
 
     first: int
     moments: tuple[Moment, ...]
-    state: FrameMemory | None = None
+    memory: FrameMemory | None = None
 
     @property
     def last(self) -> int:
         return self.moments[-1].index
 
-    def beginning_at(self, first: int, state: FrameMemory) -> Part:
-        """What is left of it from frame ``first`` on, painted from ``state``; without one, warmed
-        up as before.
+    def beginning_at(self, first: int, memory: FrameMemory) -> Part:
+        """Return what is left of it from frame ``first`` on, painted from ``memory``.
+
+        Without one it is warmed up as before.
         """
-        if first == self.first and not state:
+        if first == self.first and not memory:
             return self
         return replace(
             self,
             first=first,
-            state=state,
+            memory=memory,
             moments=tuple(m for m in self.moments if m.index >= first),
         )
 

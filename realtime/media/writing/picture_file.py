@@ -10,6 +10,7 @@ import numpy as np
 from engines.errors import SinkError
 from realtime.frame import FileFrame
 from realtime.media.writing.pending_file import PendingFile
+from realtime.media.writing.segments import Resume
 
 PICTURES = (".png", ".jpg", ".jpeg")
 JPEG_QUALITY = 95
@@ -24,7 +25,8 @@ class PictureOutput:
 
     def __init__(self, path: Path, profile: bytes | None = None) -> None:
         self.notes: list[str] = []
-        self.frames = self.resumed = 0
+        self.frames = 0
+        self.resume = Resume()
         self._file, self._profile = PendingFile(path), profile
 
     def write(self, frame: FileFrame, pixels: np.ndarray) -> None:

@@ -16,6 +16,7 @@ from realtime.frame import FileFrame
 from realtime.media.disk import write_errors
 from realtime.media.pipes import STDIO
 from realtime.media.reading.video_file import VideoFile
+from realtime.media.writing.segments import Resume
 from realtime.picture.sizes import size_text
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ class PipeOutput:
     """
 
     def __init__(self, pipe: BinaryIO, source: VideoFile, size: tuple[int, int], raw: bool) -> None:
-        self.frames = self.resumed = 0
+        self.frames = 0
+        self.resume = Resume()
         self.notes: list[str] = []
         self._pipe, self._source, self._size, self._raw = pipe, source, size, raw
         self._output: OutputContainer | None = None

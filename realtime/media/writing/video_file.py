@@ -4,7 +4,6 @@ had around its pictures.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,14 @@ import numpy as np
 
 from engines.base import cpu_threads
 from engines.errors import SinkError
-from realtime.frame import FileFrame
+from realtime.frame import FileFrame, FrameMemory
 from realtime.media.disk import write_errors
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.encoding import Encoding
 from realtime.media.writing.join import join
 from realtime.media.writing.pending_file import commit_file
 from realtime.media.writing.segment_writer import segment_suffix
-from realtime.media.writing.segments import SEGMENT_FRAMES, FrameMemory, SegmentEncoder
+from realtime.media.writing.segments import SEGMENT_FRAMES, Resume, SegmentEncoder, SegmentForm
 from realtime.media.writing.video_encoder import VideoEncoder
 from realtime.media.writing.work_folder import Segment, WorkFolder, recorded_plan
 
@@ -31,12 +30,10 @@ class VideoOutput:
     Call every method from one thread; end with ``finish`` or ``discard``.
 
     Segments (segments.py beside this) stay in a hidden folder beside ``path`` until all are there.
-    They are made from what ``write`` is given, or elsewhere, with ``threads`` of the encoder,
-    ``suffix`` and ``shift``, and given to ``take``. With ``resume`` those of an interrupted run are
-    taken over: ``resumed`` is the number of their frames; those that ``has`` names shall not come
-    again, and ``state_before`` is what ``remember`` gave after the frame before, {} if that is not
-    known. ``made_with`` is what decides how frames look, JSON-ready; a resumed run must have the
-    same.
+    They are made from what ``write`` is given, or elsewhere in the same ``form``, and given to
+    ``take``. With ``resumes`` those of an interrupted run
+    are taken over: ``resume`` tells which frames shall not come again. ``made_with`` is what
+    decides how frames look, JSON-ready; a resumed run must have the same.
 
     Frames keep their pts. With ``--ss``, and where the first pts is negative (a player would skip
     such frames), pictures and sound move together so that the first frame is at 0. Raises
@@ -50,14 +47,13 @@ class VideoOutput:
         encoding: Encoding,
         size: tuple[int, int] | None = None,
         made_with: dict[str, Any] | None = None,
-        remember: Callable[[int], FrameMemory] = lambda index: {},
-        resume: bool = False,
+        resumes: bool = False,
         overwrite: bool = False,
     ) -> None:
         self.path = path
         self._source = source
         self._encoding = encoding
-        before = recorded_plan(path) if resume else {}
+        before = recorded_plan(path) if resumes else {}
         self._encoder = VideoEncoder(
             path,
             source,
@@ -66,40 +62,37 @@ class VideoOutput:
             before.get("encoder_threads", cpu_threads()),
         )
         self.notes: list[str] = list(self._encoder.notes)
-        self.threads = self._encoder.threads
-        self.shift = source.first_pts if source.is_cut or source.first_pts < 0 else 0
-        self.suffix = segment_suffix(self._encoder, path)
-        self._work = WorkFolder(path, {**self._plan(), **(made_with or {})}, resume, overwrite)
-        self._part = self._work.path / f"part{self.suffix}"
-        self._segments = SegmentEncoder(
-            self._encoder, self.suffix, self.shift, lambda: self._part, remember, self._work.put
+        self.form = SegmentForm(
+            path,
+            self._encoder.threads,
+            segment_suffix(self._encoder, path),
+            source.first_pts if source.is_cut or source.first_pts < 0 else 0,
         )
-        self.resumed = self.frames
+        self._work = WorkFolder(path, {**self._plan(), **(made_with or {})}, resumes, overwrite)
+        self._part = self._work.path / f"part{self.form.suffix}"
+        self.resume = Resume(self._work.segments, self._work.memory_after)
+        self._segments = SegmentEncoder(
+            self._encoder, self.form, self.resume, lambda: self._part, self._work.put
+        )
 
     @property
     def frames(self) -> int:
         """How many are in finished segments."""
         return sum(segment.frames for segment in self._work.segments.values())
 
-    def has(self, index: int) -> bool:
-        return index // SEGMENT_FRAMES in self._work.segments
-
-    def state_before(self, index: int) -> FrameMemory:
-        return self._work.state_after(index // SEGMENT_FRAMES - 1)
-
     def write(self, frame: FileFrame, pixels: np.ndarray) -> None:
         """Encode ``pixels``, (H, W, 3) uint8 RGB of the output's size, at the time of ``frame``."""
         with write_errors(self.path, self._encoder.codec):
             self._segments.write(frame, pixels)
 
-    def take(self, number: int, content: bytes, segment: Segment, state: FrameMemory) -> None:
-        """Keep segment ``number``, the ``content`` of whose file was made elsewhere.
+    def take(self, number: int, content: bytes, segment: Segment, memory: FrameMemory) -> None:
+        """Keep segment ``number``, which was made elsewhere; ``content`` is its file.
 
-        In any order.
+        They may come in any order. ``memory``: what the painter remembered after it.
         """
         with write_errors(self.path):
             self._part.write_bytes(content)
-            self._work.put(number, self._part, segment, state)
+            self._work.put(number, self._part, segment, memory)
 
     def finish(self, name: Path | None = None) -> Path:
         """Put everything together, prove it, give the file its name, or ``name`` in the same
@@ -113,10 +106,10 @@ class VideoOutput:
                 raise SinkError(f"{target}: no frame was written.")
             joined = self._work.path / f"joined{target.suffix}"
             segments = [
-                (self._work.segment_path(n, self.suffix), s)
+                (self._work.segment_path(n, self.form.suffix), s)
                 for n, s in sorted(self._work.segments.items())
             ]
-            join(joined, segments, self._source, self.shift, self._encoding.audio, self.notes)
+            join(joined, segments, self._source, self.form.shift, self._encoding.audio, self.notes)
             commit_file(joined, target)
         self._work.remove()
         return target

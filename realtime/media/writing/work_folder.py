@@ -58,7 +58,7 @@ class WorkFolder:
     """
 
     def __init__(
-        self, output: Path, plan: dict[str, Any], resume: bool = False, overwrite: bool = False
+        self, output: Path, plan: dict[str, Any], resumes: bool = False, overwrite: bool = False
     ) -> None:
         self.path = _folder_of(output)
         self.segments: dict[int, Segment] = {}
@@ -72,7 +72,7 @@ class WorkFolder:
             raise UsageError(f"{output}: another run is writing it.") from None
         try:
             with write_errors(output):
-                self._look(output, resume, overwrite)
+                self._take_over(output, resumes, overwrite)
         except BaseException:
             if recorded_plan(output):
                 self._lock.release()
@@ -83,29 +83,28 @@ class WorkFolder:
     def segment_path(self, number: int, suffix: str) -> Path:
         return self.path / f"{number:06}{suffix}"
 
-    def put(self, number: int, written: Path, segment: Segment, state: FrameMemory) -> None:
-        """Keep the file ``written`` as segment ``number``, for good: it is on the disk before the
-        manifest names it.
+    def put(self, number: int, written: Path, segment: Segment, memory: FrameMemory) -> None:
+        """Keep the file ``written`` as segment ``number``, for good.
 
-        ``state``: what the painter remembered after it.
+        It is on the disk before the manifest names it. ``memory``: what the painter remembered
+        after it.
         """
         _sync(written)
         os.replace(written, self.segment_path(number, written.suffix))
-        if state and number + 1 not in self.segments:
-            kept = io.BytesIO()
-            np.savez(kept, **state)
-            self._state_path(number).write_bytes(kept.getvalue())
-            _sync(self._state_path(number))
-        self.segments[number] = replace(segment, leaves_state=bool(state))
+        if memory and number + 1 not in self.segments:
+            self._memory_path(number).write_bytes(_packed(memory))
+            _sync(self._memory_path(number))
+        self.segments[number] = replace(segment, leaves_state=bool(memory))
         self._write_manifest()
-        self._state_path(number - 1).unlink(missing_ok=True)
+        self._memory_path(number - 1).unlink(missing_ok=True)
 
-    def state_after(self, number: int) -> FrameMemory:
-        """What the painter remembered after segment ``number``; {} if that was nothing, or is not
-        kept.
+    def memory_after(self, number: int) -> FrameMemory:
+        """Return what the painter remembered after segment ``number``.
+
+        That is {} if it was nothing, or is not kept.
         """
         try:
-            with np.load(self._state_path(number), allow_pickle=False) as kept:
+            with np.load(self._memory_path(number), allow_pickle=False) as kept:
                 return dict(kept)
         except (OSError, ValueError):
             return {}
@@ -129,15 +128,15 @@ class WorkFolder:
         shutil.rmtree(self.path, ignore_errors=True)
         self._lock.release()
 
-    def _look(self, output: Path, resume: bool, overwrite: bool) -> None:
+    def _take_over(self, output: Path, resumes: bool, overwrite: bool) -> None:
         manifest = _manifest_of(self.path)
         found = _segments_of(manifest)
-        if found and not resume and not overwrite:
+        if found and not resumes and not overwrite:
             frames = sum(segment.frames for segment in found.values())
             raise UsageError(
                 f"{output}: {frames} frames of it are there from an interrupted run. --resume goes on from them, -y begins anew."
             )
-        if found and resume:
+        if found and resumes:
             _refuse_another_plan(output, manifest["plan"], self._plan)
             self.segments = {
                 number: segment
@@ -151,14 +150,14 @@ class WorkFolder:
     def _clear(self) -> None:
         """Remove what no finished segment needs, such as what a kill has left half-written."""
         numbers = {f"{number:06}" for number in self.segments}
-        states = {
-            self._state_path(number).name
+        memories = {
+            self._memory_path(number).name
             for number in self.segments
             if number + 1 not in self.segments
         }
         for path in self.path.iterdir():
             is_segment = path.stem in numbers and path.suffix != ".npz"
-            if not is_segment and path.name not in (_MANIFEST, "lock", *states):
+            if not is_segment and path.name not in (_MANIFEST, "lock", *memories):
                 path.unlink()
 
     def _is_whole(self, number: int, segment: Segment) -> bool:
@@ -174,11 +173,11 @@ class WorkFolder:
             if (
                 number + 1 not in self.segments
                 and self.segments[number].leaves_state
-                and not self.state_after(number)
+                and not self.memory_after(number)
             ):
                 del self.segments[number]
 
-    def _state_path(self, number: int) -> Path:
+    def _memory_path(self, number: int) -> Path:
         return self.path / f"{number:06}.npz"
 
     def _write_manifest(self) -> None:
@@ -186,6 +185,12 @@ class WorkFolder:
         content = {"format": FORMAT_VERSION, "plan": self._plan, "segments": segments}
         write_json(self.path / _MANIFEST, content)
         _sync(self.path)
+
+
+def _packed(memory: FrameMemory) -> bytes:
+    kept = io.BytesIO()
+    np.savez(kept, **memory)  # type: ignore[arg-type]  # its own flags share the names of arrays
+    return kept.getvalue()
 
 
 def file_hash(path: Path) -> str:
