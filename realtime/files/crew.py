@@ -1,22 +1,20 @@
-"""Who paints the frames of files: here, one engine in this process; elsewhere, a farm of them
-(realtime/files/farm).
-"""
+"""Who paints the frames of files: one engine in this process, or a farm (realtime/files/farm)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engines import Engine
-from realtime.files.painter import FilePainter, engine_identity, made_with, painted_size
+from realtime.files.outputs import open_output
+from realtime.files.painter import FilePainter, engine_identity, made_with
 from realtime.files.pipeline import FileRun, Overlapped, run_file
 from realtime.files.progress import FileProgress
 from realtime.look import Look
 from realtime.media.reading.video_file import VideoFile
-from realtime.media.writing.picture_file import PictureOutput
-from realtime.media.writing.pipe import PipeOutput
-from realtime.media.writing.video_file import VideoOutput
+from realtime.media.writing.file_output import FileOutput
 from realtime.picture.network_pieces import NetworkPieces
 from realtime.stylizer import Stylizer
 
@@ -26,102 +24,102 @@ if TYPE_CHECKING:
 # (height, width) and, where an interrupted run is gone on with, what ``Engine`` that had: as
 # ``engine_identity`` gives it.
 OpenEngine = Callable[[tuple[int, int], dict[str, Any] | None], Engine]
-Sink = PictureOutput | VideoOutput | PipeOutput
 
 
 class Painting(Protocol):
-    """The painting of one file.
+    """The painting of one file. ``output`` is open; whoever has this must end it."""
 
-    ``size``: (height, width) of what comes out; ``made_with``: as FilePainter has it.
-    """
+    @property
+    def output(self) -> FileOutput:
+        """Where it goes."""
 
-    size: tuple[int, int]
-    made_with: dict[str, Any]
+    @property
+    def made_with(self) -> dict[str, Any]:
+        """All that decides how its pixels come out."""
 
-    def into(self, sink: Sink, progress: FileProgress) -> FileRun:
-        """Paint all that ``sink`` does not have.
+    def run(self, progress: FileProgress) -> FileRun:
+        """Paint all that ``output`` does not have.
 
         The first error of any part of it is raised, after everything has ended.
         """
 
     def figures(self) -> dict[str, Any]:
-        """For the report, beside those of the run."""
+        """Return what the report says beside the figures of the run."""
 
 
 class Crew(Protocol):
     """Paints file after file. Close it at the end."""
 
-    def painting_of(
+    def begin(
         self, video: VideoFile, options: FileOptions, output: Path, before: dict[str, Any] | None
     ) -> Painting:
-        """Get ready for ``video``, to be painted into ``output``.
+        """Get ready to paint ``video`` into ``output``.
 
-        ``before``: the engine of an interrupted run that is gone on with.
+        ``before``: the engine of an interrupted run that is gone on with. Raises any LivebrushError
+        of engines and outputs.
         """
 
-    def engine_for(
-        self, size: tuple[int, int], options: FileOptions, before: dict[str, Any] | None
-    ) -> Engine:
-        """An engine in this process for what is no video, of (height, width).
+    def engine_for(self, size: tuple[int, int], before: dict[str, Any] | None) -> Engine:
+        """Return an engine in this process for what is no video, of (height, width).
 
         Raises UsageError where there is none.
         """
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """End all that paints."""
 
 
 class OwnEngine:
-    """The crew of one: an engine in this process, opened by ``open_engine`` for the first file; it
-    serves all.
-    """
+    """A crew of one: an engine in this process, opened for the first file; it serves all."""
 
     def __init__(self, open_engine: OpenEngine) -> None:
         self._open_engine = open_engine
         self._engine: Engine | None = None
 
-    def painting_of(
+    def begin(
         self, video: VideoFile, options: FileOptions, output: Path, before: dict[str, Any] | None
     ) -> Painting:
-        engine = self.engine_for(video.size, options, before)
+        """Get ready, on the engine's GPU where it has one and all that is asked for works there."""
+        engine = self.engine_for(options.engine_size(video.size), before)
         if engine.takes_tensors and options.paints_tensors(output):
             video.decode_on(engine.device)
-        return _PaintingHere(engine, video, options)
+        timeline, side_by_side = options.timeline, options.side_by_side
+        stylizer = prepare_stylizer(engine, video.size, options.look, options.tile_px)
+        plan = made_with(stylizer, video.size, timeline, side_by_side)
+        opened = open_output(output, video, options, plan)
+        painter = FilePainter(stylizer, video, timeline, side_by_side, opened.resume)
+        return _PaintingHere(engine, video, painter, opened, plan)
 
-    def engine_for(
-        self, size: tuple[int, int], options: FileOptions, before: dict[str, Any] | None
-    ) -> Engine:
+    def engine_for(self, size: tuple[int, int], before: dict[str, Any] | None) -> Engine:
+        """Return the engine that is open, or another one if it is not the one ``before``."""
         if self._engine is not None and before not in (None, engine_identity(self._engine)):
             self.close()
-        self._engine = self._engine or self._open_engine(options.engine_size(size), before)
+        self._engine = self._engine or self._open_engine(size, before)
         return self._engine
 
     def close(self) -> None:
+        """Close the engine, if one is open."""
         if self._engine is not None:
             self._engine.close()
             self._engine = None
 
 
+@dataclass(frozen=True)
 class _PaintingHere:
-    def __init__(self, engine: Engine, video: VideoFile, options: FileOptions) -> None:
-        self._engine, self._video = engine, video
-        self._timeline, self._side_by_side = options.timeline, options.side_by_side
-        self._stylizer = prepare_stylizer(engine, video.size, options.look, options.tile_px)
-        self.size = painted_size(video.size, options.side_by_side)
-        self.made_with = made_with(
-            self._stylizer, video.size, options.timeline, options.side_by_side
-        )
+    engine: Engine
+    video: VideoFile
+    painter: FilePainter
+    output: FileOutput
+    made_with: dict[str, Any]
 
-    def into(self, sink: Sink, progress: FileProgress) -> FileRun:
-        painter = FilePainter(
-            self._stylizer, self._video, self._timeline, self._side_by_side, sink.resume
-        )
+    def run(self, progress: FileProgress) -> FileRun:
         return run_file(
-            self._video.frames(skip=sink.resume.has),
-            Overlapped(painter.begin, self._engine.in_flight),
-            sink,
+            self.video.frames(skip=self.output.resume.has),
+            Overlapped(self.painter.begin, self.engine.in_flight),
+            self.output,
             progress.update,
-            self._video.interrupt,
-            self.size,
+            self.video.interrupt,
+            self.painter.size,
         )
 
     def figures(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -68,8 +68,8 @@ class LargePicture:
                 "uchar"
             ), alpha
 
-    def paint(self, output: Path, engine: Engine, look: Look, tile_px: int) -> None:
-        """Write its painting, of the same size.
+    def paint(self, output: Path, engine: Engine, look: Look, tile_px: int | None) -> None:
+        """Write its painting, of the same size. ``tile_px``: --tile.
 
         Raises UsageError for an engine whose network cannot be given pieces, EngineRunError,
         SinkError.
@@ -158,10 +158,10 @@ def is_large_picture(path: Path) -> bool:
         return False
     except vips.Error:
         return False  # who reads it says why
-    return header.width * header.height > MAX_PIXELS
+    return bool(header.width * header.height > MAX_PIXELS)
 
 
-def _libvips():
+def _libvips() -> Any:
     try:
         import pyvips
     except (ImportError, OSError) as error:

@@ -8,13 +8,22 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from engines.errors import SinkError, UsageError
 from realtime.files.inputs import PICTURE_ENDINGS, InputFile
+from realtime.files.painter import painted_size
 from realtime.media.names import output_exists
 from realtime.media.pipes import STDIO
+from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.encoding import CONTAINERS
-from realtime.media.writing.picture_file import PICTURES
+from realtime.media.writing.file_output import FileOutput
+from realtime.media.writing.picture_file import PICTURES, PictureOutput
+from realtime.media.writing.pipe import PipeOutput
+from realtime.media.writing.video_file import VideoOutput
+
+if TYPE_CHECKING:
+    from realtime.files.options import FileOptions
 
 _PART = re.compile(r"(\.preview)?(\.partial(-\d+)?)?(?=\.[^./\\]+$)")
 _PLACEHOLDERS = ("{dir}", "{stem}", "{style}", "{ext}")
@@ -116,6 +125,36 @@ def _identities(path: Path) -> set[object]:
         status = os.stat(path)
         found.add((status.st_dev, status.st_ino))
     return found
+
+
+def open_output(
+    path: Path, video: VideoFile, options: FileOptions, made_with: dict[str, Any]
+) -> FileOutput:
+    """Open what the painting of ``video`` is written into. Raises SinkError or UsageError.
+
+    ``made_with``: all that decides how its pixels come out, for what --resume goes on from.
+    """
+    if options.pipe is not None:
+        size = painted_size(video.size, options.side_by_side)
+        return PipeOutput(options.pipe, video, size, options.raw_output)
+    if path.suffix.lower() in PICTURES:
+        return PictureOutput(path, video.profile)
+    return open_video_output(path, video, options, made_with)
+
+
+def open_video_output(
+    path: Path, video: VideoFile, options: FileOptions, made_with: dict[str, Any]
+) -> VideoOutput:
+    """Do as ``open_output``, for a file that holds a video."""
+    return VideoOutput(
+        path,
+        video,
+        options.encoding,
+        painted_size(video.size, options.side_by_side),
+        made_with,
+        resumes=options.resume,
+        overwrite=options.overwrite and not options.resume,
+    )
 
 
 def partial_path(path: Path, overwrite: bool) -> Path:

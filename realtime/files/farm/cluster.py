@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
+import logging
 import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 from engines import ModelFile
@@ -46,7 +48,7 @@ class Made:
     """``worker`` has made ``item``."""
 
     worker: Worker
-    item: Any
+    item: object
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,9 @@ class _Actor(PartPainter):
     def __init__(self, model_files: dict[str, bytes]) -> None:
         import ray
 
-        self._node_id = ray.get_runtime_context().get_node_id()
-        super().__init__(model_files, f"{socket.gethostname()} ({ray.util.get_node_ip_address()})")
+        self._node_id: str = ray.get_runtime_context().get_node_id()
+        own_address: Callable[[], str] = ray.util.get_node_ip_address
+        super().__init__(model_files, f"{socket.gethostname()} ({own_address()})")
 
     def hello(self) -> Iterator[tuple[str, str]]:
         yield self._node, self._node_id
@@ -96,7 +99,7 @@ class Cluster:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         import ray
 
-        self._ray = ray
+        self._ray: ModuleType = ray
         self.workers: list[Worker] = []
         self._failed_starts = 0
         self._alone_since_s: float | None = None
@@ -238,7 +241,7 @@ def _check_address(address: str) -> None:
         ) from error
 
 
-def _connect(address: str) -> Any:
+def _connect(address: str) -> Callable[[], None]:
     """Return what takes it back.
 
     Ray sets a handler for SIGTERM, and would tell of every lost machine in forty lines.
@@ -246,9 +249,15 @@ def _connect(address: str) -> Any:
     import ray
 
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    how = {"num_cpus": cpu_threads(), "include_dashboard": False} if address == LOCAL else {}
+    is_local = address == LOCAL
     try:
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR", **how)
+        ray.init(
+            address=address,
+            num_cpus=cpu_threads() if is_local else None,
+            include_dashboard=False if is_local else None,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
     except Exception as error:  # Ray has no class for what goes wrong here
         raise EngineUnavailable(
             f"--cluster {address}: {str(error).strip().splitlines()[0]}"

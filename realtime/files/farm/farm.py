@@ -20,7 +20,7 @@ from realtime.files.farm.cluster import Cluster, Ended, Lost, Made, Worker
 from realtime.files.farm.part_painter import Finished, Job, Opened, PartRun
 from realtime.files.farm.parts import Part, divide, segments_per_part
 from realtime.files.farm.scan import Scan
-from realtime.files.painter import painted_size
+from realtime.files.outputs import open_video_output
 from realtime.files.pipeline import FileRun
 from realtime.files.progress import FileProgress
 from realtime.media.reading.video_file import VideoFile
@@ -40,8 +40,9 @@ ChooseEngine = Callable[[dict[str, Any] | None], tuple[str, EngineOptions]]
 
 
 class Farm:
-    """A crew (realtime/files/crew.py) of workers on the cluster at ``address``, which stay from
-    file to file.
+    """A crew (realtime/files/crew.py) of workers on a cluster, which stay from file to file.
+
+    ``address``: as ``Cluster`` takes it.
     """
 
     def __init__(self, address: str, model: ModelFile, choose_engine: ChooseEngine) -> None:
@@ -49,70 +50,77 @@ class Farm:
         self._numbers = itertools.count()
         self._cluster = Cluster(address, model)
 
-    def painting_of(
+    def begin(
         self, video: VideoFile, options: FileOptions, output: Path, before: dict[str, Any] | None
     ) -> FarmPainting:
-        """One worker opens the engine; the others will be told to take the same."""
+        """Have one worker open the engine; the others will be told to take the same."""
         name, engine = self._choose_engine(before)
         engine = replace(engine, device="cpu", threads=engine.threads or self._cluster.cpus)
-        options = replace(options, resize=_unchanged)
-        source = video.path.absolute()
         job = Job(
             next(self._numbers),
-            source,
+            video.path.absolute(),
             video.fingerprint(),
             video.size,
-            options,
+            replace(options, resize=_unchanged),
             (name, engine),
         )
-        opened = self._opened(job)
+        opened = self._open_engine(job)
         taken = opened.made_with["engine"]
         if name == "auto":
-            say(
-                f"engine: {taken['name']}, {taken['precision']} on {taken['device']}"
-                + (f" ({opened.note})" if opened.note else "")
-            )
+            note = f" ({opened.note})" if opened.note else ""
+            say(f"engine: {taken['name']}, {taken['precision']} on {taken['device']}{note}")
         precision = taken["precision"] if taken["precision"] in PRECISIONS else engine.precision
         job = replace(job, engine=(taken["name"], replace(engine, precision=precision)))
-        return FarmPainting(self._cluster, video, job, opened)
+        sink = open_video_output(output, video, options, opened.made_with)
+        return FarmPainting(self._cluster, video, job, sink, opened.made_with)
 
-    def engine_for(
-        self, size: tuple[int, int], options: FileOptions, before: dict[str, Any] | None
-    ) -> Engine:
+    def engine_for(self, size: tuple[int, int], before: dict[str, Any] | None) -> Engine:
+        """Raise UsageError: there is no engine in this process."""
         raise UsageError("--cluster paints videos. Leave it out for pictures.")
 
     def close(self) -> None:
+        """End all workers."""
         self._cluster.close()
 
-    def _opened(self, job: Job) -> Opened:
-        opened, asked, losses = None, None, 0
+    def _open_engine(self, job: Job) -> Opened:
+        opened: Opened | None = None
+        asked: Worker | None = None
+        losses = 0
         while True:
             self._cluster.grow(1)
             if asked is None and self._cluster.free:
                 asked = self._cluster.free[0]
                 self._cluster.begin(asked, "open", job)
             event = self._cluster.next_event(_POLL_S)
-            if isinstance(event, Made):
+            if isinstance(event, Made) and isinstance(event.item, Opened):
                 opened = event.item
-            elif isinstance(event, Ended):
+            elif isinstance(event, Ended) and opened is not None:
                 return opened
             elif isinstance(event, Lost) and event.worker is asked:
                 asked, losses = None, losses + 1
                 if losses == _MAX_LOSSES:
                     raise EngineRunError(
-                        f"--cluster: {losses} workers ended one after the other while they opened the engine."
+                        f"--cluster: {losses} workers ended one after the other while they opened "
+                        "the engine."
                     )
 
 
 class FarmPainting:
     """The painting (realtime/files/crew.py) of one file.
 
-    ``opened`` is what all workers must paint with.
+    ``made_with`` is what all workers must paint with; ``job`` and ``output`` are made from it.
     """
 
-    def __init__(self, cluster: Cluster, video: VideoFile, job: Job, opened: Opened) -> None:
-        self.size = painted_size(video.size, job.options.side_by_side)
-        self.made_with = opened.made_with
+    def __init__(
+        self,
+        cluster: Cluster,
+        video: VideoFile,
+        job: Job,
+        output: VideoOutput,
+        made_with: dict[str, Any],
+    ) -> None:
+        self.output = output
+        self.made_with = made_with
         self._cluster, self._video, self._job = cluster, video, job
         self._waiting: deque[Part] = deque()
         self._under_way: dict[Worker, Part] = {}
@@ -123,27 +131,30 @@ class FarmPainting:
         self._read_whole = 0
         self._run = FileRun()
 
-    def into(self, sink: VideoOutput, progress: FileProgress) -> FileRun:
-        video, cluster = self._video, self._cluster
+    def run(self, progress: FileProgress) -> FileRun:
+        """Have the workers paint all that the output does not have."""
+        video, cluster, output = self._video, self._cluster, self.output
         frames = float((video.duration_s or _UNKNOWN_S) * video.rate)
         warm_up = frames_remembered(self._job.options.look)
         segments = segments_per_part(frames, cluster.room, warm_up)
         started_s = time.perf_counter()
-        with Scan(video, lambda moments: divide(moments, sink.resume.has, segments, warm_up)) as scan:
+        with Scan(video, lambda moments: divide(moments, output.resume.has, segments, warm_up)) as scan:
             try:
-                while scan.goes_on(self._waiting) or self._waiting or self._under_way:
-                    self._hand_out(sink)
-                    self._heed(cluster.next_event(_POLL_S), sink)
+                while not scan.ended or self._waiting or self._under_way:
+                    self._waiting.extend(scan.take_parts())
+                    self._hand_out()
+                    self._heed(cluster.next_event(_POLL_S))
                     fps = self._run.frames_out / (time.perf_counter() - started_s)
-                    progress.show(min(1.0, sink.frames / (scan.frames or frames)), sink.frames, fps)
+                    done = min(1.0, output.frames / (scan.frames or frames))
+                    progress.show(done, output.frames, fps)
             finally:
                 for worker in self._under_way:
                     cluster.drop(worker)
         self._run.frames_in = scan.frames or 0
         if self._read_whole:
             video.notes.append(
-                f"{video.path.name}: seeking in it does not lead to the same pictures; {self._read_whole} parts were read from "
-                "its start."
+                f"{video.path.name}: seeking in it does not lead to the same pictures; "
+                f"{self._read_whole} parts were read from its start."
             )
         return self._run
 
@@ -155,25 +166,25 @@ class FarmPainting:
         }
         return {"cluster": {**counts, "lost_workers": sum(self._losses.values())}}
 
-    def _hand_out(self, sink: VideoOutput) -> None:
+    def _hand_out(self) -> None:
         self._cluster.grow(len(self._waiting) + len(self._under_way))
         for worker in self._cluster.free:
             if not self._waiting:
                 return
             part = self._waiting.popleft()
-            part = part.beginning_at(part.first, sink.resume.memory_before(part.first))
+            part = part.beginning_at(part.first, self.output.resume.memory_before(part.first))
             self._under_way[worker] = part
             cuts = tuple(self._video.cuts)
-            self._cluster.begin(worker, "paint", self._job, sink.form, part, cuts)
+            self._cluster.begin(worker, "paint", self._job, self.output.form, part, cuts)
 
-    def _heed(self, event: Made | Ended | Lost | None, sink: VideoOutput) -> None:
+    def _heed(self, event: Made | Ended | Lost | None) -> None:
         if isinstance(event, Made) and isinstance(event.item, Opened):
-            self._refuse_another_way(event)
+            self._refuse_another_way(event.worker, event.item)
             self._workers.add(event.worker)
             self._machines.add(event.worker.node_id)
         elif isinstance(event, Made) and isinstance(event.item, Finished):
             made = event.item
-            sink.take(made.number, made.content, made.segment, made.memory)
+            self.output.take(made.number, made.content, made.segment, made.memory)
             self._run.first_out_s = self._run.first_out_s or time.perf_counter()
             self._run.frames_out += made.segment.frames
             self._segments += 1
@@ -183,24 +194,24 @@ class FarmPainting:
         elif isinstance(event, Ended):
             self._under_way.pop(event.worker)
         elif isinstance(event, Lost):
-            self._take_back(event.worker, sink)
+            self._take_back(event.worker)
 
-    def _refuse_another_way(self, made: Made) -> None:
+    def _refuse_another_way(self, worker: Worker, opened: Opened) -> None:
         """Frames made in two ways must not stand in one video."""
-        for name, value in made.item.made_with.items():
+        for name, value in opened.made_with.items():
             if value != self.made_with.get(name):
                 raise UsageError(
-                    f"--cluster: {made.worker.node} paints with {name.replace('_', ' ')} {value}, others with "
+                    f"--cluster: {worker.node} paints with {name.replace('_', ' ')} {value}, others with "
                     f"{self.made_with.get(name)}. Use machines of one kind with the same packages."
                 )
 
-    def _take_back(self, worker: Worker, sink: VideoOutput) -> None:
+    def _take_back(self, worker: Worker) -> None:
         """What a lost worker had delivered stays; the rest of its part is given to another one."""
         part = self._under_way.pop(worker, None)
         if part is None:
             return
         first = part.first
-        while first <= part.last and sink.resume.has(first):
+        while first <= part.last and self.output.resume.has(first):
             first += SEGMENT_FRAMES
         if first > part.last:
             return
@@ -213,7 +224,7 @@ class FarmPainting:
         say(
             f"note: a worker on {worker.node} was lost; frames {first} to {part.last} are painted by another one."
         )
-        self._waiting.appendleft(part.beginning_at(first, sink.resume.memory_before(first)))
+        self._waiting.appendleft(part.beginning_at(first, self.output.resume.memory_before(first)))
 
 
 def _unchanged(size: tuple[int, int]) -> tuple[int, int]:

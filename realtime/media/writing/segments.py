@@ -106,8 +106,8 @@ class SegmentEncoder(Generic[Target]):
         keep: Callable[[int, Target, Segment, FrameMemory], None],
     ) -> None:
         self._encoder, self._form, self._resume = encoder, form, resume
-        self._open_target = open_target
-        self._keep = keep
+        self._open_target: Callable[[], Target] = open_target
+        self._keep: Callable[[int, Target, Segment, FrameMemory], None] = keep
         self._open: _OpenSegment[Target] | None = None
 
     def write(self, frame: FileFrame, pixels: np.ndarray) -> None:
