@@ -8,7 +8,6 @@ registry and the contract suite (tests/engines/test_contract.py) find it because
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -48,13 +47,6 @@ class EngineOptions:
     threads: int | None = None
     waits: bool = True
     throughput: bool = False
-
-
-def cpu_threads() -> int:
-    """The CPUs that this process may use, which in a container or under taskset are fewer than the
-    machine's.
-    """
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Engine(ABC):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engines.atomic_write import atomic_write
 from engines.errors import EngineUnavailable, UsageError
 from engines.model_file import ModelFile
 from engines.parity import Infer
@@ -21,7 +22,6 @@ from engines.plans.progress import build_progress
 from engines.plans.run import PlanRun
 from engines.plans.shapes import Shapes
 from engines.plans.store import PlanStore
-from export.beside import beside
 
 Say = Callable[[str], None]
 
@@ -68,9 +68,9 @@ def build_engine(
     say(f"{title}: {len(plan) / 2**20:.1f} MiB in {time.monotonic() - started_s:.1f} s")
     say(_how_it_was_proved(store, recipe))
     if output:
-        with beside(output) as folder:
-            (folder / output.name).write_bytes(plan)
-            (folder / output.name).replace(output)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(output) as written:
+            written.write_bytes(plan)
         say(f"wrote {output}")
 
 

@@ -14,7 +14,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-FLOOR = ("engines.errors", "engines.cache")
+_FLOOR = ("errors", "atomic_write", "folders", "machine", "cache")
+FLOOR = tuple(f"engines.{name}" for name in _FLOOR)
 ENGINES = (*FLOOR, "engines.model_file", "engines.base", "engines")
 _SHARED = ("frame", "timing", "look", "exits", "listing", "cli", "stylizer", "timeline", "report")
 SHARED = tuple(f"realtime.{name}" for name in _SHARED)
@@ -24,7 +25,10 @@ ALL = ("engines.*", "realtime.*", "training.*", "export")
 # those listed; NAME.* means that room and all within.
 ROOMS: dict[str, tuple[str, ...]] = {
     "engines.errors": (),
-    "engines.cache": (),
+    "engines.atomic_write": (),
+    "engines.folders": (),
+    "engines.machine": (),
+    "engines.cache": ("engines.atomic_write",),
     "engines.model_file": FLOOR,
     "engines.base": (*FLOOR, "engines.model_file"),
     "engines": (*FLOOR, "engines.model_file", "engines.base"),
@@ -118,6 +122,9 @@ HEAVY = (
 FORBIDDEN = [
     ("engines.errors", "engines.base"),
     ("engines.cache", "engines.model_file"),
+    ("engines.folders", "engines.cache"),
+    ("engines.atomic_write", "engines.folders"),
+    ("engines.machine", "engines.base"),
     ("engines.base", "engines.registry"),
     ("engines.registry", "engines.runtimes.torch"),
     ("engines.auto", "engines.plans.make"),

@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from engines.atomic_write import atomic_write
 from engines.errors import UsageError
 from training.commands.flags import add_vgg
 
@@ -177,6 +178,5 @@ def _summary(average: dict[str, float], worst: dict[str, float]) -> str:
 
 def _write(path: Path, text: str) -> None:
     """Under its name only when it is whole."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    with atomic_write(path) as written:
+        written.write_text(text, encoding="utf-8")

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
+from engines.atomic_write import atomic_write, commit_file
 from engines.cache import read_json, write_json
 from engines.errors import UsageError
 from realtime.frame import FrameMemory
@@ -89,13 +90,12 @@ class WorkFolder:
 
         ``state``: what the painter remembered after it.
         """
-        _sync(written)
-        os.replace(written, self.segment_path(number, written.suffix))
+        commit_file(written, self.segment_path(number, written.suffix))
         if state and number + 1 not in self.segments:
             kept = io.BytesIO()
             np.savez(kept, **state)
-            self._state_path(number).write_bytes(kept.getvalue())
-            _sync(self._state_path(number))
+            with atomic_write(self._state_path(number), fsync=True) as state_file:
+                state_file.write_bytes(kept.getvalue())
         self.segments[number] = replace(segment, leaves_state=bool(state))
         self._write_manifest()
         self._state_path(number - 1).unlink(missing_ok=True)
@@ -231,7 +231,7 @@ def _refuse_another_plan(output: Path, before: dict[str, Any], now: dict[str, An
 
 
 def _sync(path: Path) -> None:
-    """Have it on the disk, also if it is a folder; Windows does not know that for folders."""
+    """Have a folder's names on the disk; Windows does not know that."""
     with contextlib.suppress(PermissionError):
         handle = os.open(path, os.O_RDONLY)
         try:
