@@ -18,10 +18,10 @@ from engines.parity import Infer
 from engines.plans.cuda import Cuda, cuda_problem, open_cuda
 from engines.plans.library import import_library
 from engines.plans.make import PRECISIONS, Card, Recipe, kept_plan
-from engines.plans.progress import build_progress
 from engines.plans.run import PlanRun
 from engines.plans.shapes import Shapes
 from engines.plans.store import PlanStore
+from realtime.build_progress import show_build
 
 Say = Callable[[str], None]
 
@@ -57,7 +57,7 @@ def build_engine(
     started_s = time.monotonic()
     try:
         with (
-            build_progress(title, store.expected_s(recipe.key)) as on_progress,
+            show_build(title, store.expected_s(recipe.key)) as on_progress,
             ExitStack() as runs,
         ):
             prove = _prover(cuda, recipe, store, runs) if cuda else None

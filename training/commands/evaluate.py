@@ -89,6 +89,7 @@ def run(args: argparse.Namespace) -> None:
     )
 
     from engines import EngineOptions, find_model
+    from realtime.build_progress import show_build
     from training.evaluate.clips import find_clips
     from training.evaluate.evaluation import evaluate
     from training.evaluate.likeness import Likeness
@@ -110,7 +111,7 @@ def run(args: argparse.Namespace) -> None:
             f"or the picture with --painting {missing[0]}=FILE."
         )
     sources = find_clips(args.data, args.clips, args.photo)
-    options = EngineOptions(precision=args.precision)
+    options = EngineOptions(precision=args.precision, show_build=show_build)
     painters = [ModelPainter(model, styles, args.engine, options)]
     if args.peers is not None:
         painters += _peers(args, styles, paintings)
@@ -149,6 +150,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _peers(args: argparse.Namespace, styles: list, paintings: dict[str, Path]) -> list:
     from engines import EngineOptions, load_model
+    from realtime.build_progress import show_build
     from training.evaluate.painters import LitePainter, ModelPainter, painted_styles
 
     painters = [LitePainter(styles)]
@@ -160,7 +162,10 @@ def _peers(args: argparse.Namespace, styles: list, paintings: dict[str, Path]) -
         model = load_model(path)
         painters.append(
             ModelPainter(
-                model, painted_styles(model, args.data, paintings), "auto", EngineOptions()
+                model,
+                painted_styles(model, args.data, paintings),
+                "auto",
+                EngineOptions(show_build=show_build),
             )
         )
     return painters
