@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.metadata
 import itertools
 import math
 import os
@@ -25,9 +24,11 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.base import PRECISIONS, Engine, EngineOptions, cpu_threads
-from engines.cache import cache_dir, read_json, write_json
+from engines.base import PRECISIONS, Engine, EngineOptions
+from engines.cache import read_json, write_json
 from engines.errors import EngineError, EngineUnavailable, LivebrushError
+from engines.folders import cache_dir
+from engines.machine import cpu_threads, package_version, processor
 from engines.model_file import ModelFile, load_model
 from engines.registry import engine_class, open_named
 
@@ -296,7 +297,7 @@ def _int8_difference(name: str, model: ModelFile, options: EngineOptions) -> flo
 
 
 def _key(model: ModelFile, options: EngineOptions, size: tuple[int, int]) -> str:
-    versions = [f"{name}-{_version(name)}" for name in CPU_ENGINES]
+    versions = [f"{name}-{package_version(name) or 'none'}" for name in CPU_ENGINES]
     hashes = [
         hashlib.sha256(p.read_bytes()).hexdigest() for p in (model.path, model.int8_path) if p
     ]
@@ -309,27 +310,6 @@ def _key(model: ModelFile, options: EngineOptions, size: tuple[int, int]) -> str
         options.precision,
     ]
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:24]
-
-
-def processor() -> str:
-    """Name and instruction sets: a virtual machine can hide some of what the same processor has
-    elsewhere.
-    """
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return "".join(
-        next((line for line in lines if line.startswith(start)), "")
-        for start in ("model name", "flags", "Features")
-    )
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "none"
 
 
 def _file(key: str) -> Path:

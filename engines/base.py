@@ -8,10 +8,9 @@ registry and the contract suite (tests/engines/test_contract.py) find it because
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -25,36 +24,44 @@ if TYPE_CHECKING:
 
     Frames = np.ndarray | Tensor
 
+# Told the share that is done, 0..1, and the name of the phase.
+OnProgress = Callable[[float, str], None]
+# Told what is built and how many seconds the last such build took, None if that is not known. What
+# it gives is entered before the build, which tells its progress, and left after it.
+ShowBuild = Callable[[str, float | None], AbstractContextManager[OnProgress]]
+
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "fp32", "fp16", "int8", "fp8")
 # Each holds buffers of its own; a folder of differently cropped photos must not fill the memory.
 KEPT_SIZES = 4
 
 
+@contextmanager
+def build_silently(what: str, expected_s: float | None) -> Iterator[OnProgress]:
+    """Show nothing of a build: the ``ShowBuild`` of who asks for none."""
+    yield lambda share, phase: None
+
+
 @dataclass(frozen=True)
 class EngineOptions:
-    """How an engine shall run.
-
-    ``threads``: CPU threads for inference, None for all that this process may use.
-
-    ``waits``: whether ``auto`` may wait for an engine that has to be built first; if not, it starts
-    on another one and offers the built one as ``Engine.better``. ``throughput``: whether many
-    frames a second matter more than how soon each is there; an engine may then have several frames
-    under way, each on fewer cores.
-    """
+    """How an engine shall run."""
 
     device: str = "auto"
     precision: str = "auto"
     threads: int | None = None
+    """CPU threads for inference, None for all that this process may use."""
     waits: bool = True
-    throughput: bool = False
+    """Whether ``auto`` may wait for an engine that has to be built first.
 
-
-def cpu_threads() -> int:
-    """The CPUs that this process may use, which in a container or under taskset are fewer than the
-    machine's.
+    If not, it starts on another one and offers the built one as ``Engine.better``.
     """
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    throughput: bool = False
+    """Whether many frames a second matter more than how soon each is there.
+
+    An engine may then have several frames under way, each on fewer cores.
+    """
+    show_build: ShowBuild = build_silently
+    """What shows the progress of an engine that is built first."""
 
 
 class Engine(ABC):

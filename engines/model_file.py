@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engines.cache import user_models_dir
 from engines.errors import ModelError, UnknownStyle, UsageError
+from engines.folders import user_models_dir
 
 BUNDLED_DIR = Path(__file__).parent / "styles"
 FORMAT_VERSION = 1
@@ -261,7 +261,8 @@ def _by_name(model: str | None, styles: list[str], installed: list[ModelFile]) -
 
 
 def _network_files(folder: Path) -> list[Path]:
-    return [path for path in folder.glob("*.onnx") if not path.name.endswith(".int8.onnx")]
+    """Return the network files in ``folder``, int8 siblings and hidden files left out."""
+    return [path for path in folder.glob("[!.]*.onnx") if not path.name.endswith(".int8.onnx")]
 
 
 def _unknown(name: str, known: tuple[str, ...] | list[str], what: str = "style") -> str:

@@ -31,6 +31,7 @@ from engines.plans.cuda import cuda_problem
 from engines.plans.library import INSTALL, library_names
 from engines.registry import prepared
 from realtime import cli
+from realtime.build_progress import show_build
 from realtime.files.pipeline import FileRun, FrameSink, Overlapped, run_file
 from realtime.frame import Frame
 from realtime.look import Look
@@ -192,7 +193,7 @@ def open_way(model: ModelFile, way: str, size: tuple[int, int], device: str = "c
     reason = cls.unavailable()
     if reason:
         raise EngineUnavailable(reason)
-    engine = cls(model, EngineOptions(device=device, precision="auto"))
+    engine = cls(model, EngineOptions(device=device, show_build=show_build))
     if way == "torch eager":
         engine.eager()
     return prepared(engine, size)

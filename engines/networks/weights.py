@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from engines.atomic_write import atomic_write
 from engines.errors import ModelError
 from engines.networks import build_network
 
@@ -25,12 +26,8 @@ def save_weights(
     tensors = {
         name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
     }
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        save_file(tensors, str(temporary), metadata=header)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_write(path) as written:
+        save_file(tensors, str(written), metadata=header)
 
 
 def load_weights(path: Path) -> tuple[nn.Module, dict[str, str]]:

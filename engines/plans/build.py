@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import onnx
 
+from engines.base import OnProgress
 from engines.errors import EngineLoadError, UsageError
 from engines.plans.library import Library
 from engines.plans.shapes import Shapes
 
-OnProgress = Callable[[float, str], None]
 # Part of every plan's key: change it whenever the same model would be built into something else.
 BUILDER_FLAGS = "strongly-typed,no-tf32,1"
 

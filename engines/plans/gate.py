@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from engines.base import EngineOptions, cpu_threads
+from engines.base import EngineOptions
+from engines.machine import cpu_threads
 from engines.model_file import ModelFile
 from engines.parity import (
     TOLERANCES,

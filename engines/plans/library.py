@@ -4,7 +4,6 @@ same API in a plain wheel.
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import logging
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from engines.errors import EngineUnavailable
+from engines.machine import package_version
 
 INSTALL = "pip install 'livebrush[tensorrt-rtx]'"
 _LIBRARIES = ("tensorrt", "tensorrt_rtx")
@@ -54,10 +54,7 @@ def library_names() -> list[str]:
 
 def library_version(name: str) -> str:
     """The version of an installed library without importing it."""
-    try:
-        return importlib.metadata.version(_PACKAGES[name])
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown"
+    return package_version(_PACKAGES[name]) or "unknown"
 
 
 def import_library(target: str = "current") -> Library:

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from engines.base import OnProgress
 from engines.errors import EngineUnavailable
 from engines.model_file import ModelFile
 from engines.parity import Difference, Infer
-from engines.plans.build import BUILDER_FLAGS, OnProgress, build_plan
+from engines.plans.build import BUILDER_FLAGS, build_plan
 from engines.plans.fp8 import LEAST_TARGET
 from engines.plans.gate import check_graph, check_plan
 from engines.plans.library import Library

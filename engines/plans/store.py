@@ -15,7 +15,6 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -24,7 +23,8 @@ from typing import Any, BinaryIO
 
 from filelock import FileLock
 
-from engines.cache import cache_dir, prune
+from engines.atomic_write import atomic_write
+from engines.folders import cache_dir, prune
 from engines.plans.shapes import Shapes
 
 LIMIT_BYTES = 2 * 2**30
@@ -124,7 +124,7 @@ class PlanStore:
     def entries(self) -> list[Entry]:
         """Every readable plan, the last used first."""
         found = [
-            entry for path in self.folder.glob("*.plan") if (entry := _entry(path)) is not None
+            entry for path in self.folder.glob("[!.]*.plan") if (entry := _entry(path)) is not None
         ]
         return sorted(found, key=lambda entry: entry.used_s, reverse=True)
 
@@ -172,16 +172,11 @@ class PlanStore:
         A folder that cannot be written costs the next start time, not this one its result.
         """
         try:
-            handle, name = tempfile.mkstemp(dir=self.folder, suffix=".tmp")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.writelines(parts)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(name, path)
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
+            with (
+                atomic_write(path, private=True, fsync=True) as written,
+                open(written, "wb") as file,
+            ):
+                file.writelines(parts)
         except OSError as error:
             logging.getLogger(__name__).warning(
                 "%s cannot be kept (%s): it is built again next time", path.name, error
@@ -195,8 +190,9 @@ class PlanStore:
             "bytes": len(plan),
         }
         self.write(self._path(key), json.dumps({**header, "facts": facts}).encode() + b"\n", plan)
-        prune(self.folder, self._limit_bytes, "*.[pk]*")  # plans and the kernels compiled for them
-        for left in self.folder.glob("*.tmp"):
+        # Plans, and the kernels compiled for them.
+        prune(self.folder, self._limit_bytes, "[!.]*.[pk]*")
+        for left in self.folder.glob(".*.part-*"):
             with contextlib.suppress(OSError):
                 if time.time() - left.stat().st_mtime > _STALE_S:
                     left.unlink()

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from engines.base import Engine, EngineOptions, cpu_threads
+from engines.base import Engine, EngineOptions
 from engines.errors import EngineLoadError, EngineUnavailable
+from engines.machine import cpu_threads
 from engines.model_file import ModelFile
 
 

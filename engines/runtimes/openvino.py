@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from engines.base import Engine, EngineOptions, cpu_threads
-from engines.cache import cache_dir, prune
+from engines.base import Engine, EngineOptions
 from engines.errors import EngineLoadError, EngineUnavailable
+from engines.folders import cache_dir, prune
+from engines.machine import cpu_threads
 from engines.model_file import ModelFile
 
 _CACHE_BYTES = 128 * 2**20

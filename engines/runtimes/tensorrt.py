@@ -9,15 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from engines.base import Engine, EngineOptions
+from engines.base import Engine, EngineOptions, OnProgress
 from engines.errors import EngineLoadError, EngineUnavailable
 from engines.model_file import ModelFile
 from engines.parity import Infer
-from engines.plans.build import OnProgress
 from engines.plans.cuda import cuda_problem, open_cuda
 from engines.plans.library import INSTALL, import_library, library_names
 from engines.plans.make import Card, Recipe, kept_plan
-from engines.plans.progress import build_progress
 from engines.plans.run import SLOTS, PlanRun
 from engines.plans.shapes import Shapes
 from engines.plans.store import PlanStore
@@ -75,7 +73,7 @@ class TensorRt(Engine):
         what = f"the TensorRT engine of {self.model.name}, {self.precision}, {recipe.shapes} on {self._card.name}"
         try:
             with (
-                build_progress(what, self._store.expected_s(recipe.key)) as on_progress,
+                self.options.show_build(what, self._store.expected_s(recipe.key)) as on_progress,
                 self._cuda.current(),
             ):
                 return self._kept_run(recipe, proving, open_to_prove, on_progress)

@@ -13,6 +13,7 @@ from typing import Any
 from engines import Engine, EngineOptions, ModelFile, open_engine
 from engines.base import PRECISIONS
 from engines.errors import UsageError
+from realtime.build_progress import show_build
 from realtime.cli import look_from, model_from, tell_engine
 from realtime.files.crew import Crew, OwnEngine
 from realtime.files.inputs import expand_inputs
@@ -231,7 +232,8 @@ def engine_choice(
             else precision
         )
         threads = before["threads"]
-    return name, EngineOptions(args.device, precision, threads, throughput=True)
+    options = EngineOptions(args.device, precision, threads, throughput=True, show_build=show_build)
+    return name, options
 
 
 def crew_for(args: argparse.Namespace, model: ModelFile, jobs: Sequence[tuple[Path, Path]]) -> Crew:

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from engines import Engine
-from engines.auto import processor
-from engines.base import cpu_threads
+from engines.machine import cpu_threads, processor
 from realtime.frame import FileFrame, FrameMemory
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.segments import SEGMENT_FRAMES, Resume

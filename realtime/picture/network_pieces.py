@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from engines import Engine
-from engines.base import cpu_threads
 from engines.errors import UsageError
+from engines.machine import cpu_threads
 from engines.opening import open_alike
 from engines.reach import Reach, reach_of
 from realtime.picture.resample import Scaler

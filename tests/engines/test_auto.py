@@ -34,7 +34,7 @@ def test_the_choice_belongs_to_its_circumstances(
     assert key != auto._key(small_model, options, (64, 48))
     assert key != auto._key(small_model, EngineOptions(device="cpu", precision="fp32"), (48, 64))
     assert key != auto._key(small_model, EngineOptions(device="cpu", threads=1), (48, 64))
-    monkeypatch.setattr(auto, "_version", lambda package: "another")
+    monkeypatch.setattr(auto, "package_version", lambda package: "another")
     assert key != auto._key(small_model, options, (48, 64))
 
 

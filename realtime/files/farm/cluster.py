@@ -20,8 +20,8 @@ from types import ModuleType
 from typing import Any
 
 from engines import ModelFile
-from engines.base import cpu_threads
 from engines.errors import EngineUnavailable, LivebrushError, UsageError
+from engines.machine import cpu_threads
 from realtime.cli import say
 from realtime.files.farm.part_painter import PartPainter, packed
 

@@ -5,7 +5,6 @@ machine.
 from __future__ import annotations
 
 import io
-import os
 import queue
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engines import Engine, EngineOptions, ModelFile, load_model, open_engine
-from engines.cache import cache_dir, prune
+from engines.atomic_write import atomic_write
 from engines.errors import SourceError
+from engines.folders import cache_dir, prune
 from realtime.files.crew import prepare_stylizer
 from realtime.files.farm.parts import Part
 from realtime.files.painter import FilePainter, made_with
@@ -285,7 +285,6 @@ def _unpacked(files: dict[str, bytes]) -> ModelFile:
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         if not (folder / name).exists():
-            written = folder / f"{name}.{os.getpid()}"
-            written.write_bytes(content)
-            os.replace(written, folder / name)
+            with atomic_write(folder / name) as written:
+                written.write_bytes(content)
     return load_model(folder / next(iter(files)))

@@ -11,8 +11,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engines.auto import processor
 from engines.errors import UsageError
+from engines.machine import processor
 
 if TYPE_CHECKING:
     from av.codec.context import CodecOption

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from engines.atomic_write import commit_file, temporary_path
 from engines.errors import SinkError
 
 
@@ -16,7 +16,7 @@ class PendingFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.temporary = path.with_name(f".{path.stem[:50]}.part-{os.getpid()}{path.suffix}")
+        self.temporary = temporary_path(path)
         if not path.parent.is_dir():
             raise SinkError(f"{path}: the folder {path.parent} does not exist.")
         if path.is_dir():
@@ -39,13 +39,3 @@ class PendingFile:
     def discard(self) -> None:
         """Remove what was written. Harmless if nothing was, or after ``commit``."""
         self.temporary.unlink(missing_ok=True)
-
-
-def commit_file(written: Path, target: Path) -> None:
-    """Give the file ``written`` the name ``target`` in one step, after it is safely on the disk.
-
-    Raises OSError.
-    """
-    with open(written, "rb+") as file:
-        os.fsync(file.fileno())
-    os.replace(written, target)

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from engines.base import cpu_threads
+from engines.atomic_write import commit_file
 from engines.errors import SinkError
+from engines.machine import cpu_threads
 from realtime.frame import FileFrame, FrameMemory
 from realtime.media.disk import write_errors
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.encoding import Encoding
 from realtime.media.writing.join import join
-from realtime.media.writing.pending_file import commit_file
 from realtime.media.writing.segment_writer import segment_suffix
 from realtime.media.writing.segments import SEGMENT_FRAMES, Resume, SegmentEncoder, SegmentForm
 from realtime.media.writing.video_encoder import VideoEncoder

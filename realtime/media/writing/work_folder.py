@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
+from engines.atomic_write import atomic_write, commit_file
 from engines.cache import read_json, write_json
 from engines.errors import UsageError
 from realtime.frame import FrameMemory
@@ -89,11 +90,10 @@ class WorkFolder:
         It is on the disk before the manifest names it. ``memory``: what the painter remembered
         after it.
         """
-        _sync(written)
-        os.replace(written, self.segment_path(number, written.suffix))
+        commit_file(written, self.segment_path(number, written.suffix))
         if memory and number + 1 not in self.segments:
-            self._memory_path(number).write_bytes(_packed(memory))
-            _sync(self._memory_path(number))
+            with atomic_write(self._memory_path(number), fsync=True) as file:
+                file.write_bytes(_packed(memory))
         self.segments[number] = replace(segment, leaves_state=bool(memory))
         self._write_manifest()
         self._memory_path(number - 1).unlink(missing_ok=True)
@@ -236,7 +236,7 @@ def _refuse_another_plan(output: Path, before: dict[str, Any], now: dict[str, An
 
 
 def _sync(path: Path) -> None:
-    """Have it on the disk, also if it is a folder; Windows does not know that for folders."""
+    """Have a folder's names on the disk; Windows does not know that."""
     with contextlib.suppress(PermissionError):
         handle = os.open(path, os.O_RDONLY)
         try:
