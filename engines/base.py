@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -22,8 +22,10 @@ from engines.model_file import ModelFile
 if TYPE_CHECKING:
     from torch import Tensor
 
-    Frames = np.ndarray | Tensor
-
+# (N, H, W, 3) uint8 RGB, in host memory or on a GPU.
+Frames: TypeAlias = "np.ndarray | Tensor"
+# Waits for a result that is under way and returns it.
+Pending: TypeAlias = Callable[[], "Frames"]
 # Told the share that is done, 0..1, and the name of the phase.
 OnProgress = Callable[[float, str], None]
 # Told what is built and how many seconds the last such build took, None if that is not known. What
@@ -133,7 +135,7 @@ class Engine(ABC):
         """
         return self.start(frames, style)()
 
-    def start(self, frames: Frames, style: np.ndarray) -> Callable[[], Frames]:
+    def start(self, frames: Frames, style: np.ndarray) -> Pending:
         """Begin ``infer`` and return what waits for its result; up to ``in_flight`` may be begun
         before the first is waited for.
 
@@ -179,7 +181,7 @@ class Engine(ABC):
     def _drop(self, made: Any) -> None:
         """Free what ``_specialise`` made, where that does not go with the last reference to it."""
 
-    def _start(self, frames: Frames, style: np.ndarray) -> Callable[[], Frames]:
+    def _start(self, frames: Frames, style: np.ndarray) -> Pending:
         """``start`` after the checks; engines that have nothing to overlap compute at once."""
         result = self._infer(frames, style)
         return lambda: result

@@ -4,13 +4,13 @@ its slot again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from engines.base import Frames
+    from engines.base import Frames, Pending
 
 
 class Slot(Protocol):
@@ -31,7 +31,7 @@ class Turns:
         self._tickets: list[_Ticket | None] = [None] * len(slots)
         self._next = 0
 
-    def start(self, frames: Frames, style: np.ndarray) -> Callable[[], Frames]:
+    def start(self, frames: Frames, style: np.ndarray) -> Pending:
         """Queue one inference and return what waits for it.
 
         With all slots taken, the oldest is waited for; its result is kept for its caller.

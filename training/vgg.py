@@ -20,7 +20,6 @@ import torch.nn.functional as F
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from engines.atomic_write import atomic_write
 from engines.errors import TrainingError
 from engines.folders import cache_dir
 
@@ -134,18 +133,20 @@ def _download() -> Path:
     target = cache_dir() / TORCHVISION_URL.rsplit("/", 1)[1]
     if target.is_file():
         return target
+    part = target.with_suffix(".part")
     try:
-        with atomic_write(target) as part:
-            urllib.request.urlretrieve(TORCHVISION_URL, part)
-            digest = hashlib.sha256(part.read_bytes()).hexdigest()
-            prefix = re.search(r"-([0-9a-f]{8})\.", target.name)[1]
-            if not digest.startswith(prefix):
-                raise TrainingError(
-                    f"{TORCHVISION_URL}: the download is damaged (SHA-256 {digest[:8]}..., "
-                    f"expected {prefix}...). Try again."
-                )
+        urllib.request.urlretrieve(TORCHVISION_URL, part)
+        digest = hashlib.sha256(part.read_bytes()).hexdigest()
+        prefix = re.search(r"-([0-9a-f]{8})\.", target.name)[1]
+        if not digest.startswith(prefix):
+            raise TrainingError(
+                f"{TORCHVISION_URL}: the download is damaged (SHA-256 {digest[:8]}..., expected {prefix}...). Try again."
+            )
+        part.replace(target)
     except OSError as error:
         raise TrainingError(
             f"could not download {TORCHVISION_URL} ({error}). Fetch it elsewhere and pass it as --vgg FILE."
         ) from error
+    finally:
+        part.unlink(missing_ok=True)
     return target

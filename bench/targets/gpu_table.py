@@ -13,7 +13,7 @@ import argparse
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +26,7 @@ from bench.rows.gpu_limits import Rates, Work, limit_ms, measure_rates, work_of
 from bench.tools.clips import bikes, cut
 from bench.tools.machine import describe_machine
 from engines import Engine, EngineOptions, ModelFile, engine_class, find_model, installed_models
+from engines.base import Pending
 from engines.errors import EngineUnavailable, LivebrushError, UsageError
 from engines.plans.cuda import cuda_problem
 from engines.plans.library import INSTALL, library_names
@@ -202,7 +203,7 @@ def open_way(model: ModelFile, way: str, size: tuple[int, int], device: str = "c
 def throughput(engine: Engine, size: tuple[int, int], measure_s: float = _MEASURE_S) -> float:
     """Frames a second with as many under way as the engine takes."""
     frame, style = _inputs(engine, size)
-    begun: deque[Callable[[], np.ndarray]] = deque()
+    begun: deque[Pending] = deque()
     count, started_s = 0, time.perf_counter()
     while time.perf_counter() - started_s < measure_s or not count:
         begun.append(engine.start(frame, style))

@@ -4,7 +4,6 @@ and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ from engines.tickets import Turns
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from engines.base import Frames
+    from engines.base import Frames, Pending
 
 # While one frame is computed, the next is uploaded and the one before downloaded.
 SLOTS = 2
@@ -75,7 +74,7 @@ class PlanRun:
                 self._owner.close()
                 raise
 
-    def start(self, frames: Frames, style: np.ndarray) -> Callable[[], Frames]:
+    def start(self, frames: Frames, style: np.ndarray) -> Pending:
         """Queue one inference; the result waits for it and gives (N, H, W, 3) uint8, where
         ``frames`` are, owned by the caller.
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from engines import Engine
+from engines.base import Pending
 from engines.machine import cpu_threads, processor
 from realtime.frame import FileFrame, FrameMemory
 from realtime.media.reading.video_file import VideoFile
@@ -48,7 +49,7 @@ class FilePainter:
         self._next_index = 0
         self.size = painted_size(video.size, side_by_side)
 
-    def begin(self, frame: FileFrame) -> Callable[[], np.ndarray]:
+    def begin(self, frame: FileFrame) -> Pending:
         """Return what finishes the frame: (H, W, 3) uint8 RGB of ``size``, or EngineRunError.
 
         To be called in order; at a cut, what is left of the frames before is forgotten.

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from engines.base import Pending
 from realtime.frame import FileFrame
 from realtime.timing import Samples, StageTimes
 
@@ -41,7 +42,7 @@ class Overlapped:
     returns what finishes one.
     """
 
-    begin: Callable[[FileFrame], Callable[[], np.ndarray]]
+    begin: Callable[[FileFrame], Pending]
     under_way: int
 
 
@@ -208,7 +209,7 @@ def _paint_all(
 def _paint_overlapped(
     decoded: _Channel, paint: Overlapped, run: FileRun
 ) -> Iterator[tuple[FileFrame, np.ndarray, float]]:
-    begun: deque[tuple[FileFrame, Callable[[], np.ndarray], float]] = deque()
+    begun: deque[tuple[FileFrame, Pending, float]] = deque()
     for frame, decoded_s in decoded:
         with run.stages.measure("infer"):
             begun.append((frame, paint.begin(frame), decoded_s))
@@ -220,7 +221,7 @@ def _paint_overlapped(
 
 
 def _finished(
-    begun: deque[tuple[FileFrame, Callable[[], np.ndarray], float]],
+    begun: deque[tuple[FileFrame, Pending, float]],
 ) -> tuple[FileFrame, np.ndarray, float]:
     frame, finish, decoded_s = begun.popleft()
     return frame, finish(), decoded_s
