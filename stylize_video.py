@@ -80,7 +80,7 @@ def main(argv: list[str]) -> int:
             args.sheet,
             [file.path for file in expand_inputs(args.input)],
             options,
-            lambda size: open_engine_like(args, model, size, None),
+            lambda size: open_engine_like(args, model, size),
         )
         return 0
     jobs = plan_inputs(args, options.label)

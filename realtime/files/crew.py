@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engines import Engine
+from engines.identity import EngineIdentity
 from realtime.files.outputs import open_output
-from realtime.files.painter import FilePainter, engine_identity, made_with
+from realtime.files.painter import FilePainter, PaintingPlan, plan_painting
 from realtime.files.pipeline import FileRun, Overlapped, run_file
 from realtime.files.progress import FileProgress
 from realtime.look import Look
@@ -21,9 +22,8 @@ from realtime.stylizer import Stylizer
 if TYPE_CHECKING:
     from realtime.files.options import FileOptions
 
-# (height, width) and, where an interrupted run is gone on with, what ``Engine`` that had: as
-# ``engine_identity`` gives it.
-OpenEngine = Callable[[tuple[int, int], dict[str, Any] | None], Engine]
+# (height, width) and, where an interrupted run is gone on with, which engine that had.
+OpenEngine = Callable[[tuple[int, int], EngineIdentity | None], Engine]
 
 
 class Painting(Protocol):
@@ -34,7 +34,7 @@ class Painting(Protocol):
         """Where it goes."""
 
     @property
-    def made_with(self) -> dict[str, Any]:
+    def made_with(self) -> PaintingPlan:
         """All that decides how its pixels come out."""
 
     def run(self, progress: FileProgress) -> FileRun:
@@ -51,7 +51,7 @@ class Crew(Protocol):
     """Paints file after file. Close it at the end."""
 
     def begin(
-        self, video: VideoFile, options: FileOptions, output: Path, before: dict[str, Any] | None
+        self, video: VideoFile, options: FileOptions, output: Path, before: EngineIdentity | None
     ) -> Painting:
         """Get ready to paint ``video`` into ``output``.
 
@@ -59,7 +59,7 @@ class Crew(Protocol):
         of engines and outputs.
         """
 
-    def engine_for(self, size: tuple[int, int], before: dict[str, Any] | None) -> Engine:
+    def engine_for(self, size: tuple[int, int], before: EngineIdentity | None) -> Engine:
         """Return an engine in this process for what is no video, of (height, width).
 
         Raises UsageError where there is none.
@@ -77,7 +77,7 @@ class OwnEngine:
         self._engine: Engine | None = None
 
     def begin(
-        self, video: VideoFile, options: FileOptions, output: Path, before: dict[str, Any] | None
+        self, video: VideoFile, options: FileOptions, output: Path, before: EngineIdentity | None
     ) -> Painting:
         """Get ready, on the engine's GPU where it has one and all that is asked for works there."""
         engine = self.engine_for(options.engine_size(video.size), before)
@@ -85,14 +85,14 @@ class OwnEngine:
             video.decode_on(engine.device)
         timeline, side_by_side = options.timeline, options.side_by_side
         stylizer = prepare_stylizer(engine, video.size, options.look, options.tile_px)
-        plan = made_with(stylizer, video.size, timeline, side_by_side)
+        plan = plan_painting(stylizer, video.size, timeline, side_by_side)
         opened = open_output(output, video, options, plan)
         painter = FilePainter(stylizer, video, timeline, side_by_side, opened.resume)
         return _PaintingHere(engine, video, painter, opened, plan)
 
-    def engine_for(self, size: tuple[int, int], before: dict[str, Any] | None) -> Engine:
+    def engine_for(self, size: tuple[int, int], before: EngineIdentity | None) -> Engine:
         """Return the engine that is open, or another one if it is not the one ``before``."""
-        if self._engine is not None and before not in (None, engine_identity(self._engine)):
+        if self._engine is not None and before not in (None, EngineIdentity.of(self._engine)):
             self.close()
         self._engine = self._engine or self._open_engine(size, before)
         return self._engine
@@ -110,7 +110,7 @@ class _PaintingHere:
     video: VideoFile
     painter: FilePainter
     output: FileOutput
-    made_with: dict[str, Any]
+    made_with: PaintingPlan
 
     def run(self, progress: FileProgress) -> FileRun:
         return run_file(

@@ -13,6 +13,7 @@ from typing import Any
 from engines import Engine, EngineOptions, ModelFile, open_engine
 from engines.base import PRECISIONS
 from engines.errors import UsageError
+from engines.identity import EngineIdentity
 from realtime.build_progress import show_build
 from realtime.cli import look_from, model_from, tell_engine
 from realtime.files.crew import Crew, OwnEngine
@@ -218,20 +219,17 @@ def plan_inputs(args: argparse.Namespace, style: str) -> list[tuple[Path, Path]]
 
 
 def engine_choice(
-    args: argparse.Namespace, before: dict[str, Any] | None
+    args: argparse.Namespace, before: EngineIdentity | None
 ) -> tuple[str, EngineOptions]:
     """The engine that the flags ask for, several frames at a time; where they leave it open, the
     one ``before`` that a resumed run began with.
     """
     name, precision, threads = args.engine, args.precision, None
     if before is not None:
-        name = before["name"] if name == "auto" else name
-        precision = (
-            before["precision"]
-            if precision == "auto" and before["precision"] in PRECISIONS
-            else precision
-        )
-        threads = before["threads"]
+        name = before.name if name == "auto" else name
+        if precision == "auto" and before.precision in PRECISIONS:
+            precision = before.precision
+        threads = before.threads
     options = EngineOptions(args.device, precision, threads, throughput=True, show_build=show_build)
     return name, options
 
@@ -260,7 +258,10 @@ def crew_for(args: argparse.Namespace, model: ModelFile, jobs: Sequence[tuple[Pa
 
 
 def open_engine_like(
-    args: argparse.Namespace, model: ModelFile, size: tuple[int, int], before: dict[str, Any] | None
+    args: argparse.Namespace,
+    model: ModelFile,
+    size: tuple[int, int],
+    before: EngineIdentity | None = None,
 ) -> Engine:
     """``engine_choice``, ready for frames of (height, width) ``size``; says once what ``auto`` took
     and why.

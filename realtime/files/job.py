@@ -19,16 +19,16 @@ from realtime.files.crew import Crew, Painting
 from realtime.files.large_picture import LargePicture, is_large_picture
 from realtime.files.options import FileOptions
 from realtime.files.outputs import check_output, identified, make_folder, partial_path
+from realtime.files.painter import PaintingPlan
 from realtime.files.pipeline import FileRun
 from realtime.files.progress import FileProgress
 from realtime.media.names import output_exists
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.encoding import CONTAINERS, Encoding
 from realtime.media.writing.picture_file import PICTURES
-from realtime.media.writing.work_folder import recorded_plan
+from realtime.media.writing.work_folder import recorded_engine
 from realtime.picture.sizes import network_size, size_text
 from realtime.report import Report, latency_figures, peak_rss_mb, stage_figures
-
 
 # What concerns one file alone, so that the others are painted all the same.
 _OF_ONE_FILE = (SourceError, SinkError, UsageError, PartialResult)
@@ -149,7 +149,7 @@ def _run_job(
     if options.make_folders:
         make_folder(output)
     check_output(output, sources, options.overwrite)
-    before = recorded_plan(output).get("engine") if options.resume else None
+    before = recorded_engine(output) if options.resume else None
     with _open_input(source, options) as video:
         if isinstance(video, LargePicture):
             engine = crew.engine_for(options.engine_size(video.size), before)
@@ -254,8 +254,7 @@ def _open_input(source: Path, options: FileOptions) -> VideoFile | LargePicture:
     )
 
 
-def _report(run: FileRun, made_with: dict[str, Any], style: str, started_s: float) -> Report:
-    engine = made_with["engine"]
+def _report(run: FileRun, made_with: PaintingPlan, style: str, started_s: float) -> Report:
     wall_s = time.perf_counter() - started_s
     return Report(
         frames_in=run.frames_in,
@@ -265,10 +264,10 @@ def _report(run: FileRun, made_with: dict[str, Any], style: str, started_s: floa
         fps=run.frames_out / wall_s,
         latency_ms=latency_figures(run.latency),
         stage_ms=stage_figures(run.stages),
-        engine=engine["name"],
-        device=engine["device"],
-        precision=engine["precision"],
-        size=size_text(made_with["size_of_the_network"]),
+        engine=made_with.engine.name,
+        device=made_with.engine.device,
+        precision=made_with.engine.precision,
+        size=size_text(made_with.size_of_the_network),
         style=style,
         peak_rss_mb=peak_rss_mb(),
     )

@@ -8,11 +8,11 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from engines.errors import SinkError, UsageError
 from realtime.files.inputs import PICTURE_ENDINGS, InputFile
-from realtime.files.painter import painted_size
+from realtime.files.painter import PaintingPlan, painted_size
 from realtime.media.names import output_exists
 from realtime.media.pipes import STDIO
 from realtime.media.reading.video_file import VideoFile
@@ -128,7 +128,7 @@ def _identities(path: Path) -> set[object]:
 
 
 def open_output(
-    path: Path, video: VideoFile, options: FileOptions, made_with: dict[str, Any]
+    path: Path, video: VideoFile, options: FileOptions, made_with: PaintingPlan | None
 ) -> FileOutput:
     """Open what the painting of ``video`` is written into. Raises SinkError or UsageError.
 
@@ -143,7 +143,7 @@ def open_output(
 
 
 def open_video_output(
-    path: Path, video: VideoFile, options: FileOptions, made_with: dict[str, Any]
+    path: Path, video: VideoFile, options: FileOptions, made_with: PaintingPlan | None
 ) -> VideoOutput:
     """Do as ``open_output``, for a file that holds a video."""
     return VideoOutput(

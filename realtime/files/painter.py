@@ -1,21 +1,24 @@
-"""Paints the frames of one file so that painting can stop at the end of any segment and go on later
-as if it never had.
+"""Paints the frames of one file.
+
+Painting can stop at the end of any segment and go on later as if it never had.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-from collections.abc import Callable
-from dataclasses import asdict
+import json
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from engines import Engine
 from engines.base import Pending
-from engines.machine import cpu_threads, processor
+from engines.identity import EngineIdentity
+from engines.machine import processor
 from realtime.frame import FileFrame, FrameMemory
+from realtime.look import Look
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.segments import SEGMENT_FRAMES, Resume
 from realtime.stylizer import Stylizer
@@ -87,36 +90,47 @@ def painted_size(size: tuple[int, int], side_by_side: bool) -> tuple[int, int]:
     return height, width * (2 if side_by_side else 1)
 
 
-def made_with(
+@dataclass(frozen=True)
+class PaintingPlan:
+    """All that decides how pixels come out: frames with equal plans may stand in one video."""
+
+    look: Look
+    timeline: str
+    side_by_side: bool
+    size_of_the_network: tuple[int, int]
+    """(height, width) at which it runs."""
+    tile: tuple[int, int]
+    """(height, width) of the pieces that it is given."""
+    engine: EngineIdentity
+    model: str
+    """A hash of its file."""
+    processor: str
+    """A hash of its name: others round otherwise."""
+    versions: dict[str, str]
+    """Of the packages that have a part in it."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON gives it back: with lists in place of tuples."""
+        plan: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return plan
+
+
+def plan_painting(
     stylizer: Stylizer, size: tuple[int, int], timeline: Timeline, side_by_side: bool
-) -> dict[str, Any]:
-    """All that decides how pixels of frames of ``size`` come out, JSON-ready.
-
-    Frames with equal answers may stand in one video.
-    """
+) -> PaintingPlan:
+    """Return how frames of (height, width) ``size`` will be painted."""
     engine, network = stylizer.engine, stylizer.plan_size(size)
-    look = asdict(stylizer.look)
-    return {
-        "look": {**look, "mix": [list(part) for part in look["mix"]]},
-        "timeline": timeline.as_text(),
-        "side_by_side": side_by_side,
-        "size_of_the_network": list(network),
-        "tile": list(stylizer.network.piece_size(network)),
-        "engine": engine_identity(engine),
-        "model": _model_hash(engine),
-        "processor": hashlib.sha256(processor().encode()).hexdigest()[:16],
-        "versions": {name: _version(name) for name in ("livebrush", "av", "numpy", engine.name)},
-    }
-
-
-def engine_identity(engine: Engine) -> dict[str, Any]:
-    threads = engine.options.threads or cpu_threads()
-    return {
-        "name": engine.name,
-        "precision": engine.precision,
-        "device": engine.device,
-        "threads": threads,
-    }
+    return PaintingPlan(
+        stylizer.look,
+        timeline.as_text(),
+        side_by_side,
+        network,
+        stylizer.network.piece_size(network),
+        EngineIdentity.of(engine),
+        _model_hash(engine),
+        hashlib.sha256(processor().encode()).hexdigest()[:16],
+        {name: _version(name) for name in ("livebrush", "av", "numpy", engine.name)},
+    )
 
 
 def _model_hash(engine: Engine) -> str:

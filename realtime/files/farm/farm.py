@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 from engines import Engine, EngineOptions, ModelFile
 from engines.base import PRECISIONS
 from engines.errors import EngineRunError, UsageError
+from engines.identity import EngineIdentity
 from realtime.cli import say
 from realtime.files.farm.cluster import Cluster, Ended, Lost, Made, Worker
 from realtime.files.farm.part_painter import Finished, Job, Opened, PartRun
 from realtime.files.farm.parts import Part, divide, segments_per_part
 from realtime.files.farm.scan import Scan
 from realtime.files.outputs import open_video_output
+from realtime.files.painter import PaintingPlan
 from realtime.files.pipeline import FileRun
 from realtime.files.progress import FileProgress
 from realtime.media.reading.video_file import VideoFile
@@ -36,7 +38,7 @@ _MAX_LOSSES = 4  # what ended that many workers would end all of them
 _UNKNOWN_S = 600.0  # how long a file is thought to be that does not tell
 
 # What an interrupted run had, or None -> as for ``open_engine``.
-ChooseEngine = Callable[[dict[str, Any] | None], tuple[str, EngineOptions]]
+ChooseEngine = Callable[[EngineIdentity | None], tuple[str, EngineOptions]]
 
 
 class Farm:
@@ -51,7 +53,7 @@ class Farm:
         self._cluster = Cluster(address, model)
 
     def begin(
-        self, video: VideoFile, options: FileOptions, output: Path, before: dict[str, Any] | None
+        self, video: VideoFile, options: FileOptions, output: Path, before: EngineIdentity | None
     ) -> FarmPainting:
         """Have one worker open the engine; the others will be told to take the same."""
         name, engine = self._choose_engine(before)
@@ -65,16 +67,16 @@ class Farm:
             (name, engine),
         )
         opened = self._open_engine(job)
-        taken = opened.made_with["engine"]
+        taken = opened.made_with.engine
         if name == "auto":
             note = f" ({opened.note})" if opened.note else ""
-            say(f"engine: {taken['name']}, {taken['precision']} on {taken['device']}{note}")
-        precision = taken["precision"] if taken["precision"] in PRECISIONS else engine.precision
-        job = replace(job, engine=(taken["name"], replace(engine, precision=precision)))
+            say(f"engine: {taken.name}, {taken.precision} on {taken.device}{note}")
+        precision = taken.precision if taken.precision in PRECISIONS else engine.precision
+        job = replace(job, engine=(taken.name, replace(engine, precision=precision)))
         sink = open_video_output(output, video, options, opened.made_with)
         return FarmPainting(self._cluster, video, job, sink, opened.made_with)
 
-    def engine_for(self, size: tuple[int, int], before: dict[str, Any] | None) -> Engine:
+    def engine_for(self, size: tuple[int, int], before: EngineIdentity | None) -> Engine:
         """Raise UsageError: there is no engine in this process."""
         raise UsageError("--cluster paints videos. Leave it out for pictures.")
 
@@ -117,7 +119,7 @@ class FarmPainting:
         video: VideoFile,
         job: Job,
         output: VideoOutput,
-        made_with: dict[str, Any],
+        made_with: PaintingPlan,
     ) -> None:
         self.output = output
         self.made_with = made_with
@@ -198,11 +200,12 @@ class FarmPainting:
 
     def _refuse_another_way(self, worker: Worker, opened: Opened) -> None:
         """Frames made in two ways must not stand in one video."""
-        for name, value in opened.made_with.items():
-            if value != self.made_with.get(name):
+        others = self.made_with.as_dict()
+        for name, value in opened.made_with.as_dict().items():
+            if value != others[name]:
                 raise UsageError(
-                    f"--cluster: {worker.node} paints with {name.replace('_', ' ')} {value}, others with "
-                    f"{self.made_with.get(name)}. Use machines of one kind with the same packages."
+                    f"--cluster: {worker.node} paints with {name.replace('_', ' ')} {value}, "
+                    f"others with {others[name]}. Use machines of one kind with the same packages."
                 )
 
     def _take_back(self, worker: Worker) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from engines.errors import SourceError
 from engines.folders import cache_dir, prune
 from realtime.files.crew import prepare_stylizer
 from realtime.files.farm.parts import Part
-from realtime.files.painter import FilePainter, made_with
+from realtime.files.painter import FilePainter, PaintingPlan, plan_painting
 from realtime.files.pipeline import FileRun, Overlapped, run_file
 from realtime.frame import FileFrame, FrameMemory
 from realtime.media.disk import write_errors
@@ -59,7 +59,7 @@ class Job:
 class Opened:
     """What a worker paints with."""
 
-    made_with: dict[str, Any]
+    made_with: PaintingPlan
     note: str
     """Why it took this engine."""
 
@@ -114,7 +114,7 @@ class PartPainter:
         """Get ready for ``job``, as far as this is not so already."""
         stylizer = self._prepare(job)
         options = job.options
-        plan = made_with(stylizer, job.size, options.timeline, options.side_by_side)
+        plan = plan_painting(stylizer, job.size, options.timeline, options.side_by_side)
         yield Opened(plan, stylizer.engine.note)
 
     def paint(

@@ -4,6 +4,8 @@ had around its pictures.
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,48 @@ from realtime.media.writing.join import join
 from realtime.media.writing.segment_writer import segment_suffix
 from realtime.media.writing.segments import SEGMENT_FRAMES, Resume, SegmentEncoder, SegmentForm
 from realtime.media.writing.video_encoder import VideoEncoder
-from realtime.media.writing.work_folder import Segment, WorkFolder, recorded_plan
+from realtime.media.writing.work_folder import Plan, Segment, WorkFolder, recorded_encoder_threads
+
+
+@dataclass(frozen=True)
+class VideoPlan:
+    """How a video is read and encoded: segments with equal plans may stand in one file."""
+
+    input: str
+    """The fingerprint of the source."""
+    begin_and_end: tuple[str | None, str | None]
+    """What is read of it, as fractions of a second on its own clock."""
+    deinterlace: bool
+    decoder: str
+    """The device that decodes."""
+    size: tuple[int, int]
+    """(height, width) as encoded."""
+    encoder: tuple[str, str, dict[str, str]]
+    """Its name, its pixel format and its options."""
+    encoder_threads: int
+    segment_frames: int = SEGMENT_FRAMES
+
+    @classmethod
+    def of(cls, source: VideoFile, encoder: VideoEncoder) -> VideoPlan:
+        """Return how ``source`` is read, and its painting encoded by ``encoder``."""
+        start_s, end_s = source.start_s, source.end_s
+        return cls(
+            input=source.fingerprint(),
+            begin_and_end=(
+                None if start_s is None else str(start_s),
+                None if end_s is None else str(end_s),
+            ),
+            deinterlace=source.deinterlace,
+            decoder=source.device or "cpu",
+            size=encoder.size,
+            encoder=(encoder.codec, encoder.pixel_format, encoder.options),
+            encoder_threads=encoder.threads,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON gives it back: with lists in place of tuples."""
+        plan: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return plan
 
 
 class VideoOutput:
@@ -33,7 +76,7 @@ class VideoOutput:
     They are made from what ``write`` is given, or elsewhere in the same ``form``, and given to
     ``take``. With ``resumes`` those of an interrupted run
     are taken over: ``resume`` tells which frames shall not come again. ``made_with`` is what
-    decides how frames look, JSON-ready; a resumed run must have the same.
+    decides how frames look; a resumed run must have the same.
 
     Frames keep their pts. With ``--ss``, and where the first pts is negative (a player would skip
     such frames), pictures and sound move together so that the first frame is at 0. Raises
@@ -46,21 +89,16 @@ class VideoOutput:
         source: VideoFile,
         encoding: Encoding,
         size: tuple[int, int] | None = None,
-        made_with: dict[str, Any] | None = None,
+        made_with: Plan | None = None,
         resumes: bool = False,
         overwrite: bool = False,
     ) -> None:
         self.path = path
         self._source = source
         self._encoding = encoding
-        before = recorded_plan(path) if resumes else {}
-        self._encoder = VideoEncoder(
-            path,
-            source,
-            encoding,
-            size or source.size,
-            before.get("encoder_threads", cpu_threads()),
-        )
+        recorded = recorded_encoder_threads(path) if resumes else None
+        threads = recorded or cpu_threads()
+        self._encoder = VideoEncoder(path, source, encoding, size or source.size, threads)
         self.notes: list[str] = list(self._encoder.notes)
         self.form = SegmentForm(
             path,
@@ -68,7 +106,10 @@ class VideoOutput:
             segment_suffix(self._encoder, path),
             source.first_pts if source.is_cut or source.first_pts < 0 else 0,
         )
-        self._work = WorkFolder(path, {**self._plan(), **(made_with or {})}, resumes, overwrite)
+        plan = VideoPlan.of(source, self._encoder).as_dict()
+        if made_with is not None:
+            plan |= made_with.as_dict()
+        self._work = WorkFolder(path, plan, resumes, overwrite)
         self._part = self._work.path / f"part{self.form.suffix}"
         self.resume = Resume(self._work.segments, self._work.memory_after)
         self._segments = SegmentEncoder(
@@ -122,18 +163,3 @@ class VideoOutput:
         """
         self._segments.discard()
         return self._work.leave()
-
-    def _plan(self) -> dict[str, Any]:
-        source, encoder = self._source, self._encoder
-        return {
-            "input": source.fingerprint(),
-            "begin_and_end": [
-                None if time is None else str(time) for time in (source.start_s, source.end_s)
-            ],
-            "deinterlace": source.deinterlace,
-            "decoder": source.device or "cpu",
-            "size": list(encoder.size),
-            "encoder": [encoder.codec, encoder.pixel_format, encoder.options],
-            "encoder_threads": encoder.threads,
-            "segment_frames": SEGMENT_FRAMES,
-        }

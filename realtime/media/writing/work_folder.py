@@ -11,7 +11,7 @@ import os
 import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from engines.atomic_write import atomic_write, commit_file
 from engines.cache import read_json, write_json
 from engines.errors import UsageError
+from engines.identity import EngineIdentity
 from realtime.frame import FrameMemory
 from realtime.media.disk import write_errors
 
@@ -75,7 +76,7 @@ class WorkFolder:
             with write_errors(output):
                 self._take_over(output, resumes, overwrite)
         except BaseException:
-            if recorded_plan(output):
+            if _recorded_plan(output):
                 self._lock.release()
             else:
                 self.remove()
@@ -199,12 +200,29 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def recorded_plan(output: Path) -> dict[str, Any]:
-    """The plan that an interrupted run of ``output`` went by; empty if there is none with a
-    finished segment.
-    """
+class Plan(Protocol):
+    """All that decides how frames come out, or a part of it."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON gives it back: with lists in place of tuples."""
+
+
+def recorded_engine(output: Path) -> EngineIdentity | None:
+    """Return the engine of an interrupted run of ``output``; None if there is no such run."""
+    engine = _recorded_plan(output).get("engine")
+    return None if engine is None else EngineIdentity.from_dict(engine)
+
+
+def recorded_encoder_threads(output: Path) -> int | None:
+    """Return the encoder's threads of an interrupted run; None if there is no such run."""
+    threads = _recorded_plan(output).get("encoder_threads")
+    return None if threads is None else int(threads)
+
+
+def _recorded_plan(output: Path) -> dict[str, Any]:
+    """Return what an interrupted run went by; {} if there is none with a finished segment."""
     manifest = _manifest_of(_folder_of(output))
-    return manifest["plan"] if _segments_of(manifest) else {}
+    return dict(manifest["plan"]) if _segments_of(manifest) else {}
 
 
 def _folder_of(output: Path) -> Path:
