@@ -86,7 +86,7 @@ class OwnEngine:
     def painting_of(
         self, video: VideoFile, options: FileOptions, output: Path, before: dict[str, Any] | None
     ) -> Painting:
-        engine = self.engine_for(video.size, options, before)
+        engine = self.engine_for(video.info.size, options, before)
         if engine.takes_tensors and options.paints_tensors(output):
             video.decode_on(engine.device)
         return _PaintingHere(engine, video, options)
@@ -138,5 +138,5 @@ def painter_of(engine: Engine, video: VideoFile, options: FileOptions) -> FilePa
     Raises EngineLoadError.
     """
     stylizer = Stylizer(engine, options.look, tiles=NetworkPieces(engine, options.tile_px))
-    stylizer.prepare(video.size)
+    stylizer.prepare(video.info.size)
     return FilePainter(stylizer, video, options.timeline, options.side_by_side)

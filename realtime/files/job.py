@@ -139,17 +139,17 @@ def plan_jobs(jobs: Sequence[tuple[Path, Path]], options: FileOptions) -> list[d
         if not skips and (output.parent.is_dir() or not options.make_folders):
             check_output(output, sources, options.overwrite)
         with _open_input(source, options) as video:
-            network = network_size(video.size, options.look.brush)
+            network = network_size(video.info.size, options.look.brush)
             plan = {
                 "input": str(source),
                 "output": str(output),
                 "skip": skips,
-                "duration_s": video.duration_s,
+                "duration_s": video.info.duration_s,
             }
             plans.append(
                 {
                     **plan,
-                    "size": size_text(video.size),
+                    "size": size_text(video.info.size),
                     "network_size": size_text(network),
                     "style": options.label,
                 }
@@ -163,10 +163,11 @@ def _paint(
     sink = _open_output(result.output, video, options, painting)
     kept = 0
     try:
-        with FileProgress(result.source.name, video.duration_s) as progress:
+        with FileProgress(result.source.name, video.info.duration_s) as progress:
             run = painting.into(sink, progress)
         result.output = sink.finish(
-            partial_path(result.output, options.overwrite) if video.truncated else None
+            video.last_duration,
+            partial_path(result.output, options.overwrite) if video.truncated else None,
         )
     finally:
         kept = sink.discard()
@@ -191,7 +192,7 @@ def _paint(
     damaged = f", {video.damaged} damaged packets in the input" if video.damaged else ""
     if video.truncated:
         raise PartialResult(
-            f"{video.path}: {video.truncated}; the {sink.frames} frames before that are in {result.output}"
+            f"{video.info.path}: {video.truncated}; the {sink.frames} frames before that are in {result.output}"
         )
     resumed = f", {sink.resumed} of them from before" if sink.resumed else ""
     say(
@@ -241,12 +242,12 @@ def _open_input(source: Path, options: FileOptions) -> VideoFile | LargePicture:
 
 def _open_output(output: Path, video: VideoFile, options: FileOptions, painting: Painting) -> Sink:
     if output == STDIO:
-        return PipeOutput(options.pipe, video, painting.size, options.raw_output)
+        return PipeOutput(options.pipe, video.info, painting.size, options.raw_output)
     if output.suffix.lower() in PICTURES:
-        return PictureOutput(output, video.profile)
+        return PictureOutput(output, video.info.profile)
     return VideoOutput(
         output,
-        video,
+        video.info,
         options.encoding,
         painting.size,
         painting.made_with,

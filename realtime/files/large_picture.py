@@ -19,7 +19,7 @@ from engines import Engine
 from engines.errors import EngineUnavailable, SinkError, SourceError
 from realtime.files.inputs import PICTURE_ENDINGS
 from realtime.look import Look, style_vector
-from realtime.media.reading.video_file import MAX_PIXELS
+from realtime.media.reading.decoder import MAX_PIXELS
 from realtime.media.writing.pending_file import PendingFile
 from realtime.media.writing.picture_file import JPEG_QUALITY
 from realtime.picture.network_pieces import NetworkPieces

@@ -52,7 +52,7 @@ class FilePainter:
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) of what comes out."""
-        height, width = self._video.size
+        height, width = self._video.info.size
         return height, width * (2 if self._side_by_side else 1)
 
     def begin(self, frame: FileFrame) -> Callable[[], np.ndarray]:
@@ -60,7 +60,7 @@ class FilePainter:
 
         To be called in order; at a cut, what is left of the frames before is forgotten.
         """
-        now_s = frame.pts * frame.time_base - self._video.origin_s
+        now_s = frame.pts * frame.time_base - self._video.info.origin_s
         self._entries_done = self._timeline.apply(
             self._stylizer, self._look, now_s, self._video.cuts, self._entries_done
         )
@@ -106,7 +106,7 @@ class FilePainter:
             "side_by_side": self._side_by_side,
             "size_of_the_network": list(self._stylizer.inference_size or ()),
             "tile": list(
-                self._stylizer.network.piece_size(self._stylizer.inference_size or self._video.size)
+                self._stylizer.network.piece_size(self._stylizer.inference_size or self._video.info.size)
             ),
             "engine": engine_identity(engine),
             "model": _model_hash(engine),

@@ -59,7 +59,7 @@ def write_sheet(
     output = PictureOutput(path)
     try:
         output.write(frame, contact_sheet(tiles))
-        output.finish()
+        output.finish(0)
     finally:
         output.discard()
     say(f"{path}: {len(tiles)} styles of {engine.model.name}")

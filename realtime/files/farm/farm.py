@@ -55,13 +55,13 @@ class Farm:
         name, engine = self._choose_engine(before)
         engine = replace(engine, device="cpu", threads=engine.threads or self._cluster.cpus)
         options = replace(options, resize=_unchanged)
-        source = video.path.absolute()
+        source = video.info.path.absolute()
         job = Job(
             next(self._numbers),
             source,
-            video.fingerprint(),
+            video.info.fingerprint(),
             source,
-            video.size,
+            video.info.size,
             options,
             (name, engine),
         )
@@ -136,7 +136,7 @@ class FarmPainting:
             shift=sink.shift,
         )
         video, cluster = self._video, self._cluster
-        frames = float((video.duration_s or _UNKNOWN_S) * video.rate)
+        frames = float((video.info.duration_s or _UNKNOWN_S) * video.info.rate)
         warm_up = frames_remembered(self._job.options.look)
         segments = segments_per_part(frames, cluster.room, warm_up)
         started_s = time.perf_counter()
@@ -153,7 +153,7 @@ class FarmPainting:
         self._run.frames_in = scan.frames or 0
         if self._read_whole:
             video.notes.append(
-                f"{video.path.name}: seeking in it does not lead to the same pictures; {self._read_whole} parts were read from "
+                f"{video.info.path.name}: seeking in it does not lead to the same pictures; {self._read_whole} parts were read from "
                 "its start."
             )
         return self._run

@@ -146,7 +146,7 @@ class PartPainter:
         painter = painter_of(self._engine, self._video, job.options)
         painter.recall = lambda index: part.state or {}
         encoder = VideoEncoder(
-            job.output, self._video, job.options.encoding, painter.size, job.encoder_threads
+            job.output, self._video.info, job.options.encoding, painter.size, job.encoder_threads
         )
         segments = SegmentEncoder(
             encoder,
@@ -204,7 +204,7 @@ class PartPainter:
 
     def _frames_from(self, job: Job, pts: int) -> Iterator[FileFrame]:
         """By seeking; none where that fails."""
-        start_s = pts * self._video.time_base - self._video.origin_s
+        start_s = pts * self._video.info.time_base - self._video.info.origin_s
         try:
             video = self._opened(job, start_s)
         except SourceError:
@@ -217,7 +217,7 @@ class PartPainter:
         if self._video is not None:
             self._video.close()
         self._video = self._opened(job) if job.source.is_file() else None
-        if self._video is None or self._video.fingerprint() != job.fingerprint:
+        if self._video is None or self._video.info.fingerprint() != job.fingerprint:
             raise SourceError(
                 f"{job.source}: {self._node} does not see it, or sees another file there. With --cluster every machine must "
                 "see the input under the same path."

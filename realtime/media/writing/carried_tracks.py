@@ -10,8 +10,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from realtime.media.reading.packets import PacketReader, open_container
-from realtime.media.reading.video_file import COVER_PICTURE, MAX_DAMAGED_IN_A_ROW
+from realtime.media.packets import (
+    COVER_PICTURE,
+    MAX_DAMAGED_IN_A_ROW,
+    PacketReader,
+    open_container,
+)
 from realtime.media.writing.subtitle_text import (
     ASS_HEADER,
     TEXT_CODECS,

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engines.errors import SinkError
+from realtime.media.info import VideoInfo
+from realtime.media.packets import COVER_PICTURE
 from realtime.media.pipes import STDIO
-from realtime.media.reading.video_file import COVER_PICTURE, VideoFile
 from realtime.media.writing.carried_tracks import CarriedTracks
 from realtime.media.writing.encoding import CONTAINERS
 from realtime.media.writing.segment_writer import MAX_TIMESCALE, ticks_of
@@ -30,7 +31,8 @@ _DROPPED_METADATA = {"major_brand", "minor_version", "compatible_brands", "encod
 def join(
     target: Path,
     segments: list[tuple[Path, Segment]],
-    source: VideoFile,
+    source: VideoInfo,
+    last_duration: int,
     shift: int,
     audio: str,
     notes: list[str],
@@ -38,6 +40,7 @@ def join(
     """Write ``target`` from segments in order and from ``source`` (sound, metadata, chapters), and
     prove that all is there.
 
+    ``last_duration``: how long the last frame is shown, in units of the source's time base.
     ``shift``: what has been taken from the times of the frames, in units of the source's time base;
     it is taken from the rest too. What had to be changed is added to ``notes``. Raises SinkError if
     what can be read back is not what went in, and PyAV's errors.
@@ -69,7 +72,7 @@ def join(
             )
         if source.chapters and not source.is_cut:
             output.set_chapters(source.chapters)
-        for packet in _video_packets(segments, source):
+        for packet in _video_packets(segments, source, last_duration):
             packet.stream = stream
             output.mux(packet)
             if tracks:
@@ -84,7 +87,7 @@ def join(
     _prove(target, {"video": frames, **(tracks.written if tracks else {})}, times)
 
 
-def _add_video(output: OutputContainer, segment: Path, source: VideoFile) -> VideoStream:
+def _add_video(output: OutputContainer, segment: Path, source: VideoInfo) -> VideoStream:
     import av
 
     with av.open(f"file:{segment}") as first:
@@ -100,7 +103,9 @@ def _add_video(output: OutputContainer, segment: Path, source: VideoFile) -> Vid
     return stream
 
 
-def _video_packets(segments: list[tuple[Path, Segment]], source: VideoFile) -> Iterator[Packet]:
+def _video_packets(
+    segments: list[tuple[Path, Segment]], source: VideoInfo, last_duration: int
+) -> Iterator[Packet]:
     """The packets of all segments with pts, dts and durations as if one encoder had made them, in
     the source's time base.
 
@@ -122,7 +127,7 @@ def _video_packets(segments: list[tuple[Path, Segment]], source: VideoFile) -> I
         following = (
             segments[number + 1][1].first_pts
             if number + 1 < len(segments)
-            else shown[-1] + source.last_duration
+            else shown[-1] + last_duration
         )
         ends = dict(zip(shown, [*shown[1:], following], strict=True))
         for packet in _packets_of(

@@ -57,7 +57,7 @@ class PictureOutput:
             return pixels
         return np.dstack([pixels, alpha])
 
-    def finish(self, name: Path | None = None) -> Path:
+    def finish(self, _last_duration: int, name: Path | None = None) -> Path:
         """Put the file under its name, or under ``name`` in the same folder, and return that."""
         return self._file.commit(name)
 

@@ -14,8 +14,8 @@ import numpy as np
 from engines.errors import SinkError
 from realtime.frame import FileFrame
 from realtime.media.disk import write_errors
+from realtime.media.info import VideoInfo
 from realtime.media.pipes import STDIO
-from realtime.media.reading.video_file import VideoFile
 from realtime.picture.sizes import size_text
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class PipeOutput:
     BrokenPipeError, which is how a pipeline ends; else SinkError.
     """
 
-    def __init__(self, pipe: BinaryIO, source: VideoFile, size: tuple[int, int], raw: bool) -> None:
+    def __init__(self, pipe: BinaryIO, source: VideoInfo, size: tuple[int, int], raw: bool) -> None:
         self.frames = self.resumed = 0
         self.notes: list[str] = []
         self._pipe, self._source, self._size, self._raw = pipe, source, size, raw
@@ -62,9 +62,9 @@ class PipeOutput:
         self._held = pixels
         self.frames += 1
 
-    def finish(self, name: Path | None = None) -> Path:
+    def finish(self, last_duration: int, name: Path | None = None) -> Path:
         """Write the last frame for as long as it is shown, and what is buffered."""
-        end = round(self._source.last_duration * self._source.time_base * self._source.rate)
+        end = round(last_duration * self._source.time_base * self._source.rate)
         self._fill_up_to(self._written + max(1, end))
         with _errors():
             if self._output is not None:

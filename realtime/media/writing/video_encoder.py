@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engines.errors import SinkError
-from realtime.media.reading.video_file import VideoFile
+from realtime.media.info import VideoInfo
 from realtime.media.writing.encoding import CONTAINERS, Encoding
 from realtime.picture.gpu.decoding import encoder_context
 from realtime.picture.gpu.nv12 import from_rgb, picture_of
@@ -42,7 +42,7 @@ class VideoEncoder:
     """
 
     def __init__(
-        self, path: Path, source: VideoFile, encoding: Encoding, size: tuple[int, int], threads: int
+        self, path: Path, source: VideoInfo, encoding: Encoding, size: tuple[int, int], threads: int
     ) -> None:
         import av
         from av.video.reformatter import VideoReformatter

@@ -14,7 +14,7 @@ from engines.base import cpu_threads
 from engines.errors import SinkError
 from realtime.frame import FileFrame
 from realtime.media.disk import write_errors
-from realtime.media.reading.video_file import VideoFile
+from realtime.media.info import VideoInfo
 from realtime.media.writing.encoding import Encoding
 from realtime.media.writing.join import join
 from realtime.media.writing.pending_file import commit_file
@@ -46,7 +46,7 @@ class VideoOutput:
     def __init__(
         self,
         path: Path,
-        source: VideoFile,
+        source: VideoInfo,
         encoding: Encoding,
         size: tuple[int, int] | None = None,
         made_with: dict[str, Any] | None = None,
@@ -101,7 +101,7 @@ class VideoOutput:
             self._part.write_bytes(content)
             self._work.put(number, self._part, segment, state)
 
-    def finish(self, name: Path | None = None) -> Path:
+    def finish(self, last_duration: int, name: Path | None = None) -> Path:
         """Put everything together, prove it, give the file its name, or ``name`` in the same
         folder; return that.
         """
@@ -116,7 +116,15 @@ class VideoOutput:
                 (self._work.segment_path(n, self.suffix), s)
                 for n, s in sorted(self._work.segments.items())
             ]
-            join(joined, segments, self._source, self.shift, self._encoding.audio, self.notes)
+            join(
+                joined,
+                segments,
+                self._source,
+                last_duration,
+                self.shift,
+                self._encoding.audio,
+                self.notes,
+            )
             commit_file(joined, target)
         self._work.remove()
         return target

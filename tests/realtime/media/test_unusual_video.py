@@ -171,7 +171,7 @@ def test_transparency_of_a_picture_is_kept_in_png_and_white_in_jpeg(tmp_path):
             frame = next(picture.frames())
         output = PictureOutput(tmp_path / f"out.{ending}")
         output.write(frame, frame.pixels)
-        output.finish()
+        output.finish(0)
         written = np.asarray(Image.open(tmp_path / f"out.{ending}")).astype(int)
         if ending == "png":
             np.testing.assert_array_equal(written[..., 3], pixels[..., 3])
@@ -235,7 +235,7 @@ def test_transparency_of_a_video_is_kept_where_it_can_be(tmp_path, before, endin
     )
     assert not [note for note in output.notes if "white" in note]
     with VideoFile(tmp_path / f"out.{ending}") as video:
-        assert video.has_alpha
+        assert video.info.has_alpha
         frames = list(video.frames())
     assert len(frames) == 60
     for frame in (frames[0], frames[59]):

@@ -83,15 +83,15 @@ class Driver:
         self.job = Job(
             random.random(),
             clip,
-            self.video.fingerprint(),
+            self.video.info.fingerprint(),
             output,
-            self.video.size,
+            self.video.info.size,
             options,
             ENGINE,
         )
         (self.opened,) = painter.open(self.job)
         self.sink = VideoOutput(
-            output, self.video, options.encoding, self.opened.size, self.opened.made_with
+            output, self.video.info, options.encoding, self.opened.size, self.opened.made_with
         )
         self.job = replace(
             self.job,
@@ -116,7 +116,7 @@ class Driver:
     def paint_all(self) -> None:
         for part in random.Random(1).sample(self.parts, len(self.parts)):
             self.paint(part)
-        self.sink.finish()
+        self.sink.finish(self.video.last_duration)
         self.video.close()
 
 
@@ -176,7 +176,7 @@ def test_what_is_left_of_a_lost_part_is_gone_on_with_exactly(painter, tiny_model
             finished = next(item for item in made if isinstance(item, Finished))
         farm.sink.take(finished.number, finished.content, finished.segment, finished.state)
         first += 48
-    farm.sink.finish()
+    farm.sink.finish(farm.video.last_duration)
     assert (tmp_path / "farm.mp4").read_bytes() == in_one_run(
         clip, tmp_path / "one.mp4", STEADY, tiny_model
     ).read_bytes()
@@ -214,9 +214,9 @@ def test_a_damaged_segment_costs_only_itself_where_nothing_is_remembered(
     again = VideoFile(clip)
     sink = VideoOutput(
         tmp_path / "out.mp4",
-        again,
+        again.info,
         NEGATIVE.encoding,
-        again.size,
+        again.info.size,
         farm.opened.made_with,
         resume=True,
     )
@@ -250,7 +250,7 @@ def test_a_file_in_which_seeking_leads_to_other_pictures_is_read_from_its_start(
 def test_an_input_that_the_machine_does_not_see_is_said(painter, clip, tmp_path):
     copy = shutil.copy(clip, tmp_path / "clip.mp4")
     with VideoFile(copy) as video:
-        job = Job(1, copy, video.fingerprint(), tmp_path / "out.mp4", video.size, NEGATIVE, ENGINE)
+        job = Job(1, copy, video.info.fingerprint(), tmp_path / "out.mp4", video.info.size, NEGATIVE, ENGINE)
     shutil.copy(write_video(tmp_path / "other.mp4"), copy)
     with pytest.raises(
         SourceError,
@@ -264,7 +264,7 @@ def test_an_input_that_the_machine_does_not_see_is_said(painter, clip, tmp_path)
 
 def test_the_engine_stays_open_from_part_to_part_and_file_to_file(painter, clip):
     with VideoFile(clip) as video:
-        job = Job(1, clip, video.fingerprint(), clip, video.size, NEGATIVE, ENGINE)
+        job = Job(1, clip, video.info.fingerprint(), clip, video.info.size, NEGATIVE, ENGINE)
     list(painter.open(job))
     engine = painter._engine
     assert isinstance(next(painter.open(replace(job, number=2))), Opened)

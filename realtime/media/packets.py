@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engines.errors import SourceError
+from realtime.picture.sizes import size_text
 
 if TYPE_CHECKING:
     from av.codec.hwaccel import HWAccel
     from av.container import InputContainer
     from av.packet import Packet
+    from av.stream import Stream
 
     from realtime.media.pipes import RawVideo, StandardInput
-from realtime.picture.sizes import size_text
 
 # Containers that hold their pictures themselves. Not among them: playlists and scripts (hls,
 # concat, dash, sdp), which make FFmpeg open other files and addresses on behalf of whoever wrote
@@ -24,19 +25,22 @@ _FORMATS = (
     "yuv4mpegpipe,image2,png_pipe,jpeg_pipe,webp_pipe,bmp_pipe,tiff_pipe"
 )
 _PIPE_BUFFER_BYTES = 1 << 20
+MAX_DAMAGED_IN_A_ROW = 8
+COVER_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: the cover of a sound file, which is no video
 # pattern_type: without it a picture called 50%d.png would stand for a series of files.
 _OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file", "pattern_type": "none"}
 
 
 def open_pipe(pipe: StandardInput, raw: RawVideo | None = None) -> InputContainer:
-    """Open what comes in on standard input: any container that can be read from front to back, or
-    bare rgb24 pictures.
+    """Open what comes in on standard input.
 
-    Raises SourceError.
+    That is any container that can be read from front to back, or, as ``raw`` says, bare rgb24
+    pictures. Raises SourceError.
     """
     import av
 
-    form, options = None, {"format_whitelist": _FORMATS, "protocol_whitelist": ""}
+    form = None
+    options = {"format_whitelist": _FORMATS, "protocol_whitelist": ""}
     if raw:
         form, options = "rawvideo", {"pixel_format": "rgb24", "video_size": size_text(raw.size)}
         options["framerate"] = str(raw.rate)
@@ -85,11 +89,16 @@ def open_container(path: Path, decoder: HWAccel | None = None) -> InputContainer
 
 
 class PacketReader:
-    """Packets of the streams numbered ``wanted``, in file order. The other tracks are read past.
+    """Packets of the streams numbered ``wanted``, in file order. The other tracks are read past."""
 
-    ``count`` is how many came; ``end_s`` is the latest end of a packet of any track, in seconds of
-    the file's own clock; ``cut_off`` is whether the newest packet of any track is only part of one.
-    """
+    count: int
+    """How many packets came."""
+
+    end_s: Fraction
+    """The latest end of a packet of any track, in seconds of the file's own clock."""
+
+    cut_off: bool
+    """Whether the newest packet of any track is only a part of one."""
 
     def __init__(self, container: InputContainer, wanted: set[int]) -> None:
         self._container = container
@@ -99,25 +108,23 @@ class PacketReader:
         self.end_s = Fraction(0)
         self.cut_off = False
 
-    def next(self) -> Packet | None:
-        """The next packet, or None at the end.
+    def next(self) -> Packet[Stream] | None:
+        """Return the next packet, or None at the end.
 
         Raises av.FFmpegError at a damaged place; the call after goes on behind it.
         """
         while True:
             try:
                 packet = next(self._packets, None)
-            except (
-                IndexError
-            ):  # PyAV knows no track that is first heard of midway, which FLV and MPEG allow
+            except IndexError:
+                # PyAV knows no track that is first heard of midway, which FLV and MPEG allow.
                 self._packets = self._container.demux()
                 continue
             except Exception:
                 self._packets = self._container.demux()  # an iterator that raised is at its end
                 raise
-            if (
-                packet is None or packet.size == 0
-            ):  # PyAV ends with one empty packet per stream, meant for flushing decoders
+            if packet is None or packet.size == 0:
+                # PyAV ends with one empty packet per stream, meant for flushing decoders.
                 return None
             self.cut_off = packet.is_corrupt
             time = packet.dts if packet.pts is None else packet.pts
