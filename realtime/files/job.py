@@ -20,11 +20,11 @@ from realtime.files.options import FileOptions
 from realtime.files.outputs import check_output, identified, make_folder, partial_path
 from realtime.files.pipeline import FileRun
 from realtime.files.progress import FileProgress
+from realtime.media.format_registry import PICTURE_FORMATS, VIDEO_FORMATS
 from realtime.media.names import output_exists
 from realtime.media.pipes import STDIO
 from realtime.media.reading.video_file import VideoFile
-from realtime.media.writing.encoding import CONTAINERS
-from realtime.media.writing.picture_file import PICTURES, PictureOutput
+from realtime.media.writing.picture_file import PictureOutput
 from realtime.media.writing.pipe import PipeOutput
 from realtime.media.writing.video_file import VideoOutput
 from realtime.media.writing.work_folder import recorded_plan
@@ -123,7 +123,7 @@ def run_jobs(
 
 def check_encoding(jobs: Sequence[tuple[Path, Path]], options: FileOptions) -> None:
     """Raise UsageError for an encoder or a setting that cannot be, before any work is done."""
-    for suffix in {output.suffix.lower() for _, output in jobs} & set(CONTAINERS):
+    for suffix in {output.suffix.lower() for _, output in jobs} & set(VIDEO_FORMATS):
         options.encoding.options_for(Path(f"output{suffix}"))
 
 
@@ -206,10 +206,10 @@ def _paint_large(
     if (
         options.resize(picture.size) != picture.size
         or options.side_by_side
-        or result.output.suffix.lower() not in PICTURES
+        or result.output.suffix.lower() not in PICTURE_FORMATS
     ):
         raise UsageError(
-            f"{picture.path}: so large a picture becomes one of its own size, as {' or '.join(PICTURES)}, without --size, "
+            f"{picture.path}: so large a picture becomes one of its own size, as {' or '.join(PICTURE_FORMATS)}, without --size, "
             "--scale and --side-by-side."
         )
     picture.paint(result.output, engine, options.look, options.tile_px)
@@ -243,7 +243,7 @@ def _open_input(source: Path, options: FileOptions) -> VideoFile | LargePicture:
 def _open_output(output: Path, video: VideoFile, options: FileOptions, painting: Painting) -> Sink:
     if output == STDIO:
         return PipeOutput(options.pipe, video.info, painting.size, options.raw_output)
-    if output.suffix.lower() in PICTURES:
+    if output.suffix.lower() in PICTURE_FORMATS:
         return PictureOutput(output, video.info.profile)
     return VideoOutput(
         output,

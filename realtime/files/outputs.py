@@ -10,11 +10,10 @@ from itertools import count
 from pathlib import Path
 
 from engines.errors import SinkError, UsageError
-from realtime.files.inputs import PICTURE_ENDINGS, InputFile
+from realtime.files.inputs import InputFile
+from realtime.media.format_registry import WRITTEN_ENDINGS, default_ending
 from realtime.media.names import output_exists
 from realtime.media.pipes import STDIO
-from realtime.media.writing.encoding import CONTAINERS
-from realtime.media.writing.picture_file import PICTURES
 
 _PART = re.compile(r"(\.preview)?(\.partial(-\d+)?)?(?=\.[^./\\]+$)")
 _PLACEHOLDERS = ("{dir}", "{stem}", "{style}", "{ext}")
@@ -97,9 +96,9 @@ def check_output(path: Path, inputs: Mapping[object, Path], overwrite: bool) -> 
         raise UsageError(
             f"{path}: has no ending, such as .mp4. If it is to be a folder, type -o {path}/"
         )
-    if path.suffix.lower() not in (*CONTAINERS, *PICTURES):
+    if path.suffix.lower() not in WRITTEN_ENDINGS:
         raise UsageError(
-            f"{path}: the ending {path.suffix!r} is none of {', '.join((*CONTAINERS, *PICTURES))}."
+            f"{path}: the ending {path.suffix!r} is none of {', '.join(WRITTEN_ENDINGS)}."
         )
     if not os.path.isdir(path.parent):
         raise SinkError(f"{path}: the folder {path.parent} does not exist.")
@@ -132,7 +131,7 @@ def _partial_path(path: Path, number: str = "") -> Path:
 
 def _output_path(file: InputFile, output: str | None, style: str) -> Path:
     source = file.path
-    default = f"{source.stem}_{style}{_extension(source)}"
+    default = f"{source.stem}_{style}{default_ending(source)}"
     if output == str(STDIO):
         return STDIO
     if output is None:
@@ -143,7 +142,7 @@ def _output_path(file: InputFile, output: str | None, style: str) -> Path:
         values = dict(
             zip(
                 _PLACEHOLDERS,
-                (str(file.subfolder), source.stem, style, _extension(source)[1:]),
+                (str(file.subfolder), source.stem, style, default_ending(source)[1:]),
                 strict=True,
             )
         )
@@ -151,13 +150,3 @@ def _output_path(file: InputFile, output: str | None, style: str) -> Path:
             re.sub("|".join(map(re.escape, values)), lambda found: values[found[0]], output)
         )
     return Path(output) / file.subfolder / default if is_folder(output) else Path(output)
-
-
-def _extension(source: Path) -> str:
-    """The input's own ending where that can be written; .mp4 for other videos, .png for other
-    pictures.
-    """
-    own = source.suffix.lower()
-    if own in (*CONTAINERS, *PICTURES):
-        return source.suffix
-    return ".png" if own in PICTURE_ENDINGS - {".apng"} else ".mp4"

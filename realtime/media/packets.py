@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engines.errors import SourceError
+from realtime.media.format_registry import DEMUXERS
 from realtime.picture.sizes import size_text
 
 if TYPE_CHECKING:
@@ -17,18 +18,15 @@ if TYPE_CHECKING:
 
     from realtime.media.pipes import RawVideo, StandardInput
 
-# Containers that hold their pictures themselves. Not among them: playlists and scripts (hls,
-# concat, dash, sdp), which make FFmpeg open other files and addresses on behalf of whoever wrote
-# them.
-_FORMATS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,gif,apng,h264,hevc,m4v,av1,obu,ivf,mxf,"
-    "yuv4mpegpipe,image2,png_pipe,jpeg_pipe,webp_pipe,bmp_pipe,tiff_pipe"
-)
 _PIPE_BUFFER_BYTES = 1 << 20
 MAX_DAMAGED_IN_A_ROW = 8
 COVER_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: the cover of a sound file, which is no video
 # pattern_type: without it a picture called 50%d.png would stand for a series of files.
-_OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file", "pattern_type": "none"}
+_OPTIONS = {
+    "format_whitelist": ",".join(DEMUXERS),
+    "protocol_whitelist": "file",
+    "pattern_type": "none",
+}
 
 
 def open_pipe(pipe: StandardInput, raw: RawVideo | None = None) -> InputContainer:
@@ -40,13 +38,14 @@ def open_pipe(pipe: StandardInput, raw: RawVideo | None = None) -> InputContaine
     import av
 
     form = None
-    options = {"format_whitelist": _FORMATS, "protocol_whitelist": ""}
+    options = {"format_whitelist": _OPTIONS["format_whitelist"], "protocol_whitelist": ""}
     if raw:
         form, options = "rawvideo", {"pixel_format": "rgb24", "video_size": size_text(raw.size)}
         options["framerate"] = str(raw.rate)
     try:
         return av.open(
             pipe,
+            "r",
             format=form,
             options=options,
             metadata_errors="replace",
@@ -86,6 +85,17 @@ def open_container(path: Path, decoder: HWAccel | None = None) -> InputContainer
         ) from error
     except (av.error.FFmpegError, OSError) as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
+
+
+def time_of(packet: Packet[Any]) -> int:
+    """Return when the packet is shown, or else decoded, in ticks of its time base.
+
+    Raises ValueError for a packet without times, which no muxer takes.
+    """
+    time = packet.dts if packet.pts is None else packet.pts
+    if time is None:
+        raise ValueError("a packet has no time")
+    return time
 
 
 class PacketReader:

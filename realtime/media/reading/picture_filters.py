@@ -1,4 +1,4 @@
-"""Filters of FFmpeg between decoder and painter: deinterlacing, and mapping of high dynamic range."""
+"""Filters of FFmpeg between decoder and painter: deinterlacing, and high dynamic range mapped."""
 
 from __future__ import annotations
 

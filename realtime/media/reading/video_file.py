@@ -1,4 +1,4 @@
-"""Reads a video or picture file frame by frame: upright, full-range RGB, at the file's own times."""
+"""Reads a video or picture file frame by frame: upright, full-range RGB, at the file's times."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class VideoFile:
             f"{path.name}: is decoded on the CPU, not on the GPU: {problem.rstrip('.')}."
         )
 
-    def frames(self, skip: Callable[[int], bool] = lambda index: False) -> Iterator[FileFrame]:
+    def frames(self, skip: Callable[[int], bool] = lambda _: False) -> Iterator[FileFrame]:
         """Yield every frame once, in order of presentation.
 
         Those whose index ``skip`` names are only decoded. pts strictly rise: a missing or repeated

@@ -138,17 +138,17 @@ def combing(pixels: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("ending", ["mkv", "mp4"])
-def test_interlaced_video_is_woven_before_it_is_painted(tmp_path, ending):
+def test_interlaced_video_is_deinterlaced_before_it_is_painted(tmp_path, ending):
     source = interlaced_clip(tmp_path / f"in.{ending}")
     with VideoFile(source) as video:
-        woven = list(video.frames())
+        smooth = list(video.frames())
         assert "deinterlaced" in video.notes[0]
     with VideoFile(source, deinterlace=False) as video:
         combed = list(video.frames())
-    assert [frame.pts for frame in woven] == [frame.pts for frame in combed]
-    assert len(woven) == 20
+    assert [frame.pts for frame in smooth] == [frame.pts for frame in combed]
+    assert len(smooth) == 20
     assert (
-        max(combing(frame.pixels) for frame in woven)
+        max(combing(frame.pixels) for frame in smooth)
         < 1
         < 8
         < min(combing(frame.pixels) for frame in combed)

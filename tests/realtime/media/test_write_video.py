@@ -13,6 +13,7 @@ from av.video.reformatter import VideoReformatter
 
 from engines.errors import SinkError, UsageError
 from realtime.frame import FileFrame
+from realtime.media.format_registry import video_format
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing import join as join_module
 from realtime.media.writing.carried_tracks import CarriedTracks
@@ -101,7 +102,7 @@ def test_a_track_that_is_past_the_end_does_not_end_the_others(tmp_path):
     source, target = write_tracks_one_after_the_other(tmp_path)
     with (
         av.open(str(target), "w") as output,
-        CarriedTracks(source, output, end_s=Fraction(1, 2)) as tracks,
+        CarriedTracks(source, output, video_format(target), end_s=Fraction(1, 2)) as tracks,
     ):
         tracks.advance(None)
     assert [track[-1][0] // Fraction(1, 10) for track in sound(target)] == [4, 4]
