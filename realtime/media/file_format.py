@@ -66,6 +66,12 @@ class VideoFormat(FileFormat):
     has_timescale: bool = False
     """Whether its muxer takes movie_timescale, and so keeps times of any time base exactly."""
 
+    keeps_start: bool = False
+    """Whether times below 0 stay as they are, of decoding and of sound that players skip.
+
+    If not, FFmpeg moves all tracks together, so that the first frame is shown a little later.
+    """
+
     options: Mapping[str, str] = field(default_factory=dict)
     """Options of its muxer for finished files."""
 

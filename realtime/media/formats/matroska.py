@@ -11,4 +11,5 @@ MATROSKA = VideoFormat(
     covers="attachment",
     has_attachments=True,
     has_alpha_beside=True,
+    keeps_start=True,
 )

@@ -9,5 +9,6 @@ MOV = VideoFormat(
     container="mov",
     subtitles="mov_text",
     has_timescale=True,
+    keeps_start=True,
     options={"movflags": "+faststart"},
 )

@@ -10,5 +10,6 @@ MP4 = VideoFormat(
     subtitles="mov_text",
     covers="track",
     has_timescale=True,
+    keeps_start=True,
     options={"movflags": "+faststart"},
 )

@@ -11,4 +11,5 @@ WEBM = VideoFormat(
     sound="libopus",
     subtitles="webvtt",
     has_alpha_beside=True,
+    keeps_start=True,
 )

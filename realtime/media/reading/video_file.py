@@ -152,17 +152,10 @@ class VideoFile:
     def _pictures_in_order(self) -> Iterator[tuple[VideoFrame, Moment]]:
         info = self.info
         step = max(1, round(1 / info.rate / info.time_base))
-        earliest: int | None = None
+        pts: int | None = None
         detector = CutDetector()
         for index, picture in enumerate(self._decoder.pictures()):
-            pts = picture.pts
-            if earliest is None:
-                pts = pts or 0
-            elif pts is None:
-                pts = earliest - 1 + step
-            else:
-                pts = max(pts, earliest)
-            earliest = pts + 1
+            pts = next_pts(picture.pts, pts, step)
             self.last_duration = picture.duration or step
             is_cut = detector.is_cut(picture)
             if is_cut:
@@ -185,6 +178,16 @@ class VideoFile:
     def _start_over(self, container: InputContainer, device: str | None = None) -> None:
         self.close()
         self._decoder, self._converter, self.info = _look_into(container, self._wanted, device)
+
+
+def next_pts(stated: int | None, last: int | None, step: int) -> int:
+    """Return when a picture is shown whose file says ``stated``, so that times strictly rise.
+
+    ``last``: when the one before is shown, None for the first; ``step``: the usual distance.
+    """
+    if last is None:
+        return stated or 0
+    return last + step if stated is None else max(stated, last + 1)
 
 
 @dataclass(frozen=True)
