@@ -49,14 +49,23 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "realtime.cli": (*ENGINES, "realtime.look", "realtime.exits", "realtime.build_progress"),
     "realtime.picture": (*ENGINES, "realtime.frame"),
     "realtime.media": (*ENGINES, "realtime.frame", "realtime.picture"),
+    "realtime.media.reading": (*ENGINES, "realtime.frame", "realtime.picture", "realtime.media"),
+    # Writers know what there is to know of an input; how it is read is not their business.
+    "realtime.media.writing": (*ENGINES, "realtime.frame", "realtime.picture", "realtime.media"),
     "realtime.stylizer": (*ENGINES, "realtime.frame", "realtime.look", "realtime.picture"),
     "realtime.timeline": (*ENGINES, "realtime.look", "realtime.stylizer"),
     "realtime.report": (*ENGINES, "realtime.timing", "realtime.media"),
     "realtime.controls": (*ENGINES, "realtime.look", "realtime.timeline"),
-    "realtime.files": (*ENGINES, *SHARED, "realtime.picture", "realtime.media"),
-    "realtime.live": (*ENGINES, *SHARED, "realtime.picture", "realtime.media", "realtime.controls"),
+    "realtime.files": (*ENGINES, *SHARED, "realtime.picture", "realtime.media.*"),
+    "realtime.live": (
+        *ENGINES,
+        *SHARED,
+        "realtime.picture",
+        "realtime.media.*",
+        "realtime.controls",
+    ),
     "realtime.web": (
-        *(*ENGINES, *SHARED, "realtime.picture", "realtime.media", "realtime.controls"),
+        *(*ENGINES, *SHARED, "realtime.picture", "realtime.media.*", "realtime.controls"),
         *("realtime.files", "realtime.live"),
     ),
     "stylize_video": (*ENGINES, *SHARED, "realtime.files", "realtime.media"),
@@ -73,7 +82,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     # What is measured is what the programs show.
     "training.evaluate": ("engines.*", "realtime.*", "training"),
     # A picture, and photos or a clip, become a model file in one command.
-    "training.photos": ("engines.errors", "realtime.media", "export", "training"),
+    "training.photos": ("engines.errors", "realtime.media.*", "export", "training"),
     "training.commands": (*FLOOR, "engines.networks", "training", "training.evaluate"),
     "training.commands.add_style": (
         "engines.*",
@@ -150,6 +159,9 @@ FORBIDDEN = [
     ("realtime.picture.sizes", "realtime.controls.commands"),
     ("realtime.media.pipes", "realtime.cli"),
     ("realtime.media.writing.join", "realtime.files.progress"),
+    ("realtime.media.writing.join", "realtime.media.reading.video_file"),
+    ("realtime.media.reading.video_file", "realtime.media.writing.encoding"),
+    ("realtime.media.info", "realtime.media.reading.video_file"),
     ("realtime.media.reading.video_file", "realtime.live.sources.sound"),
     ("realtime.controls.desk", "realtime.live.sinks.live_sink"),
     ("realtime.controls.osc", "realtime.media.pipes"),

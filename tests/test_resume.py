@@ -283,7 +283,7 @@ def test_what_was_begun_in_another_way_is_not_mixed(case, tmp_path):
 def manifest_of_format_2(case: Case, segment: Path) -> str:
     """The manifest of a run of which one ``segment`` is finished, written out key for key."""
     with VideoFile(case.clip) as video:
-        fingerprint = video.fingerprint()
+        fingerprint, ticks_a_ms = video.info.fingerprint(), 1 / video.info.time_base / 1000
     packages = ("livebrush", "av", "numpy", "onnxruntime")
     look = {"strength": 0.7, "brush": 2.0, "keep_color": False, "stability": 0.9, "denoise": True}
     engine = {"name": "onnxruntime", "precision": "fp32", "device": "cpu", "threads": cpu_threads()}
@@ -309,7 +309,7 @@ def manifest_of_format_2(case: Case, segment: Path) -> str:
     first = {
         "frames": 48,
         "first_pts": 0,
-        "last_pts": 17 * 47 + 47 * 47 % 5,
+        "last_pts": int((17 * 47 + 47 * 47 % 5) * ticks_a_ms),
         "delay": 2,
         "sha256": hashlib.sha256(segment.read_bytes()).hexdigest(),
         "leaves_state": True,

@@ -262,9 +262,9 @@ def from_file(
     with VideoFile(clip) as video:
         if engine.takes_tensors:
             video.decode_on(engine.device)
-        stylizer = Stylizer(engine, Look(((engine.model.default_style, 1.0),)), video.size)
-        stylizer.prepare(video.size)
-        written = VideoOutput(output, video, Encoding(encoder, audio="none")) if output else None
+        stylizer = Stylizer(engine, Look(((engine.model.default_style, 1.0),)), video.info.size)
+        stylizer.prepare(video.info.size)
+        written = VideoOutput(output, video.info, Encoding(encoder, audio="none")) if output else None
         sink: FrameSink = written or Nowhere()
         paint = Overlapped(
             lambda frame: stylizer.begin(frame, float(frame.pts * frame.time_base)),
@@ -275,7 +275,7 @@ def from_file(
             run = run_file(video.frames(), paint, sink, on_frame)
             allocations = _allocations()
             if written:
-                written.finish(None)
+                written.finish(video.last_duration)
             fps = run.frames_out / (time.perf_counter() - started_s)
             more = allocations - warm[0] if warm and allocations is not None else None
             return FileFigures(fps, run.latency.percentile(50), run.latency.percentile(95), more)

@@ -80,12 +80,12 @@ class OwnEngine:
         self, video: VideoFile, options: FileOptions, output: Path, before: EngineIdentity | None
     ) -> Painting:
         """Get ready, on the engine's GPU where it has one and all that is asked for works there."""
-        engine = self.engine_for(options.engine_size(video.size), before)
+        engine = self.engine_for(options.engine_size(video.info.size), before)
         if engine.takes_tensors and options.paints_tensors(output):
             video.decode_on(engine.device)
         timeline, side_by_side = options.timeline, options.side_by_side
-        stylizer = prepare_stylizer(engine, video.size, options.look, options.tile_px)
-        plan = plan_painting(stylizer, video.size, timeline, side_by_side)
+        stylizer = prepare_stylizer(engine, video.info.size, options.look, options.tile_px)
+        plan = plan_painting(stylizer, video.info.size, timeline, side_by_side)
         opened = open_output(output, video, options, plan)
         painter = FilePainter(stylizer, video, timeline, side_by_side, opened.resume)
         return _PaintingHere(engine, video, painter, opened, plan)

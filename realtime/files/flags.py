@@ -22,9 +22,9 @@ from realtime.files.job import Result
 from realtime.files.options import FileOptions, Resize
 from realtime.files.outputs import is_folder, output_paths, without_results
 from realtime.look import Look
+from realtime.media.format_registry import PICTURE_FORMATS
 from realtime.media.pipes import STDIO, parse_raw
 from realtime.media.writing.encoding import AUDIO_MODES, Encoding
-from realtime.media.writing.picture_file import PICTURES
 from realtime.picture.network_pieces import TILE_RANGE_PX
 from realtime.picture.sizes import fit_size, parse_size
 from realtime.report import peak_rss_mb
@@ -248,7 +248,7 @@ def crew_for(args: argparse.Namespace, model: ModelFile, jobs: Sequence[tuple[Pa
             raise UsageError(
                 "--cluster: takes files, no pipes: what has passed a pipe cannot be read by several machines."
             )
-        if output.suffix.lower() in PICTURES:
+        if output.suffix.lower() in PICTURE_FORMATS:
             raise UsageError(
                 f"--cluster: {source} is a picture, which cannot be divided. Leave --cluster out for pictures."
             )

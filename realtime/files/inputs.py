@@ -12,36 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engines.errors import SourceError
+from realtime.media.format_registry import READ_ENDINGS
 from realtime.media.pipes import STDIO
-
-# What is taken from a folder or a pattern's hits. A file that is named is always tried, whatever it
-# is called.
-VIDEO_ENDINGS = frozenset(
-    [
-        ".mp4",
-        ".m4v",
-        ".mov",
-        ".mkv",
-        ".webm",
-        ".avi",
-        ".mpg",
-        ".mpeg",
-        ".ts",
-        ".m2ts",
-        ".mts",
-        ".flv",
-        ".wmv",
-        ".asf",
-        ".ogv",
-        ".3gp",
-        ".3g2",
-        ".gif",
-        ".mxf",
-        ".ivf",
-        ".y4m",
-    ]
-)
-PICTURE_ENDINGS = frozenset([".png", ".apng", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"])
 
 
 @dataclass(frozen=True)
@@ -114,8 +86,7 @@ def _in_folder(folder: Path, recursive: bool) -> Iterator[InputFile]:
 
 
 def _is_media(path: Path) -> bool:
-    endings = VIDEO_ENDINGS | PICTURE_ENDINGS
-    return path.suffix.lower() in endings and not path.name.startswith(".") and path.is_file()
+    return path.suffix.lower() in READ_ENDINGS and not path.name.startswith(".") and path.is_file()
 
 
 def _lines(path: Path) -> list[str]:

@@ -22,10 +22,10 @@ from realtime.files.outputs import check_output, identified, make_folder, partia
 from realtime.files.painter import PaintingPlan
 from realtime.files.pipeline import FileRun
 from realtime.files.progress import FileProgress
+from realtime.media.format_registry import PICTURE_FORMATS, VIDEO_FORMATS
 from realtime.media.names import output_exists
 from realtime.media.reading.video_file import VideoFile
-from realtime.media.writing.encoding import CONTAINERS, Encoding
-from realtime.media.writing.picture_file import PICTURES
+from realtime.media.writing.encoding import Encoding
 from realtime.media.writing.work_folder import recorded_engine
 from realtime.picture.sizes import network_size, size_text
 from realtime.report import Report, latency_figures, peak_rss_mb, stage_figures
@@ -100,7 +100,7 @@ def run_jobs(
 
 def check_encoding(encoding: Encoding, outputs: Sequence[Path]) -> None:
     """Raise UsageError for an encoder or a setting that cannot be, before any work is done."""
-    for suffix in {output.suffix.lower() for output in outputs} & set(CONTAINERS):
+    for suffix in {output.suffix.lower() for output in outputs} & set(VIDEO_FORMATS):
         encoding.options_for(Path(f"output{suffix}"))
 
 
@@ -116,18 +116,15 @@ def plan_jobs(jobs: Sequence[tuple[Path, Path]], options: FileOptions) -> list[d
         if not skips and (output.parent.is_dir() or not options.make_folders):
             check_output(output, sources, options.overwrite)
         with _open_input(source, options) as video:
-            network = network_size(video.size, options.look.brush)
-            plan = {
-                "input": str(source),
-                "output": str(output),
-                "skip": skips,
-                "duration_s": video.duration_s,
-            }
+            known = video if isinstance(video, LargePicture) else video.info
             plans.append(
                 {
-                    **plan,
-                    "size": size_text(video.size),
-                    "network_size": size_text(network),
+                    "input": str(source),
+                    "output": str(output),
+                    "skip": skips,
+                    "duration_s": known.duration_s,
+                    "size": size_text(known.size),
+                    "network_size": size_text(network_size(known.size, options.look.brush)),
                     "style": options.label,
                 }
             )
@@ -171,10 +168,10 @@ def _paint(
 ) -> Result:
     sink = painting.output
     try:
-        with FileProgress(video.path.name, video.duration_s) as progress:
+        with FileProgress(video.info.path.name, video.info.duration_s) as progress:
             run = painting.run(progress)
         name = partial_path(output, options.overwrite) if video.truncated else None
-        written = sink.finish(name)
+        written = sink.finish(video.last_duration, name)
     finally:
         kept = sink.discard()
         if kept:
@@ -197,17 +194,17 @@ def _paint(
     }
     if video.truncated:
         error = PartialResult(
-            f"{video.path}: {video.truncated}; the {sink.frames} frames before that are in "
+            f"{video.info.path}: {video.truncated}; the {sink.frames} frames before that are in "
             f"{written}"
         )
-        return Result(video.path, written, report, error)
+        return Result(video.info.path, written, report, error)
     damaged = f", {video.damaged} damaged packets in the input" if video.damaged else ""
     resumed = f", {sink.resume.frames} of them from before" if sink.resume.frames else ""
     say(
         f"{written}: {sink.frames} frames{resumed} in {report.wall_s:.1f} s, "
         f"{report.fps:.1f} fps{damaged}"
     )
-    return Result(video.path, written, report)
+    return Result(video.info.path, written, report)
 
 
 def _paint_large(
@@ -216,11 +213,11 @@ def _paint_large(
     if (
         options.resize(picture.size) != picture.size
         or options.side_by_side
-        or output.suffix.lower() not in PICTURES
+        or output.suffix.lower() not in PICTURE_FORMATS
     ):
         raise UsageError(
             f"{picture.path}: so large a picture becomes one of its own size, as "
-            f"{' or '.join(PICTURES)}, without --size, --scale and --side-by-side."
+            f"{' or '.join(PICTURE_FORMATS)}, without --size, --scale and --side-by-side."
         )
     picture.paint(output, engine, options.look, options.tile_px)
     wall_s = time.perf_counter() - started_s

@@ -17,11 +17,10 @@ import numpy as np
 
 from engines import Engine
 from engines.errors import EngineUnavailable, SinkError, SourceError
-from realtime.files.inputs import PICTURE_ENDINGS
 from realtime.look import Look, style_vector
-from realtime.media.reading.video_file import MAX_PIXELS
+from realtime.media.format_registry import PICTURE_ENDINGS, PICTURE_FORMATS
+from realtime.media.reading.decoder import MAX_PIXELS
 from realtime.media.writing.pending_file import PendingFile
-from realtime.media.writing.picture_file import JPEG_QUALITY
 from realtime.picture.network_pieces import NetworkPieces
 from realtime.picture.resample import SLOPE_STEPS, Scaler
 from realtime.picture.sizes import network_size
@@ -124,12 +123,13 @@ class LargePicture:
 
     def _write(self, painted: Image, alpha: Image | None, output: Path) -> None:
         file = PendingFile(output)
-        png = output.suffix.lower() == ".png"
+        form = PICTURE_FORMATS[output.suffix.lower()]
         painted = painted.copy(interpretation="srgb")
-        if alpha is not None and png:
+        if alpha is not None and form.keeps_alpha:
             painted = painted.bandjoin(alpha)
         try:
-            painted.write_to_file(str(file.temporary), **({} if png else {"Q": JPEG_QUALITY}))
+            quality = {} if form.quality is None else {"Q": form.quality}
+            painted.write_to_file(str(file.temporary), **quality)
             file.commit()
         except self._vips.Error as error:
             raise SinkError(f"{output}: cannot be written ({_reason(error)}).") from error

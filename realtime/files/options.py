@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from realtime.look import Look
+from realtime.media.format_registry import VIDEO_FORMATS
 from realtime.media.pipes import RawVideo
-from realtime.media.writing.encoding import CONTAINERS, Encoding
+from realtime.media.writing.encoding import Encoding
 from realtime.picture.network_pieces import largest_piece
 from realtime.picture.sizes import network_size
 from realtime.timeline import Timeline
@@ -57,5 +58,5 @@ class FileOptions:
         """Whether all that is asked for is there for frames that live on a card too."""
         return (
             not (self.look.stability or self.side_by_side or self.tile_px)
-            and output.suffix.lower() in CONTAINERS
+            and output.suffix.lower() in VIDEO_FORMATS
         )

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engines.errors import SinkError, UsageError
-from realtime.files.inputs import PICTURE_ENDINGS, InputFile
+from realtime.files.inputs import InputFile
 from realtime.files.painter import PaintingPlan, painted_size
+from realtime.media.format_registry import PICTURE_FORMATS, WRITTEN_ENDINGS, default_ending
 from realtime.media.names import output_exists
 from realtime.media.pipes import STDIO
 from realtime.media.reading.video_file import VideoFile
-from realtime.media.writing.encoding import CONTAINERS
 from realtime.media.writing.file_output import FileOutput
-from realtime.media.writing.picture_file import PICTURES, PictureOutput
+from realtime.media.writing.picture_file import PictureOutput
 from realtime.media.writing.pipe import PipeOutput
 from realtime.media.writing.video_file import VideoOutput
 
@@ -106,9 +106,9 @@ def check_output(path: Path, inputs: Mapping[object, Path], overwrite: bool) -> 
         raise UsageError(
             f"{path}: has no ending, such as .mp4. If it is to be a folder, type -o {path}/"
         )
-    if path.suffix.lower() not in (*CONTAINERS, *PICTURES):
+    if path.suffix.lower() not in WRITTEN_ENDINGS:
         raise UsageError(
-            f"{path}: the ending {path.suffix!r} is none of {', '.join((*CONTAINERS, *PICTURES))}."
+            f"{path}: the ending {path.suffix!r} is none of {', '.join(WRITTEN_ENDINGS)}."
         )
     if not os.path.isdir(path.parent):
         raise SinkError(f"{path}: the folder {path.parent} does not exist.")
@@ -135,10 +135,10 @@ def open_output(
     ``made_with``: all that decides how its pixels come out, for what --resume goes on from.
     """
     if options.pipe is not None:
-        size = painted_size(video.size, options.side_by_side)
-        return PipeOutput(options.pipe, video, size, options.raw_output)
-    if path.suffix.lower() in PICTURES:
-        return PictureOutput(path, video.profile)
+        size = painted_size(video.info.size, options.side_by_side)
+        return PipeOutput(options.pipe, video.info, size, options.raw_output)
+    if path.suffix.lower() in PICTURE_FORMATS:
+        return PictureOutput(path, video.info.profile)
     return open_video_output(path, video, options, made_with)
 
 
@@ -148,9 +148,9 @@ def open_video_output(
     """Do as ``open_output``, for a file that holds a video."""
     return VideoOutput(
         path,
-        video,
+        video.info,
         options.encoding,
-        painted_size(video.size, options.side_by_side),
+        painted_size(video.info.size, options.side_by_side),
         made_with,
         resumes=options.resume,
         overwrite=options.overwrite and not options.resume,
@@ -171,7 +171,7 @@ def _partial_path(path: Path, number: str = "") -> Path:
 
 def _output_path(file: InputFile, output: str | None, style: str) -> Path:
     source = file.path
-    default = f"{source.stem}_{style}{_extension(source)}"
+    default = f"{source.stem}_{style}{default_ending(source)}"
     if output == str(STDIO):
         return STDIO
     if output is None:
@@ -182,7 +182,7 @@ def _output_path(file: InputFile, output: str | None, style: str) -> Path:
         values = dict(
             zip(
                 _PLACEHOLDERS,
-                (str(file.subfolder), source.stem, style, _extension(source)[1:]),
+                (str(file.subfolder), source.stem, style, default_ending(source)[1:]),
                 strict=True,
             )
         )
@@ -190,13 +190,3 @@ def _output_path(file: InputFile, output: str | None, style: str) -> Path:
             re.sub("|".join(map(re.escape, values)), lambda found: values[found[0]], output)
         )
     return Path(output) / file.subfolder / default if is_folder(output) else Path(output)
-
-
-def _extension(source: Path) -> str:
-    """The input's own ending where that can be written; .mp4 for other videos, .png for other
-    pictures.
-    """
-    own = source.suffix.lower()
-    if own in (*CONTAINERS, *PICTURES):
-        return source.suffix
-    return ".png" if own in PICTURE_ENDINGS - {".apng"} else ".mp4"

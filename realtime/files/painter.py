@@ -50,14 +50,14 @@ class FilePainter:
         self._side_by_side = side_by_side
         self._resume = resume or Resume()
         self._next_index = 0
-        self.size = painted_size(video.size, side_by_side)
+        self.size = painted_size(video.info.size, side_by_side)
 
     def begin(self, frame: FileFrame) -> Pending:
         """Return what finishes the frame: (H, W, 3) uint8 RGB of ``size``, or EngineRunError.
 
         To be called in order; at a cut, what is left of the frames before is forgotten.
         """
-        now_s = frame.pts * frame.time_base - self._video.origin_s
+        now_s = frame.pts * frame.time_base - self._video.info.origin_s
         self._entries_done = self._timeline.apply(
             self._stylizer, self._look, now_s, self._video.cuts, self._entries_done
         )

@@ -15,8 +15,9 @@ from realtime.files.options import FileOptions
 from realtime.files.outputs import check_output, identified
 from realtime.frame import FileFrame
 from realtime.look import Look
+from realtime.media.format_registry import PICTURE_FORMATS
 from realtime.media.reading.video_file import VideoFile
-from realtime.media.writing.picture_file import PICTURES, PictureOutput
+from realtime.media.writing.picture_file import PictureOutput
 from realtime.picture.resample import Scaler
 from realtime.picture.sizes import fit_size, network_size
 from realtime.stylizer import Stylizer
@@ -40,8 +41,8 @@ def write_sheet(
     """
     if len(inputs) != 1:
         raise UsageError(f"--sheet takes one INPUT, not {len(inputs)}.")
-    if path.suffix.lower() not in PICTURES:
-        raise UsageError(f"--sheet {path}: must end in {', '.join(PICTURES)}.")
+    if path.suffix.lower() not in PICTURE_FORMATS:
+        raise UsageError(f"--sheet {path}: must end in {', '.join(PICTURE_FORMATS)}.")
     check_output(path, identified(inputs), options.overwrite)
     with VideoFile(
         inputs[0],
@@ -59,7 +60,7 @@ def write_sheet(
     output = PictureOutput(path)
     try:
         output.write(frame, contact_sheet(tiles))
-        output.finish()
+        output.finish(0)
     finally:
         output.discard()
     say(f"{path}: {len(tiles)} styles of {engine.model.name}")

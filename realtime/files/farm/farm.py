@@ -60,9 +60,9 @@ class Farm:
         engine = replace(engine, device="cpu", threads=engine.threads or self._cluster.cpus)
         job = Job(
             next(self._numbers),
-            video.path.absolute(),
-            video.fingerprint(),
-            video.size,
+            video.info.path.absolute(),
+            video.info.fingerprint(),
+            video.info.size,
             replace(options, resize=_unchanged),
             (name, engine),
         )
@@ -136,7 +136,7 @@ class FarmPainting:
     def run(self, progress: FileProgress) -> FileRun:
         """Have the workers paint all that the output does not have."""
         video, cluster, output = self._video, self._cluster, self.output
-        frames = float((video.duration_s or _UNKNOWN_S) * video.rate)
+        frames = float((video.info.duration_s or _UNKNOWN_S) * video.info.rate)
         warm_up = frames_remembered(self._job.options.look)
         segments = segments_per_part(frames, cluster.room, warm_up)
         started_s = time.perf_counter()
@@ -155,7 +155,7 @@ class FarmPainting:
         self._run.frames_in = scan.frames or 0
         if self._read_whole:
             video.notes.append(
-                f"{video.path.name}: seeking in it does not lead to the same pictures; "
+                f"{video.info.path.name}: seeking in it does not lead to the same pictures; "
                 f"{self._read_whole} parts were read from its start."
             )
         return self._run

@@ -148,7 +148,7 @@ class PartPainter:
         stylizer, video, options = self._prepare(job), self._open_video(job), job.options
         resume = Resume(memory_after=lambda _: part.memory or {})
         painter = FilePainter(stylizer, video, options.timeline, options.side_by_side, resume)
-        encoder = VideoEncoder(form.path, video, options.encoding, painter.size, form.threads)
+        encoder = VideoEncoder(form.path, video.info, options.encoding, painter.size, form.threads)
         segments = SegmentEncoder(
             encoder,
             form,
@@ -173,7 +173,7 @@ class PartPainter:
 
     def _prepare(self, job: Job) -> Stylizer:
         video, engine = self._open_video(job), self._open_engine(job)
-        return prepare_stylizer(engine, video.size, job.options.look, job.options.tile_px)
+        return prepare_stylizer(engine, video.info.size, job.options.look, job.options.tile_px)
 
     def _open_engine(self, job: Job) -> Engine:
         if self._engine is None or self._engine.choice != job.engine:
@@ -191,7 +191,7 @@ class PartPainter:
                 self._video.video.close()
                 self._video = None
             video = _read_from(job, job.options.start_s) if job.source.is_file() else None
-            if video is None or video.fingerprint() != job.fingerprint:
+            if video is None or video.info.fingerprint() != job.fingerprint:
                 raise SourceError(
                     f"{job.source}: {self._node} does not see it, or sees another file there. With "
                     "--cluster every machine must see the input under the same path."
@@ -211,7 +211,7 @@ class _PartFrames:
     def __init__(self, job: Job, part: Part, video: VideoFile, node: str) -> None:
         self.read_whole = False
         self._job, self._moments = job, part.moments
-        self._time_base, self._origin_s = video.time_base, video.origin_s
+        self._time_base, self._origin_s = video.info.time_base, video.info.origin_s
         self._node = node
 
     def read(self) -> Generator[FileFrame, None, None]:

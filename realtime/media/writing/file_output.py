@@ -34,8 +34,11 @@ class FileOutput(Protocol):
     def write(self, frame: FileFrame, pixels: np.ndarray) -> None:
         """Take ``pixels``, the painting of ``frame``: (H, W, 3) uint8 RGB."""
 
-    def finish(self, name: Path | None = None) -> Path:
-        """Complete the file, give it its name or ``name`` in the same folder, and return that."""
+    def finish(self, last_duration: int, name: Path | None = None) -> Path:
+        """Complete the file, give it its name or ``name`` in the same folder, and return that.
+
+        ``last_duration``: how long the last frame is shown, in ticks of the source.
+        """
 
     def discard(self) -> int:
         """Stop, and return how many frames are kept for --resume. Harmless after ``finish``."""

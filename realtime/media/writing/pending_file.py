@@ -11,7 +11,8 @@ from engines.errors import SinkError
 class PendingFile:
     """Write to ``temporary``, in the folder of ``path``; then ``commit`` or ``discard``.
 
-    Several processes do not collide.
+    Several processes do not collide. Raises SinkError if the folder is not there, or if ``path``
+    is one.
     """
 
     def __init__(self, path: Path) -> None:
@@ -23,10 +24,10 @@ class PendingFile:
             raise SinkError(f"{path}: is a folder.")
 
     def commit(self, name: Path | None = None) -> Path:
-        """Give the file its name, or ``name`` in the same folder, in one step, after it is safely
-        on the disk; return that.
+        """Give the file its name, or ``name`` in the same folder, and return that.
 
-        Replaces what has the name already. Raises SinkError.
+        In one step, once it is safe on the disk. Replaces what has the name already. Raises
+        SinkError.
         """
         target = name or self.path
         try:

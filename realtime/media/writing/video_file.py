@@ -16,7 +16,7 @@ from engines.errors import SinkError
 from engines.machine import cpu_threads
 from realtime.frame import FileFrame, FrameMemory
 from realtime.media.disk import write_errors
-from realtime.media.reading.video_file import VideoFile
+from realtime.media.info import VideoInfo
 from realtime.media.writing.encoding import Encoding
 from realtime.media.writing.join import join
 from realtime.media.writing.segment_writer import segment_suffix
@@ -44,7 +44,7 @@ class VideoPlan:
     segment_frames: int = SEGMENT_FRAMES
 
     @classmethod
-    def of(cls, source: VideoFile, encoder: VideoEncoder) -> VideoPlan:
+    def of(cls, source: VideoInfo, encoder: VideoEncoder) -> VideoPlan:
         """Return how ``source`` is read, and its painting encoded by ``encoder``."""
         start_s, end_s = source.start_s, source.end_s
         return cls(
@@ -86,7 +86,7 @@ class VideoOutput:
     def __init__(
         self,
         path: Path,
-        source: VideoFile,
+        source: VideoInfo,
         encoding: Encoding,
         size: tuple[int, int] | None = None,
         made_with: Plan | None = None,
@@ -135,7 +135,7 @@ class VideoOutput:
             self._part.write_bytes(content)
             self._work.put(number, self._part, segment, memory)
 
-    def finish(self, name: Path | None = None) -> Path:
+    def finish(self, last_duration: int, name: Path | None = None) -> Path:
         """Put everything together, prove it, give the file its name, or ``name`` in the same
         folder; return that.
         """
@@ -150,7 +150,15 @@ class VideoOutput:
                 (self._work.segment_path(n, self.form.suffix), s)
                 for n, s in sorted(self._work.segments.items())
             ]
-            join(joined, segments, self._source, self.form.shift, self._encoding.audio, self.notes)
+            join(
+                joined,
+                segments,
+                self._source,
+                last_duration,
+                self.form.shift,
+                self._encoding.audio,
+                self.notes,
+            )
             commit_file(joined, target)
         self._work.remove()
         return target

@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 import av
-import numpy as np
 import pytest
 
 from engines.errors import SinkError
 from realtime.files.options import FileOptions
 from realtime.files.outputs import open_output, partial_path
-from realtime.frame import FileFrame
 from realtime.look import Look
 from realtime.media.pipes import STDIO
 from realtime.media.reading.video_file import VideoFile
@@ -132,7 +130,7 @@ def test_what_is_written_is_there_when_it_is_finished(opened, kind: Kind):
     output, video = opened
     assert isinstance(output.notes, list)
     write(output, video, kind.length)
-    assert output.finish() == kind.path
+    assert output.finish(video.last_duration) == kind.path
     assert output.frames == kind.length
     assert kind.count(kind.path) == kind.length
     assert output.discard() == 0
@@ -167,7 +165,7 @@ def test_a_part_gets_its_own_name(opened, kind: Kind):
     output, video = opened
     write(output, video, kind.length)
     part = partial_path(kind.path, overwrite=False)
-    written = output.finish(part)
+    written = output.finish(video.last_duration, part)
     assert written == (STDIO if kind.path == STDIO else part)
     assert kind.count(written) == kind.length
     assert names(kind) == (set() if kind.path == STDIO else {part.name})
@@ -178,7 +176,7 @@ def test_what_the_system_cannot_write_is_a_sink_error(opened, kind: Kind, monkey
     kind.break_it(monkeypatch)
     with pytest.raises(SinkError, match="cannot be written"):
         write(output, video, kind.length)
-        output.finish()
+        output.finish(video.last_duration)
     monkeypatch.undo()
     output.discard()
     assert names(kind) == set()
@@ -188,7 +186,7 @@ def test_what_the_system_cannot_write_is_a_sink_error(opened, kind: Kind, monkey
 def test_without_a_frame_there_is_no_file(opened, kind: Kind):
     output, _ = opened
     with pytest.raises(SinkError):
-        output.finish()
+        output.finish(40)
     output.discard()
     assert names(kind) == set()
 

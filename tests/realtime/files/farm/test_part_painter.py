@@ -84,17 +84,17 @@ class Driver:
         self.job = Job(
             random.random(),
             clip,
-            self.video.fingerprint(),
-            self.video.size,
+            self.video.info.fingerprint(),
+            self.video.info.size,
             options,
             ENGINE,
         )
         (self.opened,) = painter.open(self.job)
         self.sink = VideoOutput(
             output,
-            self.video,
+            self.video.info,
             options.encoding,
-            painted_size(self.video.size, options.side_by_side),
+            painted_size(self.video.info.size, options.side_by_side),
             self.opened.made_with,
         )
         warm_up = frames_remembered(options.look)
@@ -212,9 +212,9 @@ def test_a_damaged_segment_costs_only_itself_where_nothing_is_remembered(
     again = VideoFile(clip)
     sink = VideoOutput(
         tmp_path / "out.mp4",
-        again,
+        again.info,
         NEGATIVE.encoding,
-        again.size,
+        again.info.size,
         farm.opened.made_with,
         resumes=True,
     )
@@ -248,7 +248,7 @@ def test_a_file_in_which_seeking_leads_to_other_pictures_is_read_from_its_start(
 def test_an_input_that_the_machine_does_not_see_is_said(painter, clip, tmp_path):
     copy = shutil.copy(clip, tmp_path / "clip.mp4")
     with VideoFile(copy) as video:
-        job = Job(1, copy, video.fingerprint(), video.size, NEGATIVE, ENGINE)
+        job = Job(1, copy, video.info.fingerprint(), video.info.size, NEGATIVE, ENGINE)
     shutil.copy(write_video(tmp_path / "other.mp4"), copy)
     with pytest.raises(
         SourceError,
@@ -262,7 +262,7 @@ def test_an_input_that_the_machine_does_not_see_is_said(painter, clip, tmp_path)
 
 def test_the_engine_stays_open_from_part_to_part_and_file_to_file(painter, clip):
     with VideoFile(clip) as video:
-        job = Job(1, clip, video.fingerprint(), video.size, NEGATIVE, ENGINE)
+        job = Job(1, clip, video.info.fingerprint(), video.info.size, NEGATIVE, ENGINE)
     list(painter.open(job))
     engine = painter._engine
     assert isinstance(next(painter.open(replace(job, number=2))), Opened)
