@@ -21,6 +21,7 @@ from realtime.look import Look, style_vector
 from realtime.media.format_registry import PICTURE_ENDINGS, PICTURE_FORMATS
 from realtime.media.reading.decoder import MAX_PIXELS
 from realtime.media.writing.pending_file import PendingFile
+from realtime.picture.gpu.tensors import on_host
 from realtime.picture.network_pieces import NetworkPieces
 from realtime.picture.resample import SLOPE_STEPS, Scaler
 from realtime.picture.sizes import network_size
@@ -86,7 +87,7 @@ class LargePicture:
             style = np.concatenate([[0.0], vector[1:] / vector[1:].sum()]).astype(np.float32)
             tiles = NetworkPieces(engine, tile_px)
             tiles.prepare(size)
-            painting = tiles.start(small, style)()
+            painting = on_host(tiles.start(small, style)())
         pixels, alpha = self._opened()
         painted = self._brought_up(painting, small, pixels, scaler) if share < 1 else pixels
         painted = pixels * share + painted * (1 - share)

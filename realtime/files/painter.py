@@ -9,7 +9,7 @@ import hashlib
 import importlib.metadata
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,8 +21,12 @@ from realtime.frame import FileFrame, FrameMemory
 from realtime.look import Look
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.segments import SEGMENT_FRAMES, Resume
+from realtime.picture.gpu.tensors import on_host
 from realtime.stylizer import Stylizer
 from realtime.timeline import Timeline
+
+if TYPE_CHECKING:
+    from realtime.frame import Pixels
 
 _NO_TIMELINE = Timeline()
 
@@ -66,12 +70,14 @@ class FilePainter:
         ends_segment = self._next_index % SEGMENT_FRAMES == 0
         noise = self._stylizer.noise_state() if ends_segment else {}
 
-        def finish() -> np.ndarray:
+        def finish() -> Pixels:
             pixels = painted()
             if ends_segment:
                 memory = noise | self._stylizer.steadiness_state()
                 self._resume.leave_memory(frame.index, memory)
-            return np.concatenate([frame.pixels, pixels], axis=1) if self._side_by_side else pixels
+            if not self._side_by_side:
+                return pixels
+            return np.concatenate([on_host(frame.pixels), on_host(pixels)], axis=1)
 
         return finish
 

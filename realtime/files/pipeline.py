@@ -15,13 +15,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Protocol
 
 from engines.base import Pending
 from realtime.frame import FileFrame
 from realtime.timing import Samples, StageTimes
+
+if TYPE_CHECKING:
+    from realtime.frame import Pixels
 
 _QUEUE_FRAMES = (
     8  # as long as an encoder may need for what it has held back at the end of a segment
@@ -33,7 +34,7 @@ _POLL_S = 0.1
 class FrameSink(Protocol):
     """What the pipeline asks of an output; ``finish`` and ``discard`` are the caller's."""
 
-    def write(self, frame: FileFrame, pixels: np.ndarray) -> None: ...
+    def write(self, frame: FileFrame, pixels: Pixels) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class FileRun:
 
 def run_file(
     frames: Iterable[FileFrame],
-    paint: Callable[[FileFrame], np.ndarray] | Overlapped,
+    paint: Callable[[FileFrame], Pixels] | Overlapped,
     sink: FrameSink,
     on_frame: Callable[[FileFrame, FileRun], None] = lambda frame, run: None,
     interrupt: Callable[[], None] = lambda: None,
@@ -195,8 +196,8 @@ def _decode_all(frames: Iterable[FileFrame], run: FileRun) -> Iterator[tuple[Fil
 
 
 def _paint_all(
-    decoded: _Channel, paint: Callable[[FileFrame], np.ndarray] | Overlapped, run: FileRun
-) -> Iterator[tuple[FileFrame, np.ndarray, float]]:
+    decoded: _Channel, paint: Callable[[FileFrame], Pixels] | Overlapped, run: FileRun
+) -> Iterator[tuple[FileFrame, Pixels, float]]:
     if isinstance(paint, Overlapped):
         yield from _paint_overlapped(decoded, paint, run)
         return
@@ -208,7 +209,7 @@ def _paint_all(
 
 def _paint_overlapped(
     decoded: _Channel, paint: Overlapped, run: FileRun
-) -> Iterator[tuple[FileFrame, np.ndarray, float]]:
+) -> Iterator[tuple[FileFrame, Pixels, float]]:
     begun: deque[tuple[FileFrame, Pending, float]] = deque()
     for frame, decoded_s in decoded:
         with run.stages.measure("infer"):
@@ -222,6 +223,6 @@ def _paint_overlapped(
 
 def _finished(
     begun: deque[tuple[FileFrame, Pending, float]],
-) -> tuple[FileFrame, np.ndarray, float]:
+) -> tuple[FileFrame, Pixels, float]:
     frame, finish, decoded_s = begun.popleft()
     return frame, finish(), decoded_s

@@ -15,8 +15,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from engines import Engine, EngineOptions, ModelFile, load_model, open_engine
 from engines.atomic_write import atomic_write
 from engines.errors import SourceError
@@ -35,6 +33,7 @@ from realtime.stylizer import Stylizer
 
 if TYPE_CHECKING:
     from realtime.files.options import FileOptions
+    from realtime.frame import Pixels
 
 _CACHE_BYTES = 256 * 2**20
 
@@ -264,7 +263,7 @@ class _From:
     def __init__(self, first: int, segments: SegmentEncoder[io.BytesIO]) -> None:
         self._first, self._segments = first, segments
 
-    def write(self, frame: FileFrame, pixels: np.ndarray) -> None:
+    def write(self, frame: FileFrame, pixels: Pixels) -> None:
         if frame.index >= self._first:
             self._segments.write(frame, pixels)
 

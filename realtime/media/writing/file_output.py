@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-
 from realtime.frame import FileFrame
 
 if TYPE_CHECKING:
+    from realtime.frame import Pixels
     from realtime.media.writing.segments import Resume
 
 
@@ -31,10 +30,10 @@ class FileOutput(Protocol):
     def resume(self) -> Resume:
         """What it goes on from; the painter must be given the same."""
 
-    def write(self, frame: FileFrame, pixels: np.ndarray) -> None:
+    def write(self, frame: FileFrame, pixels: Pixels) -> None:
         """Take ``pixels``, the painting of ``frame``: (H, W, 3) uint8 RGB."""
 
-    def finish(self, last_duration: int, name: Path | None = None) -> Path:
+    def finish(self, last_duration: int, name: Path | None = None, /) -> Path:
         """Complete the file, give it its name or ``name`` in the same folder, and return that.
 
         ``last_duration``: how long the last frame is shown, in ticks of the source.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +12,10 @@ from realtime.frame import FileFrame
 from realtime.media.format_registry import PICTURE_FORMATS
 from realtime.media.writing.pending_file import PendingFile
 from realtime.media.writing.segments import Resume
+from realtime.picture.gpu.tensors import on_host
+
+if TYPE_CHECKING:
+    from realtime.frame import Pixels
 
 
 class PictureOutput:
@@ -36,7 +41,7 @@ class PictureOutput:
         self._format = PICTURE_FORMATS[path.suffix.lower()]
         self._file, self._profile = PendingFile(path), profile
 
-    def write(self, frame: FileFrame, pixels: np.ndarray) -> None:
+    def write(self, frame: FileFrame, pixels: Pixels) -> None:
         """Write ``pixels``, (H, W, 3) uint8 RGB, with the frame's alpha where the format keeps it.
 
         Raises SinkError for a second frame: a picture holds one.
@@ -48,7 +53,8 @@ class PictureOutput:
             )
         self.frames = 1
         try:
-            encoded = self._format.encode(self._add_alpha(pixels, frame.alpha), self._profile)
+            picture = self._add_alpha(on_host(pixels), frame.alpha)
+            encoded = self._format.encode(picture, self._profile)
             self._file.temporary.write_bytes(encoded)
         except OSError as error:  # Pillow's, as of a JPEG wider than 65500, has no strerror
             raise SinkError(f"{path}: cannot be written ({error.strerror or error}).") from error

@@ -19,10 +19,13 @@ from realtime.media.disk import write_errors
 from realtime.media.info import VideoInfo
 from realtime.media.pipes import STDIO
 from realtime.media.writing.segments import Resume
+from realtime.picture.gpu.tensors import on_host
 from realtime.picture.sizes import size_text
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
+
+    from realtime.frame import Pixels
 
 
 class PipeOutput:
@@ -64,14 +67,14 @@ class PipeOutput:
                 "standard output: what is transparent is white, since pipes have no transparency."
             )
 
-    def write(self, frame: FileFrame, pixels: np.ndarray) -> None:
+    def write(self, frame: FileFrame, pixels: Pixels) -> None:
         """Take ``pixels``, (H, W, 3) uint8 RGB.
 
         The frame is written when it is known until when it is shown.
         """
         slot = round((frame.pts - self._source.first_pts) * frame.time_base * self._source.rate)
         self._fill_up_to(slot)
-        self._shown = pixels
+        self._shown = on_host(pixels)
         self.frames += 1
 
     def finish(self, last_duration: int, _name: Path | None = None) -> Path:

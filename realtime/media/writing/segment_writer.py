@@ -9,8 +9,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from realtime.frame import FileFrame
 from realtime.media.format_registry import VIDEO_FORMATS, video_format
 from realtime.media.packets import time_of
@@ -20,6 +18,8 @@ from realtime.media.writing.work_folder import Segment, file_hash
 if TYPE_CHECKING:
     from av.packet import Packet
     from av.stream import Stream
+
+    from realtime.frame import Pixels
 
 # Matroska does not keep times exactly: there, a tick of the source is written as a millisecond,
 # whatever it is.
@@ -73,7 +73,7 @@ class SegmentWriter:
         self._output = av.open(where, "w", format=form.container, options=options)
         self._stream = encoder.add_stream(self._output)
 
-    def write(self, frame: FileFrame, pixels: np.ndarray) -> None:
+    def write(self, frame: FileFrame, pixels: Pixels) -> None:
         """Encode ``pixels``, (H, W, 3) uint8 RGB of the encoder's size, at the frame's time."""
         picture = self._encoder.picture(pixels, frame.alpha)
         picture.pts, picture.time_base = frame.pts - self._first_pts, frame.time_base

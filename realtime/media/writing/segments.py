@@ -7,14 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Generic, TypeVar
-
-import numpy as np
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from realtime.frame import FileFrame, FrameMemory
 from realtime.media.writing.segment_writer import SegmentWriter
 from realtime.media.writing.video_encoder import VideoEncoder
 from realtime.media.writing.work_folder import Segment
+
+if TYPE_CHECKING:
+    from realtime.frame import Pixels
 
 # What a kill may cost, in frames. Each segment begins with a keyframe, as players like it.
 SEGMENT_FRAMES = 48
@@ -110,7 +111,7 @@ class SegmentEncoder(Generic[Target]):
         self._keep: Callable[[int, Target, Segment, FrameMemory], None] = keep
         self._open: _OpenSegment[Target] | None = None
 
-    def write(self, frame: FileFrame, pixels: np.ndarray) -> None:
+    def write(self, frame: FileFrame, pixels: Pixels) -> None:
         """Encode ``pixels`` at the time of ``frame``.
 
         ``pixels``: (H, W, 3) uint8 RGB of the encoder's size.

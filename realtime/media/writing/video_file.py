@@ -7,9 +7,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from engines.atomic_write import commit_file
 from engines.errors import SinkError
@@ -23,6 +21,9 @@ from realtime.media.writing.segment_writer import segment_suffix
 from realtime.media.writing.segments import SEGMENT_FRAMES, Resume, SegmentEncoder, SegmentForm
 from realtime.media.writing.video_encoder import VideoEncoder
 from realtime.media.writing.work_folder import Plan, Segment, WorkFolder, recorded_encoder_threads
+
+if TYPE_CHECKING:
+    from realtime.frame import Pixels
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ class VideoOutput:
         """How many are in finished segments."""
         return sum(segment.frames for segment in self._work.segments.values())
 
-    def write(self, frame: FileFrame, pixels: np.ndarray) -> None:
+    def write(self, frame: FileFrame, pixels: Pixels) -> None:
         """Encode ``pixels``, (H, W, 3) uint8 RGB of the output's size, at the time of ``frame``."""
         with write_errors(self.path, self._encoder.codec):
             self._segments.write(frame, pixels)

@@ -114,7 +114,7 @@ class Driver:
     def paint_all(self) -> None:
         for part in random.Random(1).sample(self.parts, len(self.parts)):
             self.paint(part)
-        self.sink.finish()
+        self.sink.finish(self.video.last_duration)
         self.video.close()
 
 
