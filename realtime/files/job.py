@@ -30,6 +30,9 @@ from realtime.media.writing.work_folder import recorded_engine
 from realtime.picture.sizes import network_size, size_text
 from realtime.report import Report, latency_figures, peak_rss_mb, stage_figures
 
+# (input, output) of each file.
+Jobs = Sequence[tuple[Path, Path]]
+
 # What concerns one file alone, so that the others are painted all the same.
 _OF_ONE_FILE = (SourceError, SinkError, UsageError, PartialResult)
 
@@ -67,7 +70,7 @@ class Result:
 
 
 def run_jobs(
-    jobs: Sequence[tuple[Path, Path]],
+    jobs: Jobs,
     options: FileOptions,
     crew: Crew,
     started_s: float | None = None,
@@ -104,7 +107,7 @@ def check_encoding(encoding: Encoding, outputs: Sequence[Path]) -> None:
         encoding.options_for(Path(f"output{suffix}"))
 
 
-def plan_jobs(jobs: Sequence[tuple[Path, Path]], options: FileOptions) -> list[dict[str, Any]]:
+def plan_jobs(jobs: Jobs, options: FileOptions) -> list[dict[str, Any]]:
     """What ``run_jobs`` would do, without an engine and without writing.
 
     Raises the first error that a run would meet.

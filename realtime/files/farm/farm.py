@@ -140,7 +140,9 @@ class FarmPainting:
         warm_up = frames_remembered(self._job.options.look)
         segments = segments_per_part(frames, cluster.room, warm_up)
         started_s = time.perf_counter()
-        with Scan(video, lambda moments: divide(moments, output.resume.has, segments, warm_up)) as scan:
+        with Scan(
+            video, lambda moments: divide(moments, output.resume.has, segments, warm_up)
+        ) as scan:
             try:
                 while not scan.ended or self._waiting or self._under_way:
                     self._waiting.extend(scan.take_parts())

@@ -170,7 +170,9 @@ def test_what_is_left_of_a_lost_part_is_gone_on_with_exactly(painter, tiny_model
     first = 0
     while first <= part.last:
         left = part.beginning_at(first, farm.sink.resume.memory_before(first))
-        with contextlib.closing(painter.paint(farm.job, farm.sink.form, left, farm.video.cuts)) as made:
+        with contextlib.closing(
+            painter.paint(farm.job, farm.sink.form, left, farm.video.cuts)
+        ) as made:
             finished = next(item for item in made if isinstance(item, Finished))
         farm.sink.take(finished.number, finished.content, finished.segment, finished.memory)
         first += 48
