@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import NoReturn
 
 from engines import ModelFile, engine_class
@@ -19,6 +18,7 @@ from engines.errors import UsageError
 from realtime import cli
 from realtime.files.flags import (
     add_file_flags,
+    add_sheet_flag,
     file_options,
     model_and_look,
     open_crew,
@@ -49,6 +49,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     cli.add_engine_flags(parser)
     cli.add_report_flags(parser)
     cli.add_listing_flags(parser)
+    add_sheet_flag(parser)
     return parser.parse_args(argv)
 
 
@@ -86,7 +87,7 @@ def main(argv: list[str]) -> int:
 def paint(
     jobs: Jobs, options: FileOptions, args: argparse.Namespace, model: ModelFile
 ) -> list[Result]:
-    """Paint all ``jobs`` and tell how it went: what is done also when an error or Ctrl-C ends it."""
+    """Paint all ``jobs`` and tell how it went, also when an error or Ctrl-C ends it."""
     results: list[Result] = []
     try:
         for result in run_jobs(jobs, options, open_crew(args, model, jobs), STARTED_S):
@@ -97,7 +98,7 @@ def paint(
 
 
 def script() -> NoReturn:
-    """Entry point of the installed command."""
+    """Run as the installed command does."""
     cli.run(main)
 
 

@@ -59,7 +59,7 @@ class Crew(Protocol):
         of engines and outputs.
         """
 
-    def engine_for(self, size: tuple[int, int], before: EngineIdentity | None) -> Engine:
+    def engine_for(self, size: tuple[int, int], before: EngineIdentity | None, /) -> Engine:
         """Return an engine in this process for what is no video, of (height, width).
 
         Raises UsageError where there is none.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -40,18 +39,13 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
         metavar="INPUT",
         help="videos and pictures: files, folders, patterns, @list.txt, or -",
     )
-    parser.add_argument(
-        "--sheet",
-        type=Path,
-        metavar="OUT.png",
-        help="paint one frame of INPUT in every style, side by side",
-    )
     group = parser.add_argument_group("files")
     group.add_argument(
         "-o",
         "--output",
         metavar="PATH",
-        help="a file, a folder, a name with {dir}, {stem}, {style}, {ext}, or - for a pipe (default: beside INPUT)",
+        help="a file, a folder, a name with {dir}, {stem}, {style}, {ext}, or - for a pipe "
+        "(default: beside INPUT)",
     )
     group.add_argument(
         "--recursive",
@@ -111,14 +105,14 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
     styles.add_argument(
         "--style-schedule",
         metavar="TEXT",
-        help='styles over time: "0:great_wave 12.5:starry_night/2s cut:the_scream" changes at 0 s, from 12.5 s within 2 s, and '
-        "at the next scene cut",
+        help='styles over time: "0:great_wave 12.5:starry_night/2s cut:the_scream" changes at 0 s, '
+        "from 12.5 s within 2 s, and at the next scene cut",
     )
     group.add_argument(
         "--deinterlace",
         choices=("auto", "off"),
         default="auto",
-        help="weave interlaced video (default: auto)",
+        help="deinterlace interlaced video (default: auto)",
     )
     size = group.add_mutually_exclusive_group()
     size.add_argument(
@@ -133,8 +127,9 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
         "--tile",
         type=int,
         metavar="PX",
-        help="give the network pieces of at most so many pixels a side, which saves memory (default: whole frames, "
-        "pieces by itself for very large ones; the result is the same); also lets in pictures of more than 64 megapixels",
+        help="give the network pieces of at most so many pixels a side, which saves memory "
+        "(default: whole frames, pieces by itself for very large ones; the result is the same); "
+        "also lets in pictures of more than 64 megapixels",
     )
     group.add_argument(
         "--vcodec", metavar="NAME", help="video encoder (default: libx264; libvpx-vp9 for .webm)"
@@ -153,6 +148,16 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
         choices=AUDIO_MODES,
         default="copy",
         help="sound: packet for packet, as AAC, or none (default: copy)",
+    )
+
+
+def add_sheet_flag(parser: argparse.ArgumentParser) -> None:
+    """Add --sheet, which is done instead of a run."""
+    parser.add_argument(
+        "--sheet",
+        type=Path,
+        metavar="OUT.png",
+        help="paint one frame of INPUT in every style, side by side",
     )
 
 
@@ -247,7 +252,8 @@ def plan_inputs(args: argparse.Namespace, style: str) -> list[tuple[Path, Path]]
     outputs = output_paths(files, args.output, style)
     if STDIO in outputs and (len(outputs) > 1 or args.json):
         raise UsageError(
-            f"-o -: standard output takes one video and nothing else{', no --json' if args.json else ''}."
+            "-o -: standard output takes one video and nothing else"
+            f"{', no --json' if args.json else ''}."
         )
     if args.preview is not None and (args.output is None or is_folder(args.output)):
         outputs = [path.with_name(f"{path.stem}.preview{path.suffix}") for path in outputs]
@@ -283,11 +289,13 @@ def open_crew(args: argparse.Namespace, model: ModelFile, jobs: Jobs) -> Crew:
     for source, output in jobs:
         if STDIO in (source, output):
             raise UsageError(
-                "--cluster: takes files, no pipes: what has passed a pipe cannot be read by several machines."
+                "--cluster: takes files, no pipes: what has passed a pipe cannot be read by "
+                "several machines."
             )
         if output.suffix.lower() in PICTURE_FORMATS:
             raise UsageError(
-                f"--cluster: {source} is a picture, which cannot be divided. Leave --cluster out for pictures."
+                f"--cluster: {source} is a picture, which cannot be divided. Leave --cluster out "
+                "for pictures."
             )
     from realtime.files.farm.farm import Farm
 

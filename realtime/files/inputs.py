@@ -18,18 +18,19 @@ from realtime.media.pipes import STDIO
 
 @dataclass(frozen=True)
 class InputFile:
-    """``subfolder``: where it lies below the folder that was given; "." for everything else.
-
-    ``named``: not found by search.
-    """
+    """One file that an argument means."""
 
     path: Path
     subfolder: Path = Path()
+    """Where it lies below the folder that was given; "." for everything else."""
     named: bool = True
+    """Whether the user has named it; else a search has found it."""
 
 
 def expand_inputs(arguments: Sequence[str], recursive: bool = False) -> list[InputFile]:
-    """Every file once, in the order of the arguments, those of a folder or pattern sorted by name.
+    """Return every file once, in the order of the arguments.
+
+    Those of a folder or pattern are sorted by name.
 
     An argument is a file; ``-``, which is standard input; a folder, of which the videos and
     pictures are taken, with ``recursive`` those of its subfolders too; a pattern such as
@@ -80,7 +81,8 @@ def _in_folder(folder: Path, recursive: bool) -> Iterator[InputFile]:
         ]
     if not files:
         raise SourceError(
-            f"{folder}: no video or picture is in this folder{'' if recursive else '; --recursive looks deeper'}."
+            f"{folder}: no video or picture is in this folder"
+            f"{'' if recursive else '; --recursive looks deeper'}."
         )
     yield from files
 

@@ -30,9 +30,10 @@ _PLACEHOLDERS = ("{dir}", "{stem}", "{style}", "{ext}")
 
 
 def output_paths(files: Sequence[InputFile], output: str | None, style: str) -> list[Path]:
-    """One path per input: beside it as STEM_STYLE.EXT, or as ``output`` says: a file, a folder, in
-    which the inputs' own subfolders are repeated, or a template with {stem}, {style}, {ext} and
-    {dir}, the subfolder, in it.
+    """Return one path per input: beside it as STEM_STYLE.EXT, or as ``output`` says.
+
+    ``output`` is a file; a folder, in which the inputs' own subfolders are repeated; or a template
+    with {stem}, {style}, {ext} and {dir}, the subfolder, in it.
 
     Raises UsageError if two inputs would get the same output, or several one FILE.
     """
@@ -42,14 +43,16 @@ def output_paths(files: Sequence[InputFile], output: str | None, style: str) -> 
     for source, path in zip(inputs, paths, strict=True):
         if first.setdefault(path, source) is not source:
             raise UsageError(
-                f"-o {output}: {first[path]} and {source} would both become {path}. Use {{stem}} in it, or -o FOLDER/."
+                f"-o {output}: {first[path]} and {source} would both become {path}. "
+                "Use {stem} in it, or -o FOLDER/."
             )
     return paths
 
 
 def without_results(files: Sequence[InputFile], output: str | None, style: str) -> list[InputFile]:
-    """``files`` without those that a search has found but that are results of the others, from an
-    earlier run in the same style; previews and parts are results too.
+    """Return ``files`` without the results of an earlier run over the others in the same style.
+
+    Previews and parts are results too. What the user has named stays.
     """
     results = {os.path.realpath(_output_path(file, output, style)) for file in files}
     return [
@@ -60,8 +63,9 @@ def without_results(files: Sequence[InputFile], output: str | None, style: str) 
 
 
 def is_folder(output: str | None) -> bool:
-    """Whether -o names a folder or a template, below which missing folders are made, rather than
-    one file.
+    """Return whether -o names a folder or a template rather than one file.
+
+    Below these, missing folders are made.
     """
     if output is None:
         return False
@@ -81,26 +85,28 @@ def make_folder(path: Path) -> None:
 
 
 def identified(inputs: Sequence[Path]) -> dict[object, Path]:
-    """Each of ``inputs`` by all that tells one file from others, for ``check_output``."""
+    """Return each of ``inputs`` by all that tells one file from others, for ``check_output``."""
     return {identity: path for path in inputs for identity in _identities(path)}
 
 
 def check_output(path: Path, inputs: Mapping[object, Path], overwrite: bool) -> None:
-    """Raise UsageError if ``path`` or its partial name is one of the inputs, by whatever name or
-    link, if it exists and must not be replaced, or has an ending that cannot be written;
-    SinkError if its folder is not there or the name cannot be.
+    """Raise an error if ``path`` cannot or must not be written.
 
-    inputs: what ``identified`` makes of them.
+    UsageError if it or its partial name is one of the inputs, by whatever name or link, if it
+    exists and must not be replaced, or has an ending that cannot be written. SinkError if its
+    folder is not there or the name cannot be. ``inputs``: what ``identified`` makes of them.
     """
     if path == STDIO:
         return
     for identity in _identities(path) & inputs.keys():
         raise UsageError(
-            f"{path}: is the input {inputs[identity]} itself. An input is never overwritten; choose another -o."
+            f"{path}: is the input {inputs[identity]} itself. An input is never overwritten; "
+            "choose another -o."
         )
     for identity in _identities(_partial_path(path)) & inputs.keys():
         raise UsageError(
-            f"{path}: a part of it would be saved as the input {inputs[identity]}. Choose another -o."
+            f"{path}: a part of it would be saved as the input {inputs[identity]}. Choose another "
+            "-o."
         )
     if not path.suffix:
         raise UsageError(
@@ -119,7 +125,7 @@ def check_output(path: Path, inputs: Mapping[object, Path], overwrite: bool) -> 
 
 
 def _identities(path: Path) -> set[object]:
-    """Where ``path`` leads, and the file itself if it is there."""
+    """Return where ``path`` leads, and the file itself if it is there."""
     found: set[object] = {os.path.realpath(path)}
     with contextlib.suppress(OSError):
         status = os.stat(path)
@@ -158,8 +164,9 @@ def open_video_output(
 
 
 def partial_path(path: Path, overwrite: bool) -> Path:
-    """Where a part of ``path`` is saved: NAME.partial.EXT, or with a number where that exists and
-    must not be replaced.
+    """Return where a part of ``path`` is saved: NAME.partial.EXT.
+
+    It gets a number where that exists and must not be replaced.
     """
     names = (_partial_path(path, f"-{number}" if number > 1 else "") for number in count(1))
     return next(name for name in names if overwrite or not output_exists(name))

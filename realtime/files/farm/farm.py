@@ -1,5 +1,7 @@
-"""Paints files on a cluster: divides them, hands out the parts, and puts what comes back into the
-same folder of segments that a run on one machine fills.
+"""Paints files on a cluster.
+
+A file is divided, its parts are handed out, and what comes back is put into the same folder of
+segments that a run on one machine fills.
 """
 
 from __future__ import annotations
@@ -34,8 +36,10 @@ if TYPE_CHECKING:
     from realtime.files.options import FileOptions
 
 _POLL_S = 0.2
-_MAX_LOSSES = 4  # what ended that many workers would end all of them
-_UNKNOWN_S = 600.0  # how long a file is thought to be that does not tell
+# What has ended that many workers would end all of them.
+_MAX_LOSSES = 4
+# How long a file is taken to be that does not tell.
+_UNKNOWN_S = 600.0
 
 # What an interrupted run had, or None -> as for ``open_engine``.
 ChooseEngine = Callable[[EngineIdentity | None], tuple[str, EngineOptions]]
@@ -76,7 +80,7 @@ class Farm:
         sink = open_video_output(output, video, options, opened.made_with)
         return FarmPainting(self._cluster, video, job, sink, opened.made_with)
 
-    def engine_for(self, size: tuple[int, int], before: EngineIdentity | None) -> Engine:
+    def engine_for(self, _size: tuple[int, int], _before: EngineIdentity | None, /) -> Engine:
         """Raise UsageError: there is no engine in this process."""
         raise UsageError("--cluster paints videos. Leave it out for pictures.")
 
@@ -147,7 +151,7 @@ class FarmPainting:
                 while not scan.ended or self._waiting or self._under_way:
                     self._waiting.extend(scan.take_parts())
                     self._hand_out()
-                    self._heed(cluster.next_event(_POLL_S))
+                    self._handle(cluster.next_event(_POLL_S))
                     fps = self._run.frames_out / (time.perf_counter() - started_s)
                     done = min(1.0, output.frames / (scan.frames or frames))
                     progress.show(done, output.frames, fps)
@@ -163,6 +167,7 @@ class FarmPainting:
         return self._run
 
     def figures(self) -> dict[str, Any]:
+        """Return how many workers and machines have painted, and how many were lost."""
         counts = {
             "workers": len(self._workers),
             "machines": len(self._machines),
@@ -181,9 +186,9 @@ class FarmPainting:
             cuts = tuple(self._video.cuts)
             self._cluster.begin(worker, "paint", self._job, self.output.form, part, cuts)
 
-    def _heed(self, event: Made | Ended | Lost | None) -> None:
+    def _handle(self, event: Made | Ended | Lost | None) -> None:
         if isinstance(event, Made) and isinstance(event.item, Opened):
-            self._refuse_another_way(event.worker, event.item)
+            self._check_way(event.worker, event.item)
             self._workers.add(event.worker)
             self._machines.add(event.worker.node_id)
         elif isinstance(event, Made) and isinstance(event.item, Finished):
@@ -200,8 +205,8 @@ class FarmPainting:
         elif isinstance(event, Lost):
             self._take_back(event.worker)
 
-    def _refuse_another_way(self, worker: Worker, opened: Opened) -> None:
-        """Frames made in two ways must not stand in one video."""
+    def _check_way(self, worker: Worker, opened: Opened) -> None:
+        """Raise UsageError: frames made in two ways must not stand in one video."""
         others = self.made_with.as_dict()
         for name, value in opened.made_with.as_dict().items():
             if value != others[name]:
@@ -211,7 +216,7 @@ class FarmPainting:
                 )
 
     def _take_back(self, worker: Worker) -> None:
-        """What a lost worker had delivered stays; the rest of its part is given to another one."""
+        """Keep what a lost ``worker`` had delivered; give the rest of its part to another one."""
         part = self._under_way.pop(worker, None)
         if part is None:
             return
@@ -223,11 +228,12 @@ class FarmPainting:
         self._losses[part.last] += 1
         if self._losses[part.last] == _MAX_LOSSES:
             raise EngineRunError(
-                f"--cluster: {_MAX_LOSSES} workers ended one after the other while they painted frames {first} to {part.last}, "
-                f"the last one on {worker.node}."
+                f"--cluster: {_MAX_LOSSES} workers ended one after the other while they painted "
+                f"frames {first} to {part.last}, the last one on {worker.node}."
             )
         say(
-            f"note: a worker on {worker.node} was lost; frames {first} to {part.last} are painted by another one."
+            f"note: a worker on {worker.node} was lost; frames {first} to {part.last} are painted "
+            "by another one."
         )
         self._waiting.appendleft(part.beginning_at(first, self.output.resume.memory_before(first)))
 

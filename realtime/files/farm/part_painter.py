@@ -1,5 +1,6 @@
-"""Paints parts of files in a worker process: the same code over the same frames as in a run on one
-machine.
+"""Paints parts of files in a worker process.
+
+It is the same code over the same frames as in a run on one machine.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ class PartPainter:
     def paint(
         self, job: Job, form: SegmentForm, part: Part, cuts: Sequence[Fraction]
     ) -> Iterator[Opened | Finished | PartRun]:
-        """``open``; then each segment as soon as it is finished, and the figures at the end.
+        """Do as ``open``; yield each segment as soon as it is finished, and the figures at the end.
 
         ``cuts``: as VideoFile has them. Raises any LivebrushError of reading, painting and
         encoding.
@@ -162,7 +163,7 @@ class PartPainter:
                 run = run_file(
                     read,
                     Overlapped(painter.begin, stylizer.engine.in_flight),
-                    _From(part.first, segments),
+                    _FramesFrom(part.first, segments),
                     size=painter.size,
                 )
                 segments.end()
@@ -241,7 +242,7 @@ class _PartFrames:
         )
 
     def _frames_from(self, pts: int) -> Iterator[FileFrame]:
-        """By seeking; none where that fails."""
+        """Yield them by seeking; none where that fails."""
         try:
             video = _read_from(self._job, pts * self._time_base - self._origin_s)
         except SourceError:
@@ -257,7 +258,7 @@ def _read_from(job: Job, start_s: Fraction | None) -> VideoFile:
     )
 
 
-class _From:
+class _FramesFrom:
     """Lets only frames from ``first`` on through; those before are there to warm up."""
 
     def __init__(self, first: int, segments: SegmentEncoder[io.BytesIO]) -> None:
@@ -269,7 +270,7 @@ class _From:
 
 
 def packed(model: ModelFile) -> dict[str, bytes]:
-    """The files of ``model`` by name, to be sent to where they may not be installed."""
+    """Return the files of ``model`` by name, to be sent to where they may not be installed."""
     paths = (model.path, model.int8_path, model.weights_path)
     return {path.name: path.read_bytes() for path in paths if path is not None}
 

@@ -13,11 +13,11 @@ from realtime.media.reading.video_file import VideoFile
 
 
 class Scan:
-    """Decodes ``video`` in a thread of its own, which fills in its ``damaged``, ``truncated`` and
-    ``cuts``.
+    """Decodes ``video`` in a thread of its own.
 
-    ``divide`` makes parts of its moments. ``frames``: their number, None until all are known.
-    ``ended``: all parts have been taken. Use as a context manager.
+    That fills in its ``damaged``, ``truncated`` and ``cuts``. ``divide`` makes parts of its
+    moments. ``frames``: their number, None until all are known. ``ended``: all parts have been
+    taken. Use as a context manager.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Scan:
             for part in self._divide(self._moments()):
                 self._parts.put(part)
             self._parts.put(None)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 (raised in the other thread)
             self._parts.put(error)
 
     def _moments(self) -> Iterator[Moment]:

@@ -1,5 +1,7 @@
-"""Writes a painted video: segment after segment, and at the end one file with all that the input
-had around its pictures.
+"""Writes a painted video.
+
+It is written segment after segment, and at the end becomes one file with all that the input had
+around its pictures.
 """
 
 from __future__ import annotations
@@ -68,16 +70,16 @@ class VideoPlan:
 
 
 class VideoOutput:
-    """The painted version of ``source`` at ``path``, in (height, width) ``size`` (None: that of the
-    source).
+    """The painted version of ``source`` at ``path``, in (height, width) ``size``.
 
-    Call every method from one thread; end with ``finish`` or ``discard``.
+    None: the size of the source. Call every method from one thread; end with ``finish`` or
+    ``discard``.
 
     Segments (segments.py beside this) stay in a hidden folder beside ``path`` until all are there.
     They are made from what ``write`` is given, or elsewhere in the same ``form``, and given to
-    ``take``. With ``resumes`` those of an interrupted run
-    are taken over: ``resume`` tells which frames shall not come again. ``made_with`` is what
-    decides how frames look; a resumed run must have the same.
+    ``take``. With ``resumes`` those of an interrupted run are taken over: ``resume`` tells which
+    frames shall not come again. ``made_with`` is what decides how frames look; a resumed run must
+    have the same. With ``overwrite`` what an interrupted run has left is removed.
 
     Frames keep their pts. With ``--ss``, and where the first pts is negative (a player would skip
     such frames), pictures and sound move together so that the first frame is at 0. Raises
@@ -119,7 +121,7 @@ class VideoOutput:
 
     @property
     def frames(self) -> int:
-        """How many are in finished segments."""
+        """Return how many are in finished segments."""
         return sum(segment.frames for segment in self._work.segments.values())
 
     def write(self, frame: FileFrame, pixels: Pixels) -> None:
@@ -137,8 +139,10 @@ class VideoOutput:
             self._work.put(number, self._part, segment, memory)
 
     def finish(self, last_duration: int, name: Path | None = None) -> Path:
-        """Put everything together, prove it, give the file its name, or ``name`` in the same
-        folder; return that.
+        """Put everything together, prove it, and give the file its name; return that.
+
+        ``last_duration``: how long the last frame is shown, in ticks of the source. ``name``: takes
+        the place of the name, in the same folder.
         """
         target = name or self.path
         with write_errors(target, self._encoder.codec):

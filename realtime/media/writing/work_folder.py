@@ -1,6 +1,4 @@
-"""What is finished of a video that is being painted, on the disk beside it: what --resume goes on
-from.
-"""
+"""Keeps on the disk what is finished of a video that is being painted, for --resume."""
 
 from __future__ import annotations
 
@@ -29,34 +27,34 @@ _MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class Segment:
-    """Some frames in a row, encoded on their own.
-
-    Times are pts in the output's time base; ``delay``: how many frames of it the decoder must hold
-    back to put them in order. ``sha256`` is that of the file. ``leaves_state``: whether the painter
-    remembered something after it.
-    """
+    """Some frames in a row, encoded on their own. Its fields stand in manifests."""
 
     frames: int
     first_pts: int
+    """The time of its first frame, in ticks of the output."""
     last_pts: int
+    """The time of its last frame, in ticks of the output."""
     delay: int
+    """How many frames the decoder must hold back to put them in order."""
     sha256: str
+    """Of its file."""
     leaves_state: bool = False
+    """Whether the painter remembered something after it."""
 
 
 class WorkFolder:
-    """The hidden folder ``.NAME.EXT.unfinished`` beside an output: its finished segments by number,
-    of which some may be missing, and a manifest that says what they were made with.
+    """The hidden folder ``.NAME.EXT.unfinished`` beside an output.
 
-    Only one process has it open at a time.
+    It holds the finished segments by number, of which some may be missing, and a manifest that says
+    what they were made with. Only one process has it open at a time.
 
-    ``plan``: whatever decides how frames come out, JSON-ready. ``segments`` are what was found, if
-    ``resume``. Of what the painter remembered, that is kept which a segment that is still missing
+    ``plan``: all that decides how frames come out, JSON-ready. ``segments``: what was found, if
+    ``resumes``. Of what the painter remembered, that is kept which a segment that is still missing
     will begin with.
 
-    Raises UsageError if another process has it open, if there is something and ``resume`` is
-    neither asked for nor ``overwrite``, and if what is there was made with another plan; SinkError
-    if it cannot be written.
+    Raises UsageError if another process has it open; if there is something, and neither ``resumes``
+    nor ``overwrite`` is asked for; and if what is there was made with another plan. Raises
+    SinkError if it cannot be written.
     """
 
     def __init__(
@@ -83,6 +81,7 @@ class WorkFolder:
             raise
 
     def segment_path(self, number: int, suffix: str) -> Path:
+        """Return where the file of segment ``number`` is kept."""
         return self.path / f"{number:06}{suffix}"
 
     def put(self, number: int, written: Path, segment: Segment, memory: FrameMemory) -> None:
@@ -94,7 +93,7 @@ class WorkFolder:
         commit_file(written, self.segment_path(number, written.suffix))
         if memory and number + 1 not in self.segments:
             with atomic_write(self._memory_path(number), fsync=True) as file:
-                file.write_bytes(_packed(memory))
+                file.write_bytes(_pack(memory))
         self.segments[number] = replace(segment, leaves_state=bool(memory))
         self._write_manifest()
         self._memory_path(number - 1).unlink(missing_ok=True)
@@ -111,10 +110,9 @@ class WorkFolder:
             return {}
 
     def leave(self) -> int:
-        """Let go of it.
+        """Let go of it, and return how many frames are kept for --resume.
 
-        Finished segments stay for --resume; their number of frames is returned. Without any,
-        nothing stays. Harmless after ``remove``.
+        Finished segments stay; without any, nothing stays. Harmless after ``remove``.
         """
         if not self._lock.is_locked:
             return 0
@@ -126,6 +124,7 @@ class WorkFolder:
         return sum(segment.frames for segment in self.segments.values())
 
     def remove(self) -> None:
+        """Remove all of it, and let go of it."""
         shutil.rmtree(self.path, ignore_errors=True)
         self._lock.release()
 
@@ -135,7 +134,8 @@ class WorkFolder:
         if found and not resumes and not overwrite:
             frames = sum(segment.frames for segment in found.values())
             raise UsageError(
-                f"{output}: {frames} frames of it are there from an interrupted run. --resume goes on from them, -y begins anew."
+                f"{output}: {frames} frames of it are there from an interrupted run. --resume goes "
+                "on from them, -y begins anew."
             )
         if found and resumes:
             _refuse_another_plan(output, manifest["plan"], self._plan)
@@ -162,13 +162,14 @@ class WorkFolder:
                 path.unlink()
 
     def _is_whole(self, number: int, segment: Segment) -> bool:
-        """A power loss may have damaged it."""
+        """Return whether its file is as it was written: a power loss may have damaged it."""
         files = [path for path in self.path.glob(f"{number:06}.*") if path.suffix != ".npz"]
         return len(files) == 1 and file_hash(files[0]) == segment.sha256
 
     def _drop_what_cannot_be_followed(self) -> None:
-        """Before a damaged segment the painter's memory is gone, so that its whole row is painted
-        again.
+        """Forget the segments that end at a gap, if the painter's memory there is gone.
+
+        That is so before a damaged segment: its whole row is painted again.
         """
         for number in sorted(self.segments, reverse=True):
             if (
@@ -188,14 +189,14 @@ class WorkFolder:
         _sync(self.path)
 
 
-def _packed(memory: FrameMemory) -> bytes:
+def _pack(memory: FrameMemory) -> bytes:
     kept = io.BytesIO()
     np.savez(kept, **memory)  # type: ignore[arg-type]  # its own flags share the names of arrays
     return kept.getvalue()
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256, without having the file in memory."""
+    """Return the SHA-256 of a file, without having it in memory."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -244,12 +245,13 @@ def _segments_of(manifest: dict[str, Any]) -> dict[int, Segment]:
 
 
 def _refuse_another_plan(output: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
-    """Frames made in two ways must not stand in one video."""
+    """Raise UsageError if the plans differ: such frames must not stand in one video."""
     for name in sorted(before.keys() | now.keys()):
         if before.get(name) != now.get(name):
             raise UsageError(
-                f"--resume: the frames of {output} that are there were made with {name.replace('_', ' ')} {before.get(name)}, "
-                f"not {now.get(name)}. Repeat the first command, or begin anew with -y and without --resume."
+                f"--resume: the frames of {output} that are there were made with "
+                f"{name.replace('_', ' ')} {before.get(name)}, not {now.get(name)}. Repeat the "
+                "first command, or begin anew with -y and without --resume."
             )
 
 
