@@ -164,7 +164,7 @@ def test_with_memory_parts_behind_a_cut_are_those_of_one_run_and_the_others_hard
 
 
 def test_what_is_left_of_a_lost_part_is_gone_on_with_exactly(painter, tiny_model, clip, tmp_path):
-    """A part of all segments, of which a worker delivers one, then another worker one, and so on."""
+    """A part of all segments: a worker delivers one, another worker the next, and so on."""
     farm = Driver(painter, clip, tmp_path / "farm.mp4", STEADY, segments=99)
     (part,) = farm.parts
     first = 0
@@ -228,7 +228,7 @@ def test_a_damaged_segment_costs_only_itself_where_nothing_is_remembered(
 def test_a_file_in_which_seeking_leads_to_other_pictures_is_read_from_its_start(
     painter, tiny_model, tmp_path
 ):
-    """A bare H.264 stream has no times: what is found by seeking cannot be told from other frames."""
+    """A bare H.264 stream has no times: what is sought cannot be told from other frames."""
     clip = write_video(
         tmp_path / "clip.mp4", pts=list(range(0, 120 * 40, 40)), pixels=scenes, tones=0
     )
