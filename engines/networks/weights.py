@@ -14,6 +14,7 @@ from torch import nn
 from engines.atomic_write import atomic_write
 from engines.errors import ModelError
 from engines.networks import build_network
+from engines.networks.style_network import StyleNetwork
 
 
 def save_weights(
@@ -30,7 +31,7 @@ def save_weights(
         save_file(tensors, str(written), metadata=header)
 
 
-def load_weights(path: Path) -> tuple[nn.Module, dict[str, str]]:
+def load_weights(path: Path) -> tuple[StyleNetwork, dict[str, str]]:
     """The network in evaluation mode, and the header.
 
     Raises ModelError for a damaged file or one that is not ours.

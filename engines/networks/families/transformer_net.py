@@ -16,10 +16,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engines.networks.layers import pad_edge
+from engines.networks.style_network import StyleNetwork
 
 _DEPRECATED = re.compile(r"in\d+\.(running_(mean|var)|num_batches_tracked)$")
 # Reflection padding by 4 of the 9x9 convolutions and by 1 at a quarter of the size both need room.
 _SMALLEST_PX = 32
+_CELL_PX = 4  # the deepest convolutions work at a quarter of the size
 
 
 class ConvLayer(nn.Module):
@@ -53,11 +55,15 @@ class ResidualBlock(nn.Module):
         return x + self.in2(self.conv2(F.relu(self.in1(self.conv1(x)))))
 
 
-class TransformerNet(nn.Module):
+class TransformerNet(StyleNetwork):
     """One painting, so ``mix`` changes nothing."""
+
+    cell_px = _CELL_PX
+    takes_statistics = True
 
     def __init__(self) -> None:
         super().__init__()
+        self.reach_px = _reach_px()
         self.conv1, self.in1 = ConvLayer(3, 32, 9), nn.InstanceNorm2d(32, affine=True)
         self.conv2, self.in2 = ConvLayer(32, 64, 3, stride=2), nn.InstanceNorm2d(64, affine=True)
         self.conv3, self.in3 = ConvLayer(64, 128, 3, stride=2), nn.InstanceNorm2d(128, affine=True)
@@ -76,7 +82,7 @@ class TransformerNet(nn.Module):
 
     def forward(self, image: Tensor, mix: Tensor) -> Tensor:
         height, width = image.shape[-2], image.shape[-1]
-        x = F.relu(self._first(_grow(pad_edge(image, 4))))
+        x = F.relu(self._first(_grow(pad_edge(image, _CELL_PX))))
         x = F.relu(self.in2(self.conv2(x)))
         x = F.relu(self.in3(self.conv3(x)))
         for block in (self.res1, self.res2, self.res3, self.res4, self.res5):
@@ -98,6 +104,16 @@ class TransformerNet(nn.Module):
             F.pad(image, (self.conv1.padding,) * 4, mode="reflect"), conv.weight, conv.bias / 255
         )
         return F.instance_norm(x, weight=norm.weight, bias=norm.bias, eps=norm.eps / 255**2)
+
+
+def _reach_px() -> int:
+    """Return how far the network sees: added up backwards from the border of a quarter-size cell."""
+    full = 4 + 1  # deconv3, deconv2
+    half = -(-full // 2) + 1  # deconv1
+    quarter = -(-half // 2) + 10  # five blocks of two
+    half = 2 * quarter + 1  # conv3
+    full = 2 * half + 1 + 4  # conv2, conv1
+    return -(-full // _CELL_PX) * _CELL_PX
 
 
 def _grow(image: Tensor) -> Tensor:
