@@ -1,7 +1,6 @@
-"""Memory, streams and graphs of one NVIDIA card, through PyCUDA, or through cuda-python where
-PyCUDA is not installed.
+"""Memory, streams and graphs of one NVIDIA GPU.
 
-Both work in the card's primary context, which PyTorch uses too. Addresses and streams are plain
+Through PyCUDA, or through cuda-python where PyCUDA is not installed. Both work in the GPU's primary context, which PyTorch uses too. Addresses and streams are plain
 integers, as TensorRT wants them; what is allocated is freed by the ``ExitStack`` that is handed in.
 """
 
@@ -25,67 +24,66 @@ _NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING: does not wait for the default strea
 
 
 class Cuda(ABC):
-    """One card.
+    """One GPU.
 
-    ``index`` counts from 0; ``name``: as the driver calls it; ``target``: "sm89"; ``driver``: the
-    major CUDA version of the driver.
-
-    Everything but these needs ``current()``: a card's context belongs to the thread that made it
-    current.
+    Everything but its attributes needs ``current()``: a GPU's context belongs to the thread that
+    made it current.
     """
 
     index: int
+    """Counts from 0."""
     name: str
+    """As the driver calls it."""
     target: str
+    """Its compute capability, such as "sm89"."""
     driver: int
+    """The major CUDA version of the driver."""
 
     @abstractmethod
     def current(self) -> contextlib.AbstractContextManager[None]:
-        """Make the card's context this thread's for a while."""
+        """Make the GPU's context this thread's for a while."""
 
     @abstractmethod
     def memory(self, size_bytes: int, owner: ExitStack) -> int:
-        """Address of new memory on the card."""
+        """Allocate memory on the GPU and return its address."""
 
     @abstractmethod
     def pinned(self, shape: tuple[int, ...], dtype: Any, owner: ExitStack) -> np.ndarray:
-        """A host array that the card reads and writes by itself."""
+        """Allocate a host array that the GPU reads and writes by itself."""
 
     @abstractmethod
     def stream(self, owner: ExitStack) -> int:
-        """A new queue of work."""
+        """Make a queue of work."""
 
     @abstractmethod
     def upload(self, address: int, source: np.ndarray, stream: int) -> None:
-        """Queue a copy of the pinned ``source`` to the card."""
+        """Queue a copy of the pinned ``source`` to the GPU."""
 
     @abstractmethod
     def download(self, target: np.ndarray, address: int, stream: int) -> None:
-        """Queue a copy from the card to the pinned ``target``."""
+        """Queue a copy from the GPU to the pinned ``target``."""
 
     @abstractmethod
     def copy(self, target: int, source: int, size_bytes: int, stream: int) -> None:
-        """Queue a copy from one address on the card to another."""
+        """Queue a copy from one address on the GPU to another."""
 
     def follow(self, stream: int) -> None:
         """Let ``stream`` wait for what PyTorch has queued to its current stream so far."""
         import torch
 
-        torch.cuda.ExternalStream(stream, self.index).wait_stream(
-            torch.cuda.current_stream(self.index)
-        )
+        streams: Any = torch.cuda  # its classes are untyped
+        streams.ExternalStream(stream, self.index).wait_stream(streams.current_stream(self.index))
 
     @abstractmethod
     def wait(self, stream: int) -> None:
         """Return when all work of ``stream`` is done."""
 
-    def recorded(
+    def record(
         self, stream: int, work: Callable[[], None], owner: ExitStack
     ) -> Callable[[], None] | None:
-        """``work``, which queues to ``stream``, as one CUDA graph: calling the result queues it all
-        at once.
+        """Record ``work``, which queues to ``stream``, as one CUDA graph.
 
-        None where the library has no graphs, or the driver could not record it; ``work`` is as good
+        Calling the result queues it all at once. None where the library has no graphs, or the driver could not record it; ``work`` is as good
         then, only slower to queue.
         """
         return None
@@ -96,16 +94,22 @@ class Cuda(ABC):
 
 
 def cuda_problem() -> str | None:
-    """Why no card can be used here, with what to install, or None. Imports nothing of NVIDIA's."""
+    """Return why no GPU can be used here, with what to install, or None.
+
+    Imports nothing of NVIDIA's.
+    """
     if not (_find("pycuda") or _find("cuda.bindings")):
         return "neither PyCUDA nor cuda-python is installed. Type: pip install cuda-bindings"
     if os.name != "nt" and not Path("/dev/nvidiactl").exists() and not Path("/dev/dxg").exists():
-        return "there is no NVIDIA driver here. Use --engine auto, or install the driver from nvidia.com/drivers"
+        return (
+            "there is no NVIDIA driver here. Use --engine auto, "
+            "or install the driver from nvidia.com/drivers"
+        )
     return None
 
 
 def open_cuda(device: str = "cuda") -> Cuda:
-    """The card called "cuda" or "cuda:N".
+    """Open the GPU called "cuda" or "cuda:N".
 
     Raises EngineUnavailable if there is none, or no way to it.
     """
@@ -117,7 +121,7 @@ def open_cuda(device: str = "cuda") -> Cuda:
         return PyCuda(index) if _find("pycuda") else CudaPython(index)
     except EngineUnavailable:
         raise
-    except Exception as error:  # PyCUDA and cuda-python have no error in common
+    except Exception as error:  # noqa: BLE001 (PyCUDA and cuda-python have no error in common)
         raise EngineUnavailable(
             f"--device {device}: the NVIDIA driver does not start ({error}). Use --device cpu."
         ) from error
@@ -158,15 +162,14 @@ class CudaPython(Cuda):
         self._context = self._call(driver.cuDevicePrimaryCtxRetain(self._device))
 
     def _attribute(self, which: Any) -> int:
-        return self._call(self._driver.cuDeviceGetAttribute(which, self._device))
+        return int(self._call(self._driver.cuDeviceGetAttribute(which, self._device)))
 
     def _call(self, result: tuple[Any, ...]) -> Any:
         error, *values = result
         if error != self._driver.CUresult.CUDA_SUCCESS:
-            told, text = self._driver.cuGetErrorString(error)
-            reason = (
-                text.decode() if told == self._driver.CUresult.CUDA_SUCCESS and text else str(error)
-            )
+            found, text = self._driver.cuGetErrorString(error)
+            known = found == self._driver.CUresult.CUDA_SUCCESS and text
+            reason = text.decode() if known else str(error)
             raise RuntimeError(f"CUDA: {reason}")
         return values[0] if values else None
 
@@ -212,20 +215,17 @@ class CudaPython(Cuda):
     def wait(self, stream: int) -> None:
         self._call(self._driver.cuStreamSynchronize(stream))
 
-    def recorded(
+    def record(
         self, stream: int, work: Callable[[], None], owner: ExitStack
     ) -> Callable[[], None] | None:
         driver = self._driver
-        mode = (
-            driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
-        )  # what other threads allocate is no concern
+        # What other threads allocate is no concern.
+        mode = driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
         self._call(driver.cuStreamBeginCapture(stream, mode))
         try:
             work()
-        except Exception:  # the driver's and the engine's
-            driver.cuStreamEndCapture(
-                stream
-            )  # leaves the capture; the graph of a failed one is void
+        except Exception:  # noqa: BLE001 (the driver's and the engine's)
+            driver.cuStreamEndCapture(stream)  # the graph of a failed capture is void
             return None
         error, graph = driver.cuStreamEndCapture(stream)
         if error != driver.CUresult.CUDA_SUCCESS:
@@ -253,7 +253,8 @@ class PyCuda(Cuda):
         driver.init()
         if index >= driver.Device.count():
             raise EngineUnavailable(
-                f"--device cuda:{index}: there are {driver.Device.count()} NVIDIA GPUs here, counted from 0."
+                f"--device cuda:{index}: there are {driver.Device.count()} NVIDIA GPUs here, "
+                "counted from 0."
             )
         device = driver.Device(index)
         self.name = device.name()
@@ -276,15 +277,17 @@ class PyCuda(Cuda):
         return int(allocation)
 
     def pinned(self, shape: tuple[int, ...], dtype: Any, owner: ExitStack) -> np.ndarray:
-        array = self._driver.pagelocked_empty(shape, dtype)
-        owner.callback(array.base.free)
+        array: np.ndarray = self._driver.pagelocked_empty(shape, dtype)
+        allocation: Any = array.base
+        owner.callback(allocation.free)
         return array
 
     def stream(self, owner: ExitStack) -> int:
         stream = self._driver.Stream(_NON_BLOCKING)
-        self._streams[stream.handle] = stream  # freed with the last reference to it
-        owner.callback(self._streams.pop, stream.handle)
-        return stream.handle
+        handle = int(stream.handle)
+        self._streams[handle] = stream  # freed with the last reference to it
+        owner.callback(self._streams.pop, handle)
+        return handle
 
     def upload(self, address: int, source: np.ndarray, stream: int) -> None:
         self._driver.memcpy_htod_async(address, source, self._streams[stream])

@@ -17,11 +17,11 @@ def test_first_run_guesses_and_says_so(small_model: ModelFile):
 def test_measured_choice_is_remembered(small_model: ModelFile):
     options = EngineOptions(device="cpu")
     results = auto.measure(small_model, options, (48, 64))
-    assert {r["engine"] for r in results} == {"openvino", "onnxruntime"}
-    assert {r["precision"] for r in results} == {"fp32", "int8"}
-    assert [r["ms"] for r in results] == sorted(r["ms"] for r in results)
+    assert {r.engine for r in results} == {"openvino", "onnxruntime"}
+    assert {r.precision for r in results} == {"fp32", "int8"}
+    assert [r.ms for r in results] == sorted(r.ms for r in results)
     with open_engine("auto", small_model, options, (48, 64)) as engine:
-        assert (engine.name, engine.precision) == (results[0]["engine"], results[0]["precision"])
+        assert (engine.name, engine.precision) == (results[0].engine, results[0].precision)
         assert "when measured" in engine.note
 
 
@@ -84,7 +84,7 @@ def test_int8_is_left_out_where_its_pictures_differ(
     with open_engine("auto", small_model, EngineOptions(device="cpu"), (48, 64)) as engine:
         assert engine.precision == "fp32"
     assert {
-        r["precision"] for r in auto.measure(small_model, EngineOptions(device="cpu"), (48, 64))
+        r.precision for r in auto.measure(small_model, EngineOptions(device="cpu"), (48, 64))
     } == {"fp32"}
 
 

@@ -32,33 +32,38 @@ _IN = 3 * _CELL
 
 @dataclass(frozen=True)
 class FastConfig:
-    """width: channels at a quarter of the resolution; deep: at an eighth.
-
-    blocks: residual blocks of two 3x3 convolutions at an eighth; there is one more at a quarter.
-    """
+    """How large the network is."""
 
     width: int = 48
+    """Channels at a quarter of the resolution."""
     deep: int = 64
+    """Channels at an eighth."""
     blocks: int = 4
+    """Residual blocks of two 3x3 convolutions at an eighth; there is one more at a quarter."""
 
 
 class StyledConv(nn.Module):
-    """Convolution without padding, then ``x * (1 + scale) + shift`` of the style (Dumoulin et al.
-    2017, eq. 5).
+    """Convolution without padding, then ``x * (1 + scale) + shift`` of the style.
+
+    Source: Dumoulin et al. 2017, eq. 5.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> None:
         super().__init__()
         self.conv = ByteConv2d(inputs, outputs, kernel, stride)
-        nn.init.zeros_(self.conv.bias)
+        if self.conv.bias is not None:
+            nn.init.zeros_(self.conv.bias)
 
     def forward(self, x: Tensor, modulation: Tensor) -> Tensor:
-        """x: (N, C, h, w). modulation: (N, 2C), scales first."""
-        return _styled(self.conv(x), modulation)
+        """Convolve ``x``, (N, C, h, w), and modulate it by ``modulation``, (N, 2C), scales first."""
+        return _modulate(self.conv(x), modulation)
 
 
 class Block(nn.Module):
-    """Residual block of two convolutions, padded once for both: each padding is a pass over memory."""
+    """Residual block of two convolutions, padded once for both.
+
+    Each padding is a pass over memory.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -67,12 +72,13 @@ class Block(nn.Module):
             self.second.conv.weight.mul_(0.1)
 
     def forward(self, x: Tensor, first: Tensor, second: Tensor) -> Tensor:
-        """x: (N, C, h, w). first, second: the convolutions' modulations."""
-        return x + self.second(F.relu(self.first(repeat_edge(x, 2), first)), second)
+        """Return ``x``, (N, C, h, w), and what the convolutions with their modulations add."""
+        added: Tensor = self.second(F.relu(self.first(repeat_edge(x, 2), first)), second)
+        return x + added
 
 
 class Fast(TrainableNetwork):
-    """The network.
+    """The network that ships.
 
     ``rows`` (P, 2 * all modulated channels) holds each painting's scales and shifts, one layer
     after the other.
@@ -106,6 +112,7 @@ class Fast(TrainableNetwork):
             self.up.weight.mul_(0.1)
 
     def forward(self, image: Tensor, mix: Tensor) -> Tensor:
+        """Paint ``image`` in ``mix``."""
         height, width = image.shape[-2], image.shape[-1]
         cells = F.pixel_unshuffle(pad_edge(image, CELL_PX), SCALE)
         return F.pixel_shuffle(self.paint(self.features(cells, mix), mix), SCALE)[
@@ -123,37 +130,40 @@ class Fast(TrainableNetwork):
         return FastInRows(self)
 
     def features(self, cells: Tensor, mix: Tensor) -> Tensor:
-        """cells: (N, 48, h, w) RGB 0..1, pixel-unshuffled by 4, h and w even.
+        """Return the features of the cells and of ``RING`` around them, (N, width, h + 2, w + 2).
 
-        mix: (N, P). Returns (N, width, h + 2, w + 2): of the cells and of ``RING`` around them.
+        cells: (N, 48, h, w) RGB 0..1, pixel-unshuffled by 4, h and w even. mix: (N, P).
         """
         # Around zero: with features of one sign, every step of the optimiser would change the
         # brightness of all first.
         return self.features_of(repeat_edge(cells - 0.5, RING + 1), mix)
 
     def features_of(self, margined: Tensor, mix: Tensor) -> Tensor:
-        """``features`` of cells around zero with their edge repeated ``RING`` + 1 times: (N, 48, h
-        + 4, w + 4).
+        """Return the ``features`` of cells around zero with their margin.
+
+        margined: (N, 48, h + 4, w + 4), the edge repeated ``RING`` + 1 times.
         """
         head, down, *body, up, first, second, _ = self._modulations(mix)
         fine = self.head(margined, head)
         x = self.down(repeat_edge(fine, DEPTH), down)
         for i, block in enumerate(self.body):
             x = block(x, body[2 * i], body[2 * i + 1])
-        fine = fine + _styled(F.pixel_shuffle(self.up(repeat_edge(x, 1)), DEPTH), up)
-        return self.detail(fine, first, second)
+        fine = fine + _modulate(F.pixel_shuffle(self.up(repeat_edge(x, 1)), DEPTH), up)
+        features: Tensor = self.detail(fine, first, second)
+        return features
 
     def paint(self, features: Tensor, mix: Tensor) -> Tensor:
-        """The picture of what ``features`` returned, in cells like its input; not clamped."""
+        """Return the picture of what ``features`` gave, in cells like its input; not clamped."""
         tint = self.tint(mix).repeat_interleave(SCALE**2, dim=1)
-        return _styled(self.tail(features), tint) + 0.5
+        return _modulate(self.tail(features), tint) + 0.5
 
     def tint(self, mix: Tensor) -> Tensor:
-        """(N, 6): what the picture's red, green and blue are multiplied by, less 1, and shifted by."""
+        """Return what the picture's colours are multiplied by, less 1, and shifted by: (N, 6)."""
         return self._modulations(mix)[-1]
 
     def _modulations(self, mix: Tensor) -> list[Tensor]:
-        return list((mix @ self.rows).split([2 * channels for channels in self._modulated], dim=1))
+        sizes = [2 * channels for channels in self._modulated]
+        return list(torch.split(mix @ self.rows, sizes, dim=1))
 
 
 class FastInRows(CellNetwork):
@@ -205,14 +215,16 @@ def _reach_px(config: FastConfig) -> int:
     return -(-fine_cells // DEPTH) * CELL_PX
 
 
-def _styled(x: Tensor, modulation: Tensor) -> Tensor:
+def _modulate(x: Tensor, modulation: Tensor) -> Tensor:
     scale, shift = modulation[:, :, None, None].chunk(2, dim=1)
     return x * (1 + scale) + shift
 
 
 def repeat_edge(x: Tensor, cells: int) -> Tensor:
+    """Repeat the border of ``x``, (N, C, h, w), ``cells`` times on each side."""
     return F.pad(x, (cells,) * 4, mode="replicate")
 
 
-def build(paintings: int, **config: object) -> Fast:
+def build(paintings: int, **config: int) -> Fast:
+    """Build the network for so many paintings; ``config``: the fields of FastConfig."""
     return Fast(paintings, FastConfig(**config))

@@ -1,7 +1,6 @@
-"""`transformer_net`: the classic per-style network, 1,679,235 parameters, with the layout of the
-widely used checkpoints.
+"""`transformer_net`: the classic per-style network of 1,679,235 parameters.
 
-Source: Johnson et al. 2016 with instance norm (Ulyanov et al. 2016) and resize-convolutions (Odena
+It has the layout of the widely used checkpoints. Source: Johnson et al. 2016 with instance norm (Ulyanov et al. 2016) and resize-convolutions (Odena
 et al. 2016); names and shapes as in the `fast_neural_style` example of the PyTorch project (BSD-3),
 so that candy, mosaic, rain_princess, udnie and their like load as they are. It works on 0..255;
 ``forward`` takes and gives 0..1 as every family does.
@@ -10,6 +9,7 @@ so that candy, mosaic, rain_princess, udnie and their like load as they are. It 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -35,9 +35,11 @@ class ConvLayer(nn.Module):
         self.conv2d = nn.Conv2d(inputs, outputs, kernel, stride)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolve ``x``, (N, C, h, w)."""
         if self.upsample > 1:
             x = F.interpolate(x, scale_factor=self.upsample, mode="nearest")
-        return self.conv2d(F.pad(x, (self.padding,) * 4, mode="reflect"))
+        convolved: Tensor = self.conv2d(F.pad(x, (self.padding,) * 4, mode="reflect"))
+        return convolved
 
 
 class ResidualBlock(nn.Module):
@@ -52,11 +54,13 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.in2(self.conv2(F.relu(self.in1(self.conv1(x)))))
+        """Return ``x``, (N, C, h, w), and what the convolutions add."""
+        added: Tensor = self.in2(self.conv2(F.relu(self.in1(self.conv1(x)))))
+        return x + added
 
 
 class TransformerNet(StyleNetwork):
-    """One painting, so ``mix`` changes nothing."""
+    """The network: one painting, so ``mix`` changes nothing."""
 
     cell_px = _CELL_PX
     takes_statistics = True
@@ -81,6 +85,7 @@ class TransformerNet(StyleNetwork):
         self.deconv3 = ConvLayer(32, 3, 9)
 
     def forward(self, image: Tensor, mix: Tensor) -> Tensor:
+        """Paint ``image``."""
         height, width = image.shape[-2], image.shape[-1]
         x = F.relu(self._first(_grow(pad_edge(image, _CELL_PX))))
         x = F.relu(self.in2(self.conv2(x)))
@@ -89,17 +94,19 @@ class TransformerNet(StyleNetwork):
             x = block(x)
         x = F.relu(self.in4(self.deconv1(x)))
         x = F.relu(self.in5(self.deconv2(x)))
-        return self.deconv3(x)[:, :, :height, :width] / 255
+        painted: Tensor = self.deconv3(x)[:, :, :height, :width]
+        return painted / 255
 
     def _first(self, image: Tensor) -> Tensor:
-        """``in1(conv1(255 * image))``.
+        """Return ``in1(conv1(255 * image))``.
 
         In half precision those sums can overflow, so it is taken as norm(conv1(image)) with bias /
         255 and epsilon / 255**2, which is the same by algebra.
         """
-        if image.dtype != torch.float16:
-            return self.in1(self.conv1(image * 255))
         conv, norm = self.conv1.conv2d, self.in1
+        if image.dtype != torch.float16 or conv.bias is None:
+            normed: Tensor = norm(self.conv1(image * 255))
+            return normed
         x = F.conv2d(
             F.pad(image, (self.conv1.padding,) * 4, mode="reflect"), conv.weight, conv.bias / 255
         )
@@ -117,29 +124,32 @@ def _reach_px() -> int:
 
 
 def _grow(image: Tensor) -> Tensor:
-    """Repeat the last row and column up to ``_SMALLEST_PX``; by clamping, so that the exported
-    graph does it for any size.
+    """Repeat the last row and column up to ``_SMALLEST_PX``.
+
+    By clamping, so that the exported graph does it for any size.
     """
-    rows = torch.arange(_grown(image.shape[-2]), device=image.device).clamp(max=image.shape[-2] - 1)
-    columns = torch.arange(_grown(image.shape[-1]), device=image.device).clamp(
-        max=image.shape[-1] - 1
-    )
+    rows, columns = (_grown_places(image.shape[axis], image.device) for axis in (-2, -1))
     return image.index_select(2, rows).index_select(3, columns)
 
 
-def _grown(side: int | Tensor) -> int | Tensor:
-    return side.clamp(min=_SMALLEST_PX) if isinstance(side, Tensor) else max(side, _SMALLEST_PX)
+def _grown_places(side: Any, device: torch.device) -> Tensor:
+    """Return which rows to take; ``side`` is a number, and while exporting a tensor."""
+    is_traced = isinstance(side, Tensor)
+    wanted: Any = side.clamp(min=_SMALLEST_PX) if is_traced else max(side, _SMALLEST_PX)
+    return torch.arange(wanted, device=device).clamp(max=side - 1)
 
 
 def build(paintings: int) -> TransformerNet:
+    """Build the network. Raises TypeError for more than one painting."""
     if paintings != 1:
         raise TypeError(f"transformer_net holds one painting, not {paintings}")
     return TransformerNet()
 
 
 def checkpoint_to_state_dict(checkpoint: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A published checkpoint as a strict ``load_state_dict`` takes it: deprecated statistics and
-    ``module.`` dropped.
+    """Return a published checkpoint as a strict ``load_state_dict`` takes it.
+
+    Deprecated statistics and ``module.`` are dropped.
     """
     return {
         k.removeprefix("module."): v for k, v in checkpoint.items() if not _DEPRECATED.search(k)
