@@ -1,9 +1,9 @@
 """``--engine auto``: a good guess at once, a measured choice from the second run on.
 
-A sentence says which it is and why. On a GPU: TensorRT once its engine is built, PyTorch until then. On a CPU never torch, and int8 only
-after a check on this very CPU that its pictures are those of fp32, since 8-bit products saturate on
-CPUs without VNNI. What is measured is kept per processor, library versions, threads, model, size
-and precision.
+A sentence says which it is and why. On a GPU: TensorRT once its engine is built, PyTorch until
+then. On a CPU never torch, and int8 only after a check on this very CPU that its pictures are those
+of fp32, since 8-bit products saturate on CPUs without VNNI. What is measured is kept per processor,
+library versions, threads, model, size and precision.
 """
 
 from __future__ import annotations
@@ -106,8 +106,8 @@ def measure(
 ) -> list[MeasuredEngine]:
     """Time every CPU engine and precision that may be chosen, fastest first.
 
-    The result is remembered. They take turns, and the best of each counts, since this runs beside whatever else the machine
-    does.
+    The result is remembered. They take turns, and the best of each counts, since this runs beside
+    whatever else the machine does.
     """
     frame = np.random.default_rng(0).integers(0, 255, (1, *size, 3), np.uint8)
     style = np.eye(1, len(model.styles), 1, dtype=np.float32)
@@ -156,8 +156,8 @@ def _open_gpu(
 ) -> Engine | None:
     """Open TensorRT if its engine is built, else PyTorch, else TensorRT built now.
 
-    The last only if the caller ``waits``. None where there is no GPU, without importing anything for one; or where none of these can use
-    it, with ``problems``.
+    The last only if the caller ``waits``. None where there is no GPU, without importing anything
+    for one; or where none of these can use it, with ``problems``.
     """
     if not _gpu_may_be_here():
         return None
@@ -249,7 +249,8 @@ def _build_later(
 def _find_choices(model: ModelFile, options: EngineOptions) -> Iterator[_Choice]:
     """Yield what may be chosen, likeliest first.
 
-    OpenVINO before ONNX Runtime, int8 before fp32 where it may be used. A generator, so that what is not asked for is not checked either.
+    OpenVINO before ONNX Runtime, int8 before fp32 where it may be used. A generator, so that what
+    is not asked for is not checked either.
     """
     wanted = ("int8", "fp32") if options.precision == "auto" else (options.precision,)
     reason = "usually the fastest on a CPU; measured in the background for the next run"

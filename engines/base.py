@@ -38,10 +38,14 @@ PRECISIONS = ("auto", "fp32", "fp16", "int8", "fp8")
 KEPT_SIZES = 4
 
 
+def ignore_progress(share: float, phase: str) -> None:
+    """Do nothing: the ``OnProgress`` of who asks for none."""
+
+
 @contextmanager
-def build_silently(what: str, expected_s: float | None) -> Iterator[OnProgress]:
+def build_silently(_what: str, _expected_s: float | None) -> Iterator[OnProgress]:
     """Show nothing of a build: the ``ShowBuild`` of who asks for none."""
-    yield lambda share, phase: None
+    yield ignore_progress
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ class Engine(ABC):
         """Return the precisions in which this engine can run ``model``, best quality first."""
         return ("fp32", "int8") if model.int8_path else ("fp32",)
 
-    def ready(self, size: tuple[int, int]) -> bool:
+    def ready(self, size: tuple[int, int]) -> bool:  # noqa: ARG002 (for those that build)
         """Return whether ``prepare`` for (height, width) is a matter of moments.
 
         An engine that is built first may say no.

@@ -1,7 +1,8 @@
 """Fixes the statistics that a network with instance normalisation takes of its frame.
 
-So pieces of a frame come out alike. They are taken once, over all of a smaller copy of the frame. Source: Chen et al. 2022, "Towards
-Ultra-Resolution Neural Style Transfer via Thumbnail Instance Normalization", section 3.2.
+So pieces of a frame come out alike. They are taken once, over all of a smaller copy of the frame.
+Source: Chen et al. 2022, "Towards Ultra-Resolution Neural Style Transfer via Thumbnail Instance
+Normalization", section 3.2.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ def fix_statistics(
 ) -> ModelFile:
     """Write ``model`` to ``target`` with the statistics of ``thumbnail`` in ``style``.
 
-    thumbnail: (h, w, 3) uint8 RGB. style: (S,) float32. Each instance normalisation becomes a normalisation by constants. Raises EngineRunError if the
-    network does not run.
+    thumbnail: (h, w, 3) uint8 RGB. style: (S,) float32. Each instance normalisation becomes a
+    normalisation by constants. Raises EngineRunError if the network does not run.
     """
     graph = onnx.load(str(model.path))
     norms = [node for node in graph.graph.node if node.op_type == "InstanceNormalization"]

@@ -13,10 +13,10 @@ from engines.networks.style_network import CellNetwork, StyleNetwork
 
 
 class FrameGraph(nn.Module):
-    """``out = w0*frame + (1-w0)*network(frame, the other weights renormalised)``, in fp32 after the
-    network.
+    """The frame and its painting mixed, in fp32 after the network.
 
-    The order Cast, Transpose ... Clip, Round, Transpose, Cast is the one that every parser accepts.
+    ``out = w0*frame + (1-w0)*network(frame, the other weights renormalised)``. The order Cast,
+    Transpose ... Clip, Round, Transpose, Cast is the one that every parser accepts.
     """
 
     def __init__(self, network: StyleNetwork, dtype: torch.dtype = torch.float32) -> None:
@@ -26,9 +26,9 @@ class FrameGraph(nn.Module):
         self.dtype = dtype
 
     def forward(self, frame: Tensor, style: Tensor) -> Tensor:
-        """frame: (N, H, W, 3) uint8 RGB.
+        """Paint ``frame``, (N, H, W, 3) uint8 RGB, and return the same.
 
-        style: (N, S) float32, rows summing to 1, column 0 ``original``. Returns as frame.
+        style: (N, S) float32, rows summing to 1, column 0 ``original``.
         """
         original = style[:, :1]
         # The floor only keeps 0/0 away at original = 1, where the network's part is multiplied by

@@ -17,8 +17,8 @@ Network = TypeVar("Network", bound=nn.Module)
 class ByteConv2d(nn.Conv2d):
     """A convolution trained for bytes.
 
-    It computes with weights that ``settle_bytes`` leaves as they are. While training, the rounding lets the gradient through (straight-through estimator, Bengio et
-    al. 2013, section 4).
+    It computes with weights that ``settle_bytes`` leaves as they are. While training, the rounding
+    lets the gradient through (straight-through estimator, Bengio et al. 2013, section 4).
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -40,8 +40,8 @@ def round_to_bytes(weight: Tensor) -> Tensor:
 def byte_step(weight: Tensor) -> Tensor:
     """Return the step of each output channel's bytes, (O, 1, 1, 1).
 
-    It is 1/63 of the channel's largest magnitude, rounded down to 5 significant bits. So a rounded weight has 6 + 5 bits, which float16 holds exactly, and rounding it again changes
-    nothing.
+    It is 1/63 of the channel's largest magnitude, rounded down to 5 significant bits. So a rounded
+    weight has 6 + 5 bits, which float16 holds exactly, and rounding it again changes nothing.
     """
     step = weight.abs().amax((1, 2, 3), keepdim=True).clamp(min=1e-12) / WEIGHT_LEVELS
     mantissa, exponent = torch.frexp(step)
@@ -66,7 +66,8 @@ def settle_bytes(network: Network) -> Network:
 def pad_edge(image: Tensor, multiple: int, channels_last: bool = False) -> Tensor:
     """Repeat the last row and column of ``image`` until both sides divide by ``multiple``.
 
-    image: (N, C, H, W), or with ``channels_last`` (N, H, W, C). Edge, not reflection: reflection fails on pictures smaller than the padding.
+    image: (N, C, H, W), or with ``channels_last`` (N, H, W, C). Edge, not reflection: reflection
+    fails on pictures smaller than the padding.
     """
     sides = image.shape[1:3] if channels_last else image.shape[-2:]
     below, right = ((multiple - side % multiple) % multiple for side in sides)

@@ -6,7 +6,7 @@ from typing import Any
 
 import onnx
 
-from engines.base import OnProgress
+from engines.base import OnProgress, ignore_progress
 from engines.errors import EngineLoadError, UsageError
 from engines.plans.library import Library
 from engines.plans.shapes import Shapes
@@ -20,15 +20,16 @@ def build_plan(
     shapes: Shapes,
     library: Library,
     target: str = "current",
-    on_progress: OnProgress = lambda share, phase: None,
+    on_progress: OnProgress = ignore_progress,
     timing_cache: bytes = b"",
 ) -> tuple[bytes, bytes]:
     """Build ``graph`` for ``target`` ("current", or one of ``library.targets``).
 
-    Returns the plan and the new timing cache. on_progress: told the share that is done, 0..1, and the name of the phase; raising
-    KeyboardInterrupt in it stops the build. timing_cache: an earlier one; only the full TensorRT
-    has it, TensorRT for RTX measures nothing while it builds. Raises UsageError for an unknown
-    target, EngineLoadError with TensorRT's own words if it refuses the network.
+    Returns the plan and the new timing cache. on_progress: told the share that is done, 0..1, and
+    the name of the phase; raising KeyboardInterrupt in it stops the build. timing_cache: an earlier
+    one; only the full TensorRT has it, TensorRT for RTX measures nothing while it builds. Raises
+    UsageError for an unknown target, EngineLoadError with TensorRT's own words if it refuses the
+    network.
     """
     trt = library.module
     logger, errors = library.logger()

@@ -1,7 +1,8 @@
 """Memory, streams and graphs of one NVIDIA GPU.
 
-Through PyCUDA, or through cuda-python where PyCUDA is not installed. Both work in the GPU's primary context, which PyTorch uses too. Addresses and streams are plain
-integers, as TensorRT wants them; what is allocated is freed by the ``ExitStack`` that is handed in.
+Through PyCUDA, or through cuda-python where PyCUDA is not installed. Both work in the GPU's primary
+context, which PyTorch uses too. Addresses and streams are plain integers, as TensorRT wants them;
+what is allocated is freed by the ``ExitStack`` that is handed in.
 """
 
 from __future__ import annotations
@@ -79,12 +80,15 @@ class Cuda(ABC):
         """Return when all work of ``stream`` is done."""
 
     def record(
-        self, stream: int, work: Callable[[], None], owner: ExitStack
+        self,
+        stream: int,  # noqa: ARG002 (for libraries that have graphs)
+        work: Callable[[], None],  # noqa: ARG002
+        owner: ExitStack,  # noqa: ARG002
     ) -> Callable[[], None] | None:
         """Record ``work``, which queues to ``stream``, as one CUDA graph.
 
-        Calling the result queues it all at once. None where the library has no graphs, or the driver could not record it; ``work`` is as good
-        then, only slower to queue.
+        Calling the result queues it all at once. None where the library has no graphs, or the
+        driver could not record it; ``work`` is as good then, only slower to queue.
         """
         return None
 
@@ -175,6 +179,7 @@ class CudaPython(Cuda):
 
     @contextmanager
     def current(self) -> Iterator[None]:
+        """Make the context this thread's for a while."""
         self._call(self._driver.cuCtxPushCurrent(self._context))
         try:
             yield
@@ -182,11 +187,13 @@ class CudaPython(Cuda):
             self._call(self._driver.cuCtxPopCurrent())
 
     def memory(self, size_bytes: int, owner: ExitStack) -> int:
+        """Allocate memory on the GPU and return its address."""
         address = self._call(self._driver.cuMemAlloc(size_bytes))
         owner.callback(self._driver.cuMemFree, address)
         return int(address)
 
     def pinned(self, shape: tuple[int, ...], dtype: Any, owner: ExitStack) -> np.ndarray:
+        """Allocate a host array that the GPU reads and writes by itself."""
         size_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
         address = self._call(self._driver.cuMemHostAlloc(size_bytes, 0))
         owner.callback(self._driver.cuMemFreeHost, address)
@@ -195,29 +202,35 @@ class CudaPython(Cuda):
         ).reshape(shape)
 
     def stream(self, owner: ExitStack) -> int:
+        """Make a queue of work."""
         stream = self._call(self._driver.cuStreamCreate(_NON_BLOCKING))
         owner.callback(self._driver.cuStreamDestroy, stream)
         return int(stream)
 
     def upload(self, address: int, source: np.ndarray, stream: int) -> None:
+        """Queue a copy to the GPU."""
         self._call(
             self._driver.cuMemcpyHtoDAsync(address, source.ctypes.data, source.nbytes, stream)
         )
 
     def download(self, target: np.ndarray, address: int, stream: int) -> None:
+        """Queue a copy from the GPU."""
         self._call(
             self._driver.cuMemcpyDtoHAsync(target.ctypes.data, address, target.nbytes, stream)
         )
 
     def copy(self, target: int, source: int, size_bytes: int, stream: int) -> None:
+        """Queue a copy on the GPU."""
         self._call(self._driver.cuMemcpyDtoDAsync(target, source, size_bytes, stream))
 
     def wait(self, stream: int) -> None:
+        """Return when all work of ``stream`` is done."""
         self._call(self._driver.cuStreamSynchronize(stream))
 
     def record(
         self, stream: int, work: Callable[[], None], owner: ExitStack
     ) -> Callable[[], None] | None:
+        """Record ``work`` as one CUDA graph."""
         driver = self._driver
         # What other threads allocate is no concern.
         mode = driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
@@ -238,6 +251,7 @@ class CudaPython(Cuda):
         return lambda: self._call(driver.cuGraphLaunch(ready, stream))
 
     def close(self) -> None:
+        """Give the context back."""
         if self._context is not None:
             self._context = None
             self._driver.cuDevicePrimaryCtxRelease(self._device)
@@ -265,6 +279,7 @@ class PyCuda(Cuda):
 
     @contextmanager
     def current(self) -> Iterator[None]:
+        """Make the context this thread's for a while."""
         self._context.push()
         try:
             yield
@@ -272,17 +287,20 @@ class PyCuda(Cuda):
             self._driver.Context.pop()
 
     def memory(self, size_bytes: int, owner: ExitStack) -> int:
+        """Allocate memory on the GPU and return its address."""
         allocation = self._driver.mem_alloc(size_bytes)
         owner.callback(allocation.free)
         return int(allocation)
 
     def pinned(self, shape: tuple[int, ...], dtype: Any, owner: ExitStack) -> np.ndarray:
+        """Allocate a host array that the GPU reads and writes by itself."""
         array: np.ndarray = self._driver.pagelocked_empty(shape, dtype)
         allocation: Any = array.base
         owner.callback(allocation.free)
         return array
 
     def stream(self, owner: ExitStack) -> int:
+        """Make a queue of work."""
         stream = self._driver.Stream(_NON_BLOCKING)
         handle = int(stream.handle)
         self._streams[handle] = stream  # freed with the last reference to it
@@ -290,16 +308,21 @@ class PyCuda(Cuda):
         return handle
 
     def upload(self, address: int, source: np.ndarray, stream: int) -> None:
+        """Queue a copy to the GPU."""
         self._driver.memcpy_htod_async(address, source, self._streams[stream])
 
     def download(self, target: np.ndarray, address: int, stream: int) -> None:
+        """Queue a copy from the GPU."""
         self._driver.memcpy_dtoh_async(target, address, self._streams[stream])
 
     def copy(self, target: int, source: int, size_bytes: int, stream: int) -> None:
+        """Queue a copy on the GPU."""
         self._driver.memcpy_dtod_async(target, source, size_bytes, self._streams[stream])
 
     def wait(self, stream: int) -> None:
+        """Return when all work of ``stream`` is done."""
         self._streams[stream].synchronize()
 
     def close(self) -> None:
+        """Give the context back."""
         self._context = None

@@ -1,7 +1,8 @@
 """Writes the 8-bit pairs of a strongly typed graph as floating point, E4M3.
 
-That has 3 bits of mantissa and no infinity. A pair keeps its span: its largest level, 127, becomes the largest number, 448. The format is finer
-than bytes below a sixteenth of the span and coarser above.
+That has 3 bits of mantissa and no infinity. A pair keeps its span: its largest level, 127, becomes
+the largest number, 448. The format is finer than bytes below a sixteenth of the span and coarser
+above.
 """
 
 from __future__ import annotations

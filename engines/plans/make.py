@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from engines.base import OnProgress
+from engines.base import OnProgress, ignore_progress
 from engines.errors import EngineUnavailable
 from engines.model_file import ModelFile
 from engines.parity import Difference, Infer
@@ -55,10 +55,10 @@ class Recipe:
 
     @property
     def source(self) -> Path:
-        """The file that holds the network in this precision; the int8 one has the scales of fp8
-        too.
+        """The file that holds the network in this precision.
 
-        Raises EngineUnavailable if there is none, or the GPU has no such numbers.
+        The int8 one has the scales of fp8 too. Raises EngineUnavailable if there is none, or the
+        GPU has no such numbers.
         """
         if self.precision == "fp8" and int(self.card.target.removeprefix("sm")) < LEAST_TARGET:
             raise EngineUnavailable(
@@ -106,11 +106,12 @@ def make_plan(
     store: PlanStore,
     open_run: Callable[[bytes], Infer] | None = None,
     pictures: Sequence[np.ndarray] = (),
-    on_progress: OnProgress = lambda share, phase: None,
+    on_progress: OnProgress = ignore_progress,
 ) -> Plan:
     """Build what ``recipe`` says and prove it.
 
-    open_run: how to run a plan on the GPU that it is for, None if it is not here. Raises ParityError if graph or engine stray too far, EngineLoadError if TensorRT refuses.
+    open_run: how to run a plan on the GPU that it is for, None if it is not here. Raises
+    ParityError if graph or engine stray too far, EngineLoadError if TensorRT refuses.
     """
     typed = strongly_typed(onnx.load(str(recipe.source)), recipe.precision)
     on_progress(0.0, "comparing the typed network with the model")
@@ -146,9 +147,9 @@ def kept_plan(
     store: PlanStore,
     open_run: Callable[[bytes], Infer] | None = None,
     pictures: Sequence[np.ndarray] = (),
-    on_progress: OnProgress = lambda share, phase: None,
+    on_progress: OnProgress = ignore_progress,
 ) -> bytes:
-    """Return the plan of the cache, made now if it is not there; the rest is as in ``make_plan``."""
+    """Return the plan of the cache, made as ``make_plan`` does if it is not there."""
 
     def build() -> tuple[bytes, dict[str, object]]:
         plan = make_plan(recipe, store, open_run, pictures, on_progress)

@@ -79,7 +79,8 @@ class PlanRun:
     def start(self, frames: Frames, style: np.ndarray) -> Pending:
         """Queue one inference and return what waits for it.
 
-        The result is (N, H, W, 3) uint8, where ``frames`` are, owned by the caller. Two may be under way. A third waits for the first, whose result is kept for its caller.
+        The result is (N, H, W, 3) uint8, where ``frames`` are, owned by the caller. Two may be
+        under way. A third waits for the first, whose result is kept for its caller.
         """
         with self._cuda.current():
             return self._turns.start(frames, style)

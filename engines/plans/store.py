@@ -1,10 +1,10 @@
 """Keeps plans: what is found is this user's, whole, and built for exactly this.
 
-Anything else is built again. A plan is code for one GPU, so it is only ever read from the user's own folder (0700), never from
-elsewhere. A file is one line of JSON (the key that it was built for, the hash of what follows,
-facts for the list) and the plan. It is written under a temporary name and renamed; builders of the
-same key wait for each other and take what the first has made. The plans that were not used for the
-longest go when the folder grows over ``LIMIT_BYTES``.
+Anything else is built again. A plan is code for one GPU, so it is only ever read from the user's
+own folder (0700), never from elsewhere. A file is one line of JSON (the key that it was built for,
+the hash of what follows, facts for the list) and the plan. It is written under a temporary name and
+renamed; builders of the same key wait for each other and take what the first has made. The plans
+that were not used for the longest go when the folder grows over ``LIMIT_BYTES``.
 """
 
 from __future__ import annotations
@@ -101,8 +101,8 @@ class PlanStore:
     ) -> bytes:
         """Return the plan for ``key``, built and kept if it is not there.
 
-        ``build`` returns the plan and facts for the list. Whoever else builds the same at this moment is waited for. What ``build`` raises is raised,
-        and nothing is kept.
+        ``build`` returns the plan and facts for the list. Whoever else builds the same at this
+        moment is waited for. What ``build`` raises is raised, and nothing is kept.
         """
         plan = self.get(key)
         if plan is not None:
@@ -162,7 +162,7 @@ class PlanStore:
         return self.folder / name
 
     def read(self, path: Path) -> bytes:
-        """Return a sibling's content; nothing if it is not there, or others could have written it."""
+        """Return a sibling's content, b"" if it is not there or others could have written it."""
         try:
             return path.read_bytes() if _is_mine(self.folder) and _is_mine(path) else b""
         except OSError:

@@ -100,9 +100,9 @@ Span = tuple[float, float]
 def strongly_typed(model: onnx.ModelProto, precision: str) -> onnx.ModelProto:
     """Return ``model`` with the types of ``precision`` written into it.
 
-    model: the model file's graph, or for "int8" and "fp8" that of its int8 sibling. "fp32" stays fp32 everywhere, the others have half wherever it is safe. Inputs and outputs stay
-    as they are. Raises EngineLoadError for a weight that a half cannot hold, or a graph with
-    branches.
+    model: the model file's graph, or for "int8" and "fp8" that of its int8 sibling. "fp32" stays
+    fp32 everywhere, the others have half wherever it is safe. Inputs and outputs stay as they are.
+    Raises EngineLoadError for a weight that a half cannot hold, or a graph with branches.
     """
     typed = onnx.ModelProto()
     typed.CopyFrom(model)
@@ -397,9 +397,7 @@ def _choose_half(graph: _Graph) -> set[str]:
     safe = {name for name, span in spans.items() if _is_narrow(span)}  # may be cast to half
     for node in graph.nodes:
         inputs = [
-            node.input[i]
-            for i in _typed_inputs(node)
-            if i < len(node.input) and node.input[i] not in graph.stored
+            node.input[i] for i in _inputs_of_its_type(node) if node.input[i] not in graph.stored
         ]
         if node.op_type == "DequantizeLinear":
             inputs = [node.input[0]] if node.input[0] in makers else []
@@ -495,8 +493,10 @@ def _find_reduced(graph: _Graph) -> set[str]:
     return feeding
 
 
-def _typed_inputs(node: NodeProto) -> tuple[int, ...] | range:
-    return _TYPED_INPUTS.get(node.op_type, range(len(node.input)))
+def _inputs_of_its_type(node: NodeProto) -> list[int]:
+    """Return which inputs must have the type that the node computes in."""
+    count = len(node.input)
+    return [i for i in _TYPED_INPUTS.get(node.op_type, range(count)) if i < count]
 
 
 def _apply(graph: _Graph, half: set[str]) -> None:
@@ -507,34 +507,33 @@ def _apply(graph: _Graph, half: set[str]) -> None:
     nodes: list[NodeProto] = []
     for node in graph.nodes:
         wanted = TensorProto.FLOAT16 if node.output[0] in half else TensorProto.FLOAT
-        if (
-            wanted == TensorProto.FLOAT16
-            and node.op_type == "DequantizeLinear"
-            and node.input[0] in graph.stored
-        ):
-            _keep_scales_normal(graph, node)
-        for i in _typed_inputs(node):
-            name = node.input[i] if i < len(node.input) else ""
-            if types.get(name, now.get(name)) != TensorProto.FLOAT and name not in graph.stored:
+        if wanted == TensorProto.FLOAT16:
+            _halve_stored_inputs(graph, node)
+        for i in _inputs_of_its_type(node):
+            name = node.input[i]
+            is_float = types.get(name, now.get(name)) == TensorProto.FLOAT
+            if name in graph.stored or not is_float or now[name] == wanted:
                 continue
-            if name in graph.stored:
-                if (
-                    wanted == TensorProto.FLOAT16
-                    and graph.stored[name].data_type == TensorProto.FLOAT
-                ):
-                    node.input[i] = _store_half(graph, name, scale=node.op_type.endswith("Linear"))
-            elif now[name] != wanted:
-                if (name, wanted) not in made:
-                    made[name, wanted] = (
-                        f"{name}_as_{'half' if wanted == TensorProto.FLOAT16 else 'float'}"
-                    )
-                    nodes.append(helper.make_node("Cast", [name], [made[name, wanted]], to=wanted))
-                node.input[i] = made[name, wanted]
+            if (name, wanted) not in made:
+                ending = "half" if wanted == TensorProto.FLOAT16 else "float"
+                made[name, wanted] = f"{name}_as_{ending}"
+                nodes.append(helper.make_node("Cast", [name], [made[name, wanted]], to=wanted))
+            node.input[i] = made[name, wanted]
         for name in node.output:
             if types.get(name) == TensorProto.FLOAT:
                 now[name] = wanted
         nodes.append(node)
     graph.replace_nodes(nodes)
+
+
+def _halve_stored_inputs(graph: _Graph, node: NodeProto) -> None:
+    """Give a half node its stored numbers as halves."""
+    if node.op_type == "DequantizeLinear" and node.input[0] in graph.stored:
+        _keep_scales_normal(graph, node)
+    for i in _inputs_of_its_type(node):
+        name = node.input[i]
+        if name in graph.stored and graph.stored[name].data_type == TensorProto.FLOAT:
+            node.input[i] = _store_half(graph, name, scale=node.op_type.endswith("Linear"))
 
 
 def _store_half(graph: _Graph, name: str, scale: bool) -> str:

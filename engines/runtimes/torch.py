@@ -80,7 +80,7 @@ class Torch(Engine):
         return None
 
     @classmethod
-    def precisions(cls, model: ModelFile) -> tuple[str, ...]:
+    def precisions(cls, model: ModelFile) -> tuple[str, ...]:  # noqa: ARG003 (any model)
         """Return fp32, and fp16 for GPUs."""
         return ("fp32", "fp16")
 

@@ -55,7 +55,7 @@ class StyledConv(nn.Module):
             nn.init.zeros_(self.conv.bias)
 
     def forward(self, x: Tensor, modulation: Tensor) -> Tensor:
-        """Convolve ``x``, (N, C, h, w), and modulate it by ``modulation``, (N, 2C), scales first."""
+        """Convolve ``x``, (N, C, h, w), and apply ``modulation``, (N, 2C), scales first."""
         return _modulate(self.conv(x), modulation)
 
 

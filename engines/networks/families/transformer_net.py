@@ -1,9 +1,10 @@
 """`transformer_net`: the classic per-style network of 1,679,235 parameters.
 
-It has the layout of the widely used checkpoints. Source: Johnson et al. 2016 with instance norm (Ulyanov et al. 2016) and resize-convolutions (Odena
-et al. 2016); names and shapes as in the `fast_neural_style` example of the PyTorch project (BSD-3),
-so that candy, mosaic, rain_princess, udnie and their like load as they are. It works on 0..255;
-``forward`` takes and gives 0..1 as every family does.
+It has the layout of the widely used checkpoints. Source: Johnson et al. 2016 with instance norm
+(Ulyanov et al. 2016) and resize-convolutions (Odena et al. 2016); names and shapes as in the
+`fast_neural_style` example of the PyTorch project (BSD-3), so that candy, mosaic, rain_princess,
+udnie and their like load as they are. It works on 0..255; ``forward`` takes and gives 0..1 as every
+family does.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ class TransformerNet(StyleNetwork):
         )
         self.deconv3 = ConvLayer(32, 3, 9)
 
-    def forward(self, image: Tensor, mix: Tensor) -> Tensor:
+    def forward(self, image: Tensor, mix: Tensor) -> Tensor:  # noqa: ARG002 (one painting)
         """Paint ``image``."""
         height, width = image.shape[-2], image.shape[-1]
         x = F.relu(self._first(_grow(pad_edge(image, _CELL_PX))))
@@ -114,7 +115,7 @@ class TransformerNet(StyleNetwork):
 
 
 def _reach_px() -> int:
-    """Return how far the network sees: added up backwards from the border of a quarter-size cell."""
+    """Return how far the network sees: added up backwards from a quarter-size cell."""
     full = 4 + 1  # deconv3, deconv2
     half = -(-full // 2) + 1  # deconv1
     quarter = -(-half // 2) + 10  # five blocks of two
