@@ -70,7 +70,7 @@ def open_best(model: ModelFile, options: EngineOptions, size: tuple[int, int]) -
             f"--device {options.device}: no engine can use it here. {' '.join(problems)} "
             "`--list-engines` tells what is missing; --device cpu works."
         )
-    remembered = _read_measured(_key(model, options, size))
+    remembered = _read_measured(_make_key(model, options, size))
     choices = _find_choices(model, options)
     if remembered:
         reason = f"fastest here when measured ({remembered.ms:.0f} ms a frame)"
@@ -130,7 +130,7 @@ def measure(
         ]
     results.sort(key=lambda result: result.ms)
     if results:
-        write_json(_file(_key(model, options, size)), asdict(results[0]))
+        write_json(_choice_file(_make_key(model, options, size)), asdict(results[0]))
     return results
 
 
@@ -139,7 +139,9 @@ def int8_agrees(name: str, model: ModelFile, options: EngineOptions) -> bool:
 
     Every painting is compared, and the answer remembered.
     """
-    file = _file("int8-" + _key(model, replace(options, precision="int8"), _CHECK_SIZE) + name)
+    file = _choice_file(
+        "int8-" + _make_key(model, replace(options, precision="int8"), _CHECK_SIZE) + name
+    )
     known = read_json(file)
     if isinstance(known, dict) and "difference" in known:
         return bool(known["difference"] < _INT8_BOUND)
@@ -307,7 +309,7 @@ def _measure_int8(name: str, model: ModelFile, options: EngineOptions) -> float:
     return float(np.abs(pictures[0] - pictures[1]).mean((1, 2, 3)).max())
 
 
-def _key(model: ModelFile, options: EngineOptions, size: tuple[int, int]) -> str:
+def _make_key(model: ModelFile, options: EngineOptions, size: tuple[int, int]) -> str:
     versions = [f"{name}-{package_version(name) or 'none'}" for name in CPU_ENGINES]
     hashes = [
         hashlib.sha256(p.read_bytes()).hexdigest() for p in (model.path, model.int8_path) if p
@@ -323,7 +325,7 @@ def _key(model: ModelFile, options: EngineOptions, size: tuple[int, int]) -> str
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:24]
 
 
-def _file(key: str) -> Path:
+def _choice_file(key: str) -> Path:
     folder = cache_dir() / "choices"
     folder.mkdir(exist_ok=True, mode=0o700)
     return folder / f"{key}.json"
@@ -331,7 +333,7 @@ def _file(key: str) -> Path:
 
 def _read_measured(key: str) -> MeasuredEngine | None:
     """Return the kept choice if it is whole and its engine is still installed."""
-    kept = read_json(_file(key))
+    kept = read_json(_choice_file(key))
     if not isinstance(kept, dict):
         return None
     name, precision, ms = (kept.get(field) for field in ("engine", "precision", "ms"))

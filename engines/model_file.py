@@ -151,10 +151,14 @@ def _check_contents(path: Path, proto: Any) -> None:
     import onnx
 
     if proto.functions or any(
-        node.domain not in ("", "ai.onnx") for graph in _graphs(proto.graph) for node in graph.node
+        node.domain not in ("", "ai.onnx")
+        for graph in _walk_graphs(proto.graph)
+        for node in graph.node
     ):
         raise ModelError(f"{path}: uses operators that are not ONNX's own. A model file has none.")
-    for tensor in (tensor for graph in _graphs(proto.graph) for tensor in _tensors(graph)):
+    for tensor in (
+        tensor for graph in _walk_graphs(proto.graph) for tensor in _walk_tensors(graph)
+    ):
         if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
             raise ModelError(
                 f"{path}: keeps its weights in another file. A model file holds everything itself."
@@ -165,15 +169,15 @@ def _check_contents(path: Path, proto: Any) -> None:
             )
 
 
-def _graphs(graph: Any) -> Iterator[Any]:
+def _walk_graphs(graph: Any) -> Iterator[Any]:
     """Yield the graph and all that are attributes of its nodes, such as the branches of an If."""
     yield graph
     for attribute in (attribute for node in graph.node for attribute in node.attribute):
         for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
-            yield from _graphs(inner)
+            yield from _walk_graphs(inner)
 
 
-def _tensors(graph: Any) -> Iterator[Any]:
+def _walk_tensors(graph: Any) -> Iterator[Any]:
     """Yield every tensor that is stored in the graph."""
     yield from graph.initializer
     for sparse in graph.sparse_initializer:

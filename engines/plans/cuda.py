@@ -159,13 +159,13 @@ class CudaPython(Cuda):
             .decode(errors="replace")
         )
         attributes = driver.CUdevice_attribute
-        major = self._attribute(attributes.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)
-        minor = self._attribute(attributes.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)
+        major = self._read_attribute(attributes.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)
+        minor = self._read_attribute(attributes.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)
         self.target = f"sm{major}{minor}"
         self.driver = self._call(driver.cuDriverGetVersion()) // 1000
         self._context = self._call(driver.cuDevicePrimaryCtxRetain(self._device))
 
-    def _attribute(self, which: Any) -> int:
+    def _read_attribute(self, which: Any) -> int:
         return int(self._call(self._driver.cuDeviceGetAttribute(which, self._device)))
 
     def _call(self, result: tuple[Any, ...]) -> Any:

@@ -27,7 +27,7 @@ _PROVED: dict[str, Difference] = {}
 
 
 @dataclass(frozen=True)
-class Card:
+class Gpu:
     """The GPU that a plan is for."""
 
     target: str
@@ -50,7 +50,7 @@ class Recipe:
     model: ModelFile
     precision: str
     shapes: Shapes
-    card: Card
+    gpu: Gpu
     library: Library
 
     @property
@@ -60,10 +60,10 @@ class Recipe:
         The int8 one has the scales of fp8 too. Raises EngineUnavailable if there is none, or the
         GPU has no such numbers.
         """
-        if self.precision == "fp8" and int(self.card.target.removeprefix("sm")) < LEAST_TARGET:
+        if self.precision == "fp8" and int(self.gpu.target.removeprefix("sm")) < LEAST_TARGET:
             raise EngineUnavailable(
                 "--precision fp8 needs a card of compute capability 8.9 or later (Ada), "
-                f"not {self.card.target}. Use --precision int8."
+                f"not {self.gpu.target}. Use --precision int8."
             )
         if self.precision not in ("int8", "fp8"):
             return self.model.path
@@ -81,9 +81,9 @@ class Recipe:
             hashlib.sha256(self.source.read_bytes()).hexdigest(),
             self.library.name,
             self.library.version,
-            self.card.target,
-            self.card.name,
-            self.card.driver,
+            self.gpu.target,
+            self.gpu.name,
+            self.gpu.driver,
             self.precision,
             self.shapes,
             BUILDER_FLAGS,
@@ -116,8 +116,8 @@ def make_plan(
     typed = strongly_typed(onnx.load(str(recipe.source)), recipe.precision)
     on_progress(0.0, "comparing the typed network with the model")
     graph = _check_once(typed, recipe, pictures)
-    kept_timings = store.sibling(f"timings-{recipe.card.target}.bin")
-    target = "current" if recipe.card.here else recipe.card.target
+    kept_timings = store.sibling(f"timings-{recipe.gpu.target}.bin")
+    target = "current" if recipe.gpu.here else recipe.gpu.target
     data, new_timings = build_plan(
         typed, recipe.shapes, recipe.library, target, on_progress, store.read(kept_timings)
     )

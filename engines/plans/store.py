@@ -88,7 +88,7 @@ class PlanStore:
 
         None if there is none that can be trusted.
         """
-        for path in self._candidates(key):
+        for path in self._find_candidates(key):
             plan = self._read(path, key)
             if plan is not None:
                 with contextlib.suppress(OSError):
@@ -107,7 +107,7 @@ class PlanStore:
         plan = self.get(key)
         if plan is not None:
             return plan
-        with self._locked(key):
+        with self._lock(key):
             plan = self.get(key)
             if plan is None:
                 started_s = time.monotonic()
@@ -117,7 +117,7 @@ class PlanStore:
 
     def discard(self, key: PlanKey) -> None:
         """Remove whatever ``get`` would give for ``key``."""
-        for path in self._candidates(key):
+        for path in self._find_candidates(key):
             path.unlink(missing_ok=True)
 
     def entries(self) -> list[Entry]:
@@ -202,14 +202,14 @@ class PlanStore:
     def _path(self, key: PlanKey) -> Path:
         return self.folder / f"{key.digest}.plan"
 
-    def _candidates(self, key: PlanKey) -> list[Path]:
+    def _find_candidates(self, key: PlanKey) -> list[Path]:
         return [
             self._path(key),
             *(entry.path for entry in self.entries() if entry.key != key and entry.key.runs(key)),
         ]
 
     @contextlib.contextmanager
-    def _locked(self, key: PlanKey) -> Iterator[None]:
+    def _lock(self, key: PlanKey) -> Iterator[None]:
         """Let whoever else builds ``key`` wait.
 
         In a folder that cannot be written, each builds for himself.

@@ -127,7 +127,7 @@ def strongly_typed(model: onnx.ModelProto, precision: str) -> onnx.ModelProto:
     _spread_products(graph)
     _make_signed(graph)
     _scale_to_one(graph)
-    _apply(graph, _choose_half(graph))
+    _apply_types(graph, _choose_half(graph))
     graph.drop_unused()
     onnx.checker.check_model(typed, full_check=True)
     return to_fp8(typed) if precision == "fp8" else typed
@@ -276,7 +276,7 @@ def _scale_to_one(graph: _Graph) -> None:
     """
     makers = graph.makers()
     for node in graph.nodes:
-        factor = _factor(graph, node)
+        factor = _read_factor(graph, node)
         if factor is None or node.op_type not in ("Mul", "Div"):
             continue
         source = node.input[0] if graph.value(node.input[0]) is None else node.input[1]
@@ -298,7 +298,7 @@ def _scale_to_one(graph: _Graph) -> None:
                 graph.bypass(node, source)
 
 
-def _factor(graph: _Graph, node: NodeProto) -> float | None:
+def _read_factor(graph: _Graph, node: NodeProto) -> float | None:
     """Return the positive number that a Mul or Div multiplies with, None for other nodes."""
     if node.op_type not in ("Mul", "Div"):
         return None
@@ -430,13 +430,13 @@ def _find_spans(graph: _Graph) -> dict[str, Span]:
     """Return between which numbers tensors lie, for those that follow from the frame's bytes."""
     spans: dict[str, Span] = {"frame": (0.0, 255.0)}
     for node in graph.nodes:
-        span = _span(graph, node, spans)
+        span = _find_span(graph, node, spans)
         if span is not None:
             spans.update(dict.fromkeys(node.output, span))
     return spans
 
 
-def _span(graph: _Graph, node: NodeProto, spans: dict[str, Span]) -> Span | None:
+def _find_span(graph: _Graph, node: NodeProto, spans: dict[str, Span]) -> Span | None:
     known = [spans.get(name) or _stored_span(graph, name) for name in node.input]
     first = known[0] if known else None
     if node.op_type in ("Clip", "Sigmoid"):
@@ -462,7 +462,7 @@ def _span(graph: _Graph, node: NodeProto, spans: dict[str, Span]) -> Span | None
             operation = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply}[node.op_type]
             ends = [float(operation(a, b)) for a in first for b in second]
             return min(ends), max(ends)
-    factor = _factor(graph, node)
+    factor = _read_factor(graph, node)
     return (
         (first[0] * factor, first[1] * factor)
         if factor is not None and node.input[0] in spans
@@ -499,7 +499,7 @@ def _inputs_of_its_type(node: NodeProto) -> list[int]:
     return [i for i in _TYPED_INPUTS.get(node.op_type, range(count)) if i < count]
 
 
-def _apply(graph: _Graph, half: set[str]) -> None:
+def _apply_types(graph: _Graph, half: set[str]) -> None:
     """Declare the types: half numbers for half nodes, a Cast on every edge between the two."""
     types = _element_types(graph.model)
     now = dict(types)

@@ -65,7 +65,7 @@ class OpenVino(Engine):
         try:
             network = self._core.read_model(self._path)
             network.reshape({"frame": [*key, 3], "style": [batch, len(self.model.styles)]})
-            compiled = self._core.compile_model(network, "CPU", self._properties())
+            compiled = self._core.compile_model(network, "CPU", self._make_properties())
             requests = [compiled.create_infer_request() for _ in range(self.in_flight)]
             style = np.eye(1, len(self.model.styles), dtype=np.float32).repeat(batch, 0)
             for request in requests:
@@ -76,7 +76,7 @@ class OpenVino(Engine):
             ) from error
         return cycle(requests)
 
-    def _properties(self) -> dict[str, object]:
+    def _make_properties(self) -> dict[str, object]:
         # Without the hint, CPUs with bf16 units silently compute in bf16 and other pictures come
         # out.
         return {

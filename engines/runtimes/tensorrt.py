@@ -16,7 +16,7 @@ from engines.model_file import ModelFile
 from engines.parity import Infer
 from engines.plans.cuda import cuda_problem, open_cuda
 from engines.plans.library import INSTALL, import_library, library_names
-from engines.plans.make import Card, Recipe, kept_plan
+from engines.plans.make import Gpu, Recipe, kept_plan
 from engines.plans.run import SLOTS, PlanRun
 from engines.plans.shapes import Shapes
 from engines.plans.store import PlanStore
@@ -44,7 +44,7 @@ class TensorRt(Engine):
         self._cuda = open_cuda("cuda" if options.device == "auto" else options.device)
         self.device = options.device if ":" in options.device else "cuda:0"
         self.precision = "fp16" if options.precision == "auto" else options.precision
-        self._card = Card(self._cuda.target, self._cuda.name, self._cuda.driver)
+        self._gpu = Gpu(self._cuda.target, self._cuda.name, self._cuda.driver)
         self._store = PlanStore()
 
     @classmethod
@@ -61,21 +61,21 @@ class TensorRt(Engine):
 
     def ready(self, size: tuple[int, int]) -> bool:
         """Return whether the engine for (height, width) is built."""
-        return self._store.get(self._recipe((1, *size)).key) is not None
+        return self._store.get(self._make_recipe((1, *size)).key) is not None
 
     def close(self) -> None:
         """Free everything on the GPU."""
         super().close()
         self._cuda.close()
 
-    def _recipe(self, key: tuple[int, int, int]) -> Recipe:
+    def _make_recipe(self, key: tuple[int, int, int]) -> Recipe:
         return Recipe(
-            self.model, self.precision, Shapes.only(key[1:], key[0]), self._card, self._library
+            self.model, self.precision, Shapes.only(key[1:], key[0]), self._gpu, self._library
         )
 
     def _specialise(self, key: tuple[int, int, int]) -> PlanRun:
         """Return a run of the plan for that shape; the plan is built first if it is not there."""
-        recipe = self._recipe(key)
+        recipe = self._make_recipe(key)
         proving: list[PlanRun] = []
 
         def open_to_prove(plan: bytes) -> Infer:
@@ -85,7 +85,7 @@ class TensorRt(Engine):
 
         what = (
             f"the TensorRT engine of {self.model.name}, {self.precision}, {recipe.shapes} "
-            f"on {self._card.name}"
+            f"on {self._gpu.name}"
         )
         expected_s = self._store.expected_s(recipe.key)
         try:
@@ -132,18 +132,18 @@ class TensorRt(Engine):
             self._cuda, self._library, plan, shape, len(self.model.styles), self._store, kernels
         )
 
-    def _run(self, frames: Frames) -> PlanRun:
+    def _get_run(self, frames: Frames) -> PlanRun:
         run: PlanRun = self._get_specialised((frames.shape[0], frames.shape[1], frames.shape[2]))
         return run
 
     def _start(self, frames: np.ndarray, style: np.ndarray) -> Pending:
-        return self._run(frames).start(frames, style)
+        return self._get_run(frames).start(frames, style)
 
     def _start_tensor(self, frames: Tensor, style: np.ndarray) -> Pending:
-        return self._run(frames).start(frames, style)
+        return self._get_run(frames).start(frames, style)
 
     def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
-        return self._run(frames).infer(frames, style)
+        return self._get_run(frames).infer(frames, style)
 
     def _drop(self, made: PlanRun) -> None:
         made.close()

@@ -29,18 +29,20 @@ def test_the_choice_belongs_to_its_circumstances(
     small_model: ModelFile, monkeypatch: pytest.MonkeyPatch
 ):
     options = EngineOptions(device="cpu")
-    key = auto._key(small_model, options, (48, 64))
-    assert key == auto._key(small_model, options, (48, 64))
-    assert key != auto._key(small_model, options, (64, 48))
-    assert key != auto._key(small_model, EngineOptions(device="cpu", precision="fp32"), (48, 64))
-    assert key != auto._key(small_model, EngineOptions(device="cpu", threads=1), (48, 64))
+    key = auto._make_key(small_model, options, (48, 64))
+    assert key == auto._make_key(small_model, options, (48, 64))
+    assert key != auto._make_key(small_model, options, (64, 48))
+    assert key != auto._make_key(
+        small_model, EngineOptions(device="cpu", precision="fp32"), (48, 64)
+    )
+    assert key != auto._make_key(small_model, EngineOptions(device="cpu", threads=1), (48, 64))
     monkeypatch.setattr(auto, "package_version", lambda package: "another")
-    assert key != auto._key(small_model, options, (48, 64))
+    assert key != auto._make_key(small_model, options, (48, 64))
 
 
 def test_damaged_memory_is_ignored(small_model: ModelFile):
     options = EngineOptions(device="cpu")
-    file = auto._file(auto._key(small_model, options, (48, 64)))
+    file = auto._choice_file(auto._make_key(small_model, options, (48, 64)))
     for content in (
         "",
         "{",

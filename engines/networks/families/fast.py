@@ -143,7 +143,7 @@ class Fast(TrainableNetwork):
 
         margined: (N, 48, h + 4, w + 4), the edge repeated ``RING`` + 1 times.
         """
-        head, down, *body, up, first, second, _ = self._modulations(mix)
+        head, down, *body, up, first, second, _ = self._split_modulations(mix)
         fine = self.head(margined, head)
         x = self.down(repeat_edge(fine, DEPTH), down)
         for i, block in enumerate(self.body):
@@ -159,9 +159,9 @@ class Fast(TrainableNetwork):
 
     def tint(self, mix: Tensor) -> Tensor:
         """Return what the picture's colours are multiplied by, less 1, and shifted by: (N, 6)."""
-        return self._modulations(mix)[-1]
+        return self._split_modulations(mix)[-1]
 
-    def _modulations(self, mix: Tensor) -> list[Tensor]:
+    def _split_modulations(self, mix: Tensor) -> list[Tensor]:
         sizes = [2 * channels for channels in self._modulated]
         return list(torch.split(mix @ self.rows, sizes, dim=1))
 

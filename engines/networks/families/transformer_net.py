@@ -88,7 +88,7 @@ class TransformerNet(StyleNetwork):
     def forward(self, image: Tensor, mix: Tensor) -> Tensor:  # noqa: ARG002 (one painting)
         """Paint ``image``."""
         height, width = image.shape[-2], image.shape[-1]
-        x = F.relu(self._first(_grow(pad_edge(image, _CELL_PX))))
+        x = F.relu(self._run_first(_grow(pad_edge(image, _CELL_PX))))
         x = F.relu(self.in2(self.conv2(x)))
         x = F.relu(self.in3(self.conv3(x)))
         for block in (self.res1, self.res2, self.res3, self.res4, self.res5):
@@ -98,7 +98,7 @@ class TransformerNet(StyleNetwork):
         painted: Tensor = self.deconv3(x)[:, :, :height, :width]
         return painted / 255
 
-    def _first(self, image: Tensor) -> Tensor:
+    def _run_first(self, image: Tensor) -> Tensor:
         """Return ``in1(conv1(255 * image))``.
 
         In half precision those sums can overflow, so it is taken as norm(conv1(image)) with bias /
