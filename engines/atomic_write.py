@@ -33,8 +33,9 @@ def atomic_write(path: Path, *, private: bool = False, fsync: bool = False) -> I
 
 
 def temporary_path(path: Path) -> Path:
-    """Return a hidden name beside ``path``, with its ending, that no other thread of this machine
-    has at this time.
+    """Return a hidden name beside ``path``, with its ending.
+
+    No other thread of this machine has it at this time.
     """
     return path.with_name(f".{path.stem[:50]}.part-{threading.get_native_id()}{path.suffix}")
 

@@ -30,8 +30,12 @@ class EngineIdentity:
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> EngineIdentity:
         """Return what ``as_dict`` gave. Raises KeyError where a field is missing."""
-        names = (fields["name"], fields["precision"], fields["device"])
-        return cls(*map(str, names), int(fields["threads"]))
+        return cls(
+            str(fields["name"]),
+            str(fields["precision"]),
+            str(fields["device"]),
+            int(fields["threads"]),
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields by name, JSON-ready, as manifests of interrupted runs have them."""

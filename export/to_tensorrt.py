@@ -17,7 +17,7 @@ from engines.model_file import ModelFile
 from engines.parity import Infer
 from engines.plans.cuda import Cuda, cuda_problem, open_cuda
 from engines.plans.library import import_library
-from engines.plans.make import PRECISIONS, Card, Recipe, kept_plan
+from engines.plans.make import PRECISIONS, Gpu, Recipe, kept_plan
 from engines.plans.run import PlanRun
 from engines.plans.shapes import Shapes
 from engines.plans.store import PlanStore
@@ -51,7 +51,7 @@ def build_engine(
             f"--gpu {gpu}: {library.name} {library.version} builds for {', '.join(['current', *library.targets])}."
         )
     cuda = _gpu_here(gpu)
-    card = Card(cuda.target, cuda.name, cuda.driver) if cuda else Card(gpu)
+    card = Gpu(cuda.target, cuda.name, cuda.driver) if cuda else Gpu(gpu)
     recipe, store = Recipe(model, precision, shapes, card, library), PlanStore()
     title = f"{model.name}, {precision}, {shapes}, for {card.name or card.target} with {library.name} {library.version}"
     started_s = time.monotonic()

@@ -151,7 +151,7 @@ class InstalledCopy:
         target.write_text(text, encoding="utf-8")
 
     def run(
-        self, *arguments: str | Path, timeout_s: float = 120
+        self, *arguments: str | Path, timeout_s: float = 280
     ) -> subprocess.CompletedProcess[str]:
         """Run python in ``root``: "stylize_video.py" or "-m", "export", and what follows it."""
         return subprocess.run(
