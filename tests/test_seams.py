@@ -122,7 +122,7 @@ from realtime.media.file_format import VideoFormat
 NUT = VideoFormat(suffixes=(".nut",), demuxers=("nut",), container="nut")
 """
 
-PPM = '''
+PPM = """
 from realtime.media.file_format import PictureFormat
 
 
@@ -134,7 +134,7 @@ def _encode(pixels, profile):
 PPM = PictureFormat(
     suffixes=(".ppm",), demuxers=("ppm_pipe", "image2"), name="PPM", encode=_encode
 )
-'''
+"""
 
 
 def test_a_file_format_is_one_file(make_video: Callable[..., Path], tmp_path: Path):

@@ -232,9 +232,7 @@ class VideoDecoder:
 def _video_stream(path: Path, container: InputContainer) -> VideoStream:
     """Find the first video track that is no cover. Raises SourceError if it cannot be decoded."""
     streams = [
-        stream
-        for stream in container.streams.video
-        if not int(stream.disposition) & COVER_PICTURE
+        stream for stream in container.streams.video if not int(stream.disposition) & COVER_PICTURE
     ]
     if not streams:
         raise SourceError(f"{path}: has no video track.")

@@ -82,9 +82,7 @@ class ToneMapping:
             rows = table.transpose(2, 1, 0, 3).reshape(-1, 3)  # red runs fastest
             lines = "\n".join(f"{red:.6f} {green:.6f} {blue:.6f}" for red, green, blue in rows)
             cube.write_text(f"LUT_3D_SIZE {len(table)}\n{lines}\n", encoding="ascii")
-            return _make_graph(
-                picture, _ANY_TIME_BASE, "lut3d", f"file={cube}:interp=tetrahedral"
-            )
+            return _make_graph(picture, _ANY_TIME_BASE, "lut3d", f"file={cube}:interp=tetrahedral")
 
 
 def _make_graph(picture: VideoFrame, time_base: Fraction, name: str, arguments: str) -> Graph:
