@@ -1,17 +1,15 @@
-"""``--engine auto``: a good guess at once, a measured choice from the second run on, and a sentence
-that says which and why.
+"""``--engine auto``: a good guess at once, a measured choice from the second run on.
 
-On a GPU: TensorRT once its engine is built, PyTorch until then. On a CPU never torch, and int8 only
-after a check on this very CPU that its pictures are those of fp32, since 8-bit products saturate on
-CPUs without VNNI. What is measured is kept per processor, library versions, threads, model, size
-and precision.
+A sentence says which it is and why. On a GPU: TensorRT once its engine is built, PyTorch until
+then. On a CPU never torch, and int8 only after a check on this very CPU that its pictures are those
+of fp32, since 8-bit products saturate on CPUs without VNNI. What is measured is kept per processor,
+library versions, threads, model, size and precision.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.metadata
 import itertools
 import math
 import os
@@ -20,14 +18,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from engines.base import PRECISIONS, Engine, EngineOptions, cpu_threads
-from engines.cache import cache_dir, read_json, write_json
+from engines.base import PRECISIONS, Engine, EngineOptions
+from engines.cache import read_json, write_json
 from engines.errors import EngineError, EngineUnavailable, LivebrushError
+from engines.folders import cache_dir
+from engines.machine import cpu_threads, package_version, processor
 from engines.model_file import ModelFile, load_model
 from engines.registry import engine_class, open_named
 
@@ -38,11 +38,29 @@ _CHECK_SIZE = (96, 128)
 _ROUNDS = 9
 
 
-def open_best(model: ModelFile, options: EngineOptions, size: tuple[int, int]) -> Engine:
-    """The engine for ``model`` at ``size`` (height, width) on this machine, with the reason in
-    ``note``.
+@dataclass(frozen=True)
+class MeasuredEngine:
+    """How fast an engine was on this machine; its fields are those of the kept file."""
 
-    Raises EngineUnavailable if nothing here can run it.
+    engine: str
+    precision: str
+    ms: float
+    """Of one frame, the best of several."""
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """An engine that may be opened, and why."""
+
+    engine: str
+    precision: str
+    reason: str
+
+
+def open_best(model: ModelFile, options: EngineOptions, size: tuple[int, int]) -> Engine:
+    """Open the engine for ``model`` at ``size`` (height, width) on this machine.
+
+    The reason is in its ``note``. Raises EngineUnavailable if nothing here can run it.
     """
     problems: list[str] = []
     if options.device != "cpu" and (gpu := _open_gpu(model, options, size, problems)):
@@ -52,55 +70,54 @@ def open_best(model: ModelFile, options: EngineOptions, size: tuple[int, int]) -
             f"--device {options.device}: no engine can use it here. {' '.join(problems)} "
             "`--list-engines` tells what is missing; --device cpu works."
         )
-    key = _key(model, options, size)
-    remembered = _remembered(key)
-    choices = _choices(model, options)
+    remembered = _read_measured(_make_key(model, options, size))
+    choices = _find_choices(model, options)
     if remembered:
-        note = f"fastest here when measured ({remembered['ms']:.0f} ms a frame)"
-        choices = itertools.chain([(remembered["engine"], remembered["precision"], note)], choices)
+        reason = f"fastest here when measured ({remembered.ms:.0f} ms a frame)"
+        first = _Choice(remembered.engine, remembered.precision, reason)
+        choices = itertools.chain([first], choices)
     failures = []
-    for name, precision, note in choices:
+    for choice in choices:
+        how = replace(options, device="cpu", precision=choice.precision)
         try:
-            engine = open_named(
-                name, model, replace(options, device="cpu", precision=precision), size
-            )
+            engine = open_named(choice.engine, model, how, size)
         except EngineError as error:
             failures.append(str(error))
             continue
-        engine.note = "; ".join([note, *(f"not on the GPU: {problem}" for problem in problems[:1])])
-        engine.better = _built_later(model, options)
+        without_gpu = [f"not on the GPU: {problem}" for problem in problems[:1]]
+        engine.note = "; ".join([choice.reason, *without_gpu])
+        engine.better = _build_later(model, options)
         if not remembered:
             _measure_in_background(model, options, size)
         return engine
     failures += [
-        f"{name}: {reason}" for name in CPU_ENGINES if (reason := engine_class(name).unavailable())
+        f"{name}: {problem}"
+        for name in CPU_ENGINES
+        if (problem := engine_class(name).unavailable())
     ]
     raise EngineUnavailable(
-        f"no engine can run {model.name} with --precision {options.precision} here. {' '.join(failures)}"
+        f"no engine can run {model.name} with --precision {options.precision} here. "
+        f"{' '.join(failures)}"
     )
 
 
 def measure(
     model: ModelFile, options: EngineOptions, size: tuple[int, int]
-) -> list[dict[str, object]]:
-    """Time every CPU engine and precision that may be chosen, fastest first, and remember the
-    result.
+) -> list[MeasuredEngine]:
+    """Time every CPU engine and precision that may be chosen, fastest first.
 
-    They take turns, and the best of each counts, since this runs beside whatever else the machine
-    does.
+    The result is remembered. They take turns, and the best of each counts, since this runs beside
+    whatever else the machine does.
     """
     frame = np.random.default_rng(0).integers(0, 255, (1, *size, 3), np.uint8)
     style = np.eye(1, len(model.styles), 1, dtype=np.float32)
     with contextlib.ExitStack() as opened:
         engines = []
-        for name, precision, _ in _choices(model, options):
-            with contextlib.suppress(
-                EngineError
-            ):  # what cannot run is not a candidate; asked for by name it would say why
-                engine = open_named(
-                    name, model, replace(options, device="cpu", precision=precision), size
-                )
-                engines.append(opened.enter_context(engine))
+        for choice in _find_choices(model, options):
+            how = replace(options, device="cpu", precision=choice.precision)
+            # What cannot run is not a candidate; asked for by name it would say why.
+            with contextlib.suppress(EngineError):
+                engines.append(opened.enter_context(open_named(choice.engine, model, how, size)))
         best_s = [math.inf] * len(engines)
         for _ in range(_ROUNDS):
             for i, engine in enumerate(engines):
@@ -108,38 +125,41 @@ def measure(
                 engine.infer(frame, style)
                 best_s[i] = min(best_s[i], time.perf_counter() - start_s)
         results = [
-            {"engine": e.name, "precision": e.precision, "ms": s * 1000}
-            for e, s in zip(engines, best_s, strict=True)
+            MeasuredEngine(engine.name, engine.precision, seconds * 1000)
+            for engine, seconds in zip(engines, best_s, strict=True)
         ]
-    results.sort(key=lambda r: r["ms"])
+    results.sort(key=lambda result: result.ms)
     if results:
-        write_json(_file(_key(model, options, size)), results[0])
+        write_json(_choice_file(_make_key(model, options, size)), asdict(results[0]))
     return results
 
 
 def int8_agrees(name: str, model: ModelFile, options: EngineOptions) -> bool:
-    """Whether int8 gives fp32's pictures on this processor in engine ``name``: every painting,
-    remembered.
+    """Return whether int8 gives fp32's pictures on this processor in engine ``name``.
+
+    Every painting is compared, and the answer remembered.
     """
-    file = _file("int8-" + _key(model, replace(options, precision="int8"), _CHECK_SIZE) + name)
+    file = _choice_file(
+        "int8-" + _make_key(model, replace(options, precision="int8"), _CHECK_SIZE) + name
+    )
     known = read_json(file)
-    if not isinstance(known, dict) or "difference" not in known:
-        try:
-            known = {"difference": _int8_difference(name, model, options)}
-        except EngineError:
-            return False  # a damaged file, say: fp32 is there
-        write_json(file, known)
-    return known["difference"] < _INT8_BOUND
+    if isinstance(known, dict) and "difference" in known:
+        return bool(known["difference"] < _INT8_BOUND)
+    try:
+        difference = _measure_int8(name, model, options)
+    except EngineError:
+        return False  # a damaged file, say: fp32 is there
+    write_json(file, {"difference": difference})
+    return difference < _INT8_BOUND
 
 
 def _open_gpu(
     model: ModelFile, options: EngineOptions, size: tuple[int, int], problems: list[str]
 ) -> Engine | None:
-    """TensorRT if its engine is built, else PyTorch on the GPU, else TensorRT built now if the
-    caller ``waits``.
+    """Open TensorRT if its engine is built, else PyTorch, else TensorRT built now.
 
-    None where there is no GPU, without importing anything for one; or where none of these can use
-    it, with ``problems``.
+    The last only if the caller ``waits``. None where there is no GPU, without importing anything
+    for one; or where none of these can use it, with ``problems``.
     """
     if not _gpu_may_be_here():
         return None
@@ -147,7 +167,7 @@ def _open_gpu(
         engine.note = "the fastest on this GPU"
         return engine
     if engine := _open_torch(model, options, size, problems):
-        engine.better = _built_later(model, options)
+        engine.better = _build_later(model, options)
         command = f"python -m export tensorrt {model.name} --size {size[1]}x{size[0]}"
         engine.note = "on the GPU" + (
             f"; for more speed: {command}" if _tensorrt_fits(model, options) else ""
@@ -184,7 +204,7 @@ def _open_tensorrt(
     problems: list[str],
     builds: bool,
 ) -> Engine | None:
-    """None if it cannot run here, or would have to be built and ``builds`` is False."""
+    """Open TensorRT; None if it cannot run, or would have to be built without ``builds``."""
     if not _tensorrt_fits(model, options):
         return None
     try:
@@ -216,47 +236,40 @@ def _open_torch(
     return engine
 
 
-def _built_later(
+def _build_later(
     model: ModelFile, options: EngineOptions
 ) -> Callable[[tuple[int, int]], Engine] | None:
-    """How a caller that does not wait comes to TensorRT's engine after all; None for one that does,
-    or without TensorRT.
+    """Return how a caller that does not wait comes to TensorRT's engine after all.
+
+    None for one that waits, or without TensorRT.
     """
     if options.waits or options.device == "cpu" or not _tensorrt_fits(model, options):
         return None
     return lambda wanted: open_named("tensorrt", model, options, wanted)
 
 
-def _choices(model: ModelFile, options: EngineOptions) -> Iterator[tuple[str, str, str]]:
-    """Engine, precision and why, likeliest first: OpenVINO before ONNX Runtime, int8 before fp32
-    where it may be used.
+def _find_choices(model: ModelFile, options: EngineOptions) -> Iterator[_Choice]:
+    """Yield what may be chosen, likeliest first.
 
-    A generator, so that what is not asked for is not checked either.
+    OpenVINO before ONNX Runtime, int8 before fp32 where it may be used. A generator, so that what
+    is not asked for is not checked either.
     """
     wanted = ("int8", "fp32") if options.precision == "auto" else (options.precision,)
+    reason = "usually the fastest on a CPU; measured in the background for the next run"
     for name in CPU_ENGINES:
+        engine = engine_class(name)
+        if engine.unavailable():
+            continue
         for precision in wanted:
-            if engine_class(name).unavailable() or precision not in engine_class(name).precisions(
-                model
-            ):
+            if precision not in engine.precisions(model):
                 continue
-            if (
-                precision == "int8"
-                and options.precision == "auto"
-                and not int8_agrees(name, model, options)
-            ):
-                continue
-            yield (
-                name,
-                precision,
-                "usually the fastest on a CPU; measured in the background for the next run",
-            )
+            is_guess = precision == "int8" and options.precision == "auto"
+            if not is_guess or int8_agrees(name, model, options):
+                yield _Choice(name, precision, reason)
 
 
 def _measure_in_background(model: ModelFile, options: EngineOptions, size: tuple[int, int]) -> None:
-    """Measure in a process of low priority, so that neither a slow nor a crashing runtime reaches
-    this one.
-    """
+    """Measure in a process of low priority: no slow or crashing runtime reaches this one."""
     if os.environ.get("LIVEBRUSH_MEASURE") == "off":
         return
     command = [
@@ -268,17 +281,18 @@ def _measure_in_background(model: ModelFile, options: EngineOptions, size: tuple
         options.precision,
         str(options.threads or 0),
     ]
-    quiet = {
-        "stdin": subprocess.DEVNULL,
-        "stdout": subprocess.DEVNULL,
-        "stderr": subprocess.DEVNULL,
-    }
-    root = str(Path(__file__).resolve().parent.parent)
-    subprocess.Popen(command, cwd=root, start_new_session=True, **quiet)
+    subprocess.Popen(
+        command,
+        cwd=str(Path(__file__).resolve().parent.parent),
+        start_new_session=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
-def _int8_difference(name: str, model: ModelFile, options: EngineOptions) -> float:
-    """Largest mean |int8 - fp32| of any painting, 0..255."""
+def _measure_int8(name: str, model: ModelFile, options: EngineOptions) -> float:
+    """Return the largest mean |int8 - fp32| of any painting, 0..255."""
     y, x = np.mgrid[0 : _CHECK_SIZE[0], 0 : _CHECK_SIZE[1]]
     noise = np.random.default_rng(0).normal(0, 8, (*_CHECK_SIZE, 3))
     waves = np.stack([128 + 100 * np.sin(x / 9), 128 + 100 * np.cos(y / 7), (x + y) % 256], -1)
@@ -295,8 +309,8 @@ def _int8_difference(name: str, model: ModelFile, options: EngineOptions) -> flo
     return float(np.abs(pictures[0] - pictures[1]).mean((1, 2, 3)).max())
 
 
-def _key(model: ModelFile, options: EngineOptions, size: tuple[int, int]) -> str:
-    versions = [f"{name}-{_version(name)}" for name in CPU_ENGINES]
+def _make_key(model: ModelFile, options: EngineOptions, size: tuple[int, int]) -> str:
+    versions = [f"{name}-{package_version(name) or 'none'}" for name in CPU_ENGINES]
     hashes = [
         hashlib.sha256(p.read_bytes()).hexdigest() for p in (model.path, model.int8_path) if p
     ]
@@ -311,45 +325,21 @@ def _key(model: ModelFile, options: EngineOptions, size: tuple[int, int]) -> str
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:24]
 
 
-def processor() -> str:
-    """Name and instruction sets: a virtual machine can hide some of what the same processor has
-    elsewhere.
-    """
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return "".join(
-        next((line for line in lines if line.startswith(start)), "")
-        for start in ("model name", "flags", "Features")
-    )
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "none"
-
-
-def _file(key: str) -> Path:
+def _choice_file(key: str) -> Path:
     folder = cache_dir() / "choices"
     folder.mkdir(exist_ok=True, mode=0o700)
     return folder / f"{key}.json"
 
 
-def _remembered(key: str) -> dict[str, object] | None:
-    """The kept choice if it is whole and its engine is still installed."""
-    kept = read_json(_file(key))
-    if (
-        not isinstance(kept, dict)
-        or kept.get("engine") not in CPU_ENGINES
-        or not isinstance(kept.get("ms"), float)
-    ):
+def _read_measured(key: str) -> MeasuredEngine | None:
+    """Return the kept choice if it is whole and its engine is still installed."""
+    kept = read_json(_choice_file(key))
+    if not isinstance(kept, dict):
         return None
-    if kept.get("precision") not in PRECISIONS:
+    name, precision, ms = (kept.get(field) for field in ("engine", "precision", "ms"))
+    if name not in CPU_ENGINES or precision not in PRECISIONS or not isinstance(ms, float):
         return None
-    return None if engine_class(kept["engine"]).unavailable() else kept
+    return None if engine_class(name).unavailable() else MeasuredEngine(name, precision, ms)
 
 
 if __name__ == "__main__":

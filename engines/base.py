@@ -8,12 +8,11 @@ registry and the contract suite (tests/engines/test_contract.py) find it because
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, overload
 
 import numpy as np
 
@@ -23,7 +22,15 @@ from engines.model_file import ModelFile
 if TYPE_CHECKING:
     from torch import Tensor
 
-    Frames = np.ndarray | Tensor
+# (N, H, W, 3) uint8 RGB, in host memory or on a GPU.
+Frames: TypeAlias = "np.ndarray | Tensor"
+# Waits for a result that is under way and returns it.
+Pending: TypeAlias = Callable[[], "Frames"]
+# Told the share that is done, 0..1, and the name of the phase.
+OnProgress = Callable[[float, str], None]
+# Told what is built and how many seconds the last such build took, None if that is not known. What
+# it gives is entered before the build, which tells its progress, and left after it.
+ShowBuild = Callable[[str, float | None], AbstractContextManager[OnProgress]]
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "fp32", "fp16", "int8", "fp8")
@@ -31,30 +38,36 @@ PRECISIONS = ("auto", "fp32", "fp16", "int8", "fp8")
 KEPT_SIZES = 4
 
 
+def ignore_progress(share: float, phase: str) -> None:
+    """Do nothing: the ``OnProgress`` of who asks for none."""
+
+
+@contextmanager
+def build_silently(_what: str, _expected_s: float | None) -> Iterator[OnProgress]:
+    """Show nothing of a build: the ``ShowBuild`` of who asks for none."""
+    yield ignore_progress
+
+
 @dataclass(frozen=True)
 class EngineOptions:
-    """How an engine shall run.
-
-    ``threads``: CPU threads for inference, None for all that this process may use.
-
-    ``waits``: whether ``auto`` may wait for an engine that has to be built first; if not, it starts
-    on another one and offers the built one as ``Engine.better``. ``throughput``: whether many
-    frames a second matter more than how soon each is there; an engine may then have several frames
-    under way, each on fewer cores.
-    """
+    """How an engine shall run."""
 
     device: str = "auto"
     precision: str = "auto"
     threads: int | None = None
+    """CPU threads for inference, None for all that this process may use."""
     waits: bool = True
-    throughput: bool = False
+    """Whether ``auto`` may wait for an engine that has to be built first.
 
-
-def cpu_threads() -> int:
-    """The CPUs that this process may use, which in a container or under taskset are fewer than the
-    machine's.
+    If not, it starts on another one and offers the built one as ``Engine.better``.
     """
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    throughput: bool = False
+    """Whether many frames a second matter more than how soon each is there.
+
+    An engine may then have several frames under way, each on fewer cores.
+    """
+    show_build: ShowBuild = build_silently
+    """What shows the progress of an engine that is built first."""
 
 
 class Engine(ABC):
@@ -62,25 +75,24 @@ class Engine(ABC):
 
     Call every method from one thread at a time; ``prepare`` may run beside ``infer`` of another
     engine.
-
-    Attributes set by the constructor: ``device`` ("cpu", "cuda:0", ...) and ``precision`` ("fp32",
-    "fp16", "int8", or "uint8" for an engine that computes nothing), both resolved, never "auto";
-    ``note``: why this engine was taken; ``better``: opens a faster engine for a (height, width),
-    which takes a while, or None if there is none.
     """
 
     name: ClassVar[str]
+    """As ``--engine`` takes it, and as the file is called."""
     summary: ClassVar[str]
+    """What it is, in a few words for ``--list-engines``."""
     device: str = "cpu"
+    """Such as "cpu" or "cuda:0": resolved, never "auto"."""
     precision: str = "fp32"
+    """Such as "fp32", or "uint8" where nothing is computed: resolved, never "auto"."""
     note: str = ""
+    """Why this engine was taken."""
     better: Callable[[tuple[int, int]], Engine] | None = None
-    # How many inferences may be under way at a time: more than one where copies and computing
-    # overlap.
+    """Opens a faster engine for a (height, width), which takes a while; None: there is none."""
     in_flight: int = 1
-    # Whether ``frames`` may be a PyTorch tensor on ``device`` instead of an array; the result then
-    # is one too.
+    """How many inferences may be under way: more than one where copies and computing overlap."""
     takes_tensors: bool = False
+    """Whether frames may be a PyTorch tensor on ``device``; the result then is one too."""
 
     def __init__(self, model: ModelFile, options: EngineOptions) -> None:
         self.model = model
@@ -90,30 +102,39 @@ class Engine(ABC):
     @classmethod
     @abstractmethod
     def unavailable(cls) -> str | None:
-        """Why this engine cannot run here, with what to install, or None if it can.
+        """Return why this engine cannot run here, with what to install; None if it can.
 
         Imports nothing heavy.
         """
 
     @classmethod
     def precisions(cls, model: ModelFile) -> tuple[str, ...]:
-        """The precisions in which this engine can run ``model``, best quality first."""
+        """Return the precisions in which this engine can run ``model``, best quality first."""
         return ("fp32", "int8") if model.int8_path else ("fp32",)
 
-    def ready(self, size: tuple[int, int]) -> bool:
-        """Whether ``prepare`` for (height, width) is a matter of moments; an engine that is built
-        first may say no.
+    def ready(self, size: tuple[int, int]) -> bool:  # noqa: ARG002 (for those that build)
+        """Return whether ``prepare`` for (height, width) is a matter of moments.
+
+        An engine that is built first may say no.
         """
         return True
 
     def prepare(self, size: tuple[int, int], batch: int = 1) -> None:
-        """Specialise to (height, width) and ``batch`` frames, so that the first ``infer`` of that
-        size is as fast as the rest.
+        """Specialise to (height, width) and ``batch`` frames.
 
-        The last ``KEPT_SIZES`` specialisations stay. Raises EngineLoadError if the model cannot be
-        brought to that size.
+        Then the first ``infer`` of that size is as fast as the rest. The last ``KEPT_SIZES``
+        specialisations stay. Raises EngineLoadError if the model cannot be brought to that size.
         """
-        self._specialised((batch, *size))
+        self._get_specialised((batch, *size))
+
+    @overload
+    def infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray: ...
+
+    @overload
+    def infer(self, frames: Tensor, style: np.ndarray) -> Tensor: ...
+
+    @overload
+    def infer(self, frames: Frames, style: np.ndarray) -> Frames: ...
 
     def infer(self, frames: Frames, style: np.ndarray) -> Frames:
         """Stylise a batch.
@@ -126,22 +147,23 @@ class Engine(ABC):
         """
         return self.start(frames, style)()
 
-    def start(self, frames: Frames, style: np.ndarray) -> Callable[[], Frames]:
-        """Begin ``infer`` and return what waits for its result; up to ``in_flight`` may be begun
-        before the first is waited for.
+    def start(self, frames: Frames, style: np.ndarray) -> Pending:
+        """Begin ``infer`` and return what waits for its result.
 
-        Both arrays may be changed as soon as this returns. Raises as ``infer``, here or when
-        waiting.
+        Up to ``in_flight`` may be begun before the first is waited for. Both arrays may be changed
+        as soon as this returns. Raises as ``infer``, here or when waiting.
         """
         self._check(frames, style)
-        size = tuple(frames.shape[1:3])
-        with self._told(size):
-            on_host = isinstance(frames, np.ndarray)
-            frames = np.ascontiguousarray(frames) if on_host else frames.contiguous()
-            finish = self._start(frames, np.ascontiguousarray(style))
+        size = (frames.shape[1], frames.shape[2])
+        with self._translate_errors(size):
+            style = np.ascontiguousarray(style)
+            if isinstance(frames, np.ndarray):
+                finish = self._start(np.ascontiguousarray(frames), style)
+            else:
+                finish = self._start_tensor(frames.contiguous(), style)
 
         def result() -> Frames:
-            with self._told(size):
+            with self._translate_errors(size):
                 return finish()
 
         return result
@@ -155,14 +177,13 @@ class Engine(ABC):
             self._drop(self._made.popitem()[1])
 
     def _specialise(self, key: tuple[int, int, int]) -> Any:
-        """Whatever ``_infer`` needs to run (batch, height, width); engines that take any size have
-        nothing to do.
+        """Make whatever ``_infer`` needs to run (batch, height, width).
+
+        Engines that take any size have nothing to do.
         """
 
-    def _specialised(self, key: tuple[int, int, int]) -> Any:
-        """What ``_specialise`` made for ``key``, made now if it was not or had to go for newer
-        ones.
-        """
+    def _get_specialised(self, key: tuple[int, int, int]) -> Any:
+        """Return what ``_specialise`` made for ``key``, made now if it is not there (any more)."""
         made = self._made.pop(key) if key in self._made else self._specialise(key)
         self._made[key] = made
         if len(self._made) > KEPT_SIZES:
@@ -172,19 +193,23 @@ class Engine(ABC):
     def _drop(self, made: Any) -> None:
         """Free what ``_specialise`` made, where that does not go with the last reference to it."""
 
-    def _start(self, frames: Frames, style: np.ndarray) -> Callable[[], Frames]:
-        """``start`` after the checks; engines that have nothing to overlap compute at once."""
+    def _start(self, frames: np.ndarray, style: np.ndarray) -> Pending:
+        """Do as ``start`` after the checks; what has nothing to overlap computes at once."""
         result = self._infer(frames, style)
         return lambda: result
 
+    def _start_tensor(self, frames: Tensor, style: np.ndarray) -> Pending:
+        """Do as ``start`` for frames on the GPU; for engines that take them."""
+        raise NotImplementedError
+
     @contextmanager
-    def _told(self, size: tuple[int, int]) -> Iterator[None]:
-        """What a runtime raises as an EngineRunError that says where."""
+    def _translate_errors(self, size: tuple[int, int]) -> Iterator[None]:
+        """Raise what a runtime raises as an EngineRunError that says where."""
         try:
             yield
         except (EngineError, MemoryError):
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (runtimes raise anything)
             raise EngineRunError(
                 f"{self.name} failed on a {size[1]}x{size[0]} frame: {error}. "
                 "Try another engine, for example --engine onnxruntime."
@@ -192,23 +217,26 @@ class Engine(ABC):
 
     @abstractmethod
     def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
-        """``infer`` after the checks; both arrays are C-contiguous."""
+        """Do as ``infer`` after the checks; both arrays are C-contiguous."""
 
     def _check(self, frames: Frames, style: np.ndarray) -> None:
+        """Raise ValueError for what ``start`` does not take."""
         if not (isinstance(frames, np.ndarray) or self.takes_tensors):
             raise ValueError(
-                f"{self.name} on {self.device} takes arrays in host memory, not {type(frames).__name__}"
+                f"{self.name} on {self.device} takes arrays in host memory, "
+                f"not {type(frames).__name__}"
             )
         is_bytes = str(frames.dtype) in ("uint8", "torch.uint8")
         if frames.ndim != 4 or frames.shape[3] != 3 or not is_bytes or 0 in frames.shape:
             raise ValueError(
-                f"frames must be (N, H, W, 3) uint8 with no empty side, got {tuple(frames.shape)} {frames.dtype}"
+                "frames must be (N, H, W, 3) uint8 with no empty side, "
+                f"got {tuple(frames.shape)} {frames.dtype}"
             )
         expected = (frames.shape[0], len(self.model.styles))
         if style.shape != expected or style.dtype != np.float32:
             raise ValueError(f"style must be {expected} float32, got {style.shape} {style.dtype}")
 
-    def __enter__(self) -> Engine:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

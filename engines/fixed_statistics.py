@@ -1,8 +1,8 @@
-"""Fixes the statistics that a network with instance normalisation takes of its frame, so that
-pieces of a frame come out alike.
+"""Fixes the statistics that a network with instance normalisation takes of its frame.
 
-They are taken once, over all of a smaller copy of the frame. Source: Chen et al. 2022, "Towards
-Ultra-Resolution Neural Style Transfer via Thumbnail Instance Normalization", section 3.2.
+So pieces of a frame come out alike. They are taken once, over all of a smaller copy of the frame.
+Source: Chen et al. 2022, "Towards Ultra-Resolution Neural Style Transfer via Thumbnail Instance
+Normalization", section 3.2.
 """
 
 from __future__ import annotations
@@ -20,26 +20,24 @@ from engines.model_file import ModelFile, load_model
 def fix_statistics(
     model: ModelFile, thumbnail: np.ndarray, style: np.ndarray, target: Path, threads: int
 ) -> ModelFile:
-    """Write ``model`` to ``target`` with the statistics of ``thumbnail``, (h, w, 3) uint8 RGB, in
-    the ``style`` (S,) float32.
+    """Write ``model`` to ``target`` with the statistics of ``thumbnail`` in ``style``.
 
-    Each instance normalisation becomes a normalisation by constants. Raises EngineRunError if the
-    network does not run.
+    thumbnail: (h, w, 3) uint8 RGB. style: (S,) float32. Each instance normalisation becomes a
+    normalisation by constants. Raises EngineRunError if the network does not run.
     """
     graph = onnx.load(str(model.path))
     norms = [node for node in graph.graph.node if node.op_type == "InstanceNormalization"]
     try:
         found = iter(
-            _statistics(graph, [node.input[0] for node in norms], thumbnail, style, threads)
+            _measure_statistics(graph, [node.input[0] for node in norms], thumbnail, style, threads)
         )
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 (onnx and the runtime raise kinds of their own)
         raise EngineRunError(
             f"{model.path}: its statistics of the frame could not be taken: {error}"
         ) from error
     for number, node in enumerate(norms):
-        node.op_type = (
-            "BatchNormalization"  # (x - mean) / sqrt(var + epsilon) * scale + bias, with both given
-        )
+        # (x - mean) / sqrt(var + epsilon) * scale + bias, with both given.
+        node.op_type = "BatchNormalization"
         for what in ("mean", "var"):
             graph.graph.initializer.append(
                 numpy_helper.from_array(next(found).reshape(-1), f"fixed_{what}_{number}")
@@ -49,14 +47,14 @@ def fix_statistics(
     return load_model(target)
 
 
-def _statistics(
+def _measure_statistics(
     graph: onnx.ModelProto,
     values: list[str],
     thumbnail: np.ndarray,
     style: np.ndarray,
     threads: int,
 ) -> list[np.ndarray]:
-    """Mean and variance over each channel of each of ``values``, (1, C, 1, 1) float32, in turn."""
+    """Return mean and variance over each channel of ``values``, (1, C, 1, 1) float32, in turn."""
     import onnxruntime
 
     probe = onnx.ModelProto()
@@ -83,4 +81,5 @@ def _statistics(
     given = dict(
         zip((i.name for i in session.get_inputs()), (thumbnail[None], style[None]), strict=True)
     )
-    return session.run(None, given)
+    found: list[np.ndarray] = session.run(None, given)
+    return found

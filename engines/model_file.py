@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engines.cache import user_models_dir
 from engines.errors import ModelError, UnknownStyle, UsageError
+from engines.folders import user_models_dir
 
 BUNDLED_DIR = Path(__file__).parent / "styles"
 FORMAT_VERSION = 1
@@ -40,32 +40,36 @@ class Style:
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A model on disk.
-
-    ``styles[0]`` is always ``original``; ``int8_path`` and ``weights_path`` are None where missing.
-    """
+    """A model on disk."""
 
     path: Path
     styles: tuple[Style, ...]
+    """The first is always ``original``."""
     family: str
+    """The network family, as engines/networks/families has it."""
     metadata: dict[str, str]
+    """All of it, as docs/model-file.md says."""
 
     @property
     def name(self) -> str:
+        """The file's name without its ending."""
         return self.path.name.removesuffix(".onnx")
 
     @property
     def int8_path(self) -> Path | None:
+        """The int8 sibling, None if there is none."""
         sibling = self.path.with_name(f"{self.name}.int8.onnx")
         return sibling if sibling.exists() else None
 
     @property
     def weights_path(self) -> Path | None:
+        """The weights beside it, None if there are none."""
         sibling = self.path.with_name(f"{self.name}.safetensors")
         return sibling if sibling.exists() else None
 
     @property
     def style_names(self) -> tuple[str, ...]:
+        """The names of the styles, in the order of the style vector."""
         return tuple(style.name for style in self.styles)
 
     @property
@@ -75,8 +79,9 @@ class ModelFile:
 
     @property
     def measured(self) -> dict[str, dict[str, float]]:
-        """What the styles were measured to be, by style and by the keys of `python -m training
-        evaluate`; {} if unknown.
+        """What the styles were measured to be, {} if unknown.
+
+        By style and by the keys of `python -m training evaluate`.
         """
         try:
             return dict(json.loads(self.metadata["measured"])["styles"])
@@ -84,14 +89,14 @@ class ModelFile:
             return {}
 
     def index(self, style_name: str) -> int:
-        """Column of a style.
+        """Return the column of a style.
 
         Raises UnknownStyle, listing close names, if the model does not have it.
         """
         try:
             return self.style_names.index(style_name)
         except ValueError:
-            raise UnknownStyle(_unknown(style_name, self.style_names)) from None
+            raise UnknownStyle(_say_unknown(style_name, self.style_names)) from None
 
 
 def load_model(path: Path) -> ModelFile:
@@ -109,11 +114,12 @@ def load_model(path: Path) -> ModelFile:
         )
     if path.stat().st_size > MAX_MODEL_BYTES:
         raise ModelError(
-            f"{path}: {path.stat().st_size >> 20} MiB is more than a model file may have ({MAX_MODEL_BYTES >> 20} MiB)."
+            f"{path}: {path.stat().st_size >> 20} MiB is more than a model file may have "
+            f"({MAX_MODEL_BYTES >> 20} MiB)."
         )
     try:
         proto = onnx.load(str(path), load_external_data=False)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 (protobuf raises kinds of its own)
         raise ModelError(
             f"{path}: not an ONNX file, or a damaged one ({type(error).__name__})."
         ) from error
@@ -121,32 +127,38 @@ def load_model(path: Path) -> ModelFile:
     names = ([i.name for i in proto.graph.input], [o.name for o in proto.graph.output])
     if names[0][:2] != ["frame", "style"] or names[1][:1] != ["stylized"]:
         raise ModelError(
-            f"{path}: has inputs {names[0]} and outputs {names[1]}, a Livebrush model has frame, style -> stylized. "
+            f"{path}: has inputs {names[0]} and outputs {names[1]}, "
+            "a Livebrush model has frame, style -> stylized. "
             "Models made elsewhere are brought to this form by `python -m export import`."
         )
     model = _from_metadata(path, {p.key: p.value for p in proto.metadata_props})
     if model.int8_path:
         try:
             int8 = onnx.load(str(model.int8_path), load_external_data=False)
-        except Exception:
+        except Exception:  # noqa: BLE001 (protobuf raises kinds of its own)
             return model  # damaged: the engine that is to run it says so, and fp32 is there
         _check_contents(model.int8_path, int8)
     return model
 
 
 def _check_contents(path: Path, proto: Any) -> None:
-    """Raise ModelError for what no runtime shall be given: data in other files, wherever in the
-    graph they are named (a path in a model can lead anywhere); operators that are not ONNX's
-    own, which are code of somebody else; tensors beyond all measure, which a few bytes can ask
-    for.
+    """Raise ModelError for what no runtime shall be given.
+
+    That is data in other files, wherever in the graph they are named (a path in a model can lead
+    anywhere); operators that are not ONNX's own, which are code of somebody else; tensors beyond
+    all measure, which a few bytes can ask for.
     """
     import onnx
 
     if proto.functions or any(
-        node.domain not in ("", "ai.onnx") for graph in _graphs(proto.graph) for node in graph.node
+        node.domain not in ("", "ai.onnx")
+        for graph in _walk_graphs(proto.graph)
+        for node in graph.node
     ):
         raise ModelError(f"{path}: uses operators that are not ONNX's own. A model file has none.")
-    for tensor in (tensor for graph in _graphs(proto.graph) for tensor in _tensors(graph)):
+    for tensor in (
+        tensor for graph in _walk_graphs(proto.graph) for tensor in _walk_tensors(graph)
+    ):
         if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
             raise ModelError(
                 f"{path}: keeps its weights in another file. A model file holds everything itself."
@@ -157,15 +169,16 @@ def _check_contents(path: Path, proto: Any) -> None:
             )
 
 
-def _graphs(graph: Any) -> Iterator[Any]:
-    """The graph and all that are attributes of its nodes, such as the branches of an If."""
+def _walk_graphs(graph: Any) -> Iterator[Any]:
+    """Yield the graph and all that are attributes of its nodes, such as the branches of an If."""
     yield graph
     for attribute in (attribute for node in graph.node for attribute in node.attribute):
         for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
-            yield from _graphs(inner)
+            yield from _walk_graphs(inner)
 
 
-def _tensors(graph: Any) -> Iterator[Any]:
+def _walk_tensors(graph: Any) -> Iterator[Any]:
+    """Yield every tensor that is stored in the graph."""
     yield from graph.initializer
     for sparse in graph.sparse_initializer:
         yield from (sparse.values, sparse.indices)
@@ -182,24 +195,28 @@ def _from_metadata(path: Path, metadata: dict[str, str]) -> ModelFile:
     try:
         if int(metadata["livebrush_format"]) > FORMAT_VERSION:
             raise ModelError(
-                f"{path}: was written by a newer Livebrush (format {metadata['livebrush_format']}). Update Livebrush."
+                f"{path}: was written by a newer Livebrush "
+                f"(format {metadata['livebrush_format']}). Update Livebrush."
             )
         styles = tuple(Style(**entry) for entry in json.loads(metadata["styles"]))
         family = metadata["family"]
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(
-            f"{path}: its metadata is missing or damaged ({error}). Write it again with `python -m export onnx`."
+            f"{path}: its metadata is missing or damaged ({error}). "
+            "Write it again with `python -m export onnx`."
         ) from error
     if len(styles) < 2 or styles[0].name != ORIGINAL:
         raise ModelError(
-            f"{path}: must have `original` as style 0 and at least one painting, has {[s.name for s in styles]}."
+            f"{path}: must have `original` as style 0 and at least one painting, "
+            f"has {[s.name for s in styles]}."
         )
     return ModelFile(path, styles, family, metadata)
 
 
 def installed_models() -> list[ModelFile]:
-    """Every model that can be asked for by name: the user's, newest first, then the bundled ones by
-    name.
+    """Return every model that can be asked for by name.
+
+    The user's come first, the newest first, then the bundled ones by name.
     """
     user_dir = user_models_dir()
     user = (
@@ -207,11 +224,14 @@ def installed_models() -> list[ModelFile]:
         if user_dir.is_dir()
         else []
     )
-    return [*_readable(user), *(load_model(path) for path in sorted(_network_files(BUNDLED_DIR)))]
+    return [
+        *_load_readable(user),
+        *(load_model(path) for path in sorted(_network_files(BUNDLED_DIR))),
+    ]
 
 
-def _readable(paths: list[Path]) -> list[ModelFile]:
-    """One bad file in the user's folder is said and passed over: the others still work."""
+def _load_readable(paths: list[Path]) -> list[ModelFile]:
+    """Load the models that can be; a bad file is said and passed over, the others still work."""
     models = []
     for path in paths:
         try:
@@ -222,9 +242,9 @@ def _readable(paths: list[Path]) -> list[ModelFile]:
 
 
 def find_model(model: str | None, styles: list[str]) -> ModelFile:
-    """The model to run: a file, a model's name, a style's name, or None for whichever has all the
-    named ``styles``.
+    """Return the model to run.
 
+    model: a file, a model's name, a style's name, or None for whichever has all named ``styles``.
     Without ``model`` the newest user model that has every named style wins, else the bundled one.
     Raises UsageError if the styles are spread over several models, UnknownStyle if nobody has one
     of them, ModelError if the file is unusable.
@@ -232,39 +252,42 @@ def find_model(model: str | None, styles: list[str]) -> ModelFile:
     if model and (model.endswith(".onnx") or "/" in model or "\\" in model):
         found = load_model(Path(model))
     else:
-        found = _by_name(model, styles, installed_models())
+        found = _find_by_name(model, styles, installed_models())
     for style in styles:
         found.index(style)
     return found
 
 
-def _by_name(model: str | None, styles: list[str], installed: list[ModelFile]) -> ModelFile:
+def _find_by_name(model: str | None, styles: list[str], installed: list[ModelFile]) -> ModelFile:
     if not installed:
         raise ModelError(
-            "no model is installed: engines/styles is empty. Install Livebrush again, or give a file with --model FILE.onnx."
+            "no model is installed: engines/styles is empty. Install Livebrush again, "
+            "or give a file with --model FILE.onnx."
         )
     if model:
         for candidate in installed:
             if candidate.name == model or model in candidate.style_names[1:]:
                 return candidate
-        raise UsageError(_unknown(model, [m.name for m in installed], what="model"))
+        raise UsageError(_say_unknown(model, [m.name for m in installed], what="model"))
     every_name = [name for candidate in installed for name in candidate.style_names]
     for style in styles:
         if style not in every_name:
-            raise UnknownStyle(_unknown(style, every_name))
+            raise UnknownStyle(_say_unknown(style, every_name))
     for candidate in installed if styles else installed[::-1]:
         if set(styles) <= set(candidate.style_names):
             return candidate
     raise UsageError(
-        f"the styles {', '.join(styles)} are in different models and cannot be blended. `--list-styles` shows which is where."
+        f"the styles {', '.join(styles)} are in different models and cannot be blended. "
+        "`--list-styles` shows which is where."
     )
 
 
 def _network_files(folder: Path) -> list[Path]:
-    return [path for path in folder.glob("*.onnx") if not path.name.endswith(".int8.onnx")]
+    """Return the network files in ``folder``, int8 siblings and hidden files left out."""
+    return [path for path in folder.glob("[!.]*.onnx") if not path.name.endswith(".int8.onnx")]
 
 
-def _unknown(name: str, known: tuple[str, ...] | list[str], what: str = "style") -> str:
+def _say_unknown(name: str, known: tuple[str, ...] | list[str], what: str = "style") -> str:
     names = list(dict.fromkeys(known))
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
     hint = f"Did you mean {' or '.join(close)}? " if close else ""

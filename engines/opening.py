@@ -15,8 +15,7 @@ def open_engine(
     options: EngineOptions | None = None,
     size: tuple[int, int] = (480, 640),
 ) -> Engine:
-    """Open ``model`` in the engine called ``name`` and specialise it to frames of ``size`` (height,
-    width).
+    """Open ``model`` in the engine called ``name``, ready for frames of ``size`` (height, width).
 
     ``auto`` chooses (engines/auto.py) and says why in ``Engine.note``; any other name is taken at
     its word and never replaced. Raises UsageError for an unknown name, device or precision,
@@ -32,10 +31,10 @@ def open_engine(
 
 
 def open_alike(engine: Engine, size: tuple[int, int], model: ModelFile | None = None) -> Engine:
-    """A second engine of the same kind, device and precision, ready for frames of (height, width);
-    for another ``model`` if one is given.
+    """Open a second engine of the same kind, device and precision.
 
-    Raises EngineError.
+    It is ready for frames of (height, width), and for another ``model`` if one is given. Raises
+    EngineError.
     """
     precision = engine.precision if engine.precision in PRECISIONS else "auto"
     return open_engine(

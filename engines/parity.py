@@ -1,6 +1,4 @@
-"""Whether two ways of running a model give the same pictures: how far apart they are, and how far
-they may be.
-"""
+"""Compares two ways of running a model: how far apart their pictures are, and may be."""
 
 from __future__ import annotations
 
@@ -40,8 +38,11 @@ class Difference:
     """The worst picture of a comparison."""
 
     largest: float
+    """Of all values, in 1/255."""
     mean: float
+    """Over a picture, in 1/255."""
     where: str
+    """Which picture it was, in words."""
 
 
 def compare(
@@ -59,7 +60,8 @@ def compare(
             a = reference(frame[None], style).astype(np.int16)
             difference = np.abs(a - other(frame[None], style))
             if difference.max() > largest or difference.mean() > mean:
-                where = f"{frame.shape[1]}x{frame.shape[0]}, style vector {np.round(style[0], 2).tolist()}"
+                vector = np.round(style[0], 2).tolist()
+                where = f"{frame.shape[1]}x{frame.shape[0]}, style vector {vector}"
             largest, mean = (
                 max(largest, float(difference.max())),
                 max(mean, float(difference.mean())),
@@ -68,18 +70,20 @@ def compare(
 
 
 def require(difference: Difference, tolerance: Tolerance, pair: str) -> None:
-    """Raises ParityError if the difference is over the tolerance."""
+    """Raise ParityError if the difference is over the tolerance."""
     if difference.largest > tolerance.largest or difference.mean > tolerance.mean:
         raise ParityError(
-            f"{pair} disagree: by {difference.largest:.0f}/255 at most (allowed {tolerance.largest:g}) "
-            f"and {difference.mean:.3f}/255 on "
-            f"average (allowed {tolerance.mean:g}), worst at {difference.where}."
+            f"{pair} disagree: by {difference.largest:.0f}/255 at most "
+            f"(allowed {tolerance.largest:g}) and {difference.mean:.3f}/255 on average "
+            f"(allowed {tolerance.mean:g}), worst at {difference.where}."
         )
 
 
 def style_vectors(count: int) -> list[np.ndarray]:
-    """(1, S) fp32 each: every single style, original first, then an even blend of all and a
-    half-strength first painting.
+    """Return style vectors to compare with, (1, S) fp32 each.
+
+    Every single style, original first, then an even blend of all and a half-strength first
+    painting.
     """
     single = list(np.eye(count, dtype=np.float32)[:, None])
     even = np.full((1, count), 1 / count, np.float32)
@@ -91,8 +95,9 @@ def style_vectors(count: int) -> list[np.ndarray]:
 def check_frames(
     pictures: list[np.ndarray], sizes: Iterable[tuple[int, int]] = SIZES
 ) -> list[np.ndarray]:
-    """Centre crops of real pictures at each size, the pictures taking turns; enlarged by repetition
-    where one is too small.
+    """Return centre crops of real pictures at each size, the pictures taking turns.
+
+    They are enlarged by repetition where one is too small.
     """
     frames = []
     for i, (height, width) in enumerate(sizes):

@@ -1,64 +1,50 @@
-"""How far a network sees: what a piece of a frame must have around it to be painted as it is in the
-whole.
+"""How far a network sees.
+
+So far a piece of a frame must have the frame around it, to be painted as it is in the whole.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from engines.errors import ModelError
 from engines.model_file import ModelFile
 
 
 @dataclass(frozen=True)
 class Reach:
-    """``margin_px``: how far beyond a pixel the network looks, a multiple of ``cell_px``; pieces
-    must begin at multiples of that, because the network sees cells of so many pixels.
-
-    ``statistics``: whether it also takes some of the whole frame, which pieces must be given
-    (engines/fixed_statistics.py).
-    """
+    """What a piece of a frame must have, and where it may begin."""
 
     margin_px: int
+    """How far beyond a pixel the network looks, a multiple of ``cell_px``."""
     cell_px: int
+    """The network sees cells of so many pixels; pieces must begin at multiples of it."""
     statistics: bool = False
+    """Whether it also takes statistics of the whole frame, which pieces must be given.
+
+    See engines/fixed_statistics.py.
+    """
 
 
 def reach_of(model: ModelFile) -> Reach | None:
-    """None for a network of which it is not known."""
-    family = _FAMILIES.get(model.family)
-    return family(json.loads(model.metadata.get("config", "{}"))) if family else None
+    """Return how far ``model`` sees, None where it is not known.
 
-
-def _fast(config: dict[str, int]) -> Reach:
-    """Added up backwards over networks/families/fast.py, from the border of a deep cell of 8 x 8
-    pixels.
-
-    Its ring of fine cells moves the deep ones by half, which takes a fine cell off this; models
-    without the ring still lie with users.
+    Raises ModelError where its metadata is damaged.
     """
-    fine, deep = 4, 8
-    deep_cells = (
-        2 + 1 + 2 * config.get("blocks", 4)
-    )  # tail and detail: 3 fine cells, so into the second deep one; up; body
-    fine_cells = 2 * deep_cells + 2 + 1  # down, head
-    return Reach(-(-fine_cells * fine // deep) * deep, deep)
+    metadata = model.metadata
+    if "reach_px" not in metadata:
+        return _reach_by_family(model)
+    try:
+        margin_px, cell_px = int(metadata["reach_px"]), int(metadata["cell_px"])
+    except (KeyError, ValueError) as error:
+        raise ModelError(f"{model.path}: its reach_px or cell_px is damaged ({error}).") from error
+    return Reach(margin_px, cell_px, metadata.get("takes_statistics") == "true")
 
 
-def _transformer_net(config: dict[str, int]) -> Reach:
-    """Added up backwards over networks/families/transformer_net.py, from the border of a
-    quarter-size cell of 4 x 4 pixels.
-    """
-    full = 4 + 1  # deconv3, deconv2
-    half = -(-full // 2) + 1  # deconv1
-    quarter = -(-half // 2) + 10  # five blocks of two
-    half = 2 * quarter + 1  # conv3
-    full = 2 * half + 1 + 4  # conv2, conv1
-    return Reach(-(-full // 4) * 4, 4, statistics=True)
-
-
-_FAMILIES: dict[str, Callable[[dict[str, int]], Reach]] = {
-    "fast": _fast,
-    "transformer_net": _transformer_net,
-}
+def _reach_by_family(model: ModelFile) -> Reach | None:
+    """Return what files say that were written before ``reach_px`` was: two families had it."""
+    if model.family == "fast":
+        blocks = int(json.loads(model.metadata.get("config", "{}")).get("blocks", 4))
+        return Reach((2 * blocks + 5) * 8, 8)
+    return Reach(56, 4, statistics=True) if model.family == "transformer_net" else None

@@ -13,8 +13,9 @@ from engines.model_file import ModelFile
 
 @functools.cache
 def engine_names() -> list[str]:
-    """Names that ``--engine`` takes beside ``auto``: read from the folder, so that no runtime has
-    to be there.
+    """Return the names that ``--engine`` takes beside ``auto``.
+
+    They are read from the folder, so that no runtime has to be there.
     """
     return sorted(
         path.stem
@@ -24,7 +25,7 @@ def engine_names() -> list[str]:
 
 
 def engine_class(name: str) -> type[Engine]:
-    """The class behind a name; its module is imported, its runtime is not.
+    """Return the class behind a name; its module is imported, its runtime is not.
 
     Raises UsageError for an unknown name.
     """
@@ -58,7 +59,7 @@ def check_options(options: EngineOptions) -> None:
 def open_named(
     name: str, model: ModelFile, options: EngineOptions, size: tuple[int, int]
 ) -> Engine:
-    """The engine called ``name``, which is not ``auto``, specialised to ``size``.
+    """Open the engine called ``name``, which is not ``auto``, specialised to ``size``.
 
     Raises as ``engines.opening.open_engine``.
     """
@@ -69,7 +70,8 @@ def open_named(
         raise EngineUnavailable(f"--engine {name}: {reason}")
     if options.precision not in ("auto", *cls.precisions(model)) and name != "passthrough":
         raise EngineUnavailable(
-            f"--engine {name} cannot run {model.name} in {options.precision} here; it can in {', '.join(cls.precisions(model))}."
+            f"--engine {name} cannot run {model.name} in {options.precision} here; "
+            f"it can in {', '.join(cls.precisions(model))}."
         )
     try:
         engine = cls(model, options)
@@ -81,7 +83,7 @@ def open_named(
 
 
 def prepared(engine: Engine, size: tuple[int, int]) -> Engine:
-    """``engine``, specialised to frames of ``size``; closed if that fails.
+    """Return ``engine`` specialised to frames of ``size``; it is closed if that fails.
 
     Raises EngineLoadError.
     """

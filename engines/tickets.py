@@ -1,16 +1,17 @@
-"""Two frames under way at a time: a result is waited for once, by its caller or by whoever needs
-its slot again.
+"""Lets several frames be under way at a time.
+
+A result is waited for once, by its caller or by whoever needs its slot again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from engines.base import Frames
+    from engines.base import Frames, Pending
 
 
 class Slot(Protocol):
@@ -20,7 +21,7 @@ class Slot(Protocol):
         """Queue one inference; arrays may be changed afterwards, a tensor is kept."""
 
     def wait(self) -> Frames:
-        """Wait for it; (N, H, W, 3) uint8, where ``frames`` were, a copy."""
+        """Wait for it and return (N, H, W, 3) uint8, where ``frames`` were, a copy."""
 
 
 class Turns:
@@ -31,7 +32,7 @@ class Turns:
         self._tickets: list[_Ticket | None] = [None] * len(slots)
         self._next = 0
 
-    def start(self, frames: Frames, style: np.ndarray) -> Callable[[], Frames]:
+    def start(self, frames: Frames, style: np.ndarray) -> Pending:
         """Queue one inference and return what waits for it.
 
         With all slots taken, the oldest is waited for; its result is kept for its caller.
@@ -50,19 +51,17 @@ class Turns:
     def _settle(self, i: int) -> None:
         ticket, self._tickets[i] = self._tickets[i], None
         if ticket is not None:
-            ticket.settle()
+            ticket.result()
 
 
 class _Ticket:
-    def __init__(self, slot: Slot) -> None:
-        self._slot: Slot | None = slot
-        self._result: Frames | None = None
+    """One inference that is under way; its slot is waited for once."""
 
-    def settle(self) -> None:
-        if self._slot is not None:
-            slot, self._slot = self._slot, None
-            self._result = slot.wait()
+    def __init__(self, slot: Slot) -> None:
+        self._wait: Pending = slot.wait
 
     def result(self) -> Frames:
-        self.settle()
-        return self._result
+        """Return the result, waited for now if it was not."""
+        result = self._wait()
+        self._wait = lambda: result  # the slot is not held any longer
+        return result

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import onnx
 
+from engines.atomic_write import atomic_write
 from engines.errors import UsageError
 from engines.model_file import ModelFile
-from export.beside import beside
 
 KEPT = (
     "style_rel",
@@ -48,11 +48,10 @@ def write_measured(model: ModelFile, evaluation: Path) -> list[Path]:
     text = json.dumps({**about, "styles": measured}, separators=(",", ":"))
     written = [path for path in (model.path, model.int8_path) if path]
     for path in written:
-        with beside(path) as folder:
-            proto = onnx.load(str(path))
-            onnx.helper.set_model_props(
-                proto, {**{p.key: p.value for p in proto.metadata_props}, "measured": text}
-            )
-            onnx.save(proto, str(folder / path.name))
-            (folder / path.name).replace(path)
+        proto = onnx.load(str(path))
+        onnx.helper.set_model_props(
+            proto, {**{p.key: p.value for p in proto.metadata_props}, "measured": text}
+        )
+        with atomic_write(path) as changed:
+            onnx.save(proto, str(changed))
     return written

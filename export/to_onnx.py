@@ -9,11 +9,11 @@ from pathlib import Path
 
 import onnx
 import torch
-from torch import nn
 
 from engines.errors import ExportError
 from engines.model_file import FORMAT_VERSION
 from engines.networks.frame_graph import FrameGraph
+from engines.networks.style_network import StyleNetwork
 from export.fold import fold_constants
 from export.halves import restore_halves, store_in_halves
 
@@ -23,10 +23,10 @@ OPSET = 17
 _EXPORTERS = ("/", "onnx::")  # names of constants that it made up; weights have their own
 
 
-def export_onnx(network: nn.Module, metadata: Mapping[str, str], path: Path) -> None:
+def export_onnx(network: StyleNetwork, metadata: Mapping[str, str], path: Path) -> None:
     """Write ``network`` as a model file with dynamic N, H and W.
 
-    metadata: a weights header (family, styles, training).
+    metadata: a weights header (family, styles, training). How far the network sees is added.
 
     Raises ExportError if the exporter fails or leaves other operators than the standard ones.
     """
@@ -58,7 +58,18 @@ def export_onnx(network: nn.Module, metadata: Mapping[str, str], path: Path) -> 
     model = onnx.load(str(path))
     fold_constants(model)
     onnx.save(model, str(path))
-    describe(path, {**metadata, "precision": "fp32"})
+    describe(path, {**metadata, **reach_metadata(network), "precision": "fp32"})
+
+
+def reach_metadata(network: StyleNetwork) -> dict[str, str]:
+    """Return what ``engines.reach`` reads from a model file; nothing where it is not known."""
+    if network.reach_px is None:
+        return {}
+    return {
+        "reach_px": str(network.reach_px),
+        "cell_px": str(network.cell_px),
+        "takes_statistics": "true" if network.takes_statistics else "false",
+    }
 
 
 def describe(path: Path, metadata: Mapping[str, str]) -> None:

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import numpy as np
 
+from engines.atomic_write import atomic_write
 from engines.errors import EngineUnavailable, UsageError
 from engines.model_file import ModelFile
 from engines.parity import Infer
 from engines.plans.cuda import Cuda, cuda_problem, open_cuda
 from engines.plans.library import import_library
-from engines.plans.make import PRECISIONS, Card, Recipe, kept_plan
-from engines.plans.progress import build_progress
+from engines.plans.make import PRECISIONS, Gpu, Recipe, kept_plan
 from engines.plans.run import PlanRun
 from engines.plans.shapes import Shapes
 from engines.plans.store import PlanStore
-from export.beside import beside
+from realtime.build_progress import show_build
 
 Say = Callable[[str], None]
 
@@ -51,13 +51,13 @@ def build_engine(
             f"--gpu {gpu}: {library.name} {library.version} builds for {', '.join(['current', *library.targets])}."
         )
     cuda = _gpu_here(gpu)
-    card = Card(cuda.target, cuda.name, cuda.driver) if cuda else Card(gpu)
+    card = Gpu(cuda.target, cuda.name, cuda.driver) if cuda else Gpu(gpu)
     recipe, store = Recipe(model, precision, shapes, card, library), PlanStore()
     title = f"{model.name}, {precision}, {shapes}, for {card.name or card.target} with {library.name} {library.version}"
     started_s = time.monotonic()
     try:
         with (
-            build_progress(title, store.expected_s(recipe.key)) as on_progress,
+            show_build(title, store.expected_s(recipe.key)) as on_progress,
             ExitStack() as runs,
         ):
             prove = _prover(cuda, recipe, store, runs) if cuda else None
@@ -68,9 +68,9 @@ def build_engine(
     say(f"{title}: {len(plan) / 2**20:.1f} MiB in {time.monotonic() - started_s:.1f} s")
     say(_how_it_was_proved(store, recipe))
     if output:
-        with beside(output) as folder:
-            (folder / output.name).write_bytes(plan)
-            (folder / output.name).replace(output)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(output) as written:
+            written.write_bytes(plan)
         say(f"wrote {output}")
 
 

@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from engines import Engine, EngineOptions, ModelFile, engine_names, find_model, open_engine
 from engines.base import PRECISIONS
+from realtime.build_progress import show_build
 from realtime.exits import exit_code
 from realtime.look import Look, parse_mix
 
@@ -138,9 +139,8 @@ def open_engine_from(
 
     waits: as in ``EngineOptions``.
     """
-    return open_engine(
-        args.engine, model, EngineOptions(args.device, args.precision, waits=waits), size
-    )
+    options = EngineOptions(args.device, args.precision, waits=waits, show_build=show_build)
+    return open_engine(args.engine, model, options, size)
 
 
 def tell_engine(args: argparse.Namespace, engine: Engine) -> None:

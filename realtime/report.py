@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from engines.atomic_write import atomic_write
 from engines.errors import SinkError, UsageError
 from realtime.media.names import output_exists, same_file
 from realtime.timing import Samples, StageTimes
@@ -97,12 +98,10 @@ def check_report(path: Path | None, others: Sequence[Path]) -> None:
 
 def write_report(path: Path, content: dict[str, Any]) -> None:
     """Replace ``path`` in one step. Raises SinkError if it cannot be written."""
-    temporary = path.with_name(f".{path.stem[:50]}.part-{os.getpid()}{path.suffix}")
     try:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
+        with atomic_write(path) as written:
+            written.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise SinkError(f"--report {path}: cannot be written ({error.strerror}).") from error
 
 

@@ -6,12 +6,12 @@ Knows frames and time, not runtimes.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from engines import Engine
+from engines.base import Pending
 from realtime.frame import Frame, FrameMemory
 from realtime.look import Look, style_vector
 from realtime.picture import steadiness
@@ -157,9 +157,7 @@ class Stylizer:
         """
         return self.begin(frame, now_s)()
 
-    def begin(
-        self, frame: Frame, now_s: float, state: FrameMemory | None = None
-    ) -> Callable[[], np.ndarray]:
+    def begin(self, frame: Frame, now_s: float, state: FrameMemory | None = None) -> Pending:
         """Begin ``stylize`` and return what finishes it.
 
         ``engine.in_flight`` frames may be under way; finish them in order. ``state``: what to go on

@@ -47,7 +47,7 @@ def test_the_smallest_sizes_and_strips_are_written(tmp_path):
         source = write_video(tmp_path / "in.mp4", pts=[0, 40], tones=0, size=size)
         copy(source, tmp_path / "out.mp4", Encoding(preset="ultrafast"))
         with VideoFile(tmp_path / "out.mp4") as video:
-            assert video.size == (size[0] + size[0] % 2, size[1] + size[1] % 2)
+            assert video.info.size == (size[0] + size[0] % 2, size[1] + size[1] % 2)
             assert sum(1 for _ in video.frames()) == 2
 
 
@@ -93,7 +93,7 @@ def test_a_bare_stream_without_times_or_length_is_painted(tmp_path):
                 packet.stream = stream
                 output.mux(packet)
     with VideoFile(bare) as video:
-        assert video.duration_s is None
+        assert video.info.duration_s is None
     copy(bare, tmp_path / "out.mp4")
     written = times(tmp_path / "out.mp4")
     assert len(written) == 60

@@ -89,9 +89,9 @@ def check(folder: Path, container: str, codec: str, coding: tuple[int, int]) -> 
     )
     copy(source, target, lossless)
     with VideoFile(source) as before, VideoFile(target) as after:
-        tick_s = after.time_base
-        tagged = before.coding.matrix, before.coding.full_range
-        assert (after.coding.matrix, after.coding.full_range) == tagged
+        tick_s = after.info.time_base
+        tagged = before.info.coding.matrix, before.info.coding.full_range
+        assert (after.info.coding.matrix, after.info.coding.full_range) == tagged
         one, two = next(before.frames()).pixels.astype(int), next(after.frames()).pixels.astype(int)
     assert np.abs(one[INNER] - two[INNER]).max() <= (4 if container == "webm" else 2)
     for wanted, found in zip(times(source), times(target), strict=True):

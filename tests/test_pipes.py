@@ -77,7 +77,7 @@ def test_a_variable_rate_keeps_its_pace_at_a_constant_one(make_video, tiny_model
     """Five frames over a second, the last but one shown for most of it."""
     source = make_video(pts=[0, 40, 80, 120, 960], tones=0)
     with VideoFile(source) as video:
-        rate = video.rate
+        rate = video.info.rate
     out, err = start(tiny_model, source, "-o", "-", "-s", "original").communicate(timeout=60)
     pixels = decoded(out, tmp_path)
     assert abs(len(pixels) / rate - 1) <= 2 / rate, err

@@ -4,6 +4,7 @@ an uninterrupted run.
 
 import contextlib
 import hashlib
+import importlib.metadata
 import json
 import os
 import random
@@ -23,7 +24,11 @@ import pytest
 import stylize_video
 from engines.cache import read_json
 from engines.errors import UsageError
+from engines.machine import cpu_threads, processor
+from realtime.media.reading.video_file import VideoFile
+from realtime.media.writing.encoding import Encoding
 from realtime.media.writing.segment_writer import reorder_delay
+from realtime.media.writing.work_folder import WorkFolder
 from tests.conftest import write_tiny_model, write_video
 from tests.realtime.media.test_write_video import sound, times
 
@@ -272,6 +277,67 @@ def test_what_was_begun_in_another_way_is_not_mixed(case, tmp_path):
     with pytest.raises(UsageError, match="--resume goes on"):
         case.run_here(output)
     assert case.run_here(output, "-y") == 0
+    assert case.is_whole(output)
+
+
+def manifest_of_format_2(case: Case, segment: Path) -> str:
+    """The manifest of a run of which one ``segment`` is finished, written out key for key."""
+    with VideoFile(case.clip) as video:
+        fingerprint, ticks_a_ms = video.info.fingerprint(), 1 / video.info.time_base / 1000
+    packages = ("livebrush", "av", "numpy", "onnxruntime")
+    look = {"strength": 0.7, "brush": 2.0, "keep_color": False, "stability": 0.9, "denoise": True}
+    engine = {"name": "onnxruntime", "precision": "fp32", "device": "cpu", "threads": cpu_threads()}
+    plan = {
+        "look": {"mix": [["negative", 1.0]], **look},
+        "timeline": "",
+        "side_by_side": False,
+        "size_of_the_network": [240, 320],
+        "tile": [240, 320],
+        "engine": engine,
+        "model": hashlib.sha256(case.model.read_bytes()).hexdigest(),
+        "processor": hashlib.sha256(processor().encode()).hexdigest()[:16],
+        "versions": {name: importlib.metadata.version(name) for name in packages},
+        "input": fingerprint,
+        "begin_and_end": [None, None],
+        "deinterlace": True,
+        "decoder": "cpu",
+        "size": [96, 128],
+        "encoder": ["libx264", "yuv420p", Encoding().options_for(Path("out.mp4"))],
+        "encoder_threads": cpu_threads(),
+        "segment_frames": 48,
+    }
+    first = {
+        "frames": 48,
+        "first_pts": 0,
+        "last_pts": int((17 * 47 + 47 * 47 % 5) * ticks_a_ms),
+        "delay": 2,
+        "sha256": hashlib.sha256(segment.read_bytes()).hexdigest(),
+        "leaves_state": True,
+    }
+    content = {"format": 2, "plan": plan, "segments": {"0": first}}
+    return json.dumps(content, indent=1, sort_keys=True)
+
+
+def test_a_folder_of_format_2_is_gone_on_with(case, tmp_path, monkeypatch, capfd):
+    """What is on the disk today must be found and written by every later program."""
+    output, put = tmp_path / "out.mp4", WorkFolder.put
+
+    def put_one(self: WorkFolder, number: int, *rest: object) -> None:
+        if number == 1:
+            raise KeyboardInterrupt
+        put(self, number, *rest)
+
+    monkeypatch.setattr(WorkFolder, "put", put_one)
+    with pytest.raises(KeyboardInterrupt):
+        case.run_here(output)
+    monkeypatch.undo()
+    work = tmp_path / WORK
+    assert {path.name for path in work.iterdir()} >= {"000000.mp4", "000000.npz", "manifest.json"}
+    expected = manifest_of_format_2(case, work / "000000.mp4")
+    assert (work / "manifest.json").read_text() == expected
+    (work / "manifest.json").write_text(expected)
+    assert case.run_here(output, "--resume") == 0
+    assert "48 of them from before" in capfd.readouterr().err
     assert case.is_whole(output)
 
 

@@ -132,7 +132,7 @@ def test_a_picture_keeps_the_profile_that_its_colours_are_meant_in(stylize, tmp_
 def test_size(stylize, make_video, tmp_path, flag, size):
     assert stylize(make_video(), "-o", tmp_path / "out.mp4", "--size", flag)[0] == 0
     with VideoFile(tmp_path / "out.mp4") as video:
-        assert video.size == size
+        assert video.info.size == size
 
 
 def failure(stylize, *arguments, **options) -> tuple[int, str]:
@@ -418,7 +418,7 @@ def test_the_lists_and_the_sheet(stylize, make_video, tmp_path):
     assert {"original", "great_wave", "starry_night"} <= {row["name"] for row in styles}
     assert stylize("--sheet", tmp_path / "sheet.png", make_video(), engine="onnxruntime")[0] == 0
     with VideoFile(tmp_path / "sheet.png") as picture:
-        assert min(picture.size) > 300
+        assert min(picture.info.size) > 300
 
 
 def mean_levels(path: Path) -> list[float]:

@@ -7,17 +7,14 @@ from typing import Any
 
 import torch
 
+from engines.atomic_write import atomic_write
 from engines.errors import TrainingError
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write ``state`` (tensors, numbers, strings, lists and dicts of them)."""
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        torch.save(state, temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_write(path) as written:
+        torch.save(state, written)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

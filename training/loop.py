@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from engines.errors import TrainingError
 from engines.networks import build_network
-from engines.networks.families.fast import RING, SCALE
 from engines.networks.layers import settle_bytes
+from engines.networks.style_network import TrainableNetwork
 from engines.networks.weights import load_weights, save_weights
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.clips import read_clips
@@ -74,7 +74,7 @@ class Trainer:
         self._float = fastest_float(device)
         self.vgg = vgg.to(device=device, dtype=self._float, memory_format=torch.channels_last)
         network = build_network(config.family, len(config.styles), **config.network)
-        if not hasattr(network, "features"):
+        if not isinstance(network, TrainableNetwork):
             raise TrainingError(
                 f"family: {config.family} runs the weights of others; what is trained here is `fast`."
             )
@@ -235,8 +235,7 @@ class Trainer:
         with torch.autocast(
             self.device, dtype=torch.bfloat16, enabled=self._float == torch.bfloat16
         ):
-            features = self.network.features(F.pixel_unshuffle(both, SCALE), torch.cat([mix, mix]))
-            raw = F.pixel_shuffle(self.network.paint(features, torch.cat([mix, mix])), SCALE)
+            raw, features = self.network.paint_traced(both, torch.cat([mix, mix]))
         return self._losses(raw.float(), features, pair, mix)
 
     def _train_step(self, pair: Pair) -> dict[str, float]:
@@ -300,7 +299,7 @@ class Trainer:
         if self._calm.any():
             losses["calm"] = (calm_loss(before, pair.before) * (mix @ self._calm)).mean()
         if self.config.weights.features:
-            earlier, later = features[:, :, RING:-RING, RING:-RING].chunk(2)
+            earlier, later = features.chunk(2)
             losses["features"] = feature_temporal_loss(
                 later, earlier, pair.flow, pair.visible
             ).mean()

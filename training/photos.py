@@ -52,7 +52,7 @@ def _frames_of(clip: Path, folder: Path) -> Path:
     Fewer if pictures end before the sound.
     """
     with VideoFile(clip) as video:
-        length_s = video.duration_s
+        length_s = video.info.duration_s
     if not length_s:
         raise UsageError(
             f"--photos {clip}: no clip whose length is known. Give another, or a folder of photos."

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from engines.atomic_write import atomic_write
 from engines.networks.frame_graph import FrameGraph
 from engines.networks.layers import settle_bytes
 from training.data import read_photo, resize_short_side, spread
@@ -72,9 +73,8 @@ def save_style_preview(
             np.vstack([resize_short_side(picture, cell_px) for picture in (photo, painted)])
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.part")
-    cv2.imencode(path.suffix, np.hstack(columns)[:, :, ::-1])[1].tofile(temporary)
-    temporary.replace(path)
+    with atomic_write(path) as written:
+        cv2.imencode(path.suffix, np.hstack(columns)[:, :, ::-1])[1].tofile(written)
 
 
 def save_curves(path: Path, history: list[dict[str, float]]) -> None:

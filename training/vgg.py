@@ -20,8 +20,8 @@ import torch.nn.functional as F
 from safetensors import safe_open
 from torch import Tensor, nn
 
-from engines.cache import cache_dir
 from engines.errors import TrainingError
+from engines.folders import cache_dir
 
 _CHANNELS = {1: (3, 64, 64), 2: (64, 128, 128), 3: (128, 256, 256, 256), 4: (256, 512, 512, 512)}
 LAYERS = tuple(

@@ -14,8 +14,8 @@ from bench.rows.programs import Say, read_report, settle_auto
 from bench.tools.clips import audio_packets, bikes, cut, frame_count
 from bench.tools.process_run import ProcessRun, run_process
 from engines import ModelFile
-from engines.base import cpu_threads
 from engines.errors import EngineRunError
+from engines.machine import cpu_threads
 from realtime.picture.sizes import size_text
 
 FPS = 25

@@ -13,7 +13,7 @@ import argparse
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -26,11 +26,13 @@ from bench.rows.gpu_limits import Rates, Work, limit_ms, measure_rates, work_of
 from bench.tools.clips import bikes, cut
 from bench.tools.machine import describe_machine
 from engines import Engine, EngineOptions, ModelFile, engine_class, find_model, installed_models
+from engines.base import Pending
 from engines.errors import EngineUnavailable, LivebrushError, UsageError
 from engines.plans.cuda import cuda_problem
 from engines.plans.library import INSTALL, library_names
 from engines.registry import prepared
 from realtime import cli
+from realtime.build_progress import show_build
 from realtime.files.pipeline import FileRun, FrameSink, Overlapped, run_file
 from realtime.frame import Frame
 from realtime.look import Look
@@ -192,7 +194,7 @@ def open_way(model: ModelFile, way: str, size: tuple[int, int], device: str = "c
     reason = cls.unavailable()
     if reason:
         raise EngineUnavailable(reason)
-    engine = cls(model, EngineOptions(device=device, precision="auto"))
+    engine = cls(model, EngineOptions(device=device, show_build=show_build))
     if way == "torch eager":
         engine.eager()
     return prepared(engine, size)
@@ -201,7 +203,7 @@ def open_way(model: ModelFile, way: str, size: tuple[int, int], device: str = "c
 def throughput(engine: Engine, size: tuple[int, int], measure_s: float = _MEASURE_S) -> float:
     """Frames a second with as many under way as the engine takes."""
     frame, style = _inputs(engine, size)
-    begun: deque[Callable[[], np.ndarray]] = deque()
+    begun: deque[Pending] = deque()
     count, started_s = 0, time.perf_counter()
     while time.perf_counter() - started_s < measure_s or not count:
         begun.append(engine.start(frame, style))
@@ -260,9 +262,9 @@ def from_file(
     with VideoFile(clip) as video:
         if engine.takes_tensors:
             video.decode_on(engine.device)
-        stylizer = Stylizer(engine, Look(((engine.model.default_style, 1.0),)), video.size)
-        stylizer.prepare(video.size)
-        written = VideoOutput(output, video, Encoding(encoder, audio="none")) if output else None
+        stylizer = Stylizer(engine, Look(((engine.model.default_style, 1.0),)), video.info.size)
+        stylizer.prepare(video.info.size)
+        written = VideoOutput(output, video.info, Encoding(encoder, audio="none")) if output else None
         sink: FrameSink = written or Nowhere()
         paint = Overlapped(
             lambda frame: stylizer.begin(frame, float(frame.pts * frame.time_base)),
@@ -273,7 +275,7 @@ def from_file(
             run = run_file(video.frames(), paint, sink, on_frame)
             allocations = _allocations()
             if written:
-                written.finish(None)
+                written.finish(video.last_duration)
             fps = run.frames_out / (time.perf_counter() - started_s)
             more = allocations - warm[0] if warm and allocations is not None else None
             return FileFigures(fps, run.latency.percentile(50), run.latency.percentile(95), more)

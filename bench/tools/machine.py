@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import ROOT
-from engines.base import cpu_threads
+from engines.machine import cpu_threads
 
 LIBRARIES = (
     "numpy",

@@ -8,28 +8,27 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from engines.networks.families.fast import CELL_PX, SCALE, Fast
-from engines.networks.fast_in_rows import FastInRows
 from engines.networks.layers import from_cells, pad_edge, to_cells
+from engines.networks.style_network import CellNetwork, StyleNetwork
 
 
 class FrameGraph(nn.Module):
-    """``out = w0*frame + (1-w0)*network(frame, the other weights renormalised)``, in fp32 after the
-    network.
+    """The frame and its painting mixed, in fp32 after the network.
 
-    The order Cast, Transpose ... Clip, Round, Transpose, Cast is the one that every parser accepts.
+    ``out = w0*frame + (1-w0)*network(frame, the other weights renormalised)``. The order Cast,
+    Transpose ... Clip, Round, Transpose, Cast is the one that every parser accepts.
     """
 
-    def __init__(self, network: nn.Module, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(self, network: StyleNetwork, dtype: torch.dtype = torch.float32) -> None:
         """dtype: what the network computes in; everything around it is fp32."""
         super().__init__()
-        self.network = FastInRows(network) if isinstance(network, Fast) else network
+        self.network: StyleNetwork | CellNetwork = network.in_cells() or network
         self.dtype = dtype
 
     def forward(self, frame: Tensor, style: Tensor) -> Tensor:
-        """frame: (N, H, W, 3) uint8 RGB.
+        """Paint ``frame``, (N, H, W, 3) uint8 RGB, and return the same.
 
-        style: (N, S) float32, rows summing to 1, column 0 ``original``. Returns as frame.
+        style: (N, S) float32, rows summing to 1, column 0 ``original``.
         """
         original = style[:, :1]
         # The floor only keeps 0/0 away at original = 1, where the network's part is multiplied by
@@ -37,22 +36,22 @@ class FrameGraph(nn.Module):
         mix = (style[:, 1:] / style[:, 1:].sum(dim=1, keepdim=True).clamp(min=1e-6)).to(self.dtype)
         original = original[:, :, None, None]
         pixels = frame.to(torch.float32)
-        if isinstance(
-            self.network, FastInRows
-        ):  # mixed and rounded in cells, in the order that the network leaves them in
-            cells = to_cells(pad_edge(pixels, CELL_PX, channels_last=True), SCALE)
+        if isinstance(self.network, CellNetwork):
+            # Mixed and rounded in cells, in the order that the network leaves them in.
+            scale = self.network.scale
+            cells = to_cells(pad_edge(pixels, self.network.cell_px, channels_last=True), scale)
             painted = self.network((cells * (1 / 255)).to(self.dtype), mix)
-            rows = from_cells(_mixed(cells, painted, original), SCALE)
+            rows = from_cells(_mix(cells, painted, original), scale)
             return rows[:, : frame.shape[1], : frame.shape[2]].to(torch.uint8)
         pixels = pixels.permute(0, 3, 1, 2)
         painted = self.network((pixels * (1 / 255)).to(self.dtype), mix)
-        return _mixed(pixels, painted, original).permute(0, 2, 3, 1).to(torch.uint8)
+        return _mix(pixels, painted, original).permute(0, 2, 3, 1).to(torch.uint8)
 
 
-def _mixed(pixels: Tensor, painted: Tensor, original: Tensor) -> Tensor:
-    """pixels: 0..255 float32.
+def _mix(pixels: Tensor, painted: Tensor, original: Tensor) -> Tensor:
+    """Return ``pixels`` and ``painted`` mixed, whole numbers 0..255 as float32.
 
-    painted: 0..1. original: the share of ``pixels``. Returns whole numbers 0..255 as float32.
+    pixels: 0..255 float32. painted: 0..1. original: the share of ``pixels``.
     """
     painted = painted.to(torch.float32).clamp(0, 1) * 255
     return torch.round((original * pixels + (1 - original) * painted).clamp(0, 255))

@@ -1,6 +1,8 @@
-"""What more than one network family uses; torch only."""
+"""Layers and arithmetic of more than one network family; torch only."""
 
 from __future__ import annotations
+
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -9,47 +11,48 @@ from torch import Tensor, nn
 # 7 bits, sign included: products of unsigned and signed bytes saturate in 16 bits on CPUs without
 # VNNI.
 WEIGHT_LEVELS = 63
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class ByteConv2d(nn.Conv2d):
-    """A convolution trained for bytes: it computes with weights that ``settle_bytes`` leaves as
-    they are.
+    """A convolution trained for bytes.
 
-    While training, the rounding lets the gradient through (straight-through estimator, Bengio et
-    al. 2013, section 4).
+    It computes with weights that ``settle_bytes`` leaves as they are. While training, the rounding
+    lets the gradient through (straight-through estimator, Bengio et al. 2013, section 4).
     """
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolve ``x``, (N, C, h, w)."""
         if not self.training:
             return super().forward(x)
         weight = self.weight + (round_to_bytes(self.weight) - self.weight).detach()
-        return self._conv_forward(x, weight, self.bias)
+        convolved: Tensor = self._conv_forward(x, weight, self.bias)
+        return convolved
 
 
 def round_to_bytes(weight: Tensor) -> Tensor:
-    """``weight`` (O, I, h, w) on the steps that its int8 form has, see ``byte_step``."""
+    """Put ``weight`` (O, I, h, w) on the steps that its int8 form has, see ``byte_step``."""
     with torch.no_grad():
         step = byte_step(weight)
         return torch.round(weight / step).clamp(-WEIGHT_LEVELS, WEIGHT_LEVELS) * step
 
 
 def byte_step(weight: Tensor) -> Tensor:
-    """(O, 1, 1, 1): for each output channel, 1/63 of its largest magnitude, rounded down to 5
-    significant bits.
+    """Return the step of each output channel's bytes, (O, 1, 1, 1).
 
-    So a rounded weight has 6 + 5 bits, which float16 holds exactly, and rounding it again changes
-    nothing.
+    It is 1/63 of the channel's largest magnitude, rounded down to 5 significant bits. So a rounded
+    weight has 6 + 5 bits, which float16 holds exactly, and rounding it again changes nothing.
     """
     step = weight.abs().amax((1, 2, 3), keepdim=True).clamp(min=1e-12) / WEIGHT_LEVELS
     mantissa, exponent = torch.frexp(step)
     return torch.ldexp(torch.floor(mantissa * 32) / 32, exponent)
 
 
-def settle_bytes(network: nn.Module) -> nn.Module:
-    """Put the weights of every ``ByteConv2d`` in ``network`` on their steps, so that its int8 form
-    has the same, and the styles' rows on those of float16.
+def settle_bytes(network: Network) -> Network:
+    """Put the weights of ``network`` on the steps that they have in files, and return it.
 
-    Returns it.
+    Those of every ``ByteConv2d`` on the steps of its int8 form, the paintings' rows on those of
+    float16.
     """
     for module in network.modules():
         if isinstance(module, ByteConv2d):
@@ -61,10 +64,10 @@ def settle_bytes(network: nn.Module) -> nn.Module:
 
 
 def pad_edge(image: Tensor, multiple: int, channels_last: bool = False) -> Tensor:
-    """Repeat the last row and column of ``image`` (N, C, H, W), or (N, H, W, C), until both sides
-    divide by ``multiple``.
+    """Repeat the last row and column of ``image`` until both sides divide by ``multiple``.
 
-    Edge, not reflection: reflection fails on pictures smaller than the padding.
+    image: (N, C, H, W), or with ``channels_last`` (N, H, W, C). Edge, not reflection: reflection
+    fails on pictures smaller than the padding.
     """
     sides = image.shape[1:3] if channels_last else image.shape[-2:]
     below, right = ((multiple - side % multiple) % multiple for side in sides)
@@ -72,12 +75,12 @@ def pad_edge(image: Tensor, multiple: int, channels_last: bool = False) -> Tenso
 
 
 def parameter_count(network: nn.Module) -> int:
-    """Number of scalars in the network's parameters."""
+    """Return the number of scalars in the network's parameters."""
     return sum(p.numel() for p in network.parameters())
 
 
 def to_cells(picture: Tensor, scale: int) -> Tensor:
-    """picture: (N, H, W, C), sides divisible by ``scale``.
+    """Cut ``picture``, (N, H, W, C) with sides divisible by ``scale``, into cells.
 
     Returns (N, H / scale, W / scale, scale * scale * C), the channels row by row: whole rows of a
     cell are moved.
@@ -88,7 +91,7 @@ def to_cells(picture: Tensor, scale: int) -> Tensor:
 
 
 def from_cells(cells: Tensor, scale: int) -> Tensor:
-    """The way back from ``to_cells``."""
+    """Put the cells of ``to_cells`` together again."""
     n, h, w, c = cells.shape
     rows = cells.reshape(n, h, w, scale, c // scale).permute(0, 1, 3, 2, 4)
     return rows.reshape(n, h * scale, w * scale, c // scale**2)

@@ -1,5 +1,6 @@
-"""Reading and writing a network as ``.safetensors``: the tensors, and in the header what is needed
-to build it again.
+"""Reads and writes a network as ``.safetensors``.
+
+The header has what is needed to build the network again.
 """
 
 from __future__ import annotations
@@ -11,30 +12,29 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from engines.atomic_write import atomic_write
 from engines.errors import ModelError
 from engines.networks import build_network
+from engines.networks.style_network import StyleNetwork
 
 
 def save_weights(
     path: Path, network: nn.Module, family: str, config: dict[str, object], metadata: dict[str, str]
 ) -> None:
-    """Write the network's state beside its family, config and ``metadata`` (styles, data and
-    training, as in the model file).
+    """Write the network's state beside its family, config and ``metadata``.
+
+    metadata: styles, data and training, as in the model file.
     """
     header = {**metadata, "family": family, "config": json.dumps(config)}
     tensors = {
         name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
     }
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        save_file(tensors, str(temporary), metadata=header)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_write(path) as written:
+        save_file(tensors, str(written), metadata=header)
 
 
-def load_weights(path: Path) -> tuple[nn.Module, dict[str, str]]:
-    """The network in evaluation mode, and the header.
+def load_weights(path: Path) -> tuple[StyleNetwork, dict[str, str]]:
+    """Return the network in evaluation mode, and the header.
 
     Raises ModelError for a damaged file or one that is not ours.
     """

@@ -1,17 +1,16 @@
-"""From a strongly typed graph to a plan: parse, one optimisation profile, build, with progress."""
+"""Makes a plan of a strongly typed graph: parse, one optimisation profile, build."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import onnx
 
+from engines.base import OnProgress, ignore_progress
 from engines.errors import EngineLoadError, UsageError
 from engines.plans.library import Library
 from engines.plans.shapes import Shapes
 
-OnProgress = Callable[[float, str], None]
 # Part of every plan's key: change it whenever the same model would be built into something else.
 BUILDER_FLAGS = "strongly-typed,no-tf32,1"
 
@@ -21,41 +20,42 @@ def build_plan(
     shapes: Shapes,
     library: Library,
     target: str = "current",
-    on_progress: OnProgress = lambda share, phase: None,
+    on_progress: OnProgress = ignore_progress,
     timing_cache: bytes = b"",
 ) -> tuple[bytes, bytes]:
     """Build ``graph`` for ``target`` ("current", or one of ``library.targets``).
 
-    Returns the plan and the new timing cache.
-
-    on_progress: told the share that is done, 0..1, and the name of the phase; raising
-    KeyboardInterrupt in it stops the build. timing_cache: an earlier one; only the full TensorRT
-    has it, TensorRT for RTX measures nothing while it builds. Raises UsageError for an unknown
-    target, EngineLoadError with TensorRT's own words if it refuses the network.
+    Returns the plan and the new timing cache. on_progress: told the share that is done, 0..1, and
+    the name of the phase; raising KeyboardInterrupt in it stops the build. timing_cache: an earlier
+    one; only the full TensorRT has it, TensorRT for RTX measures nothing while it builds. Raises
+    UsageError for an unknown target, EngineLoadError with TensorRT's own words if it refuses the
+    network.
     """
     trt = library.module
     logger, errors = library.logger()
     builder = trt.Builder(logger)
     if builder is None:
-        raise EngineLoadError(f"{library.name} could not start a build: {_last(errors)}")
+        raise EngineLoadError(f"{library.name} could not start a build: {_last_of(errors)}")
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = trt.OnnxParser(network, logger)
     if not parser.parse(graph.SerializeToString()):
         reasons = "; ".join(parser.get_error(i).desc() for i in range(parser.num_errors))
-        raise EngineLoadError(f"{library.name} cannot read the network: {reasons or _last(errors)}")
+        raise EngineLoadError(
+            f"{library.name} cannot read the network: {reasons or _last_of(errors)}"
+        )
     config = builder.create_builder_config()
     _set_target(config, library, target)
     config.clear_flag(trt.BuilderFlag.TF32)  # fp32 is asked for to be exact
-    config.add_optimization_profile(_profile(builder, network, shapes))
-    progress = _monitor(trt, on_progress)
+    config.add_optimization_profile(_make_profile(builder, network, shapes))
+    progress = _make_monitor(trt, on_progress)
     config.progress_monitor = progress
-    cache = None if library.is_rtx else _timings(config, timing_cache)
+    cache = None if library.is_rtx else _set_timings(config, timing_cache)
     plan = builder.build_serialized_network(network, config)
     if progress.stopped:
         raise progress.stopped
     if plan is None:
         raise EngineLoadError(
-            f"{library.name} could not build the network for {shapes}: {_last(errors)}"
+            f"{library.name} could not build the network for {shapes}: {_last_of(errors)}"
         )
     return bytes(plan), bytes(cache.serialize()) if cache else b""
 
@@ -70,9 +70,10 @@ def _set_target(config: Any, library: Library, target: str) -> None:
     config.set_compute_capability(library.module.ComputeCapability.__members__[target.upper()], 0)
 
 
-def _timings(config: Any, kept: bytes) -> Any:
-    """The timing cache that the build fills: the kept one if it is of this card and library, else
-    an empty one.
+def _set_timings(config: Any, kept: bytes) -> Any:
+    """Set and return the timing cache that the build fills.
+
+    It is the kept one if that is of this GPU and library, else an empty one.
     """
     for content in (kept, b""):
         cache = config.create_timing_cache(content)
@@ -81,7 +82,7 @@ def _timings(config: Any, kept: bytes) -> Any:
     return None
 
 
-def _profile(builder: Any, network: Any, shapes: Shapes) -> Any:
+def _make_profile(builder: Any, network: Any, shapes: Shapes) -> Any:
     styles = network.get_input(1).shape[1]
     profile = builder.create_optimization_profile()
     profile.set_shape(
@@ -92,49 +93,49 @@ def _profile(builder: Any, network: Any, shapes: Shapes) -> Any:
     return profile
 
 
-def _last(errors: list[str]) -> str:
+def _last_of(errors: list[str]) -> str:
     return errors[-1] if errors else "it gives no reason"
 
 
-def _monitor(trt: Any, on_progress: OnProgress) -> Any:
-    class Monitor(trt.IProgressMonitor):
-        """TensorRT tells phases within phases; each step of a phase is a share of its parent's
-        step.
-        """
+def _make_monitor(trt: Any, on_progress: OnProgress) -> Any:
+    base: Any = trt.IProgressMonitor
+
+    class Monitor(base):  # type: ignore[misc]  # the library has no types
+        """Told of phases within phases: each step of a phase is a share of its parent's step."""
 
         def __init__(self) -> None:
-            trt.IProgressMonitor.__init__(self)
+            base.__init__(self)
             self.stopped: BaseException | None = None
             self._steps: dict[str, tuple[str | None, int, int]] = {}  # name -> parent, steps, done
             self._share = 0.0
 
         def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
+            """Begin a phase."""
             self._steps[phase_name] = (parent_phase, max(1, num_steps), 0)
             self._tell(phase_name)
 
         def step_complete(self, phase_name: str, step: int) -> bool:
+            """Count a step of a phase; return whether to go on."""
             parent, steps, _ = self._steps.get(phase_name, (None, 1, 0))
             self._steps[phase_name] = (parent, steps, step + 1)
             self._tell(phase_name)
             return self.stopped is None
 
         def phase_finish(self, phase_name: str) -> None:
+            """End a phase."""
             self._steps.pop(phase_name, None)
 
         def _tell(self, phase: str) -> None:
-            share, name = 0.0, phase
-            while name in self._steps:
+            share = 0.0
+            name: str | None = phase
+            while name is not None and name in self._steps:
                 parent, steps, done = self._steps[name]
-                share, name = (
-                    (min(done, steps - 1) + min(share, 1.0)) / steps if done < steps else 1.0,
-                    parent,
-                )
+                share = (done + min(share, 1.0)) / steps if done < steps else 1.0
+                name = parent
             self._share = max(self._share, min(share, 1.0))
             try:
                 on_progress(self._share, phase)
-            except (
-                BaseException
-            ) as error:  # through the library's own threads no exception may pass
+            except BaseException as error:  # noqa: BLE001 (none may pass the library's threads)
                 self.stopped = error
 
     return Monitor()

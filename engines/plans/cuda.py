@@ -1,8 +1,8 @@
-"""Memory, streams and graphs of one NVIDIA card, through PyCUDA, or through cuda-python where
-PyCUDA is not installed.
+"""Memory, streams and graphs of one NVIDIA GPU.
 
-Both work in the card's primary context, which PyTorch uses too. Addresses and streams are plain
-integers, as TensorRT wants them; what is allocated is freed by the ``ExitStack`` that is handed in.
+Through PyCUDA, or through cuda-python where PyCUDA is not installed. Both work in the GPU's primary
+context, which PyTorch uses too. Addresses and streams are plain integers, as TensorRT wants them;
+what is allocated is freed by the ``ExitStack`` that is handed in.
 """
 
 from __future__ import annotations
@@ -25,68 +25,70 @@ _NON_BLOCKING = 1  # CU_STREAM_NON_BLOCKING: does not wait for the default strea
 
 
 class Cuda(ABC):
-    """One card.
+    """One GPU.
 
-    ``index`` counts from 0; ``name``: as the driver calls it; ``target``: "sm89"; ``driver``: the
-    major CUDA version of the driver.
-
-    Everything but these needs ``current()``: a card's context belongs to the thread that made it
-    current.
+    Everything but its attributes needs ``current()``: a GPU's context belongs to the thread that
+    made it current.
     """
 
     index: int
+    """Counts from 0."""
     name: str
+    """As the driver calls it."""
     target: str
+    """Its compute capability, such as "sm89"."""
     driver: int
+    """The major CUDA version of the driver."""
 
     @abstractmethod
     def current(self) -> contextlib.AbstractContextManager[None]:
-        """Make the card's context this thread's for a while."""
+        """Make the GPU's context this thread's for a while."""
 
     @abstractmethod
     def memory(self, size_bytes: int, owner: ExitStack) -> int:
-        """Address of new memory on the card."""
+        """Allocate memory on the GPU and return its address."""
 
     @abstractmethod
     def pinned(self, shape: tuple[int, ...], dtype: Any, owner: ExitStack) -> np.ndarray:
-        """A host array that the card reads and writes by itself."""
+        """Allocate a host array that the GPU reads and writes by itself."""
 
     @abstractmethod
     def stream(self, owner: ExitStack) -> int:
-        """A new queue of work."""
+        """Make a queue of work."""
 
     @abstractmethod
     def upload(self, address: int, source: np.ndarray, stream: int) -> None:
-        """Queue a copy of the pinned ``source`` to the card."""
+        """Queue a copy of the pinned ``source`` to the GPU."""
 
     @abstractmethod
     def download(self, target: np.ndarray, address: int, stream: int) -> None:
-        """Queue a copy from the card to the pinned ``target``."""
+        """Queue a copy from the GPU to the pinned ``target``."""
 
     @abstractmethod
     def copy(self, target: int, source: int, size_bytes: int, stream: int) -> None:
-        """Queue a copy from one address on the card to another."""
+        """Queue a copy from one address on the GPU to another."""
 
     def follow(self, stream: int) -> None:
         """Let ``stream`` wait for what PyTorch has queued to its current stream so far."""
         import torch
 
-        torch.cuda.ExternalStream(stream, self.index).wait_stream(
-            torch.cuda.current_stream(self.index)
-        )
+        streams: Any = torch.cuda  # its classes are untyped
+        streams.ExternalStream(stream, self.index).wait_stream(streams.current_stream(self.index))
 
     @abstractmethod
     def wait(self, stream: int) -> None:
         """Return when all work of ``stream`` is done."""
 
-    def recorded(
-        self, stream: int, work: Callable[[], None], owner: ExitStack
+    def record(
+        self,
+        stream: int,  # noqa: ARG002 (for libraries that have graphs)
+        work: Callable[[], None],  # noqa: ARG002
+        owner: ExitStack,  # noqa: ARG002
     ) -> Callable[[], None] | None:
-        """``work``, which queues to ``stream``, as one CUDA graph: calling the result queues it all
-        at once.
+        """Record ``work``, which queues to ``stream``, as one CUDA graph.
 
-        None where the library has no graphs, or the driver could not record it; ``work`` is as good
-        then, only slower to queue.
+        Calling the result queues it all at once. None where the library has no graphs, or the
+        driver could not record it; ``work`` is as good then, only slower to queue.
         """
         return None
 
@@ -96,16 +98,22 @@ class Cuda(ABC):
 
 
 def cuda_problem() -> str | None:
-    """Why no card can be used here, with what to install, or None. Imports nothing of NVIDIA's."""
+    """Return why no GPU can be used here, with what to install, or None.
+
+    Imports nothing of NVIDIA's.
+    """
     if not (_find("pycuda") or _find("cuda.bindings")):
         return "neither PyCUDA nor cuda-python is installed. Type: pip install cuda-bindings"
     if os.name != "nt" and not Path("/dev/nvidiactl").exists() and not Path("/dev/dxg").exists():
-        return "there is no NVIDIA driver here. Use --engine auto, or install the driver from nvidia.com/drivers"
+        return (
+            "there is no NVIDIA driver here. Use --engine auto, "
+            "or install the driver from nvidia.com/drivers"
+        )
     return None
 
 
 def open_cuda(device: str = "cuda") -> Cuda:
-    """The card called "cuda" or "cuda:N".
+    """Open the GPU called "cuda" or "cuda:N".
 
     Raises EngineUnavailable if there is none, or no way to it.
     """
@@ -117,7 +125,7 @@ def open_cuda(device: str = "cuda") -> Cuda:
         return PyCuda(index) if _find("pycuda") else CudaPython(index)
     except EngineUnavailable:
         raise
-    except Exception as error:  # PyCUDA and cuda-python have no error in common
+    except Exception as error:  # noqa: BLE001 (PyCUDA and cuda-python have no error in common)
         raise EngineUnavailable(
             f"--device {device}: the NVIDIA driver does not start ({error}). Use --device cpu."
         ) from error
@@ -151,27 +159,27 @@ class CudaPython(Cuda):
             .decode(errors="replace")
         )
         attributes = driver.CUdevice_attribute
-        major = self._attribute(attributes.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)
-        minor = self._attribute(attributes.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)
+        major = self._read_attribute(attributes.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)
+        minor = self._read_attribute(attributes.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)
         self.target = f"sm{major}{minor}"
         self.driver = self._call(driver.cuDriverGetVersion()) // 1000
         self._context = self._call(driver.cuDevicePrimaryCtxRetain(self._device))
 
-    def _attribute(self, which: Any) -> int:
-        return self._call(self._driver.cuDeviceGetAttribute(which, self._device))
+    def _read_attribute(self, which: Any) -> int:
+        return int(self._call(self._driver.cuDeviceGetAttribute(which, self._device)))
 
     def _call(self, result: tuple[Any, ...]) -> Any:
         error, *values = result
         if error != self._driver.CUresult.CUDA_SUCCESS:
-            told, text = self._driver.cuGetErrorString(error)
-            reason = (
-                text.decode() if told == self._driver.CUresult.CUDA_SUCCESS and text else str(error)
-            )
+            found, text = self._driver.cuGetErrorString(error)
+            known = found == self._driver.CUresult.CUDA_SUCCESS and text
+            reason = text.decode() if known else str(error)
             raise RuntimeError(f"CUDA: {reason}")
         return values[0] if values else None
 
     @contextmanager
     def current(self) -> Iterator[None]:
+        """Make the context this thread's for a while."""
         self._call(self._driver.cuCtxPushCurrent(self._context))
         try:
             yield
@@ -179,11 +187,13 @@ class CudaPython(Cuda):
             self._call(self._driver.cuCtxPopCurrent())
 
     def memory(self, size_bytes: int, owner: ExitStack) -> int:
+        """Allocate memory on the GPU and return its address."""
         address = self._call(self._driver.cuMemAlloc(size_bytes))
         owner.callback(self._driver.cuMemFree, address)
         return int(address)
 
     def pinned(self, shape: tuple[int, ...], dtype: Any, owner: ExitStack) -> np.ndarray:
+        """Allocate a host array that the GPU reads and writes by itself."""
         size_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
         address = self._call(self._driver.cuMemHostAlloc(size_bytes, 0))
         owner.callback(self._driver.cuMemFreeHost, address)
@@ -192,40 +202,43 @@ class CudaPython(Cuda):
         ).reshape(shape)
 
     def stream(self, owner: ExitStack) -> int:
+        """Make a queue of work."""
         stream = self._call(self._driver.cuStreamCreate(_NON_BLOCKING))
         owner.callback(self._driver.cuStreamDestroy, stream)
         return int(stream)
 
     def upload(self, address: int, source: np.ndarray, stream: int) -> None:
+        """Queue a copy to the GPU."""
         self._call(
             self._driver.cuMemcpyHtoDAsync(address, source.ctypes.data, source.nbytes, stream)
         )
 
     def download(self, target: np.ndarray, address: int, stream: int) -> None:
+        """Queue a copy from the GPU."""
         self._call(
             self._driver.cuMemcpyDtoHAsync(target.ctypes.data, address, target.nbytes, stream)
         )
 
     def copy(self, target: int, source: int, size_bytes: int, stream: int) -> None:
+        """Queue a copy on the GPU."""
         self._call(self._driver.cuMemcpyDtoDAsync(target, source, size_bytes, stream))
 
     def wait(self, stream: int) -> None:
+        """Return when all work of ``stream`` is done."""
         self._call(self._driver.cuStreamSynchronize(stream))
 
-    def recorded(
+    def record(
         self, stream: int, work: Callable[[], None], owner: ExitStack
     ) -> Callable[[], None] | None:
+        """Record ``work`` as one CUDA graph."""
         driver = self._driver
-        mode = (
-            driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
-        )  # what other threads allocate is no concern
+        # What other threads allocate is no concern.
+        mode = driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
         self._call(driver.cuStreamBeginCapture(stream, mode))
         try:
             work()
-        except Exception:  # the driver's and the engine's
-            driver.cuStreamEndCapture(
-                stream
-            )  # leaves the capture; the graph of a failed one is void
+        except Exception:  # noqa: BLE001 (the driver's and the engine's)
+            driver.cuStreamEndCapture(stream)  # the graph of a failed capture is void
             return None
         error, graph = driver.cuStreamEndCapture(stream)
         if error != driver.CUresult.CUDA_SUCCESS:
@@ -238,6 +251,7 @@ class CudaPython(Cuda):
         return lambda: self._call(driver.cuGraphLaunch(ready, stream))
 
     def close(self) -> None:
+        """Give the context back."""
         if self._context is not None:
             self._context = None
             self._driver.cuDevicePrimaryCtxRelease(self._device)
@@ -253,7 +267,8 @@ class PyCuda(Cuda):
         driver.init()
         if index >= driver.Device.count():
             raise EngineUnavailable(
-                f"--device cuda:{index}: there are {driver.Device.count()} NVIDIA GPUs here, counted from 0."
+                f"--device cuda:{index}: there are {driver.Device.count()} NVIDIA GPUs here, "
+                "counted from 0."
             )
         device = driver.Device(index)
         self.name = device.name()
@@ -264,6 +279,7 @@ class PyCuda(Cuda):
 
     @contextmanager
     def current(self) -> Iterator[None]:
+        """Make the context this thread's for a while."""
         self._context.push()
         try:
             yield
@@ -271,32 +287,42 @@ class PyCuda(Cuda):
             self._driver.Context.pop()
 
     def memory(self, size_bytes: int, owner: ExitStack) -> int:
+        """Allocate memory on the GPU and return its address."""
         allocation = self._driver.mem_alloc(size_bytes)
         owner.callback(allocation.free)
         return int(allocation)
 
     def pinned(self, shape: tuple[int, ...], dtype: Any, owner: ExitStack) -> np.ndarray:
-        array = self._driver.pagelocked_empty(shape, dtype)
-        owner.callback(array.base.free)
+        """Allocate a host array that the GPU reads and writes by itself."""
+        array: np.ndarray = self._driver.pagelocked_empty(shape, dtype)
+        allocation: Any = array.base
+        owner.callback(allocation.free)
         return array
 
     def stream(self, owner: ExitStack) -> int:
+        """Make a queue of work."""
         stream = self._driver.Stream(_NON_BLOCKING)
-        self._streams[stream.handle] = stream  # freed with the last reference to it
-        owner.callback(self._streams.pop, stream.handle)
-        return stream.handle
+        handle = int(stream.handle)
+        self._streams[handle] = stream  # freed with the last reference to it
+        owner.callback(self._streams.pop, handle)
+        return handle
 
     def upload(self, address: int, source: np.ndarray, stream: int) -> None:
+        """Queue a copy to the GPU."""
         self._driver.memcpy_htod_async(address, source, self._streams[stream])
 
     def download(self, target: np.ndarray, address: int, stream: int) -> None:
+        """Queue a copy from the GPU."""
         self._driver.memcpy_dtoh_async(target, address, self._streams[stream])
 
     def copy(self, target: int, source: int, size_bytes: int, stream: int) -> None:
+        """Queue a copy on the GPU."""
         self._driver.memcpy_dtod_async(target, source, size_bytes, self._streams[stream])
 
     def wait(self, stream: int) -> None:
+        """Return when all work of ``stream`` is done."""
         self._streams[stream].synchronize()
 
     def close(self) -> None:
+        """Give the context back."""
         self._context = None

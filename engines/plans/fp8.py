@@ -1,8 +1,8 @@
-"""The 8-bit pairs of a strongly typed graph as floating point: E4M3, which has 3 bits of mantissa
-and no infinity.
+"""Writes the 8-bit pairs of a strongly typed graph as floating point, E4M3.
 
-A pair keeps its span: its largest level, 127, becomes the largest number, 448. The format is finer
-than bytes below a sixteenth of the span and coarser above.
+That has 3 bits of mantissa and no infinity. A pair keeps its span: its largest level, 127, becomes
+the largest number, 448. The format is finer than bytes below a sixteenth of the span and coarser
+above.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from onnx import numpy_helper
 
 E4M3 = ml_dtypes.float8_e4m3fn
 LEAST_TARGET = 89  # compute capability 8.9, Ada: what is older has no such type
-_RATIO = float(ml_dtypes.finfo(E4M3).max) / 127
+_RATIO = 448 / 127  # the largest number of either
 
 
 def to_fp8(typed: onnx.ModelProto) -> onnx.ModelProto:
-    """``typed`` with every pair of signed bytes with zero point 0 in it (opset 19 or later) as one
-    of E4M3; changed in place.
+    """Turn every pair of signed bytes with zero point 0 in ``typed`` into one of E4M3, in place.
+
+    The graph must be of opset 19 or later. Returns it.
     """
     graph = typed.graph
     stored = {tensor.name: tensor for tensor in graph.initializer}

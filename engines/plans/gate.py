@@ -1,7 +1,7 @@
 """The parity gate: a plan that does not give the model file's pictures is not kept.
 
-Two steps, because a card is not always there. The strongly typed graph is asked first, on the CPU,
-with every style: an overflow shows there. Then, on its own card, the plan itself at the sizes that
+Two steps, because a GPU is not always there. The strongly typed graph is asked first, on the CPU,
+with every style: an overflow shows there. Then, on its own GPU, the plan itself at the sizes that
 it is for. The reference of both is the model file in fp32 on ONNX Runtime.
 """
 
@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from engines.base import EngineOptions, cpu_threads
+from engines.base import EngineOptions
+from engines.machine import cpu_threads
 from engines.model_file import ModelFile
 from engines.parity import (
     TOLERANCES,
@@ -35,7 +36,7 @@ _ALL_STYLES_PX = 640 * 480
 
 
 def check_picture() -> np.ndarray:
-    """A photo, (240, 320, 3) uint8 RGB: E. Collins by NASA, in the public domain."""
+    """Read a photo, (240, 320, 3) uint8 RGB: E. Collins by NASA, in the public domain."""
     from PIL import Image
 
     with Image.open(Path(__file__).parent / "check.jpg") as picture:
@@ -56,11 +57,13 @@ def check_graph(
     settings.log_severity_level = 3
     settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(
-        _rounded(typed).SerializeToString(), settings, providers=["CPUExecutionProvider"]
+        _force_rounding(typed).SerializeToString(), settings, providers=["CPUExecutionProvider"]
     )
 
     def infer(frames: np.ndarray, style: np.ndarray) -> np.ndarray:
-        return session.run(["stylized"], {"frame": frames, "style": style})[0]
+        stylized: np.ndarray
+        (stylized,) = session.run(["stylized"], {"frame": frames, "style": style})
+        return stylized
 
     frames = check_frames([*pictures] or [check_picture()], GRAPH_SIZES)
     return _compare(
@@ -75,7 +78,7 @@ def check_plan(
     shapes: Shapes,
     pictures: Iterable[np.ndarray] = (),
 ) -> Difference:
-    """Compare a plan on its card with the model file at the sizes of ``shapes``.
+    """Compare a plan on its GPU with the model file at the sizes of ``shapes``.
 
     Raises ParityError.
     """
@@ -96,8 +99,8 @@ def check_plan(
     return worst
 
 
-def _rounded(typed: onnx.ModelProto) -> onnx.ModelProto:
-    """The graph with a pause after every node that computes in half.
+def _force_rounding(typed: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the graph with a pause after every node that computes in half.
 
     On a CPU such nodes compute in fp32 between two casts, and ONNX Runtime drops a cast to half
     that another one undoes, even when it is told to optimise nothing; an overflow would not be

@@ -1,10 +1,10 @@
-"""Which TensorRT is installed: ``tensorrt``, or TensorRT for RTX (``tensorrt_rtx``), which has the
-same API in a plain wheel.
+"""Which TensorRT is installed.
+
+It is ``tensorrt``, or TensorRT for RTX (``tensorrt_rtx``), which has the same API in a plain wheel.
 """
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import logging
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from engines.errors import EngineUnavailable
+from engines.machine import package_version
 
 INSTALL = "pip install 'livebrush[tensorrt-rtx]'"
 _LIBRARIES = ("tensorrt", "tensorrt_rtx")
@@ -20,58 +21,60 @@ _PACKAGES = {"tensorrt": "tensorrt", "tensorrt_rtx": "tensorrt-rtx-cu13"}
 
 @dataclass(frozen=True)
 class Library:
-    """An imported TensorRT. ``name``: "tensorrt" or "tensorrt_rtx"."""
+    """An imported TensorRT."""
 
     name: str
+    """The module's: "tensorrt" or "tensorrt_rtx"."""
     module: ModuleType
 
     @property
     def version(self) -> str:
-        return self.module.__version__
+        """The library's own version."""
+        return str(self.module.__version__)
 
     @property
     def is_rtx(self) -> bool:
+        """Whether it is TensorRT for RTX."""
         return self.name == "tensorrt_rtx"
 
     @property
     def targets(self) -> list[str]:
-        """The cards that it can build for without having one: "sm75", "sm89", ...; none with the
-        full TensorRT.
+        """The GPUs that it can build for without having one: "sm75", "sm89", ...
+
+        The full TensorRT has none.
         """
         capabilities = getattr(self.module, "ComputeCapability", None)
         names = capabilities.__members__ if capabilities and self.is_rtx else {}
         return [name.lower() for name in names if name.startswith("SM")]
 
     def logger(self) -> tuple[Any, list[str]]:
-        """A logger for builder, parser and runtime, and the errors that it has heard."""
-        return _logger(self.module)
+        """Make a logger for builder, parser and runtime; return it and the errors it has heard."""
+        return _make_logger(self.module)
 
 
 def library_names() -> list[str]:
-    """The libraries that are installed, the preferred one first; imports none."""
+    """Return the libraries that are installed, the preferred one first; imports none."""
     return [name for name in _LIBRARIES if importlib.util.find_spec(name)]
 
 
 def library_version(name: str) -> str:
-    """The version of an installed library without importing it."""
-    try:
-        return importlib.metadata.version(_PACKAGES[name])
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown"
+    """Return the version of an installed library without importing it."""
+    return package_version(_PACKAGES[name]) or "unknown"
 
 
 def import_library(target: str = "current") -> Library:
-    """The library for ``target``: for the card that is here the first that is installed, for others
-    TensorRT for RTX.
+    """Import the library for ``target``.
 
-    Raises EngineUnavailable with what to install.
+    For the GPU that is here it is the first that is installed, for others TensorRT for RTX. Raises
+    EngineUnavailable with what to install.
     """
     names = library_names()
     if target != "current":
         names = [name for name in names if name == "tensorrt_rtx"]
         if not names:
             raise EngineUnavailable(
-                f"--gpu {target}: only TensorRT for RTX builds for a card that is not here. Type: {INSTALL}"
+                f"--gpu {target}: only TensorRT for RTX builds for a card that is not here. "
+                f"Type: {INSTALL}"
             )
     if not names:
         raise EngineUnavailable(f"TensorRT is not installed. Type: {INSTALL}")
@@ -83,14 +86,16 @@ def import_library(target: str = "current") -> Library:
         ) from error
 
 
-def _logger(module: ModuleType) -> tuple[Any, list[str]]:
+def _make_logger(module: Any) -> tuple[Any, list[str]]:
     errors: list[str] = []
     log = logging.getLogger("livebrush.tensorrt")
     bad = {module.Logger.INTERNAL_ERROR, module.Logger.ERROR}
 
-    class Log(module.ILogger):
+    base: Any = module.ILogger
+
+    class Log(base):  # type: ignore[misc]  # the library has no types
         def __init__(self) -> None:
-            module.ILogger.__init__(self)
+            base.__init__(self)
 
         def log(self, severity: Any, message: str) -> None:
             if severity in bad:

@@ -1,4 +1,4 @@
-"""From a model file to a plan that may be used: typed, proved, built, proved again, kept."""
+"""Makes a plan of a model file: typed, proved, built, proved again, kept."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from engines.base import OnProgress, ignore_progress
 from engines.errors import EngineUnavailable
 from engines.model_file import ModelFile
 from engines.parity import Difference, Infer
-from engines.plans.build import BUILDER_FLAGS, OnProgress, build_plan
+from engines.plans.build import BUILDER_FLAGS, build_plan
 from engines.plans.fp8 import LEAST_TARGET
 from engines.plans.gate import check_graph, check_plan
 from engines.plans.library import Library
@@ -26,60 +27,63 @@ _PROVED: dict[str, Difference] = {}
 
 
 @dataclass(frozen=True)
-class Card:
-    """What a plan is for.
-
-    ``target``: "sm89"; ``name`` and ``driver`` (its major version) are "" and 0 for one not here.
-    """
+class Gpu:
+    """The GPU that a plan is for."""
 
     target: str
+    """Its compute capability, such as "sm89"."""
     name: str = ""
+    """As the driver calls it, "" for one that is not here."""
     driver: int = 0
+    """The major version of its driver, 0 for one that is not here."""
 
     @property
     def here(self) -> bool:
+        """Whether it is in this machine."""
         return bool(self.name)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One plan to be: which model, how precise, for which frames and which card."""
+    """One plan to be: which model, how precise, for which frames and which GPU."""
 
     model: ModelFile
     precision: str
     shapes: Shapes
-    card: Card
+    gpu: Gpu
     library: Library
 
     @property
     def source(self) -> Path:
-        """The file that holds the network in this precision; the int8 one has the scales of fp8
-        too.
+        """The file that holds the network in this precision.
 
-        Raises EngineUnavailable if there is none, or the card has no such numbers.
+        The int8 one has the scales of fp8 too. Raises EngineUnavailable if there is none, or the
+        GPU has no such numbers.
         """
-        if self.precision == "fp8" and int(self.card.target.removeprefix("sm")) < LEAST_TARGET:
+        if self.precision == "fp8" and int(self.gpu.target.removeprefix("sm")) < LEAST_TARGET:
             raise EngineUnavailable(
-                f"--precision fp8 needs a card of compute capability 8.9 or later (Ada), not {self.card.target}. "
-                "Use --precision int8."
+                "--precision fp8 needs a card of compute capability 8.9 or later (Ada), "
+                f"not {self.gpu.target}. Use --precision int8."
             )
         if self.precision not in ("int8", "fp8"):
             return self.model.path
         if self.model.int8_path is None:
             raise EngineUnavailable(
-                f"{self.model.name} has no int8 file. Write it with `python -m export int8 {self.model.path}`."
+                f"{self.model.name} has no int8 file. "
+                f"Write it with `python -m export int8 {self.model.path}`."
             )
         return self.model.int8_path
 
     @property
     def key(self) -> PlanKey:
+        """What the plan is kept under."""
         return PlanKey(
             hashlib.sha256(self.source.read_bytes()).hexdigest(),
             self.library.name,
             self.library.version,
-            self.card.target,
-            self.card.name,
-            self.card.driver,
+            self.gpu.target,
+            self.gpu.name,
+            self.gpu.driver,
             self.precision,
             self.shapes,
             BUILDER_FLAGS,
@@ -88,13 +92,13 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Plan:
-    """A built plan, and how far graph and engine stray from the model file; ``engine`` is None
-    where its card is not.
-    """
+    """A built plan, and how far it strays from the model file."""
 
     data: bytes
     graph: Difference
+    """How far the strongly typed graph strays."""
     engine: Difference | None
+    """How far the engine strays, None where its GPU is not here."""
 
 
 def make_plan(
@@ -102,19 +106,18 @@ def make_plan(
     store: PlanStore,
     open_run: Callable[[bytes], Infer] | None = None,
     pictures: Sequence[np.ndarray] = (),
-    on_progress: OnProgress = lambda share, phase: None,
+    on_progress: OnProgress = ignore_progress,
 ) -> Plan:
     """Build what ``recipe`` says and prove it.
 
-    open_run: how to run a plan on the card that it is for, None if it is not here.
-
-    Raises ParityError if graph or engine stray too far, EngineLoadError if TensorRT refuses.
+    open_run: how to run a plan on the GPU that it is for, None if it is not here. Raises
+    ParityError if graph or engine stray too far, EngineLoadError if TensorRT refuses.
     """
     typed = strongly_typed(onnx.load(str(recipe.source)), recipe.precision)
     on_progress(0.0, "comparing the typed network with the model")
-    graph = _checked(typed, recipe, pictures)
-    kept_timings = store.sibling(f"timings-{recipe.card.target}.bin")
-    target = "current" if recipe.card.here else recipe.card.target
+    graph = _check_once(typed, recipe, pictures)
+    kept_timings = store.sibling(f"timings-{recipe.gpu.target}.bin")
+    target = "current" if recipe.gpu.here else recipe.gpu.target
     data, new_timings = build_plan(
         typed, recipe.shapes, recipe.library, target, on_progress, store.read(kept_timings)
     )
@@ -127,8 +130,10 @@ def make_plan(
     return Plan(data, graph, engine)
 
 
-def _checked(typed: onnx.ModelProto, recipe: Recipe, pictures: Sequence[np.ndarray]) -> Difference:
-    """``check_graph``, once in this process for all the sizes that a graph is built for."""
+def _check_once(
+    typed: onnx.ModelProto, recipe: Recipe, pictures: Sequence[np.ndarray]
+) -> Difference:
+    """Do ``check_graph`` once in this process for all the sizes that a graph is built for."""
     shown = [picture.tobytes() for picture in pictures]
     parts = [recipe.model.path.read_bytes(), typed.SerializeToString(deterministic=True), *shown]
     proof = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
@@ -141,15 +146,13 @@ def kept_plan(
     recipe: Recipe,
     store: PlanStore,
     open_run: Callable[[bytes], Infer] | None = None,
-    **how: object,
+    pictures: Sequence[np.ndarray] = (),
+    on_progress: OnProgress = ignore_progress,
 ) -> bytes:
-    """The plan of the cache, made now if it is not there.
-
-    ``open_run`` and ``how``: as ``make_plan``.
-    """
+    """Return the plan of the cache, made as ``make_plan`` does if it is not there."""
 
     def build() -> tuple[bytes, dict[str, object]]:
-        plan = make_plan(recipe, store, open_run, **how)
+        plan = make_plan(recipe, store, open_run, pictures, on_progress)
         facts = {
             "model": recipe.model.name,
             "graph_mean": plan.graph.mean,

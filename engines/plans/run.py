@@ -1,10 +1,10 @@
-"""A plan that runs: everything allocated once, two frames under way at a time, bytes over the bus
-and nothing else.
+"""Runs a plan.
+
+Everything is allocated once, two frames are under way at a time, and only bytes go over the bus.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from engines.tickets import Turns
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from engines.base import Frames
+    from engines.base import Frames, Pending
 
 # While one frame is computed, the next is uploaded and the one before downloaded.
 SLOTS = 2
@@ -29,9 +29,9 @@ SLOTS = 2
 class PlanRun:
     """One plan at one shape (N, H, W).
 
-    Call it from one thread at a time; it makes the card's context current by itself.
+    Call it from one thread at a time; it makes the GPU's context current by itself.
 
-    kernels: where TensorRT for RTX keeps what it has compiled for this card, so that the next start
+    kernels: where TensorRT for RTX keeps what it has compiled for this GPU, so that the next start
     need not. Raises EngineLoadError if the plan is refused.
     """
 
@@ -52,16 +52,17 @@ class PlanRun:
                 runtime = library.module.Runtime(logger)
                 engine = runtime.deserialize_cuda_engine(plan)
                 if engine is None:
+                    reason = errors[-1] if errors else "no reason given"
                     raise EngineLoadError(
-                        f"{library.name} refuses the plan on {cuda.name}: {errors[-1] if errors else 'no reason given'}"
+                        f"{library.name} refuses the plan on {cuda.name}: {reason}"
                     )
                 self._kept = [logger, runtime, engine]  # each must outlive what it has made
-                settings, compiled = _rtx_settings(library, engine, store, kernels)
+                settings, compiled = _make_rtx_settings(library, engine, store, kernels)
                 self._slots = [
                     _Slot(
                         cuda,
                         self._owner,
-                        _context(engine, settings),
+                        _make_context(engine, settings),
                         shape,
                         styles,
                         records=not library.is_rtx,
@@ -75,34 +76,38 @@ class PlanRun:
                 self._owner.close()
                 raise
 
-    def start(self, frames: Frames, style: np.ndarray) -> Callable[[], Frames]:
-        """Queue one inference; the result waits for it and gives (N, H, W, 3) uint8, where
-        ``frames`` are, owned by the caller.
+    def start(self, frames: Frames, style: np.ndarray) -> Pending:
+        """Queue one inference and return what waits for it.
 
-        Two may be under way. A third waits for the first, whose result is kept for its caller.
+        The result is (N, H, W, 3) uint8, where ``frames`` are, owned by the caller. Two may be
+        under way. A third waits for the first, whose result is kept for its caller.
         """
         with self._cuda.current():
             return self._turns.start(frames, style)
 
+    def infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
+        """Run one inference on arrays and wait for it."""
+        return np.asarray(self.start(frames, style)())
+
     def close(self) -> None:
-        """Free everything on the card; results that were not waited for stay to be had.
+        """Free everything on the GPU; results that were not waited for stay to be had.
 
         Closing twice is harmless.
         """
-        if not self._owner:
+        if not self._slots:
             return
         with self._cuda.current():
             self._turns.finish()
-            owner, self._owner = self._owner, None
-            owner.close()
+            self._owner.close()
             self._slots.clear()
             while self._kept:
                 self._kept.pop()  # the last made first
 
 
 class _Slot:
-    """Buffers, a stream and an execution context of its own, so that neighbouring frames overlap
-    without further care.
+    """Buffers, a stream and an execution context of its own.
+
+    So neighbouring frames overlap without further care.
     """
 
     def __init__(
@@ -137,13 +142,13 @@ class _Slot:
             raise EngineLoadError(
                 f"the TensorRT plan does not take {shape[0]} frames of {shape[2]}x{shape[1]}."
             )
-        self._given: tuple[Tensor, Tensor] | None = (
-            None  # what is under way and where its result goes, if they are on the card
-        )
+        # What is under way and where its result goes, if they are on the GPU.
+        self._given: tuple[Tensor, Tensor] | None = None
         self._warm_up()
-        self._recorded = cuda.recorded(self._stream, self._queue, owner) if records else None
+        self._recorded = cuda.record(self._stream, self._queue, owner) if records else None
 
     def start(self, frames: Frames, style: np.ndarray) -> None:
+        """Queue one inference."""
         np.copyto(self._style, style)
         cuda, stream, addresses = self._cuda, self._stream, self._addresses
         if isinstance(frames, np.ndarray):
@@ -155,24 +160,22 @@ class _Slot:
         else:
             # Memory of the caller's stream, who reads it there; what was there before may still be
             # read: so follow after.
-            self._given = frames, frames.new_empty(frames.shape)
+            result = frames.new_empty(frames.shape)
+            self._given = frames, result
             cuda.follow(stream)
             cuda.copy(addresses["frame"], frames.data_ptr(), self._frame.nbytes, stream)
             self._launch()
-            cuda.copy(
-                self._given[1].data_ptr(), addresses["stylized"], self._stylized.nbytes, stream
-            )
+            cuda.copy(result.data_ptr(), addresses["stylized"], self._stylized.nbytes, stream)
 
     def wait(self) -> Frames:
+        """Wait for what was started and return its result."""
         with self._cuda.current():
             self._cuda.wait(self._stream)
         given, self._given = self._given, None
         return given[1] if given else self._stylized.copy()
 
     def _warm_up(self) -> None:
-        """The first runs compile, choose and allocate; what is recorded or measured afterwards does
-        none of it.
-        """
+        """Run it twice: the first runs compile, choose and allocate, which no later one does."""
         self._frame[:] = 0
         self._style[:] = np.eye(1, self._style.shape[1], dtype=np.float32)
         self._cuda.upload(self._addresses["frame"], self._frame, self._stream)
@@ -189,13 +192,13 @@ class _Slot:
             raise EngineRunError("TensorRT could not queue the frame.")
 
 
-def _rtx_settings(
+def _make_rtx_settings(
     library: Library, engine: Any, store: PlanStore, kernels: Path
 ) -> tuple[Any, Any]:
-    """How TensorRT for RTX shall run an engine, and its cache of compiled kernels; nothing for the
-    full TensorRT.
+    """Return how TensorRT for RTX shall run an engine, and its cache of compiled kernels.
 
-    Its own CUDA graphs are used: it knows when its kernels for a shape are ready to be recorded.
+    The full TensorRT has neither. RTX's own CUDA graphs are used:
+    it knows when its kernels for a shape are ready to be recorded.
     """
     if not library.is_rtx:
         return None, None
@@ -203,9 +206,8 @@ def _rtx_settings(
     settings = engine.create_runtime_config()
     compiled = settings.create_runtime_cache()
     if known := store.read(kernels):
-        compiled.deserialize(
-            known
-        )  # it checks by itself whether they are for here, and says no if not
+        # It checks by itself whether they are for here, and says no if not.
+        compiled.deserialize(known)
     settings.set_runtime_cache(compiled)
     settings.dynamic_shapes_kernel_specialization_strategy = (
         trt.DynamicShapesKernelSpecializationStrategy.EAGER
@@ -214,7 +216,7 @@ def _rtx_settings(
     return settings, compiled
 
 
-def _context(engine: Any, settings: Any) -> Any:
+def _make_context(engine: Any, settings: Any) -> Any:
     context = (
         engine.create_execution_context()
         if settings is None
@@ -222,7 +224,8 @@ def _context(engine: Any, settings: Any) -> Any:
     )
     if context is None:
         raise EngineLoadError(
-            "TensorRT could not prepare the engine: most likely the card's memory is full. Use a smaller --size."
+            "TensorRT could not prepare the engine: most likely the card's memory is full. "
+            "Use a smaller --size."
         )
     return context
 

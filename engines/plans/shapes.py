@@ -12,41 +12,45 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Shapes:
-    """(height, width) of the smallest, the usual and the largest frame, and how many at a time."""
+    """The frames of a plan: (height, width) of the smallest, the usual and the largest."""
 
     smallest: Size
     usual: Size
     largest: Size
     batch: int = 1
+    """How many frames at a time."""
 
     @classmethod
     def only(cls, size: Size, batch: int = 1) -> Shapes:
-        """Of one size: what runs fastest."""
+        """Return the shapes of one size: what runs fastest."""
         return cls(size, size, size, batch)
 
     @classmethod
     def parse(cls, text: str) -> Shapes:
-        """ "WxH", or "MIN,OPT,MAX" of three such. Raises UsageError for anything else."""
+        """Read "WxH", or "MIN,OPT,MAX" of three such. Raises UsageError for anything else."""
         sizes = [_parse_size(part) for part in text.split(",")]
         if len(sizes) == 1:
             return cls.only(sizes[0])
         if len(sizes) != 3:
             raise UsageError(
-                f"--size is WxH or MIN,OPT,MAX, for example 320x240,640x480,1920x1080, not {text!r}."
+                "--size is WxH or MIN,OPT,MAX, for example 320x240,640x480,1920x1080, "
+                f"not {text!r}."
             )
-        ordered = all(a <= b <= c for a, b, c in zip(*sizes, strict=True))
-        if not ordered:
+        smallest, usual, largest = sizes
+        if not all(a <= b <= c for a, b, c in zip(smallest, usual, largest, strict=True)):
             raise UsageError(
-                f"--size {text}: no side of MIN may be longer than that of OPT, and none of OPT than that of MAX."
+                f"--size {text}: no side of MIN may be longer than that of OPT, "
+                "and none of OPT than that of MAX."
             )
-        return cls(*sizes)
+        return cls(smallest, usual, largest)
 
     @property
     def fixed(self) -> bool:
+        """Whether there is one size only."""
         return self.smallest == self.largest
 
     def covers(self, batch: int, size: Size) -> bool:
-        """Whether a plan of these shapes runs ``batch`` frames of (height, width)."""
+        """Return whether a plan of these shapes runs ``batch`` frames of (height, width)."""
         fits = all(
             low <= side <= high
             for low, side, high in zip(self.smallest, size, self.largest, strict=True)
@@ -54,7 +58,7 @@ class Shapes:
         return fits and batch == self.batch
 
     def sizes(self) -> list[Size]:
-        """The different ones among the three."""
+        """Return the different ones among the three."""
         return list(dict.fromkeys((self.usual, self.smallest, self.largest)))
 
     def __str__(self) -> str:

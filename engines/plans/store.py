@@ -1,11 +1,10 @@
-"""The cache of plans: what is found there is this user's, whole, and built for exactly this, or it
-is built again.
+"""Keeps plans: what is found is this user's, whole, and built for exactly this.
 
-A plan is code for one GPU, so it is only ever read from the user's own folder (0700), never from
-elsewhere. A file is one line of JSON (the key that it was built for, the hash of what follows,
-facts for the list) and the plan. It is written under a temporary name and renamed; builders of the
-same key wait for each other and take what the first has made. The plans that were not used for the
-longest go when the folder grows over ``LIMIT_BYTES``.
+Anything else is built again. A plan is code for one GPU, so it is only ever read from the user's
+own folder (0700), never from elsewhere. A file is one line of JSON (the key that it was built for,
+the hash of what follows, facts for the list) and the plan. It is written under a temporary name and
+renamed; builders of the same key wait for each other and take what the first has made. The plans
+that were not used for the longest go when the folder grows over ``LIMIT_BYTES``.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -24,7 +22,8 @@ from typing import Any, BinaryIO
 
 from filelock import FileLock
 
-from engines.cache import cache_dir, prune
+from engines.atomic_write import atomic_write
+from engines.folders import cache_dir, prune
 from engines.plans.shapes import Shapes
 
 LIMIT_BYTES = 2 * 2**30
@@ -35,28 +34,29 @@ _MAGIC = "livebrush-plan-1"
 
 @dataclass(frozen=True)
 class PlanKey:
-    """Everything that a plan depends on.
-
-    ``card`` and ``driver`` are "" and 0 for one built for a card that is not here.
-    """
+    """Everything that a plan depends on."""
 
     model_sha256: str
     library: str
     library_version: str
     target: str
     card: str
+    """The name of the GPU, "" for one that is not here."""
     driver: int
+    """The major version of its driver, 0 for a GPU that is not here."""
     precision: str
     shapes: Shapes
     flags: str
 
     @property
     def digest(self) -> str:
+        """The name of the plan's file."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:32]
 
     def runs(self, wanted: PlanKey) -> bool:
-        """Whether a plan of this key runs frames of the fixed shapes that ``wanted`` is for, being
-        alike in all else.
+        """Return whether a plan of this key runs the fixed shapes of ``wanted``.
+
+        All else must be alike.
         """
         others = {**asdict(self), "shapes": None} == {**asdict(wanted), "shapes": None}
         return others and self.shapes.covers(wanted.shapes.batch, wanted.shapes.usual)
@@ -84,10 +84,11 @@ class PlanStore:
             self.folder.chmod(0o700)
 
     def get(self, key: PlanKey) -> bytes | None:
-        """The plan for ``key``, or one whose range of sizes covers it; None if there is none that
-        can be trusted.
+        """Return the plan for ``key``, or one whose range of sizes covers it.
+
+        None if there is none that can be trusted.
         """
-        for path in self._candidates(key):
+        for path in self._find_candidates(key):
             plan = self._read(path, key)
             if plan is not None:
                 with contextlib.suppress(OSError):
@@ -98,17 +99,15 @@ class PlanStore:
     def get_or_build(
         self, key: PlanKey, build: Callable[[], tuple[bytes, dict[str, Any]]]
     ) -> bytes:
-        """The plan for ``key``, built and kept if it is not there.
+        """Return the plan for ``key``, built and kept if it is not there.
 
-        ``build`` returns the plan and facts for the list.
-
-        Whoever else builds the same at this moment is waited for. What ``build`` raises is raised,
-        and nothing is kept.
+        ``build`` returns the plan and facts for the list. Whoever else builds the same at this
+        moment is waited for. What ``build`` raises is raised, and nothing is kept.
         """
         plan = self.get(key)
         if plan is not None:
             return plan
-        with self._locked(key):
+        with self._lock(key):
             plan = self.get(key)
             if plan is None:
                 started_s = time.monotonic()
@@ -118,19 +117,22 @@ class PlanStore:
 
     def discard(self, key: PlanKey) -> None:
         """Remove whatever ``get`` would give for ``key``."""
-        for path in self._candidates(key):
+        for path in self._find_candidates(key):
             path.unlink(missing_ok=True)
 
     def entries(self) -> list[Entry]:
-        """Every readable plan, the last used first."""
+        """Return every readable plan, the last used first."""
         found = [
-            entry for path in self.folder.glob("*.plan") if (entry := _entry(path)) is not None
+            entry
+            for path in self.folder.glob("[!.]*.plan")
+            if (entry := _read_entry(path)) is not None
         ]
         return sorted(found, key=lambda entry: entry.used_s, reverse=True)
 
     def expected_s(self, key: PlanKey) -> float | None:
-        """How long the last build of this library and precision on this card took, None if there
-        was none.
+        """Return how long the last build of this library and precision on this GPU took.
+
+        None if there was none.
         """
         alike = [
             e
@@ -156,11 +158,11 @@ class PlanStore:
         return len(files), total
 
     def sibling(self, name: str) -> Path:
-        """A file beside the plans that TensorRT itself keeps up to date: compiled kernels, timings."""
+        """Return the path of what TensorRT itself keeps beside the plans: kernels, timings."""
         return self.folder / name
 
     def read(self, path: Path) -> bytes:
-        """A sibling's content; nothing if it is not there, or others could have written it."""
+        """Return a sibling's content, b"" if it is not there or others could have written it."""
         try:
             return path.read_bytes() if _is_mine(self.folder) and _is_mine(path) else b""
         except OSError:
@@ -172,16 +174,11 @@ class PlanStore:
         A folder that cannot be written costs the next start time, not this one its result.
         """
         try:
-            handle, name = tempfile.mkstemp(dir=self.folder, suffix=".tmp")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.writelines(parts)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(name, path)
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
+            with (
+                atomic_write(path, private=True, fsync=True) as written,
+                open(written, "wb") as file,
+            ):
+                file.writelines(parts)
         except OSError as error:
             logging.getLogger(__name__).warning(
                 "%s cannot be kept (%s): it is built again next time", path.name, error
@@ -195,8 +192,9 @@ class PlanStore:
             "bytes": len(plan),
         }
         self.write(self._path(key), json.dumps({**header, "facts": facts}).encode() + b"\n", plan)
-        prune(self.folder, self._limit_bytes, "*.[pk]*")  # plans and the kernels compiled for them
-        for left in self.folder.glob("*.tmp"):
+        # Plans, and the kernels compiled for them.
+        prune(self.folder, self._limit_bytes, "[!.]*.[pk]*")
+        for left in self.folder.glob(".*.part-*"):
             with contextlib.suppress(OSError):
                 if time.time() - left.stat().st_mtime > _STALE_S:
                     left.unlink()
@@ -204,16 +202,17 @@ class PlanStore:
     def _path(self, key: PlanKey) -> Path:
         return self.folder / f"{key.digest}.plan"
 
-    def _candidates(self, key: PlanKey) -> list[Path]:
+    def _find_candidates(self, key: PlanKey) -> list[Path]:
         return [
             self._path(key),
             *(entry.path for entry in self.entries() if entry.key != key and entry.key.runs(key)),
         ]
 
     @contextlib.contextmanager
-    def _locked(self, key: PlanKey) -> Iterator[None]:
-        """Whoever else builds ``key`` waits; in a folder that cannot be written, each builds for
-        himself.
+    def _lock(self, key: PlanKey) -> Iterator[None]:
+        """Let whoever else builds ``key`` wait.
+
+        In a folder that cannot be written, each builds for himself.
         """
         folder = self.folder / "locks"
         with contextlib.ExitStack() as stack:
@@ -223,29 +222,29 @@ class PlanStore:
             yield
 
     def _read(self, path: Path, wanted: PlanKey) -> bytes | None:
-        """The plan in ``path`` if the file is ours, whole and for ``wanted``."""
+        """Return the plan in ``path`` if the file is ours, whole and for ``wanted``."""
         if not (_is_mine(self.folder) and _is_mine(path)):
             return None
         try:
             with path.open("rb") as file:
-                header = _header(file)
+                header = _read_header(file)
                 plan = file.read() if header else b""
         except OSError:
             return None
         if header is None or header.get("sha256") != hashlib.sha256(plan).hexdigest():
             return None
-        key = _key(header)
+        key = _parse_key(header)
         return plan if key == wanted or (key is not None and key.runs(wanted)) else None
 
 
-def _entry(path: Path) -> Entry | None:
+def _read_entry(path: Path) -> Entry | None:
     try:
         with path.open("rb") as file:
-            header = _header(file)
+            header = _read_header(file)
         stat = path.stat()
     except OSError:
         return None
-    key = _key(header) if header else None
+    key = _parse_key(header) if header else None
     facts = header.get("facts") if header else None
     return (
         Entry(path, key, stat.st_size, stat.st_mtime, facts if isinstance(facts, dict) else {})
@@ -254,7 +253,7 @@ def _entry(path: Path) -> Entry | None:
     )
 
 
-def _header(file: BinaryIO) -> dict[str, Any] | None:
+def _read_header(file: BinaryIO) -> dict[str, Any] | None:
     try:
         header = json.loads(file.readline(_MAX_HEADER))
     except ValueError:
@@ -262,20 +261,21 @@ def _header(file: BinaryIO) -> dict[str, Any] | None:
     return header if isinstance(header, dict) and header.get("magic") == _MAGIC else None
 
 
-def _key(header: dict[str, Any]) -> PlanKey | None:
+def _parse_key(header: dict[str, Any]) -> PlanKey | None:
     try:
         fields = dict(header["key"])
-        shapes = {
-            name: value if name == "batch" else tuple(value)
-            for name, value in fields.pop("shapes").items()
-        }
-        return PlanKey(shapes=Shapes(**shapes), **fields)
+        shapes = fields.pop("shapes")
+        smallest, usual, largest = (
+            (int(height), int(width))
+            for height, width in (shapes[name] for name in ("smallest", "usual", "largest"))
+        )
+        return PlanKey(shapes=Shapes(smallest, usual, largest, int(shapes["batch"])), **fields)
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
 
 
 def _is_mine(path: Path) -> bool:
-    """Whether the file belongs to this user and nobody else may change it."""
+    """Return whether the file belongs to this user and nobody else may change it."""
     try:
         stat = path.stat()
     except OSError:

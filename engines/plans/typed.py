@@ -1,12 +1,12 @@
-"""Strongly typed networks: the precision is written into the graph, and TensorRT takes it from
-there.
+"""Strongly typed networks: the precision is written into the graph for TensorRT.
 
 fp16 is a graph whose convolutions, and what lies between them, are declared half; nothing is left
 to a builder's choice:
 
-- 0..255 never is half. Scaling before the first convolution and after the last stays fp32, and a network that works on
-  0..255 inside is scaled to 0..1 by algebra: ``norm(conv(255 x)) = norm(conv(x))`` with bias / 255 and epsilon / 255**2,
-  and ``conv(x) / 255`` is a convolution with weights / 255.
+- 0..255 never is half. Scaling before the first convolution and after the last stays fp32, and a
+  network that works on 0..255 inside is scaled to 0..1 by algebra: ``norm(conv(255 x)) =
+  norm(conv(x))`` with bias / 255 and epsilon / 255**2, and ``conv(x) / 255`` is a convolution with
+  weights / 255.
 - Statistics are fp32: instance normalisation, reductions and whatever feeds a reduction.
 - The style vector and its rows are fp32 up to the multiply-add.
 
@@ -98,12 +98,11 @@ Span = tuple[float, float]
 
 
 def strongly_typed(model: onnx.ModelProto, precision: str) -> onnx.ModelProto:
-    """The model file's graph, or for "int8" and "fp8" that of its int8 sibling, with the types of
-    ``precision`` in it.
+    """Return ``model`` with the types of ``precision`` written into it.
 
-    "fp32" stays fp32 everywhere, the others have half wherever it is safe. Inputs and outputs stay
-    as they are. Raises EngineLoadError for a weight that a half cannot hold, or a graph with
-    branches.
+    model: the model file's graph, or for "int8" and "fp8" that of its int8 sibling. "fp32" stays
+    fp32 everywhere, the others have half wherever it is safe. Inputs and outputs stay as they are.
+    Raises EngineLoadError for a weight that a half cannot hold, or a graph with branches.
     """
     typed = onnx.ModelProto()
     typed.CopyFrom(model)
@@ -117,7 +116,8 @@ def strongly_typed(model: onnx.ModelProto, precision: str) -> onnx.ModelProto:
         for a in n.attribute
     ):
         raise EngineLoadError(
-            "the network has branches or loops, which have no half-precision form here. Use --precision fp32."
+            "the network has branches or loops, which have no half-precision form here. "
+            "Use --precision fp32."
         )
     if precision in ("int8", "fp8") and typed.opset_import[0].version < _HALF_SCALES_OPSET:
         typed = onnx.version_converter.convert_version(typed, _HALF_SCALES_OPSET)
@@ -127,7 +127,7 @@ def strongly_typed(model: onnx.ModelProto, precision: str) -> onnx.ModelProto:
     _spread_products(graph)
     _make_signed(graph)
     _scale_to_one(graph)
-    _apply(graph, _half_nodes(graph))
+    _apply_types(graph, _choose_half(graph))
     graph.drop_unused()
     onnx.checker.check_model(typed, full_check=True)
     return to_fp8(typed) if precision == "fp8" else typed
@@ -135,12 +135,11 @@ def strongly_typed(model: onnx.ModelProto, precision: str) -> onnx.ModelProto:
 
 @dataclass
 class _Graph:
-    """A graph with what is asked of it often: who makes a tensor, who reads it, which numbers are
-    stored.
-    """
+    """A graph with what is asked of it often."""
 
     model: onnx.ModelProto
     stored: dict[str, TensorProto] = field(default_factory=dict)
+    """The numbers in the file, by name."""
 
     def __post_init__(self) -> None:
         graph = self.model.graph
@@ -153,33 +152,47 @@ class _Graph:
                 graph.node.remove(node)
         self.stored = {t.name: t for t in graph.initializer}
         for node in [n for n in graph.node if n.op_type == "Cast" and n.input[0] in self.stored]:
-            if (
-                node.attribute[0].i == TensorProto.FLOAT
-            ):  # numbers that the file keeps smaller than it computes with them
-                self.store(node.output[0], self.value(node.input[0]).astype(np.float32))
+            # Numbers that the file keeps smaller than it computes with them.
+            if node.attribute[0].i == TensorProto.FLOAT:
+                self.store(node.output[0], self.stored_value(node.input[0]).astype(np.float32))
                 graph.node.remove(node)
 
     @property
     def nodes(self) -> list[NodeProto]:
+        """The nodes, in a list of its own."""
         return list(self.model.graph.node)
 
     def makers(self) -> dict[str, NodeProto]:
+        """Return the node that makes each tensor."""
         return {name: node for node in self.nodes for name in node.output}
 
     def readers(self, name: str) -> list[NodeProto]:
-        """Who reads the values of a tensor; its shape may be read by others."""
+        """Return who reads the values of a tensor; its shape may be read by others."""
         return [n for n in self.nodes if n.op_type != "Shape" and name in n.input]
 
     def value(self, name: str) -> np.ndarray | None:
+        """Return the numbers of a tensor, None if they are computed."""
         return numpy_helper.to_array(self.stored[name]) if name in self.stored else None
 
+    def stored_value(self, name: str) -> np.ndarray:
+        """Return the numbers of a tensor. Raises EngineLoadError if they are computed."""
+        value = self.value(name)
+        if value is None:
+            raise EngineLoadError(
+                f"the number {name} is computed, not stored: "
+                "the network has no half-precision form."
+            )
+        return value
+
     def store(self, name: str, value: np.ndarray) -> str:
+        """Keep numbers under ``name``, if it is not taken, and return it."""
         if name not in self.stored:
             self.model.graph.initializer.append(numpy_helper.from_array(value, name))
             self.stored[name] = self.model.graph.initializer[-1]
         return name
 
     def replace_nodes(self, nodes: list[NodeProto]) -> None:
+        """Put ``nodes`` in place of all that are there."""
         del self.model.graph.node[:]
         self.model.graph.node.extend(nodes)
 
@@ -204,6 +217,7 @@ class _Graph:
                 self.bypass(node, node.input[0])
 
     def drop_unused(self) -> None:
+        """Take out the numbers that no node reads."""
         used = {name for node in self.nodes for name in node.input}
         kept = [t for t in self.model.graph.initializer if t.name in used]
         del self.model.graph.initializer[:]
@@ -212,7 +226,7 @@ class _Graph:
 
 
 def _spread_products(graph: _Graph) -> None:
-    """``x @ rows`` of a vector per frame as ``(x[:, :, None] * rows).sum(1)``."""
+    """Write ``x @ rows`` of a vector per frame as ``(x[:, :, None] * rows).sum(1)``."""
     nodes: list[NodeProto] = []
     for node in graph.nodes:
         rows = graph.value(node.input[1]) if node.op_type == "MatMul" else None
@@ -237,9 +251,7 @@ def _spread_products(graph: _Graph) -> None:
 
 
 def _make_signed(graph: _Graph) -> None:
-    """Turn unsigned quantisation pairs with zero point 0 into signed ones: twice the step, the same
-    span.
-    """
+    """Turn unsigned quantisation pairs with zero point 0 into signed ones of the same span."""
     for node in graph.nodes:
         if node.op_type not in ("QuantizeLinear", "DequantizeLinear") or len(node.input) < 3:
             continue
@@ -248,7 +260,8 @@ def _make_signed(graph: _Graph) -> None:
             continue
         if zero.any() or scale is None or graph.value(node.input[0]) is not None:
             raise EngineLoadError(
-                "the int8 file has unsigned weights or a zero point other than 0. Write it with `export int8`."
+                "the int8 file has unsigned weights or a zero point other than 0. "
+                "Write it with `export int8`."
             )
         node.input[1] = graph.store(
             f"{node.input[1]}_signed", (scale * (255 / 127)).astype(np.float32)
@@ -257,18 +270,21 @@ def _make_signed(graph: _Graph) -> None:
 
 
 def _scale_to_one(graph: _Graph) -> None:
-    """Bring a network that works on 0..255 inside to 0..1, exactly, by what lies around its first
-    and last convolution.
+    """Bring a network that works on 0..255 inside to 0..1, exactly.
+
+    What lies around its first and last convolution is scaled.
     """
     makers = graph.makers()
     for node in graph.nodes:
-        factor = _factor(graph, node)
+        factor = _read_factor(graph, node)
         if factor is None or node.op_type not in ("Mul", "Div"):
             continue
         source = node.input[0] if graph.value(node.input[0]) is None else node.input[1]
         if factor > _NARROW:
             chain, conv = _follow_down(graph, node.output[0])
-            norm = graph.readers(conv.output[0]) if conv is not None else []
+            if conv is None:
+                continue
+            norm = graph.readers(conv.output[0])
             if len(norm) == 1 and norm[0].op_type == "InstanceNormalization":
                 _scale_pairs(graph, chain, 1 / factor)
                 _scale_bias(graph, conv, 1 / factor)
@@ -282,8 +298,8 @@ def _scale_to_one(graph: _Graph) -> None:
                 graph.bypass(node, source)
 
 
-def _factor(graph: _Graph, node: NodeProto) -> float | None:
-    """The positive number that a Mul or Div multiplies with, None for any other node."""
+def _read_factor(graph: _Graph, node: NodeProto) -> float | None:
+    """Return the positive number that a Mul or Div multiplies with, None for other nodes."""
     if node.op_type not in ("Mul", "Div"):
         return None
     values = [graph.value(name) for name in node.input]
@@ -299,7 +315,7 @@ def _factor(graph: _Graph, node: NodeProto) -> float | None:
 
 
 def _follow_down(graph: _Graph, name: str) -> tuple[list[NodeProto], NodeProto | None]:
-    """The nodes that only move the values of ``name``, and the one convolution that they end in."""
+    """Return the nodes that only move the values of ``name``, and the convolution at their end."""
     chain: list[NodeProto] = []
     while True:
         readers = graph.readers(name)
@@ -315,7 +331,7 @@ def _follow_down(graph: _Graph, name: str) -> tuple[list[NodeProto], NodeProto |
 
 
 def _follow_up(graph: _Graph, makers: dict[str, NodeProto], name: str) -> NodeProto | None:
-    """The convolution whose values, only moved since and read by nobody else, are ``name``."""
+    """Return the convolution whose values, only moved since and read once, are ``name``."""
     while name in makers and len(graph.readers(name)) == 1:
         node = makers[name]
         if node.op_type == "Conv":
@@ -329,7 +345,7 @@ def _follow_up(graph: _Graph, makers: dict[str, NodeProto], name: str) -> NodePr
 
 
 def _pads_with_a_number(graph: _Graph, node: NodeProto) -> bool:
-    """Whether it is a Pad that puts in something else than zeros or the picture's own values."""
+    """Return whether it is a Pad that puts in other than zeros or the picture's own values."""
     mode = next((a.s for a in node.attribute if a.name == "mode"), b"constant")
     if node.op_type != "Pad" or mode != b"constant" or len(node.input) < 3 or not node.input[2]:
         return False
@@ -358,11 +374,7 @@ def _scale_weight(
 
 
 def _scale_stored(graph: _Graph, node: NodeProto, index: int, factor: float) -> None:
-    value = graph.value(node.input[index])
-    if value is None:
-        raise EngineLoadError(
-            f"the number {node.input[index]} is computed, not stored: the network has no half-precision form."
-        )
+    value = graph.stored_value(node.input[index])
     node.input[index] = graph.store(
         f"{node.input[index]}_times_{factor:.6g}", (value * factor).astype(value.dtype)
     )
@@ -376,25 +388,22 @@ def _scale_epsilon(norm: NodeProto, factor: float) -> None:
     norm.attribute.append(helper.make_attribute("epsilon", 1e-5 * factor))
 
 
-def _half_nodes(graph: _Graph) -> set[str]:
-    """First outputs of the nodes that compute in half."""
-    spans = _spans(graph)
+def _choose_half(graph: _Graph) -> set[str]:
+    """Return the first outputs of the nodes that compute in half."""
+    spans = _find_spans(graph)
     makers = graph.makers()
-    feeds_reduction = _feeding_reductions(graph)
+    feeds_reduction = _find_reduced(graph)
     half: set[str] = set()
-    safe = {
-        name for name, span in spans.items() if _narrow(span)
-    }  # tensors that may be cast to half
-
+    safe = {name for name, span in spans.items() if _is_narrow(span)}  # may be cast to half
     for node in graph.nodes:
         inputs = [
-            node.input[i]
-            for i in _typed_inputs(node)
-            if i < len(node.input) and node.input[i] not in graph.stored
+            node.input[i] for i in _inputs_of_its_type(node) if node.input[i] not in graph.stored
         ]
         if node.op_type == "DequantizeLinear":
             inputs = [node.input[0]] if node.input[0] in makers else []
-        wide = any(name in spans and not _narrow(spans[name]) for name in (*inputs, *node.output))
+        wide = any(
+            name in spans and not _is_narrow(spans[name]) for name in (*inputs, *node.output)
+        )
         if node.op_type in _CONVOLUTIONS:
             chosen = not wide and (
                 makers.get(node.input[0], node).op_type != "DequantizeLinear"
@@ -417,45 +426,43 @@ def _half_nodes(graph: _Graph) -> set[str]:
     return half
 
 
-def _spans(graph: _Graph) -> dict[str, Span]:
-    """Between which numbers the values of a tensor lie, for those that follow from ``frame`` being
-    bytes.
-    """
+def _find_spans(graph: _Graph) -> dict[str, Span]:
+    """Return between which numbers tensors lie, for those that follow from the frame's bytes."""
     spans: dict[str, Span] = {"frame": (0.0, 255.0)}
     for node in graph.nodes:
-        span = _span(graph, node, spans)
+        span = _find_span(graph, node, spans)
         if span is not None:
             spans.update(dict.fromkeys(node.output, span))
     return spans
 
 
-def _span(graph: _Graph, node: NodeProto, spans: dict[str, Span]) -> Span | None:
+def _find_span(graph: _Graph, node: NodeProto, spans: dict[str, Span]) -> Span | None:
     known = [spans.get(name) or _stored_span(graph, name) for name in node.input]
     first = known[0] if known else None
     if node.op_type in ("Clip", "Sigmoid"):
-        low, high = (
-            (*known[1:3], None, None)[:2] if node.op_type == "Clip" else ((0.0, 0.0), (1.0, 1.0))
-        )
+        if node.op_type == "Sigmoid":
+            return 0.0, 1.0
+        low, high = (*known[1:3], None, None)[:2]
         return (low[0], high[1]) if low and high else None
     if first is None or node.op_type == "Shape":
         return None
     if node.op_type == "Concat":
-        return (min(s[0] for s in known), max(s[1] for s in known)) if all(known) else None
+        parts = [span for span in known if span is not None]
+        whole = min(low for low, _ in parts), max(high for _, high in parts)
+        return whole if len(parts) == len(known) else None
     if node.op_type == "Pad":
         return min(first[0], 0.0), max(first[1], 0.0)
     if node.op_type in _MOVES | {"Cast", "Round"}:
         return first if node.input[0] in spans else None
     if node.op_type == "Relu":
         return max(first[0], 0.0), max(first[1], 0.0)
-    if (
-        node.op_type in ("Add", "Sub", "Mul")
-        and known[1] is not None
-        and any(name in spans for name in node.input)
-    ):
-        operation = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply}[node.op_type]
-        ends = [float(operation(a, b)) for a in first for b in known[1]]
-        return min(ends), max(ends)
-    factor = _factor(graph, node)
+    if node.op_type in ("Add", "Sub", "Mul") and any(name in spans for name in node.input):
+        second = known[1]
+        if second is not None:
+            operation = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply}[node.op_type]
+            ends = [float(operation(a, b)) for a in first for b in second]
+            return min(ends), max(ends)
+    factor = _read_factor(graph, node)
     return (
         (first[0] * factor, first[1] * factor)
         if factor is not None and node.input[0] in spans
@@ -470,12 +477,12 @@ def _stored_span(graph: _Graph, name: str) -> Span | None:
     return float(value.min()), float(value.max())
 
 
-def _narrow(span: Span) -> bool:
+def _is_narrow(span: Span) -> bool:
     return max(abs(span[0]), abs(span[1])) <= _NARROW
 
 
-def _feeding_reductions(graph: _Graph) -> set[str]:
-    """Tensors that reach a sum or a mean by arithmetic alone: the inside of a normalisation."""
+def _find_reduced(graph: _Graph) -> set[str]:
+    """Return the tensors that reach a sum or a mean by arithmetic alone, as in a normalisation."""
     feeding: set[str] = set()
     for node in reversed(graph.nodes):
         reduces = node.op_type.startswith(("Reduce", "Global"))
@@ -486,11 +493,13 @@ def _feeding_reductions(graph: _Graph) -> set[str]:
     return feeding
 
 
-def _typed_inputs(node: NodeProto) -> tuple[int, ...] | range:
-    return _TYPED_INPUTS.get(node.op_type, range(len(node.input)))
+def _inputs_of_its_type(node: NodeProto) -> list[int]:
+    """Return which inputs must have the type that the node computes in."""
+    count = len(node.input)
+    return [i for i in _TYPED_INPUTS.get(node.op_type, range(count)) if i < count]
 
 
-def _apply(graph: _Graph, half: set[str]) -> None:
+def _apply_types(graph: _Graph, half: set[str]) -> None:
     """Declare the types: half numbers for half nodes, a Cast on every edge between the two."""
     types = _element_types(graph.model)
     now = dict(types)
@@ -498,29 +507,18 @@ def _apply(graph: _Graph, half: set[str]) -> None:
     nodes: list[NodeProto] = []
     for node in graph.nodes:
         wanted = TensorProto.FLOAT16 if node.output[0] in half else TensorProto.FLOAT
-        if (
-            wanted == TensorProto.FLOAT16
-            and node.op_type == "DequantizeLinear"
-            and node.input[0] in graph.stored
-        ):
-            _keep_scales_normal(graph, node)
-        for i in _typed_inputs(node):
-            name = node.input[i] if i < len(node.input) else ""
-            if types.get(name, now.get(name)) != TensorProto.FLOAT and name not in graph.stored:
+        if wanted == TensorProto.FLOAT16:
+            _halve_stored_inputs(graph, node)
+        for i in _inputs_of_its_type(node):
+            name = node.input[i]
+            is_float = types.get(name, now.get(name)) == TensorProto.FLOAT
+            if name in graph.stored or not is_float or now[name] == wanted:
                 continue
-            if name in graph.stored:
-                if (
-                    wanted == TensorProto.FLOAT16
-                    and graph.stored[name].data_type == TensorProto.FLOAT
-                ):
-                    node.input[i] = _half_number(graph, name, scale=node.op_type.endswith("Linear"))
-            elif now[name] != wanted:
-                if (name, wanted) not in made:
-                    made[name, wanted] = (
-                        f"{name}_as_{'half' if wanted == TensorProto.FLOAT16 else 'float'}"
-                    )
-                    nodes.append(helper.make_node("Cast", [name], [made[name, wanted]], to=wanted))
-                node.input[i] = made[name, wanted]
+            if (name, wanted) not in made:
+                ending = "half" if wanted == TensorProto.FLOAT16 else "float"
+                made[name, wanted] = f"{name}_as_{ending}"
+                nodes.append(helper.make_node("Cast", [name], [made[name, wanted]], to=wanted))
+            node.input[i] = made[name, wanted]
         for name in node.output:
             if types.get(name) == TensorProto.FLOAT:
                 now[name] = wanted
@@ -528,26 +526,39 @@ def _apply(graph: _Graph, half: set[str]) -> None:
     graph.replace_nodes(nodes)
 
 
-def _half_number(graph: _Graph, name: str, scale: bool) -> str:
-    value = graph.value(name)
+def _halve_stored_inputs(graph: _Graph, node: NodeProto) -> None:
+    """Give a half node its stored numbers as halves."""
+    if node.op_type == "DequantizeLinear" and node.input[0] in graph.stored:
+        _keep_scales_normal(graph, node)
+    for i in _inputs_of_its_type(node):
+        name = node.input[i]
+        if name in graph.stored and graph.stored[name].data_type == TensorProto.FLOAT:
+            node.input[i] = _store_half(graph, name, scale=node.op_type.endswith("Linear"))
+
+
+def _store_half(graph: _Graph, name: str, scale: bool) -> str:
+    value = graph.stored_value(name)
     largest = float(np.abs(value).max()) if value.size else 0.0
     if not largest <= float(np.finfo(np.float16).max):
         raise EngineLoadError(
-            f"the weight {name} goes to {largest:.3g}, more than half precision holds. Use --precision fp32."
+            f"the weight {name} goes to {largest:.3g}, more than half precision holds. "
+            "Use --precision fp32."
         )
     floor = np.maximum(value, _SMALLEST_SCALE) if scale else value
     return graph.store(f"{name}_as_half", floor.astype(np.float16))
 
 
 def _keep_scales_normal(graph: _Graph, node: NodeProto) -> None:
-    """Weights of a channel with a step too small for half: fewer levels of a larger step."""
-    levels, scale = graph.value(node.input[0]), graph.value(node.input[1])
+    """Give weights with a step too small for half fewer levels of a larger step."""
+    levels, scale = graph.stored_value(node.input[0]), graph.stored_value(node.input[1])
     if scale.min() >= _SMALLEST_SCALE:
         return
     axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
     ratio = scale / np.maximum(scale, _SMALLEST_SCALE)
     if ratio.ndim:
-        ratio = ratio.reshape([-1 if i == axis else 1 for i in range(levels.ndim)])
+        shape = [1] * levels.ndim
+        shape[axis] = -1
+        ratio = ratio.reshape(shape)
     node.input[0] = graph.store(
         f"{node.input[0]}_coarser", np.round(levels * ratio).astype(levels.dtype)
     )

@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from engines.base import Engine, EngineOptions, cpu_threads
+from engines.base import Engine, EngineOptions
 from engines.errors import EngineLoadError, EngineUnavailable
+from engines.machine import cpu_threads
 from engines.model_file import ModelFile
 
 
 class OnnxRuntime(Engine):
+    """ONNX Runtime: every precision of the model file, one frame at a time."""
+
     name = "onnxruntime"
     summary = "ONNX Runtime on the CPU (or CUDA with onnxruntime-gpu), fp32 and int8"
 
@@ -28,6 +31,7 @@ class OnnxRuntime(Engine):
 
     @classmethod
     def unavailable(cls) -> str | None:
+        """Return why ONNX Runtime cannot run here."""
         if importlib.util.find_spec("onnxruntime") is None:
             return "ONNX Runtime is not installed. Type: pip install onnxruntime"
         return None
@@ -42,14 +46,15 @@ class OnnxRuntime(Engine):
             session = self._runtime.InferenceSession(
                 str(self._path), settings, providers=self._providers
             )
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (it raises kinds of its own)
             raise EngineLoadError(
                 f"ONNX Runtime cannot run {self._path} at {key[2]}x{key[1]}: {error}"
             ) from error
         # It falls back to the CPU without a word when the GPU provider fails to start.
         if session.get_providers()[0] != self._providers[0][0]:
             raise EngineUnavailable(
-                f"--engine onnxruntime --device {self.device}: CUDA did not start. Use --device cpu, or --engine torch."
+                f"--engine onnxruntime --device {self.device}: CUDA did not start. "
+                "Use --device cpu, or --engine torch."
             )
         return session
 
@@ -71,6 +76,7 @@ class OnnxRuntime(Engine):
         ]
 
     def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
-        return self._specialised(frames.shape[:3]).run(
-            ["stylized"], {"frame": frames, "style": style}
-        )[0]
+        session = self._get_specialised(frames.shape[:3])
+        stylized: np.ndarray
+        (stylized,) = session.run(["stylized"], {"frame": frames, "style": style})
+        return stylized

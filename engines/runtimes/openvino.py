@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import cycle
 from typing import Any
 
 import numpy as np
 
-from engines.base import Engine, EngineOptions, cpu_threads
-from engines.cache import cache_dir, prune
+from engines.base import Engine, EngineOptions, Pending
 from engines.errors import EngineLoadError, EngineUnavailable
+from engines.folders import cache_dir, prune
+from engines.machine import cpu_threads
 from engines.model_file import ModelFile
 
 _CACHE_BYTES = 128 * 2**20
@@ -20,6 +21,8 @@ _MAX_STREAMS = 8  # each has activations of its own
 
 
 class OpenVino(Engine):
+    """OpenVINO: one frame on all cores, or several frames on a core each."""
+
     name = "openvino"
     summary = "OpenVINO on the CPU, fp32 and int8"
 
@@ -27,11 +30,13 @@ class OpenVino(Engine):
         super().__init__(model, options)
         if options.device not in ("auto", "cpu"):
             raise EngineUnavailable(
-                f"--engine openvino runs on the CPU, not on {options.device!r}. Use --device cpu, or --engine torch."
+                f"--engine openvino runs on the CPU, not on {options.device!r}. "
+                "Use --device cpu, or --engine torch."
             )
         # Importing OpenVINO would report its use to its makers over the network; without this
         # package it does not.
-        sys.modules.setdefault("openvino_telemetry", None)
+        modules: dict[str, Any] = sys.modules
+        modules.setdefault("openvino_telemetry", None)
         import openvino
 
         self.precision = "fp32" if options.precision == "auto" else options.precision
@@ -43,34 +48,35 @@ class OpenVino(Engine):
         self._threads = options.threads or cpu_threads()
         self._streams = min(self._threads, _MAX_STREAMS)
         if options.throughput:
-            self.in_flight = (
-                self._streams + 1
-            )  # one more than are computed at a time, so that no core waits for the caller
+            # One more than are computed at a time, so that no core waits for the caller.
+            self.in_flight = self._streams + 1
         self._path = model.int8_path if self.precision == "int8" else model.path
 
     @classmethod
     def unavailable(cls) -> str | None:
+        """Return why OpenVINO cannot run here."""
         if importlib.util.find_spec("openvino") is None:
             return "OpenVINO is not installed. Type: pip install openvino"
         return None
 
-    def _specialise(self, key: tuple[int, int, int]) -> Any:
+    def _specialise(self, key: tuple[int, int, int]) -> Iterator[Any]:
+        """Compile the network and return its requests, which take turns."""
         batch, height, width = key
         try:
             network = self._core.read_model(self._path)
             network.reshape({"frame": [*key, 3], "style": [batch, len(self.model.styles)]})
-            compiled = self._core.compile_model(network, "CPU", self._properties())
+            compiled = self._core.compile_model(network, "CPU", self._make_properties())
             requests = [compiled.create_infer_request() for _ in range(self.in_flight)]
             style = np.eye(1, len(self.model.styles), dtype=np.float32).repeat(batch, 0)
             for request in requests:
-                _begun(request, np.zeros((*key, 3), np.uint8), style)()
+                _start_request(request, np.zeros((*key, 3), np.uint8), style)()
         except RuntimeError as error:
             raise EngineLoadError(
                 f"OpenVINO cannot run {self._path} at {width}x{height}: {error}"
             ) from error
         return cycle(requests)
 
-    def _properties(self) -> dict[str, object]:
+    def _make_properties(self) -> dict[str, object]:
         # Without the hint, CPUs with bf16 units silently compute in bf16 and other pictures come
         # out.
         return {
@@ -83,17 +89,18 @@ class OpenVino(Engine):
             ),
         }
 
-    def _start(self, frames: np.ndarray, style: np.ndarray) -> Callable[[], np.ndarray]:
-        return _begun(next(self._specialised(frames.shape[:3])), frames, style)
+    def _start(self, frames: np.ndarray, style: np.ndarray) -> Pending:
+        return self._start_next(frames, style)
 
     def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
-        return self._start(frames, style)()
+        return self._start_next(frames, style)()
+
+    def _start_next(self, frames: np.ndarray, style: np.ndarray) -> Callable[[], np.ndarray]:
+        return _start_request(next(self._get_specialised(frames.shape[:3])), frames, style)
 
 
-def _begun(request: Any, frames: np.ndarray, style: np.ndarray) -> Callable[[], np.ndarray]:
-    """Begin and return what waits for the result, which is a copy: both ends' memory belongs to the
-    request.
-    """
+def _start_request(request: Any, frames: np.ndarray, style: np.ndarray) -> Callable[[], np.ndarray]:
+    """Begin and return what waits for the result, a copy: the memory is the request's own."""
     request.wait()  # for what somebody has begun and given up
     request.get_tensor("frame").data[:] = frames
     request.get_tensor("style").data[:] = style
@@ -101,6 +108,7 @@ def _begun(request: Any, frames: np.ndarray, style: np.ndarray) -> Callable[[], 
 
     def result() -> np.ndarray:
         request.wait()
-        return request.get_tensor("stylized").data.copy()
+        stylized: np.ndarray = request.get_tensor("stylized").data
+        return stylized.copy()
 
     return result

@@ -1,30 +1,32 @@
-"""The engine that returns its input: it needs no runtime, and shows what the rest of the pipeline
-costs and keeps.
+"""The engine that returns its input.
+
+It needs no runtime, and shows what the rest of the pipeline costs and keeps.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from engines.base import Engine, EngineOptions
+from engines.base import Engine
 from engines.model_file import ModelFile
 
 
 class Passthrough(Engine):
+    """Computes nothing."""
+
     name = "passthrough"
     summary = "returns the frame unchanged; for measuring and testing everything around the network"
     precision = "uint8"
 
-    def __init__(self, model: ModelFile, options: EngineOptions) -> None:
-        super().__init__(model, options)
-
     @classmethod
     def unavailable(cls) -> str | None:
+        """Return None: it runs anywhere."""
         return None
 
     @classmethod
-    def precisions(cls, model: ModelFile) -> tuple[str, ...]:
+    def precisions(cls, model: ModelFile) -> tuple[str, ...]:  # noqa: ARG003 (any model)
+        """Return "uint8" alone."""
         return ("uint8",)
 
-    def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
+    def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:  # noqa: ARG002 (no style)
         return frames.copy()

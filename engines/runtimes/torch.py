@@ -1,22 +1,30 @@
-"""PyTorch on CPU, CUDA or MPS, from the model's .safetensors: the reference for parity, and the way
-to a GPU without TensorRT.
+"""PyTorch on CPU, CUDA or MPS, from the model's .safetensors.
+
+It is the reference for parity, and the way to a GPU without TensorRT.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engines.base import Engine, EngineOptions, cpu_threads
+from engines.base import Engine, EngineOptions, Pending
 from engines.errors import EngineLoadError, EngineUnavailable
+from engines.machine import cpu_threads
 from engines.model_file import ModelFile
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from engines.cuda_frames import CudaFrames
 
 
 class Torch(Engine):
+    """PyTorch: on CUDA with two frames under way, elsewhere one at a time."""
+
     name = "torch"
     summary = "PyTorch on the CPU (fp32), CUDA or MPS (fp16), from the model's weights"
 
@@ -24,13 +32,15 @@ class Torch(Engine):
         super().__init__(model, options)
         if model.weights_path is None:
             raise EngineUnavailable(
-                f"--engine torch: {model.name} has no .safetensors beside it, which this engine needs. "
+                f"--engine torch: {model.name} has no .safetensors beside it, "
+                "which this engine needs. "
                 "Use --engine onnxruntime or openvino."
             )
         stored = model.metadata.get("weights_sha256")
         if stored and stored != hashlib.sha256(model.weights_path.read_bytes()).hexdigest():
             raise EngineLoadError(
-                f"{model.weights_path}: are not the weights of {model.path.name}. Write both with `python -m export onnx`."
+                f"{model.weights_path}: are not the weights of {model.path.name}. "
+                "Write both with `python -m export onnx`."
             )
         import torch
 
@@ -40,11 +50,8 @@ class Torch(Engine):
         self._torch = torch
         self.device = self._choose_device(options.device)
         kind = self.device.split(":")[0]
-        self.precision = (
-            ("fp32" if kind == "cpu" else "fp16")
-            if options.precision == "auto"
-            else options.precision
-        )
+        fastest = "fp32" if kind == "cpu" else "fp16"
+        self.precision = fastest if options.precision == "auto" else options.precision
         if self.precision == "fp16" and kind == "cpu":
             raise EngineUnavailable(
                 "--engine torch runs fp16 on GPUs only. Use --precision fp32 on the CPU."
@@ -61,26 +68,32 @@ class Torch(Engine):
             torch.set_num_threads(options.threads or cpu_threads())
         network, _ = load_weights(model.weights_path)
         dtype = torch.float16 if self.precision == "fp16" else torch.float32
-        network = network.to(device=self.device, dtype=dtype, memory_format=torch.channels_last)
+        move: Any = network.to  # its types leave out memory_format
+        move(device=self.device, dtype=dtype, memory_format=torch.channels_last)
         self._graph = FrameGraph(network, dtype).to(self.device).eval()
 
     @classmethod
     def unavailable(cls) -> str | None:
+        """Return why PyTorch cannot run here."""
         if importlib.util.find_spec("torch") is None:
             return "PyTorch is not installed. Type: pip install 'livebrush[train]'"
         return None
 
     @classmethod
-    def precisions(cls, model: ModelFile) -> tuple[str, ...]:
+    def precisions(cls, model: ModelFile) -> tuple[str, ...]:  # noqa: ARG003 (any model)
+        """Return fp32, and fp16 for GPUs."""
         return ("fp32", "fp16")
 
     def _choose_device(self, wanted: str) -> str:
+        """Return the device that ``wanted`` means here. Raises EngineUnavailable."""
         cuda, mps = self._torch.cuda.is_available(), self._torch.backends.mps.is_available()
         if wanted == "auto":
-            return "cuda" if cuda else "mps" if mps else "cpu"
+            best = "mps" if mps else "cpu"
+            return "cuda" if cuda else best
         if wanted.startswith("cuda") and not cuda:
             raise EngineUnavailable(
-                f"--engine torch --device {wanted}: this PyTorch sees no CUDA GPU. Use --device cpu, or install its CUDA build."
+                f"--engine torch --device {wanted}: this PyTorch sees no CUDA GPU. "
+                "Use --device cpu, or install its CUDA build."
             )
         if wanted == "mps" and not mps:
             raise EngineUnavailable(
@@ -92,7 +105,8 @@ class Torch(Engine):
         """Run without CUDA graphs from the next size on, to see what they give."""
         self._runs_graphs = False
 
-    def _specialise(self, key: tuple[int, int, int]) -> Any:
+    def _specialise(self, key: tuple[int, int, int]) -> CudaFrames | None:
+        """Return buffers on the GPU for frames of that shape; None on other devices."""
         if not self.device.startswith("cuda"):
             return None
         from engines.cuda_frames import CudaFrames
@@ -104,15 +118,23 @@ class Torch(Engine):
             self.note = frames.problem
         return frames
 
-    def _start(self, frames: np.ndarray, style: np.ndarray) -> Callable[[], np.ndarray]:
-        made = self._specialised(frames.shape[:3])
+    def _start(self, frames: np.ndarray, style: np.ndarray) -> Pending:
+        made: CudaFrames | None = self._get_specialised(frames.shape[:3])
         return made.start(frames, style) if made else super()._start(frames, style)
 
-    def _drop(self, made: Any) -> None:
+    def _start_tensor(self, frames: Tensor, style: np.ndarray) -> Pending:
+        made: CudaFrames = self._get_specialised(
+            (frames.shape[0], frames.shape[1], frames.shape[2])
+        )
+        return made.start(frames, style)
+
+    def _drop(self, made: CudaFrames | None) -> None:
         if made:
             made.close()
 
     def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
         with self._torch.inference_mode():
             frame = self._torch.from_numpy(frames).to(self.device)
-            return self._graph(frame, self._torch.from_numpy(style).to(self.device)).cpu().numpy()
+            painted = self._graph(frame, self._torch.from_numpy(style).to(self.device))
+        stylized: np.ndarray = painted.cpu().numpy()
+        return stylized

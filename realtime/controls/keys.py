@@ -12,8 +12,8 @@ from pathlib import Path
 
 import platformdirs
 
-from engines.cache import APP
 from engines.errors import UsageError
+from engines.folders import APP
 from realtime.controls.commands import COMMANDS, State, Value, perform
 
 NAMED_KEYS = (

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import platformdirs
 
-from engines.cache import APP, read_json, write_json
+from engines.cache import read_json, write_json
 from engines.errors import UsageError
+from engines.folders import APP
 from realtime.controls.commands import State, Value, perform, settings
 from realtime.look import parse_mix
 

@@ -1,142 +1,139 @@
-"""Who paints the frames of files: here, one engine in this process; elsewhere, a farm of them
-(realtime/files/farm).
-"""
+"""Who paints the frames of files: one engine in this process, or a farm (realtime/files/farm)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engines import Engine
-from realtime.files.painter import FilePainter, engine_identity
+from engines.identity import EngineIdentity
+from realtime.files.outputs import open_output
+from realtime.files.painter import FilePainter, PaintingPlan, plan_painting
 from realtime.files.pipeline import FileRun, Overlapped, run_file
 from realtime.files.progress import FileProgress
+from realtime.look import Look
 from realtime.media.reading.video_file import VideoFile
-from realtime.media.writing.picture_file import PictureOutput
-from realtime.media.writing.pipe import PipeOutput
-from realtime.media.writing.segments import FrameMemory
-from realtime.media.writing.video_file import VideoOutput
-from realtime.picture.network_pieces import NetworkPieces, largest_piece
-from realtime.picture.sizes import network_size
+from realtime.media.writing.file_output import FileOutput
+from realtime.picture.network_pieces import NetworkPieces
 from realtime.stylizer import Stylizer
 
 if TYPE_CHECKING:
     from realtime.files.options import FileOptions
 
-# (height, width) and, where an interrupted run is gone on with, what ``Engine`` that had: as
-# ``engine_identity`` gives it.
-OpenEngine = Callable[[tuple[int, int], dict[str, Any] | None], Engine]
-Sink = PictureOutput | VideoOutput | PipeOutput
+# (height, width) and, where an interrupted run is gone on with, which engine that had.
+OpenEngine = Callable[[tuple[int, int], EngineIdentity | None], Engine]
 
 
 class Painting(Protocol):
-    """The painting of one file.
+    """The painting of one file. ``output`` is open; whoever has this must end it."""
 
-    ``size``: (height, width) of what comes out; ``made_with``: as FilePainter has it.
-    """
+    @property
+    def output(self) -> FileOutput:
+        """Where it goes."""
 
-    size: tuple[int, int]
-    made_with: dict[str, Any]
+    @property
+    def made_with(self) -> PaintingPlan:
+        """All that decides how its pixels come out."""
 
-    def remember(self, index: int) -> FrameMemory:
-        """What is remembered after frame ``index``, where ``into`` writes frame by frame."""
-
-    def into(self, sink: Sink, progress: FileProgress) -> FileRun:
-        """Paint all that ``sink`` does not have.
+    def run(self, progress: FileProgress) -> FileRun:
+        """Paint all that ``output`` does not have.
 
         The first error of any part of it is raised, after everything has ended.
         """
 
     def figures(self) -> dict[str, Any]:
-        """For the report, beside those of the run."""
+        """Return what the report says beside the figures of the run."""
 
 
 class Crew(Protocol):
     """Paints file after file. Close it at the end."""
 
-    def painting_of(
-        self, video: VideoFile, options: FileOptions, output: Path, before: dict[str, Any] | None
+    def begin(
+        self, video: VideoFile, options: FileOptions, output: Path, before: EngineIdentity | None
     ) -> Painting:
-        """Get ready for ``video``, to be painted into ``output``.
+        """Get ready to paint ``video`` into ``output``.
 
-        ``before``: the engine of an interrupted run that is gone on with.
+        ``before``: the engine of an interrupted run that is gone on with. Raises any LivebrushError
+        of engines and outputs.
         """
 
-    def engine_for(
-        self, size: tuple[int, int], options: FileOptions, before: dict[str, Any] | None
-    ) -> Engine:
-        """An engine in this process for what is no video, of (height, width).
+    def engine_for(self, size: tuple[int, int], before: EngineIdentity | None, /) -> Engine:
+        """Return an engine in this process for what is no video, of (height, width).
 
         Raises UsageError where there is none.
         """
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """End all that paints."""
 
 
 class OwnEngine:
-    """The crew of one: an engine in this process, opened by ``open_engine`` for the first file; it
-    serves all.
-    """
+    """A crew of one: an engine in this process, opened for the first file; it serves all."""
 
     def __init__(self, open_engine: OpenEngine) -> None:
         self._open_engine = open_engine
         self._engine: Engine | None = None
 
-    def painting_of(
-        self, video: VideoFile, options: FileOptions, output: Path, before: dict[str, Any] | None
+    def begin(
+        self, video: VideoFile, options: FileOptions, output: Path, before: EngineIdentity | None
     ) -> Painting:
-        engine = self.engine_for(video.size, options, before)
+        """Get ready, on the engine's GPU where it has one and all that is asked for works there."""
+        engine = self.engine_for(options.engine_size(video.info.size), before)
         if engine.takes_tensors and options.paints_tensors(output):
             video.decode_on(engine.device)
-        return _PaintingHere(engine, video, options)
+        timeline, side_by_side = options.timeline, options.side_by_side
+        stylizer = prepare_stylizer(engine, video.info.size, options.look, options.tile_px)
+        plan = plan_painting(stylizer, video.info.size, timeline, side_by_side)
+        opened = open_output(output, video, options, plan)
+        painter = FilePainter(stylizer, video, timeline, side_by_side, opened.resume)
+        return _PaintingHere(engine, video, painter, opened, plan)
 
-    def engine_for(
-        self, size: tuple[int, int], options: FileOptions, before: dict[str, Any] | None
-    ) -> Engine:
-        if self._engine is not None and before not in (None, engine_identity(self._engine)):
+    def engine_for(self, size: tuple[int, int], before: EngineIdentity | None) -> Engine:
+        """Return the engine that is open, or another one if it is not the one ``before``."""
+        if self._engine is not None and before not in (None, EngineIdentity.of(self._engine)):
             self.close()
-        size = largest_piece(network_size(size, options.look.brush), options.tile_px)
         self._engine = self._engine or self._open_engine(size, before)
         return self._engine
 
     def close(self) -> None:
+        """Close the engine, if one is open."""
         if self._engine is not None:
             self._engine.close()
             self._engine = None
 
 
+@dataclass(frozen=True)
 class _PaintingHere:
-    def __init__(self, engine: Engine, video: VideoFile, options: FileOptions) -> None:
-        self._engine, self._video = engine, video
-        self._painter = painter_of(engine, video, options)
-        self.size = self._painter.size
-        self.made_with = self._painter.made_with()
-        self.remember = self._painter.remember
+    engine: Engine
+    video: VideoFile
+    painter: FilePainter
+    output: FileOutput
+    made_with: PaintingPlan
 
-    def into(self, sink: Sink, progress: FileProgress) -> FileRun:
-        has = lambda index: False  # noqa: E731
-        if sink.resumed:  # so it is a VideoOutput
-            has, self._painter.recall = sink.has, sink.state_before
-        overlapped = Overlapped(self._painter.begin, self._engine.in_flight)
+    def run(self, progress: FileProgress) -> FileRun:
         return run_file(
-            self._video.frames(skip=has),
-            overlapped,
-            sink,
+            self.video.frames(skip=self.output.resume.has),
+            Overlapped(self.painter.begin, self.engine.in_flight),
+            self.output,
             progress.update,
-            self._video.interrupt,
-            self.size,
+            self.video.interrupt,
+            self.painter.size,
         )
 
     def figures(self) -> dict[str, Any]:
         return {}
 
 
-def painter_of(engine: Engine, video: VideoFile, options: FileOptions) -> FilePainter:
-    """What paints ``video`` as ``options`` say, with ``engine`` specialised to its size.
+def prepare_stylizer(
+    engine: Engine, size: tuple[int, int], look: Look, tile_px: int | None
+) -> Stylizer:
+    """Return what paints frames of ``size`` with ``engine``, which is specialised to them.
 
-    Raises EngineLoadError.
+    ``tile_px``: --tile. Raises EngineLoadError, and UsageError for pieces that this network cannot
+    be given.
     """
-    stylizer = Stylizer(engine, options.look, tiles=NetworkPieces(engine, options.tile_px))
-    stylizer.prepare(video.size)
-    return FilePainter(stylizer, video, options.timeline, options.side_by_side)
+    stylizer = Stylizer(engine, look, tiles=NetworkPieces(engine, tile_px))
+    stylizer.prepare(size)
+    return stylizer

@@ -3,40 +3,49 @@
 from __future__ import annotations
 
 import argparse
-import math
-from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from engines import Engine, EngineOptions, ModelFile, open_engine
 from engines.base import PRECISIONS
 from engines.errors import UsageError
+from engines.identity import EngineIdentity
+from realtime.build_progress import show_build
 from realtime.cli import look_from, model_from, tell_engine
 from realtime.files.crew import Crew, OwnEngine
 from realtime.files.inputs import expand_inputs
-from realtime.files.job import Result
+from realtime.files.job import Jobs
 from realtime.files.options import FileOptions, Resize
 from realtime.files.outputs import is_folder, output_paths, without_results
 from realtime.look import Look
+from realtime.media.format_registry import PICTURE_FORMATS
 from realtime.media.pipes import STDIO, parse_raw
 from realtime.media.writing.encoding import AUDIO_MODES, Encoding
-from realtime.media.writing.picture_file import PICTURES
 from realtime.picture.network_pieces import TILE_RANGE_PX
 from realtime.picture.sizes import fit_size, parse_size
-from realtime.report import peak_rss_mb
 from realtime.timeline import Timeline, parse_time, parse_timeline, read_timeline
 
 
 def add_file_flags(parser: argparse.ArgumentParser) -> None:
-    """Which files, which part of them, how large, how encoded: read back by ``file_options``."""
+    """Add what says which files, which part of them, how large, how encoded.
+
+    ``file_options`` and ``plan_inputs`` read it.
+    """
+    parser.add_argument(
+        "input",
+        nargs="*",
+        metavar="INPUT",
+        help="videos and pictures: files, folders, patterns, @list.txt, or -",
+    )
     group = parser.add_argument_group("files")
     group.add_argument(
         "-o",
         "--output",
         metavar="PATH",
-        help="a file, a folder, a name with {dir}, {stem}, {style}, {ext}, or - for a pipe (default: beside INPUT)",
+        help="a file, a folder, a name with {dir}, {stem}, {style}, {ext}, or - for a pipe "
+        "(default: beside INPUT)",
     )
     group.add_argument(
         "--recursive",
@@ -96,14 +105,14 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
     styles.add_argument(
         "--style-schedule",
         metavar="TEXT",
-        help='styles over time: "0:great_wave 12.5:starry_night/2s cut:the_scream" changes at 0 s, from 12.5 s within 2 s, and '
-        "at the next scene cut",
+        help='styles over time: "0:great_wave 12.5:starry_night/2s cut:the_scream" changes at 0 s, '
+        "from 12.5 s within 2 s, and at the next scene cut",
     )
     group.add_argument(
         "--deinterlace",
         choices=("auto", "off"),
         default="auto",
-        help="weave interlaced video (default: auto)",
+        help="deinterlace interlaced video (default: auto)",
     )
     size = group.add_mutually_exclusive_group()
     size.add_argument(
@@ -118,8 +127,9 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
         "--tile",
         type=int,
         metavar="PX",
-        help="give the network pieces of at most so many pixels a side, which saves memory (default: whole frames, "
-        "pieces by itself for very large ones; the result is the same); also lets in pictures of more than 64 megapixels",
+        help="give the network pieces of at most so many pixels a side, which saves memory "
+        "(default: whole frames, pieces by itself for very large ones; the result is the same); "
+        "also lets in pictures of more than 64 megapixels",
     )
     group.add_argument(
         "--vcodec", metavar="NAME", help="video encoder (default: libx264; libvpx-vp9 for .webm)"
@@ -141,66 +151,99 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def file_options(args: argparse.Namespace, look: Look) -> FileOptions:
-    """Raises UsageError, naming the flag, for what cannot be."""
-    start_s = None if args.ss is None else parse_time("--ss", args.ss)
-    end_s = None if args.to is None else parse_time("--to", args.to)
-    if args.preview is not None:
-        length_s = parse_time("--preview", args.preview.removesuffix("s"))
-        end_s = min(math.inf if end_s is None else end_s, (start_s or 0) + length_s)
-        if not length_s:
-            raise UsageError("--preview must be longer than 0 s, for example 5s.")
-    if end_s is not None and end_s <= (start_s or 0):
-        raise UsageError(
-            f"--to {args.to} is not after {'--ss ' + args.ss if args.ss else 'the beginning'}."
-        )
-    encoding = Encoding(args.vcodec, args.crf, args.preset, args.audio)
-    return FileOptions(
-        look,
-        encoding,
-        start_s,
-        end_s,
-        _resize(args),
-        args.overwrite,
-        args.skip_existing,
-        args.resume,
-        make_folders=is_folder(args.output),
-        timeline=timeline_from(args),
-        side_by_side=args.side_by_side,
-        raw_input=None if args.raw_input is None else parse_raw(args.raw_input),
-        raw_output=args.raw_output,
-        deinterlace=args.deinterlace == "auto",
-        tile_px=_tile_px(args.tile),
+def add_sheet_flag(parser: argparse.ArgumentParser) -> None:
+    """Add --sheet, which is done instead of a run."""
+    parser.add_argument(
+        "--sheet",
+        type=Path,
+        metavar="OUT.png",
+        help="paint one frame of INPUT in every style, side by side",
     )
 
 
 def timeline_from(args: argparse.Namespace) -> Timeline:
-    """--timeline or --style-schedule; the empty timeline without them. Raises UsageError."""
+    """Return --timeline or --style-schedule; the empty timeline without them. Raises UsageError."""
     if args.timeline is not None:
         return read_timeline(args.timeline)
-    return (
-        Timeline()
-        if args.style_schedule is None
-        else parse_timeline(args.style_schedule, "--style-schedule")
+    if args.style_schedule is None:
+        return Timeline()
+    return parse_timeline(args.style_schedule, "--style-schedule")
+
+
+def model_and_look(args: argparse.Namespace, timeline: Timeline) -> tuple[ModelFile, Look]:
+    """Return the model that has every style that is asked for, and the look at the beginning.
+
+    That is the look of -s, else the first of ``timeline``. Raises UsageError, UnknownStyle or
+    ModelError.
+    """
+    model = model_from(args, timeline.style_names)
+    look = look_from(args, model)
+    if timeline.entries and args.style is None:
+        look = replace(look, mix=timeline.entries[0].mix)
+    return model, look
+
+
+def file_options(args: argparse.Namespace, look: Look, timeline: Timeline) -> FileOptions:
+    """Return what holds for every file. Raises UsageError, naming the flag, for what cannot be."""
+    start_s, end_s = parse_span(args.ss, args.to, args.preview)
+    return FileOptions(
+        look=look,
+        encoding=Encoding(args.vcodec, args.crf, args.preset, args.audio),
+        start_s=start_s,
+        end_s=end_s,
+        resize=parse_resize(args.size, args.scale),
+        overwrite=args.overwrite,
+        skip_existing=args.skip_existing,
+        resume=args.resume,
+        make_folders=is_folder(args.output),
+        timeline=timeline,
+        side_by_side=args.side_by_side,
+        raw_input=None if args.raw_input is None else parse_raw(args.raw_input),
+        raw_output=args.raw_output,
+        deinterlace=args.deinterlace == "auto",
+        tile_px=_check_tile(args.tile),
     )
 
 
-def model_and_look(args: argparse.Namespace) -> tuple[ModelFile, Look]:
-    """The model that has every style that is asked for, and the look at the beginning: that of -s,
-    else the timeline's first.
+def parse_span(
+    start: str | None, end: str | None, preview: str | None
+) -> tuple[Fraction | None, Fraction | None]:
+    """Return the seconds of --ss and --to, or of the end of --preview if that is earlier.
 
-    Raises UsageError, UnknownStyle or ModelError.
+    None where nothing is said. Raises UsageError if that is no time.
     """
-    timeline = timeline_from(args)
-    model = model_from(args, timeline.style_names)
-    look = look_from(args, model)
-    return model, replace(
-        look, mix=timeline.entries[0].mix
-    ) if timeline.entries and args.style is None else look
+    start_s = None if start is None else parse_time("--ss", start)
+    end_s = None if end is None else parse_time("--to", end)
+    if preview is not None:
+        length_s = parse_time("--preview", preview.removesuffix("s"))
+        if not length_s:
+            raise UsageError("--preview must be longer than 0 s, for example 5s.")
+        preview_end_s = (start_s or 0) + length_s
+        end_s = preview_end_s if end_s is None else min(end_s, preview_end_s)
+    if end_s is not None and end_s <= (start_s or 0):
+        raise UsageError(
+            f"--to {end} is not after {'--ss ' + start if start else 'the beginning'}."
+        )
+    return start_s, end_s
+
+
+def parse_resize(size: str | None, scale: float | None) -> Resize:
+    """Return what makes the size of the output from that of the input, by --size or --scale.
+
+    Raises UsageError for what is no size.
+    """
+    if size:
+        box = parse_size(size.removesuffix("!"))
+        return partial(fit_size, box=box, stretch=size.endswith("!"))
+    if scale is None:
+        return lambda size: size
+    if not 0 < scale <= 16:  # written so that NaN fails too
+        raise UsageError(f"--scale must lie above 0 and at most at 16, not {scale:g}.")
+    return lambda size: fit_size(size, (round(size[0] * scale), round(size[1] * scale)))
 
 
 def plan_inputs(args: argparse.Namespace, style: str) -> list[tuple[Path, Path]]:
-    """Every (input, output) that the arguments mean.
+    """Return every (input, output) that the arguments mean.
 
     What folders and patterns found of this very command's results, from a run before, is no input.
     Raises SourceError or UsageError.
@@ -209,7 +252,8 @@ def plan_inputs(args: argparse.Namespace, style: str) -> list[tuple[Path, Path]]
     outputs = output_paths(files, args.output, style)
     if STDIO in outputs and (len(outputs) > 1 or args.json):
         raise UsageError(
-            f"-o -: standard output takes one video and nothing else{', no --json' if args.json else ''}."
+            "-o -: standard output takes one video and nothing else"
+            f"{', no --json' if args.json else ''}."
         )
     if args.preview is not None and (args.output is None or is_folder(args.output)):
         outputs = [path.with_name(f"{path.stem}.preview{path.suffix}") for path in outputs]
@@ -217,27 +261,26 @@ def plan_inputs(args: argparse.Namespace, style: str) -> list[tuple[Path, Path]]
 
 
 def engine_choice(
-    args: argparse.Namespace, before: dict[str, Any] | None
+    args: argparse.Namespace, before: EngineIdentity | None
 ) -> tuple[str, EngineOptions]:
-    """The engine that the flags ask for, several frames at a time; where they leave it open, the
-    one ``before`` that a resumed run began with.
+    """Return the engine that the flags ask for, several frames at a time.
+
+    Where they leave it open, it is the one ``before`` that a resumed run began with.
     """
     name, precision, threads = args.engine, args.precision, None
     if before is not None:
-        name = before["name"] if name == "auto" else name
-        precision = (
-            before["precision"]
-            if precision == "auto" and before["precision"] in PRECISIONS
-            else precision
-        )
-        threads = before["threads"]
-    return name, EngineOptions(args.device, precision, threads, throughput=True)
+        name = before.name if name == "auto" else name
+        if precision == "auto" and before.precision in PRECISIONS:
+            precision = before.precision
+        threads = before.threads
+    options = EngineOptions(args.device, precision, threads, throughput=True, show_build=show_build)
+    return name, options
 
 
-def crew_for(args: argparse.Namespace, model: ModelFile, jobs: Sequence[tuple[Path, Path]]) -> Crew:
-    """Who paints ``jobs``: a cluster with --cluster, else this process.
+def open_crew(args: argparse.Namespace, model: ModelFile, jobs: Jobs) -> Crew:
+    """Connect to the cluster of --cluster; without it, return a crew in this process.
 
-    Raises UsageError for what a cluster cannot paint.
+    Raises UsageError for what a cluster cannot paint, EngineUnavailable without one.
     """
     if args.cluster is None:
         return OwnEngine(partial(open_engine_like, args, model))
@@ -246,11 +289,13 @@ def crew_for(args: argparse.Namespace, model: ModelFile, jobs: Sequence[tuple[Pa
     for source, output in jobs:
         if STDIO in (source, output):
             raise UsageError(
-                "--cluster: takes files, no pipes: what has passed a pipe cannot be read by several machines."
+                "--cluster: takes files, no pipes: what has passed a pipe cannot be read by "
+                "several machines."
             )
-        if output.suffix.lower() in PICTURES:
+        if output.suffix.lower() in PICTURE_FORMATS:
             raise UsageError(
-                f"--cluster: {source} is a picture, which cannot be divided. Leave --cluster out for pictures."
+                f"--cluster: {source} is a picture, which cannot be divided. Leave --cluster out "
+                "for pictures."
             )
     from realtime.files.farm.farm import Farm
 
@@ -258,10 +303,14 @@ def crew_for(args: argparse.Namespace, model: ModelFile, jobs: Sequence[tuple[Pa
 
 
 def open_engine_like(
-    args: argparse.Namespace, model: ModelFile, size: tuple[int, int], before: dict[str, Any] | None
+    args: argparse.Namespace,
+    model: ModelFile,
+    size: tuple[int, int],
+    before: EngineIdentity | None = None,
 ) -> Engine:
-    """``engine_choice``, ready for frames of (height, width) ``size``; says once what ``auto`` took
-    and why.
+    """Open ``engine_choice`` for frames of (height, width) ``size``.
+
+    Says what ``auto`` took and why.
     """
     name, options = engine_choice(args, before)
     engine = open_engine(name, model, options, size)
@@ -270,42 +319,8 @@ def open_engine_like(
     return engine
 
 
-def report_of(results: Sequence[Result], files: int) -> dict[str, Any]:
-    """The content of --report: the figures of the one file that was asked for, or {items, total}
-    for several.
-    """
-    if files == 1:
-        return results[0].as_dict()
-    reports = [result.report for result in results]
-    wall_s = sum(report.wall_s for report in reports)
-    frames_out = sum(report.frames_out for report in reports)
-    total = {
-        "files": files,
-        "failed": sum(result.error is not None for result in results),
-        "frames_in": sum(report.frames_in for report in reports),
-        "frames_out": frames_out,
-        "dropped": sum(report.dropped for report in reports),
-        "wall_s": round(wall_s, 3),
-        "fps": round(frames_out / wall_s, 3) if wall_s else 0.0,
-        "peak_rss_mb": peak_rss_mb(),
-    }
-    return {"items": [result.as_dict() for result in results], "total": total}
-
-
-def _tile_px(tile_px: int | None) -> int | None:
+def _check_tile(tile_px: int | None) -> int | None:
     low, high = TILE_RANGE_PX
     if tile_px is not None and not low <= tile_px <= high:
         raise UsageError(f"--tile must lie between {low} and {high} pixels, not {tile_px}.")
     return tile_px
-
-
-def _resize(args: argparse.Namespace) -> Resize:
-    if args.size:
-        return partial(
-            fit_size, box=parse_size(args.size.removesuffix("!")), stretch=args.size.endswith("!")
-        )
-    if args.scale is None:
-        return lambda size: size
-    if not 0 < args.scale <= 16:  # written so that NaN fails too
-        raise UsageError(f"--scale must lie above 0 and at most at 16, not {args.scale:g}.")
-    return lambda size: fit_size(size, (round(size[0] * args.scale), round(size[1] * args.scale)))

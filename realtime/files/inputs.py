@@ -12,52 +12,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engines.errors import SourceError
+from realtime.media.format_registry import READ_ENDINGS
 from realtime.media.pipes import STDIO
-
-# What is taken from a folder or a pattern's hits. A file that is named is always tried, whatever it
-# is called.
-VIDEO_ENDINGS = frozenset(
-    [
-        ".mp4",
-        ".m4v",
-        ".mov",
-        ".mkv",
-        ".webm",
-        ".avi",
-        ".mpg",
-        ".mpeg",
-        ".ts",
-        ".m2ts",
-        ".mts",
-        ".flv",
-        ".wmv",
-        ".asf",
-        ".ogv",
-        ".3gp",
-        ".3g2",
-        ".gif",
-        ".mxf",
-        ".ivf",
-        ".y4m",
-    ]
-)
-PICTURE_ENDINGS = frozenset([".png", ".apng", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"])
 
 
 @dataclass(frozen=True)
 class InputFile:
-    """``subfolder``: where it lies below the folder that was given; "." for everything else.
-
-    ``named``: not found by search.
-    """
+    """One file that an argument means."""
 
     path: Path
     subfolder: Path = Path()
+    """Where it lies below the folder that was given; "." for everything else."""
     named: bool = True
+    """Whether the user has named it; else a search has found it."""
 
 
 def expand_inputs(arguments: Sequence[str], recursive: bool = False) -> list[InputFile]:
-    """Every file once, in the order of the arguments, those of a folder or pattern sorted by name.
+    """Return every file once, in the order of the arguments.
+
+    Those of a folder or pattern are sorted by name.
 
     An argument is a file; ``-``, which is standard input; a folder, of which the videos and
     pictures are taken, with ``recursive`` those of its subfolders too; a pattern such as
@@ -108,14 +81,14 @@ def _in_folder(folder: Path, recursive: bool) -> Iterator[InputFile]:
         ]
     if not files:
         raise SourceError(
-            f"{folder}: no video or picture is in this folder{'' if recursive else '; --recursive looks deeper'}."
+            f"{folder}: no video or picture is in this folder"
+            f"{'' if recursive else '; --recursive looks deeper'}."
         )
     yield from files
 
 
 def _is_media(path: Path) -> bool:
-    endings = VIDEO_ENDINGS | PICTURE_ENDINGS
-    return path.suffix.lower() in endings and not path.name.startswith(".") and path.is_file()
+    return path.suffix.lower() in READ_ENDINGS and not path.name.startswith(".") and path.is_file()
 
 
 def _lines(path: Path) -> list[str]:

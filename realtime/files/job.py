@@ -1,11 +1,12 @@
-"""Paints one file into another, or says what it would do; and the same for many, where one failing
-stops no other.
+"""Paints one file into another, or says what it would do.
+
+The same for many files, where one that fails stops no other.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,35 +15,38 @@ from engines import Engine
 from engines.errors import LivebrushError, PartialResult, SinkError, SourceError, UsageError
 from realtime.cli import say
 from realtime.exits import error_line
-from realtime.files.crew import Crew, Painting, Sink
+from realtime.files.crew import Crew, Painting
 from realtime.files.large_picture import LargePicture, is_large_picture
 from realtime.files.options import FileOptions
 from realtime.files.outputs import check_output, identified, make_folder, partial_path
+from realtime.files.painter import PaintingPlan
 from realtime.files.pipeline import FileRun
 from realtime.files.progress import FileProgress
+from realtime.media.format_registry import PICTURE_FORMATS, VIDEO_FORMATS
 from realtime.media.names import output_exists
-from realtime.media.pipes import STDIO
 from realtime.media.reading.video_file import VideoFile
-from realtime.media.writing.encoding import CONTAINERS
-from realtime.media.writing.picture_file import PICTURES, PictureOutput
-from realtime.media.writing.pipe import PipeOutput
-from realtime.media.writing.video_file import VideoOutput
-from realtime.media.writing.work_folder import recorded_plan
+from realtime.media.writing.encoding import Encoding
+from realtime.media.writing.work_folder import recorded_engine
 from realtime.picture.sizes import network_size, size_text
 from realtime.report import Report, latency_figures, peak_rss_mb, stage_figures
 
+# (input, output) of each file.
+Jobs = Sequence[tuple[Path, Path]]
 
-@dataclass
+# What concerns one file alone, so that the others are painted all the same.
+_OF_ONE_FILE = (SourceError, SinkError, UsageError, PartialResult)
+
+
+@dataclass(frozen=True)
 class Result:
-    """How one file went.
-
-    ``error`` is None if all went well; with a PartialResult there is a file all the same.
-    """
+    """How one file went."""
 
     source: Path
     output: Path
+    """Where it is; where it was to be, if there is none."""
     report: Report = field(default_factory=Report)
     error: LivebrushError | None = None
+    """None if all went well; with a PartialResult there is a file all the same."""
 
     @property
     def skipped(self) -> bool:
@@ -52,9 +56,10 @@ class Result:
     @property
     def damaged(self) -> bool:
         """Whether damage in the input was concealed."""
-        return self.report.extra.get("damaged", 0) > 0
+        return bool(self.report.extra.get("damaged"))
 
     def as_dict(self) -> dict[str, Any]:
+        """Return it JSON-ready, with the fields of its report beside its own."""
         failed = {"error": str(self.error), "exit_code": self.error.exit_code} if self.error else {}
         return {
             "input": str(self.source),
@@ -65,7 +70,7 @@ class Result:
 
 
 def run_jobs(
-    jobs: Sequence[tuple[Path, Path]],
+    jobs: Jobs,
     options: FileOptions,
     crew: Crew,
     started_s: float | None = None,
@@ -79,40 +84,15 @@ def run_jobs(
     """
     sources = identified([source for source, _ in jobs])
     try:
-        check_encoding(jobs, options)
+        check_encoding(options.encoding, [output for _, output in jobs])
         for source, output in jobs:
-            result = Result(source, output)
             started_s = started_s or time.perf_counter()
             try:
-                # A run that was killed had finished some of its files.
-                flag = (
-                    "-n"
-                    if options.skip_existing
-                    else "--resume"
-                    if options.resume and not options.overwrite
-                    else None
-                )
-                if flag and output_exists(output):
-                    say(f"{output}: exists, skipped ({flag})")
-                    result.report.extra = {"skipped": True}
-                else:
-                    if options.make_folders:
-                        make_folder(output)
-                    check_output(output, sources, options.overwrite)
-                    before = recorded_plan(output).get("engine") if options.resume else None
-                    with _open_input(source, options) as video:
-                        if isinstance(video, LargePicture):
-                            engine = crew.engine_for(video.size, options, before)
-                            _paint_large(video, engine, options, result, started_s)
-                        else:
-                            painting = crew.painting_of(video, options, output, before)
-                            _paint(video, painting, options, result, started_s)
+                result = _run_job(source, output, sources, options, crew, started_s)
             except LivebrushError as error:
-                result.error = error
+                result = Result(source, output, error=error)
             yield result
-            if result.error and not isinstance(
-                result.error, (SourceError, SinkError, UsageError, PartialResult)
-            ):
+            if result.error and not isinstance(result.error, _OF_ONE_FILE):
                 raise result.error
             if result.error and len(jobs) > 1:
                 say(error_line(result.error))
@@ -121,109 +101,144 @@ def run_jobs(
         crew.close()
 
 
-def check_encoding(jobs: Sequence[tuple[Path, Path]], options: FileOptions) -> None:
+def check_encoding(encoding: Encoding, outputs: Sequence[Path]) -> None:
     """Raise UsageError for an encoder or a setting that cannot be, before any work is done."""
-    for suffix in {output.suffix.lower() for _, output in jobs} & set(CONTAINERS):
-        options.encoding.options_for(Path(f"output{suffix}"))
+    for suffix in {output.suffix.lower() for output in outputs} & set(VIDEO_FORMATS):
+        encoding.options_for(Path(f"output{suffix}"))
 
 
-def plan_jobs(jobs: Sequence[tuple[Path, Path]], options: FileOptions) -> list[dict[str, Any]]:
+def plan_jobs(jobs: Jobs, options: FileOptions) -> list[dict[str, Any]]:
     """What ``run_jobs`` would do, without an engine and without writing.
 
     Raises the first error that a run would meet.
     """
-    check_encoding(jobs, options)
+    check_encoding(options.encoding, [output for _, output in jobs])
     plans, sources = [], identified([source for source, _ in jobs])
     for source, output in jobs:
         skips = options.skip_existing and output_exists(output)
         if not skips and (output.parent.is_dir() or not options.make_folders):
             check_output(output, sources, options.overwrite)
         with _open_input(source, options) as video:
-            network = network_size(video.size, options.look.brush)
-            plan = {
-                "input": str(source),
-                "output": str(output),
-                "skip": skips,
-                "duration_s": video.duration_s,
-            }
+            known = video if isinstance(video, LargePicture) else video.info
             plans.append(
                 {
-                    **plan,
-                    "size": size_text(video.size),
-                    "network_size": size_text(network),
+                    "input": str(source),
+                    "output": str(output),
+                    "skip": skips,
+                    "duration_s": known.duration_s,
+                    "size": size_text(known.size),
+                    "network_size": size_text(network_size(known.size, options.look.brush)),
                     "style": options.label,
                 }
             )
     return plans
 
 
+def _run_job(
+    source: Path,
+    output: Path,
+    sources: Mapping[object, Path],
+    options: FileOptions,
+    crew: Crew,
+    started_s: float,
+) -> Result:
+    flag = _flag_that_skips(options)
+    if flag and output_exists(output):
+        say(f"{output}: exists, skipped ({flag})")
+        return Result(source, output, Report(extra={"skipped": True}))
+    if options.make_folders:
+        make_folder(output)
+    check_output(output, sources, options.overwrite)
+    before = recorded_engine(output) if options.resume else None
+    with _open_input(source, options) as video:
+        if isinstance(video, LargePicture):
+            engine = crew.engine_for(options.engine_size(video.size), before)
+            return _paint_large(video, output, engine, options, started_s)
+        painting = crew.begin(video, options, output, before)
+        return _paint(video, output, painting, options, started_s)
+
+
+def _flag_that_skips(options: FileOptions) -> str | None:
+    """Return the flag by which a file is skipped whose output is there."""
+    if options.skip_existing:
+        return "-n"
+    # A run that was killed had finished some of its files.
+    return "--resume" if options.resume and not options.overwrite else None
+
+
 def _paint(
-    video: VideoFile, painting: Painting, options: FileOptions, result: Result, started_s: float
-) -> None:
-    sink = _open_output(result.output, video, options, painting)
-    kept = 0
+    video: VideoFile, output: Path, painting: Painting, options: FileOptions, started_s: float
+) -> Result:
+    sink = painting.output
     try:
-        with FileProgress(result.source.name, video.duration_s) as progress:
-            run = painting.into(sink, progress)
-        result.output = sink.finish(
-            partial_path(result.output, options.overwrite) if video.truncated else None
-        )
+        with FileProgress(video.info.path.name, video.info.duration_s) as progress:
+            run = painting.run(progress)
+        name = partial_path(output, options.overwrite) if video.truncated else None
+        written = sink.finish(video.last_duration, name)
     finally:
         kept = sink.discard()
         if kept:
             say(
-                f"note: {result.output}: {kept} frames of it are kept; the same command with --resume goes on from there."
+                f"note: {output}: {kept} frames of it are kept; the same command with --resume "
+                "goes on from there."
             )
-    for note in (*video.notes, *sink.notes):
+    notes = [*video.notes, *sink.notes]
+    for note in notes:
         say(f"note: {note}")
-    result.report = _report(run, painting.made_with, options.label, started_s)
-    result.report.extra = {
+    report = _report(run, painting.made_with, options.label, started_s)
+    report.extra = {
         "damaged": video.damaged,
         "cuts": len(video.cuts),
-        "resumed_frames": sink.resumed,
-        "thread_s": {
-            **run.thread_s,
-            "encode": time.thread_time(),
-        },  # the last since the program began: it waits for no other
-        "notes": [*video.notes, *sink.notes],
+        "resumed_frames": sink.resume.frames,
+        # That of this thread since the program began: it waits for no other.
+        "thread_s": {**run.thread_s, "encode": time.thread_time()},
+        "notes": notes,
         **painting.figures(),
     }
-    damaged = f", {video.damaged} damaged packets in the input" if video.damaged else ""
     if video.truncated:
-        raise PartialResult(
-            f"{video.path}: {video.truncated}; the {sink.frames} frames before that are in {result.output}"
+        error = PartialResult(
+            f"{video.info.path}: {video.truncated}; the {sink.frames} frames before that are in "
+            f"{written}"
         )
-    resumed = f", {sink.resumed} of them from before" if sink.resumed else ""
+        return Result(video.info.path, written, report, error)
+    damaged = f", {video.damaged} damaged packets in the input" if video.damaged else ""
+    resumed = f", {sink.resume.frames} of them from before" if sink.resume.frames else ""
     say(
-        f"{result.output}: {sink.frames} frames{resumed} in {result.report.wall_s:.1f} s, {result.report.fps:.1f} fps{damaged}"
+        f"{written}: {sink.frames} frames{resumed} in {report.wall_s:.1f} s, "
+        f"{report.fps:.1f} fps{damaged}"
     )
+    return Result(video.info.path, written, report)
 
 
 def _paint_large(
-    picture: LargePicture, engine: Engine, options: FileOptions, result: Result, started_s: float
-) -> None:
+    picture: LargePicture, output: Path, engine: Engine, options: FileOptions, started_s: float
+) -> Result:
     if (
         options.resize(picture.size) != picture.size
         or options.side_by_side
-        or result.output.suffix.lower() not in PICTURES
+        or output.suffix.lower() not in PICTURE_FORMATS
     ):
         raise UsageError(
-            f"{picture.path}: so large a picture becomes one of its own size, as {' or '.join(PICTURES)}, without --size, "
-            "--scale and --side-by-side."
+            f"{picture.path}: so large a picture becomes one of its own size, as "
+            f"{' or '.join(PICTURE_FORMATS)}, without --size, --scale and --side-by-side."
         )
-    picture.paint(result.output, engine, options.look, options.tile_px)
+    picture.paint(output, engine, options.look, options.tile_px)
     wall_s = time.perf_counter() - started_s
-    size = size_text(network_size(picture.size, options.look.brush))
-    result.report = Report(
-        1, 1, wall_s=wall_s, startup_s=wall_s, fps=1 / wall_s, size=size, style=options.label
+    report = Report(
+        frames_in=1,
+        frames_out=1,
+        wall_s=wall_s,
+        startup_s=wall_s,
+        fps=1 / wall_s,
+        engine=engine.name,
+        device=engine.device,
+        precision=engine.precision,
+        size=size_text(network_size(picture.size, options.look.brush)),
+        style=options.label,
+        peak_rss_mb=peak_rss_mb(),
     )
-    result.report.engine, result.report.device, result.report.precision = (
-        engine.name,
-        engine.device,
-        engine.precision,
-    )
-    result.report.peak_rss_mb = peak_rss_mb()
-    say(f"{result.output}: {size_text(picture.size)} in {wall_s:.1f} s")
+    say(f"{output}: {size_text(picture.size)} in {wall_s:.1f} s")
+    return Result(picture.path, output, report)
 
 
 def _open_input(source: Path, options: FileOptions) -> VideoFile | LargePicture:
@@ -239,25 +254,7 @@ def _open_input(source: Path, options: FileOptions) -> VideoFile | LargePicture:
     )
 
 
-def _open_output(output: Path, video: VideoFile, options: FileOptions, painting: Painting) -> Sink:
-    if output == STDIO:
-        return PipeOutput(options.pipe, video, painting.size, options.raw_output)
-    if output.suffix.lower() in PICTURES:
-        return PictureOutput(output, video.profile)
-    return VideoOutput(
-        output,
-        video,
-        options.encoding,
-        painting.size,
-        painting.made_with,
-        painting.remember,
-        options.resume,
-        overwrite=options.overwrite and not options.resume,
-    )
-
-
-def _report(run: FileRun, made_with: dict[str, Any], style: str, started_s: float) -> Report:
-    engine = made_with["engine"]
+def _report(run: FileRun, made_with: PaintingPlan, style: str, started_s: float) -> Report:
     wall_s = time.perf_counter() - started_s
     return Report(
         frames_in=run.frames_in,
@@ -267,10 +264,10 @@ def _report(run: FileRun, made_with: dict[str, Any], style: str, started_s: floa
         fps=run.frames_out / wall_s,
         latency_ms=latency_figures(run.latency),
         stage_ms=stage_figures(run.stages),
-        engine=engine["name"],
-        device=engine["device"],
-        precision=engine["precision"],
-        size=size_text(made_with["size_of_the_network"]),
+        engine=made_with.engine.name,
+        device=made_with.engine.device,
+        precision=made_with.engine.precision,
+        size=size_text(made_with.size_of_the_network),
         style=style,
         peak_rss_mb=peak_rss_mb(),
     )

@@ -1,9 +1,9 @@
-"""Paints a picture that is larger than memory: libvips streams it in strips, only the network's
-small version is held whole.
+"""Paints a picture that is larger than memory.
 
-What ``Stylizer`` does with arrays is done here with the lazy pictures of libvips, which are
-computed while the output is written. The input is read twice: once for what the network sees, once
-for what it is brought up with.
+libvips streams it in strips; only the network's small version is held whole. What ``Stylizer``
+does with arrays is done here with the lazy pictures of libvips, which are computed while the output
+is written. The input is read twice: once for what the network sees, once for what it is brought up
+with.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from engines import Engine
 from engines.errors import EngineUnavailable, SinkError, SourceError
-from realtime.files.inputs import PICTURE_ENDINGS
 from realtime.look import Look, style_vector
-from realtime.media.reading.video_file import MAX_PIXELS
+from realtime.media.format_registry import PICTURE_ENDINGS, PICTURE_FORMATS
+from realtime.media.reading.decoder import MAX_PIXELS
 from realtime.media.writing.pending_file import PendingFile
-from realtime.media.writing.picture_file import JPEG_QUALITY
+from realtime.picture.gpu.tensors import on_host
 from realtime.picture.network_pieces import NetworkPieces
 from realtime.picture.resample import SLOPE_STEPS, Scaler
 from realtime.picture.sizes import network_size
@@ -40,8 +40,8 @@ class LargePicture:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._vips = _libvips()
-        pixels, _ = self._opened()
+        self._vips = _import_libvips()
+        pixels, _ = self._open()
         self.size = (pixels.height, pixels.width)
         self.duration_s: float | None = None
 
@@ -51,14 +51,16 @@ class LargePicture:
     def __exit__(self, *_: object) -> None:
         """Nothing to do: libvips lets go of the file with the last reference."""
 
-    def _opened(self) -> tuple[Image, Image | None]:
-        """Upright RGB over white, and alpha if there is any; to be read once, from top to bottom."""
-        with self._source_errors():
+    def _open(self) -> tuple[Image, Image | None]:
+        """Return upright RGB over white, and alpha if there is any.
+
+        Both are to be read once, from top to bottom.
+        """
+        with self._translate_errors():
             header = self._vips.Image.new_from_file(str(self.path), access="sequential")
             turned = "orientation" in header.get_fields() and header.get("orientation") > 1
-            access = (
-                "random" if turned else "sequential"
-            )  # what is turned lies in a temporary file meanwhile
+            # What is turned lies in a temporary file meanwhile.
+            access = "random" if turned else "sequential"
             picture = self._vips.Image.new_from_file(
                 str(self.path), access=access, fail_on="truncated"
             )
@@ -68,8 +70,8 @@ class LargePicture:
                 "uchar"
             ), alpha
 
-    def paint(self, output: Path, engine: Engine, look: Look, tile_px: int) -> None:
-        """Write its painting, of the same size.
+    def paint(self, output: Path, engine: Engine, look: Look, tile_px: int | None) -> None:
+        """Write its painting, of the same size. ``tile_px``: --tile.
 
         Raises UsageError for an engine whose network cannot be given pieces, EngineRunError,
         SinkError.
@@ -78,36 +80,36 @@ class LargePicture:
         vector = style_vector(look, engine.model)
         share = float(vector[0])
         if share < 1:
-            with self._source_errors():
+            with self._translate_errors():
                 small = (
-                    self._opened()[0]
+                    self._open()[0]
                     .resize(size[1] / self.size[1], vscale=size[0] / self.size[0], kernel="cubic")
                     .numpy()
                 )
             style = np.concatenate([[0.0], vector[1:] / vector[1:].sum()]).astype(np.float32)
-            tiles = NetworkPieces(engine, tile_px)
-            tiles.prepare(size)
-            painting = tiles.start(small, style)()
-        pixels, alpha = self._opened()
-        painted = self._brought_up(painting, small, pixels, scaler) if share < 1 else pixels
+            pieces = NetworkPieces(engine, tile_px)
+            pieces.prepare(size)
+            painting = on_host(pieces.start(small, style)())
+        pixels, alpha = self._open()
+        painted = self._bring_up(painting, small, pixels, scaler) if share < 1 else pixels
         painted = pixels * share + painted * (1 - share)
         if look.keep_color:
             painted = pixels + (painted.recomb(_LUMA) - pixels.recomb(_LUMA))
         self._write(painted.rint().cast("uchar"), alpha, output)
 
-    def _brought_up(
+    def _bring_up(
         self, painting: np.ndarray, small: np.ndarray, pixels: Image, scaler: Scaler
     ) -> Image:
-        """As ``Scaler.guided_upsample``."""
+        """Do as ``Scaler.guided_upsample``."""
         luma = scaler.luma(small)
         slopes = scaler.slopes(
             [np.ascontiguousarray(painting[..., channel]) for channel in range(3)], luma
         )
-        slope = (self._enlarged(slopes.transpose(1, 2, 0)) - 128) / SLOPE_STEPS
-        detail = pixels.recomb(_LUMA) - self._enlarged(luma)
-        return self._enlarged(painting) + slope * detail
+        slope = (self._enlarge(slopes.transpose(1, 2, 0)) - 128) / SLOPE_STEPS
+        detail = pixels.recomb(_LUMA) - self._enlarge(luma)
+        return self._enlarge(painting) + slope * detail
 
-    def _enlarged(self, array: np.ndarray) -> Image:
+    def _enlarge(self, array: np.ndarray) -> Image:
         picture = self._vips.Image.new_from_array(np.ascontiguousarray(array))
         height, width = self.size
         larger = picture.affine(
@@ -124,12 +126,13 @@ class LargePicture:
 
     def _write(self, painted: Image, alpha: Image | None, output: Path) -> None:
         file = PendingFile(output)
-        png = output.suffix.lower() == ".png"
+        form = PICTURE_FORMATS[output.suffix.lower()]
         painted = painted.copy(interpretation="srgb")
-        if alpha is not None and png:
+        if alpha is not None and form.keeps_alpha:
             painted = painted.bandjoin(alpha)
         try:
-            painted.write_to_file(str(file.temporary), **({} if png else {"Q": JPEG_QUALITY}))
+            quality = {} if form.quality is None else {"Q": form.quality}
+            painted.write_to_file(str(file.temporary), **quality)
             file.commit()
         except self._vips.Error as error:
             raise SinkError(f"{output}: cannot be written ({_reason(error)}).") from error
@@ -137,7 +140,7 @@ class LargePicture:
             file.discard()
 
     @contextlib.contextmanager
-    def _source_errors(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except self._vips.Error as error:
@@ -145,28 +148,29 @@ class LargePicture:
 
 
 def is_large_picture(path: Path) -> bool:
-    """Whether it is a picture of more than ``MAX_PIXELS``; only its header is read.
+    """Return whether it is a picture of more than ``MAX_PIXELS``; only its header is read.
 
     Never without libvips.
     """
     if path.suffix.lower() not in PICTURE_ENDINGS or not path.is_file():
         return False
     try:
-        vips = _libvips()
+        vips = _import_libvips()
         header = vips.Image.new_from_file(str(path), access="sequential")
     except EngineUnavailable:
         return False
     except vips.Error:
         return False  # who reads it says why
-    return header.width * header.height > MAX_PIXELS
+    return bool(header.width * header.height > MAX_PIXELS)
 
 
-def _libvips():
+def _import_libvips() -> Any:
     try:
         import pyvips
     except (ImportError, OSError) as error:
         raise EngineUnavailable(
-            f"pictures larger than memory need libvips, which does not load here ({error}). Type: pip install 'livebrush[large]'"
+            f"pictures larger than memory need libvips, which does not load here ({error}). Type: "
+            "pip install 'livebrush[large]'"
         ) from error
     return pyvips
 

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from realtime.look import Look
+from realtime.media.format_registry import VIDEO_FORMATS
 from realtime.media.pipes import RawVideo
-from realtime.media.writing.encoding import CONTAINERS, Encoding
+from realtime.media.writing.encoding import Encoding
+from realtime.picture.network_pieces import largest_piece
+from realtime.picture.sizes import network_size
 from realtime.timeline import Timeline
 
 Resize = Callable[[tuple[int, int]], tuple[int, int]]
@@ -18,38 +21,51 @@ Resize = Callable[[tuple[int, int]], tuple[int, int]]
 
 @dataclass(frozen=True)
 class FileOptions:
-    """What holds for every file of a call.
-
-    ``start_s`` and ``end_s``: --ss and --to; ``resize``: --size or --scale; ``tile_px``: --tile;
-    ``pipe``: where an output called ``STDIO`` goes; ``make_folders``: the folders of outputs are
-    made where they are missing.
-    """
+    """What holds for every file of a call."""
 
     look: Look
     encoding: Encoding
     start_s: Fraction | None = None
+    """--ss: where reading begins, in seconds of the file; None: at its beginning."""
     end_s: Fraction | None = None
+    """--to: where reading ends, in seconds of the file; None: at its end."""
     resize: Resize = field(default=lambda size: size)
+    """--size or --scale: the (height, width) of the output from that of the input."""
     overwrite: bool = False
+    """-y: outputs that exist are replaced."""
     skip_existing: bool = False
+    """-n: inputs whose output exists are skipped."""
     resume: bool = False
+    """--resume: interrupted runs are gone on with."""
     make_folders: bool = False
+    """The folders of outputs are made where they are missing."""
     timeline: Timeline = field(default_factory=Timeline)
+    """--timeline or --style-schedule."""
     side_by_side: bool = False
+    """The input stands on the left, the painting on the right."""
     raw_input: RawVideo | None = None
+    """--raw-input: what comes through a pipe without a header."""
     raw_output: bool = False
+    """A pipe gets bare rgb24 pictures."""
     deinterlace: bool = True
+    """What is interlaced is read deinterlaced."""
     tile_px: int | None = None
+    """--tile: the longest side of what the network is given; None: as large as memory lets."""
     pipe: BinaryIO | None = None
+    """Where the one output goes, if it is a pipe."""
 
     @property
     def label(self) -> str:
-        """What the styles are called in names of outputs."""
+        """Return what the styles are called in names of outputs."""
         return self.look.label if len(self.timeline.entries) < 2 else "timeline"
 
+    def engine_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Return the (height, width) that an engine is given of frames of ``size``."""
+        return largest_piece(network_size(size, self.look.brush), self.tile_px)
+
     def paints_tensors(self, output: Path) -> bool:
-        """Whether all that is asked for is there for frames that live on a card too."""
+        """Return whether all that is asked for is there for frames on a GPU too."""
         return (
             not (self.look.stability or self.side_by_side or self.tile_px)
-            and output.suffix.lower() in CONTAINERS
+            and output.suffix.lower() in VIDEO_FORMATS
         )

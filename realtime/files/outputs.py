@@ -8,22 +8,32 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engines.errors import SinkError, UsageError
-from realtime.files.inputs import PICTURE_ENDINGS, InputFile
+from realtime.files.inputs import InputFile
+from realtime.files.painter import PaintingPlan, painted_size
+from realtime.media.format_registry import PICTURE_FORMATS, WRITTEN_ENDINGS, default_ending
 from realtime.media.names import output_exists
 from realtime.media.pipes import STDIO
-from realtime.media.writing.encoding import CONTAINERS
-from realtime.media.writing.picture_file import PICTURES
+from realtime.media.reading.video_file import VideoFile
+from realtime.media.writing.file_output import FileOutput
+from realtime.media.writing.picture_file import PictureOutput
+from realtime.media.writing.pipe import PipeOutput
+from realtime.media.writing.video_file import VideoOutput
+
+if TYPE_CHECKING:
+    from realtime.files.options import FileOptions
 
 _PART = re.compile(r"(\.preview)?(\.partial(-\d+)?)?(?=\.[^./\\]+$)")
 _PLACEHOLDERS = ("{dir}", "{stem}", "{style}", "{ext}")
 
 
 def output_paths(files: Sequence[InputFile], output: str | None, style: str) -> list[Path]:
-    """One path per input: beside it as STEM_STYLE.EXT, or as ``output`` says: a file, a folder, in
-    which the inputs' own subfolders are repeated, or a template with {stem}, {style}, {ext} and
-    {dir}, the subfolder, in it.
+    """Return one path per input: beside it as STEM_STYLE.EXT, or as ``output`` says.
+
+    ``output`` is a file; a folder, in which the inputs' own subfolders are repeated; or a template
+    with {stem}, {style}, {ext} and {dir}, the subfolder, in it.
 
     Raises UsageError if two inputs would get the same output, or several one FILE.
     """
@@ -33,14 +43,16 @@ def output_paths(files: Sequence[InputFile], output: str | None, style: str) -> 
     for source, path in zip(inputs, paths, strict=True):
         if first.setdefault(path, source) is not source:
             raise UsageError(
-                f"-o {output}: {first[path]} and {source} would both become {path}. Use {{stem}} in it, or -o FOLDER/."
+                f"-o {output}: {first[path]} and {source} would both become {path}. "
+                "Use {stem} in it, or -o FOLDER/."
             )
     return paths
 
 
 def without_results(files: Sequence[InputFile], output: str | None, style: str) -> list[InputFile]:
-    """``files`` without those that a search has found but that are results of the others, from an
-    earlier run in the same style; previews and parts are results too.
+    """Return ``files`` without the results of an earlier run over the others in the same style.
+
+    Previews and parts are results too. What the user has named stays.
     """
     results = {os.path.realpath(_output_path(file, output, style)) for file in files}
     return [
@@ -51,8 +63,9 @@ def without_results(files: Sequence[InputFile], output: str | None, style: str) 
 
 
 def is_folder(output: str | None) -> bool:
-    """Whether -o names a folder or a template, below which missing folders are made, rather than
-    one file.
+    """Return whether -o names a folder or a template rather than one file.
+
+    Below these, missing folders are made.
     """
     if output is None:
         return False
@@ -72,34 +85,36 @@ def make_folder(path: Path) -> None:
 
 
 def identified(inputs: Sequence[Path]) -> dict[object, Path]:
-    """Each of ``inputs`` by all that tells one file from others, for ``check_output``."""
+    """Return each of ``inputs`` by all that tells one file from others, for ``check_output``."""
     return {identity: path for path in inputs for identity in _identities(path)}
 
 
 def check_output(path: Path, inputs: Mapping[object, Path], overwrite: bool) -> None:
-    """Raise UsageError if ``path`` or its partial name is one of the inputs, by whatever name or
-    link, if it exists and must not be replaced, or has an ending that cannot be written;
-    SinkError if its folder is not there or the name cannot be.
+    """Raise an error if ``path`` cannot or must not be written.
 
-    inputs: what ``identified`` makes of them.
+    UsageError if it or its partial name is one of the inputs, by whatever name or link, if it
+    exists and must not be replaced, or has an ending that cannot be written. SinkError if its
+    folder is not there or the name cannot be. ``inputs``: what ``identified`` makes of them.
     """
     if path == STDIO:
         return
     for identity in _identities(path) & inputs.keys():
         raise UsageError(
-            f"{path}: is the input {inputs[identity]} itself. An input is never overwritten; choose another -o."
+            f"{path}: is the input {inputs[identity]} itself. An input is never overwritten; "
+            "choose another -o."
         )
     for identity in _identities(_partial_path(path)) & inputs.keys():
         raise UsageError(
-            f"{path}: a part of it would be saved as the input {inputs[identity]}. Choose another -o."
+            f"{path}: a part of it would be saved as the input {inputs[identity]}. Choose another "
+            "-o."
         )
     if not path.suffix:
         raise UsageError(
             f"{path}: has no ending, such as .mp4. If it is to be a folder, type -o {path}/"
         )
-    if path.suffix.lower() not in (*CONTAINERS, *PICTURES):
+    if path.suffix.lower() not in WRITTEN_ENDINGS:
         raise UsageError(
-            f"{path}: the ending {path.suffix!r} is none of {', '.join((*CONTAINERS, *PICTURES))}."
+            f"{path}: the ending {path.suffix!r} is none of {', '.join(WRITTEN_ENDINGS)}."
         )
     if not os.path.isdir(path.parent):
         raise SinkError(f"{path}: the folder {path.parent} does not exist.")
@@ -110,7 +125,7 @@ def check_output(path: Path, inputs: Mapping[object, Path], overwrite: bool) -> 
 
 
 def _identities(path: Path) -> set[object]:
-    """Where ``path`` leads, and the file itself if it is there."""
+    """Return where ``path`` leads, and the file itself if it is there."""
     found: set[object] = {os.path.realpath(path)}
     with contextlib.suppress(OSError):
         status = os.stat(path)
@@ -118,9 +133,40 @@ def _identities(path: Path) -> set[object]:
     return found
 
 
+def open_output(
+    path: Path, video: VideoFile, options: FileOptions, made_with: PaintingPlan | None
+) -> FileOutput:
+    """Open what the painting of ``video`` is written into. Raises SinkError or UsageError.
+
+    ``made_with``: all that decides how its pixels come out, for what --resume goes on from.
+    """
+    if options.pipe is not None:
+        size = painted_size(video.info.size, options.side_by_side)
+        return PipeOutput(options.pipe, video.info, size, options.raw_output)
+    if path.suffix.lower() in PICTURE_FORMATS:
+        return PictureOutput(path, video.info.profile)
+    return open_video_output(path, video, options, made_with)
+
+
+def open_video_output(
+    path: Path, video: VideoFile, options: FileOptions, made_with: PaintingPlan | None
+) -> VideoOutput:
+    """Do as ``open_output``, for a file that holds a video."""
+    return VideoOutput(
+        path,
+        video.info,
+        options.encoding,
+        painted_size(video.info.size, options.side_by_side),
+        made_with,
+        resumes=options.resume,
+        overwrite=options.overwrite and not options.resume,
+    )
+
+
 def partial_path(path: Path, overwrite: bool) -> Path:
-    """Where a part of ``path`` is saved: NAME.partial.EXT, or with a number where that exists and
-    must not be replaced.
+    """Return where a part of ``path`` is saved: NAME.partial.EXT.
+
+    It gets a number where that exists and must not be replaced.
     """
     names = (_partial_path(path, f"-{number}" if number > 1 else "") for number in count(1))
     return next(name for name in names if overwrite or not output_exists(name))
@@ -132,7 +178,7 @@ def _partial_path(path: Path, number: str = "") -> Path:
 
 def _output_path(file: InputFile, output: str | None, style: str) -> Path:
     source = file.path
-    default = f"{source.stem}_{style}{_extension(source)}"
+    default = f"{source.stem}_{style}{default_ending(source)}"
     if output == str(STDIO):
         return STDIO
     if output is None:
@@ -143,7 +189,7 @@ def _output_path(file: InputFile, output: str | None, style: str) -> Path:
         values = dict(
             zip(
                 _PLACEHOLDERS,
-                (str(file.subfolder), source.stem, style, _extension(source)[1:]),
+                (str(file.subfolder), source.stem, style, default_ending(source)[1:]),
                 strict=True,
             )
         )
@@ -151,13 +197,3 @@ def _output_path(file: InputFile, output: str | None, style: str) -> Path:
             re.sub("|".join(map(re.escape, values)), lambda found: values[found[0]], output)
         )
     return Path(output) / file.subfolder / default if is_folder(output) else Path(output)
-
-
-def _extension(source: Path) -> str:
-    """The input's own ending where that can be written; .mp4 for other videos, .png for other
-    pictures.
-    """
-    own = source.suffix.lower()
-    if own in (*CONTAINERS, *PICTURES):
-        return source.suffix
-    return ".png" if own in PICTURE_ENDINGS - {".apng"} else ".mp4"

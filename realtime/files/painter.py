@@ -1,35 +1,41 @@
-"""Paints the frames of one file so that painting can stop at the end of any segment and go on later
-as if it never had.
+"""Paints the frames of one file.
+
+Painting can stop at the end of any segment and go on later as if it never had.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-from collections.abc import Callable
-from dataclasses import asdict
-from typing import Any
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from engines import Engine
-from engines.auto import processor
-from engines.base import cpu_threads
+from engines.base import Pending
+from engines.identity import EngineIdentity
+from engines.machine import processor
 from realtime.frame import FileFrame, FrameMemory
+from realtime.look import Look
 from realtime.media.reading.video_file import VideoFile
-from realtime.media.writing.segments import SEGMENT_FRAMES
+from realtime.media.writing.segments import SEGMENT_FRAMES, Resume
+from realtime.picture.gpu.tensors import on_host
 from realtime.stylizer import Stylizer
 from realtime.timeline import Timeline
+
+if TYPE_CHECKING:
+    from realtime.frame import Pixels
 
 _NO_TIMELINE = Timeline()
 
 
 class FilePainter:
-    """Give ``begin`` frame after frame from one thread.
+    """Paints the frames of a file; give ``begin`` one after the other, from one thread.
 
-    What must outlive a kill is kept at the ends of segments, from where the thread that writes
-    takes it by ``remember``. Where frames are left out, what was remembered before the next one is
-    asked of ``recall``, which may be set before the first frame.
+    At the end of each segment it leaves with ``resume`` what must outlive a kill. Where frames are
+    left out, it goes on from what ``resume`` has kept for the frame after them.
     """
 
     def __init__(
@@ -38,6 +44,7 @@ class FilePainter:
         video: VideoFile,
         timeline: Timeline = _NO_TIMELINE,
         side_by_side: bool = False,
+        resume: Resume | None = None,
     ) -> None:
         self._stylizer = stylizer
         self._video = video
@@ -45,86 +52,91 @@ class FilePainter:
         self._timeline = timeline
         self._entries_done = 0
         self._side_by_side = side_by_side
-        self._states: dict[int, FrameMemory] = {}
+        self._resume = resume or Resume()
         self._next_index = 0
-        self.recall: Callable[[int], FrameMemory] = lambda index: {}
+        self.size = painted_size(video.info.size, side_by_side)
 
-    @property
-    def size(self) -> tuple[int, int]:
-        """(height, width) of what comes out."""
-        height, width = self._video.size
-        return height, width * (2 if self._side_by_side else 1)
-
-    def begin(self, frame: FileFrame) -> Callable[[], np.ndarray]:
+    def begin(self, frame: FileFrame) -> Pending:
         """Return what finishes the frame: (H, W, 3) uint8 RGB of ``size``, or EngineRunError.
 
         To be called in order; at a cut, what is left of the frames before is forgotten.
         """
-        now_s = frame.pts * frame.time_base - self._video.origin_s
+        now_s = frame.pts * frame.time_base - self._video.info.origin_s
         self._entries_done = self._timeline.apply(
             self._stylizer, self._look, now_s, self._video.cuts, self._entries_done
         )
-        state = (
-            {}
-            if frame.is_cut
-            else self.recall(frame.index)
-            if frame.index != self._next_index
-            else None
-        )
+        painted = self._stylizer.begin(frame, float(now_s), self._memory_for(frame))
         self._next_index = frame.index + 1
-        painted = self._stylizer.begin(frame, float(now_s), state)
         ends_segment = self._next_index % SEGMENT_FRAMES == 0
         noise = self._stylizer.noise_state() if ends_segment else {}
 
-        def finish() -> np.ndarray:
+        def finish() -> Pixels:
             pixels = painted()
             if ends_segment:
-                self._states = {
-                    frame.index: noise | self._stylizer.steadiness_state()
-                }  # who does not write segments never asks
-            return np.concatenate([frame.pixels, pixels], axis=1) if self._side_by_side else pixels
+                memory = noise | self._stylizer.steadiness_state()
+                self._resume.leave_memory(frame.index, memory)
+            if not self._side_by_side:
+                return pixels
+            return np.concatenate([on_host(frame.pixels), on_host(pixels)], axis=1)
 
         return finish
 
-    def remember(self, index: int) -> FrameMemory:
-        """What the stylizer remembered after frame ``index``, the last of a segment.
-
-        To be asked for once, and before the next segment ends, which is longer than what waits
-        between painting and writing.
-        """
-        return self._states.pop(index)
-
-    def made_with(self) -> dict[str, Any]:
-        """All that decides how pixels come out, JSON-ready: frames with equal answers may stand in
-        one video.
-        """
-        engine = self._stylizer.engine
-        look = asdict(self._look)
-        return {
-            "look": {**look, "mix": [list(part) for part in look["mix"]]},
-            "timeline": self._timeline.as_text(),
-            "side_by_side": self._side_by_side,
-            "size_of_the_network": list(self._stylizer.inference_size or ()),
-            "tile": list(
-                self._stylizer.network.piece_size(self._stylizer.inference_size or self._video.size)
-            ),
-            "engine": engine_identity(engine),
-            "model": _model_hash(engine),
-            "processor": hashlib.sha256(processor().encode()).hexdigest()[:16],
-            "versions": {
-                name: _version(name) for name in ("livebrush", "av", "numpy", engine.name)
-            },
-        }
+    def _memory_for(self, frame: FileFrame) -> FrameMemory | None:
+        """Return what to go on from in place of the frame before; None: from that frame."""
+        if frame.is_cut:
+            return {}
+        if frame.index != self._next_index:
+            return self._resume.memory_before(frame.index)
+        return None
 
 
-def engine_identity(engine: Engine) -> dict[str, Any]:
-    threads = engine.options.threads or cpu_threads()
-    return {
-        "name": engine.name,
-        "precision": engine.precision,
-        "device": engine.device,
-        "threads": threads,
-    }
+def painted_size(size: tuple[int, int], side_by_side: bool) -> tuple[int, int]:
+    """Return the (height, width) of what comes out for frames of ``size``."""
+    height, width = size
+    return height, width * (2 if side_by_side else 1)
+
+
+@dataclass(frozen=True)
+class PaintingPlan:
+    """All that decides how pixels come out: frames with equal plans may stand in one video."""
+
+    look: Look
+    timeline: str
+    side_by_side: bool
+    size_of_the_network: tuple[int, int]
+    """(height, width) at which it runs."""
+    tile: tuple[int, int]
+    """(height, width) of the pieces that it is given."""
+    engine: EngineIdentity
+    model: str
+    """A hash of its file."""
+    processor: str
+    """A hash of its name: others round otherwise."""
+    versions: dict[str, str]
+    """Of the packages that have a part in it."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON gives it back: with lists in place of tuples."""
+        plan: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return plan
+
+
+def plan_painting(
+    stylizer: Stylizer, size: tuple[int, int], timeline: Timeline, side_by_side: bool
+) -> PaintingPlan:
+    """Return how frames of (height, width) ``size`` will be painted."""
+    engine, network = stylizer.engine, stylizer.plan_size(size)
+    return PaintingPlan(
+        stylizer.look,
+        timeline.as_text(),
+        side_by_side,
+        network,
+        stylizer.network.piece_size(network),
+        EngineIdentity.of(engine),
+        _model_hash(engine),
+        hashlib.sha256(processor().encode()).hexdigest()[:16],
+        {name: _version(name) for name in ("livebrush", "av", "numpy", engine.name)},
+    )
 
 
 def _model_hash(engine: Engine) -> str:

@@ -1,9 +1,8 @@
-"""Decoding, painting and encoding at the same time, for files: nothing is dropped, a slow stage
-makes the others wait.
+"""Decodes, paints and encodes files at the same time.
 
-Knows threads, not pixels. Two threads decode and paint; the calling thread encodes, so that Ctrl-C
-reaches it between two frames. The live counterpart, where the newest frame wins, is
-realtime/live/run.py.
+Nothing is dropped; a slow stage makes the others wait. Knows threads, not pixels. Two threads
+decode and paint; the calling thread encodes, so that Ctrl-C reaches it between two frames. The live
+counterpart, where the newest frame wins, is realtime/live/run.py.
 """
 
 from __future__ import annotations
@@ -15,16 +14,17 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-
+from engines.base import Pending
 from realtime.frame import FileFrame
 from realtime.timing import Samples, StageTimes
 
-_QUEUE_FRAMES = (
-    8  # as long as an encoder may need for what it has held back at the end of a segment
-)
+if TYPE_CHECKING:
+    from realtime.frame import Pixels
+
+# As long as an encoder may need for what it has held back at the end of a segment.
+_QUEUE_FRAMES = 8
 _QUEUE_BYTES = 128 * 2**20
 _POLL_S = 0.1
 
@@ -32,35 +32,37 @@ _POLL_S = 0.1
 class FrameSink(Protocol):
     """What the pipeline asks of an output; ``finish`` and ``discard`` are the caller's."""
 
-    def write(self, frame: FileFrame, pixels: np.ndarray) -> None: ...
+    def write(self, frame: FileFrame, pixels: Pixels) -> None:
+        """Take ``pixels``, the painting of ``frame``: (H, W, 3) uint8 RGB."""
 
 
 @dataclass(frozen=True)
 class Overlapped:
-    """Painting of which ``under_way`` frames may be begun before the first is finished: ``begin``
-    returns what finishes one.
-    """
+    """Painting of which several frames are under way at a time."""
 
-    begin: Callable[[FileFrame], Callable[[], np.ndarray]]
+    begin: Callable[[FileFrame], Pending]
+    """Returns what finishes a frame."""
     under_way: int
+    """How many may be begun before the first is finished."""
 
 
 class FileRun:
-    """Figures of one run: frames counted in and out, busy time per stage, time from decoded to
-    encoded; ``thread_s``: processor time of the threads that decode and paint, without those
-    that their libraries have.
-    """
+    """Figures of one run."""
 
     def __init__(self) -> None:
         self.frames_in = 0
         self.frames_out = 0
         self.first_out_s: float | None = None
+        """When the first frame was encoded, on ``time.perf_counter``."""
         self.stages = StageTimes("decode", "infer", "encode")
+        """Busy time of each stage."""
         self.latency = Samples()
+        """Milliseconds from decoded to encoded."""
         self.thread_s: dict[str, float] = {}
+        """Processor time of the threads that decode and paint, without those of libraries."""
 
     def add_figures(self, other: FileRun) -> None:
-        """The times of ``other``, which has run elsewhere."""
+        """Add the times of ``other``, which has run elsewhere."""
         self.latency.extend(other.latency)
         for name, samples in other.stages.stages.items():
             self.stages.stages[name].extend(samples)
@@ -68,9 +70,9 @@ class FileRun:
 
 def run_file(
     frames: Iterable[FileFrame],
-    paint: Callable[[FileFrame], np.ndarray] | Overlapped,
+    paint: Callable[[FileFrame], Pixels] | Overlapped,
     sink: FrameSink,
-    on_frame: Callable[[FileFrame, FileRun], None] = lambda frame, run: None,
+    on_frame: Callable[[FileFrame, FileRun], None] = lambda *_: None,
     interrupt: Callable[[], None] = lambda: None,
     size: tuple[int, int] = (0, 0),
 ) -> FileRun:
@@ -93,7 +95,7 @@ def run_file(
         "decode": (decoded, _decode_all(frames, run)),
     }
     threads = [
-        threading.Thread(target=_stage, args=(stop, *args, run), name=name)
+        threading.Thread(target=_run_stage, args=(stop, *args, run), name=name)
         for name, args in stages.items()
     ]
     for thread in threads:
@@ -118,7 +120,7 @@ def run_file(
 
 
 class _Stop:
-    """Ends all stages together; ``error`` is why, None if everything went well."""
+    """Ends all stages together. ``error`` is why; None if everything went well."""
 
     def __init__(self) -> None:
         self.event = threading.Event()
@@ -167,15 +169,15 @@ class _Channel:
             yield item
 
 
-def _stage(stop: _Stop, output: _Channel, items: Iterator[Any], run: FileRun) -> None:
-    """A thread's life: everything from ``items`` into ``output``; an error of either ends the run."""
+def _run_stage(stop: _Stop, output: _Channel, items: Iterator[Any], run: FileRun) -> None:
+    """Put everything from ``items`` into ``output``, in a thread; an error ends the run."""
     try:
         for item in items:
             output.put(item)
         output.end()
     except _Stopped:
         pass
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 (raised in the caller's thread)
         stop.fail(error)
     run.thread_s[threading.current_thread().name] = time.thread_time()
 
@@ -194,8 +196,8 @@ def _decode_all(frames: Iterable[FileFrame], run: FileRun) -> Iterator[tuple[Fil
 
 
 def _paint_all(
-    decoded: _Channel, paint: Callable[[FileFrame], np.ndarray] | Overlapped, run: FileRun
-) -> Iterator[tuple[FileFrame, np.ndarray, float]]:
+    decoded: _Channel, paint: Callable[[FileFrame], Pixels] | Overlapped, run: FileRun
+) -> Iterator[tuple[FileFrame, Pixels, float]]:
     if isinstance(paint, Overlapped):
         yield from _paint_overlapped(decoded, paint, run)
         return
@@ -207,20 +209,20 @@ def _paint_all(
 
 def _paint_overlapped(
     decoded: _Channel, paint: Overlapped, run: FileRun
-) -> Iterator[tuple[FileFrame, np.ndarray, float]]:
-    begun: deque[tuple[FileFrame, Callable[[], np.ndarray], float]] = deque()
+) -> Iterator[tuple[FileFrame, Pixels, float]]:
+    begun: deque[tuple[FileFrame, Pending, float]] = deque()
     for frame, decoded_s in decoded:
         with run.stages.measure("infer"):
             begun.append((frame, paint.begin(frame), decoded_s))
-            finished = _finished(begun) if len(begun) == paint.under_way else None
+            finished = _finish_first(begun) if len(begun) == paint.under_way else None
         if finished:
             yield finished
     while begun:
-        yield _finished(begun)
+        yield _finish_first(begun)
 
 
-def _finished(
-    begun: deque[tuple[FileFrame, Callable[[], np.ndarray], float]],
-) -> tuple[FileFrame, np.ndarray, float]:
+def _finish_first(
+    begun: deque[tuple[FileFrame, Pending, float]],
+) -> tuple[FileFrame, Pixels, float]:
     frame, finish, decoded_s = begun.popleft()
     return frame, finish(), decoded_s

@@ -1,4 +1,4 @@
-"""How far a file has come, on stderr: a bar on a terminal, else a line every five seconds."""
+"""Shows how far a file has come, on stderr: a bar on a terminal, else a line every five seconds."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ _LINE_EVERY_S = 5.0
 
 
 class FileProgress:
-    """Progress of one file called ``name`` that lasts ``duration_s`` (None: unknown, then without
-    percent and time left).
+    """Progress of one file called ``name`` that lasts ``duration_s``.
 
-    Goes by the frames' times rather than their number, which a file with a variable rate does not
-    tell.
+    None: unknown; then it is shown without percent and time left. Goes by the frames' times rather
+    than their number, which a file with a variable rate does not tell.
     """
 
     def __init__(self, name: str, duration_s: float | None, clock: Clock = time.monotonic) -> None:
@@ -31,10 +30,10 @@ class FileProgress:
         self._origin_s: float | None = None
         self._done = 0.0
         self._next_line_s = clock() + _LINE_EVERY_S
-        self._bar = _bar(name, duration_s) if sys.stderr and sys.stderr.isatty() else None
+        self._bar = _make_bar(name, duration_s) if sys.stderr and sys.stderr.isatty() else None
 
     def update(self, frame: FileFrame, run: FileRun) -> None:
-        """Call after each finished frame."""
+        """Count ``frame``, which is finished, and show how far ``run`` has come."""
         self._rate.tick()
         time_s = float(frame.pts * frame.time_base)
         self._origin_s = time_s if self._origin_s is None else self._origin_s
@@ -44,9 +43,7 @@ class FileProgress:
         self.show(self._done, run.frames_out, self._rate.per_second)
 
     def show(self, done: float, frames: int, fps: float) -> None:
-        """Where several machines paint: what share of the file is ``done``, 0..1, how many frames,
-        and how fast.
-        """
+        """Show what share of the file is ``done``, 0..1, how many frames, and how fast."""
         if self._bar:
             self._bar.update(self._bar.task_ids[0], completed=done, frames=frames, fps=fps)
         elif self._clock() >= self._next_line_s:
@@ -75,10 +72,9 @@ class FileProgress:
             self._bar.stop()
 
 
-def _bar(name: str, duration_s: float | None) -> Progress:
-    from rich.console import (
-        Console,
-    )  # a tenth of a second, which runs without a terminal are spared
+def _make_bar(name: str, duration_s: float | None) -> Progress:
+    # Takes a tenth of a second, which runs without a terminal are spared.
+    from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     bar = Progress(

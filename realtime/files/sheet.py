@@ -15,13 +15,14 @@ from realtime.files.options import FileOptions
 from realtime.files.outputs import check_output, identified
 from realtime.frame import FileFrame
 from realtime.look import Look
+from realtime.media.format_registry import PICTURE_FORMATS
 from realtime.media.reading.video_file import VideoFile
-from realtime.media.writing.picture_file import PICTURES, PictureOutput
+from realtime.media.writing.picture_file import PictureOutput
 from realtime.picture.resample import Scaler
 from realtime.picture.sizes import fit_size, network_size
 from realtime.stylizer import Stylizer
 
-_TILE_BOX = (360, 640)  # (height, width) that each picture is fitted into
+_THUMBNAIL_BOX = (360, 640)  # (height, width) that each picture is fitted into
 _LABEL_PX = 28
 _GAP_PX = 6
 _BACKGROUND = 24  # grey level
@@ -33,15 +34,15 @@ def write_sheet(
     options: FileOptions,
     open_engine: Callable[[tuple[int, int]], Engine],
 ) -> None:
-    """Paint one frame (the one at --ss, else the first) in every style of the engine's model, and
-    save all as one picture.
+    """Paint one frame in every style of the engine's model, and save all as one picture.
 
-    Strength, brush and colour of ``options.look`` hold for every style. Raises what a run would.
+    It is the frame at --ss, else the first. Strength, brush and colour of ``options.look`` hold for
+    every style. Raises what a run would.
     """
     if len(inputs) != 1:
         raise UsageError(f"--sheet takes one INPUT, not {len(inputs)}.")
-    if path.suffix.lower() not in PICTURES:
-        raise UsageError(f"--sheet {path}: must end in {', '.join(PICTURES)}.")
+    if path.suffix.lower() not in PICTURE_FORMATS:
+        raise UsageError(f"--sheet {path}: must end in {', '.join(PICTURE_FORMATS)}.")
     check_output(path, identified(inputs), options.overwrite)
     with VideoFile(
         inputs[0],
@@ -53,29 +54,30 @@ def write_sheet(
     ) as video:
         frame = next(video.frames())
     with open_engine(network_size(frame.size, options.look.brush)) as engine:
-        tiles = [
-            (name, _painted(frame, name, engine, options.look)) for name in engine.model.style_names
+        thumbnails = [
+            (name, _paint(frame, name, engine, options.look)) for name in engine.model.style_names
         ]
     output = PictureOutput(path)
     try:
-        output.write(frame, contact_sheet(tiles))
-        output.finish()
+        output.write(frame, contact_sheet(thumbnails))
+        output.finish(0)
     finally:
         output.discard()
-    say(f"{path}: {len(tiles)} styles of {engine.model.name}")
+    say(f"{path}: {len(thumbnails)} styles of {engine.model.name}")
 
 
-def contact_sheet(tiles: Sequence[tuple[str, np.ndarray]]) -> np.ndarray:
-    """(label, (H, W, 3) uint8 RGB of one common size) pairs as one picture, row by row, as near to
-    square as it gets.
+def contact_sheet(thumbnails: Sequence[tuple[str, np.ndarray]]) -> np.ndarray:
+    """Return thumbnails with their labels as one picture, row by row, nearly square.
+
+    ``thumbnails``: (label, (H, W, 3) uint8 RGB) pairs, all of one size.
     """
     scaler = Scaler()
-    height, width = fit_size(tiles[0][1].shape[:2], _TILE_BOX)
-    columns = math.ceil(math.sqrt(len(tiles) * height / width))
-    rows = math.ceil(len(tiles) / columns)
+    height, width = fit_size(thumbnails[0][1].shape[:2], _THUMBNAIL_BOX)
+    columns = math.ceil(math.sqrt(len(thumbnails) * height / width))
+    rows = math.ceil(len(thumbnails) / columns)
     step_y, step_x = height + _LABEL_PX + _GAP_PX, width + _GAP_PX
     sheet = np.full((rows * step_y + _GAP_PX, columns * step_x + _GAP_PX, 3), _BACKGROUND, np.uint8)
-    for index, (label, pixels) in enumerate(tiles):
+    for index, (label, pixels) in enumerate(thumbnails):
         y, x = _GAP_PX + index // columns * step_y, _GAP_PX + index % columns * step_x
         sheet[y : y + height, x : x + width] = scaler.resize(pixels, (height, width))
         sheet[y + height : y + height + _LABEL_PX, x : x + width] = label_strip(
@@ -85,7 +87,7 @@ def contact_sheet(tiles: Sequence[tuple[str, np.ndarray]]) -> np.ndarray:
 
 
 def label_strip(text: str, size: tuple[int, int]) -> np.ndarray:
-    """``text`` in light grey on the sheet's background: (height, width, 3) uint8 RGB.
+    """Return ``text`` in light grey on the sheet's background: (height, width, 3) uint8 RGB.
 
     Drawn by Pillow's own font.
     """
@@ -99,7 +101,7 @@ def label_strip(text: str, size: tuple[int, int]) -> np.ndarray:
     return np.repeat(np.asarray(strip)[..., None], 3, axis=2)
 
 
-def _painted(frame: FileFrame, style: str, engine: Engine, look: Look) -> np.ndarray:
+def _paint(frame: FileFrame, style: str, engine: Engine, look: Look) -> np.ndarray:
     return Stylizer(
         engine, Look(((style, 1.0),), look.strength, look.brush, look.keep_color)
     ).stylize(frame, 0.0)

@@ -14,8 +14,9 @@ _FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 @contextlib.contextmanager
 def write_errors(path: Path, writer: str = "") -> Iterator[None]:
-    """Errors of the system and of PyAV as SinkError about ``path``; ``writer``: what failed, where
-    the error does not tell.
+    """Raise errors of the system and of PyAV as SinkError about ``path``.
+
+    ``writer``: what failed, where the error does not tell.
     """
     import av
 
@@ -25,6 +26,5 @@ def write_errors(path: Path, writer: str = "") -> Iterator[None]:
         if getattr(error, "errno", None) in _FULL:
             raise SinkError(f"{path}: cannot be written: the disk is full.") from error
         reason = getattr(error, "strerror", None) or error
-        raise SinkError(
-            f"{path}: cannot be written ({writer + ' failed: ' if writer else ''}{reason})."
-        ) from error
+        failed = f"{writer} failed: " if writer else ""
+        raise SinkError(f"{path}: cannot be written ({failed}{reason}).") from error

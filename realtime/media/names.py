@@ -10,7 +10,7 @@ from realtime.media.pipes import STDIO
 
 
 def same_file(one: Path, other: Path) -> bool:
-    """Whether both names lead to one file, or will when it is there."""
+    """Tell whether both names lead to one file, or will when it is there."""
     try:
         return os.path.samefile(one, other)
     except OSError:
@@ -18,7 +18,7 @@ def same_file(one: Path, other: Path) -> bool:
 
 
 def output_exists(path: Path) -> bool:
-    """Never for standard output.
+    """Tell whether something has that name; never for standard output.
 
     Raises SinkError for a name that the system does not take, such as one that is too long.
     """

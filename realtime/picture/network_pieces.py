@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from engines import Engine
-from engines.base import cpu_threads
+from engines.base import Pending
 from engines.errors import UsageError
+from engines.machine import cpu_threads
 from engines.opening import open_alike
 from engines.reach import Reach, reach_of
 from realtime.picture.resample import Scaler
@@ -133,7 +134,7 @@ class NetworkPieces:
     def prepare(self, size: tuple[int, int]) -> None:
         self.engine.prepare(self.piece_size(size))
 
-    def start(self, frame: np.ndarray, style: np.ndarray) -> Callable[[], np.ndarray]:
+    def start(self, frame: np.ndarray, style: np.ndarray) -> Pending:
         """As ``Engine.start``, of one frame (H, W, 3) and style (S,), with the result (H, W, 3)."""
         pieces = self.pieces(frame.shape[:2])
         if pieces is not None:
@@ -169,7 +170,7 @@ def _in_pieces(
     engine: Engine, frame: np.ndarray, style: np.ndarray, rows: list[Span], columns: list[Span]
 ) -> np.ndarray:
     painting = np.empty_like(frame)
-    begun: deque[tuple[Span, Span, Callable[[], np.ndarray]]] = deque()
+    begun: deque[tuple[Span, Span, Pending]] = deque()
     for row in rows:
         for column in columns:
             piece = frame[
@@ -183,7 +184,7 @@ def _in_pieces(
     return painting
 
 
-def _keep(painting: np.ndarray, row: Span, column: Span, painted: Callable[[], np.ndarray]) -> None:
+def _keep(painting: np.ndarray, row: Span, column: Span, painted: Pending) -> None:
     inner = painted()[0, _kept(row), _kept(column)]
     painting[row.keep_from : row.keep_to, column.keep_from : column.keep_to] = inner
 

@@ -20,8 +20,8 @@ import numpy as np
 import uvicorn
 from fastapi import FastAPI, Request, Response
 
-from engines.base import cpu_threads
 from engines.errors import UsageError
+from engines.machine import cpu_threads
 from realtime.controls.desk import Desk
 from realtime.live.sources.browser import BrowserSource
 from realtime.media.writing.picture_file import encode_picture

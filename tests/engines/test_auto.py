@@ -17,11 +17,11 @@ def test_first_run_guesses_and_says_so(small_model: ModelFile):
 def test_measured_choice_is_remembered(small_model: ModelFile):
     options = EngineOptions(device="cpu")
     results = auto.measure(small_model, options, (48, 64))
-    assert {r["engine"] for r in results} == {"openvino", "onnxruntime"}
-    assert {r["precision"] for r in results} == {"fp32", "int8"}
-    assert [r["ms"] for r in results] == sorted(r["ms"] for r in results)
+    assert {r.engine for r in results} == {"openvino", "onnxruntime"}
+    assert {r.precision for r in results} == {"fp32", "int8"}
+    assert [r.ms for r in results] == sorted(r.ms for r in results)
     with open_engine("auto", small_model, options, (48, 64)) as engine:
-        assert (engine.name, engine.precision) == (results[0]["engine"], results[0]["precision"])
+        assert (engine.name, engine.precision) == (results[0].engine, results[0].precision)
         assert "when measured" in engine.note
 
 
@@ -29,18 +29,20 @@ def test_the_choice_belongs_to_its_circumstances(
     small_model: ModelFile, monkeypatch: pytest.MonkeyPatch
 ):
     options = EngineOptions(device="cpu")
-    key = auto._key(small_model, options, (48, 64))
-    assert key == auto._key(small_model, options, (48, 64))
-    assert key != auto._key(small_model, options, (64, 48))
-    assert key != auto._key(small_model, EngineOptions(device="cpu", precision="fp32"), (48, 64))
-    assert key != auto._key(small_model, EngineOptions(device="cpu", threads=1), (48, 64))
-    monkeypatch.setattr(auto, "_version", lambda package: "another")
-    assert key != auto._key(small_model, options, (48, 64))
+    key = auto._make_key(small_model, options, (48, 64))
+    assert key == auto._make_key(small_model, options, (48, 64))
+    assert key != auto._make_key(small_model, options, (64, 48))
+    assert key != auto._make_key(
+        small_model, EngineOptions(device="cpu", precision="fp32"), (48, 64)
+    )
+    assert key != auto._make_key(small_model, EngineOptions(device="cpu", threads=1), (48, 64))
+    monkeypatch.setattr(auto, "package_version", lambda package: "another")
+    assert key != auto._make_key(small_model, options, (48, 64))
 
 
 def test_damaged_memory_is_ignored(small_model: ModelFile):
     options = EngineOptions(device="cpu")
-    file = auto._file(auto._key(small_model, options, (48, 64)))
+    file = auto._choice_file(auto._make_key(small_model, options, (48, 64)))
     for content in (
         "",
         "{",
@@ -84,7 +86,7 @@ def test_int8_is_left_out_where_its_pictures_differ(
     with open_engine("auto", small_model, EngineOptions(device="cpu"), (48, 64)) as engine:
         assert engine.precision == "fp32"
     assert {
-        r["precision"] for r in auto.measure(small_model, EngineOptions(device="cpu"), (48, 64))
+        r.precision for r in auto.measure(small_model, EngineOptions(device="cpu"), (48, 64))
     } == {"fp32"}
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engines.cache import user_models_dir
 from engines.errors import ModelError, UsageError
+from engines.folders import user_models_dir
 from training.commands.flags import add_device, add_vgg, check_device
 
 if TYPE_CHECKING:

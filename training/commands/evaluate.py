@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from engines.atomic_write import atomic_write
 from engines.errors import UsageError
 from training.commands.flags import add_vgg
 
@@ -88,6 +89,7 @@ def run(args: argparse.Namespace) -> None:
     )
 
     from engines import EngineOptions, find_model
+    from realtime.build_progress import show_build
     from training.evaluate.clips import find_clips
     from training.evaluate.evaluation import evaluate
     from training.evaluate.likeness import Likeness
@@ -109,7 +111,7 @@ def run(args: argparse.Namespace) -> None:
             f"or the picture with --painting {missing[0]}=FILE."
         )
     sources = find_clips(args.data, args.clips, args.photo)
-    options = EngineOptions(precision=args.precision)
+    options = EngineOptions(precision=args.precision, show_build=show_build)
     painters = [ModelPainter(model, styles, args.engine, options)]
     if args.peers is not None:
         painters += _peers(args, styles, paintings)
@@ -148,6 +150,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _peers(args: argparse.Namespace, styles: list, paintings: dict[str, Path]) -> list:
     from engines import EngineOptions, load_model
+    from realtime.build_progress import show_build
     from training.evaluate.painters import LitePainter, ModelPainter, painted_styles
 
     painters = [LitePainter(styles)]
@@ -159,7 +162,10 @@ def _peers(args: argparse.Namespace, styles: list, paintings: dict[str, Path]) -
         model = load_model(path)
         painters.append(
             ModelPainter(
-                model, painted_styles(model, args.data, paintings), "auto", EngineOptions()
+                model,
+                painted_styles(model, args.data, paintings),
+                "auto",
+                EngineOptions(show_build=show_build),
             )
         )
     return painters
@@ -177,6 +183,5 @@ def _summary(average: dict[str, float], worst: dict[str, float]) -> str:
 
 def _write(path: Path, text: str) -> None:
     """Under its name only when it is whole."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    with atomic_write(path) as written:
+        written.write_text(text, encoding="utf-8")

@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from engines.atomic_write import atomic_write
 from engines.errors import SinkError, UsageError
 from training.commands.flags import add_vgg
 from training.data import PHOTO_SUFFIXES
@@ -122,11 +123,10 @@ def _checked_output(args: argparse.Namespace) -> Path:
 
 def _save(path: Path, picture: np.ndarray) -> None:
     """Under its name only when it is whole."""
-    part = path.with_name(f".{path.name}.part")
     try:
-        part.parent.mkdir(parents=True, exist_ok=True)
-        cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tofile(part)
-        part.replace(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path) as written:
+            cv2.imencode(path.suffix, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tofile(written)
     except OSError as error:
         raise SinkError(
             f"{path}: cannot be written ({error.strerror}). Choose another place with -o."

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from engines.base import cpu_threads
+from engines.machine import cpu_threads
 from realtime.picture.sizes import size_text
 from training.data import read_photo
 from training.evaluate.clips import ClipSource, MeasuringClip, prepare

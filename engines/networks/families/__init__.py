@@ -1,4 +1,4 @@
 """The network families, a file each, under the name that a model file gives.
 
-Each defines ``build(styles, **config)``.
+What each defines: ``engines.networks``.
 """

@@ -1,25 +1,28 @@
-"""`transformer_net`: the classic per-style network, 1,679,235 parameters, with the layout of the
-widely used checkpoints.
+"""`transformer_net`: the classic per-style network of 1,679,235 parameters.
 
-Source: Johnson et al. 2016 with instance norm (Ulyanov et al. 2016) and resize-convolutions (Odena
-et al. 2016); names and shapes as in the `fast_neural_style` example of the PyTorch project (BSD-3),
-so that candy, mosaic, rain_princess, udnie and their like load as they are. It works on 0..255;
-``forward`` takes and gives 0..1 as every family does.
+It has the layout of the widely used checkpoints. Source: Johnson et al. 2016 with instance norm
+(Ulyanov et al. 2016) and resize-convolutions (Odena et al. 2016); names and shapes as in the
+`fast_neural_style` example of the PyTorch project (BSD-3), so that candy, mosaic, rain_princess,
+udnie and their like load as they are. It works on 0..255; ``forward`` takes and gives 0..1 as every
+family does.
 """
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engines.networks.layers import pad_edge
+from engines.networks.style_network import StyleNetwork
 
 _DEPRECATED = re.compile(r"in\d+\.(running_(mean|var)|num_batches_tracked)$")
 # Reflection padding by 4 of the 9x9 convolutions and by 1 at a quarter of the size both need room.
 _SMALLEST_PX = 32
+_CELL_PX = 4  # the deepest convolutions work at a quarter of the size
 
 
 class ConvLayer(nn.Module):
@@ -33,9 +36,11 @@ class ConvLayer(nn.Module):
         self.conv2d = nn.Conv2d(inputs, outputs, kernel, stride)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolve ``x``, (N, C, h, w)."""
         if self.upsample > 1:
             x = F.interpolate(x, scale_factor=self.upsample, mode="nearest")
-        return self.conv2d(F.pad(x, (self.padding,) * 4, mode="reflect"))
+        convolved: Tensor = self.conv2d(F.pad(x, (self.padding,) * 4, mode="reflect"))
+        return convolved
 
 
 class ResidualBlock(nn.Module):
@@ -50,14 +55,20 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.in2(self.conv2(F.relu(self.in1(self.conv1(x)))))
+        """Return ``x``, (N, C, h, w), and what the convolutions add."""
+        added: Tensor = self.in2(self.conv2(F.relu(self.in1(self.conv1(x)))))
+        return x + added
 
 
-class TransformerNet(nn.Module):
-    """One painting, so ``mix`` changes nothing."""
+class TransformerNet(StyleNetwork):
+    """The network: one painting, so ``mix`` changes nothing."""
+
+    cell_px = _CELL_PX
+    takes_statistics = True
 
     def __init__(self) -> None:
         super().__init__()
+        self.reach_px = _reach_px()
         self.conv1, self.in1 = ConvLayer(3, 32, 9), nn.InstanceNorm2d(32, affine=True)
         self.conv2, self.in2 = ConvLayer(32, 64, 3, stride=2), nn.InstanceNorm2d(64, affine=True)
         self.conv3, self.in3 = ConvLayer(64, 128, 3, stride=2), nn.InstanceNorm2d(128, affine=True)
@@ -74,56 +85,72 @@ class TransformerNet(nn.Module):
         )
         self.deconv3 = ConvLayer(32, 3, 9)
 
-    def forward(self, image: Tensor, mix: Tensor) -> Tensor:
+    def forward(self, image: Tensor, mix: Tensor) -> Tensor:  # noqa: ARG002 (one painting)
+        """Paint ``image``."""
         height, width = image.shape[-2], image.shape[-1]
-        x = F.relu(self._first(_grow(pad_edge(image, 4))))
+        x = F.relu(self._run_first(_grow(pad_edge(image, _CELL_PX))))
         x = F.relu(self.in2(self.conv2(x)))
         x = F.relu(self.in3(self.conv3(x)))
         for block in (self.res1, self.res2, self.res3, self.res4, self.res5):
             x = block(x)
         x = F.relu(self.in4(self.deconv1(x)))
         x = F.relu(self.in5(self.deconv2(x)))
-        return self.deconv3(x)[:, :, :height, :width] / 255
+        painted: Tensor = self.deconv3(x)[:, :, :height, :width]
+        return painted / 255
 
-    def _first(self, image: Tensor) -> Tensor:
-        """``in1(conv1(255 * image))``.
+    def _run_first(self, image: Tensor) -> Tensor:
+        """Return ``in1(conv1(255 * image))``.
 
         In half precision those sums can overflow, so it is taken as norm(conv1(image)) with bias /
         255 and epsilon / 255**2, which is the same by algebra.
         """
-        if image.dtype != torch.float16:
-            return self.in1(self.conv1(image * 255))
         conv, norm = self.conv1.conv2d, self.in1
+        if image.dtype != torch.float16 or conv.bias is None:
+            normed: Tensor = norm(self.conv1(image * 255))
+            return normed
         x = F.conv2d(
             F.pad(image, (self.conv1.padding,) * 4, mode="reflect"), conv.weight, conv.bias / 255
         )
         return F.instance_norm(x, weight=norm.weight, bias=norm.bias, eps=norm.eps / 255**2)
 
 
+def _reach_px() -> int:
+    """Return how far the network sees: added up backwards from a quarter-size cell."""
+    full = 4 + 1  # deconv3, deconv2
+    half = -(-full // 2) + 1  # deconv1
+    quarter = -(-half // 2) + 10  # five blocks of two
+    half = 2 * quarter + 1  # conv3
+    full = 2 * half + 1 + 4  # conv2, conv1
+    return -(-full // _CELL_PX) * _CELL_PX
+
+
 def _grow(image: Tensor) -> Tensor:
-    """Repeat the last row and column up to ``_SMALLEST_PX``; by clamping, so that the exported
-    graph does it for any size.
+    """Repeat the last row and column up to ``_SMALLEST_PX``.
+
+    By clamping, so that the exported graph does it for any size.
     """
-    rows = torch.arange(_grown(image.shape[-2]), device=image.device).clamp(max=image.shape[-2] - 1)
-    columns = torch.arange(_grown(image.shape[-1]), device=image.device).clamp(
-        max=image.shape[-1] - 1
-    )
+    rows, columns = (_grown_places(image.shape[axis], image.device) for axis in (-2, -1))
     return image.index_select(2, rows).index_select(3, columns)
 
 
-def _grown(side: int | Tensor) -> int | Tensor:
-    return side.clamp(min=_SMALLEST_PX) if isinstance(side, Tensor) else max(side, _SMALLEST_PX)
+def _grown_places(side: Any, device: torch.device) -> Tensor:
+    """Return which rows to take; ``side`` is a number, and while exporting a tensor."""
+    is_traced = isinstance(side, Tensor)
+    wanted: Any = side.clamp(min=_SMALLEST_PX) if is_traced else max(side, _SMALLEST_PX)
+    return torch.arange(wanted, device=device).clamp(max=side - 1)
 
 
 def build(paintings: int) -> TransformerNet:
+    """Build the network. Raises TypeError for more than one painting."""
     if paintings != 1:
         raise TypeError(f"transformer_net holds one painting, not {paintings}")
     return TransformerNet()
 
 
 def checkpoint_to_state_dict(checkpoint: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A published checkpoint as a strict ``load_state_dict`` takes it: deprecated statistics and
-    ``module.`` dropped.
+    """Return a published checkpoint as a strict ``load_state_dict`` takes it.
+
+    Deprecated statistics and ``module.`` are dropped.
     """
     return {
         k.removeprefix("module."): v for k, v in checkpoint.items() if not _DEPRECATED.search(k)

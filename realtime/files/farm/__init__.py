@@ -1,0 +1,1 @@
+"""Files painted by many machines at once, on a Ray cluster."""

@@ -1,7 +1,6 @@
-"""Workers on a Ray cluster: starts them where there is room, gives them work, tells what they have
-made and which are lost.
+"""Workers on a Ray cluster. The only file that knows Ray.
 
-The only file that knows Ray.
+Starts them where there is room, gives them work, tells what they have made and which are lost.
 """
 
 from __future__ import annotations
@@ -9,22 +8,25 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
+import logging
 import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 from engines import ModelFile
-from engines.base import cpu_threads
 from engines.errors import EngineUnavailable, LivebrushError, UsageError
+from engines.machine import cpu_threads
 from realtime.cli import say
 from realtime.files.farm.part_painter import PartPainter, packed
 
 LOCAL = "local"
-_CPUS = 2  # of a worker: painting on one, decoding and encoding beside it
+# Of a worker: it paints on one, and decodes and encodes on the other.
+_CPUS = 2
 _CONNECT_S = 5.0
 _FAILED_STARTS = 5
 _PATIENCE_S = 60.0
@@ -33,12 +35,16 @@ _SAY_AFTER_S = 20.0
 
 @dataclass(eq=False)
 class Worker:
-    """One process on some machine. ``node`` is empty until it has started."""
+    """One process on some machine."""
 
     actor: Any
+    """Ray's handle of it."""
     node: str = ""
-    stream: Any = None  # what it is making
+    """The name of its machine; empty until it has started."""
+    stream: Any = None
+    """What it is making, one after the other; None while it is free."""
     node_id: str = field(default="", repr=False)
+    """Tells its machine from others."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class Made:
     """``worker`` has made ``item``."""
 
     worker: Worker
-    item: Any
+    item: object
 
 
 @dataclass(frozen=True)
@@ -69,19 +75,20 @@ class _Actor(PartPainter):
     def __init__(self, model_files: dict[str, bytes]) -> None:
         import ray
 
-        self._node_id = ray.get_runtime_context().get_node_id()
-        super().__init__(model_files, f"{socket.gethostname()} ({ray.util.get_node_ip_address()})")
+        self._node_id: str = ray.get_runtime_context().get_node_id()
+        own_address: Callable[[], str] = ray.util.get_node_ip_address
+        super().__init__(model_files, f"{socket.gethostname()} ({own_address()})")
 
     def hello(self) -> Iterator[tuple[str, str]]:
         yield self._node, self._node_id
 
 
 class Cluster:
-    """``address``: HOST:PORT of a running cluster, or ``local`` for one of this machine alone,
-    which ends with this program.
+    """The workers that paint with ``model`` on the Ray cluster at ``address``.
 
-    One thread; end with ``close``. Until then nothing but errors reaches standard output, to which
-    Ray would write.
+    ``address``: HOST:PORT of a running cluster, or ``local`` for one of this machine alone, which
+    ends with this program. One thread; end with ``close``. Until then nothing but errors reaches
+    standard output, to which Ray would write.
 
     Raises EngineUnavailable if Ray is not installed, nothing answers at the address, or no machine
     there has a CPU to give.
@@ -96,14 +103,14 @@ class Cluster:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         import ray
 
-        self._ray = ray
+        self._ray: ModuleType = ray
         self.workers: list[Worker] = []
         self._failed_starts = 0
         self._alone_since_s: float | None = None
-        self._told = False
-        self._opened = contextlib.ExitStack()
-        self._opened.enter_context(contextlib.redirect_stdout(io.StringIO()))
-        self._opened.callback(_connect(address))
+        self._has_said = False
+        self._to_undo = contextlib.ExitStack()
+        self._to_undo.enter_context(contextlib.redirect_stdout(io.StringIO()))
+        self._to_undo.callback(_connect(address))
         sizes = [int(node["Resources"].get("CPU", 0)) for node in self._nodes()]
         if not any(sizes):
             self.close()
@@ -115,7 +122,7 @@ class Cluster:
 
     @property
     def room(self) -> int:
-        """How many workers the cluster has room for, if nobody else uses it."""
+        """Return how many workers the cluster has room for, if nobody else uses it."""
         return sum(int(node["Resources"].get("CPU", 0)) // self.cpus for node in self._nodes())
 
     def grow(self, wanted: int) -> None:
@@ -123,7 +130,7 @@ class Cluster:
 
         They are free once they have started.
         """
-        self._be_patient()
+        self._wait_for_machines()
         actor = self._ray.remote(_Actor).options(num_cpus=self.cpus, scheduling_strategy="SPREAD")
         for _ in range(min(wanted, self.room) - len(self.workers)):
             worker = Worker(actor.remote(self._model_files))
@@ -132,6 +139,7 @@ class Cluster:
 
     @property
     def free(self) -> list[Worker]:
+        """Return the workers that have started and have nothing to do."""
         return [worker for worker in self.workers if worker.node and worker.stream is None]
 
     def begin(self, worker: Worker, method: str, *arguments: Any) -> None:
@@ -141,7 +149,7 @@ class Cluster:
         )
 
     def next_event(self, timeout_s: float) -> Made | Ended | Lost | None:
-        """What happened first; None if nothing did within ``timeout_s``.
+        """Return what happened first; None if nothing did within ``timeout_s``.
 
         Raises the LivebrushError that a worker ended with.
         """
@@ -149,7 +157,7 @@ class Cluster:
         ready = (
             self._ray.wait(list(streams), num_returns=1, timeout=timeout_s)[0] if streams else []
         )
-        return self._event_of(streams[ready[0]]) if ready else None
+        return self._take_event(streams[ready[0]]) if ready else None
 
     def drop(self, worker: Worker) -> None:
         """End it, whatever it is doing."""
@@ -161,9 +169,9 @@ class Cluster:
         """End all workers, and the cluster if it is local. Closing twice is harmless."""
         for worker in list(self.workers):
             self.drop(worker)
-        self._opened.close()
+        self._to_undo.close()
 
-    def _event_of(self, worker: Worker) -> Made | Ended | Lost | None:
+    def _take_event(self, worker: Worker) -> Made | Ended | Lost | None:
         errors = self._ray.exceptions
         try:
             item = self._ray.get(next(worker.stream))
@@ -174,7 +182,7 @@ class Cluster:
             worker.stream = None
             raise error.cause if isinstance(error.cause, LivebrushError) else error from None
         except errors.RayError as error:
-            return self._lost(worker, error)
+            return self._drop_lost(worker, error)
         if not worker.node:
             worker.stream = None
             worker.node, worker.node_id = item
@@ -182,9 +190,10 @@ class Cluster:
             return None
         return Made(worker, item)
 
-    def _lost(self, worker: Worker, error: Exception) -> Lost:
-        """Free workers of the same machine go too: if it is the machine that is gone, they would be
-        asked in vain.
+    def _drop_lost(self, worker: Worker, error: Exception) -> Lost:
+        """Drop ``worker``, and the free workers of its machine.
+
+        If it is the machine that is gone, they would be asked in vain.
         """
         for other in (worker, *(free for free in self.free if free.node_id == worker.node_id)):
             self.drop(other)
@@ -193,13 +202,13 @@ class Cluster:
             if self._failed_starts == _FAILED_STARTS:
                 reason = str(error).strip().splitlines()[-1]
                 raise EngineUnavailable(
-                    f"--cluster: workers do not start ({reason}). Every machine needs the same Livebrush and the same Python: "
-                    "pip install 'livebrush[farm]'"
+                    f"--cluster: workers do not start ({reason}). Every machine needs the same "
+                    "Livebrush and the same Python: pip install 'livebrush[farm]'"
                 ) from error
         return Lost(worker)
 
-    def _be_patient(self) -> None:
-        """Machines may come back, and others' work may end."""
+    def _wait_for_machines(self) -> None:
+        """Give up after a while: machines may come back, and others' work may end."""
         if any(worker.node for worker in self.workers):
             self._alone_since_s = None
             return
@@ -207,12 +216,14 @@ class Cluster:
         before_s, self._alone_since_s = self._alone_since_s or now_s, self._alone_since_s or now_s
         if now_s - before_s > _PATIENCE_S and not self.room:
             raise EngineUnavailable(
-                "--cluster: no machine with CPUs is left in the cluster. Start them again, and add --resume."
+                "--cluster: no machine with CPUs is left in the cluster. Start them again, and add "
+                "--resume."
             )
-        if now_s - before_s > _SAY_AFTER_S and not self._told:
-            self._told = True
+        if now_s - before_s > _SAY_AFTER_S and not self._has_said:
+            self._has_said = True
             say(
-                f"waiting for {self.cpus} free CPUs in the cluster, which has {self.room * self.cpus}"
+                f"waiting for {self.cpus} free CPUs in the cluster, which has "
+                f"{self.room * self.cpus}"
             )
 
     def _nodes(self) -> list[dict[str, Any]]:
@@ -220,8 +231,9 @@ class Cluster:
 
 
 def _check_address(address: str) -> None:
-    """Ray itself takes a minute and a half to find out that nobody is there, and then ends the
-    program.
+    """Raise UsageError for what is no address, EngineUnavailable if nobody answers there.
+
+    Ray itself takes a minute and a half to find that out, and then ends the program.
     """
     host, _, port = address.rpartition(":")
     if address == LOCAL:
@@ -234,21 +246,28 @@ def _check_address(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), _CONNECT_S).close()
     except OSError as error:
         raise EngineUnavailable(
-            f"--cluster {address}: no cluster answers there ({error.strerror or error}). On its first machine: ray start --head"
+            f"--cluster {address}: no cluster answers there ({error.strerror or error}). On its "
+            "first machine: ray start --head"
         ) from error
 
 
-def _connect(address: str) -> Any:
-    """Return what takes it back.
+def _connect(address: str) -> Callable[[], None]:
+    """Connect, and return what disconnects.
 
     Ray sets a handler for SIGTERM, and would tell of every lost machine in forty lines.
     """
     import ray
 
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    how = {"num_cpus": cpu_threads(), "include_dashboard": False} if address == LOCAL else {}
+    is_local = address == LOCAL
     try:
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR", **how)
+        ray.init(
+            address=address,
+            num_cpus=cpu_threads() if is_local else None,
+            include_dashboard=False if is_local else None,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
     except Exception as error:  # Ray has no class for what goes wrong here
         raise EngineUnavailable(
             f"--cluster {address}: {str(error).strip().splitlines()[0]}"

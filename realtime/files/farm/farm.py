@@ -1,5 +1,7 @@
-"""Paints files on a cluster: divides them, hands out the parts, and puts what comes back into the
-same folder of segments that a run on one machine fills.
+"""Paints files on a cluster.
+
+A file is divided, its parts are handed out, and what comes back is put into the same folder of
+segments that a run on one machine fills.
 """
 
 from __future__ import annotations
@@ -15,15 +17,18 @@ from typing import TYPE_CHECKING, Any
 from engines import Engine, EngineOptions, ModelFile
 from engines.base import PRECISIONS
 from engines.errors import EngineRunError, UsageError
+from engines.identity import EngineIdentity
 from realtime.cli import say
 from realtime.files.farm.cluster import Cluster, Ended, Lost, Made, Worker
 from realtime.files.farm.part_painter import Finished, Job, Opened, PartRun
 from realtime.files.farm.parts import Part, divide, segments_per_part
 from realtime.files.farm.scan import Scan
+from realtime.files.outputs import open_video_output
+from realtime.files.painter import PaintingPlan
 from realtime.files.pipeline import FileRun
 from realtime.files.progress import FileProgress
 from realtime.media.reading.video_file import VideoFile
-from realtime.media.writing.segments import SEGMENT_FRAMES, FrameMemory
+from realtime.media.writing.segments import SEGMENT_FRAMES
 from realtime.media.writing.video_file import VideoOutput
 from realtime.stylizer import frames_remembered
 
@@ -31,16 +36,19 @@ if TYPE_CHECKING:
     from realtime.files.options import FileOptions
 
 _POLL_S = 0.2
-_MAX_LOSSES = 4  # what ended that many workers would end all of them
-_UNKNOWN_S = 600.0  # how long a file is thought to be that does not tell
+# What has ended that many workers would end all of them.
+_MAX_LOSSES = 4
+# How long a file is taken to be that does not tell.
+_UNKNOWN_S = 600.0
 
 # What an interrupted run had, or None -> as for ``open_engine``.
-ChooseEngine = Callable[[dict[str, Any] | None], tuple[str, EngineOptions]]
+ChooseEngine = Callable[[EngineIdentity | None], tuple[str, EngineOptions]]
 
 
 class Farm:
-    """A crew (realtime/files/crew.py) of workers on the cluster at ``address``, which stay from
-    file to file.
+    """A crew (realtime/files/crew.py) of workers on a cluster, which stay from file to file.
+
+    ``address``: as ``Cluster`` takes it.
     """
 
     def __init__(self, address: str, model: ModelFile, choose_engine: ChooseEngine) -> None:
@@ -48,71 +56,77 @@ class Farm:
         self._numbers = itertools.count()
         self._cluster = Cluster(address, model)
 
-    def painting_of(
-        self, video: VideoFile, options: FileOptions, output: Path, before: dict[str, Any] | None
+    def begin(
+        self, video: VideoFile, options: FileOptions, output: Path, before: EngineIdentity | None
     ) -> FarmPainting:
-        """One worker opens the engine; the others will be told to take the same."""
+        """Have one worker open the engine; the others will be told to take the same."""
         name, engine = self._choose_engine(before)
         engine = replace(engine, device="cpu", threads=engine.threads or self._cluster.cpus)
-        options = replace(options, resize=_unchanged)
-        source = video.path.absolute()
         job = Job(
             next(self._numbers),
-            source,
-            video.fingerprint(),
-            source,
-            video.size,
-            options,
+            video.info.path.absolute(),
+            video.info.fingerprint(),
+            video.info.size,
+            replace(options, resize=_unchanged),
             (name, engine),
         )
-        opened = self._opened(job)
-        taken = opened.made_with["engine"]
+        opened = self._open_engine(job)
+        taken = opened.made_with.engine
         if name == "auto":
-            say(
-                f"engine: {taken['name']}, {taken['precision']} on {taken['device']}"
-                + (f" ({opened.note})" if opened.note else "")
-            )
-        precision = taken["precision"] if taken["precision"] in PRECISIONS else engine.precision
-        job = replace(job, engine=(taken["name"], replace(engine, precision=precision)))
-        return FarmPainting(self._cluster, video, job, opened)
+            note = f" ({opened.note})" if opened.note else ""
+            say(f"engine: {taken.name}, {taken.precision} on {taken.device}{note}")
+        precision = taken.precision if taken.precision in PRECISIONS else engine.precision
+        job = replace(job, engine=(taken.name, replace(engine, precision=precision)))
+        sink = open_video_output(output, video, options, opened.made_with)
+        return FarmPainting(self._cluster, video, job, sink, opened.made_with)
 
-    def engine_for(
-        self, size: tuple[int, int], options: FileOptions, before: dict[str, Any] | None
-    ) -> Engine:
+    def engine_for(self, _size: tuple[int, int], _before: EngineIdentity | None, /) -> Engine:
+        """Raise UsageError: there is no engine in this process."""
         raise UsageError("--cluster paints videos. Leave it out for pictures.")
 
     def close(self) -> None:
+        """End all workers."""
         self._cluster.close()
 
-    def _opened(self, job: Job) -> Opened:
-        opened, asked, losses = None, None, 0
+    def _open_engine(self, job: Job) -> Opened:
+        opened: Opened | None = None
+        asked: Worker | None = None
+        losses = 0
         while True:
             self._cluster.grow(1)
             if asked is None and self._cluster.free:
                 asked = self._cluster.free[0]
                 self._cluster.begin(asked, "open", job)
             event = self._cluster.next_event(_POLL_S)
-            if isinstance(event, Made):
+            if isinstance(event, Made) and isinstance(event.item, Opened):
                 opened = event.item
-            elif isinstance(event, Ended):
+            elif isinstance(event, Ended) and opened is not None:
                 return opened
             elif isinstance(event, Lost) and event.worker is asked:
                 asked, losses = None, losses + 1
                 if losses == _MAX_LOSSES:
                     raise EngineRunError(
-                        f"--cluster: {losses} workers ended one after the other while they opened the engine."
+                        f"--cluster: {losses} workers ended one after the other while they opened "
+                        "the engine."
                     )
 
 
 class FarmPainting:
     """The painting (realtime/files/crew.py) of one file.
 
-    ``opened`` is what all workers must paint with.
+    ``made_with`` is what all workers must paint with; ``job`` and ``output`` are made from it.
     """
 
-    def __init__(self, cluster: Cluster, video: VideoFile, job: Job, opened: Opened) -> None:
-        self.size = opened.size
-        self.made_with = opened.made_with
+    def __init__(
+        self,
+        cluster: Cluster,
+        video: VideoFile,
+        job: Job,
+        output: VideoOutput,
+        made_with: PaintingPlan,
+    ) -> None:
+        self.output = output
+        self.made_with = made_with
         self._cluster, self._video, self._job = cluster, video, job
         self._waiting: deque[Part] = deque()
         self._under_way: dict[Worker, Part] = {}
@@ -123,42 +137,37 @@ class FarmPainting:
         self._read_whole = 0
         self._run = FileRun()
 
-    def remember(self, index: int) -> FrameMemory:
-        """Comes with each segment instead."""
-        return {}
-
-    def into(self, sink: VideoOutput, progress: FileProgress) -> FileRun:
-        self._job = replace(
-            self._job,
-            output=sink.path,
-            encoder_threads=sink.threads,
-            suffix=sink.suffix,
-            shift=sink.shift,
-        )
-        video, cluster = self._video, self._cluster
-        frames = float((video.duration_s or _UNKNOWN_S) * video.rate)
+    def run(self, progress: FileProgress) -> FileRun:
+        """Have the workers paint all that the output does not have."""
+        video, cluster, output = self._video, self._cluster, self.output
+        frames = float((video.info.duration_s or _UNKNOWN_S) * video.info.rate)
         warm_up = frames_remembered(self._job.options.look)
         segments = segments_per_part(frames, cluster.room, warm_up)
         started_s = time.perf_counter()
-        with Scan(video, lambda moments: divide(moments, sink.has, segments, warm_up)) as scan:
+        with Scan(
+            video, lambda moments: divide(moments, output.resume.has, segments, warm_up)
+        ) as scan:
             try:
-                while scan.goes_on(self._waiting) or self._waiting or self._under_way:
-                    self._hand_out(sink)
-                    self._heed(cluster.next_event(_POLL_S), sink)
+                while not scan.ended or self._waiting or self._under_way:
+                    self._waiting.extend(scan.take_parts())
+                    self._hand_out()
+                    self._handle(cluster.next_event(_POLL_S))
                     fps = self._run.frames_out / (time.perf_counter() - started_s)
-                    progress.show(min(1.0, sink.frames / (scan.frames or frames)), sink.frames, fps)
+                    done = min(1.0, output.frames / (scan.frames or frames))
+                    progress.show(done, output.frames, fps)
             finally:
                 for worker in self._under_way:
                     cluster.drop(worker)
         self._run.frames_in = scan.frames or 0
         if self._read_whole:
             video.notes.append(
-                f"{video.path.name}: seeking in it does not lead to the same pictures; {self._read_whole} parts were read from "
-                "its start."
+                f"{video.info.path.name}: seeking in it does not lead to the same pictures; "
+                f"{self._read_whole} parts were read from its start."
             )
         return self._run
 
     def figures(self) -> dict[str, Any]:
+        """Return how many workers and machines have painted, and how many were lost."""
         counts = {
             "workers": len(self._workers),
             "machines": len(self._machines),
@@ -166,24 +175,25 @@ class FarmPainting:
         }
         return {"cluster": {**counts, "lost_workers": sum(self._losses.values())}}
 
-    def _hand_out(self, sink: VideoOutput) -> None:
+    def _hand_out(self) -> None:
         self._cluster.grow(len(self._waiting) + len(self._under_way))
         for worker in self._cluster.free:
             if not self._waiting:
                 return
             part = self._waiting.popleft()
-            part = part.beginning_at(part.first, sink.state_before(part.first))
+            part = part.beginning_at(part.first, self.output.resume.memory_before(part.first))
             self._under_way[worker] = part
-            self._cluster.begin(worker, "paint", self._job, part, tuple(self._video.cuts))
+            cuts = tuple(self._video.cuts)
+            self._cluster.begin(worker, "paint", self._job, self.output.form, part, cuts)
 
-    def _heed(self, event: Made | Ended | Lost | None, sink: VideoOutput) -> None:
+    def _handle(self, event: Made | Ended | Lost | None) -> None:
         if isinstance(event, Made) and isinstance(event.item, Opened):
-            self._refuse_another_way(event)
+            self._check_way(event.worker, event.item)
             self._workers.add(event.worker)
             self._machines.add(event.worker.node_id)
         elif isinstance(event, Made) and isinstance(event.item, Finished):
             made = event.item
-            sink.take(made.number, made.content, made.segment, made.state)
+            self.output.take(made.number, made.content, made.segment, made.memory)
             self._run.first_out_s = self._run.first_out_s or time.perf_counter()
             self._run.frames_out += made.segment.frames
             self._segments += 1
@@ -193,37 +203,39 @@ class FarmPainting:
         elif isinstance(event, Ended):
             self._under_way.pop(event.worker)
         elif isinstance(event, Lost):
-            self._take_back(event.worker, sink)
+            self._take_back(event.worker)
 
-    def _refuse_another_way(self, made: Made) -> None:
-        """Frames made in two ways must not stand in one video."""
-        for name, value in made.item.made_with.items():
-            if value != self.made_with.get(name):
+    def _check_way(self, worker: Worker, opened: Opened) -> None:
+        """Raise UsageError: frames made in two ways must not stand in one video."""
+        others = self.made_with.as_dict()
+        for name, value in opened.made_with.as_dict().items():
+            if value != others[name]:
                 raise UsageError(
-                    f"--cluster: {made.worker.node} paints with {name.replace('_', ' ')} {value}, others with "
-                    f"{self.made_with.get(name)}. Use machines of one kind with the same packages."
+                    f"--cluster: {worker.node} paints with {name.replace('_', ' ')} {value}, "
+                    f"others with {others[name]}. Use machines of one kind with the same packages."
                 )
 
-    def _take_back(self, worker: Worker, sink: VideoOutput) -> None:
-        """What a lost worker had delivered stays; the rest of its part is given to another one."""
+    def _take_back(self, worker: Worker) -> None:
+        """Keep what a lost ``worker`` had delivered; give the rest of its part to another one."""
         part = self._under_way.pop(worker, None)
         if part is None:
             return
         first = part.first
-        while first <= part.last and sink.has(first):
+        while first <= part.last and self.output.resume.has(first):
             first += SEGMENT_FRAMES
         if first > part.last:
             return
         self._losses[part.last] += 1
         if self._losses[part.last] == _MAX_LOSSES:
             raise EngineRunError(
-                f"--cluster: {_MAX_LOSSES} workers ended one after the other while they painted frames {first} to {part.last}, "
-                f"the last one on {worker.node}."
+                f"--cluster: {_MAX_LOSSES} workers ended one after the other while they painted "
+                f"frames {first} to {part.last}, the last one on {worker.node}."
             )
         say(
-            f"note: a worker on {worker.node} was lost; frames {first} to {part.last} are painted by another one."
+            f"note: a worker on {worker.node} was lost; frames {first} to {part.last} are painted "
+            "by another one."
         )
-        self._waiting.appendleft(part.beginning_at(first, sink.state_before(first)))
+        self._waiting.appendleft(part.beginning_at(first, self.output.resume.memory_before(first)))
 
 
 def _unchanged(size: tuple[int, int]) -> tuple[int, int]:

@@ -9,48 +9,52 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from realtime.frame import Moment
-from realtime.media.writing.segments import SEGMENT_FRAMES, FrameMemory
+from realtime.frame import FrameMemory, Moment
+from realtime.media.writing.segments import SEGMENT_FRAMES
 
-_PARTS_PER_WORKER = (
-    4  # so that the last ones of a file end together, and a part that is lost is no great loss
-)
+# So that the last ones of a file end together, and a part that is lost is no great loss.
+_PARTS_PER_WORKER = 4
 _MAX_SEGMENTS = 8
 
 
 @dataclass(frozen=True)
 class Part:
-    """Whole segments in a row, from frame ``first`` on.
-
-    ``moments``: what is to be read, in order; those before ``first`` are painted only so that the
-    painter remembers what it would in one run. ``state``: what it remembers at the beginning.
-    """
+    """Whole segments in a row, from frame ``first`` on."""
 
     first: int
     moments: tuple[Moment, ...]
-    state: FrameMemory | None = None
+    """What is to be read, in order.
+
+    Those before ``first`` are painted only so that the painter remembers what it would in one run.
+    """
+    memory: FrameMemory | None = None
+    """What the painter remembers at the beginning."""
 
     @property
     def last(self) -> int:
+        """Return the index of its last frame."""
         return self.moments[-1].index
 
-    def beginning_at(self, first: int, state: FrameMemory) -> Part:
-        """What is left of it from frame ``first`` on, painted from ``state``; without one, warmed
-        up as before.
+    def beginning_at(self, first: int, memory: FrameMemory) -> Part:
+        """Return what is left of it from frame ``first`` on, painted from ``memory``.
+
+        Without one it is warmed up as before.
         """
-        if first == self.first and not state:
+        if first == self.first and not memory:
             return self
         return replace(
             self,
             first=first,
-            state=state,
+            memory=memory,
             moments=tuple(m for m in self.moments if m.index >= first),
         )
 
 
 def segments_per_part(frames: float, workers: int, warm_up: int) -> int:
-    """Of how many segments parts shall be, where a file of about ``frames`` is divided among
-    ``workers``.
+    """Return of how many segments parts shall be.
+
+    The file has about ``frames`` frames and is divided among ``workers``. ``warm_up``: how many
+    frames are painted before a part.
     """
     fair = round(frames / SEGMENT_FRAMES / workers / _PARTS_PER_WORKER)
     return max(1, -(-warm_up // SEGMENT_FRAMES), min(fair, _MAX_SEGMENTS))
@@ -59,12 +63,12 @@ def segments_per_part(frames: float, workers: int, warm_up: int) -> int:
 def divide(
     moments: Iterable[Moment], has: Callable[[int], bool], segments: int, warm_up: int
 ) -> Iterator[Part]:
-    """Parts of at most ``segments`` segments with all frames but those that ``has`` names, as soon
-    as they are known.
+    """Yield parts of at most ``segments`` segments, as soon as they are known.
 
-    Parts end where they are long enough, or at half of that behind a scene cut. The next one is
-    warmed up from that cut, and its frames are those of one run; or, where there is none among the
-    last ``warm_up`` frames, from all of these.
+    They have all frames but those that ``has`` names. Parts end where they are long enough, or at
+    half of that behind a scene cut. The next one is warmed up from that cut, and its frames are
+    those of one run. Where there is none among the last ``warm_up`` frames, it is warmed up from
+    all of these.
     """
     before: deque[Moment] = deque(maxlen=warm_up)
     part: list[Moment] = []

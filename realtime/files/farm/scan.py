@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Self
 
@@ -14,35 +13,38 @@ from realtime.media.reading.video_file import VideoFile
 
 
 class Scan:
-    """Decodes ``video`` in a thread of its own, which fills in its ``damaged``, ``truncated`` and
-    ``cuts``.
+    """Decodes ``video`` in a thread of its own.
 
-    ``divide`` makes parts of its moments. ``frames``: their number, None until all are known. Use
-    as a context manager.
+    That fills in its ``damaged``, ``truncated`` and ``cuts``. ``divide`` makes parts of its
+    moments. ``frames``: their number, None until all are known. ``ended``: all parts have been
+    taken. Use as a context manager.
     """
 
     def __init__(
         self, video: VideoFile, divide: Callable[[Iterator[Moment]], Iterator[Part]]
     ) -> None:
         self.frames: int | None = None
+        self.ended = False
         self._video, self._divide = video, divide
         self._parts: queue.SimpleQueue[Part | BaseException | None] = queue.SimpleQueue()
         self._stopped = threading.Event()
-        self._goes_on = True
         self._thread = threading.Thread(target=self._read, name="scan")
 
-    def goes_on(self, parts: deque[Part]) -> bool:
-        """Add what has been found since the last call; say whether there may be more.
+    def take_parts(self) -> list[Part]:
+        """Return what has been found since the last call; nothing comes once ``ended`` is set.
 
         Raises what reading raised.
         """
-        while self._goes_on and not self._parts.empty():
+        parts: list[Part] = []
+        while not self.ended and not self._parts.empty():
             found = self._parts.get()
             if isinstance(found, BaseException):
                 raise found
-            self._goes_on = found is not None
-            parts.extend([found] if found else [])
-        return self._goes_on
+            if found is None:
+                self.ended = True
+            else:
+                parts.append(found)
+        return parts
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -57,7 +59,7 @@ class Scan:
             for part in self._divide(self._moments()):
                 self._parts.put(part)
             self._parts.put(None)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 (raised in the other thread)
             self._parts.put(error)
 
     def _moments(self) -> Iterator[Moment]:

@@ -5,7 +5,6 @@ crash loses it.
 from __future__ import annotations
 
 import itertools
-import os
 import queue
 import threading
 import time
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engines.atomic_write import commit_file
 from engines.errors import LivebrushError, SinkError, UsageError
 from realtime.frame import LiveFrame
 from realtime.live.sinks.clean_sink import CleanSink
@@ -160,9 +160,7 @@ class Recording(threading.Thread):
         finally:
             if sound:
                 sound.close()
-        with open(self.partial, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(self.partial, self.path)
+        commit_file(self.partial, self.path)
         lost = f", {self._dropped} frames left out" if self._dropped else ""
         self._say(f"saved {self.path.name}, {self.seconds:.1f} s{lost}")
 

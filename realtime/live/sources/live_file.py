@@ -49,9 +49,9 @@ class LiveFile(LiveSource):
 
     def open(self) -> tuple[int, int]:
         self._begin_pass()
-        self._period_s = float(1 / self._file.rate)
+        self._period_s = float(1 / self._file.info.rate)
         self._advance()
-        return self._file.size
+        return self._file.info.size
 
     def read(self, timeout_s: float) -> LiveFrame | None:
         with self._reading:

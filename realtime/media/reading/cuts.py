@@ -1,5 +1,4 @@
-"""Notices where one scene ends and another begins, so that nothing of the old one is carried into
-the new one.
+"""Notices where one scene ends and another begins: nothing of the old one must be carried over.
 
 PySceneDetect does this better, but it needs OpenCV, and with it libGL, which painting files does
 without.
@@ -28,13 +27,15 @@ _RECENT = 6  # frames
 
 
 class CutDetector:
-    """Shown every picture in order, it tells which ones begin a new scene: the luma changed much,
-    or less but with other shares of dark and bright, and twice as much as in any of the frames
-    before.
+    """Shown every picture in order, it tells which ones begin a new scene.
 
-    Cross-fades, pans and what flickers all the time are no cuts. ``mark`` is the CRC-32 of the last
-    one's thumbnail. One thread.
+    Then the luma has changed much, or less but with other shares of dark and bright, and twice as
+    much as in any of the frames before. Cross-fades, pans and what flickers all the time are no
+    cuts. One thread.
     """
+
+    mark: int
+    """The CRC-32 of the newest picture's thumbnail."""
 
     def __init__(self) -> None:
         from av.video.reformatter import VideoReformatter
@@ -45,10 +46,10 @@ class CutDetector:
         self._changes: deque[float] = deque(maxlen=_RECENT)
 
     def is_cut(self, picture: VideoFrame) -> bool:
-        """Never for the first picture."""
+        """Tell whether ``picture`` begins a new scene: never the first one."""
         thumb = thumbnail(picture, _THUMB) if is_on_gpu(picture) else self._thumbnail(picture)
         last, self._last = self._last, thumb
-        self.mark = zlib.crc32(np.ascontiguousarray(thumb))
+        self.mark = zlib.crc32(thumb.tobytes())
         if last is None:
             return False
         change = float(np.abs(thumb.astype(np.int16) - last).mean())
@@ -66,8 +67,9 @@ class CutDetector:
 
 
 def _histogram_shift(one: np.ndarray, other: np.ndarray) -> float:
-    """Half the summed difference of the normalised luma histograms: 0 for equal ones, 1 for ones
-    without a common bin.
+    """Return half the summed difference of the normalised luma histograms.
+
+    0 for equal ones, 1 for ones without a common bin.
     """
     counts = [
         np.bincount(thumb.ravel() * _BINS // 256, minlength=_BINS)

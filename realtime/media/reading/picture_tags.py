@@ -12,24 +12,28 @@ _ORIENTATION = 0x0112
 
 
 class PictureTags(NamedTuple):
-    """``orientation``: None if the file says nothing.
-
-    ``profile``: the ICC profile that its colours are meant in; None without one, and for one of
-    grey or of ink, which RGB cannot carry.
-    """
+    """What of that matters for painting it."""
 
     orientation: Orientation | None = None
+    """How it is laid upright; None if the file says nothing."""
+
     profile: bytes | None = None
+    """The ICC profile that its colours are meant in.
+
+    None without one, and for one of grey or of ink, which RGB cannot carry.
+    """
 
 
 def read_tags(path: Path) -> PictureTags:
-    """Nothing of kinds of pictures that Pillow does not read: FFmpeg reads more."""
+    """Read the tags with Pillow; none of kinds of pictures that only FFmpeg reads."""
     from PIL import Image
 
     try:
         with Image.open(path) as picture:
-            orientation = EXIF_ORIENTATIONS.get(picture.getexif().get(_ORIENTATION))
+            number = picture.getexif().get(_ORIENTATION, 0)
             profile = picture.info.get("icc_profile")
     except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError):
         return PictureTags()
-    return PictureTags(orientation, profile if profile and profile[16:20] == b"RGB " else None)
+    return PictureTags(
+        EXIF_ORIENTATIONS.get(number), profile if profile and profile[16:20] == b"RGB " else None
+    )

@@ -1,17 +1,24 @@
-"""Carries what an input has beside its pictures into the painted video: sound and subtitles packet
-for packet, or converted where that must be, and attachments.
+"""Carries what an input has beside its pictures into the painted video.
+
+Sound and subtitles packet for packet, or converted where that must be; covers and attachments.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
-from realtime.media.reading.packets import PacketReader, open_container
-from realtime.media.reading.video_file import COVER_PICTURE, MAX_DAMAGED_IN_A_ROW
+from realtime.media.file_format import VideoFormat
+from realtime.media.packets import (
+    COVER_PICTURE,
+    MAX_DAMAGED_IN_A_ROW,
+    PacketReader,
+    open_container,
+)
 from realtime.media.writing.subtitle_text import (
     ASS_HEADER,
     TEXT_CODECS,
@@ -25,51 +32,74 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.stream import Stream
     from av.subtitles.stream import SubtitleStream
+    from av.video.stream import VideoStream
 
 BACKWARDS = "times of the sound or the subtitles run backwards in the input; they are put right."
 _CARRIED = ("video", "audio", "subtitle", "attachment")
 _COVER_ENDINGS = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png")}
-_TEXT_OF_CONTAINER = {"mp4": "mov_text", "mov": "mov_text", "webm": "webvtt", "matroska": "subrip"}
+
+
+@dataclass(frozen=True)
+class _Copied:
+    """A track whose packets go over as they are."""
+
+    stream: Stream
+
+
+@dataclass(frozen=True)
+class _Encoded:
+    """A track of sound that is decoded and encoded again."""
+
+    stream: AudioStream
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A track of subtitles, from one codec of FFmpeg's to another or the same one."""
+
+    stream: Stream
+    before: str
+    after: str
 
 
 class CarriedTracks:
-    """Every sound and subtitle track of the file at ``path``, added to ``output`` on construction,
-    muxed by ``advance``; and its cover pictures and its attachments, such as the fonts of
-    subtitles.
+    """Every track of the file at ``path`` but its pictures, in ``output``, a file of ``form``.
 
-    It reads the file on its own, beside the video, so that neither has to wait for the other. Times
-    are moved by ``-offset_s``; packets that begin before ``start_s`` or from ``end_s`` on stay out
-    (None: all of them stay in). ``audio``: "copy", "aac", which converts what could be copied, too,
-    or "none". ``written`` counts packets by the type of their track, ``notes`` says what was
-    converted or had to be left out.
+    They are added on construction and muxed by ``advance``: sound, subtitles and cover pictures;
+    and attachments, such as the fonts of subtitles. The file is read on its own, beside the video,
+    so that neither has to wait for the other.
+
+    Times are moved by ``-offset_s``; packets that begin before ``start_s`` or from ``end_s`` on
+    stay out (None: all of them stay in). ``audio``: "copy", "aac", which converts what could be
+    copied, too, or "none".
     """
+
+    written: dict[str, int]
+    """How many packets, by the type of their track."""
+
+    notes: list[str]
+    """What was converted or had to be left out."""
 
     def __init__(
         self,
         path: Path,
         output: OutputContainer,
+        form: VideoFormat,
         offset_s: Fraction = Fraction(0),
         start_s: Fraction | None = None,
         end_s: Fraction | None = None,
         audio: str = "copy",
     ) -> None:
         self.written = {"audio": 0, "subtitle": 0, "cover": 0}
-        self.notes: list[str] = []
-        self._output = output
+        self.notes = []
+        self._output, self._form = output, form
         self._offset_s, self._start_s, self._end_s = offset_s, start_s, end_s
         self._input = open_container(path)
-        self._targets: dict[int, Stream] = {}
-        self._encoding: set[int] = set()
-        self._texts: dict[int, tuple[str, str]] = {}  # codec names: of the input, of the output
-        for track in self._input.streams.audio if audio != "none" else ():
-            if track.codec_context is None:
-                self.notes.append(
-                    "sound: a track that is coded in a way that is not known here is left out."
-                )
-                continue
-            self._targets[track.index] = self._add_sound(track, audio == "aac")
-        for track in self._input.streams.subtitles:
-            self._add_subtitles(track)
+        self._targets: dict[int, _Copied | _Encoded | _Text] = {}
+        for sound in self._input.streams.audio if audio != "none" else ():
+            self._add_sound(sound, audio == "aac")
+        for texts in self._input.streams.subtitles:
+            self._add_subtitles(texts)
         self._covers = list(self._add_covers(path))
         self._add_attachments()
         if others := [track for track in self._input.streams if track.type not in _CARRIED]:
@@ -77,17 +107,17 @@ class CarriedTracks:
                 f"{len(others)} tracks of data (such as time codes or positions) are left out."
             )
         self._reader = PacketReader(self._input, set(self._targets))
-        self._waiting: Packet | None = None
-        self._last_dts: dict[
-            int, int
-        ] = {}  # by the output's track: from when on its next packet may be
+        self._waiting: Packet[Stream] | None = None
+        # By the output's track: from when on its next packet may be.
+        self._earliest_dts: dict[int, int] = {}
         self._ended: set[int] = set()
         if start_s:
             self._input.seek(max(0, int((start_s - 1) * 1_000_000)))
 
     def advance(self, until_s: Fraction | None) -> None:
-        """Mux what begins up to ``until_s`` of the output's time; None: all the rest, and flush the
-        encoders.
+        """Mux what begins up to ``until_s`` of the output's time.
+
+        None: all the rest, and flush the encoders.
         """
         while self._covers:
             self._output.mux(self._covers.pop())
@@ -102,8 +132,9 @@ class CarriedTracks:
                 return
             self._mux(packet)
         if until_s is None:
-            for index in self._encoding:
-                self._write(self._targets[index].encode(None))
+            for target in self._targets.values():
+                if isinstance(target, _Encoded):
+                    self._write(target.stream.encode(None))
 
     def __enter__(self) -> Self:
         return self
@@ -111,9 +142,10 @@ class CarriedTracks:
     def __exit__(self, *_: object) -> None:
         self._input.close()
 
-    def _next(self) -> Packet | None:
-        """The next packet within the wanted time, past damaged places as far as the video is read
-        past them.
+    def _next(self) -> Packet[Stream] | None:
+        """Return the next packet within the wanted time, or None at the end.
+
+        Damaged places are passed as far as they are for the pictures.
         """
         import av
 
@@ -127,36 +159,35 @@ class CarriedTracks:
             if packet is None:
                 return None
             if self._end_s is not None and _start_s(packet) >= self._end_s:
-                self._ended.add(
-                    packet.stream_index
-                )  # another track's earlier packets may lie behind it in the file
+                # Another track's earlier packets may lie behind it in the file.
+                self._ended.add(packet.stream_index)
                 if len(self._ended) == len(self._targets):
                     return None
             elif self._start_s is None or _start_s(packet) >= self._start_s:
                 return packet
         return None
 
-    def _mux(self, packet: Packet) -> None:
+    def _mux(self, packet: Packet[Stream]) -> None:
         target = self._targets[packet.stream_index]
-        if packet.stream_index in self._encoding:
-            self._write_converted(packet, target)
+        if isinstance(target, _Encoded):
+            # Only tracks of sound are encoded.
+            self._write_encoded(cast("Packet[AudioStream]", packet), target.stream)
             return
         shift = round(self._offset_s / packet.time_base)
         packet.pts = None if packet.pts is None else packet.pts - shift
         packet.dts = None if packet.dts is None else packet.dts - shift
-        if packet.stream_index in self._texts:
-            packet = self._text_packet(packet)
-            if packet is None:
-                return
-        packet.stream = target
-        self._put_in_order(packet)
-        self._write([packet])
+        moved = _convert_text(packet, target) if isinstance(target, _Text) else packet
+        if moved is not None:
+            moved.stream = target.stream
+            self._put_in_order(moved)
+            self._write([moved])
 
-    def _put_in_order(self, packet: Packet) -> None:
-        """Times that run backwards, which no muxer takes, belong to damaged files: such a packet
-        follows the one before.
+    def _put_in_order(self, packet: Packet[Stream]) -> None:
+        """Have a packet follow the one before.
+
+        Times that run backwards, which no muxer takes, belong to damaged files.
         """
-        earliest = self._last_dts.get(packet.stream_index)
+        earliest = self._earliest_dts.get(packet.stream_index)
         if packet.dts is None:
             return
         if earliest is not None and packet.dts < earliest:
@@ -164,11 +195,10 @@ class CarriedTracks:
             packet.dts = earliest
             if BACKWARDS not in self.notes:
                 self.notes.append(BACKWARDS)
-        self._last_dts[packet.stream_index] = packet.dts + (
-            packet.stream.type == "audio"
-        )  # texts may begin together
+        may_begin_together = packet.stream.type != "audio"
+        self._earliest_dts[packet.stream_index] = packet.dts + (0 if may_begin_together else 1)
 
-    def _write_converted(self, packet: Packet, target: AudioStream) -> None:
+    def _write_encoded(self, packet: Packet[AudioStream], target: AudioStream) -> None:
         import av
 
         try:
@@ -176,125 +206,102 @@ class CarriedTracks:
         except av.error.FFmpegError:
             return  # a gap in the sound; the timestamps of what follows keep it in step
         for sound in sounds:
-            sound.pts = (
-                None if sound.pts is None else sound.pts - round(self._offset_s / sound.time_base)
-            )
+            if sound.pts is not None and sound.time_base is not None:
+                sound.pts -= round(self._offset_s / sound.time_base)
             self._write(target.encode(sound))
 
-    def _text_packet(self, packet: Packet) -> Packet | None:
-        """The packet in the codec of its target; None for a pause, which the muxer writes by itself
-        where it must be.
-        """
-        import av
-
-        before, after = self._texts[packet.stream_index]
-        text = subtitle_text(bytes(packet), before)
-        if not text:
-            return None
-        if before == after:
-            return packet
-        written = av.Packet(subtitle_packet(text, after))
-        written.pts, written.dts, written.duration, written.time_base = (
-            packet.pts,
-            packet.pts,
-            packet.duration,
-            packet.time_base,
-        )
-        return written
-
-    def _write(self, packets: list[Packet]) -> None:
+    def _write(self, packets: list[Packet[Stream]]) -> None:
         for packet in packets:
             kind = packet.stream.type
             self._output.mux(packet)
             self.written[kind] += 1
 
-    def _add_sound(self, track: AudioStream, convert: bool) -> AudioStream:
-        codec = "libopus" if self._output.format.name == "webm" else "aac"
-        if not convert and _takes(self._output.format.name, track):
+    def _add_sound(self, track: AudioStream, convert: bool) -> None:
+        """Copy the track if the container takes it; convert it if not, or if ``convert``."""
+        import av
+
+        if track.codec_context is None:
+            self.notes.append(
+                "sound: a track that is coded in a way that is not known here is left out."
+            )
+            return
+        codec = self._form.sound
+        if not convert and _takes(self._form, track):
             target = self._output.add_stream_from_template(track)
+            self._targets[track.index] = _Copied(target)
         else:
             wanted = "aac" if convert else track.codec_context.name
             if not convert or codec != wanted:
                 self.notes.append(
-                    f"sound: {self._output.format.name} cannot hold {wanted}; converted to {codec}."
+                    f"sound: {self._form.container} cannot hold {wanted}; converted to {codec}."
                 )
-            rates = self._output_rates(codec)
+            rates = av.Codec(codec, "w").audio_rates
             rate = track.rate if not rates or track.rate in rates else 48_000
-            target = self._output.add_stream(codec, rate=rate, layout=track.layout)
-            self._encoding.add(track.index)
-        target.metadata.update(track.metadata)
-        target.disposition = track.disposition
-        return target
+            target = cast(
+                "AudioStream",  # which PyAV's types know only for encoders that they list
+                self._output.add_stream(codec, rate=rate, layout=track.layout),
+            )
+            self._targets[track.index] = _Encoded(target)
+        _describe_alike(target, track)
 
     def _add_subtitles(self, track: SubtitleStream) -> None:
-        """Copied if the container takes them; text converted if it does not; pictures of text left
-        out, and said.
+        """Copy the track if the container takes it; convert it if not.
+
+        Pictures of text cannot be converted: they are left out, and that is said.
         """
-        container = self._output.format.name
+        container, text_codec = self._form.container, self._form.subtitles
         codec = track.codec_context.codec.canonical_name if track.codec_context else "unknown"
-        if _takes(container, track):
-            target = self._output.add_stream_from_template(track)
-            if codec == "mov_text":
-                self._texts[track.index] = (codec, codec)
-        elif codec in TEXT_CODECS:
-            text_codec = _TEXT_OF_CONTAINER[container]
-            target = self._output.add_stream(text_codec)
-            target.codec_context.subtitle_header = ASS_HEADER
-            target.codec_context.time_base = track.time_base
-            self._texts[track.index] = (codec, text_codec)
+        if _takes(self._form, track):
+            copied = self._output.add_stream_from_template(track)
+            _describe_alike(copied, track)
+            is_text = codec == "mov_text"
+            target = _Text(copied, codec, codec) if is_text else _Copied(copied)
+            self._targets[track.index] = target
+        elif codec in TEXT_CODECS and text_codec is not None:
+            converted = self._output.add_stream(text_codec)
+            context = cast("SubtitleStream", converted).codec_context
+            context.subtitle_header = ASS_HEADER
+            if track.time_base is not None:
+                context.time_base = track.time_base
+            _describe_alike(converted, track)
+            self._targets[track.index] = _Text(converted, codec, text_codec)
             self.notes.append(
-                f"subtitles: {container} cannot hold {codec}; converted to {text_codec}, without styling."
+                f"subtitles: {container} cannot hold {codec}; converted to {text_codec}, without "
+                "styling."
             )
         else:
             self.notes.append(
-                f"subtitles: {container} cannot hold {codec}; left out. An output that ends in .mkv keeps them."
+                f"subtitles: {container} cannot hold {codec}; left out. An output that ends in "
+                ".mkv keeps them."
             )
-            return
-        target.metadata.update(track.metadata)
-        target.disposition = track.disposition
-        self._targets[track.index] = target
 
-    def _add_covers(self, path: Path) -> Iterator[Packet]:
-        """The packets of cover pictures, which are tracks in MP4 and attachments in Matroska."""
-        import av
-
+    def _add_covers(self, path: Path) -> Iterator[Packet[Stream]]:
+        """Yield the packets of cover pictures, which are tracks in MP4, attachments in Matroska."""
         covers = [
             track for track in self._input.streams.video if int(track.disposition) & COVER_PICTURE
         ]
-        container = self._output.format.name
         for number, track in enumerate(covers):
-            with open_container(
-                path
-            ) as opened:  # on its own: looking for the picture would read past the sound
-                packet = next(
-                    (found for found in opened.demux(opened.streams[track.index]) if found.size),
-                    None,
-                )
-                data = b"" if packet is None else bytes(packet)
+            data = _picture_of(path, track)
             kind = track.codec_context.name if track.codec_context else "unknown"
-            if data and container == "matroska" and kind in _COVER_ENDINGS:
+            if data and self._form.covers == "attachment" and kind in _COVER_ENDINGS:
                 ending, mimetype = _COVER_ENDINGS[kind]
                 self._output.add_attachment(f"cover{number or ''}.{ending}", mimetype, data)
                 self.written["cover"] += 1
-            elif data and container == "mp4" and _takes(container, track):
+            elif data and self._form.covers == "track" and _takes(self._form, track):
                 target = self._output.add_stream_from_template(track)
                 target.disposition = track.disposition
-                cover = av.Packet(data)
-                cover.stream, cover.pts, cover.dts, cover.time_base = (
-                    target,
-                    0,
-                    0,
-                    Fraction(1, 1000),
-                )
-                yield cover
+                yield _cover_packet(data, target)
             else:
-                self.notes.append(f"a cover picture is left out: {container} cannot hold it.")
+                self.notes.append(
+                    f"a cover picture is left out: {self._form.container} cannot hold it."
+                )
 
     def _add_attachments(self) -> None:
         attachments = self._input.streams.attachments
-        if attachments and self._output.format.name != "matroska":
+        if attachments and not self._form.has_attachments:
             self.notes.append(
-                f"{len(attachments)} attachments are left out. An output that ends in .mkv keeps them."
+                f"{len(attachments)} attachments are left out. An output that ends in .mkv keeps "
+                "them."
             )
             return
         for attachment in attachments:
@@ -302,19 +309,56 @@ class CarriedTracks:
             mimetype = attachment.metadata.get("mimetype", "application/octet-stream")
             self._output.add_attachment(name, mimetype, attachment.data)
 
-    @staticmethod
-    def _output_rates(codec: str) -> list[int] | None:
-        import av
 
-        return av.Codec(codec, "w").audio_rates
+def _convert_text(packet: Packet[Stream], target: _Text) -> Packet[Stream] | None:
+    """Return the packet in the codec of its target.
+
+    None for a pause, which the muxer writes by itself where it must be.
+    """
+    import av
+
+    text = subtitle_text(bytes(packet), target.before)
+    if not text:
+        return None
+    if target.before == target.after:
+        return packet
+    written = av.Packet(subtitle_packet(text, target.after))
+    written.pts = written.dts = packet.pts
+    written.duration, written.time_base = packet.duration, packet.time_base
+    return written
 
 
-def _start_s(packet: Packet) -> Fraction:
+def _picture_of(path: Path, cover: VideoStream) -> bytes:
+    """Return the coded cover picture, empty if there is none.
+
+    Read on its own: looking for the picture would read past the sound.
+    """
+    with open_container(path) as opened:
+        packets = opened.demux(opened.streams[cover.index])
+        return next((bytes(packet) for packet in packets if packet.size), b"")
+
+
+def _cover_packet(data: bytes, target: VideoStream) -> Packet[Stream]:
+    import av
+
+    packet = av.Packet(data)
+    packet.stream = target
+    packet.pts = packet.dts = 0
+    packet.time_base = Fraction(1, 1000)
+    return packet
+
+
+def _describe_alike(target: Stream, track: Stream) -> None:
+    target.metadata.update(track.metadata)
+    target.disposition = track.disposition
+
+
+def _start_s(packet: Packet[Stream]) -> Fraction:
     time = packet.dts if packet.pts is None else packet.pts
     return Fraction(0) if time is None else time * packet.time_base
 
 
-def _takes(container_format: str, track: Stream) -> bool:
+def _takes(form: VideoFormat, track: Stream) -> bool:
     """Whether the container can hold the track as it is.
 
     Tried, because FFmpeg's list of what fits is not to be trusted (it has Opus in mov, which then
@@ -323,7 +367,7 @@ def _takes(container_format: str, track: Stream) -> bool:
     import av
 
     try:
-        with av.open(io.BytesIO(), "w", format=container_format) as trial:
+        with av.open(io.BytesIO(), "w", format=form.container) as trial:
             trial.add_stream_from_template(track)
             trial.start_encoding()
     except (av.error.FFmpegError, ValueError):

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from engines.atomic_write import commit_file, temporary_path
 from engines.errors import SinkError
 
 
 class PendingFile:
     """Write to ``temporary``, in the folder of ``path``; then ``commit`` or ``discard``.
 
-    Several processes do not collide.
+    Several processes do not collide. Raises SinkError if the folder is not there, or if ``path``
+    is one.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.temporary = path.with_name(f".{path.stem[:50]}.part-{os.getpid()}{path.suffix}")
+        self.temporary = temporary_path(path)
         if not path.parent.is_dir():
             raise SinkError(f"{path}: the folder {path.parent} does not exist.")
         if path.is_dir():
             raise SinkError(f"{path}: is a folder.")
 
     def commit(self, name: Path | None = None) -> Path:
-        """Give the file its name, or ``name`` in the same folder, in one step, after it is safely
-        on the disk; return that.
+        """Give the file its name, or ``name`` in the same folder, and return that.
 
-        Replaces what has the name already. Raises SinkError.
+        In one step, once it is safe on the disk. Replaces what has the name already. Raises
+        SinkError.
         """
         target = name or self.path
         try:
@@ -39,13 +40,3 @@ class PendingFile:
     def discard(self) -> None:
         """Remove what was written. Harmless if nothing was, or after ``commit``."""
         self.temporary.unlink(missing_ok=True)
-
-
-def commit_file(written: Path, target: Path) -> None:
-    """Give the file ``written`` the name ``target`` in one step, after it is safely on the disk.
-
-    Raises OSError.
-    """
-    with open(written, "rb+") as file:
-        os.fsync(file.fileno())
-    os.replace(written, target)

@@ -1,63 +1,65 @@
-"""Writes one painted picture as PNG or JPEG."""
+"""Writes one painted picture."""
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engines.errors import SinkError
 from realtime.frame import FileFrame
+from realtime.media.format_registry import PICTURE_FORMATS
 from realtime.media.writing.pending_file import PendingFile
+from realtime.media.writing.segments import Resume
+from realtime.picture.gpu.tensors import on_host
 
-PICTURES = (".png", ".jpg", ".jpeg")
-JPEG_QUALITY = 95
+if TYPE_CHECKING:
+    from realtime.frame import Pixels
 
 
 class PictureOutput:
-    """The painted version of a picture at ``path``, with the ICC profile that its colours are meant
-    in.
+    """The painted version of a picture at ``path``, one of ``PICTURE_FORMATS``.
 
-    One ``write``, then ``finish`` or ``discard``. Raises SinkError.
+    ``profile``: the ICC profile that its colours are meant in. One ``write``, then ``finish`` or
+    ``discard``. Raises SinkError.
     """
 
+    frames: int
+    """How many have been written."""
+
+    resume: Resume
+    """Nothing to go on from: a picture is painted at once."""
+
+    notes: list[str]
+    """Lines that the user should see."""
+
     def __init__(self, path: Path, profile: bytes | None = None) -> None:
-        self.notes: list[str] = []
-        self.frames = self.resumed = 0
+        self.notes = []
+        self.frames = 0
+        self.resume = Resume()
+        self._format = PICTURE_FORMATS[path.suffix.lower()]
         self._file, self._profile = PendingFile(path), profile
 
-    def write(self, frame: FileFrame, pixels: np.ndarray) -> None:
-        """pixels: (H, W, 3) uint8 RGB; the frame's alpha is kept in PNG.
+    def write(self, frame: FileFrame, pixels: Pixels) -> None:
+        """Write ``pixels``, (H, W, 3) uint8 RGB, with the frame's alpha where the format keeps it.
 
         Raises SinkError for a second frame: a picture holds one.
         """
+        path = self._file.path
         if self.frames:
             raise SinkError(
-                f"{self._file.path}: a picture cannot hold a video; use -o with .mp4, .mkv, .mov or .webm."
+                f"{path}: a picture cannot hold a video; use -o with .mp4, .mkv, .mov or .webm."
             )
         self.frames = 1
         try:
-            encoded = encode_picture(
-                self._with_alpha(pixels, frame.alpha), self._file.path.suffix, self._profile
-            )
+            picture = self._add_alpha(on_host(pixels), frame.alpha)
+            encoded = self._format.encode(picture, self._profile)
             self._file.temporary.write_bytes(encoded)
         except OSError as error:  # Pillow's, as of a JPEG wider than 65500, has no strerror
-            raise SinkError(
-                f"{self._file.path}: cannot be written ({error.strerror or error})."
-            ) from error
+            raise SinkError(f"{path}: cannot be written ({error.strerror or error}).") from error
 
-    def _with_alpha(self, pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
-        if alpha is None or alpha.shape != pixels.shape[:2]:  # side by side the input stands beside
-            return pixels
-        if self._file.path.suffix.lower() != ".png":
-            self.notes.append(
-                "transparent places are painted on white: JPEG has no transparency, .png keeps it."
-            )
-            return pixels
-        return np.dstack([pixels, alpha])
-
-    def finish(self, name: Path | None = None) -> Path:
+    def finish(self, _last_duration: int, name: Path | None = None) -> Path:
         """Put the file under its name, or under ``name`` in the same folder, and return that."""
         return self._file.commit(name)
 
@@ -66,18 +68,22 @@ class PictureOutput:
         self._file.discard()
         return 0
 
+    def _add_alpha(self, pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+        if alpha is None or alpha.shape != pixels.shape[:2]:  # side by side the input stands beside
+            return pixels
+        if self._format.keeps_alpha:
+            return np.dstack([pixels, alpha])
+        self.notes.append(
+            f"transparent places are painted on white: {self._format.name} has no transparency, "
+            ".png keeps it."
+        )
+        return pixels
+
 
 def encode_picture(pixels: np.ndarray, suffix: str, profile: bytes | None = None) -> bytes:
-    """(H, W, 3) uint8 RGB, or RGBA for PNG, as the bytes of a file with this ending, one of
-    ``PICTURES``.
-    """
-    from PIL import Image
+    """Return the bytes of a file with this ending, one of ``PICTURE_FORMATS``.
 
-    encoded = io.BytesIO()
-    if suffix.lower() == ".png":
-        Image.fromarray(pixels).save(encoded, "png", icc_profile=profile)
-    else:
-        Image.fromarray(pixels).save(
-            encoded, "jpeg", icc_profile=profile, quality=JPEG_QUALITY, subsampling=0
-        )
-    return encoded.getvalue()
+    ``pixels``: (H, W, 3) uint8 RGB, or RGBA where the format keeps transparency. Raises OSError
+    for what it cannot hold.
+    """
+    return PICTURE_FORMATS[suffix.lower()].encode(pixels, profile)

@@ -7,45 +7,50 @@ import hashlib
 import io
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from realtime.frame import FileFrame
-from realtime.media.writing.encoding import CONTAINERS
-from realtime.media.writing.video_encoder import ALPHA_BESIDE, VideoEncoder
+from realtime.media.format_registry import VIDEO_FORMATS, video_format
+from realtime.media.packets import time_of
+from realtime.media.writing.video_encoder import VideoEncoder
 from realtime.media.writing.work_folder import Segment, file_hash
 
 if TYPE_CHECKING:
     from av.packet import Packet
+    from av.stream import Stream
 
-_FORMATS = ("mp4", "mov")  # both keep times of any time base exactly
-# Matroska does not: there, a tick of the source is written as a millisecond, whatever it is.
+    from realtime.frame import Pixels
+
+# Matroska does not keep times exactly: there, a tick of the source is written as a millisecond,
+# whatever it is.
 _MILLISECONDS = Fraction(1, 1000)
 MAX_TIMESCALE = 10_000_000
 
 
 def segment_suffix(encoder: VideoEncoder, output: Path) -> str:
-    """The ending of segment files: the first format that can hold what ``encoder`` makes, else that
+    """Return the ending of segment files of ``output``.
+
+    That is the first format that keeps times exactly and holds what ``encoder`` makes, else that
     of ``output``.
     """
     import av
 
-    if encoder.keeps_alpha and encoder.codec in ALPHA_BESIDE:
+    if encoder.keeps_alpha_beside:
         return output.suffix
-
-    for name in _FORMATS:
-        with av.open(io.BytesIO(), "w", format=name) as container:
-            if av.Codec(encoder.codec, "w").canonical_name in container.supported_codecs:
-                return f".{name}"
+    codec = av.Codec(encoder.codec, "w").canonical_name
+    for suffix, form in VIDEO_FORMATS.items():
+        if form.has_timescale:
+            with av.open(io.BytesIO(), "w", format=form.container) as container:
+                if codec in container.supported_codecs:
+                    return suffix
     return output.suffix
 
 
 class SegmentWriter:
-    """Writes one segment, a file of ``suffix``, with an encoder of its own into ``target``, a path
-    or memory.
+    """Writes one segment, a file of ``suffix``, with an encoder of its own into ``target``.
 
-    End with ``finish`` or ``discard``. Raises PyAV's errors.
+    ``target``: a path or memory. ``first``: the frame that it begins with, which is to be written,
+    too. End with ``finish`` or ``discard``. Raises PyAV's errors.
     """
 
     def __init__(
@@ -59,16 +64,17 @@ class SegmentWriter:
         self._first_pts = self._last_pts = first.pts
         self._order: list[int] = []
         self._time_base = first.time_base
-        timescale = min(
-            first.time_base.denominator, MAX_TIMESCALE
-        )  # the default of 1000 would round the end, and so cut it
-        self._is_exact = suffix[1:] in _FORMATS
+        form = VIDEO_FORMATS[suffix.lower()]
+        self._is_exact = form.has_timescale
+        # The default of 1000 would round the end, and so cut it.
+        timescale = min(first.time_base.denominator, MAX_TIMESCALE)
         options = {"movie_timescale": str(timescale)} if self._is_exact else {}
         where = f"file:{target}" if isinstance(target, Path) else target
-        self._output = av.open(where, "w", format=CONTAINERS[suffix.lower()], options=options)
+        self._output = av.open(where, "w", format=form.container, options=options)
         self._stream = encoder.add_stream(self._output)
 
-    def write(self, frame: FileFrame, pixels: np.ndarray) -> None:
+    def write(self, frame: FileFrame, pixels: Pixels) -> None:
+        """Encode ``pixels``, (H, W, 3) uint8 RGB of the encoder's size, at the frame's time."""
         picture = self._encoder.picture(pixels, frame.alpha)
         picture.pts, picture.time_base = frame.pts - self._first_pts, frame.time_base
         self._mux(self._stream.encode(picture))
@@ -89,44 +95,44 @@ class SegmentWriter:
         """Stop and remove the file. Harmless after ``finish``, whose file then has another name."""
         import av
 
-        with contextlib.suppress(
-            av.error.FFmpegError, OSError, ValueError
-        ):  # what went wrong has been raised already
+        # What went wrong has been raised already.
+        with contextlib.suppress(av.error.FFmpegError, OSError, ValueError):
             self._output.close()
         if isinstance(self.target, Path):
             self.target.unlink(missing_ok=True)
 
-    def _mux(self, packets: list[Packet]) -> None:
+    def _mux(self, packets: list[Packet[Stream]]) -> None:
         for packet in packets:
-            self._order.append(packet.pts)
+            self._order.append(time_of(packet))
             if not self._is_exact:
-                packet.pts, packet.dts = (
-                    round(time * packet.time_base / self._time_base)
-                    for time in (packet.pts, packet.dts)
-                )
+                packet.pts = self._ticks(packet.pts, packet.time_base)
+                packet.dts = self._ticks(packet.dts, packet.time_base)
                 packet.time_base = _MILLISECONDS
             self._output.mux(packet)
 
+    def _ticks(self, time: int | None, time_base: Fraction) -> int | None:
+        return None if time is None else round(time * time_base / self._time_base)
+
 
 def _hash(written: Path | io.BytesIO) -> str:
-    return (
-        file_hash(written)
-        if isinstance(written, Path)
-        else hashlib.sha256(written.getbuffer()).hexdigest()
-    )
+    if isinstance(written, Path):
+        return file_hash(written)
+    return hashlib.sha256(written.getbuffer()).hexdigest()
 
 
-def ticks_of(packet: Packet, path: Path, time_base: Fraction) -> int:
-    """When a packet of the segment at ``path`` is shown, in ticks of the source's ``time_base``
-    from the segment's beginning.
+def ticks_of(packet: Packet[Any], path: Path, time_base: Fraction) -> int:
+    """Return when a packet of the segment at ``path`` is shown, from the segment's beginning.
+
+    In ticks of the source's ``time_base``.
     """
-    is_exact = path.suffix[1:] in _FORMATS
-    return round(packet.pts * packet.time_base / (time_base if is_exact else _MILLISECONDS))
+    tick_s = time_base if video_format(path).has_timescale else _MILLISECONDS
+    return round(time_of(packet) * packet.time_base / tick_s)
 
 
 def reorder_delay(times: list[int]) -> int:
-    """By how many frames decoding must be ahead of showing, for presentation ``times`` in the order
-    of decoding.
+    """Return by how many frames decoding must be ahead of showing.
+
+    ``times``: of presentation, each once, in the order of decoding.
     """
     shown = {time: place for place, time in enumerate(sorted(times))}
     return max((place - shown[time] for place, time in enumerate(times)), default=0)

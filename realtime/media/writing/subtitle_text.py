@@ -15,8 +15,9 @@ ASS_HEADER = b"""[Script Info]
 ScriptType: v4.00+
 
 [V4+ Styles]
-Format: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, Bold, Italic, Underline, \
-StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, Alignment, MarginL, MarginR, MarginV, Encoding
+Format: Name, Fontname, Fontsize, PrimaryColour, SecondaryColour, OutlineColour, BackColour, \
+Bold, Italic, Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, BorderStyle, Outline, Shadow, \
+Alignment, MarginL, MarginR, MarginV, Encoding
 Style: Default,Arial,16,&Hffffff,&Hffffff,&H0,&H0,0,0,0,0,100,100,0,0,1,1,0,2,10,10,10,1
 
 [Events]
@@ -28,21 +29,17 @@ _ASS_FIELDS_BEFORE_TEXT = 8
 
 
 def subtitle_text(data: bytes, codec: str) -> str:
-    """The words of one packet; empty for the packets that mov_text writes into pauses."""
+    """Return the words of one packet; none of a packet that mov_text writes into a pause."""
     if codec == "mov_text":
         return data[2 : 2 + int.from_bytes(data[:2], "big")].decode("utf-8", "replace")
     text = data.decode("utf-8", "replace")
     if codec in ("ass", "ssa"):
-        text = (
-            text.split(",", _ASS_FIELDS_BEFORE_TEXT)[-1]
-            .replace(r"\N", "\n")
-            .replace(r"\n", "\n")
-            .replace(r"\h", " ")
-        )
+        text = text.split(",", _ASS_FIELDS_BEFORE_TEXT)[-1]
+        text = text.replace(r"\N", "\n").replace(r"\n", "\n").replace(r"\h", " ")
     return _TAGS.sub("", text).strip()
 
 
 def subtitle_packet(text: str, codec: str) -> bytes:
-    """``text`` as a packet of ``codec``, one of mov_text, webvtt, subrip."""
+    """Return ``text`` as a packet of ``codec``, one of mov_text, webvtt, subrip."""
     data = text.encode()
     return len(data[:65_535]).to_bytes(2, "big") + data[:65_535] if codec == "mov_text" else data

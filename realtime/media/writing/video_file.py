@@ -1,42 +1,85 @@
-"""Writes a painted video: segment after segment, and at the end one file with all that the input
-had around its pictures.
+"""Writes a painted video.
+
+It is written segment after segment, and at the end becomes one file with all that the input had
+around its pictures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from engines.base import cpu_threads
+from engines.atomic_write import commit_file
 from engines.errors import SinkError
-from realtime.frame import FileFrame
+from engines.machine import cpu_threads
+from realtime.frame import FileFrame, FrameMemory
 from realtime.media.disk import write_errors
-from realtime.media.reading.video_file import VideoFile
+from realtime.media.info import VideoInfo
 from realtime.media.writing.encoding import Encoding
 from realtime.media.writing.join import join
-from realtime.media.writing.pending_file import commit_file
 from realtime.media.writing.segment_writer import segment_suffix
-from realtime.media.writing.segments import SEGMENT_FRAMES, FrameMemory, SegmentEncoder
+from realtime.media.writing.segments import SEGMENT_FRAMES, Resume, SegmentEncoder, SegmentForm
 from realtime.media.writing.video_encoder import VideoEncoder
-from realtime.media.writing.work_folder import Segment, WorkFolder, recorded_plan
+from realtime.media.writing.work_folder import Plan, Segment, WorkFolder, recorded_encoder_threads
+
+if TYPE_CHECKING:
+    from realtime.frame import Pixels
+
+
+@dataclass(frozen=True)
+class VideoPlan:
+    """How a video is read and encoded: segments with equal plans may stand in one file."""
+
+    input: str
+    """The fingerprint of the source."""
+    begin_and_end: tuple[str | None, str | None]
+    """What is read of it, as fractions of a second on its own clock."""
+    deinterlace: bool
+    decoder: str
+    """The device that decodes."""
+    size: tuple[int, int]
+    """(height, width) as encoded."""
+    encoder: tuple[str, str, dict[str, str]]
+    """Its name, its pixel format and its options."""
+    encoder_threads: int
+    segment_frames: int = SEGMENT_FRAMES
+
+    @classmethod
+    def of(cls, source: VideoInfo, encoder: VideoEncoder) -> VideoPlan:
+        """Return how ``source`` is read, and its painting encoded by ``encoder``."""
+        start_s, end_s = source.start_s, source.end_s
+        return cls(
+            input=source.fingerprint(),
+            begin_and_end=(
+                None if start_s is None else str(start_s),
+                None if end_s is None else str(end_s),
+            ),
+            deinterlace=source.deinterlace,
+            decoder=source.device or "cpu",
+            size=encoder.size,
+            encoder=(encoder.codec, encoder.pixel_format, encoder.options),
+            encoder_threads=encoder.threads,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON gives it back: with lists in place of tuples."""
+        plan: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return plan
 
 
 class VideoOutput:
-    """The painted version of ``source`` at ``path``, in (height, width) ``size`` (None: that of the
-    source).
+    """The painted version of ``source`` at ``path``, in (height, width) ``size``.
 
-    Call every method from one thread; end with ``finish`` or ``discard``.
+    None: the size of the source. Call every method from one thread; end with ``finish`` or
+    ``discard``.
 
     Segments (segments.py beside this) stay in a hidden folder beside ``path`` until all are there.
-    They are made from what ``write`` is given, or elsewhere, with ``threads`` of the encoder,
-    ``suffix`` and ``shift``, and given to ``take``. With ``resume`` those of an interrupted run are
-    taken over: ``resumed`` is the number of their frames; those that ``has`` names shall not come
-    again, and ``state_before`` is what ``remember`` gave after the frame before, {} if that is not
-    known. ``made_with`` is what decides how frames look, JSON-ready; a resumed run must have the
-    same.
+    They are made from what ``write`` is given, or elsewhere in the same ``form``, and given to
+    ``take``. With ``resumes`` those of an interrupted run are taken over: ``resume`` tells which
+    frames shall not come again. ``made_with`` is what decides how frames look; a resumed run must
+    have the same. With ``overwrite`` what an interrupted run has left is removed.
 
     Frames keep their pts. With ``--ss``, and where the first pts is negative (a player would skip
     such frames), pictures and sound move together so that the first frame is at 0. Raises
@@ -46,64 +89,60 @@ class VideoOutput:
     def __init__(
         self,
         path: Path,
-        source: VideoFile,
+        source: VideoInfo,
         encoding: Encoding,
         size: tuple[int, int] | None = None,
-        made_with: dict[str, Any] | None = None,
-        remember: Callable[[int], FrameMemory] = lambda index: {},
-        resume: bool = False,
+        made_with: Plan | None = None,
+        resumes: bool = False,
         overwrite: bool = False,
     ) -> None:
         self.path = path
         self._source = source
         self._encoding = encoding
-        before = recorded_plan(path) if resume else {}
-        self._encoder = VideoEncoder(
-            path,
-            source,
-            encoding,
-            size or source.size,
-            before.get("encoder_threads", cpu_threads()),
-        )
+        recorded = recorded_encoder_threads(path) if resumes else None
+        threads = recorded or cpu_threads()
+        self._encoder = VideoEncoder(path, source, encoding, size or source.size, threads)
         self.notes: list[str] = list(self._encoder.notes)
-        self.threads = self._encoder.threads
-        self.shift = source.first_pts if source.is_cut or source.first_pts < 0 else 0
-        self.suffix = segment_suffix(self._encoder, path)
-        self._work = WorkFolder(path, {**self._plan(), **(made_with or {})}, resume, overwrite)
-        self._part = self._work.path / f"part{self.suffix}"
-        self._segments = SegmentEncoder(
-            self._encoder, self.suffix, self.shift, lambda: self._part, remember, self._work.put
+        self.form = SegmentForm(
+            path,
+            self._encoder.threads,
+            segment_suffix(self._encoder, path),
+            source.first_pts if source.is_cut or source.first_pts < 0 else 0,
         )
-        self.resumed = self.frames
+        plan = VideoPlan.of(source, self._encoder).as_dict()
+        if made_with is not None:
+            plan |= made_with.as_dict()
+        self._work = WorkFolder(path, plan, resumes, overwrite)
+        self._part = self._work.path / f"part{self.form.suffix}"
+        self.resume = Resume(self._work.segments, self._work.memory_after)
+        self._segments = SegmentEncoder(
+            self._encoder, self.form, self.resume, lambda: self._part, self._work.put
+        )
 
     @property
     def frames(self) -> int:
-        """How many are in finished segments."""
+        """Return how many are in finished segments."""
         return sum(segment.frames for segment in self._work.segments.values())
 
-    def has(self, index: int) -> bool:
-        return index // SEGMENT_FRAMES in self._work.segments
-
-    def state_before(self, index: int) -> FrameMemory:
-        return self._work.state_after(index // SEGMENT_FRAMES - 1)
-
-    def write(self, frame: FileFrame, pixels: np.ndarray) -> None:
+    def write(self, frame: FileFrame, pixels: Pixels) -> None:
         """Encode ``pixels``, (H, W, 3) uint8 RGB of the output's size, at the time of ``frame``."""
         with write_errors(self.path, self._encoder.codec):
             self._segments.write(frame, pixels)
 
-    def take(self, number: int, content: bytes, segment: Segment, state: FrameMemory) -> None:
-        """Keep segment ``number``, the ``content`` of whose file was made elsewhere.
+    def take(self, number: int, content: bytes, segment: Segment, memory: FrameMemory) -> None:
+        """Keep segment ``number``, which was made elsewhere; ``content`` is its file.
 
-        In any order.
+        They may come in any order. ``memory``: what the painter remembered after it.
         """
         with write_errors(self.path):
             self._part.write_bytes(content)
-            self._work.put(number, self._part, segment, state)
+            self._work.put(number, self._part, segment, memory)
 
-    def finish(self, name: Path | None = None) -> Path:
-        """Put everything together, prove it, give the file its name, or ``name`` in the same
-        folder; return that.
+    def finish(self, last_duration: int, name: Path | None = None) -> Path:
+        """Put everything together, prove it, and give the file its name; return that.
+
+        ``last_duration``: how long the last frame is shown, in ticks of the source. ``name``: takes
+        the place of the name, in the same folder.
         """
         target = name or self.path
         with write_errors(target, self._encoder.codec):
@@ -113,10 +152,18 @@ class VideoOutput:
                 raise SinkError(f"{target}: no frame was written.")
             joined = self._work.path / f"joined{target.suffix}"
             segments = [
-                (self._work.segment_path(n, self.suffix), s)
+                (self._work.segment_path(n, self.form.suffix), s)
                 for n, s in sorted(self._work.segments.items())
             ]
-            join(joined, segments, self._source, self.shift, self._encoding.audio, self.notes)
+            join(
+                joined,
+                segments,
+                self._source,
+                last_duration,
+                self.form.shift,
+                self._encoding.audio,
+                self.notes,
+            )
             commit_file(joined, target)
         self._work.remove()
         return target
@@ -129,18 +176,3 @@ class VideoOutput:
         """
         self._segments.discard()
         return self._work.leave()
-
-    def _plan(self) -> dict[str, Any]:
-        source, encoder = self._source, self._encoder
-        return {
-            "input": source.fingerprint(),
-            "begin_and_end": [
-                None if time is None else str(time) for time in (source.start_s, source.end_s)
-            ],
-            "deinterlace": source.deinterlace,
-            "decoder": source.device or "cpu",
-            "size": list(encoder.size),
-            "encoder": [encoder.codec, encoder.pixel_format, encoder.options],
-            "encoder_threads": encoder.threads,
-            "segment_frames": SEGMENT_FRAMES,
-        }

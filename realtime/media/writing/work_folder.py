@@ -1,6 +1,4 @@
-"""What is finished of a video that is being painted, on the disk beside it: what --resume goes on
-from.
-"""
+"""Keeps on the disk what is finished of a video that is being painted, for --resume."""
 
 from __future__ import annotations
 
@@ -11,13 +9,15 @@ import os
 import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from filelock import FileLock, Timeout
 
+from engines.atomic_write import atomic_write, commit_file
 from engines.cache import read_json, write_json
 from engines.errors import UsageError
+from engines.identity import EngineIdentity
 from realtime.frame import FrameMemory
 from realtime.media.disk import write_errors
 
@@ -27,38 +27,38 @@ _MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class Segment:
-    """Some frames in a row, encoded on their own.
-
-    Times are pts in the output's time base; ``delay``: how many frames of it the decoder must hold
-    back to put them in order. ``sha256`` is that of the file. ``leaves_state``: whether the painter
-    remembered something after it.
-    """
+    """Some frames in a row, encoded on their own. Its fields stand in manifests."""
 
     frames: int
     first_pts: int
+    """The time of its first frame, in ticks of the output."""
     last_pts: int
+    """The time of its last frame, in ticks of the output."""
     delay: int
+    """How many frames the decoder must hold back to put them in order."""
     sha256: str
+    """Of its file."""
     leaves_state: bool = False
+    """Whether the painter remembered something after it."""
 
 
 class WorkFolder:
-    """The hidden folder ``.NAME.EXT.unfinished`` beside an output: its finished segments by number,
-    of which some may be missing, and a manifest that says what they were made with.
+    """The hidden folder ``.NAME.EXT.unfinished`` beside an output.
 
-    Only one process has it open at a time.
+    It holds the finished segments by number, of which some may be missing, and a manifest that says
+    what they were made with. Only one process has it open at a time.
 
-    ``plan``: whatever decides how frames come out, JSON-ready. ``segments`` are what was found, if
-    ``resume``. Of what the painter remembered, that is kept which a segment that is still missing
+    ``plan``: all that decides how frames come out, JSON-ready. ``segments``: what was found, if
+    ``resumes``. Of what the painter remembered, that is kept which a segment that is still missing
     will begin with.
 
-    Raises UsageError if another process has it open, if there is something and ``resume`` is
-    neither asked for nor ``overwrite``, and if what is there was made with another plan; SinkError
-    if it cannot be written.
+    Raises UsageError if another process has it open; if there is something, and neither ``resumes``
+    nor ``overwrite`` is asked for; and if what is there was made with another plan. Raises
+    SinkError if it cannot be written.
     """
 
     def __init__(
-        self, output: Path, plan: dict[str, Any], resume: bool = False, overwrite: bool = False
+        self, output: Path, plan: dict[str, Any], resumes: bool = False, overwrite: bool = False
     ) -> None:
         self.path = _folder_of(output)
         self.segments: dict[int, Segment] = {}
@@ -72,49 +72,47 @@ class WorkFolder:
             raise UsageError(f"{output}: another run is writing it.") from None
         try:
             with write_errors(output):
-                self._look(output, resume, overwrite)
+                self._take_over(output, resumes, overwrite)
         except BaseException:
-            if recorded_plan(output):
+            if _recorded_plan(output):
                 self._lock.release()
             else:
                 self.remove()
             raise
 
     def segment_path(self, number: int, suffix: str) -> Path:
+        """Return where the file of segment ``number`` is kept."""
         return self.path / f"{number:06}{suffix}"
 
-    def put(self, number: int, written: Path, segment: Segment, state: FrameMemory) -> None:
-        """Keep the file ``written`` as segment ``number``, for good: it is on the disk before the
-        manifest names it.
+    def put(self, number: int, written: Path, segment: Segment, memory: FrameMemory) -> None:
+        """Keep the file ``written`` as segment ``number``, for good.
 
-        ``state``: what the painter remembered after it.
+        It is on the disk before the manifest names it. ``memory``: what the painter remembered
+        after it.
         """
-        _sync(written)
-        os.replace(written, self.segment_path(number, written.suffix))
-        if state and number + 1 not in self.segments:
-            kept = io.BytesIO()
-            np.savez(kept, **state)
-            self._state_path(number).write_bytes(kept.getvalue())
-            _sync(self._state_path(number))
-        self.segments[number] = replace(segment, leaves_state=bool(state))
+        commit_file(written, self.segment_path(number, written.suffix))
+        if memory and number + 1 not in self.segments:
+            with atomic_write(self._memory_path(number), fsync=True) as file:
+                file.write_bytes(_pack(memory))
+        self.segments[number] = replace(segment, leaves_state=bool(memory))
         self._write_manifest()
-        self._state_path(number - 1).unlink(missing_ok=True)
+        self._memory_path(number - 1).unlink(missing_ok=True)
 
-    def state_after(self, number: int) -> FrameMemory:
-        """What the painter remembered after segment ``number``; {} if that was nothing, or is not
-        kept.
+    def memory_after(self, number: int) -> FrameMemory:
+        """Return what the painter remembered after segment ``number``.
+
+        That is {} if it was nothing, or is not kept.
         """
         try:
-            with np.load(self._state_path(number), allow_pickle=False) as kept:
+            with np.load(self._memory_path(number), allow_pickle=False) as kept:
                 return dict(kept)
         except (OSError, ValueError):
             return {}
 
     def leave(self) -> int:
-        """Let go of it.
+        """Let go of it, and return how many frames are kept for --resume.
 
-        Finished segments stay for --resume; their number of frames is returned. Without any,
-        nothing stays. Harmless after ``remove``.
+        Finished segments stay; without any, nothing stays. Harmless after ``remove``.
         """
         if not self._lock.is_locked:
             return 0
@@ -126,18 +124,20 @@ class WorkFolder:
         return sum(segment.frames for segment in self.segments.values())
 
     def remove(self) -> None:
+        """Remove all of it, and let go of it."""
         shutil.rmtree(self.path, ignore_errors=True)
         self._lock.release()
 
-    def _look(self, output: Path, resume: bool, overwrite: bool) -> None:
+    def _take_over(self, output: Path, resumes: bool, overwrite: bool) -> None:
         manifest = _manifest_of(self.path)
         found = _segments_of(manifest)
-        if found and not resume and not overwrite:
+        if found and not resumes and not overwrite:
             frames = sum(segment.frames for segment in found.values())
             raise UsageError(
-                f"{output}: {frames} frames of it are there from an interrupted run. --resume goes on from them, -y begins anew."
+                f"{output}: {frames} frames of it are there from an interrupted run. --resume goes "
+                "on from them, -y begins anew."
             )
-        if found and resume:
+        if found and resumes:
             _refuse_another_plan(output, manifest["plan"], self._plan)
             self.segments = {
                 number: segment
@@ -151,34 +151,35 @@ class WorkFolder:
     def _clear(self) -> None:
         """Remove what no finished segment needs, such as what a kill has left half-written."""
         numbers = {f"{number:06}" for number in self.segments}
-        states = {
-            self._state_path(number).name
+        memories = {
+            self._memory_path(number).name
             for number in self.segments
             if number + 1 not in self.segments
         }
         for path in self.path.iterdir():
             is_segment = path.stem in numbers and path.suffix != ".npz"
-            if not is_segment and path.name not in (_MANIFEST, "lock", *states):
+            if not is_segment and path.name not in (_MANIFEST, "lock", *memories):
                 path.unlink()
 
     def _is_whole(self, number: int, segment: Segment) -> bool:
-        """A power loss may have damaged it."""
+        """Return whether its file is as it was written: a power loss may have damaged it."""
         files = [path for path in self.path.glob(f"{number:06}.*") if path.suffix != ".npz"]
         return len(files) == 1 and file_hash(files[0]) == segment.sha256
 
     def _drop_what_cannot_be_followed(self) -> None:
-        """Before a damaged segment the painter's memory is gone, so that its whole row is painted
-        again.
+        """Forget the segments that end at a gap, if the painter's memory there is gone.
+
+        That is so before a damaged segment: its whole row is painted again.
         """
         for number in sorted(self.segments, reverse=True):
             if (
                 number + 1 not in self.segments
                 and self.segments[number].leaves_state
-                and not self.state_after(number)
+                and not self.memory_after(number)
             ):
                 del self.segments[number]
 
-    def _state_path(self, number: int) -> Path:
+    def _memory_path(self, number: int) -> Path:
         return self.path / f"{number:06}.npz"
 
     def _write_manifest(self) -> None:
@@ -188,18 +189,41 @@ class WorkFolder:
         _sync(self.path)
 
 
+def _pack(memory: FrameMemory) -> bytes:
+    kept = io.BytesIO()
+    np.savez(kept, **memory)  # type: ignore[arg-type]  # its own flags share the names of arrays
+    return kept.getvalue()
+
+
 def file_hash(path: Path) -> str:
-    """SHA-256, without having the file in memory."""
+    """Return the SHA-256 of a file, without having it in memory."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def recorded_plan(output: Path) -> dict[str, Any]:
-    """The plan that an interrupted run of ``output`` went by; empty if there is none with a
-    finished segment.
-    """
+class Plan(Protocol):
+    """All that decides how frames come out, or a part of it."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON gives it back: with lists in place of tuples."""
+
+
+def recorded_engine(output: Path) -> EngineIdentity | None:
+    """Return the engine of an interrupted run of ``output``; None if there is no such run."""
+    engine = _recorded_plan(output).get("engine")
+    return None if engine is None else EngineIdentity.from_dict(engine)
+
+
+def recorded_encoder_threads(output: Path) -> int | None:
+    """Return the encoder's threads of an interrupted run; None if there is no such run."""
+    threads = _recorded_plan(output).get("encoder_threads")
+    return None if threads is None else int(threads)
+
+
+def _recorded_plan(output: Path) -> dict[str, Any]:
+    """Return what an interrupted run went by; {} if there is none with a finished segment."""
     manifest = _manifest_of(_folder_of(output))
-    return manifest["plan"] if _segments_of(manifest) else {}
+    return dict(manifest["plan"]) if _segments_of(manifest) else {}
 
 
 def _folder_of(output: Path) -> Path:
@@ -221,17 +245,18 @@ def _segments_of(manifest: dict[str, Any]) -> dict[int, Segment]:
 
 
 def _refuse_another_plan(output: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
-    """Frames made in two ways must not stand in one video."""
+    """Raise UsageError if the plans differ: such frames must not stand in one video."""
     for name in sorted(before.keys() | now.keys()):
         if before.get(name) != now.get(name):
             raise UsageError(
-                f"--resume: the frames of {output} that are there were made with {name.replace('_', ' ')} {before.get(name)}, "
-                f"not {now.get(name)}. Repeat the first command, or begin anew with -y and without --resume."
+                f"--resume: the frames of {output} that are there were made with "
+                f"{name.replace('_', ' ')} {before.get(name)}, not {now.get(name)}. Repeat the "
+                "first command, or begin anew with -y and without --resume."
             )
 
 
 def _sync(path: Path) -> None:
-    """Have it on the disk, also if it is a folder; Windows does not know that for folders."""
+    """Have a folder's names on the disk; Windows does not know that."""
     with contextlib.suppress(PermissionError):
         handle = os.open(path, os.O_RDONLY)
         try:

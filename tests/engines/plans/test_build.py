@@ -8,7 +8,7 @@ import pytest
 from engines import ModelFile, find_model
 from engines.errors import EngineLoadError, EngineUnavailable, UsageError
 from engines.plans import library
-from engines.plans.build import _timings, build_plan
+from engines.plans.build import _set_timings, build_plan
 from engines.plans.library import import_library
 from engines.plans.shapes import Shapes
 from engines.plans.typed import strongly_typed
@@ -108,7 +108,7 @@ def test_timings_of_another_card_are_left():
 
     for kept, used in ((b"mine", b"mine"), (b"another card", b""), (b"damaged", b"")):
         config = Config()
-        assert _timings(config, kept) == used and config.taken == [used]
+        assert _set_timings(config, kept) == used and config.taken == [used]
 
 
 def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch):

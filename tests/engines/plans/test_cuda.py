@@ -103,9 +103,9 @@ def test_a_graph_that_cannot_be_recorded_leaves_the_capture():
         raise EngineRunError("TensorRT could not queue the frame.")
 
     with ExitStack() as owner:
-        assert card.recorded(7, refuse, owner) is None
+        assert card.record(7, refuse, owner) is None
         assert told == ["begin", "end"]
-        card.recorded(7, lambda: told.append("work"), owner)()
+        card.record(7, lambda: told.append("work"), owner)()
     assert told[2:] == [
         "begin",
         "work",

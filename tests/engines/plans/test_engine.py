@@ -120,11 +120,11 @@ def test_built_once_then_taken_from_the_cache(bench: Bench, small_model: ModelFi
 
 def test_a_plan_that_the_runtime_refuses_is_built_again(bench: Bench, small_model: ModelFile):
     with open_it(small_model) as engine:
-        bench.refused.add(PlanStore().get(engine._recipe((1, *SIZE)).key))
+        bench.refused.add(PlanStore().get(engine._make_recipe((1, *SIZE)).key))
     with open_it(small_model) as engine:
         engine.infer(small_frame(*SIZE)[None], FIRST)
     assert bench.builds == 2
-    bench.refused.add(PlanStore().get(engine._recipe((1, *SIZE)).key))
+    bench.refused.add(PlanStore().get(engine._make_recipe((1, *SIZE)).key))
 
     class Everything(set):
         def __contains__(self, plan: object) -> bool:

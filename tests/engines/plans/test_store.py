@@ -127,7 +127,7 @@ def test_nothing_is_kept_of_a_build_that_fails(store: PlanStore):
 
     with pytest.raises(ParityError):
         store.get_or_build(KEY, fail)
-    assert not store.entries() and not list(store.folder.glob("*.tmp"))
+    assert not store.entries() and not list(store.folder.glob(".*.part-*"))
 
 
 def test_builders_of_the_same_wait_for_each_other(store: PlanStore, build: Builder):
@@ -179,7 +179,7 @@ def test_the_longest_unused_go_first(tmp_path: Path, build: Builder):
         store.get_or_build(key, build)
         os.utime(store.folder / f"{key.digest}.plan", (time.time() - age_s,) * 2)
     assert store.get(keys[0]) == build.plan, "reading is using"
-    left = store.folder / "crashed.tmp"
+    left = store.folder / ".crashed.part-1.plan"
     left.write_bytes(b"x")
     os.utime(left, (1, 1))
     store.get_or_build(keys[2], build)
@@ -228,4 +228,4 @@ def test_a_disk_that_is_full_costs_only_time(store: PlanStore, build: Builder, m
     monkeypatch.setattr(os, "fsync", full)
     assert store.get_or_build(KEY, build) == build.plan
     assert "built again next time" in caplog.text
-    assert not list(store.folder.glob("*.tmp")) and not store.entries()
+    assert not list(store.folder.glob(".*.part-*")) and not store.entries()

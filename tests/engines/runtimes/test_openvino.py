@@ -9,7 +9,7 @@ import openvino
 import pytest
 
 from engines import EngineOptions, find_model, open_engine
-from engines.base import cpu_threads
+from engines.machine import cpu_threads
 from tests.small_network import small_frame
 
 STYLE = np.array([[0, 0.25, 0.75]], np.float32)

@@ -7,7 +7,7 @@ from engines import EngineOptions, ModelFile, open_engine
 from realtime.files.painter import FilePainter
 from realtime.look import Look
 from realtime.media.reading.video_file import VideoFile
-from realtime.media.writing.segments import SEGMENT_FRAMES
+from realtime.media.writing.segments import SEGMENT_FRAMES, Resume
 from realtime.stylizer import Stylizer
 
 
@@ -18,8 +18,9 @@ def test_what_nobody_asks_for_is_not_kept(make_video: Callable[..., Path], tiny_
         VideoFile(path) as video,
         open_engine("onnxruntime", tiny_model, EngineOptions(threads=1), (48, 64)) as engine,
     ):
-        painter = FilePainter(Stylizer(engine, Look((("negative", 1.0),)), (48, 64)), video)
+        stylizer, resume = Stylizer(engine, Look((("negative", 1.0),)), (48, 64)), Resume()
+        painter = FilePainter(stylizer, video, resume=resume)
         for frame in video.frames():
             painter.begin(frame)()
-        assert set(painter.remember(3 * SEGMENT_FRAMES - 1)) == {"mean"}
-        assert not painter._states
+        assert set(resume.take_memory(3 * SEGMENT_FRAMES - 1)) == {"mean"}
+        assert not resume._left

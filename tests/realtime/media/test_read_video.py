@@ -36,7 +36,7 @@ def test_frames_have_the_timestamps_of_the_file(make_video):
 @pytest.mark.parametrize("size", [(47, 63), (2, 2), (1, 1), (48, 64)])
 def test_pixels_are_full_range_rgb_of_the_size_of_the_file(make_video, size):
     frames, video = read(make_video(size=size))
-    assert video.size == size
+    assert video.info.size == size
     for index, frame in enumerate(frames):
         assert frame.pixels.shape == (*size, 3)
         assert np.abs(frame.pixels.astype(int) - moving_square(index, size)).mean() < 6
@@ -53,7 +53,7 @@ def test_all_orientations_come_upright(make_video, degrees, mirror_x, mirror_y):
         QUARTERS, degrees // 90
     )  # a display matrix turns counter-clockwise, and then mirrors what came out
     upright = turned[:: -1 if mirror_y else 1, :: -1 if mirror_x else 1]
-    assert video.size == upright.shape[:2]
+    assert video.info.size == upright.shape[:2]
     assert np.abs(frames[0].pixels.astype(int) - upright).mean() < 8
 
 
@@ -62,23 +62,22 @@ def test_colours_follow_the_matrix_and_range_of_the_file(make_video, coding):
     frames, video = read(
         make_video(coding=coding, pixels=lambda index: QUARTERS, tones=0, options={"crf": "0"})
     )
-    assert (video.coding.matrix, video.coding.full_range) == (coding[0], coding[1] == 2)
+    assert (video.info.coding.matrix, video.info.coding.full_range) == (coding[0], coding[1] == 2)
     inner = np.s_[4:20, 4:28]
     assert np.abs(frames[0].pixels[inner].astype(int) - QUARTERS[inner]).max() <= 3
 
 
 def test_an_untagged_video_is_bt601_below_720_lines_and_bt709_from_there(make_video):
-    assert read(make_video("small.mp4"))[1].coding.matrix == 6
-    assert read(make_video("large.mp4", size=(720, 64), pts=[0, 40], tones=0))[1].coding.matrix == 1
+    assert read(make_video("small.mp4"))[1].info.coding.matrix == 6
+    large = read(make_video("large.mp4", size=(720, 64), pts=[0, 40], tones=0))[1]
+    assert large.info.coding.matrix == 1
 
 
 def test_pixel_aspect_turns_with_the_picture(make_video):
     aspect = Fraction(32, 27)
-    assert read(make_video("a.mp4", pixel_aspect=aspect))[1].pixel_aspect == aspect
-    assert (
-        read(make_video("b.mp4", pixel_aspect=aspect, rotation=(90, False, False)))[1].pixel_aspect
-        == 1 / aspect
-    )
+    assert read(make_video("a.mp4", pixel_aspect=aspect))[1].info.pixel_aspect == aspect
+    turned = read(make_video("b.mp4", pixel_aspect=aspect, rotation=(90, False, False)))[1]
+    assert turned.info.pixel_aspect == 1 / aspect
 
 
 def test_ss_and_to_cut_exactly(make_video):
@@ -88,7 +87,7 @@ def test_ss_and_to_cut_exactly(make_video):
         Fraction(ms, 1000) for ms in range(1000, 2000, 40)
     ]
     assert video.truncated is None
-    assert video.duration_s == pytest.approx(1)
+    assert video.info.duration_s == pytest.approx(1)
     with pytest.raises(SourceError, match="ends at"):
         read(path, start_s=Fraction(99))
 
@@ -234,7 +233,7 @@ def test_a_picture_with_exif_comes_upright(tmp_path, orientation):
     Image.fromarray(QUARTERS).save(tmp_path / "photo.jpg", exif=exif, quality=95, subsampling=0)
     frames, video = read(tmp_path / "photo.jpg")
     upright = np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / "photo.jpg")))
-    assert video.size == upright.shape[:2]
+    assert video.info.size == upright.shape[:2]
     assert np.abs(frames[0].pixels.astype(int) - upright).mean() < 8
 
 

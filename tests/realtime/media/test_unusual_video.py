@@ -138,17 +138,17 @@ def combing(pixels: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("ending", ["mkv", "mp4"])
-def test_interlaced_video_is_woven_before_it_is_painted(tmp_path, ending):
+def test_interlaced_video_is_deinterlaced_before_it_is_painted(tmp_path, ending):
     source = interlaced_clip(tmp_path / f"in.{ending}")
     with VideoFile(source) as video:
-        woven = list(video.frames())
+        smooth = list(video.frames())
         assert "deinterlaced" in video.notes[0]
     with VideoFile(source, deinterlace=False) as video:
         combed = list(video.frames())
-    assert [frame.pts for frame in woven] == [frame.pts for frame in combed]
-    assert len(woven) == 20
+    assert [frame.pts for frame in smooth] == [frame.pts for frame in combed]
+    assert len(smooth) == 20
     assert (
-        max(combing(frame.pixels) for frame in woven)
+        max(combing(frame.pixels) for frame in smooth)
         < 1
         < 8
         < min(combing(frame.pixels) for frame in combed)
@@ -171,7 +171,7 @@ def test_transparency_of_a_picture_is_kept_in_png_and_white_in_jpeg(tmp_path):
             frame = next(picture.frames())
         output = PictureOutput(tmp_path / f"out.{ending}")
         output.write(frame, frame.pixels)
-        output.finish()
+        output.finish(0)
         written = np.asarray(Image.open(tmp_path / f"out.{ending}")).astype(int)
         if ending == "png":
             np.testing.assert_array_equal(written[..., 3], pixels[..., 3])
@@ -235,7 +235,7 @@ def test_transparency_of_a_video_is_kept_where_it_can_be(tmp_path, before, endin
     )
     assert not [note for note in output.notes if "white" in note]
     with VideoFile(tmp_path / f"out.{ending}") as video:
-        assert video.has_alpha
+        assert video.info.has_alpha
         frames = list(video.frames())
     assert len(frames) == 60
     for frame in (frames[0], frames[59]):

@@ -13,6 +13,7 @@ from av.video.reformatter import VideoReformatter
 
 from engines.errors import SinkError, UsageError
 from realtime.frame import FileFrame
+from realtime.media.format_registry import video_format
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing import join as join_module
 from realtime.media.writing.carried_tracks import CarriedTracks
@@ -25,11 +26,11 @@ from tests.conftest import moving_square
 
 def copy(source: Path, target: Path, encoding: Encoding | None = None, **cut) -> VideoOutput:
     with VideoFile(source, **cut) as video:
-        output = VideoOutput(target, video, encoding or Encoding())
+        output = VideoOutput(target, video.info, encoding or Encoding())
         try:
             for frame in video.frames():
                 output.write(frame, frame.pixels)
-            output.finish()
+            output.finish(video.last_duration)
         finally:
             output.discard()
     return output
@@ -76,13 +77,13 @@ def test_fine_time_bases_and_b_frames_are_kept(make_video, tmp_path):
 def test_a_negative_start_moves_pictures_and_sound_together(make_video, tmp_path):
     source = make_video()
     with VideoFile(source) as video:
-        earlier_by = video.time_base.denominator // 5  # players skip what is before 0
-        video.first_pts -= earlier_by
-        output = VideoOutput(tmp_path / "out.mp4", video, Encoding())
+        earlier_by = video.info.time_base.denominator // 5  # players skip what is before 0
+        info = replace(video.info, first_pts=video.info.first_pts - earlier_by)
+        output = VideoOutput(tmp_path / "out.mp4", info, Encoding())
         for frame in video.frames():
             earlier = replace(frame, pts=frame.pts - earlier_by)
             output.write(earlier, frame.pixels)
-        output.finish()
+        output.finish(video.last_duration)
     assert times(tmp_path / "out.mp4") == times(source)
     assert sound(tmp_path / "out.mp4")[0][0][0] - sound(source)[0][0][0] == Fraction(1, 5)
 
@@ -101,7 +102,7 @@ def test_a_track_that_is_past_the_end_does_not_end_the_others(tmp_path):
     source, target = write_tracks_one_after_the_other(tmp_path)
     with (
         av.open(str(target), "w") as output,
-        CarriedTracks(source, output, end_s=Fraction(1, 2)) as tracks,
+        CarriedTracks(source, output, video_format(target), end_s=Fraction(1, 2)) as tracks,
     ):
         tracks.advance(None)
     assert [track[-1][0] // Fraction(1, 10) for track in sound(target)] == [4, 4]
@@ -168,9 +169,9 @@ def test_colours_matrix_and_range_come_back_as_they_were(make_video, tmp_path, c
     copy(source, tmp_path / "out.mp4", Encoding(crf=0, preset="ultrafast"))
     with VideoFile(source) as before, VideoFile(tmp_path / "out.mp4") as after:
         assert (
-            (after.coding.matrix, after.coding.full_range)
+            (after.info.coding.matrix, after.info.coding.full_range)
             == (coding[0], coding[1] == 2)
-            == (before.coding.matrix, before.coding.full_range)
+            == (before.info.coding.matrix, before.info.coding.full_range)
         )
         one, two = next(before.frames()).pixels.astype(int), next(after.frames()).pixels.astype(int)
     centres = np.s_[8:40, 8::16]
@@ -214,7 +215,7 @@ def test_an_odd_size_gets_its_last_row_or_column_twice_and_says_so(make_video, t
     output = copy(make_video(size=size), tmp_path / "out.mp4")
     assert "odd" in output.notes[0]
     with VideoFile(tmp_path / "out.mp4") as video:
-        assert video.size == (size[0] + size[0] % 2, size[1] + size[1] % 2)
+        assert video.info.size == (size[0] + size[0] % 2, size[1] + size[1] % 2)
         pixels = next(video.frames()).pixels[: size[0], : size[1]]
     assert np.abs(pixels.astype(int) - moving_square(0, size)).mean() < 12
 
@@ -252,7 +253,7 @@ def test_an_encoder_that_cannot_be_is_said_before_anything_is_written(
     make_video, tmp_path, encoding, name, message
 ):
     with VideoFile(make_video()) as video, pytest.raises(UsageError, match=message):
-        VideoOutput(tmp_path / name, video, encoding)
+        VideoOutput(tmp_path / name, video.info, encoding)
 
 
 def test_the_cards_encoders(monkeypatch: pytest.MonkeyPatch):
@@ -281,7 +282,7 @@ def test_times_too_fine_for_an_encoder_are_said(make_video, tmp_path):
 
 def test_nothing_is_left_of_an_output_that_was_given_up(make_video, tmp_path):
     with VideoFile(make_video()) as video:
-        output = VideoOutput(tmp_path / "out.mp4", video, Encoding())
+        output = VideoOutput(tmp_path / "out.mp4", video.info, Encoding())
         output.write(next(video.frames()), np.zeros((48, 64, 3), np.uint8))
         output.discard()
         output.discard()
@@ -319,7 +320,7 @@ def test_pictures_are_written_as_png_exactly_and_as_jpeg_closely(tmp_path):
     for name, tolerance in (("a.png", 0), ("a.jpg", 4)):
         (tmp_path / name).write_bytes(encode_picture(pixels, Path(name).suffix))
         with VideoFile(tmp_path / name) as picture:
-            assert picture.is_picture
+            assert picture.info.is_picture
             [frame] = picture.frames()
         assert np.abs(frame.pixels.astype(int) - pixels).mean() <= tolerance
 
@@ -464,7 +465,7 @@ def test_cover_pictures_come_along(make_video, tmp_path, ending):
             ]
         assert len(container.streams.video) - len(covers) == 1
     with VideoFile(tmp_path / f"out.{ending}") as video:
-        assert not video.is_picture
+        assert not video.info.is_picture
 
 
 def test_tracks_of_data_are_said(make_video, tmp_path):

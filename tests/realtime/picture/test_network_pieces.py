@@ -67,6 +67,7 @@ def test_the_reach_is_what_the_network_sees():
     import torch
 
     from engines.networks import build_network
+    from export.to_onnx import reach_metadata
 
     small, shipped = {"width": 16, "deep": 16, "blocks": 1}, {"width": 48, "deep": 64, "blocks": 4}
     for family, config in (("fast", small), ("fast", shipped), ("transformer_net", {})):
@@ -83,6 +84,8 @@ def test_the_reach_is_what_the_network_sees():
             find_model(None, []), family=family, metadata={"config": json.dumps(config)}
         )
         reach = reach_of(model)
+        written = replace(model, family="another", metadata=reach_metadata(network))
+        assert reach_of(written) == reach, "a file that tells it itself"
         first = (reach.margin_px // 8 + 1) * 8
         last = first + reach.cell_px - 1
         seen = []

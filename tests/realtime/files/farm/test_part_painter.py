@@ -20,6 +20,7 @@ from realtime.files.farm.part_painter import Finished, Job, Opened, PartPainter,
 from realtime.files.farm.parts import Part, divide
 from realtime.files.job import run_jobs
 from realtime.files.options import FileOptions
+from realtime.files.painter import painted_size
 from realtime.look import Look
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.encoding import Encoding
@@ -83,30 +84,27 @@ class Driver:
         self.job = Job(
             random.random(),
             clip,
-            self.video.fingerprint(),
-            output,
-            self.video.size,
+            self.video.info.fingerprint(),
+            self.video.info.size,
             options,
             ENGINE,
         )
         (self.opened,) = painter.open(self.job)
         self.sink = VideoOutput(
-            output, self.video, options.encoding, self.opened.size, self.opened.made_with
-        )
-        self.job = replace(
-            self.job,
-            encoder_threads=self.sink.threads,
-            suffix=self.sink.suffix,
-            shift=self.sink.shift,
+            output,
+            self.video.info,
+            options.encoding,
+            painted_size(self.video.info.size, options.side_by_side),
+            self.opened.made_with,
         )
         warm_up = frames_remembered(options.look)
-        self.parts = list(divide(self.video.moments(), self.sink.has, segments, warm_up))
+        self.parts = list(divide(self.video.moments(), self.sink.resume.has, segments, warm_up))
         self.read_whole = 0
 
     def paint(self, part: Part) -> None:
-        for item in self._painter.paint(self.job, part, self.video.cuts):
+        for item in self._painter.paint(self.job, self.sink.form, part, self.video.cuts):
             if isinstance(item, Finished):
-                self.sink.take(item.number, item.content, item.segment, item.state)
+                self.sink.take(item.number, item.content, item.segment, item.memory)
             elif isinstance(item, PartRun):
                 self.read_whole += item.read_whole
                 assert item.run.frames_out == len(part.moments)
@@ -116,7 +114,7 @@ class Driver:
     def paint_all(self) -> None:
         for part in random.Random(1).sample(self.parts, len(self.parts)):
             self.paint(part)
-        self.sink.finish()
+        self.sink.finish(self.video.last_duration)
         self.video.close()
 
 
@@ -166,15 +164,17 @@ def test_with_memory_parts_behind_a_cut_are_those_of_one_run_and_the_others_hard
 
 
 def test_what_is_left_of_a_lost_part_is_gone_on_with_exactly(painter, tiny_model, clip, tmp_path):
-    """A part of all segments, of which a worker delivers one, then another worker one, and so on."""
+    """A part of all segments: a worker delivers one, another worker the next, and so on."""
     farm = Driver(painter, clip, tmp_path / "farm.mp4", STEADY, segments=99)
     (part,) = farm.parts
     first = 0
     while first <= part.last:
-        left = part.beginning_at(first, farm.sink.state_before(first))
-        with contextlib.closing(painter.paint(farm.job, left, farm.video.cuts)) as made:
+        left = part.beginning_at(first, farm.sink.resume.memory_before(first))
+        with contextlib.closing(
+            painter.paint(farm.job, farm.sink.form, left, farm.video.cuts)
+        ) as made:
             finished = next(item for item in made if isinstance(item, Finished))
-        farm.sink.take(finished.number, finished.content, finished.segment, finished.state)
+        farm.sink.take(finished.number, finished.content, finished.segment, finished.memory)
         first += 48
     farm.sink.finish()
     assert (tmp_path / "farm.mp4").read_bytes() == in_one_run(
@@ -214,13 +214,13 @@ def test_a_damaged_segment_costs_only_itself_where_nothing_is_remembered(
     again = VideoFile(clip)
     sink = VideoOutput(
         tmp_path / "out.mp4",
-        again,
+        again.info,
         NEGATIVE.encoding,
-        again.size,
+        again.info.size,
         farm.opened.made_with,
-        resume=True,
+        resumes=True,
     )
-    assert [sink.has(48 * number) for number in range(4)] == [True, False, True, False]
+    assert [sink.resume.has(48 * number) for number in range(4)] == [True, False, True, False]
     sink.discard()
     again.close()
 
@@ -228,7 +228,7 @@ def test_a_damaged_segment_costs_only_itself_where_nothing_is_remembered(
 def test_a_file_in_which_seeking_leads_to_other_pictures_is_read_from_its_start(
     painter, tiny_model, tmp_path
 ):
-    """A bare H.264 stream has no times: what is found by seeking cannot be told from other frames."""
+    """A bare H.264 stream has no times: what is sought cannot be told from other frames."""
     clip = write_video(
         tmp_path / "clip.mp4", pts=list(range(0, 120 * 40, 40)), pixels=scenes, tones=0
     )
@@ -250,7 +250,7 @@ def test_a_file_in_which_seeking_leads_to_other_pictures_is_read_from_its_start(
 def test_an_input_that_the_machine_does_not_see_is_said(painter, clip, tmp_path):
     copy = shutil.copy(clip, tmp_path / "clip.mp4")
     with VideoFile(copy) as video:
-        job = Job(1, copy, video.fingerprint(), tmp_path / "out.mp4", video.size, NEGATIVE, ENGINE)
+        job = Job(1, copy, video.info.fingerprint(), video.info.size, NEGATIVE, ENGINE)
     shutil.copy(write_video(tmp_path / "other.mp4"), copy)
     with pytest.raises(
         SourceError,
@@ -264,7 +264,7 @@ def test_an_input_that_the_machine_does_not_see_is_said(painter, clip, tmp_path)
 
 def test_the_engine_stays_open_from_part_to_part_and_file_to_file(painter, clip):
     with VideoFile(clip) as video:
-        job = Job(1, clip, video.fingerprint(), clip, video.size, NEGATIVE, ENGINE)
+        job = Job(1, clip, video.info.fingerprint(), video.info.size, NEGATIVE, ENGINE)
     list(painter.open(job))
     engine = painter._engine
     assert isinstance(next(painter.open(replace(job, number=2))), Opened)

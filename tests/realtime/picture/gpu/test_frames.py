@@ -21,7 +21,7 @@ from engines.plans import make
 from realtime.files.painter import FilePainter
 from realtime.files.pipeline import Overlapped, run_file
 from realtime.look import Look
-from realtime.media.reading import cuts, video_file
+from realtime.media.reading import converter, cuts, video_file
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.encoding import Encoding
 from realtime.media.writing.video_file import VideoOutput
@@ -66,7 +66,7 @@ def nv12_video(tmp_path: Path) -> Path:
 @pytest.fixture
 def as_if_on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """NV12 in host memory counts as lying on a card."""
-    for module in (decoding, cuts, video_file):
+    for module in (decoding, cuts, converter, video_file):
         monkeypatch.setattr(module, "is_on_gpu", lambda picture: picture.format.name == "nv12")
 
 
@@ -95,10 +95,10 @@ def painted(
     ):
         stylizer = Stylizer(engine, look, (48, 64))
         painter = FilePainter(stylizer, video)
-        sink = VideoOutput(output, video, Encoding(crf=1, audio="none"), painter.size)
+        sink = VideoOutput(output, video.info, Encoding(crf=1, audio="none"), painter.size)
         run = run_file(video.frames(), Overlapped(painter.begin, engine.in_flight), sink)
         assert run.frames_in == run.frames_out == 6
-        sink.finish()
+        sink.finish(video.last_duration)
     with av.open(str(output)) as container:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
 
@@ -173,7 +173,7 @@ def test_pictures_are_laid_upright(
     path = make_video(rotation=rotation, coding=(6, 1))
     with VideoFile(path) as video:
         expected = next(iter(video.frames())).pixels
-        picture, turn, coding = video._first.reformat(format="nv12"), video._turn, video.coding
+        picture, turn, coding = video._decoder.first.reformat(format="nv12"), video._converter.turn, video.info.coding
     ours = decoding.pixels_of(picture, coding, turn, expected.shape[:2])
     assert np.abs(ours.numpy().astype(int) - expected).max() <= 3
 
@@ -185,7 +185,7 @@ def test_without_a_card_it_stays_on_the_cpu_and_says_so_once(
     if not torch.cuda.is_available():
         with VideoFile(path) as video:
             video.decode_on("cuda:0")
-            assert video.device is None and isinstance(
+            assert video.info.device is None and isinstance(
                 next(iter(video.frames())).pixels, np.ndarray
             )
             assert video.notes == [
@@ -221,7 +221,7 @@ def test_a_decoder_that_does_not_start_leaves_all_as_it_was(
     with VideoFile(make_video(), start_s=Fraction(1, 5)) as video:
         video.decode_on("cuda:0")
         assert (
-            video.device is None
+            video.info.device is None
             and len(video.notes) == 1
             and "on the CPU, not on the GPU" in video.notes[0]
         )
@@ -238,7 +238,7 @@ def test_on_a_real_card(make_video: Callable[..., Path], small_model: ModelFile,
     path = make_video(size=(240, 320), pts=list(range(0, 1200, 40)), coding=(6, 1))
     with VideoFile(path) as plain, VideoFile(path) as video:
         video.decode_on("cuda:0")
-        if video.device is None:
+        if video.info.device is None:
             pytest.skip(video.notes[0])
         for ours, expected in zip(video.frames(), plain.frames(), strict=True):
             assert ours.pixels.is_cuda and ours.pts == expected.pts
@@ -258,9 +258,9 @@ def test_on_a_real_card(make_video: Callable[..., Path], small_model: ModelFile,
                 Stylizer(engine, Look(((small_model.default_style, 1.0),)), (120, 160)), video
             )
             sink = VideoOutput(
-                tmp_path / f"{codec}.mp4", video, Encoding(codec, audio="none"), painter.size
+                tmp_path / f"{codec}.mp4", video.info, Encoding(codec, audio="none"), painter.size
             )
             run_file(video.frames(), Overlapped(painter.begin, engine.in_flight), sink)
-            sink.finish()
+            sink.finish(video.last_duration)
         with av.open(str(tmp_path / f"{codec}.mp4")) as container:
             assert len([*container.decode(video=0)]) == 30

@@ -4,45 +4,48 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engines.errors import SourceError
+from realtime.media.format_registry import DEMUXERS
+from realtime.picture.sizes import size_text
 
 if TYPE_CHECKING:
     from av.codec.hwaccel import HWAccel
     from av.container import InputContainer
     from av.packet import Packet
+    from av.stream import Stream
 
     from realtime.media.pipes import RawVideo, StandardInput
-from realtime.picture.sizes import size_text
 
-# Containers that hold their pictures themselves. Not among them: playlists and scripts (hls,
-# concat, dash, sdp), which make FFmpeg open other files and addresses on behalf of whoever wrote
-# them.
-_FORMATS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,gif,apng,h264,hevc,m4v,av1,obu,ivf,mxf,"
-    "yuv4mpegpipe,image2,png_pipe,jpeg_pipe,webp_pipe,bmp_pipe,tiff_pipe"
-)
 _PIPE_BUFFER_BYTES = 1 << 20
+MAX_DAMAGED_IN_A_ROW = 8
+COVER_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: the cover of a sound file, which is no video
 # pattern_type: without it a picture called 50%d.png would stand for a series of files.
-_OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file", "pattern_type": "none"}
+_OPTIONS = {
+    "format_whitelist": ",".join(DEMUXERS),
+    "protocol_whitelist": "file",
+    "pattern_type": "none",
+}
 
 
 def open_pipe(pipe: StandardInput, raw: RawVideo | None = None) -> InputContainer:
-    """Open what comes in on standard input: any container that can be read from front to back, or
-    bare rgb24 pictures.
+    """Open what comes in on standard input.
 
-    Raises SourceError.
+    That is any container that can be read from front to back, or, as ``raw`` says, bare rgb24
+    pictures. Raises SourceError.
     """
     import av
 
-    form, options = None, {"format_whitelist": _FORMATS, "protocol_whitelist": ""}
+    form = None
+    options = {"format_whitelist": _OPTIONS["format_whitelist"], "protocol_whitelist": ""}
     if raw:
         form, options = "rawvideo", {"pixel_format": "rgb24", "video_size": size_text(raw.size)}
         options["framerate"] = str(raw.rate)
     try:
         return av.open(
             pipe,
+            "r",
             format=form,
             options=options,
             metadata_errors="replace",
@@ -84,12 +87,28 @@ def open_container(path: Path, decoder: HWAccel | None = None) -> InputContainer
         raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
 
 
-class PacketReader:
-    """Packets of the streams numbered ``wanted``, in file order. The other tracks are read past.
+def time_of(packet: Packet[Any]) -> int:
+    """Return when the packet is shown, or else decoded, in ticks of its time base.
 
-    ``count`` is how many came; ``end_s`` is the latest end of a packet of any track, in seconds of
-    the file's own clock; ``cut_off`` is whether the newest packet of any track is only part of one.
+    Raises ValueError for a packet without times, which no muxer takes.
     """
+    time = packet.dts if packet.pts is None else packet.pts
+    if time is None:
+        raise ValueError("a packet has no time")
+    return time
+
+
+class PacketReader:
+    """Packets of the streams numbered ``wanted``, in file order. The other tracks are read past."""
+
+    count: int
+    """How many packets came."""
+
+    end_s: Fraction
+    """The latest end of a packet of any track, in seconds of the file's own clock."""
+
+    cut_off: bool
+    """Whether the newest packet of any track is only a part of one."""
 
     def __init__(self, container: InputContainer, wanted: set[int]) -> None:
         self._container = container
@@ -99,25 +118,23 @@ class PacketReader:
         self.end_s = Fraction(0)
         self.cut_off = False
 
-    def next(self) -> Packet | None:
-        """The next packet, or None at the end.
+    def next(self) -> Packet[Stream] | None:
+        """Return the next packet, or None at the end.
 
         Raises av.FFmpegError at a damaged place; the call after goes on behind it.
         """
         while True:
             try:
                 packet = next(self._packets, None)
-            except (
-                IndexError
-            ):  # PyAV knows no track that is first heard of midway, which FLV and MPEG allow
+            except IndexError:
+                # PyAV knows no track that is first heard of midway, which FLV and MPEG allow.
                 self._packets = self._container.demux()
                 continue
             except Exception:
                 self._packets = self._container.demux()  # an iterator that raised is at its end
                 raise
-            if (
-                packet is None or packet.size == 0
-            ):  # PyAV ends with one empty packet per stream, meant for flushing decoders
+            if packet is None or packet.size == 0:
+                # PyAV ends with one empty packet per stream, meant for flushing decoders.
                 return None
             self.cut_off = packet.is_corrupt
             time = packet.dts if packet.pts is None else packet.pts

@@ -1,0 +1,15 @@
+"""Matroska, which keeps everything that an input has."""
+
+from realtime.media.file_format import VideoFormat
+
+MATROSKA = VideoFormat(
+    suffixes=(".mkv",),
+    demuxers=("matroska",),
+    rank=3,
+    container="matroska",
+    subtitles="subrip",
+    covers="attachment",
+    has_attachments=True,
+    has_alpha_beside=True,
+    keeps_start=True,
+)

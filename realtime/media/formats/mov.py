@@ -1,0 +1,14 @@
+"""QuickTime, which takes the codecs of film editing."""
+
+from realtime.media.file_format import VideoFormat
+
+MOV = VideoFormat(
+    suffixes=(".mov",),
+    demuxers=("mov",),
+    rank=2,
+    container="mov",
+    subtitles="mov_text",
+    has_timescale=True,
+    keeps_start=True,
+    options={"movflags": "+faststart"},
+)
