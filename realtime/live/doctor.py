@@ -12,8 +12,8 @@ from engines import installed_models
 from realtime.controls.keys import user_keys_file
 from realtime.listing import list_engines
 from realtime.live.bootstrap import display_problem
+from realtime.live.camera_devices import camera_problem, camera_titles
 from realtime.live.sinks.virtual_camera import loopback_devices
-from realtime.live.sources.camera_devices import camera_problem, camera_titles
 
 _ENCODERS = ("libx264", "aac")  # what recordings are made with
 

@@ -20,15 +20,15 @@ from realtime.controls.keys import keymap_from, user_keys_file
 from realtime.controls.osc import OscServer, parse_listen
 from realtime.controls.remembered import recall, remembered_styles
 from realtime.live import bootstrap
+from realtime.live.capture_format import parse_capture
+from realtime.live.clean_sink import CleanSink
+from realtime.live.live_sink import LiveSink
+from realtime.live.live_source import LiveSource
+from realtime.live.registry import live_source, source_summary
 from realtime.live.run import initial_state
-from realtime.live.sinks.clean_sink import CleanSink
-from realtime.live.sinks.live_sink import LiveSink
 from realtime.live.sinks.recording import Recorder, check_recording
 from realtime.live.sinks.virtual_camera import open_virtual_camera
-from realtime.live.sources.camera import parse_capture
-from realtime.live.sources.live_source import LiveSource
-from realtime.live.sources.open_source import live_source
-from realtime.live.sources.sound import Microphone
+from realtime.live.sound import Microphone
 from realtime.timeline import Timeline
 
 DEFAULT_PORT = 8080
@@ -41,8 +41,8 @@ def add_live_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--source",
         metavar="N|NAME|PATH|URL|screen|browser|test",
-        help="camera by number or name, file, folder of pictures, stream, screen, screen:WxH+X+Y, test, or with --serve the "
-        "browser's own camera (default: browser with --serve, else 0)",
+        help=f"{source_summary()}, or with --serve the browser's own camera "
+        "(default: browser with --serve, else 0)",
     )
     group.add_argument("--loop", action="store_true", help="begin a file again at its end")
     group.add_argument(

@@ -24,15 +24,15 @@ from engines import ModelFile
 from realtime.controls.commands import BANK_SIZE, State
 from realtime.controls.desk import Desk
 from realtime.frame import LiveFrame
+from realtime.live.clean_sink import CleanSink
 from realtime.live.figures import LiveFigures
+from realtime.live.latest import Latest
+from realtime.live.live_sink import LiveSink
+from realtime.live.live_source import LiveSource
 from realtime.live.painter import LivePainter
 from realtime.live.screen import Screen
-from realtime.live.sinks.clean_sink import CleanSink
-from realtime.live.sinks.live_sink import LiveSink
 from realtime.live.sinks.recording import Recorder
 from realtime.live.snapshots import Snapshots
-from realtime.live.sources.latest import Latest
-from realtime.live.sources.live_source import LiveSource
 from realtime.look import Look
 from realtime.picture.sizes import size_text
 from realtime.report import Report, latency_figures, peak_rss_mb

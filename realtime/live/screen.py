@@ -11,11 +11,11 @@ from realtime.controls.desk import Desk
 from realtime.frame import LiveFrame
 from realtime.live.figures import LiveFigures
 from realtime.live.hud import Figures, Hud
+from realtime.live.live_sink import LiveSink
+from realtime.live.live_source import LiveSource
 from realtime.live.painter import LivePainter
-from realtime.live.sinks.live_sink import LiveSink
 from realtime.live.sinks.recording import Recorder
 from realtime.live.snapshots import Snapshots
-from realtime.live.sources.live_source import LiveSource
 from realtime.live.thumbnail_view import Place, draw_tiles, shares, sheet_places, strip_places
 from realtime.live.thumbnails import Tiles
 from realtime.live.view import compose

@@ -16,7 +16,7 @@ from realtime.controls.desk import Desk
 from realtime.controls.osc import parse_listen
 from realtime.live.flags import DEFAULT_PORT
 from realtime.live.run import Live
-from realtime.live.sources.live_source import LiveSource
+from realtime.live.live_source import LiveSource
 from realtime.live.thumbnails import Tiles
 from realtime.web.guard import Guard, guard_for
 from realtime.web.stream import WebStream

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from realtime.frame import LiveFrame
-from realtime.live.sinks.clean_sink import CleanSink
+from realtime.live.clean_sink import CleanSink
 from realtime.live.thumbnails import Tiles
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from realtime.live.sinks.live_sink import LiveSink
+from realtime.live.live_sink import LiveSink
 
 
 class Null(LiveSink):

@@ -19,8 +19,8 @@ import numpy as np
 
 from engines.errors import LivebrushError, SinkError, UsageError
 from realtime.frame import LiveFrame
-from realtime.live.sinks.clean_sink import CleanSink
-from realtime.live.sources.sound import CHANNELS, RATE, Sound
+from realtime.live.clean_sink import CleanSink
+from realtime.live.sound import CHANNELS, RATE, Sound
 
 if TYPE_CHECKING:
     from av.container import OutputContainer

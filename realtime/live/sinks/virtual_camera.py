@@ -13,8 +13,8 @@ import numpy as np
 
 from engines.errors import SinkError, UsageError
 from realtime.frame import LiveFrame
-from realtime.live.sinks.clean_sink import CleanSink
-from realtime.live.sources.latest import Latest
+from realtime.live.clean_sink import CleanSink
+from realtime.live.latest import Latest
 from realtime.picture.resample import Scaler
 
 _FPS = 30

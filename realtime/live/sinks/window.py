@@ -10,7 +10,7 @@ import numpy as np
 from engines.errors import SinkError
 from realtime.controls.pointer import Pointer
 from realtime.live.bootstrap import import_for_window
-from realtime.live.sinks.live_sink import LiveSink
+from realtime.live.live_sink import LiveSink
 
 # OpenCV enlarges pictures with hard pixel edges, so a picture is brought to the window's size
 # before; beyond this many pixels (a 4K screen) at half that size, which costs a quarter and shows

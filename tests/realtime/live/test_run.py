@@ -14,14 +14,14 @@ from engines.runtimes.passthrough import Passthrough
 from realtime.controls.desk import Desk
 from realtime.frame import LiveFrame
 from realtime.live.engine_sizes import EngineSizes
+from realtime.live.live_sink import LiveSink
+from realtime.live.live_source import LiveSource
 from realtime.live.painter import LivePainter
 from realtime.live.quality import Quality
 from realtime.live.run import Live, initial_state
-from realtime.live.sinks.live_sink import LiveSink
 from realtime.live.sinks.null import Null
 from realtime.live.sinks.recording import Recorder
 from realtime.live.snapshots import save_snapshot
-from realtime.live.sources.live_source import LiveSource
 from realtime.live.sources.synthetic import Synthetic
 from realtime.look import Look
 from realtime.picture.sizes import network_size, size_text

@@ -15,8 +15,8 @@ from realtime.frame import LiveFrame
 from realtime.live.sinks import recording
 from realtime.live.sinks.recording import Recorder, check_recording
 from realtime.live.sinks.virtual_camera import open_virtual_camera
+from realtime.live.sound import RATE, FileSound, Microphone
 from realtime.live.sources.live_file import LiveFile
-from realtime.live.sources.sound import RATE, FileSound, Microphone
 
 ROOT = Path(__file__).parents[4]
 SIZE = (48, 64)

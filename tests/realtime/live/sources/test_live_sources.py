@@ -9,15 +9,16 @@ from PIL import Image
 
 from bench.tools.breaking_stream import BreakingStream
 from engines.errors import SourceError, UsageError
+from realtime.live.camera_devices import camera_titles, find_camera
+from realtime.live.capture_format import CaptureFormat, parse_capture
+from realtime.live.latest import Latest
+from realtime.live.live_source import LiveSource
+from realtime.live.registry import live_source
 from realtime.live.sources import camera as camera_module
 from realtime.live.sources import image_folder
-from realtime.live.sources.camera import Camera, CaptureFormat, parse_capture
-from realtime.live.sources.camera_devices import camera_titles, find_camera
+from realtime.live.sources.camera import Camera
 from realtime.live.sources.image_folder import ImageFolder
-from realtime.live.sources.latest import Latest
 from realtime.live.sources.live_file import LiveFile
-from realtime.live.sources.live_source import LiveSource
-from realtime.live.sources.open_source import live_source
 from realtime.live.sources.screen_capture import parse_region
 from realtime.live.sources.synthetic import Synthetic
 

@@ -1,5 +1,6 @@
-"""Sound that goes with live pictures, for recordings: the sound track of a file that plays, or a
-microphone.
+"""Sound that goes with live pictures, for recordings.
+
+It is the sound track of a file that plays, or a microphone.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,8 +37,9 @@ class Sound(ABC):
 
     @abstractmethod
     def until(self, frame: LiveFrame) -> np.ndarray:
-        """What is to be heard from the frame of the last call to ``frame``; of the first call,
-        nothing.
+        """Return what is to be heard from the frame of the last call to ``frame``.
+
+        The first call returns nothing.
         """
 
     @abstractmethod
@@ -45,20 +48,26 @@ class Sound(ABC):
 
 
 class FileSound(Sound):
-    """The first sound track of the file that the frames come from, found by their pts; after a jump
-    it goes on from there.
+    """The first sound track of the file that the frames come from.
+
+    It is found by their time in the file; after a jump it goes on from there.
     """
 
     def __init__(self, path: Path) -> None:
         import av
 
         self._input: InputContainer = av.open(f"file:{path}")
+        self._stream = self._input.streams.audio[0]
         self._samples: Iterator[tuple[float, np.ndarray]] = iter(())
         self._at_s = 0.0
         self._left = np.zeros((0, CHANNELS), np.float32)
         self._begun = False
 
     def until(self, frame: LiveFrame) -> np.ndarray:
+        """Return the samples up to the time of ``frame`` in the file.
+
+        Raises ValueError for a frame of a source that is no file.
+        """
         time_s = frame.file_s
         if time_s is None:
             raise ValueError("a frame that comes from no file has no sound in one")
@@ -76,11 +85,12 @@ class FileSound(Sound):
         return samples[:wanted]
 
     def close(self) -> None:
+        """Close the file."""
         self._input.close()
 
     def _jump(self, time_s: float) -> None:
-        stream = self._input.streams.audio[0]
-        self._input.seek(int(time_s / stream.time_base), stream=stream)
+        unit_s = self._stream.time_base or Fraction(1, RATE)
+        self._input.seek(int(time_s / unit_s), stream=self._stream)
         self._samples, self._at_s = _decoded(self._input), time_s
         self._left = np.zeros((0, CHANNELS), np.float32)
         for begin_s, block in self._samples:
@@ -92,11 +102,10 @@ class FileSound(Sound):
 
 
 class Microphone(Sound):
-    """name: FORMAT:DEVICE as FFmpeg calls them, for example alsa:default.
+    """A device that is listened to on a thread of its own.
 
-    Raises SourceError if it cannot be opened.
-
-    A microphone that stops gives no samples any more; ``problem`` then says why.
+    name: FORMAT:DEVICE as FFmpeg calls them, for example alsa:default. Raises UsageError for
+    another form, SourceError if it cannot be opened. A microphone that stops gives no samples any more; ``problem`` then says why.
     """
 
     def __init__(self, name: str | None = None) -> None:
@@ -117,10 +126,12 @@ class Microphone(Sound):
         if not self._opened.wait(_OPEN_S) or self.problem:
             self.close()
             raise SourceError(
-                f"--microphone {self.name}: {self.problem or 'does not answer'}. Leave the flag out to record without sound."
+                f"--microphone {self.name}: {self.problem or 'does not answer'}. "
+                "Leave the flag out to record without sound."
             )
 
     def until(self, frame: LiveFrame) -> np.ndarray:
+        """Return all that was heard since the last call; ``frame`` is taken to be of now."""
         with self._lock:
             blocks, self._blocks, self._waiting = list(self._blocks), deque(), 0
         if not self._begun or not blocks:
@@ -129,6 +140,7 @@ class Microphone(Sound):
         return np.concatenate(blocks)
 
     def close(self) -> None:
+        """Stop listening."""
         self._stop.set()
         self._thread.join(1.0)  # a polite wait only: a blocked driver keeps its (daemon) thread
 
@@ -156,7 +168,7 @@ class Microphone(Sound):
 
 
 def file_sound(path: Path) -> FileSound | None:
-    """The sound of a file, None if it has none that can be read."""
+    """Open the sound of a file, None if it has none that can be read."""
     import av
 
     with (
@@ -176,7 +188,7 @@ def _default_microphone() -> str:
 
 
 def _decoded(container: InputContainer) -> Iterator[tuple[float, np.ndarray]]:
-    """When each block begins, in seconds of the container, and its samples."""
+    """Yield when each block begins, in seconds of the container, and its samples."""
     from av.audio.resampler import AudioResampler
 
     resampler = AudioResampler(format="fltp", layout="stereo", rate=RATE)
