@@ -1,7 +1,11 @@
-"""--doctor: what of the live view works on this machine, found by trying it, and what to install for the rest."""
+"""--doctor: what of the live view works on this machine, and what to install for the rest.
+
+It is found by trying it.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -20,24 +24,36 @@ _ENCODERS = ("libx264", "aac")  # what recordings are made with
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
-
-    ``missing``: why it does not work and what to do, None if it works.
-    """
+    """One thing that was looked at."""
 
     what: str
     found: str = ""
+    """What there is of it, for people."""
     missing: str | None = None
+    """Why it does not work and what to do, None if it works."""
+
+
+def add_doctor_flag(group: argparse._ArgumentGroup) -> None:
+    """Add --doctor; answered by ``print_findings``."""
+    group.add_argument(
+        "--doctor",
+        action="store_true",
+        help="tell what works here, and what to install for the rest",
+    )
 
 
 def examine() -> list[Finding]:
-    """Everything, in the order in which a user meets it. Takes a few seconds; opens no camera."""
+    """Look at everything, in the order in which a user meets it.
+
+    Takes a few seconds; opens no camera.
+    """
     return [finding for part in _PARTS for finding in part()]
 
 
 def print_findings(as_json: bool) -> int:
-    """Tell on stdout, for people or as JSON; returns the exit code, which is 0: nothing is wrong
-    with a missing camera.
+    """Tell on stdout, for people or as JSON; return the exit code.
+
+    It is 0: nothing is wrong with a missing camera.
     """
     findings = examine()
     if as_json:
@@ -103,7 +119,10 @@ def _encoder_problem(name: str) -> str | None:
 def _virtual_camera() -> Iterator[Finding]:
     if sys.platform.startswith("linux"):
         devices = loopback_devices()
-        hint = "sudo apt install v4l2loopback-dkms; sudo modprobe v4l2loopback exclusive_caps=1 card_label=Livebrush"
+        hint = (
+            "sudo apt install v4l2loopback-dkms; "
+            "sudo modprobe v4l2loopback exclusive_caps=1 card_label=Livebrush"
+        )
         yield Finding("virtual camera", ", ".join(devices), None if devices else hint)
     else:
         yield Finding(

@@ -75,7 +75,7 @@ class Hud:
 
         self._cv2 = cv2
         self._font = cv2.FontFace("sans")
-        self._tile = lru_cache(maxsize=64)(self._render)
+        self._panel = lru_cache(maxsize=64)(self._render)
 
     def draw_figures(self, picture: np.ndarray, figures: Figures) -> None:
         """The panel in the top left corner."""
@@ -155,18 +155,18 @@ class Hud:
         px = px or _size_that_fits(
             text_px(picture.shape[0]) * scale, text_lines or len(lines), room[0]
         )
-        tile = self._tile(lines, px, room)
-        if tile is None:
+        panel = self._panel(lines, px, room)
+        if panel is None:
             return
-        height, width = tile.pixels.shape[:2]
+        height, width = panel.pixels.shape[:2]
         top = margin + round((room[0] - height) * where[0])
         left = margin + round((room[1] - width) * where[1])
         under = picture[top : top + height, left : left + width]
         under[:] = self._cv2.blendLinear(
-            np.ascontiguousarray(under), tile.pixels, tile.rest, tile.weight
+            np.ascontiguousarray(under), panel.pixels, panel.rest, panel.weight
         )
 
-    def _render(self, lines: tuple[_Line, ...], px: int, room: tuple[int, int]) -> _Tile | None:
+    def _render(self, lines: tuple[_Line, ...], px: int, room: tuple[int, int]) -> _Panel | None:
         """A panel with ``lines`` in text of ``px`` pixels, cut to what ``room`` (height, width) can
         hold.
         """
@@ -228,7 +228,7 @@ class Hud:
 
 
 @dataclass(frozen=True)
-class _Tile:
+class _Panel:
     """A rendered panel.
 
     pixels: (h, w, 3) uint8 RGB; weight and rest = 1 - weight: (h, w) float32.
@@ -239,7 +239,7 @@ class _Tile:
     rest: np.ndarray
 
 
-def _finish(cv2, pixels: np.ndarray, coverage: np.ndarray, radius: int) -> _Tile:
+def _finish(cv2, pixels: np.ndarray, coverage: np.ndarray, radius: int) -> _Panel:
     """Text is opaque, the panel lets the picture through, and its corners are round."""
     height, width = coverage.shape
     radius = min(radius, height // 2, width // 2)
@@ -251,7 +251,7 @@ def _finish(cv2, pixels: np.ndarray, coverage: np.ndarray, radius: int) -> _Tile
             cv2.circle(shape, (x, y), radius, 255, -1, cv2.LINE_AA)
     panel = shape.astype(np.float32) * np.float32(_PANEL_WEIGHT / 255)
     weight = np.maximum(panel, coverage.astype(np.float32) / np.float32(255))
-    return _Tile(pixels, weight, 1 - weight)
+    return _Panel(pixels, weight, 1 - weight)
 
 
 def text_px(picture_height: int) -> int:

@@ -1,8 +1,13 @@
-"""Where live pictures are shown. One sink per file beside this one."""
+"""Where live pictures are shown.
+
+A file in ``sinks`` beside this one may hold such a sink; ``registry.py`` finds it there.
+"""
 
 from __future__ import annotations
 
+import argparse
 from abc import ABC, abstractmethod
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -12,17 +17,40 @@ from realtime.controls.pointer import Pointer
 class LiveSink(ABC):
     """Shows pictures and tells which keys were pressed.
 
-    Every method is called from the main thread.
+    It is open as long as it lives, until ``close``. Every method is called from the main thread.
     """
 
+    is_default: ClassVar[bool] = False
+    """The sink of a run whose flags ask for no other."""
+
+    @classmethod
+    def add_flags(cls, group: argparse._ArgumentGroup) -> None:
+        """Add the flags that ask for this sink."""
+
+    @classmethod
+    def is_asked_for(cls, args: argparse.Namespace) -> bool:
+        """Tell whether the flags ask for this sink."""
+        return cls.is_default
+
+    @classmethod
+    def prepare(cls, args: argparse.Namespace) -> None:
+        """Settle what must be settled before a source is opened, such as the order of imports.
+
+        Raises UsageError or SinkError, with what to type, where this sink cannot be.
+        """
+
+    @classmethod
     @abstractmethod
-    def open(self, title: str, size: tuple[int, int]) -> None:
-        """Get ready for pictures of about (height, width). Raises SinkError if that cannot be."""
+    def from_args(cls, args: argparse.Namespace, size: tuple[int, int]) -> Self:
+        """Open the sink for pictures of about (height, width) ``size``.
+
+        Raises SinkError if that cannot be.
+        """
 
     @property
     @abstractmethod
     def view_size(self) -> tuple[int, int] | None:
-        """The (height, width) at which a picture is shown pixel for pixel, or None if nobody looks."""
+        """The (height, width) at which pictures show pixel for pixel, or None if nobody looks."""
 
     @abstractmethod
     def show(self, pixels: np.ndarray) -> None:
@@ -33,13 +61,13 @@ class LiveSink(ABC):
 
     @abstractmethod
     def poll(self) -> list[str]:
-        """The names of the keys pressed since the last call ("left", "esc", "space", "a", "{").
+        """Return the keys pressed since the last call ("left", "esc", "space", "a", "{").
 
         Takes a millisecond or two.
         """
 
     def pointers(self) -> list[Pointer]:
-        """What the mouse did since the last call."""
+        """Return what the mouse did since the last call."""
         return []
 
     @property

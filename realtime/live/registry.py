@@ -6,18 +6,17 @@ import functools
 import importlib
 import inspect
 from pathlib import Path
-from typing import TypeVar
 
 from realtime.live.capture_format import CaptureFormat
+from realtime.live.clean_sink import CleanSink
+from realtime.live.live_sink import LiveSink
 from realtime.live.live_source import LiveSource
-
-_Kind = TypeVar("_Kind")
 
 
 @functools.cache
 def source_classes() -> tuple[type[LiveSource], ...]:
     """Return every source, in the order in which they are asked what ``--source`` means."""
-    found = _classes_in("sources", LiveSource)
+    found = [kind for kind in _classes_in("sources") if issubclass(kind, LiveSource)]
     return tuple(sorted(found, key=lambda kind: kind.precedence))
 
 
@@ -40,20 +39,42 @@ def live_source(text: str, wanted: CaptureFormat | None = None, loop: bool = Fal
     return kind.from_text(text, wanted or CaptureFormat(), loop)
 
 
-def _classes_in(folder: str, kind: type[_Kind]) -> list[type[_Kind]]:
-    """Import the modules of ``folder`` in the order of their names, and return what they define.
+@functools.cache
+def live_sink_classes() -> tuple[type[LiveSink], ...]:
+    """Return every sink that shows pictures; the default comes last."""
+    found = [kind for kind in _classes_in("sinks") if issubclass(kind, LiveSink)]
+    return tuple(sorted(found, key=lambda kind: kind.is_default))
 
-    Raises TypeError for a module in ``sources`` or ``sinks`` that holds no class of its kind.
+
+@functools.cache
+def clean_sink_classes() -> tuple[type[CleanSink], ...]:
+    """Return every sink that takes paintings beside the screen."""
+    return tuple(kind for kind in _classes_in("sinks") if issubclass(kind, CleanSink))
+
+
+@functools.cache
+def _classes_in(folder: str) -> list[type]:
+    """Import the modules of ``folder`` in the order of their names, and return what they offer.
+
+    Raises TypeError for a module that offers no source or sink.
     """
-    found = []
-    for path in sorted((Path(__file__).parent / folder).glob("*.py")):
-        module = importlib.import_module(f"realtime.live.{folder}.{path.stem}")
-        found += [
-            value
-            for value in vars(module).values()
-            if isinstance(value, type)
-            and issubclass(value, kind)
-            and value.__module__ == module.__name__
-            and not inspect.isabstract(value)
-        ]
+    return [
+        kind
+        for path in sorted((Path(__file__).parent / folder).glob("*.py"))
+        if path.stem != "__init__"
+        for kind in _classes_of(f"realtime.live.{folder}.{path.stem}")
+    ]
+
+
+def _classes_of(name: str) -> list[type]:
+    found = [
+        value
+        for value in vars(importlib.import_module(name)).values()
+        if isinstance(value, type)
+        and issubclass(value, LiveSource | LiveSink | CleanSink)
+        and value.__module__ == name
+        and not inspect.isabstract(value)
+    ]
+    if not found:
+        raise TypeError(f"{name} defines no LiveSource, LiveSink or CleanSink")
     return found

@@ -31,7 +31,7 @@ from engines.runtimes.passthrough import Passthrough
 from pathlib import Path
 from realtime.controls.desk import Desk
 from realtime.live.engine_sizes import EngineSizes
-from realtime.live.run import Live, initial_state
+from realtime.live.run import Live, LiveOptions, initial_state
 from realtime.live.painter import LivePainter
 from realtime.look import Look
 from realtime.live.sinks.window import Window
@@ -50,11 +50,10 @@ class Delayed(Passthrough):
         return super()._infer(frames, style)
 
 model = ModelFile(Path("none.onnx"), (Style("original"), Style("great_wave")), "none", {})
-engine, look, source, window = Delayed(model, EngineOptions()), Look((("great_wave", 1.0),)), Coded(fps=15), Window()
+engine, look, source, window = Delayed(model, EngineOptions()), Look((("great_wave", 1.0),)), Coded(fps=15), Window("coded", (480, 640))
 painter = LivePainter(Stylizer(engine, look, (480, 640)), EngineSizes(engine, (480, 640)), (480, 640))
 source.open()
-window.open("coded", (480, 640))
-live = Live(source, painter, window, Desk(replace(initial_state(model, look, False), hud=False)), duration_s=6)
+live = Live(source, painter, window, Desk(replace(initial_state(model, look, False), hud=False)), options=LiveOptions(6))
 count, reported = live.figures.show, {}
 def show(captured_s):
     count(captured_s)
