@@ -6,8 +6,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +22,7 @@ import pytest
 from engines.model_file import ModelFile, load_model
 
 TINY_STYLES = ("original", "negative", "dim")
+ROOT = Path(__file__).parent.parent
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -131,6 +136,43 @@ def write_tiny_model(path: Path) -> None:
     styles = json.dumps([{"name": name} for name in TINY_STYLES])
     helper.set_model_props(model, {"livebrush_format": "1", "family": "tiny", "styles": styles})
     onnx.save(model, str(path))
+
+
+@dataclass(frozen=True)
+class InstalledCopy:
+    """The packages and programs of the project as an installation has them, without tests."""
+
+    root: Path
+
+    def add(self, path: str, text: str) -> None:
+        """Put a new file into it; ``path`` is relative to ``root``."""
+        target = self.root / path
+        assert not target.exists(), f"{path} is there already"
+        target.write_text(text, encoding="utf-8")
+
+    def run(
+        self, *arguments: str | Path, timeout_s: float = 120
+    ) -> subprocess.CompletedProcess[str]:
+        """Run python in ``root``: "stylize_video.py" or "-m", "export", and what follows it."""
+        return subprocess.run(
+            [sys.executable, *map(str, arguments)],
+            cwd=self.root,
+            env={**os.environ, "PYTHONPATH": str(self.root)},
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+        )
+
+
+@pytest.fixture
+def installed_copy(tmp_path: Path) -> InstalledCopy:
+    """A copy of its own for each test, so that what one adds is not there for the next."""
+    root = tmp_path / "installed"
+    for room in ("engines", "realtime", "export", "training"):
+        shutil.copytree(ROOT / room, root / room)
+    for program in ("run_cam.py", "stylize_video.py"):
+        shutil.copy2(ROOT / program, root / program)
+    return InstalledCopy(root)
 
 
 @pytest.fixture
