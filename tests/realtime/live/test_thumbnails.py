@@ -67,10 +67,16 @@ def test_every_wanted_style_is_painted_from_the_newest_frame(tiny_model: ModelFi
         assert not thumbnails.pictures  # nothing is wanted
         thumbnails.want(("negative", "dim"))
         assert wait_for(lambda: len(thumbnails.pictures) == 2)
-        assert thumbnails.pictures["negative"].mean() == 55 and thumbnails.pictures["dim"].mean() == 100
+        assert (
+            thumbnails.pictures["negative"].mean() == 55
+            and thumbnails.pictures["dim"].mean() == 100
+        )
         thumbnails.look_at(LiveFrame(np.full((48, 64, 3), 100, np.uint8), 1, 0.0))
         assert wait_for(
-            lambda: thumbnails.pictures["dim"].mean() == 50 and thumbnails.pictures["negative"].mean() == 155
+            lambda: (
+                thumbnails.pictures["dim"].mean() == 50
+                and thumbnails.pictures["negative"].mean() == 155
+            )
         )
         thumbnails.want(())
         time.sleep(0.1)
