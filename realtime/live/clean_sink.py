@@ -64,7 +64,7 @@ class CleanSink(ABC):
 
     @property
     def note(self) -> str:
-        """What the figures on the screen shall remind of, for example "● REC 0:12"; "" for nothing."""
+        """What the figures shall remind of, for example "● REC 0:12"; "" for nothing."""
         return ""
 
     @abstractmethod

@@ -209,7 +209,7 @@ def sink_class_from(args: argparse.Namespace) -> type[LiveSink]:
     UsageError or SinkError, with what to type, where that sink cannot be.
     """
     kind = next(kind for kind in live_sink_classes() if kind.is_asked_for(args))
-    kind.prepare(args)
+    kind.prepare()
     return kind
 
 

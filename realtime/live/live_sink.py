@@ -33,7 +33,7 @@ class LiveSink(ABC):
         return cls.is_default
 
     @classmethod
-    def prepare(cls, args: argparse.Namespace) -> None:
+    def prepare(cls) -> None:
         """Settle what must be settled before a source is opened, such as the order of imports.
 
         Raises UsageError or SinkError, with what to type, where this sink cannot be.

@@ -19,8 +19,8 @@ from realtime.timing import Clock
 class Paced(LiveSource):
     """A source whose frame n is due n / ``fps`` seconds after the first ``read``.
 
-    ``clock``: seconds, monotonic. A reader that comes late gets what is due now; the gap in ``index`` tells what it missed.
-    ``frames``: end after that many, None for never.
+    ``clock``: seconds, monotonic. A reader that comes late gets what is due now; the gap in
+    ``index`` tells what it missed. ``frames``: end after that many, None for never.
     """
 
     def __init__(self, fps: float, frames: int | None, clock: Clock) -> None:
@@ -32,7 +32,7 @@ class Paced(LiveSource):
 
     @abstractmethod
     def picture(self, index: int) -> np.ndarray:
-        """Return frame ``index`` of the source: (H, W, 3) uint8 RGB, which nobody changes afterwards."""
+        """Return frame ``index``: (H, W, 3) uint8 RGB, which nobody changes afterwards."""
 
     def read(self, timeout_s: float) -> LiveFrame | None:
         """Make the frame that is due, or return None if none is within ``timeout_s``."""

@@ -11,23 +11,26 @@ from realtime.frame import LiveFrame
 from realtime.timing import Samples
 
 SCALES = (1.0, 0.75, 0.5)  # of both sides: 1, 0.56 and 0.25 of the work
-_TOO_MUCH = 0.92  # of the time between two frames; a painter as busy as this drops frames at the next hiccup
+# Of the time between two frames: a painter as busy as this drops frames at the next hiccup.
+_TOO_MUCH = 0.92
 _FAR_TOO_MUCH = 1.25  # nothing to wait for
 _ROOM = 0.75  # what a larger size may take at most, as predicted from its number of pixels
 _DOWN_S, _UP_S = 1.0, 4.0  # how long it must be so
 _UP_LIMIT_S = 60.0
 _RELAPSE_S = 15.0
-_FEWEST = 5
+_FEWEST, _KEPT = 5, 15  # frames that are measured
 
 
 class Quality:
-    """Call ``note`` once a frame from the thread that paints; ``scale`` may be read from any.
+    """The share of the full size that this machine can paint in time.
 
-    It goes down when painting has taken too much of the time between frames for ``_DOWN_S``, at
-    once when far too much, to the first size that is predicted to fit; and up by a step when the
-    larger size is predicted to fit for ``_UP_S``. Going down soon after stepping up doubles that
-    wait, so that it does not pump. The time between frames is taken from their stamps and numbers,
-    dropped ones included.
+    Call ``note`` once a frame from the thread that paints; ``scale`` may be read from any.
+
+    The share goes down when painting has taken too much of the time between frames for
+    ``_DOWN_S``, and at once when far too much: to the first size that is predicted to fit. It goes
+    up by a step when the larger size is predicted to fit for ``_UP_S``. Going down soon after
+    stepping up doubles that wait, so that it does not go up and down for ever. The time between
+    frames is taken from their stamps and numbers, dropped ones included.
     """
 
     def __init__(self, scales: tuple[float, ...] = SCALES) -> None:
@@ -36,14 +39,16 @@ class Quality:
         self._step = 0
         self._up_wait_s = _UP_S
         self._up_s = float("-inf")
-        self._begin(0.0)
+        self._recent = Samples(keep=_KEPT)
+        self._high_s = self._tight_s = 0.0
 
     @property
     def scale(self) -> float:
+        """The share of both sides, one of ``scales``."""
         return self.scales[self._step]
 
     def note(self, frame: LiveFrame, painting_s: float, now_s: float) -> None:
-        """``frame`` took ``painting_s`` seconds to paint, and was done at ``now_s``.
+        """Learn that ``frame`` took ``painting_s`` seconds to paint, and was done at ``now_s``.
 
         A frame painted once more does not count.
         """
@@ -53,10 +58,11 @@ class Quality:
             self._begin(now_s)
         self._stamps.append((frame.index, frame.captured_s))
         self._recent.add(painting_s)
-        if len(self._recent) < _FEWEST:
+        typical_s = self._recent.percentile(50)
+        if typical_s is None or len(self._recent) < _FEWEST:
             return
         (first, first_s), (last, last_s) = self._stamps[0], self._stamps[-1]
-        load = self._recent.percentile(50) * (last - first) / max(last_s - first_s, 1e-6)
+        load = typical_s * (last - first) / max(last_s - first_s, 1e-6)
         self._high_s = now_s if load < _TOO_MUCH else self._high_s
         self._tight_s = now_s if self._step == 0 or load * self._growth() > _ROOM else self._tight_s
         too_much = now_s - self._high_s >= _DOWN_S or load >= _FAR_TOO_MUCH
@@ -73,7 +79,7 @@ class Quality:
 
     def _begin(self, now_s: float) -> None:
         """Measure afresh: what was measured at another size says nothing."""
-        self._recent = Samples(keep=15)
+        self._recent = Samples(keep=_KEPT)
         self._high_s = self._tight_s = now_s
 
     def _growth(self) -> float:

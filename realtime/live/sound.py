@@ -105,7 +105,8 @@ class Microphone(Sound):
     """A device that is listened to on a thread of its own.
 
     name: FORMAT:DEVICE as FFmpeg calls them, for example alsa:default. Raises UsageError for
-    another form, SourceError if it cannot be opened. A microphone that stops gives no samples any more; ``problem`` then says why.
+    another form, SourceError if it cannot be opened. A microphone that stops gives no samples any
+    more; ``problem`` then says why.
     """
 
     def __init__(self, name: str | None = None) -> None:

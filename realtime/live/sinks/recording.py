@@ -28,6 +28,7 @@ from realtime.live.sound import CHANNELS, RATE, Microphone, Sound
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
+    from av.audio.stream import AudioStream
     from av.container import OutputContainer
     from av.packet import Packet
     from av.video.frame import VideoFrame
@@ -44,9 +45,10 @@ SUFFIXES = (".mp4", ".mov", ".m4v")
 class Recorder(CleanSink):
     """Starts and ends recordings.
 
-    ``record`` is called from the main thread, ``put`` from the one that paints. first: name of the first recording; later ones, and without it all, are named after style and
-    time in ``folder``. ``open_sound``: called once for each recording, in its own thread; None or a
-    returned None records without sound.
+    ``record`` is called from the main thread, ``put`` from the one that paints. first: name of the
+    first recording; later ones, and without it all, are named after style and time in ``folder``.
+    ``open_sound``: called once for each recording, in its own thread; None or a returned None
+    records without sound.
     """
 
     def __init__(
@@ -160,8 +162,8 @@ class Recording(threading.Thread):
     """The recording of one file, on a thread of its own.
 
     Until it is finished it is called NAME.partial.EXT, which plays up to its last full second
-    whatever happens. Frames keep the distances of their ``captured_s``. Ends with ``finish``, or by itself when it
-    cannot go on; ``say`` gets the line for the user in both cases.
+    whatever happens. Frames keep the distances of their ``captured_s``. It ends with ``finish``, or
+    by itself when it cannot go on; ``say`` gets the line for the user in both cases.
     """
 
     def __init__(
@@ -316,7 +318,7 @@ class _SoundTrack:
         self._waiting = np.zeros((0, CHANNELS), np.float32)
         self._heard = self._written = 0  # samples
 
-    def follow(self, frame: LiveFrame, time_s: float) -> list[Packet]:
+    def follow(self, frame: LiveFrame, time_s: float) -> list[Packet[AudioStream]]:
         """Encode what is to be heard until ``frame``, which lies at ``time_s`` of the recording.
 
         Sound and picture are kept together: their clocks differ, and sources pause, jump and loop.
@@ -337,7 +339,7 @@ class _SoundTrack:
             for packet in self._stream.encode(self._block(now[begin : begin + _AAC_FRAME]))
         ]
 
-    def finish(self) -> list[Packet]:
+    def finish(self) -> list[Packet[AudioStream]]:
         """Encode what is left."""
         rest = self._stream.encode(self._block(self._waiting)) if len(self._waiting) else []
         return [*rest, *self._stream.encode(None)]

@@ -118,7 +118,7 @@ class Window(LiveSink):
         self._pump()
 
     @classmethod
-    def prepare(cls, args: argparse.Namespace) -> None:
+    def prepare(cls) -> None:
         """Load the window's libraries, in the order that they need.
 
         Raises UsageError, with what to type, if there is no display.

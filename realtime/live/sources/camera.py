@@ -261,7 +261,7 @@ class _Grabber(threading.Thread):
         self.slot.close()
 
     def run(self) -> None:
-        """Open the device and grab until abandoned, or until it fails; then ``failure`` says why."""
+        """Open the device and grab until abandoned; ``failure`` says why it ended before."""
         try:
             capture = self._open_capture(self._device, self._wanted.size, self._wanted.fps)
         except SourceError as error:

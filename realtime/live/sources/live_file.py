@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import Self
 
+import numpy as np
+
 from realtime.frame import FileFrame, LiveFrame
 from realtime.live.capture_format import CaptureFormat
 from realtime.live.live_source import PATH, LiveSource
@@ -137,9 +139,9 @@ class _Player:
         if not self._wait_until_due(timeout_s):
             return None
         self._next = None
-        return LiveFrame(
-            frame.pixels, self._index, self._due_s, file_s=float(frame.pts * frame.time_base)
-        )
+        file_s = float(frame.pts * frame.time_base)
+        # An array already: no GPU decodes here.
+        return LiveFrame(np.asarray(frame.pixels), self._index, self._due_s, file_s)
 
     def close(self) -> None:
         """Close the file."""

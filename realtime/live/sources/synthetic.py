@@ -23,7 +23,8 @@ _DARK_SQUARE = np.array((150, 50, 60), np.uint8)
 class Synthetic(Paced):
     """Sky, hills, chequered ground and a moving disc.
 
-    They have gradients, edges, flat parts and motion at known speeds. size: (height, width). Frame n depends on n and the size alone.
+    They have gradients, edges, flat parts and motion at known speeds. size: (height, width). Frame
+    n depends on n and the size alone.
     """
 
     name = "test"

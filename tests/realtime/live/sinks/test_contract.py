@@ -45,7 +45,7 @@ from realtime.live.registry import live_sink_classes
 
 (kind,) = (kind for kind in live_sink_classes() if kind.__name__ == sys.argv[1])
 args = run_cam.parse_args([])
-kind.prepare(args)
+kind.prepare()
 sink = kind.from_args(args, (48, 64))
 assert not sink.closed
 for _ in range(3):

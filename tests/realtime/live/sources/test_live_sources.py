@@ -215,7 +215,7 @@ def test_a_device_that_blocks_while_it_is_opened_does_not_hold_the_program(
 
 
 class Noise:
-    """A device that gives noise until told otherwise: it may hang, fail, repeat itself or go black."""
+    """A device that gives noise, or hangs, fails, repeats itself or goes black if told to."""
 
     mood = "noise"
     opened = 0
