@@ -68,7 +68,7 @@ def print_findings(as_json: bool) -> int:
     return 0
 
 
-def _cameras() -> Iterator[Finding]:
+def _examine_cameras() -> Iterator[Finding]:
     titles = camera_titles()
     for number, title in titles.items():
         yield Finding(f"camera {number}", title, camera_problem(number))
@@ -82,7 +82,7 @@ def _cameras() -> Iterator[Finding]:
         yield Finding("cameras", missing=missing)
 
 
-def _engines() -> Iterator[Finding]:
+def _examine_engines() -> Iterator[Finding]:
     for row in list_engines():
         yield Finding(f"engine {row['engine']}", row["summary"], row["unavailable"])
     names = [f"{model.name} ({len(model.styles) - 1} styles)" for model in installed_models()]
@@ -91,7 +91,7 @@ def _engines() -> Iterator[Finding]:
     )
 
 
-def _screen() -> Iterator[Finding]:
+def _examine_screen() -> Iterator[Finding]:
     problem = None if find_spec("cv2") else "pip install opencv-python"
     problem = problem or display_problem()
     yield Finding(
@@ -101,12 +101,12 @@ def _screen() -> Iterator[Finding]:
     )
 
 
-def _encoders() -> Iterator[Finding]:
+def _examine_encoders() -> Iterator[Finding]:
     for name in _ENCODERS:
-        yield Finding(f"encoder {name}", "records", _encoder_problem(name))
+        yield Finding(f"encoder {name}", "records", _find_encoder_problem(name))
 
 
-def _encoder_problem(name: str) -> str | None:
+def _find_encoder_problem(name: str) -> str | None:
     import av
 
     try:
@@ -116,7 +116,7 @@ def _encoder_problem(name: str) -> str | None:
     return None
 
 
-def _virtual_camera() -> Iterator[Finding]:
+def _examine_virtual_camera() -> Iterator[Finding]:
     if sys.platform.startswith("linux"):
         devices = loopback_devices()
         hint = (
@@ -132,7 +132,7 @@ def _virtual_camera() -> Iterator[Finding]:
         )
 
 
-def _remotes() -> Iterator[Finding]:
+def _examine_remotes() -> Iterator[Finding]:
     missing = [name for name in ("fastapi", "uvicorn", "aiortc") if not find_spec(name)]
     yield Finding("page", "--serve", "pip install 'livebrush[web]'" if missing else None)
     yield Finding(
@@ -145,10 +145,10 @@ def _remotes() -> Iterator[Finding]:
 
 
 _PARTS: tuple[Callable[[], Iterator[Finding]], ...] = (
-    _cameras,
-    _engines,
-    _screen,
-    _encoders,
-    _virtual_camera,
-    _remotes,
+    _examine_cameras,
+    _examine_engines,
+    _examine_screen,
+    _examine_encoders,
+    _examine_virtual_camera,
+    _examine_remotes,
 )

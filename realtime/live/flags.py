@@ -145,10 +145,10 @@ def model_and_state(args: argparse.Namespace, mirrored: bool) -> tuple[ModelFile
     What they do not say is as it was left, where somebody is at the controls. ``mirrored``: whether
     the source is usually seen as in a mirror. Raises UsageError, UnknownStyle or ModelError.
     """
-    given = _given_settings(args)
-    timeline = _timeline(args)
-    model = _model(args, given, timeline)
-    look = cli.look_from(_with_look_defaults(args), model)
+    given = _find_given(args)
+    timeline = _read_timeline(args)
+    model = _choose_model(args, given, timeline)
+    look = cli.look_from(_fill_look_defaults(args), model)
     if args.style is None and timeline.entries:
         look = replace(look, mix=timeline.entries[0].mix)
     state = initial_state(model, look, mirrored if args.mirror is None else args.mirror)
@@ -163,7 +163,7 @@ def has_controls(args: argparse.Namespace) -> bool:
     return args.serve is not None or not args.headless
 
 
-def _given_settings(args: argparse.Namespace) -> set[str]:
+def _find_given(args: argparse.Namespace) -> set[str]:
     """Return the names of the settings that the flags say."""
     given = {name for name in (*_LOOK_DEFAULTS, "mirror") if getattr(args, name) is not None}
     if args.size:  # a brush that was left as it was would change the size that is asked for
@@ -173,13 +173,15 @@ def _given_settings(args: argparse.Namespace) -> set[str]:
     return given
 
 
-def _with_look_defaults(args: argparse.Namespace) -> argparse.Namespace:
+def _fill_look_defaults(args: argparse.Namespace) -> argparse.Namespace:
     values = vars(args)
     defaults = {name: value for name, value in _LOOK_DEFAULTS.items() if values[name] is None}
     return argparse.Namespace(**{**values, **defaults})
 
 
-def _model(args: argparse.Namespace, given: Collection[str], timeline: Timeline) -> ModelFile:
+def _choose_model(
+    args: argparse.Namespace, given: Collection[str], timeline: Timeline
+) -> ModelFile:
     if has_controls(args) and not args.fresh and "mix" not in given:
         with contextlib.suppress(UsageError):  # a style that is no longer installed is forgotten
             return find_model(None, remembered_styles())
@@ -191,11 +193,11 @@ def desk_from(args: argparse.Namespace, state: State) -> Desk:
 
     Raises UsageError.
     """
-    timeline = _timeline(args)
+    timeline = _read_timeline(args)
     return Desk(state, keymap_from(args.keys), Schedule(timeline) if timeline.entries else None)
 
 
-def _timeline(args: argparse.Namespace) -> Timeline:
+def _read_timeline(args: argparse.Namespace) -> Timeline:
     """Read --style-schedule, the empty timeline without it. Raises UsageError."""
     if args.style_schedule is None:
         return Timeline()

@@ -79,7 +79,7 @@ class Hud:
     def draw_figures(self, picture: np.ndarray, figures: Figures) -> None:
         """Draw the panel in the top left corner."""
         margin = text_px(picture.shape[0]) // 2
-        self._place(picture, tuple(_figure_lines(figures)), (0.0, 0.0), margin)
+        self._place(picture, tuple(_compose_lines(figures)), (0.0, 0.0), margin)
 
     def draw_toast(self, picture: np.ndarray, text: str) -> None:
         """Draw the answer to an action, at the bottom in the middle."""
@@ -153,7 +153,7 @@ class Hud:
         room = (picture.shape[0] - 2 * margin, picture.shape[1] - 2 * margin)
         if min(room) < MIN_TEXT_PX:
             return  # no legible text fits a picture this small
-        px = px or _size_that_fits(
+        px = px or _fit_text_size(
             text_px(picture.shape[0]) * scale, text_lines or len(lines), room[0]
         )
         panel = self._panel(lines, px, room)
@@ -172,13 +172,13 @@ class Hud:
 
         It is cut to what ``room``, (height, width), can hold; None if that is no text at all.
         """
-        pad, pitch = _spacing(px)
+        pad, pitch = _measure_spacing(px)
         inner = room[1] - 2 * pad
         if inner < px or room[0] < pitch:
             return None
         fitting = lines[: max(1, (room[0] - 2 * pad) // pitch)]
         cut = [self._cut(line, px, inner) for line in fitting]
-        width = min(room[1], 2 * pad + max(self._line_width(line, px) for line in cut))
+        width = min(room[1], 2 * pad + max(self._measure_line(line, px) for line in cut))
         height = min(room[0], 2 * pad + pitch * (len(cut) - 1) + round(1.16 * px))
         coverage = np.zeros((height, width), np.uint8)
         pixels = np.full((height, width, 3), _PANEL, np.uint8)
@@ -203,12 +203,12 @@ class Hud:
             self._cv2.putText(pixels, text, (x, baseline), color, self._font, px, weight)
             self._cv2.putText(coverage, text, (x, baseline), (255,), self._font, px, weight)
 
-    def _line_width(self, line: _Line, px: int) -> int:
+    def _measure_line(self, line: _Line, px: int) -> int:
         if line.second:
-            return round(line.tab * px) + self._text_width(line.second, px, _REGULAR)
-        return self._text_width(line.text, px, line.weight)
+            return round(line.tab * px) + self._measure_text(line.second, px, _REGULAR)
+        return self._measure_text(line.text, px, line.weight)
 
-    def _text_width(self, text: str, px: int, weight: int) -> int:
+    def _measure_text(self, text: str, px: int, weight: int) -> int:
         left, _, width, _ = self._cv2.getTextSize((0, 0), text, (0, 0), self._font, px, weight)
         return left + width + 1
 
@@ -217,9 +217,9 @@ class Hud:
         second = bool(line.second)
         text, weight = (line.second, _REGULAR) if second else (line.text, line.weight)
         free = room - (round(line.tab * px) if second else 0)
-        if self._text_width(text, px, weight) <= free:
+        if self._measure_text(text, px, weight) <= free:
             return line
-        while text and self._text_width(text + "…", px, weight) > free:
+        while text and self._measure_text(text + "…", px, weight) > free:
             text = text[:-1]
         text = text.rstrip() + "…"
         return (
@@ -263,23 +263,23 @@ def text_px(picture_height: int) -> int:
     return max(MIN_TEXT_PX, round(picture_height * _TEXT_PER_LINE))
 
 
-def _spacing(px: int) -> tuple[int, int]:
+def _measure_spacing(px: int) -> tuple[int, int]:
     """Return the padding of a panel, and the distance from line to line."""
     return math.ceil(0.6 * px), math.ceil(1.32 * px)
 
 
-def _size_that_fits(wanted: float, lines: int, room: int) -> int:
+def _fit_text_size(wanted: float, lines: int, room: int) -> int:
     """Return the largest text size, up to ``wanted``, at which ``lines`` fit ``room`` pixels.
 
     It is never below the smallest legible one.
     """
     px = max(MIN_TEXT_PX, round(wanted))
-    while px > MIN_TEXT_PX and 2 * _spacing(px)[0] + lines * _spacing(px)[1] > room:
+    while px > MIN_TEXT_PX and 2 * _measure_spacing(px)[0] + lines * _measure_spacing(px)[1] > room:
         px -= 1
     return px
 
 
-def _figure_lines(f: Figures) -> list[_Line]:
+def _compose_lines(f: Figures) -> list[_Line]:
     place = f"{f.number}/{f.total}   " if f.number else ""
     latency = (
         ""

@@ -64,13 +64,15 @@ class Quality:
         (first, first_s), (last, last_s) = self._stamps[0], self._stamps[-1]
         load = typical_s * (last - first) / max(last_s - first_s, 1e-6)
         self._high_s = now_s if load < _TOO_MUCH else self._high_s
-        self._tight_s = now_s if self._step == 0 or load * self._growth() > _ROOM else self._tight_s
+        self._tight_s = (
+            now_s if self._step == 0 or load * self._predict_growth() > _ROOM else self._tight_s
+        )
         too_much = now_s - self._high_s >= _DOWN_S or load >= _FAR_TOO_MUCH
         if too_much and self._step + 1 < len(self.scales):
             self._up_wait_s = (
                 min(2 * self._up_wait_s, _UP_LIMIT_S) if now_s - self._up_s < _RELAPSE_S else _UP_S
             )
-            self._step = self._fitting_step(load)
+            self._step = self._find_fitting_step(load)
             self._begin(now_s)
         elif now_s - self._tight_s >= self._up_wait_s and self._step > 0:
             self._step -= 1
@@ -82,10 +84,10 @@ class Quality:
         self._recent = Samples(keep=_KEPT)
         self._high_s = self._tight_s = now_s
 
-    def _growth(self) -> float:
+    def _predict_growth(self) -> float:
         return (self.scales[self._step - 1] / self.scale) ** 2
 
-    def _fitting_step(self, load: float) -> int:
+    def _find_fitting_step(self, load: float) -> int:
         smaller = range(self._step + 1, len(self.scales))
         fits = (
             step for step in smaller if load * (self.scales[step] / self.scale) ** 2 < _TOO_MUCH

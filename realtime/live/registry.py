@@ -16,7 +16,7 @@ from realtime.live.live_source import LiveSource
 @functools.cache
 def source_classes() -> tuple[type[LiveSource], ...]:
     """Return every source, in the order in which they are asked what ``--source`` means."""
-    found = [kind for kind in _classes_in("sources") if issubclass(kind, LiveSource)]
+    found = [kind for kind in _find_classes("sources") if issubclass(kind, LiveSource)]
     return tuple(sorted(found, key=lambda kind: kind.precedence))
 
 
@@ -42,18 +42,18 @@ def live_source(text: str, wanted: CaptureFormat | None = None, loop: bool = Fal
 @functools.cache
 def live_sink_classes() -> tuple[type[LiveSink], ...]:
     """Return every sink that shows pictures; the default comes last."""
-    found = [kind for kind in _classes_in("sinks") if issubclass(kind, LiveSink)]
+    found = [kind for kind in _find_classes("sinks") if issubclass(kind, LiveSink)]
     return tuple(sorted(found, key=lambda kind: kind.is_default))
 
 
 @functools.cache
 def clean_sink_classes() -> tuple[type[CleanSink], ...]:
     """Return every sink that takes paintings beside the screen."""
-    return tuple(kind for kind in _classes_in("sinks") if issubclass(kind, CleanSink))
+    return tuple(kind for kind in _find_classes("sinks") if issubclass(kind, CleanSink))
 
 
 @functools.cache
-def _classes_in(folder: str) -> list[type]:
+def _find_classes(folder: str) -> list[type]:
     """Import the modules of ``folder`` in the order of their names, and return what they offer.
 
     Raises TypeError for a module that offers no source or sink.
@@ -62,11 +62,11 @@ def _classes_in(folder: str) -> list[type]:
         kind
         for path in sorted((Path(__file__).parent / folder).glob("*.py"))
         if path.stem != "__init__"
-        for kind in _classes_of(f"realtime.live.{folder}.{path.stem}")
+        for kind in _import_classes(f"realtime.live.{folder}.{path.stem}")
     ]
 
 
-def _classes_of(name: str) -> list[type]:
+def _import_classes(name: str) -> list[type]:
     found = [
         value
         for value in vars(importlib.import_module(name)).values()

@@ -119,7 +119,10 @@ class Live:
         The error is raised after everything stopped. KeyboardInterrupt and SystemExit pass through,
         after everything stopped too; ``report`` is valid in every case.
         """
-        threads = [self._thread("capture", self._capture), self._thread("inference", self._paint)]
+        threads = [
+            self._make_thread("capture", self._capture),
+            self._make_thread("inference", self._paint),
+        ]
         try:
             for thread in threads:
                 thread.start()
@@ -274,7 +277,7 @@ class Live:
             with self._keep_failure():
                 self._painter.close()
 
-    def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
+    def _make_thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
         def guarded() -> None:
             with self._keep_failure():
                 work()

@@ -68,8 +68,8 @@ class Screen:
         self._hud: Hud | None = None
         self._newest: _Shown | None = None
         self._toast, self._toast_s = "", 0.0
-        self._told: Figures | None = None
-        self._told_s = self._drawn_s = clock()
+        self._shown_figures: Figures | None = None
+        self._shown_figures_s = self._drawn_s = clock()
 
     def show(self, frame: LiveFrame, painting: np.ndarray) -> None:
         """Show a painting of ``frame``; when this returns it is visible."""
@@ -88,7 +88,7 @@ class Screen:
         for pointer in self._sink.pointers():
             self._desk.point(pointer, places)
         self._desk.follow(self._clock())
-        self._thumbnails.want(self._thumbnail_styles())
+        self._thumbnails.want(self._choose_thumbnails())
         if self.state.said_count != before.said_count and self.state.said:
             self.toast(self.state.said)
         if self.state.fullscreen != before.fullscreen:
@@ -99,7 +99,7 @@ class Screen:
         for output in self._outputs:
             output.follow(self._desk)
         if self.state != before:
-            self._told = None
+            self._shown_figures = None
         if self.state != before or self._clock() - self._drawn_s > _REDRAW_S:
             self._draw()
 
@@ -150,11 +150,11 @@ class Screen:
         if state.help:
             hud.draw_help(view, self._desk.keymap.help_rows())
         elif state.hud and not state.sheet:
-            hud.draw_figures(view, self._current_figures())
+            hud.draw_figures(view, self._refresh_figures())
         if self._clock() - self._toast_s < _TOAST_S and self._toast:
             hud.draw_toast(view, self._toast)
 
-    def _thumbnail_styles(self) -> tuple[str, ...]:
+    def _choose_thumbnails(self) -> tuple[str, ...]:
         """Return the styles to be seen small now; none where nobody looks or asks for them."""
         if self._sink.view_size is None:
             return ()
@@ -163,7 +163,7 @@ class Screen:
         return self.state.bank_styles if self.state.strip else ()
 
     def _draw_thumbnails(self, view: np.ndarray, hud: Hud, frame_size: tuple[int, int]) -> None:
-        styles = self._thumbnail_styles()
+        styles = self._choose_thumbnails()
         self._places = []
         if not styles:
             return
@@ -181,13 +181,13 @@ class Screen:
             )
             hud.draw_name(view, at.top, at.left, at.width, text)
 
-    def _current_figures(self) -> Figures:
+    def _refresh_figures(self) -> Figures:
         now_s = self._clock()
-        if self._told is None or now_s - self._told_s > _FIGURES_S:
-            self._told, self._told_s = self._new_figures(), now_s
-        return self._told
+        if self._shown_figures is None or now_s - self._shown_figures_s > _FIGURES_S:
+            self._shown_figures, self._shown_figures_s = self._collect_figures(), now_s
+        return self._shown_figures
 
-    def _new_figures(self) -> Figures:
+    def _collect_figures(self) -> Figures:
         state, figures, stylizer = self.state, self._figures, self._painter.stylizer
         return Figures(
             style=painting_name(state),
@@ -205,11 +205,11 @@ class Screen:
             precision=stylizer.engine.precision,
             frame_size=self._newest.frame.size if self._newest else None,
             inference_size=stylizer.inference_size,
-            flags=self._flags(),
-            warnings=self._warnings(),
+            flags=self._collect_flags(),
+            warnings=self._collect_warnings(),
         )
 
-    def _flags(self) -> tuple[str, ...]:
+    def _collect_flags(self) -> tuple[str, ...]:
         state, quality = self.state, self._painter.quality_scale
         flags = (
             *((output.note, True) for output in self._outputs if output.note),
@@ -226,7 +226,7 @@ class Screen:
         )
         return tuple(text for text, on in flags if on)
 
-    def _warnings(self) -> tuple[str, ...]:
+    def _collect_warnings(self) -> tuple[str, ...]:
         warnings = [text for text in (self._thumbnails.failure,) if text]
         shown, captured = (
             self._figures.shown_rate.per_second,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 RATE = 48_000
 CHANNELS = 2
 _DEFAULT_MICROPHONES = {"linux": "alsa:default", "darwin": "avfoundation::0"}
-_KEPT_S = 5.0  # of a microphone that nobody listens to
+_WAITING_S = 5.0  # of a microphone that nobody listens to
 _OPEN_S = 5.0
 _JITTER_S = 0.01  # of rounding to whole samples: a frame that is held is no jump back
 
@@ -91,7 +91,7 @@ class FileSound(Sound):
     def _jump(self, time_s: float) -> None:
         unit_s = self._stream.time_base or Fraction(1, RATE)
         self._input.seek(int(time_s / unit_s), stream=self._stream)
-        self._samples, self._at_s = _decoded(self._input), time_s
+        self._samples, self._at_s = _decode_blocks(self._input), time_s
         self._left = np.zeros((0, CHANNELS), np.float32)
         for begin_s, block in self._samples:
             skip = round((time_s - begin_s) * RATE)
@@ -111,7 +111,7 @@ class Microphone(Sound):
 
     def __init__(self, name: str | None = None) -> None:
         self.problem: str | None = None
-        self.name = name or _default_microphone()
+        self.name = name or _find_default_microphone()
         self._format, colon, self._device = self.name.partition(":")
         if not colon:
             raise UsageError(
@@ -150,7 +150,7 @@ class Microphone(Sound):
 
         try:
             with av.open(self._device, format=self._format) as device:
-                for _, block in _decoded(device):
+                for _, block in _decode_blocks(device):
                     self._opened.set()
                     if self._stop.is_set():
                         return
@@ -164,7 +164,7 @@ class Microphone(Sound):
         with self._lock:
             self._blocks.append(block)
             self._waiting += len(block)
-            while self._waiting > _KEPT_S * RATE:
+            while self._waiting > _WAITING_S * RATE:
                 self._waiting -= len(self._blocks.popleft())
 
 
@@ -180,7 +180,7 @@ def file_sound(path: Path) -> FileSound | None:
     return None
 
 
-def _default_microphone() -> str:
+def _find_default_microphone() -> str:
     if sys.platform not in _DEFAULT_MICROPHONES:
         raise UsageError(
             "--microphone needs a name here: FORMAT:DEVICE, for example dshow:audio=Microphone"
@@ -188,7 +188,7 @@ def _default_microphone() -> str:
     return _DEFAULT_MICROPHONES[sys.platform]
 
 
-def _decoded(container: InputContainer) -> Iterator[tuple[float, np.ndarray]]:
+def _decode_blocks(container: InputContainer) -> Iterator[tuple[float, np.ndarray]]:
     """Yield when each block begins, in seconds of the container, and its samples."""
     from av.audio.resampler import AudioResampler
 
@@ -196,10 +196,10 @@ def _decoded(container: InputContainer) -> Iterator[tuple[float, np.ndarray]]:
     stream = container.streams.audio[0]
     for frame in container.decode(stream):
         begin_s = frame.time or 0.0
-        yield begin_s, _joined(resampler.resample(frame))
+        yield begin_s, _join_blocks(resampler.resample(frame))
 
 
-def _joined(frames: list[AudioFrame]) -> np.ndarray:
+def _join_blocks(frames: list[AudioFrame]) -> np.ndarray:
     parts = [frame.to_ndarray().T for frame in frames]
     return (
         np.concatenate(parts).astype(np.float32) if parts else np.zeros((0, CHANNELS), np.float32)

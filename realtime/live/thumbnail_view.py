@@ -36,7 +36,7 @@ def strip_places(
 
     ``thumbnail_shape``: (height, width), of which only the proportion counts.
     """
-    gap = _gap(view_size)
+    gap = _measure_gap(view_size)
     room = (view_size[1] - gap * (len(styles) + 1)) / max(1, len(styles))
     height = max(
         1, round(min(view_size[0] * _STRIP_SHARE, room * thumbnail_shape[0] / thumbnail_shape[1]))
@@ -54,7 +54,7 @@ def sheet_places(
     styles: Sequence[str], thumbnail_shape: tuple[int, int], view_size: tuple[int, int]
 ) -> list[Place]:
     """Fill the view, in the number of columns that gives the largest thumbnails."""
-    gap = _gap(view_size)
+    gap = _measure_gap(view_size)
     best = (0.0, 1)
     for columns in range(1, len(styles) + 1):
         rows = math.ceil(len(styles) / columns)
@@ -97,7 +97,7 @@ def draw_thumbnails(
     """
     import cv2
 
-    line = max(1, _gap(view.shape[:2]) // 2)
+    line = max(1, _measure_gap(view.shape[:2]) // 2)
     for place in places:
         under = view[place.top : place.top + place.height, place.left : place.left + place.width]
         thumbnail = pictures.get(place.style)
@@ -131,5 +131,5 @@ def shares(
     }
 
 
-def _gap(view_size: tuple[int, int]) -> int:
+def _measure_gap(view_size: tuple[int, int]) -> int:
     return max(2, round(view_size[1] * _GAP_SHARE))

@@ -83,7 +83,7 @@ class Thumbnails:
         scaler, turn = Scaler(), 0
         stylizer: Stylizer | None = None
         try:
-            while (job := self._next(turn)) is not None:
+            while (job := self._take_next(turn)) is not None:
                 started_s = time.monotonic()
                 frame, style = job
                 size = network_size(frame.size, BRUSH_RANGE[1])
@@ -102,7 +102,7 @@ class Thumbnails:
             if stylizer:
                 stylizer.engine.close()
 
-    def _next(self, turn: int) -> tuple[LiveFrame, str] | None:
+    def _take_next(self, turn: int) -> tuple[LiveFrame, str] | None:
         with self._changed:
             while not self._closed:
                 if self._styles and self._frame is not None:

@@ -206,7 +206,7 @@ class Recording(threading.Thread):
         sound = self._open_sound() if self._open_sound else None
         try:
             writer = None
-            while (item := self._next()) is not None:
+            while (item := self._take_next()) is not None:
                 if writer is None:
                     writer = _Writer(self.partial, item[1].shape[:2], sound)
                     self._say(f"recording {self.path.name}" + ("" if sound else ", without sound"))
@@ -224,7 +224,7 @@ class Recording(threading.Thread):
         lost = f", {self._dropped} frames left out" if self._dropped else ""
         self._say(f"saved {self.path.name}, {self.seconds:.1f} s{lost}")
 
-    def _next(self) -> tuple[LiveFrame, np.ndarray] | None:
+    def _take_next(self) -> tuple[LiveFrame, np.ndarray] | None:
         """Return the next frame; None once all are written and it shall end."""
         while True:
             try:
@@ -275,7 +275,7 @@ class _Writer:
         pts = round(time_s / _TIME_BASE)
         if pts > self._newest:  # a frame painted once more may carry the same time
             self._newest = pts
-            picture = self._picture(painting)
+            picture = self._convert(painting)
             picture.pts, picture.time_base = pts, _TIME_BASE
             self._output.mux(self._video.encode(picture))
         if self._track:
@@ -289,7 +289,7 @@ class _Writer:
             self._output.mux(self._track.finish())
         self._output.close()
 
-    def _picture(self, painting: np.ndarray) -> VideoFrame:
+    def _convert(self, painting: np.ndarray) -> VideoFrame:
         from av.video.frame import VideoFrame
         from av.video.reformatter import Interpolation
 
@@ -336,15 +336,15 @@ class _SoundTrack:
         return [
             packet
             for begin in range(0, whole, _AAC_FRAME)
-            for packet in self._stream.encode(self._block(now[begin : begin + _AAC_FRAME]))
+            for packet in self._stream.encode(self._make_block(now[begin : begin + _AAC_FRAME]))
         ]
 
     def finish(self) -> list[Packet[AudioStream]]:
         """Encode what is left."""
-        rest = self._stream.encode(self._block(self._waiting)) if len(self._waiting) else []
+        rest = self._stream.encode(self._make_block(self._waiting)) if len(self._waiting) else []
         return [*rest, *self._stream.encode(None)]
 
-    def _block(self, samples: np.ndarray) -> AudioFrame:
+    def _make_block(self, samples: np.ndarray) -> AudioFrame:
         from av.audio.frame import AudioFrame
 
         block = AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), "fltp", "stereo")

@@ -23,7 +23,7 @@ _MAX_SKIPS = 8  # frames left out in one read to catch up with the clock
 # So far behind, the clock is set back instead: the file then plays slower than it should.
 _HOPELESS_S = 1.0
 # How long that is told: a machine that was busy for a moment is none that is too slow.
-_TOLD_S = 5.0
+_WARNED_S = 5.0
 
 
 class LiveFile(LiveSource):
@@ -192,7 +192,7 @@ class _Player:
         if behind_s > _HOPELESS_S:
             self._start_s += behind_s
             self._due_s += behind_s
-            self._slow_until_s = self._clock() + _TOLD_S
+            self._slow_until_s = self._clock() + _WARNED_S
         return found[0]
 
     def _wait_until_due(self, timeout_s: float) -> bool:

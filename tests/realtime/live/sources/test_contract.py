@@ -205,7 +205,7 @@ def test_a_camera_by_number_keeps_the_contract():
 
 def test_a_file_that_holds_neither_source_nor_sink_is_an_error():
     with pytest.raises(TypeError, match="defines no LiveSource"):
-        registry._classes_of("realtime.live.view")
+        registry._import_classes("realtime.live.view")
 
 
 def test_who_is_asked_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -278,6 +278,16 @@ def test_a_camera_in_trouble_is_told_and_reopened(noise_camera: Camera, mood: st
     assert frame is not None and noise_camera.problem is None and Noise.opened >= 2
 
 
+def test_a_lost_camera_is_waited_for_without_haste(noise_camera: Camera):
+    Noise.mood = "fail"
+    read_until(noise_camera, lambda _: noise_camera.problem is not None)
+    reads, end_s = 0, time.monotonic() + 0.3
+    while time.monotonic() < end_s:
+        noise_camera.read(0.02)
+        reads += 1
+    assert reads < 60
+
+
 def test_a_picture_that_stays_still_after_reopening_is_shown_with_a_warning(noise_camera: Camera):
     Noise.mood = "still"
     read_until(noise_camera, lambda _: noise_camera.problem is not None)
