@@ -41,6 +41,7 @@ class LiveFrame(Frame):
     file that it comes from, in seconds; None if it comes from none.
     """
 
+    pixels: np.ndarray
     captured_s: float
     file_s: float | None = None
 

@@ -33,7 +33,8 @@ def import_for_window() -> ModuleType:
     loaded = list(sys.modules)  # in the order of import
     if "av" in loaded and ("cv2" not in loaded or loaded.index("av") < loaded.index("cv2")):
         raise SinkError(
-            "a window cannot be opened after `import av`: call realtime.live.bootstrap.import_for_window() first."
+            "a window cannot be opened after `import av`: "
+            "call realtime.live.bootstrap.import_for_window() first."
         )
     try:
         import cv2
@@ -43,14 +44,13 @@ def import_for_window() -> ModuleType:
         ) from error
     import av  # noqa: F401  (loaded here so that nobody can load it too early)
 
-    cv2.utils.logging.setLogLevel(
-        cv2.utils.logging.LOG_LEVEL_SILENT
-    )  # its warnings would stand beside our one clear line
+    # Its warnings would stand beside our one clear line.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     return cv2
 
 
 def display_problem(timeout_s: float = PROBE_TIMEOUT_S) -> str | None:
-    """Why no window can be opened here, or None if one can.
+    """Say why no window can be opened here; None if one can.
 
     Asks another process, which OpenCV may abort.
     """

@@ -1,7 +1,11 @@
-"""--doctor: what of the live view works on this machine, found by trying it, and what to install for the rest."""
+"""--doctor: what of the live view works on this machine, and what to install for the rest.
+
+It is found by trying it.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -12,32 +16,44 @@ from engines import installed_models
 from realtime.controls.keys import user_keys_file
 from realtime.listing import list_engines
 from realtime.live.bootstrap import display_problem
+from realtime.live.camera_devices import camera_problem, camera_titles
 from realtime.live.sinks.virtual_camera import loopback_devices
-from realtime.live.sources.camera_devices import camera_problem, camera_titles
 
 _ENCODERS = ("libx264", "aac")  # what recordings are made with
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
-
-    ``missing``: why it does not work and what to do, None if it works.
-    """
+    """One thing that was looked at."""
 
     what: str
     found: str = ""
+    """What there is of it, for people."""
     missing: str | None = None
+    """Why it does not work and what to do, None if it works."""
+
+
+def add_doctor_flag(group: argparse._ArgumentGroup) -> None:
+    """Add --doctor; answered by ``print_findings``."""
+    group.add_argument(
+        "--doctor",
+        action="store_true",
+        help="tell what works here, and what to install for the rest",
+    )
 
 
 def examine() -> list[Finding]:
-    """Everything, in the order in which a user meets it. Takes a few seconds; opens no camera."""
+    """Look at everything, in the order in which a user meets it.
+
+    Takes a few seconds; opens no camera.
+    """
     return [finding for part in _PARTS for finding in part()]
 
 
 def print_findings(as_json: bool) -> int:
-    """Tell on stdout, for people or as JSON; returns the exit code, which is 0: nothing is wrong
-    with a missing camera.
+    """Tell on stdout, for people or as JSON; return the exit code.
+
+    It is 0: nothing is wrong with a missing camera.
     """
     findings = examine()
     if as_json:
@@ -52,7 +68,7 @@ def print_findings(as_json: bool) -> int:
     return 0
 
 
-def _cameras() -> Iterator[Finding]:
+def _examine_cameras() -> Iterator[Finding]:
     titles = camera_titles()
     for number, title in titles.items():
         yield Finding(f"camera {number}", title, camera_problem(number))
@@ -66,7 +82,7 @@ def _cameras() -> Iterator[Finding]:
         yield Finding("cameras", missing=missing)
 
 
-def _engines() -> Iterator[Finding]:
+def _examine_engines() -> Iterator[Finding]:
     for row in list_engines():
         yield Finding(f"engine {row['engine']}", row["summary"], row["unavailable"])
     names = [f"{model.name} ({len(model.styles) - 1} styles)" for model in installed_models()]
@@ -75,7 +91,7 @@ def _engines() -> Iterator[Finding]:
     )
 
 
-def _screen() -> Iterator[Finding]:
+def _examine_screen() -> Iterator[Finding]:
     problem = None if find_spec("cv2") else "pip install opencv-python"
     problem = problem or display_problem()
     yield Finding(
@@ -85,12 +101,12 @@ def _screen() -> Iterator[Finding]:
     )
 
 
-def _encoders() -> Iterator[Finding]:
+def _examine_encoders() -> Iterator[Finding]:
     for name in _ENCODERS:
-        yield Finding(f"encoder {name}", "records", _encoder_problem(name))
+        yield Finding(f"encoder {name}", "records", _find_encoder_problem(name))
 
 
-def _encoder_problem(name: str) -> str | None:
+def _find_encoder_problem(name: str) -> str | None:
     import av
 
     try:
@@ -100,10 +116,13 @@ def _encoder_problem(name: str) -> str | None:
     return None
 
 
-def _virtual_camera() -> Iterator[Finding]:
+def _examine_virtual_camera() -> Iterator[Finding]:
     if sys.platform.startswith("linux"):
         devices = loopback_devices()
-        hint = "sudo apt install v4l2loopback-dkms; sudo modprobe v4l2loopback exclusive_caps=1 card_label=Livebrush"
+        hint = (
+            "sudo apt install v4l2loopback-dkms; "
+            "sudo modprobe v4l2loopback exclusive_caps=1 card_label=Livebrush"
+        )
         yield Finding("virtual camera", ", ".join(devices), None if devices else hint)
     else:
         yield Finding(
@@ -113,7 +132,7 @@ def _virtual_camera() -> Iterator[Finding]:
         )
 
 
-def _remotes() -> Iterator[Finding]:
+def _examine_remotes() -> Iterator[Finding]:
     missing = [name for name in ("fastapi", "uvicorn", "aiortc") if not find_spec(name)]
     yield Finding("page", "--serve", "pip install 'livebrush[web]'" if missing else None)
     yield Finding(
@@ -126,10 +145,10 @@ def _remotes() -> Iterator[Finding]:
 
 
 _PARTS: tuple[Callable[[], Iterator[Finding]], ...] = (
-    _cameras,
-    _engines,
-    _screen,
-    _encoders,
-    _virtual_camera,
-    _remotes,
+    _examine_cameras,
+    _examine_engines,
+    _examine_screen,
+    _examine_encoders,
+    _examine_virtual_camera,
+    _examine_remotes,
 )

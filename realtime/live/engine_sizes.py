@@ -1,5 +1,6 @@
-"""One engine per inference size, opened on a background thread, so that the picture never waits for
-a new size.
+"""One engine per inference size, opened on a background thread.
+
+So the picture never waits for a new size.
 """
 
 from __future__ import annotations
@@ -10,22 +11,19 @@ from collections.abc import Callable
 from engines import Engine
 from engines.opening import open_alike
 
-Size = tuple[int, int]
+Size = tuple[int, int]  # (height, width)
 KEEP = 4
 
 
 class EngineSizes:
     """Hands out engines by (height, width).
 
-    ``get`` and ``close`` are called from the thread that runs the engines.
-
-    The engine given at the start is closed by ``close`` like the others; beyond ``KEEP`` the one
-    unused longest is closed.
+    ``get`` and ``close`` are called from the thread that runs the engines. The engine given at the
+    start is closed by ``close`` like the others; beyond ``KEEP`` the one unused longest is closed.
 
     Where that engine offers a ``better`` one, it is opened on the background thread first of all.
-    From then on ``replaces`` is True and ``get`` hands out engines of the better kind; the others
-    are closed when the first of these is taken. ``problem``: why the better one could not be
-    opened, None if it could.
+    From then on ``get`` hands out engines of the better kind; the others are closed when the first
+    of these is taken.
     """
 
     def __init__(
@@ -40,17 +38,19 @@ class EngineSizes:
         self._closed = False
         self._thread: threading.Thread | None = None
         self.problem: str | None = None
+        """Why the better engine could not be opened, None if it could."""
         self.replaces = False
-        self._better, self._replaced = engine.better, []
+        """Whether engines of the better kind wait to be taken."""
+        self._better, self._replaced = engine.better, list[Engine]()
         if self._better is not None:
             with self._changed:
                 self._wake()
 
     def get(self, size: Size) -> Engine | None:
-        """The engine for ``size``, or None while it is being opened; a size asked for first is
-        opened from now on.
+        """Return the engine for ``size``, or None while it is being opened.
 
-        Raises the EngineError with which opening it failed.
+        A size that is asked for the first time is opened from now on. Raises the EngineError with
+        which opening it failed.
         """
         with self._changed:
             if self._failure:
@@ -68,9 +68,7 @@ class EngineSizes:
 
     @property
     def opening(self) -> bool:
-        """Whether an engine for another size is being opened, which takes from the time of the one
-        that runs.
-        """
+        """Whether an engine for another size is being opened, which slows the one that runs."""
         with self._changed:
             return bool(self._wanted)
 
@@ -98,9 +96,8 @@ class EngineSizes:
 
     def _want(self, size: Size) -> None:
         if self._wanted[-1:] != [size]:
-            self._wanted = [*(other for other in self._wanted if other != size), size][
-                -KEEP:
-            ]  # the newest wish is the last
+            # The newest wish is the last.
+            self._wanted = [*(other for other in self._wanted if other != size), size][-KEEP:]
             self._wake()
 
     def _wake(self) -> None:
@@ -111,11 +108,11 @@ class EngineSizes:
             self._thread.start()
         self._changed.notify()
 
-    def _open_better(self) -> None:
-        """Open the better engine at the first size, and let it take the place of all that are open."""
+    def _open_better(self, better: Callable[[Size], Engine]) -> None:
+        """Open the better engine at the first size; it takes the place of all that are open."""
         try:
-            engine = self._better(self.first_size)
-        except Exception as error:  # the engine that runs goes on
+            engine = better(self.first_size)
+        except Exception as error:  # noqa: BLE001 (a runtime may raise anything: the old one goes on)
             self.problem = str(error)
             return
         with self._changed:
@@ -127,7 +124,7 @@ class EngineSizes:
 
     def _open_wanted(self) -> None:
         if self._better is not None:
-            self._open_better()
+            self._open_better(self._better)
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._wanted or self._closed)
@@ -136,7 +133,7 @@ class EngineSizes:
                 size = self._wanted[-1]
             try:
                 engine = self._open_for(self._first, size)
-            except Exception as error:  # carried to the thread that asks for this size
+            except Exception as error:  # noqa: BLE001 (raised by ``get``, in the thread that asks)
                 with self._changed:
                     self._failure = error
                 return

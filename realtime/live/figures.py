@@ -15,12 +15,11 @@ CAUSES = ("capture", "inference", "display")
 
 
 class LiveFigures:
-    """Every frame has one fate: shown, or dropped before the stage that was still busy with an
-    older one.
+    """What became of every frame: it is shown or dropped.
 
-    Counting begins when the first frame is shown. ``capture`` counts what the source itself left
-    out. Frames that are on their way when the run ends have no fate and are not counted; there are
-    at most four of them. ``longest_gap_ms``: between two shown frames.
+    It is dropped before the stage that was still busy with an older one. Counting begins when the
+    first frame is shown. ``capture`` counts what the source itself left out. Frames that are on
+    their way when the run ends are not counted; there are at most four of them.
     """
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
@@ -32,6 +31,7 @@ class LiveFigures:
         self.frames_out = 0
         self.latency = Samples()
         self.longest_gap_ms = 0.0
+        """Between two shown frames."""
         self._shown_s: float | None = None
         self.recent_latency = Samples(keep=90)
         self.shown_rate = RateMeter(clock=clock)
@@ -39,11 +39,12 @@ class LiveFigures:
         self.painted_rate = RateMeter(clock=clock)
 
     def drop(self, cause: str, count: int = 1) -> None:
+        """Count frames that are left out; ``cause``: one of ``CAUSES``."""
         with self._lock:
             self._drops[cause] += count
 
     def show(self, captured_s: float) -> None:
-        """A frame captured at ``captured_s`` has just become visible."""
+        """Count a frame, captured at ``captured_s``, that has just become visible."""
         now_s = self._clock()
         with self._lock:
             if self._first_s is None:
@@ -63,26 +64,28 @@ class LiveFigures:
 
     @property
     def first_shown_s(self) -> float | None:
+        """When the first frame became visible, on the clock; None before."""
         return self._first_s
 
     @property
     def drops(self) -> dict[str, int]:
+        """Frames left out, by cause."""
         with self._lock:
             return {cause: self._drops[cause] for cause in CAUSES}
 
     @property
     def dropped(self) -> int:
+        """Frames left out, whatever the cause."""
         return sum(self.drops.values())
 
     @property
     def frames_in(self) -> int:
+        """Frames that were due."""
         return self.frames_out + self.dropped
 
     @property
     def fps(self) -> float:
-        """Frames shown per second from the first one to the end of the run, pauses of the source
-        included.
-        """
+        """Frames shown per second, from the first to the end of the run, pauses included."""
         if self._first_s is None or self.frames_out < 2:
             return 0.0
         return (self.frames_out - 1) / max((self._end_s or self._clock()) - self._first_s, 1e-9)

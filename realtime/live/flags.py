@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,31 +20,39 @@ from realtime.controls.commands import State
 from realtime.controls.desk import Desk
 from realtime.controls.keys import keymap_from, user_keys_file
 from realtime.controls.osc import OscServer, parse_listen
-from realtime.controls.remembered import recall, remembered_styles
-from realtime.live import bootstrap
+from realtime.controls.remembered import recall, remember, remembered_styles
+from realtime.live.capture_format import parse_capture
+from realtime.live.clean_sink import CleanSink
+from realtime.live.live_sink import LiveSink
+from realtime.live.live_source import LiveSource
+from realtime.live.registry import (
+    clean_sink_classes,
+    live_sink_classes,
+    live_source,
+    source_summary,
+)
 from realtime.live.run import initial_state
-from realtime.live.sinks.clean_sink import CleanSink
-from realtime.live.sinks.live_sink import LiveSink
-from realtime.live.sinks.recording import Recorder, check_recording
-from realtime.live.sinks.virtual_camera import open_virtual_camera
-from realtime.live.sources.camera import parse_capture
-from realtime.live.sources.live_source import LiveSource
-from realtime.live.sources.open_source import live_source
-from realtime.live.sources.sound import Microphone
+from realtime.report import Report, write_report
 from realtime.timeline import Timeline
 
 DEFAULT_PORT = 8080
 DEFAULT_ADDRESS = f"127.0.0.1:{DEFAULT_PORT}"
+# What the flags of the look mean where they are not given; given or not must be told apart, since
+# the rest is as it was left.
+_LOOK_DEFAULTS = {"strength": 1.0, "brush": 1.0, "keep_color": False, "stability": 0.0}
 
 
 def add_live_flags(parser: argparse.ArgumentParser) -> None:
-    """--source, --loop, --capture, --size, --quality, --mirror, --headless, --duration, --keys, --style-schedule, --fresh."""
+    """Add the group "live": --source, --size, --duration, --serve and the like.
+
+    The flags of sinks stand in the files of the sinks.
+    """
     group = parser.add_argument_group("live")
     group.add_argument(
         "--source",
         metavar="N|NAME|PATH|URL|screen|browser|test",
-        help="camera by number or name, file, folder of pictures, stream, screen, screen:WxH+X+Y, test, or with --serve the "
-        "browser's own camera (default: browser with --serve, else 0)",
+        help=f"{source_summary()}, or with --serve the browser's own camera "
+        "(default: browser with --serve, else 0)",
     )
     group.add_argument("--loop", action="store_true", help="begin a file again at its end")
     group.add_argument(
@@ -66,9 +76,8 @@ def add_live_flags(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="as in a mirror (default: for cameras only)",
     )
-    group.add_argument(
-        "--headless", action="store_true", help="no window: for machines without a screen"
-    )
+    for live_sink in live_sink_classes():
+        live_sink.add_flags(group)
     group.add_argument("--duration", type=float, metavar="S", help="end after so many seconds")
     group.add_argument(
         "--keys",
@@ -81,26 +90,8 @@ def add_live_flags(parser: argparse.ArgumentParser) -> None:
         metavar="PLAN",
         help='styles by the clock: "0:great_wave 12.5:starry_night/2s"',
     )
-    group.add_argument(
-        "--record",
-        type=Path,
-        metavar="FILE.mp4",
-        help="record from the start; the key r starts and stops, too",
-    )
-    group.add_argument(
-        "--microphone",
-        nargs="?",
-        const="",
-        metavar="FORMAT:DEVICE",
-        help="record its sound (default: the source's own, if any)",
-    )
-    group.add_argument(
-        "--virtual-cam",
-        nargs="?",
-        const="",
-        metavar="DEV",
-        help="be a camera for other programs (Linux: v4l2loopback)",
-    )
+    for clean_sink in clean_sink_classes():
+        clean_sink.add_flags(group)
     group.add_argument(
         "--serve",
         nargs="?",
@@ -126,42 +117,41 @@ def add_live_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def use_live_defaults(parser: argparse.ArgumentParser) -> None:
+    """Let the flags of the look be None where they are not given; call it after they were added."""
+    parser.set_defaults(**dict.fromkeys(_LOOK_DEFAULTS))
+
+
+def source_text(args: argparse.Namespace) -> str:
+    """Return what --source says, or what it means not to say it."""
+    default = "0" if args.serve is None else "browser"
+    return default if args.source is None else args.source
+
+
 def source_from(args: argparse.Namespace) -> LiveSource:
-    """The source that the flags ask for, not yet opened. Raises UsageError."""
-    if args.source is None:
-        args.source = "0" if args.serve is None else "browser"
-    if args.source == "browser" and args.serve is None:
+    """Return the source that the flags ask for, not yet opened.
+
+    Raises UsageError or SourceError.
+    """
+    text = source_text(args)
+    if text == "browser" and args.serve is None:
         raise UsageError("--source browser is the camera of a page: it needs --serve.")
-    return live_source(
-        args.source, parse_capture(args.capture) if args.capture else None, args.loop
-    )
+    return live_source(text, parse_capture(args.capture) if args.capture else None, args.loop)
 
 
 def model_and_state(args: argparse.Namespace, mirrored: bool) -> tuple[ModelFile, State]:
-    """The model, and the controls as the flags say; what they do not say is as it was left, where
-    somebody is at the controls.
+    """Return the model, and the controls as the flags say.
 
-    ``mirrored``: whether the source is usually seen as in a mirror. Raises UsageError, UnknownStyle
-    or ModelError.
+    What they do not say is as it was left, where somebody is at the controls. ``mirrored``: whether
+    the source is usually seen as in a mirror. Raises UsageError, UnknownStyle or ModelError.
     """
-    defaults = {"strength": 1.0, "brush": 1.0, "keep_color": False, "stability": 0.0}
-    given = {name for name in (*defaults, "mirror") if getattr(args, name) is not None}
-    given |= (
-        {"brush"} if args.size else set()
-    )  # a brush that was left as it was would change the size that is asked for
-    given |= (
-        {"mix"}
-        if any(flag is not None for flag in (args.style, args.model, args.style_schedule))
-        else set()
-    )
-    for name, value in defaults.items():
-        setattr(args, name, value if getattr(args, name) is None else getattr(args, name))
-    model = _model(args, given)
-    state = initial_state(
-        model, cli.look_from(args, model), mirrored if args.mirror is None else args.mirror
-    )
-    if args.style is None and (entries := _timeline(args).entries):
-        state = initial_state(model, replace(state.look, mix=entries[0].mix), state.mirror)
+    given = _find_given(args)
+    timeline = _read_timeline(args)
+    model = _choose_model(args, given, timeline)
+    look = cli.look_from(_fill_look_defaults(args), model)
+    if args.style is None and timeline.entries:
+        look = replace(look, mix=timeline.entries[0].mix)
+    state = initial_state(model, look, mirrored if args.mirror is None else args.mirror)
     state = replace(state, recording=args.record is not None)
     if has_controls(args) and not args.fresh:
         state = replace(recall(state, without=given), said="", said_count=0)
@@ -169,90 +159,115 @@ def model_and_state(args: argparse.Namespace, mirrored: bool) -> tuple[ModelFile
 
 
 def has_controls(args: argparse.Namespace) -> bool:
-    """Whether somebody can change the controls of this run, so that they are worth remembering."""
+    """Tell whether somebody can change the controls, so that they are worth remembering."""
     return args.serve is not None or not args.headless
 
 
-def _model(args: argparse.Namespace, given: set[str]) -> ModelFile:
+def _find_given(args: argparse.Namespace) -> set[str]:
+    """Return the names of the settings that the flags say."""
+    given = {name for name in (*_LOOK_DEFAULTS, "mirror") if getattr(args, name) is not None}
+    if args.size:  # a brush that was left as it was would change the size that is asked for
+        given.add("brush")
+    if any(flag is not None for flag in (args.style, args.model, args.style_schedule)):
+        given.add("mix")
+    return given
+
+
+def _fill_look_defaults(args: argparse.Namespace) -> argparse.Namespace:
+    values = vars(args)
+    defaults = {name: value for name, value in _LOOK_DEFAULTS.items() if values[name] is None}
+    return argparse.Namespace(**{**values, **defaults})
+
+
+def _choose_model(
+    args: argparse.Namespace, given: Collection[str], timeline: Timeline
+) -> ModelFile:
     if has_controls(args) and not args.fresh and "mix" not in given:
         with contextlib.suppress(UsageError):  # a style that is no longer installed is forgotten
             return find_model(None, remembered_styles())
-    return cli.model_from(args, _timeline(args).style_names)
+    return cli.model_from(args, timeline.style_names)
 
 
 def desk_from(args: argparse.Namespace, state: State) -> Desk:
-    """The controls with the user's keys and the schedule of the flags. Raises UsageError."""
-    timeline = _timeline(args)
+    """Return the controls with the user's keys and the schedule of the flags.
+
+    Raises UsageError.
+    """
+    timeline = _read_timeline(args)
     return Desk(state, keymap_from(args.keys), Schedule(timeline) if timeline.entries else None)
 
 
-def _timeline(args: argparse.Namespace) -> Timeline:
-    """--style-schedule, the empty timeline without it. Raises UsageError."""
-    return (
-        Timeline()
-        if args.style_schedule is None
-        else live_timeline(args.style_schedule, "--style-schedule")
-    )
+def _read_timeline(args: argparse.Namespace) -> Timeline:
+    """Read --style-schedule, the empty timeline without it. Raises UsageError."""
+    if args.style_schedule is None:
+        return Timeline()
+    return live_timeline(args.style_schedule, "--style-schedule")
 
 
-def recorder_from(args: argparse.Namespace, source: LiveSource) -> Recorder:
-    """What records, at once if --record says so.
+def sink_class_from(args: argparse.Namespace) -> type[LiveSink]:
+    """Return the kind of sink that the flags ask for, ready to be opened.
+
+    Call it before anything imports av: a window needs its libraries loaded in order. Raises
+    UsageError or SinkError, with what to type, where that sink cannot be.
+    """
+    kind = next(kind for kind in live_sink_classes() if kind.is_asked_for(args))
+    kind.prepare()
+    return kind
+
+
+def check_outputs(args: argparse.Namespace) -> None:
+    """Look at the flags of what takes paintings besides the screen, before the source is opened.
 
     Raises UsageError, SinkError, or SourceError for a microphone.
     """
-    if args.record:
-        check_recording(args.record)
-    if args.microphone is None:
-        return Recorder(Path("."), args.record, source.sound)
-    Microphone(
-        args.microphone
-    ).close()  # one that does not answer is known now and not after the show
-    return Recorder(Path("."), args.record, lambda: Microphone(args.microphone))
+    for kind in clean_sink_classes():
+        kind.check(args)
 
 
-def outputs_from(args: argparse.Namespace, frame_size: tuple[int, int]) -> list[CleanSink]:
-    """Where paintings of (height, width) go besides screen and recordings.
+def outputs_from(
+    args: argparse.Namespace, source: LiveSource, frame_size: tuple[int, int]
+) -> list[CleanSink]:
+    """Open what paintings of (height, width) go to besides the screen.
 
     Raises UsageError or SinkError.
     """
-    return (
-        [open_virtual_camera(args.virtual_cam, frame_size)] if args.virtual_cam is not None else []
-    )
+    with contextlib.ExitStack() as undo:
+        outputs: list[CleanSink] = []
+        for kind in clean_sink_classes():
+            if output := kind.from_args(args, source, frame_size):
+                undo.callback(output.close)
+                outputs.append(output)
+        undo.pop_all()
+        return outputs
 
 
 def osc_from(args: argparse.Namespace, desk: Desk) -> OscServer | None:
-    """The OSC server, listening, if --osc asks for one. Raises UsageError or SourceError."""
-    return (
-        OscServer(*parse_listen(args.osc, "--osc"), desk.ask, cli.say)
-        if args.osc is not None
-        else None
-    )
+    """Return the OSC server, listening, if --osc asks for one.
+
+    Raises UsageError or SourceError.
+    """
+    if args.osc is None:
+        return None
+    return OscServer(*parse_listen(args.osc, "--osc"), desk.ask, cli.say)
+
+
+def keep_results(args: argparse.Namespace, report: Report, state: State) -> None:
+    """Tell and keep what is left of a run.
+
+    Raises SinkError if the report cannot be written.
+    """
+    figures = report.as_dict()
+    if args.json:
+        print(json.dumps(figures, indent=1))
+    if args.report:
+        write_report(args.report, figures)
+    if has_controls(args):
+        remember(state)
 
 
 def duration_from(args: argparse.Namespace) -> float | None:
-    """Seconds, or None for no end. Raises UsageError."""
-    if args.duration is not None and not args.duration > 0:
-        raise UsageError(f"--duration must be more than 0 seconds, not {args.duration:g}.")
-    return args.duration
-
-
-def sink_from(args: argparse.Namespace) -> LiveSink:
-    """A window, or nothing at all.
-
-    Call it before anything imports av: the window needs its libraries loaded in order.
-
-    Raises UsageError, with what to type, if there is no display for a window.
-    """
-    if args.headless or args.serve is not None:
-        from realtime.live.sinks.null import Null
-
-        return Null()
-    problem = bootstrap.display_problem()
-    if problem:
-        raise UsageError(
-            f"{problem}. Use --headless (with --duration and --report), or run it where there is a screen."
-        )
-    bootstrap.import_for_window()
-    from realtime.live.sinks.window import Window
-
-    return Window()
+    """Return --duration in seconds, or None for no end. Raises UsageError."""
+    duration_s: float | None = args.duration
+    if duration_s is not None and not duration_s > 0:
+        raise UsageError(f"--duration must be more than 0 seconds, not {duration_s:g}.")
+    return duration_s

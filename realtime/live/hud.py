@@ -1,9 +1,7 @@
 """Text over the picture: figures, help, toasts and notices, in antialiased TrueType on dark panels.
 
-Draws; decides nothing.
-
-White on a dark panel reads on every picture; a warning has its own sign beside its colour, so that
-nobody needs the colour.
+It draws and decides nothing. White on a dark panel reads on every picture; a warning has its own
+sign beside its colour, so that nobody needs the colour.
 """
 
 from __future__ import annotations
@@ -25,43 +23,44 @@ _KEYS_EM = 6.6  # room for the keys on the help card, in text sizes
 
 @dataclass(frozen=True)
 class Figures:
-    """What the HUD tells.
-
-    Times in milliseconds, ``strength`` 0..1, sizes as (height, width); None where nothing is known
-    yet.
-
-    ``drops``: frames left out, by cause, of ``due``; ``flags``: states to be reminded of, like
-    "frozen"; ``warnings``: what is wrong and what to do about it.
-    """
+    """What the HUD tells; None where nothing is known yet."""
 
     style: str
     number: int
+    """Of the style, from 1; 0 for the original."""
     total: int
     strength: float
+    """0..1."""
     fps: float = 0.0
     captured_fps: float = 0.0
     painted_fps: float = 0.0
     latency_p50_ms: float | None = None
     latency_p95_ms: float | None = None
     drops: dict[str, int] = field(default_factory=dict)
+    """Frames left out, by cause, of ``due``."""
     due: int = 0
     engine: str = ""
     precision: str = ""
     frame_size: tuple[int, int] | None = None
+    """(height, width), like ``inference_size``."""
     inference_size: tuple[int, int] | None = None
     flags: tuple[str, ...] = ()
+    """States to be reminded of, like "frozen"."""
     warnings: tuple[str, ...] = ()
+    """What is wrong and what to do about it."""
 
 
 @dataclass(frozen=True)
 class _Line:
-    """Pieces of text in columns; ``tabs``: where the second column starts, in text sizes."""
+    """A line of text in one or two columns."""
 
     text: str
     color: tuple[int, int, int] = _WHITE
     weight: int = _REGULAR
     second: str = ""
+    """The text of the second column."""
     tab: float = 0.0
+    """Where the second column starts, in text sizes."""
 
 
 class Hud:
@@ -75,33 +74,35 @@ class Hud:
 
         self._cv2 = cv2
         self._font = cv2.FontFace("sans")
-        self._tile = lru_cache(maxsize=64)(self._render)
+        self._panel = lru_cache(maxsize=64)(self._render)
 
     def draw_figures(self, picture: np.ndarray, figures: Figures) -> None:
-        """The panel in the top left corner."""
+        """Draw the panel in the top left corner."""
         margin = text_px(picture.shape[0]) // 2
-        self._place(picture, tuple(_figure_lines(figures)), (0.0, 0.0), margin)
+        self._place(picture, tuple(_compose_lines(figures)), (0.0, 0.0), margin)
 
     def draw_toast(self, picture: np.ndarray, text: str) -> None:
-        """The answer to an action, at the bottom in the middle."""
+        """Draw the answer to an action, at the bottom in the middle."""
         margin = text_px(picture.shape[0])
         self._place(picture, (_Line(text, weight=_BOLD),), (1.0, 0.5), margin, scale=1.25)
 
     def draw_notice(self, picture: np.ndarray, title: str, text: str) -> None:
-        """Something that the user must know, in the middle of the picture, which is darkened."""
+        """Darken the picture, and draw what the user must know in the middle."""
         np.right_shift(picture, 1, out=picture)
         lines = (_Line(f"! {title}", _AMBER, _BOLD), _Line(text, _WHITE))
         self._place(picture, lines, (0.5, 0.5), 0, scale=1.3)
 
     def draw_warning(self, picture: np.ndarray, text: str) -> None:
-        """Something that is wrong with a picture that does come, low in the middle, whether figures
-        are shown or not.
+        """Draw what is wrong with a picture that does come, low in the middle.
+
+        It is drawn whether figures are shown or not.
         """
         self._place(picture, (_Line(f"! {text}", _AMBER, _BOLD),), (0.72, 0.5), 0, scale=1.1)
 
     def draw_help(self, picture: np.ndarray, rows: list[tuple[str, str]]) -> None:
-        """The keys and what they do, in the middle of the picture: in two columns where it is wider
-        than tall.
+        """Draw the keys and what they do, in the middle of the picture.
+
+        A picture that is wider than tall has them in two columns.
         """
         columns = 2 if picture.shape[1] > picture.shape[0] else 1
         half = math.ceil(len(rows) / columns)
@@ -123,13 +124,13 @@ class Hud:
             )
 
     def draw_name(self, picture: np.ndarray, top: int, left: int, width: int, text: str) -> None:
-        """A name on a small picture that lies at ``top``, ``left`` in the picture."""
+        """Draw a name on a thumbnail that lies at ``top``, ``left`` in the picture."""
         px = text_px(picture.shape[0])
         room = picture[top : top + round(2.4 * px), left : left + width]
         self._place(room, (_Line(text),), (0.0, 0.0), 0, px=px)
 
     def draw_labels(self, picture: np.ndarray, left: str, right: str) -> None:
-        """Small names in the bottom corners, for the halves of a comparison."""
+        """Draw small names in the bottom corners, for the halves of a comparison."""
         middle, margin = picture.shape[1] // 2, text_px(picture.shape[0]) // 2
         self._place(picture[:, :middle], (_Line(left, _SOFT),), (1.0, 0.0), margin)
         self._place(picture[:, middle:], (_Line(right, _SOFT),), (1.0, 1.0), margin)
@@ -144,7 +145,7 @@ class Hud:
         text_lines: int = 0,
         px: int = 0,
     ) -> None:
-        """Put a panel at ``where``, as shares (down, across) of the room that it leaves free.
+        """Put a panel at ``where``: shares (down, across) of the room that it leaves free.
 
         ``text_lines``: how many lines the text size shall allow for, if not those that are there;
         ``px``: the text size itself.
@@ -152,38 +153,39 @@ class Hud:
         room = (picture.shape[0] - 2 * margin, picture.shape[1] - 2 * margin)
         if min(room) < MIN_TEXT_PX:
             return  # no legible text fits a picture this small
-        px = px or _size_that_fits(
+        px = px or _fit_text_size(
             text_px(picture.shape[0]) * scale, text_lines or len(lines), room[0]
         )
-        tile = self._tile(lines, px, room)
-        if tile is None:
+        panel = self._panel(lines, px, room)
+        if panel is None:
             return
-        height, width = tile.pixels.shape[:2]
+        height, width = panel.pixels.shape[:2]
         top = margin + round((room[0] - height) * where[0])
         left = margin + round((room[1] - width) * where[1])
         under = picture[top : top + height, left : left + width]
         under[:] = self._cv2.blendLinear(
-            np.ascontiguousarray(under), tile.pixels, tile.rest, tile.weight
+            np.ascontiguousarray(under), panel.pixels, panel.rest, panel.weight
         )
 
-    def _render(self, lines: tuple[_Line, ...], px: int, room: tuple[int, int]) -> _Tile | None:
-        """A panel with ``lines`` in text of ``px`` pixels, cut to what ``room`` (height, width) can
-        hold.
+    def _render(self, lines: tuple[_Line, ...], px: int, room: tuple[int, int]) -> _Panel | None:
+        """Return a panel with ``lines`` in text of ``px`` pixels.
+
+        It is cut to what ``room``, (height, width), can hold; None if that is no text at all.
         """
-        pad, pitch = _spacing(px)
-        lines = lines[: max(1, (room[0] - 2 * pad) // pitch)]
+        pad, pitch = _measure_spacing(px)
         inner = room[1] - 2 * pad
         if inner < px or room[0] < pitch:
             return None
-        lines = [self._cut(line, px, inner) for line in lines]
-        width = min(room[1], 2 * pad + max(self._line_width(line, px) for line in lines))
-        height = min(room[0], 2 * pad + pitch * (len(lines) - 1) + round(1.16 * px))
+        fitting = lines[: max(1, (room[0] - 2 * pad) // pitch)]
+        cut = [self._cut(line, px, inner) for line in fitting]
+        width = min(room[1], 2 * pad + max(self._measure_line(line, px) for line in cut))
+        height = min(room[0], 2 * pad + pitch * (len(cut) - 1) + round(1.16 * px))
         coverage = np.zeros((height, width), np.uint8)
         pixels = np.full((height, width, 3), _PANEL, np.uint8)
-        for row, line in enumerate(lines):
+        for row, line in enumerate(cut):
             baseline = pad + row * pitch + round(0.92 * px)
             self._write(pixels, coverage, line, px, pad, baseline)
-        return _finish(self._cv2, pixels, coverage, radius=max(3, px // 2))
+        return _round_off(pixels, coverage, radius=max(3, px // 2))
 
     def _write(
         self,
@@ -201,23 +203,23 @@ class Hud:
             self._cv2.putText(pixels, text, (x, baseline), color, self._font, px, weight)
             self._cv2.putText(coverage, text, (x, baseline), (255,), self._font, px, weight)
 
-    def _line_width(self, line: _Line, px: int) -> int:
+    def _measure_line(self, line: _Line, px: int) -> int:
         if line.second:
-            return round(line.tab * px) + self._text_width(line.second, px, _REGULAR)
-        return self._text_width(line.text, px, line.weight)
+            return round(line.tab * px) + self._measure_text(line.second, px, _REGULAR)
+        return self._measure_text(line.text, px, line.weight)
 
-    def _text_width(self, text: str, px: int, weight: int) -> int:
+    def _measure_text(self, text: str, px: int, weight: int) -> int:
         left, _, width, _ = self._cv2.getTextSize((0, 0), text, (0, 0), self._font, px, weight)
         return left + width + 1
 
     def _cut(self, line: _Line, px: int, room: int) -> _Line:
-        """The line, shortened with an ellipsis until it fits ``room`` pixels."""
+        """Return the line, shortened with an ellipsis until it fits ``room`` pixels."""
         second = bool(line.second)
         text, weight = (line.second, _REGULAR) if second else (line.text, line.weight)
         free = room - (round(line.tab * px) if second else 0)
-        if self._text_width(text, px, weight) <= free:
+        if self._measure_text(text, px, weight) <= free:
             return line
-        while text and self._text_width(text + "…", px, weight) > free:
+        while text and self._measure_text(text + "…", px, weight) > free:
             text = text[:-1]
         text = text.rstrip() + "…"
         return (
@@ -228,19 +230,21 @@ class Hud:
 
 
 @dataclass(frozen=True)
-class _Tile:
-    """A rendered panel.
-
-    pixels: (h, w, 3) uint8 RGB; weight and rest = 1 - weight: (h, w) float32.
-    """
+class _Panel:
+    """A rendered panel."""
 
     pixels: np.ndarray
+    """(h, w, 3) uint8 RGB."""
     weight: np.ndarray
+    """(h, w) float32, 0..1: how much of the panel is seen."""
     rest: np.ndarray
+    """1 - ``weight``."""
 
 
-def _finish(cv2, pixels: np.ndarray, coverage: np.ndarray, radius: int) -> _Tile:
-    """Text is opaque, the panel lets the picture through, and its corners are round."""
+def _round_off(pixels: np.ndarray, coverage: np.ndarray, radius: int) -> _Panel:
+    """Make the text opaque, let the picture shine through the rest, and round the corners."""
+    import cv2
+
     height, width = coverage.shape
     radius = min(radius, height // 2, width // 2)
     shape = np.zeros((height, width), np.uint8)
@@ -251,30 +255,31 @@ def _finish(cv2, pixels: np.ndarray, coverage: np.ndarray, radius: int) -> _Tile
             cv2.circle(shape, (x, y), radius, 255, -1, cv2.LINE_AA)
     panel = shape.astype(np.float32) * np.float32(_PANEL_WEIGHT / 255)
     weight = np.maximum(panel, coverage.astype(np.float32) / np.float32(255))
-    return _Tile(pixels, weight, 1 - weight)
+    return _Panel(pixels, weight, 1 - weight)
 
 
 def text_px(picture_height: int) -> int:
-    """Size of the HUD's text for a picture of that height, in pixels."""
+    """Return the size of the HUD's text for a picture of that height, in pixels."""
     return max(MIN_TEXT_PX, round(picture_height * _TEXT_PER_LINE))
 
 
-def _spacing(px: int) -> tuple[int, int]:
-    """Padding of a panel, and the distance from line to line."""
+def _measure_spacing(px: int) -> tuple[int, int]:
+    """Return the padding of a panel, and the distance from line to line."""
     return math.ceil(0.6 * px), math.ceil(1.32 * px)
 
 
-def _size_that_fits(wanted: float, lines: int, room: int) -> int:
-    """The largest text size, up to ``wanted``, at which that many lines fit ``room`` pixels; never
-    below the smallest legible.
+def _fit_text_size(wanted: float, lines: int, room: int) -> int:
+    """Return the largest text size, up to ``wanted``, at which ``lines`` fit ``room`` pixels.
+
+    It is never below the smallest legible one.
     """
     px = max(MIN_TEXT_PX, round(wanted))
-    while px > MIN_TEXT_PX and 2 * _spacing(px)[0] + lines * _spacing(px)[1] > room:
+    while px > MIN_TEXT_PX and 2 * _measure_spacing(px)[0] + lines * _measure_spacing(px)[1] > room:
         px -= 1
     return px
 
 
-def _figure_lines(f: Figures) -> list[_Line]:
+def _compose_lines(f: Figures) -> list[_Line]:
     place = f"{f.number}/{f.total}   " if f.number else ""
     latency = (
         ""

@@ -1,5 +1,6 @@
-"""The painting stage of a live run: follows the controls, mirrors, holds a frozen frame, changes
-sizes without a stall.
+"""The painting stage of a live run.
+
+It follows the controls, mirrors, holds a frozen frame, and changes sizes without a stall.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from realtime.timing import Clock
 
 
 class LivePainter:
-    """Call ``choose`` and ``paint`` from one thread; the attributes may be looked at from others.
+    """Paints the frames of a live run.
 
+    Call ``choose`` and ``paint`` from one thread; the attributes may be looked at from others.
     ``fixed_size``: (height, width) of the inference at brush 1, None for 480 lines. ``sizes``
-    provides the engines; while one for a new size is being opened, the old size goes on and
-    ``waiting`` is True. ``quality`` may shrink the size.
+    provides the engines. ``quality`` may shrink the size.
     """
 
     def __init__(
@@ -38,17 +39,22 @@ class LivePainter:
         self.stylizer = stylizer
         self.quality = quality
         self.waiting = False
+        """Whether the old size goes on while an engine for a new one is being opened."""
         self._sizes, self._clock, self._fixed_size = sizes, clock, fixed_size
         self._held: LiveFrame | None = None
         self._followed: Look = stylizer.look
         self._size = sizes.first_size
         self._mirrored = False
         self._changed_s = clock()
-        self._settled = 0  # frames since the last fade; of a frozen picture enough are painted for what is remembered to settle
+        # Frames since the last fade. Of a frozen picture enough are painted for what is remembered
+        # to settle.
+        self._settled = 0
 
     def choose(self, frame: LiveFrame | None, state: State) -> LiveFrame | None:
-        """What to paint now: the new frame; the held one while the picture is frozen and its look
-        still moves; or nothing.
+        """Return what to paint now.
+
+        That is the new frame; or the held one while the picture is frozen and its look still moves;
+        or nothing.
         """
         if not state.frozen or self._held is None:
             self._held = frame or self._held
@@ -58,7 +64,7 @@ class LivePainter:
         return replace(self._held, captured_s=self._clock()) if moves else None
 
     def paint(self, frame: LiveFrame, state: State) -> tuple[LiveFrame, np.ndarray]:
-        """The frame as it was seen (mirrored, if asked for) and its painting."""
+        """Return the frame as it was seen (mirrored, if asked for) and its painting."""
         now_s = self._clock()
         self._follow(state, now_s)
         self._resize(frame.size, state.look.brush, now_s)
@@ -81,6 +87,7 @@ class LivePainter:
         return self._sizes.problem
 
     def close(self) -> None:
+        """Close every engine."""
         self._sizes.close()
 
     def _follow(self, state: State, now_s: float) -> None:
@@ -88,7 +95,8 @@ class LivePainter:
             self.stylizer.set_look(state.look, state.fade_s, now_s)
             self._followed, self._changed_s = state.look, now_s
         if state.mirror != self._mirrored:
-            self.stylizer.reset()  # steadiness would hold on to the picture that was the other way round
+            # Steadiness would hold on to the picture that was the other way round.
+            self.stylizer.reset()
             self._mirrored, self._changed_s = state.mirror, now_s
 
     def _resize(self, frame_size: tuple[int, int], brush: float, now_s: float) -> None:
@@ -111,7 +119,8 @@ class LivePainter:
 def inference_size(
     fixed: tuple[int, int] | None, frame_size: tuple[int, int], brush: float
 ) -> tuple[int, int]:
-    """(height, width) at which the network runs: ``fixed``, or 480 lines of the frame, divided by
-    the brush.
+    """Return the (height, width) at which the network runs.
+
+    That is ``fixed``, or 480 lines of the frame, divided by the brush.
     """
     return scaled(fixed, 1 / brush) if fixed else network_size(frame_size, brush)

@@ -11,23 +11,26 @@ from realtime.frame import LiveFrame
 from realtime.timing import Samples
 
 SCALES = (1.0, 0.75, 0.5)  # of both sides: 1, 0.56 and 0.25 of the work
-_TOO_MUCH = 0.92  # of the time between two frames; a painter as busy as this drops frames at the next hiccup
+# Of the time between two frames: a painter as busy as this drops frames at the next hiccup.
+_TOO_MUCH = 0.92
 _FAR_TOO_MUCH = 1.25  # nothing to wait for
 _ROOM = 0.75  # what a larger size may take at most, as predicted from its number of pixels
 _DOWN_S, _UP_S = 1.0, 4.0  # how long it must be so
 _UP_LIMIT_S = 60.0
 _RELAPSE_S = 15.0
-_FEWEST = 5
+_FEWEST, _KEPT = 5, 15  # frames that are measured
 
 
 class Quality:
-    """Call ``note`` once a frame from the thread that paints; ``scale`` may be read from any.
+    """The share of the full size that this machine can paint in time.
 
-    It goes down when painting has taken too much of the time between frames for ``_DOWN_S``, at
-    once when far too much, to the first size that is predicted to fit; and up by a step when the
-    larger size is predicted to fit for ``_UP_S``. Going down soon after stepping up doubles that
-    wait, so that it does not pump. The time between frames is taken from their stamps and numbers,
-    dropped ones included.
+    Call ``note`` once a frame from the thread that paints; ``scale`` may be read from any.
+
+    The share goes down when painting has taken too much of the time between frames for
+    ``_DOWN_S``, and at once when far too much: to the first size that is predicted to fit. It goes
+    up by a step when the larger size is predicted to fit for ``_UP_S``. Going down soon after
+    stepping up doubles that wait, so that it does not go up and down for ever. The time between
+    frames is taken from their stamps and numbers, dropped ones included.
     """
 
     def __init__(self, scales: tuple[float, ...] = SCALES) -> None:
@@ -36,14 +39,16 @@ class Quality:
         self._step = 0
         self._up_wait_s = _UP_S
         self._up_s = float("-inf")
-        self._begin(0.0)
+        self._recent = Samples(keep=_KEPT)
+        self._high_s = self._tight_s = 0.0
 
     @property
     def scale(self) -> float:
+        """The share of both sides, one of ``scales``."""
         return self.scales[self._step]
 
     def note(self, frame: LiveFrame, painting_s: float, now_s: float) -> None:
-        """``frame`` took ``painting_s`` seconds to paint, and was done at ``now_s``.
+        """Learn that ``frame`` took ``painting_s`` seconds to paint, and was done at ``now_s``.
 
         A frame painted once more does not count.
         """
@@ -53,18 +58,21 @@ class Quality:
             self._begin(now_s)
         self._stamps.append((frame.index, frame.captured_s))
         self._recent.add(painting_s)
-        if len(self._recent) < _FEWEST:
+        typical_s = self._recent.percentile(50)
+        if typical_s is None or len(self._recent) < _FEWEST:
             return
         (first, first_s), (last, last_s) = self._stamps[0], self._stamps[-1]
-        load = self._recent.percentile(50) * (last - first) / max(last_s - first_s, 1e-6)
+        load = typical_s * (last - first) / max(last_s - first_s, 1e-6)
         self._high_s = now_s if load < _TOO_MUCH else self._high_s
-        self._tight_s = now_s if self._step == 0 or load * self._growth() > _ROOM else self._tight_s
+        self._tight_s = (
+            now_s if self._step == 0 or load * self._predict_growth() > _ROOM else self._tight_s
+        )
         too_much = now_s - self._high_s >= _DOWN_S or load >= _FAR_TOO_MUCH
         if too_much and self._step + 1 < len(self.scales):
             self._up_wait_s = (
                 min(2 * self._up_wait_s, _UP_LIMIT_S) if now_s - self._up_s < _RELAPSE_S else _UP_S
             )
-            self._step = self._fitting_step(load)
+            self._step = self._find_fitting_step(load)
             self._begin(now_s)
         elif now_s - self._tight_s >= self._up_wait_s and self._step > 0:
             self._step -= 1
@@ -73,13 +81,13 @@ class Quality:
 
     def _begin(self, now_s: float) -> None:
         """Measure afresh: what was measured at another size says nothing."""
-        self._recent = Samples(keep=15)
+        self._recent = Samples(keep=_KEPT)
         self._high_s = self._tight_s = now_s
 
-    def _growth(self) -> float:
+    def _predict_growth(self) -> float:
         return (self.scales[self._step - 1] / self.scale) ** 2
 
-    def _fitting_step(self, load: float) -> int:
+    def _find_fitting_step(self, load: float) -> int:
         smaller = range(self._step + 1, len(self.scales))
         fits = (
             step for step in smaller if load * (self.scales[step] / self.scale) ** 2 < _TOO_MUCH

@@ -24,44 +24,61 @@ from engines import ModelFile
 from realtime.controls.commands import BANK_SIZE, State
 from realtime.controls.desk import Desk
 from realtime.frame import LiveFrame
+from realtime.live.clean_sink import CleanSink
 from realtime.live.figures import LiveFigures
+from realtime.live.latest import Latest
+from realtime.live.live_sink import LiveSink
+from realtime.live.live_source import LiveSource
 from realtime.live.painter import LivePainter
 from realtime.live.screen import Screen
-from realtime.live.sinks.clean_sink import CleanSink
-from realtime.live.sinks.live_sink import LiveSink
-from realtime.live.sinks.recording import Recorder
 from realtime.live.snapshots import Snapshots
-from realtime.live.sources.latest import Latest
-from realtime.live.sources.live_source import LiveSource
 from realtime.look import Look
 from realtime.picture.sizes import size_text
 from realtime.report import Report, latency_figures, peak_rss_mb
 from realtime.timing import Clock, Samples
 
-STOP_S = 2.0  # how long the end waits for threads; a driver or an engine that hangs longer is left behind
+# How long the end waits for threads; a driver or an engine that hangs longer is left behind.
+STOP_S = 2.0
 _TICK_S = 0.01  # how often keys are looked at while no frame comes
 _READ_S = 0.1
 
 
 @dataclass(frozen=True)
 class Painted:
-    """A frame and its painting, (H, W, 3) uint8 RGB.
-
-    ``counts`` is False for a held frame that is painted once more.
-    """
+    """A frame and its painting."""
 
     frame: LiveFrame
     pixels: np.ndarray
+    """(H, W, 3) uint8 RGB."""
     counts: bool = True
+    """False for a held frame that is painted once more."""
+
+
+def _keep_silent(line: str) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True)
+class LiveOptions:
+    """How a live run goes, beside the parts that it is made of."""
+
+    duration_s: float | None = None
+    """Counts from the call of ``run``; None runs until quit or the source's end."""
+    snapshot_dir: Path = Path(".")
+    """The folder in which pictures of the moment are saved."""
+    say: Callable[[str], None] = _keep_silent
+    """Gets lines for the user."""
+    started_s: float | None = None
+    """When the program started, on ``clock``; None: when the run is made."""
+    clock: Clock = time.monotonic
+    """Seconds, monotonic."""
 
 
 class Live:
-    """One live run over an open source and a prepared engine; ``run`` returns when it is over and
-    leaves no thread behind.
+    """One live run over an open source and a prepared engine.
 
-    ``outputs`` get every painting beside ``sink``, and ``recorder`` does while the controls say so.
-    ``say`` gets lines for the user. ``duration_s`` counts from the call of ``run``; None runs until
-    quit or the source's end. ``started_s``: when the program started, on ``clock``.
+    ``run`` returns when it is over and leaves no thread behind. ``outputs`` get every painting
+    beside ``sink``.
     """
 
     def __init__(
@@ -70,35 +87,23 @@ class Live:
         painter: LivePainter,
         sink: LiveSink,
         desk: Desk,
-        *,
-        duration_s: float | None = None,
-        snapshot_dir: Path = Path("."),
-        recorder: Recorder | None = None,
         outputs: Sequence[CleanSink] = (),
-        say: Callable[[str], None] = lambda line: None,
-        started_s: float | None = None,
-        clock: Clock = time.monotonic,
+        options: LiveOptions = LiveOptions(),
     ) -> None:
+        clock = self._clock = options.clock
         self.figures = LiveFigures(clock)
-        self._source, self._sink, self._say, self._clock = source, sink, say, clock
-        self._duration_s = duration_s
-        self._begin_s = started_s if started_s is not None else clock()
+        self._source, self._sink, self._say = source, sink, options.say
+        self._duration_s = options.duration_s
+        self._begin_s = clock() if options.started_s is None else options.started_s
         self._captured: Latest[LiveFrame] = Latest(lambda _: self.figures.drop("inference"))
         self._painted: Latest[Painted] = Latest(
             lambda painted: self.figures.drop("display") if painted.counts else None
         )
         self._painter = painter
-        recorder = recorder or Recorder(snapshot_dir, open_sound=source.sound)
-        self._outputs = [recorder, *outputs]
+        self._outputs = tuple(outputs)
+        snapshots = Snapshots(options.snapshot_dir)
         self._screen = Screen(
-            sink,
-            source,
-            self._painter,
-            self.figures,
-            desk,
-            Snapshots(snapshot_dir),
-            recorder,
-            clock,
+            sink, source, painter, self.figures, desk, snapshots, self._outputs, clock
         )
         self._infer, self._display = Samples(), Samples()
         self._stop = threading.Event()
@@ -109,13 +114,15 @@ class Live:
         self._engine_problem: str | None = None
 
     def run(self) -> Report:
-        """Run until quit, the source's end, ``duration_s``, or an error in any stage, which is
-        raised after everything stopped.
+        """Run until quit, the source's end, ``duration_s``, or an error in any stage.
 
-        KeyboardInterrupt and SystemExit pass through, after everything stopped too; ``report`` is
-        valid in every case.
+        The error is raised after everything stopped. KeyboardInterrupt and SystemExit pass through,
+        after everything stopped too; ``report`` is valid in every case.
         """
-        threads = [self._thread("capture", self._capture), self._thread("inference", self._paint)]
+        threads = [
+            self._make_thread("capture", self._capture),
+            self._make_thread("inference", self._paint),
+        ]
         try:
             for thread in threads:
                 thread.start()
@@ -128,7 +135,7 @@ class Live:
         return self.report()
 
     def report(self) -> Report:
-        """The figures so far."""
+        """Return the figures so far."""
         figures, stylizer = self.figures, self._painter.stylizer
         stages = {"capture": self._source.busy, "infer": self._infer, "display": self._display}
         return Report(
@@ -154,7 +161,7 @@ class Live:
         )
 
     def status(self) -> dict[str, Any]:
-        """The figures of the last seconds, for a page; JSON-ready, from any thread."""
+        """Return the figures of the last seconds, for a page; JSON-ready, from any thread."""
         figures, stylizer = self.figures, self._painter.stylizer
         return {
             "fps": figures.painted_rate.per_second,
@@ -215,7 +222,7 @@ class Live:
                 return
 
     def _tell_answers(self) -> None:
-        """What became of snapshots, recordings and other outputs, on the picture and in words."""
+        """Tell what became of snapshots, recordings and other outputs, seen and said."""
         for answers in (
             self._screen.snapshots.answers,
             *(output.answers for output in self._outputs),
@@ -226,9 +233,7 @@ class Live:
                 self._say(line)
 
     def _tell_changes(self) -> None:
-        """What goes on without the user's doing: the camera, and the size that automatic quality
-        paints at.
-        """
+        """Tell what goes on without the user's doing: the camera, the size, the engine."""
         problem, scale, note = self._source.problem, self._painter.quality_scale, self._source.note
         if note != self._note:
             self._say(f"{self._source.name}: {note}")
@@ -243,7 +248,7 @@ class Live:
         self._tell_engine()
 
     def _tell_engine(self) -> None:
-        """The faster engine that was built meanwhile, or why there is none."""
+        """Tell of the faster engine that was built meanwhile, or why there is none."""
         engine, problem = self._painter.stylizer.engine, self._painter.engine_problem
         if engine.name != self._engine:
             self._say(f"engine: {engine.name}, {engine.precision} on {engine.device} from now on")
@@ -256,41 +261,40 @@ class Live:
         self._stop.set()
         self._captured.close()
         self._painted.close()
-        with self._kept_failure():
+        with self._keep_failure():
             self._source.close()
         for thread in threads:
             if thread.is_alive():
                 thread.join(max(0.0, deadline_s - time.monotonic()))
-        with self._kept_failure():
+        with self._keep_failure():
             self._screen.close()
         for output in self._outputs:
-            with self._kept_failure():
+            with self._keep_failure():
                 output.close()
         self._tell_answers()
-        if not threads[
-            1
-        ].is_alive():  # an engine in use must not be taken away from under its thread
-            with self._kept_failure():
+        # An engine in use must not be taken away from under its thread.
+        if not threads[1].is_alive():
+            with self._keep_failure():
                 self._painter.close()
 
-    def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
+    def _make_thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
         def guarded() -> None:
-            with self._kept_failure():
+            with self._keep_failure():
                 work()
 
         return threading.Thread(target=guarded, name=name, daemon=True)
 
     @contextlib.contextmanager
-    def _kept_failure(self) -> Iterator[None]:
+    def _keep_failure(self) -> Iterator[None]:
         """An error in a stage ends the run, and the first one is raised by ``run``."""
         try:
             yield
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 (it is raised again by the main thread)
             self._failure = self._failure or error
             self._stop.set()
 
 
 def initial_state(model: ModelFile, look: Look, mirror: bool) -> State:
-    """The controls at the start of a run."""
+    """Return the controls at the start of a run."""
     state = State(model.style_names[1:], look, mirror=mirror, painting=look.mix)
     return replace(state, bank=max(0, state.number - 1) // BANK_SIZE)

@@ -1,34 +1,53 @@
-"""The showing stage of a live run: composes what is seen, draws the HUD over it, and does what the
-controls ask for.
+"""The showing stage of a live run.
+
+It composes what is seen, draws the HUD over it, and does what the controls ask for.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from realtime.controls.commands import State, spoken
 from realtime.controls.desk import Desk
 from realtime.frame import LiveFrame
+from realtime.live.clean_sink import CleanSink
 from realtime.live.figures import LiveFigures
 from realtime.live.hud import Figures, Hud
+from realtime.live.live_sink import LiveSink
+from realtime.live.live_source import LiveSource
 from realtime.live.painter import LivePainter
-from realtime.live.sinks.live_sink import LiveSink
-from realtime.live.sinks.recording import Recorder
 from realtime.live.snapshots import Snapshots
-from realtime.live.sources.live_source import LiveSource
-from realtime.live.thumbnail_view import Place, draw_tiles, shares, sheet_places, strip_places
-from realtime.live.thumbnails import Tiles
+from realtime.live.thumbnail_view import (
+    Place,
+    draw_thumbnails,
+    shares,
+    sheet_places,
+    strip_places,
+)
+from realtime.live.thumbnails import Thumbnails
 from realtime.live.view import compose
 from realtime.timing import Clock
 
 _TOAST_S = 1.6
 _FIGURES_S = 0.33  # figures that change faster cannot be read
-_REDRAW_S = 0.1  # without new frames: for toasts that end, cards, a window that changes its size
-_SLOW_SHARE = 0.5
+# Without new frames: for toasts that end, notices, a window that changes its size.
+_REDRAW_S = 0.1
+_SLOW_SHARE = 0.5  # of the captured frames; where fewer are shown, a broader brush is advised
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A frame and its painting, (H, W, 3) uint8 RGB of one size."""
+
+    frame: LiveFrame
+    painting: np.ndarray
 
 
 class Screen:
-    """Every method is called from the main thread."""
+    """What is seen of a run. Every method is called from the main thread."""
 
     def __init__(
         self,
@@ -38,59 +57,60 @@ class Screen:
         figures: LiveFigures,
         desk: Desk,
         snapshots: Snapshots,
-        recorder: Recorder,
+        outputs: Sequence[CleanSink],
         clock: Clock,
     ) -> None:
         self._desk = desk
-        self._tiles = Tiles(painter.stylizer.engine)
+        self._thumbnails = Thumbnails(painter.stylizer.engine)
         self._places: list[Place] = []
         self._sink, self._source, self._painter, self._figures = sink, source, painter, figures
-        self.snapshots, self._recorder, self._clock = snapshots, recorder, clock
+        self.snapshots, self._outputs, self._clock = snapshots, outputs, clock
         self._hud: Hud | None = None
-        self._newest: tuple[LiveFrame, np.ndarray] | None = None
+        self._newest: _Shown | None = None
         self._toast, self._toast_s = "", 0.0
-        self._told: Figures | None = None
-        self._told_s = self._drawn_s = clock()
+        self._shown_figures: Figures | None = None
+        self._shown_figures_s = self._drawn_s = clock()
 
     def show(self, frame: LiveFrame, painting: np.ndarray) -> None:
         """Show a painting of ``frame``; when this returns it is visible."""
-        self._newest = (frame, painting)
+        self._newest = _Shown(frame, painting)
         if self.state.strip or self.state.sheet:
-            self._tiles.look_at(frame)
+            self._thumbnails.look_at(frame)
         self._draw()
 
     def listen(self) -> None:
-        """Obey keys, mouse, remotes and timers, and redraw if something is to be seen without a new
-        frame.
-        """
+        """Obey keys, mouse, remotes and timers; redraw what changes without a new frame."""
         before = self.state
         for key in self._sink.poll():
             self._desk.press(key)
-        places = shares(self._places, self._sink.view_size) if self._places else {}
+        view_size = self._sink.view_size
+        places = shares(self._places, view_size) if view_size else {}
         for pointer in self._sink.pointers():
             self._desk.point(pointer, places)
         self._desk.follow(self._clock())
-        self._tiles.want(self._tile_styles())
+        self._thumbnails.want(self._choose_thumbnails())
         if self.state.said_count != before.said_count and self.state.said:
             self.toast(self.state.said)
         if self.state.fullscreen != before.fullscreen:
             self._sink.set_fullscreen(self.state.fullscreen)
         if self.state.snapshots != before.snapshots and self._newest:
-            self.snapshots.take(self._newest[0].pixels, self._newest[1], self.state.look.label)
-        self._recorder.follow(self.state.recording, self.state.look.label)
-        if self._recorder.failed:
-            self._desk.perform("record", False)
+            frame, painting = self._newest.frame, self._newest.painting
+            self.snapshots.take(frame.pixels, painting, self.state.look.label)
+        for output in self._outputs:
+            output.follow(self._desk)
         if self.state != before:
-            self._told = None
+            self._shown_figures = None
         if self.state != before or self._clock() - self._drawn_s > _REDRAW_S:
             self._draw()
 
     @property
     def state(self) -> State:
+        """The controls as they are now."""
         return self._desk.state
 
     def close(self) -> None:
-        self._tiles.close()
+        """Take the picture away, and finish the snapshots."""
+        self._thumbnails.close()
         self._sink.close()
         self.snapshots.close()
 
@@ -108,13 +128,13 @@ class Screen:
             view = np.full((*view_size, 3), 40, np.uint8)
         else:
             view = compose(
-                self._newest[0].pixels,
-                self._newest[1],
+                self._newest.frame.pixels,
+                self._newest.painting,
                 self.state.compare,
                 view_size,
                 self.state.divider,
             )
-            self._draw_tiles(view, self._hud)
+            self._draw_thumbnails(view, self._hud, self._newest.frame.size)
         self._draw_over(view, self._hud)
         self._sink.show(view)
 
@@ -130,34 +150,28 @@ class Screen:
         if state.help:
             hud.draw_help(view, self._desk.keymap.help_rows())
         elif state.hud and not state.sheet:
-            hud.draw_figures(view, self._current_figures())
+            hud.draw_figures(view, self._refresh_figures())
         if self._clock() - self._toast_s < _TOAST_S and self._toast:
             hud.draw_toast(view, self._toast)
 
-    def _tile_styles(self) -> tuple[str, ...]:
-        """The styles to be seen small now; none without a view, and none while they are not asked
-        for.
-        """
+    def _choose_thumbnails(self) -> tuple[str, ...]:
+        """Return the styles to be seen small now; none where nobody looks or asks for them."""
         if self._sink.view_size is None:
             return ()
-        return (
-            self.state.styles
-            if self.state.sheet
-            else self.state.bank_styles
-            if self.state.strip
-            else ()
-        )
+        if self.state.sheet:
+            return self.state.styles
+        return self.state.bank_styles if self.state.strip else ()
 
-    def _draw_tiles(self, view: np.ndarray, hud: Hud) -> None:
-        styles, frame = self._tile_styles(), self._newest[0]
+    def _draw_thumbnails(self, view: np.ndarray, hud: Hud, frame_size: tuple[int, int]) -> None:
+        styles = self._choose_thumbnails()
         self._places = []
         if not styles:
             return
         place = sheet_places if self.state.sheet else strip_places
-        self._places = place(styles, frame.size, view.shape[:2])
+        self._places = place(styles, frame_size, view.shape[:2])
         if self.state.sheet:
             view[:] = 0
-        draw_tiles(view, self._places, self._tiles.tiles, self.state.look.style_names)
+        draw_thumbnails(view, self._places, self._thumbnails.pictures, self.state.look.style_names)
         for at in self._places:
             number = self.state.styles.index(at.style) + 1
             text = (
@@ -167,13 +181,13 @@ class Screen:
             )
             hud.draw_name(view, at.top, at.left, at.width, text)
 
-    def _current_figures(self) -> Figures:
+    def _refresh_figures(self) -> Figures:
         now_s = self._clock()
-        if self._told is None or now_s - self._told_s > _FIGURES_S:
-            self._told, self._told_s = self._new_figures(), now_s
-        return self._told
+        if self._shown_figures is None or now_s - self._shown_figures_s > _FIGURES_S:
+            self._shown_figures, self._shown_figures_s = self._collect_figures(), now_s
+        return self._shown_figures
 
-    def _new_figures(self) -> Figures:
+    def _collect_figures(self) -> Figures:
         state, figures, stylizer = self.state, self._figures, self._painter.stylizer
         return Figures(
             style=painting_name(state),
@@ -189,19 +203,16 @@ class Screen:
             due=figures.frames_in,
             engine=stylizer.engine.name,
             precision=stylizer.engine.precision,
-            frame_size=self._newest[0].size if self._newest else None,
+            frame_size=self._newest.frame.size if self._newest else None,
             inference_size=stylizer.inference_size,
-            flags=self._flags(),
-            warnings=self._warnings(),
+            flags=self._collect_flags(),
+            warnings=self._collect_warnings(),
         )
 
-    def _flags(self) -> tuple[str, ...]:
+    def _collect_flags(self) -> tuple[str, ...]:
         state, quality = self.state, self._painter.quality_scale
         flags = (
-            (
-                f"● REC {_minutes(self._recorder.seconds or 0.0)}",
-                self._recorder.seconds is not None,
-            ),
+            *((output.note, True) for output in self._outputs if output.note),
             ("frozen", state.frozen),
             ("blend", state.blending),
             (f"bank {state.bank + 1}/{state.banks}", state.banks > 1),
@@ -215,8 +226,8 @@ class Screen:
         )
         return tuple(text for text, on in flags if on)
 
-    def _warnings(self) -> tuple[str, ...]:
-        warnings = [text for text in (self._tiles.failure,) if text]
+    def _collect_warnings(self) -> tuple[str, ...]:
+        warnings = [text for text in (self._thumbnails.failure,) if text]
         shown, captured = (
             self._figures.shown_rate.per_second,
             self._figures.captured_rate.per_second,
@@ -230,10 +241,6 @@ class Screen:
         return tuple(warnings)
 
 
-def _minutes(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
-
-
 def painting_name(state: State) -> str:
-    """What is being painted, for people."""
+    """Return what is being painted, for people."""
     return " + ".join(spoken(name) for name in state.look.style_names)

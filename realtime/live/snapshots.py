@@ -1,5 +1,6 @@
-"""Pictures of the moment: the frame and its painting as PNG files, without any text on them,
-written beside the show.
+"""Pictures of the moment: the frame and its painting as PNG files, without any text on them.
+
+They are written beside the show.
 """
 
 from __future__ import annotations
@@ -7,6 +8,7 @@ from __future__ import annotations
 import itertools
 import queue
 import threading
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -15,16 +17,23 @@ import numpy as np
 _WAITING = 8
 
 
-class Snapshots:
-    """Saves into ``folder`` on a thread of its own.
+@dataclass(frozen=True)
+class _Job:
+    """A frame and its painting, (H, W, 3) uint8 RGB, and the name of its look."""
 
-    ``answers`` collects one line per snapshot for the user.
-    """
+    frame: np.ndarray
+    painting: np.ndarray
+    label: str
+
+
+class Snapshots:
+    """Saves into ``folder`` on a thread of its own."""
 
     def __init__(self, folder: Path) -> None:
         self.answers: queue.SimpleQueue[str] = queue.SimpleQueue()
+        """One line per snapshot for the user."""
         self._folder = folder
-        self._jobs: queue.Queue = queue.Queue(_WAITING)
+        self._jobs: queue.Queue[_Job | None] = queue.Queue(_WAITING)
         self._thread: threading.Thread | None = None
 
     def take(self, frame: np.ndarray, painting: np.ndarray, label: str) -> None:
@@ -36,7 +45,7 @@ class Snapshots:
             self._thread = threading.Thread(target=self._write_all, name="snapshots", daemon=True)
             self._thread.start()
         try:
-            self._jobs.put_nowait((frame, painting, label))
+            self._jobs.put_nowait(_Job(frame, painting, label))
         except queue.Full:
             self.answers.put("too many snapshots at once: this one is left out")
 
@@ -49,27 +58,30 @@ class Snapshots:
     def _write_all(self) -> None:
         while (job := self._jobs.get()) is not None:
             try:
-                self.answers.put(f"saved {save_snapshot(self._folder, *job).name}")
+                path = save_snapshot(self._folder, job.frame, job.painting, job.label)
+                self.answers.put(f"saved {path.name}")
             except OSError as error:
                 self.answers.put(f"snapshot not saved: {error.strerror}")
 
 
 def save_snapshot(folder: Path, frame: np.ndarray, painting: np.ndarray, label: str) -> Path:
-    """Write livebrush-LABEL-TIME.png and livebrush-LABEL-TIME-original.png under names that are
-    still free.
+    """Write livebrush-LABEL-TIME.png and livebrush-LABEL-TIME-original.png.
 
-    Returns the painting's path. Raises OSError if they cannot be written; a file that was begun is
-    removed.
+    Names that are taken get a number. Returns the painting's path. Raises OSError if they cannot be
+    written; a file that was begun is removed.
     """
     stem = f"livebrush-{label}-{datetime.now():%Y%m%d-%H%M%S}"
-    for number in itertools.count(1):
-        name = stem if number == 1 else f"{stem}-{number}"
-        path, original = folder / f"{name}.png", folder / f"{name}-original.png"
-        if path.exists() or original.exists():
-            continue
-        _write_new(original, frame)
-        _write_new(path, painting)
-        return path
+    names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
+    path, original = next(
+        (path, original)
+        for path, original in (
+            (folder / f"{name}.png", folder / f"{name}-original.png") for name in names
+        )
+        if not path.exists() and not original.exists()
+    )
+    _write_new(original, frame)
+    _write_new(path, painting)
+    return path
 
 
 def _write_new(path: Path, pixels: np.ndarray) -> None:
@@ -77,7 +89,7 @@ def _write_new(path: Path, pixels: np.ndarray) -> None:
 
     with path.open("xb") as file:
         try:
-            file.write(cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1])
+            file.write(cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))[1].tobytes())
         except BaseException:
             path.unlink(missing_ok=True)
             raise

@@ -1,5 +1,6 @@
-"""Opens the engine while the camera wakes up and the screen is looked for, so that the first
-painting comes sooner.
+"""Opens the engine while the camera wakes up and the screen is looked for.
+
+So the first painting comes sooner.
 """
 
 from __future__ import annotations
@@ -12,11 +13,10 @@ from realtime.live.engine_sizes import Size
 
 
 class EngineAhead:
-    """Begins to open an engine for frames of ``expected`` (height, width) at once; with None, it
-    waits until it is asked.
+    """Begins to open an engine at once, for frames of ``expected`` (height, width).
 
-    ``get`` hands it out, and from then on it belongs to the caller. ``close`` takes back what
-    nobody asked for.
+    With None it waits until it is asked. ``get`` hands the engine out, and from then on it belongs
+    to the caller.
     """
 
     def __init__(self, open_for: Callable[[Size], Engine], expected: Size | None) -> None:
@@ -27,7 +27,7 @@ class EngineAhead:
         )
 
     def get(self, size: Size) -> Engine:
-        """The engine, ready for frames of ``size`` (height, width).
+        """Return the engine, ready for frames of ``size`` (height, width).
 
         Raises the EngineError or UsageError of opening it.
         """
@@ -39,6 +39,7 @@ class EngineAhead:
         return engine
 
     def close(self) -> None:
+        """Close an engine that nobody asked for."""
         if self._opening is not None and self._opening.exception() is None:
             self._opening.result().close()
         self._pool.shutdown()

@@ -1,4 +1,4 @@
-"""Lays small paintings out: a strip along the bottom of the view, or a contact sheet that fills it.
+"""Lays thumbnails out: a strip along the bottom of the view, or a contact sheet that fills it.
 
 Pixels and places only.
 """
@@ -14,16 +14,13 @@ import numpy as np
 _STRIP_SHARE = 0.17  # of the view's height
 _GAP_SHARE = 0.006
 _BACKGROUND = 18
-_CHOSEN = (
-    255,
-    190,
-    70,
-)  # the frame around what is being painted is also thicker, so that nobody needs the colour
+# The frame around what is being painted is also thicker, so that nobody needs the colour.
+_CHOSEN = (255, 190, 70)
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a style's tile lies in the view, in pixels."""
+    """Where a style's thumbnail lies in the view, in pixels."""
 
     style: str
     top: int
@@ -33,15 +30,18 @@ class Place:
 
 
 def strip_places(
-    styles: Sequence[str], tile_shape: tuple[int, int], view_size: tuple[int, int]
+    styles: Sequence[str], thumbnail_shape: tuple[int, int], view_size: tuple[int, int]
 ) -> list[Place]:
-    """One row at the bottom, in the middle, of tiles in the shape of (height, width)
-    ``tile_shape``.
+    """Return one row at the bottom, in the middle.
+
+    ``thumbnail_shape``: (height, width), of which only the proportion counts.
     """
-    gap = _gap(view_size)
+    gap = _measure_gap(view_size)
     room = (view_size[1] - gap * (len(styles) + 1)) / max(1, len(styles))
-    height = max(1, round(min(view_size[0] * _STRIP_SHARE, room * tile_shape[0] / tile_shape[1])))
-    width = max(1, round(height * tile_shape[1] / tile_shape[0]))
+    height = max(
+        1, round(min(view_size[0] * _STRIP_SHARE, room * thumbnail_shape[0] / thumbnail_shape[1]))
+    )
+    width = max(1, round(height * thumbnail_shape[1] / thumbnail_shape[0]))
     left = (view_size[1] - len(styles) * (width + gap) + gap) // 2
     top = view_size[0] - gap - height
     return [
@@ -51,10 +51,10 @@ def strip_places(
 
 
 def sheet_places(
-    styles: Sequence[str], tile_shape: tuple[int, int], view_size: tuple[int, int]
+    styles: Sequence[str], thumbnail_shape: tuple[int, int], view_size: tuple[int, int]
 ) -> list[Place]:
-    """All of the view, in the number of columns that gives the largest tiles."""
-    gap = _gap(view_size)
+    """Fill the view, in the number of columns that gives the largest thumbnails."""
+    gap = _measure_gap(view_size)
     best = (0.0, 1)
     for columns in range(1, len(styles) + 1):
         rows = math.ceil(len(styles) / columns)
@@ -62,10 +62,10 @@ def sheet_places(
             (view_size[0] - gap * (rows + 1)) / rows,
             (view_size[1] - gap * (columns + 1)) / columns,
         )
-        scale = min(room[0] / tile_shape[0], room[1] / tile_shape[1])
+        scale = min(room[0] / thumbnail_shape[0], room[1] / thumbnail_shape[1])
         best = max(best, (scale, columns), key=lambda found: found[0])
     scale, columns = best
-    height, width = max(1, int(tile_shape[0] * scale)), max(1, int(tile_shape[1] * scale))
+    height, width = max(1, int(thumbnail_shape[0] * scale)), max(1, int(thumbnail_shape[1] * scale))
     rows = math.ceil(len(styles) / columns)
     top = (view_size[0] - rows * (height + gap) + gap) // 2
     places = []
@@ -85,25 +85,31 @@ def sheet_places(
     return places
 
 
-def draw_tiles(
+def draw_thumbnails(
     view: np.ndarray,
     places: Sequence[Place],
-    tiles: Mapping[str, np.ndarray],
+    pictures: Mapping[str, np.ndarray],
     chosen: Sequence[str],
 ) -> None:
-    """Put the tiles that there are into ``view``, (H, W, 3) uint8 RGB, and a frame around those
-    whose style is ``chosen``.
+    """Draw the thumbnails that there are into ``view``, (H, W, 3) uint8 RGB, in place.
+
+    ``pictures``: by style, (h, w, 3) uint8 RGB. Those whose style is ``chosen`` get a frame.
     """
     import cv2
 
-    line = max(1, _gap(view.shape[:2]) // 2)
+    line = max(1, _measure_gap(view.shape[:2]) // 2)
     for place in places:
         under = view[place.top : place.top + place.height, place.left : place.left + place.width]
-        tile = tiles.get(place.style)
-        if tile is None or under.shape[:2] != (place.height, place.width):
+        thumbnail = pictures.get(place.style)
+        if thumbnail is None or under.shape[:2] != (place.height, place.width):
             under[:] = _BACKGROUND
         else:
-            cv2.resize(tile, (place.width, place.height), dst=under, interpolation=cv2.INTER_AREA)
+            cv2.resize(
+                thumbnail,
+                (place.width, place.height),
+                dst=under,
+                interpolation=cv2.INTER_AREA,
+            )
         color, thick = (_CHOSEN, 3 * line) if place.style in chosen else ((0, 0, 0), line)
         under[:thick], under[-thick:] = color, color
         under[:, :thick], under[:, -thick:] = color, color
@@ -112,7 +118,7 @@ def draw_tiles(
 def shares(
     places: Sequence[Place], view_size: tuple[int, int]
 ) -> dict[str, tuple[float, float, float, float]]:
-    """style -> top, left, bottom, right as shares of the view's sides, for the mouse."""
+    """Return style -> top, left, bottom, right as shares of the view's sides, for the mouse."""
     height, width = view_size
     return {
         p.style: (
@@ -125,5 +131,5 @@ def shares(
     }
 
 
-def _gap(view_size: tuple[int, int]) -> int:
+def _measure_gap(view_size: tuple[int, int]) -> int:
     return max(2, round(view_size[1] * _GAP_SHARE))

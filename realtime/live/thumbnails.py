@@ -22,15 +22,12 @@ from realtime.picture.sizes import network_size
 from realtime.stylizer import Stylizer
 
 
-class Tiles:
-    """``want`` names the styles to paint, round and round, from the newest frame that ``look_at``
-    was given; both may be called from any thread and return at once.
+class Thumbnails:
+    """Paints the styles that are wanted, round and round, from the newest frame.
 
-    Nothing runs while nothing is wanted, and the engine is opened when first needed.
-
-    ``tiles``: style -> (h, w, 3) uint8 RGB, in the look of the broadest brush, where a small
-    picture still shows strokes; ``version`` counts their changes. ``failure``: why there are none.
-    ``share``: of the time, at most, that is spent on tiles; the rest belongs to the big picture.
+    ``want`` and ``look_at`` may be called from any thread and return at once. Nothing runs while
+    nothing is wanted, and the engine is opened when first needed. ``share``: of the time, at most,
+    that is spent on thumbnails; the rest belongs to the big picture.
     """
 
     def __init__(
@@ -39,9 +36,12 @@ class Tiles:
         open_for: Callable[[Engine, Size], Engine] = open_alike,
         share: float = 0.3,
     ) -> None:
-        self.tiles: dict[str, np.ndarray] = {}
+        self.pictures: dict[str, np.ndarray] = {}
+        """Style -> (h, w, 3) uint8 RGB, in the broadest brush: small, it still shows strokes."""
         self.version = 0
+        """Counts the changes of ``pictures``."""
         self.failure: str | None = None
+        """Why there are none."""
         self._like, self._open_for, self._share = engine, open_for, share
         self._changed = threading.Condition()
         self._frame: LiveFrame | None = None
@@ -50,20 +50,23 @@ class Tiles:
         self._thread: threading.Thread | None = None
 
     def want(self, styles: tuple[str, ...]) -> None:
+        """Paint these styles from now on; none to rest."""
         with self._changed:
             if styles != self._styles:
                 self._styles = styles
                 self._changed.notify()
             if styles and self._thread is None and not self._closed:
-                self._thread = threading.Thread(target=self._run, name="tiles", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="thumbnails", daemon=True)
                 self._thread.start()
 
     def look_at(self, frame: LiveFrame) -> None:
+        """Paint from this frame from now on."""
         with self._changed:
             self._frame = frame
             self._changed.notify()
 
     def close(self) -> None:
+        """Stop, waiting at most two seconds."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -77,9 +80,10 @@ class Tiles:
             self.failure = str(error)
 
     def _paint_all(self) -> None:
-        scaler, stylizer, turn = Scaler(), None, 0
+        scaler, turn = Scaler(), 0
+        stylizer: Stylizer | None = None
         try:
-            while (job := self._next(turn)) is not None:
+            while (job := self._take_next(turn)) is not None:
                 started_s = time.monotonic()
                 frame, style = job
                 size = network_size(frame.size, BRUSH_RANGE[1])
@@ -87,11 +91,10 @@ class Tiles:
                     engine = self._open_for(self._like, size)
                     stylizer = Stylizer(engine, Look(((style, 1.0),)), size)
                 stylizer.set_inference_size(size)
-                stylizer.set_look(
-                    Look(((style, 1.0),), denoise=False)
-                )  # its frames lie seconds apart
-                tile = stylizer.stylize(Frame(scaler.resize(frame.pixels, size), frame.index), 0.0)
-                self.tiles = {**self.tiles, style: tile}
+                # Without noise reduction: its frames lie seconds apart.
+                stylizer.set_look(Look(((style, 1.0),), denoise=False))
+                small = Frame(scaler.resize(frame.pixels, size), frame.index)
+                self.pictures = {**self.pictures, style: stylizer.stylize(small, 0.0)}
                 self.version += 1
                 turn += 1
                 self._rest((time.monotonic() - started_s) * (1 - self._share) / self._share)
@@ -99,12 +102,13 @@ class Tiles:
             if stylizer:
                 stylizer.engine.close()
 
-    def _next(self, turn: int) -> tuple[LiveFrame, str] | None:
+    def _take_next(self, turn: int) -> tuple[LiveFrame, str] | None:
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._closed or (self._styles and self._frame is not None)
-            )
-            return None if self._closed else (self._frame, self._styles[turn % len(self._styles)])
+            while not self._closed:
+                if self._styles and self._frame is not None:
+                    return self._frame, self._styles[turn % len(self._styles)]
+                self._changed.wait()
+            return None
 
     def _rest(self, seconds: float) -> None:
         with self._changed:

@@ -17,13 +17,12 @@ def compose(
     view_size: tuple[int, int],
     divider: float = 0.5,
 ) -> np.ndarray:
-    """The picture for a window of (height, width) ``view_size``, with black bars where the shapes
-    differ.
+    """Return the picture for a window of (height, width) ``view_size``.
 
-    original, painting: (H, W, 3) uint8 RGB of one size. ``compare``: one of
-    ``controls.COMPARE_MODES``. ``divider``: where the line of a split lies, as a share of the
-    view's width, which is also where the mouse is. Returns (view height, view width, 3) uint8 RGB,
-    never one of the inputs: it may be drawn on.
+    It has black bars where the shapes differ. original, painting: (H, W, 3) uint8 RGB of one size.
+    ``compare``: one of ``controls.COMPARE_MODES``. ``divider``: where the line of a split lies, as
+    a share of the view's width, which is also where the mouse is. Returns (view height, view width,
+    3) uint8 RGB, never one of the inputs: it may be drawn on.
     """
     if compare == "side by side":
         left_width = view_size[1] // 2
@@ -34,13 +33,14 @@ def compose(
     if compare == "split":
         view, middle = _fit(painting, view_size), round(divider * view_size[1])
         view[:, :middle] = _fit(original, view_size)[:, :middle]
-        return _with_divider(view, middle)
+        return _draw_divider(view, middle)
     return _fit(painting, view_size)
 
 
 def fitted_size(size: tuple[int, int], view_size: tuple[int, int]) -> tuple[int, int]:
-    """The largest (height, width) of the shape of ``size`` inside ``view_size``; within a pixel of
-    it, the view itself.
+    """Return the largest (height, width) of the shape of ``size`` inside ``view_size``.
+
+    Within a pixel of the view it is the view itself.
     """
     scale = min(view_size[0] / size[0], view_size[1] / size[1])
     height, width = (max(1, round(side * scale)) for side in size)
@@ -69,8 +69,8 @@ def _fit(pixels: np.ndarray, view_size: tuple[int, int]) -> np.ndarray:
     return view
 
 
-def _with_divider(view: np.ndarray, middle: int) -> np.ndarray:
-    """A white line between two dark ones shows on every picture."""
+def _draw_divider(view: np.ndarray, middle: int) -> np.ndarray:
+    """Draw a line that shows on every picture: white between two dark ones."""
     half = max(1, round(view.shape[1] * _DIVIDER_WEIGHT / 2))
     view[:, max(0, middle - 2 * half) : middle + 2 * half] >>= 2
     view[:, max(0, middle - half) : middle + half] = 255

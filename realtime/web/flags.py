@@ -15,9 +15,9 @@ from realtime import cli
 from realtime.controls.desk import Desk
 from realtime.controls.osc import parse_listen
 from realtime.live.flags import DEFAULT_PORT
+from realtime.live.live_source import LiveSource
 from realtime.live.run import Live
-from realtime.live.sources.live_source import LiveSource
-from realtime.live.thumbnails import Tiles
+from realtime.live.thumbnails import Thumbnails
 from realtime.web.guard import Guard, guard_for
 from realtime.web.stream import WebStream
 
@@ -41,7 +41,7 @@ def guard_from(args: argparse.Namespace) -> Guard | None:
 
 def stream_from(guard: Guard | None, engine: Engine) -> WebStream | None:
     """What pages watch, None without --serve."""
-    return WebStream(Tiles(engine, share=_THUMBNAILS_SHARE)) if guard else None
+    return WebStream(Thumbnails(engine, share=_THUMBNAILS_SHARE)) if guard else None
 
 
 def server_from(

@@ -133,7 +133,7 @@ def build_app(guard: Guard, peers: Peers, stream: WebStream) -> FastAPI:
 
     @app.get("/tile/{style}")
     def tile(style: str) -> Response:
-        tile = stream.tiles.tiles.get(style)
+        tile = stream.tiles.pictures.get(style)
         return Response(status_code=204) if tile is None else _picture(tile, ".jpg", "image/jpeg")
 
     @app.get("/snapshot")

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from realtime.frame import LiveFrame
-from realtime.live.sinks.clean_sink import CleanSink
-from realtime.live.thumbnails import Tiles
+from realtime.live.clean_sink import CleanSink
+from realtime.live.thumbnails import Thumbnails
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class WebStream(CleanSink):
     ``wakers`` are called after each, in the thread that paints, and must return at once.
     """
 
-    def __init__(self, tiles: Tiles) -> None:
+    def __init__(self, tiles: Thumbnails) -> None:
         super().__init__()
         self.tiles = tiles
         self.newest: Newest | None = None

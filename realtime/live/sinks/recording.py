@@ -1,9 +1,11 @@
-"""Records paintings as they come, with sound, into a file that is whole at every second, so that no
-crash loses it.
+"""Records paintings as they come, with sound.
+
+The file is whole at every second, so that no crash loses it.
 """
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import queue
 import threading
@@ -18,12 +20,17 @@ import numpy as np
 
 from engines.atomic_write import commit_file
 from engines.errors import LivebrushError, SinkError, UsageError
+from realtime.controls.desk import Desk
 from realtime.frame import LiveFrame
-from realtime.live.sinks.clean_sink import CleanSink
-from realtime.live.sources.sound import CHANNELS, RATE, Sound
+from realtime.live.clean_sink import CleanSink
+from realtime.live.live_source import LiveSource
+from realtime.live.sound import CHANNELS, RATE, Microphone, Sound
 
 if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+    from av.audio.stream import AudioStream
     from av.container import OutputContainer
+    from av.packet import Packet
     from av.video.frame import VideoFrame
 
 _TIME_BASE = Fraction(1, 90_000)
@@ -38,11 +45,10 @@ SUFFIXES = (".mp4", ".mov", ".m4v")
 class Recorder(CleanSink):
     """Starts and ends recordings.
 
-    ``follow`` is called from the main thread, ``put`` from the one that paints.
-
-    first: name of the first recording; later ones, and without it all, are named after style and
-    time in ``folder``. ``open_sound``: called once for each recording, in its own thread; None or a
-    returned None records without sound.
+    ``record`` is called from the main thread, ``put`` from the one that paints. first: name of the
+    first recording; later ones, and without it all, are named after style and time in ``folder``.
+    ``open_sound``: called once for each recording, in its own thread; None or a returned None
+    records without sound.
     """
 
     def __init__(
@@ -56,8 +62,52 @@ class Recorder(CleanSink):
         self._current: Recording | None = None
         self._all: list[Recording] = []
         self.failed = False
+        """Whether a recording has ended by itself, as ``record`` found."""
 
-    def follow(self, wanted: bool, label: str) -> None:
+    @classmethod
+    def add_flags(cls, group: argparse._ArgumentGroup) -> None:
+        """Add --record and --microphone."""
+        group.add_argument(
+            "--record",
+            type=Path,
+            metavar="FILE.mp4",
+            help="record from the start; the key r starts and stops, too",
+        )
+        group.add_argument(
+            "--microphone",
+            nargs="?",
+            const="",
+            metavar="FORMAT:DEVICE",
+            help="record its sound (default: the source's own, if any)",
+        )
+
+    @classmethod
+    def check(cls, args: argparse.Namespace) -> None:
+        """Look at the name, and listen to the microphone for a moment.
+
+        Raises UsageError, SinkError, or SourceError for a microphone.
+        """
+        if args.record:
+            check_recording(args.record)
+        if args.microphone is not None:  # one that does not answer is known before the show
+            Microphone(args.microphone).close()
+
+    @classmethod
+    def from_args(
+        cls, args: argparse.Namespace, source: LiveSource, size: tuple[int, int]
+    ) -> Recorder:
+        """Return what records whenever the controls say so."""
+        microphone: str | None = args.microphone
+        open_sound = source.sound if microphone is None else lambda: Microphone(microphone)
+        return cls(Path("."), args.record, open_sound)
+
+    def follow(self, desk: Desk) -> None:
+        """Record as the controls say; a recording that has ended by itself turns them off."""
+        self.record(desk.state.recording, desk.state.look.label)
+        if self.failed:
+            desk.perform("record", False)
+
+    def record(self, wanted: bool, label: str) -> None:
         """Record from now on, or do not.
 
         ``failed`` turns true when a recording has ended by itself.
@@ -68,10 +118,8 @@ class Recorder(CleanSink):
             return
         self.failed = False
         if wanted and current is None:
-            path, self._first = (
-                self._first or free_name(self._folder, label, [begun.path for begun in self._all]),
-                None,
-            )
+            taken = [begun.path for begun in self._all]
+            path, self._first = self._first or free_name(self._folder, label, taken), None
             self._current = Recording(path, self._open_sound, self.answers.put)
             self._all.append(self._current)
         elif not wanted and current is not None:
@@ -79,35 +127,43 @@ class Recorder(CleanSink):
             current.finish()
 
     @property
+    def note(self) -> str:
+        """How long the current recording is, in minutes and seconds."""
+        seconds = self.seconds
+        return "" if seconds is None else f"● REC {int(seconds) // 60}:{int(seconds) % 60:02}"
+
+    @property
     def seconds(self) -> float | None:
         """How long the current recording is, None if there is none."""
         return self._current.seconds if self._current else None
 
     def put(self, frame: LiveFrame, painting: np.ndarray) -> None:
+        """Hand the painting to the current recording, if there is one."""
         current = self._current  # the main thread may take it away meanwhile
         if current:
             current.put(frame, painting)
 
     def close(self) -> None:
+        """Finish every recording, and say which could not be finished in time."""
         self._current = None
         deadline_s = time.monotonic() + _END_S
-        for begun in self._all:
+        all_begun, self._all = self._all, []
+        for begun in all_begun:
             begun.finish()
             begun.join(max(0.0, deadline_s - time.monotonic()))
             if begun.is_alive():
                 self.answers.put(
-                    f"no time to finish {begun.path.name}: {begun.partial.name} plays up to about its end"
+                    f"no time to finish {begun.path.name}: "
+                    f"{begun.partial.name} plays up to about its end"
                 )
 
 
 class Recording(threading.Thread):
-    """One file.
+    """The recording of one file, on a thread of its own.
 
     Until it is finished it is called NAME.partial.EXT, which plays up to its last full second
-    whatever happens.
-
-    Frames keep the distances of their ``captured_s``. Ends with ``finish``, or by itself when it
-    cannot go on; ``say`` gets the line for the user in both cases.
+    whatever happens. Frames keep the distances of their ``captured_s``. It ends with ``finish``, or
+    by itself when it cannot go on; ``say`` gets the line for the user in both cases.
     """
 
     def __init__(
@@ -124,6 +180,7 @@ class Recording(threading.Thread):
         self.start()
 
     def put(self, frame: LiveFrame, painting: np.ndarray) -> None:
+        """Take a painting, or leave it out if too many wait."""
         try:
             if not self._ending.is_set():
                 self._frames.put_nowait((frame, painting))
@@ -135,6 +192,7 @@ class Recording(threading.Thread):
         self._ending.set()
 
     def run(self) -> None:
+        """Record until ``finish``, or until it fails."""
         import av
 
         try:
@@ -148,7 +206,7 @@ class Recording(threading.Thread):
         sound = self._open_sound() if self._open_sound else None
         try:
             writer = None
-            while (item := self._next()) is not None:
+            while (item := self._take_next()) is not None:
                 if writer is None:
                     writer = _Writer(self.partial, item[1].shape[:2], sound)
                     self._say(f"recording {self.path.name}" + ("" if sound else ", without sound"))
@@ -164,8 +222,8 @@ class Recording(threading.Thread):
         lost = f", {self._dropped} frames left out" if self._dropped else ""
         self._say(f"saved {self.path.name}, {self.seconds:.1f} s{lost}")
 
-    def _next(self) -> tuple[LiveFrame, np.ndarray] | None:
-        """The next frame; None once it shall end and every frame that had come is written."""
+    def _take_next(self) -> tuple[LiveFrame, np.ndarray] | None:
+        """Return the next frame; None once all are written and it shall end."""
         while True:
             try:
                 return self._frames.get(timeout=0.05)
@@ -175,13 +233,14 @@ class Recording(threading.Thread):
 
 
 class _Writer:
-    """The open file: FFmpeg's hybrid MP4, fragments while it grows and an index of all when it is
-    closed.
+    """The open file.
+
+    It is FFmpeg's hybrid MP4: fragments while it grows, and an index of all when it is closed.
     """
 
     def __init__(self, path: Path, size: tuple[int, int], sound: Sound | None) -> None:
         import av
-        from av.video.reformatter import VideoReformatter
+        from av.video.reformatter import Colorspace, VideoReformatter
 
         options = {
             "movflags": "+hybrid_fragmented+frag_keyframe+default_base_moof",
@@ -197,52 +256,48 @@ class _Writer:
         self._video.height, self._video.width = height + height % 2, width + width % 2
         context = self._video.codec_context
         context.time_base, context.gop_size = _TIME_BASE, _FRAGMENT_FRAMES
-        context.colorspace = context.color_primaries = context.color_trc = (
-            6 if height < 720 else 1
-        )  # H.273: BT.601, BT.709
+        tag = 6 if height < 720 else 1  # H.273: BT.601, BT.709
+        context.colorspace = context.color_primaries = context.color_trc = tag
         context.color_range = 1
-        self._matrix = "SMPTE170M" if height < 720 else "ITU709"
-        self._sound, self._audio = sound, None
-        if sound:
-            self._audio = self._output.add_stream("aac", rate=RATE, layout="stereo")
+        self._matrix = Colorspace.SMPTE170M if height < 720 else Colorspace.ITU709
+        self._track = _SoundTrack(self._output, sound) if sound else None
         self._reformatter = VideoReformatter()
         self._begin_s: float | None = None
         self._newest = -1
-        self._samples = np.zeros((0, CHANNELS), np.float32)
-        self._heard = self._written = 0
 
     def write(self, frame: LiveFrame, painting: np.ndarray) -> float:
-        """Encode a frame and the sound before it; returns the length so far, in seconds."""
+        """Encode a frame and the sound before it; return the length so far, in seconds."""
         if self._begin_s is None:
             self._begin_s = frame.captured_s
         time_s = frame.captured_s - self._begin_s
         pts = round(time_s / _TIME_BASE)
         if pts > self._newest:  # a frame painted once more may carry the same time
             self._newest = pts
-            picture = self._picture(painting)
+            picture = self._convert(painting)
             picture.pts, picture.time_base = pts, _TIME_BASE
             self._output.mux(self._video.encode(picture))
-        if self._audio:
-            self._hear(self._sound.until(frame), time_s)
+        if self._track:
+            self._output.mux(self._track.follow(frame, time_s))
         return max(time_s, 0.0)
 
     def close(self) -> None:
+        """Write what the encoders hold back, and the index."""
         self._output.mux(self._video.encode(None))
-        if self._audio:
-            self._encode_sound(self._samples)
-            self._output.mux(self._audio.encode(None))
+        if self._track:
+            self._output.mux(self._track.finish())
         self._output.close()
 
-    def _picture(self, painting: np.ndarray) -> VideoFrame:
+    def _convert(self, painting: np.ndarray) -> VideoFrame:
         from av.video.frame import VideoFrame
         from av.video.reformatter import Interpolation
 
         pad = (self._video.height - painting.shape[0], self._video.width - painting.shape[1])
         if pad in ((0, 1), (1, 0), (1, 1)):
             painting = np.pad(painting, ((0, pad[0]), (0, pad[1]), (0, 0)), mode="edge")
+        # A camera that came back in another size is brought to the first one.
         return self._reformatter.reformat(
             VideoFrame.from_ndarray(np.ascontiguousarray(painting), "rgb24"),
-            width=self._video.width,  # a camera that came back in another size is brought to the first one
+            width=self._video.width,
             height=self._video.height,
             format="yuv420p",
             src_color_range="JPEG",
@@ -251,48 +306,72 @@ class _Writer:
             interpolation=Interpolation.BICUBIC,
         )
 
-    def _hear(self, samples: np.ndarray, time_s: float) -> None:
-        """Keep sound and picture together: their clocks differ, and sources pause, jump and loop."""
+
+class _SoundTrack:
+    """The sound beside the pictures of ``output``, in blocks of AAC."""
+
+    def __init__(self, output: OutputContainer, sound: Sound) -> None:
+        self._stream = output.add_stream("aac", rate=RATE, layout="stereo")
+        self._sound = sound
+        self._waiting = np.zeros((0, CHANNELS), np.float32)
+        self._heard = self._written = 0  # samples
+
+    def follow(self, frame: LiveFrame, time_s: float) -> list[Packet[AudioStream]]:
+        """Encode what is to be heard until ``frame``, which lies at ``time_s`` of the recording.
+
+        Sound and picture are kept together: their clocks differ, and sources pause, jump and loop.
+        """
+        samples = self._sound.until(frame)
         behind = round(time_s * RATE) - self._heard - len(samples)
         if behind > _DRIFT_S * RATE:
             samples = np.concatenate([np.zeros((behind, CHANNELS), np.float32), samples])
         elif behind < -_DRIFT_S * RATE:
             samples = samples[: max(0, len(samples) + behind)]
         self._heard += len(samples)
-        self._samples = np.concatenate([self._samples, samples])
-        whole = len(self._samples) // _AAC_FRAME * _AAC_FRAME
-        for begin in range(0, whole, _AAC_FRAME):
-            self._encode_sound(self._samples[begin : begin + _AAC_FRAME])
-        self._samples = self._samples[whole:]
+        self._waiting = np.concatenate([self._waiting, samples])
+        whole = len(self._waiting) // _AAC_FRAME * _AAC_FRAME
+        now, self._waiting = self._waiting[:whole], self._waiting[whole:]
+        return [
+            packet
+            for begin in range(0, whole, _AAC_FRAME)
+            for packet in self._stream.encode(self._make_block(now[begin : begin + _AAC_FRAME]))
+        ]
 
-    def _encode_sound(self, samples: np.ndarray) -> None:
+    def finish(self) -> list[Packet[AudioStream]]:
+        """Encode what is left."""
+        rest = self._stream.encode(self._make_block(self._waiting)) if len(self._waiting) else []
+        return [*rest, *self._stream.encode(None)]
+
+    def _make_block(self, samples: np.ndarray) -> AudioFrame:
         from av.audio.frame import AudioFrame
 
-        if len(samples):
-            block = AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), "fltp", "stereo")
-            block.sample_rate, block.pts, block.time_base = RATE, self._written, Fraction(1, RATE)
-            self._written += len(samples)
-            self._output.mux(self._audio.encode(block))
+        block = AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), "fltp", "stereo")
+        block.sample_rate, block.pts, block.time_base = RATE, self._written, Fraction(1, RATE)
+        self._written += len(samples)
+        return block
 
 
 def free_name(folder: Path, label: str, taken: Sequence[Path] = ()) -> Path:
-    """livebrush-LABEL-TIME.mp4 under a name that is still free and not ``taken``, as is that of its
-    unfinished form.
+    """Return livebrush-LABEL-TIME.mp4 under a name that is still free and not ``taken``.
+
+    The name of its unfinished form is free too.
     """
     stem = f"livebrush-{label[:80]}-{datetime.now():%Y%m%d-%H%M%S}"
-    for number in itertools.count(1):
-        path = folder / f"{stem}{'' if number == 1 else f'-{number}'}.mp4"
-        if (
-            path not in taken
-            and not path.exists()
-            and not path.with_name(f"{path.stem}.partial.mp4").exists()
-        ):
-            return path
+    names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
+    return next(
+        path
+        for path in (folder / f"{name}.mp4" for name in names)
+        if path not in taken
+        and not path.exists()
+        and not path.with_name(f"{path.stem}.partial.mp4").exists()
+    )
 
 
 def check_recording(path: Path) -> None:
-    """Before a run: UsageError for a name that exists or has another ending, SinkError for a folder
-    that there is not.
+    """Refuse a name that cannot be recorded to, before a run.
+
+    Raises UsageError for a name that exists or has another ending, SinkError for a folder that
+    there is not.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"--record {path}: must end in {', '.join(SUFFIXES)}.")

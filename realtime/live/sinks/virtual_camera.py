@@ -1,20 +1,24 @@
-"""Shows the paintings to other programs as a camera: v4l2loopback on Linux through PyAV,
-pyvirtualcam elsewhere.
+"""Shows the paintings to other programs as a camera.
+
+That is v4l2loopback through PyAV on Linux, and pyvirtualcam elsewhere.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import threading
 from fractions import Fraction
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from engines.errors import SinkError, UsageError
 from realtime.frame import LiveFrame
-from realtime.live.sinks.clean_sink import CleanSink
-from realtime.live.sources.latest import Latest
+from realtime.live.clean_sink import CleanSink
+from realtime.live.latest import Latest
+from realtime.live.live_source import LiveSource
 from realtime.picture.resample import Scaler
 
 _FPS = 30
@@ -24,7 +28,7 @@ _LOOPBACK_HINT = (
 
 
 def loopback_devices() -> list[str]:
-    """The devices of v4l2loopback on this machine."""
+    """Return the devices of v4l2loopback on this machine."""
     folder = Path("/sys/devices/virtual/video4linux")
     return (
         [f"/dev/{path.name}" for path in sorted(folder.glob("video*"))] if folder.is_dir() else []
@@ -32,9 +36,10 @@ def loopback_devices() -> list[str]:
 
 
 def open_virtual_camera(device: str, size: tuple[int, int]) -> VirtualCamera:
-    """``device``: /dev/videoN, or "" for the first that there is.
+    """Open a virtual camera for pictures of (height, width) ``size``.
 
-    Raises UsageError or SinkError: what to install.
+    ``device``: /dev/videoN, or "" for the first that there is. Raises UsageError or SinkError: what
+    to install.
     """
     if sys.platform.startswith("linux"):
         device = device or next(iter(loopback_devices()), "")
@@ -46,23 +51,55 @@ def open_virtual_camera(device: str, size: tuple[int, int]) -> VirtualCamera:
     return VirtualCamera(_Pyvirtualcam(device, size))
 
 
+class _Device(Protocol):
+    """What takes the pictures. Used from one thread."""
+
+    def send(self, painting: np.ndarray) -> None:
+        """Show (H, W, 3) uint8 RGB of any size."""
+
+    def close(self) -> None:
+        """Give the device back."""
+
+
 class VirtualCamera(CleanSink):
-    """The newest painting wins.
+    """Sends paintings to ``device``; the newest wins.
 
     Other programs want one size: what comes in another is brought to the first one.
     """
 
-    def __init__(self, device: _V4l2 | _Pyvirtualcam) -> None:
+    def __init__(self, device: _Device) -> None:
         super().__init__()
         self._device = device
         self._slot: Latest[np.ndarray] = Latest()
         self._thread = threading.Thread(target=self._send_all, name="virtual camera", daemon=True)
         self._thread.start()
 
+    @classmethod
+    def add_flags(cls, group: argparse._ArgumentGroup) -> None:
+        """Add --virtual-cam."""
+        group.add_argument(
+            "--virtual-cam",
+            nargs="?",
+            const="",
+            metavar="DEV",
+            help="be a camera for other programs (Linux: v4l2loopback)",
+        )
+
+    @classmethod
+    def from_args(
+        cls, args: argparse.Namespace, source: LiveSource, size: tuple[int, int]
+    ) -> VirtualCamera | None:
+        """Open the device that --virtual-cam names, or the first one."""
+        if args.virtual_cam is None:
+            return None
+        return open_virtual_camera(args.virtual_cam, size)
+
     def put(self, frame: LiveFrame, painting: np.ndarray) -> None:
+        """Leave the painting for the thread that sends."""
         self._slot.put(painting)
 
     def close(self) -> None:
+        """Stop sending, and give the device back."""
         self._slot.close()
         self._thread.join(2.0)
 
@@ -92,12 +129,15 @@ class _V4l2:
             self._output.start_encoding()  # this is where the device is told the format
         except (av.error.FFmpegError, OSError) as error:
             raise SinkError(
-                f"--virtual-cam {device}: {getattr(error, 'strerror', None) or error}. {_LOOPBACK_HINT}"
+                f"--virtual-cam {device}: {getattr(error, 'strerror', None) or error}. "
+                f"{_LOOPBACK_HINT}"
             ) from error
         self._reformatter, self._count = VideoReformatter(), 0
 
     def send(self, painting: np.ndarray) -> None:
+        """Write a picture to the device."""
         from av.video.frame import VideoFrame
+        from av.video.reformatter import Colorspace
 
         picture = self._reformatter.reformat(
             VideoFrame.from_ndarray(np.ascontiguousarray(painting), "rgb24"),
@@ -105,7 +145,7 @@ class _V4l2:
             width=self._size[1],
             format="yuv420p",
             src_color_range="JPEG",
-            dst_colorspace="ITU601",  # what programs take a webcam's picture for
+            dst_colorspace=Colorspace.ITU601,  # what programs take a webcam's picture for
             dst_color_range=1,
         )
         picture.pts, picture.time_base = self._count, Fraction(1, _FPS)
@@ -113,6 +153,7 @@ class _V4l2:
         self._output.mux(self._stream.encode(picture))
 
     def close(self) -> None:
+        """Give the device back."""
         self._output.close()
 
 
@@ -131,9 +172,11 @@ class _Pyvirtualcam:
         self._size, self._scaler = size, Scaler()
 
     def send(self, painting: np.ndarray) -> None:
+        """Hand a picture to pyvirtualcam."""
         if painting.shape[:2] != self._size:
             painting = self._scaler.resize(painting, self._size)
         self._camera.send(painting)
 
     def close(self) -> None:
+        """Give the device back."""
         self._camera.close()

@@ -5,12 +5,15 @@ Knows the key codes of OpenCV's window systems, not what the keys do.
 
 from __future__ import annotations
 
+import argparse
+from typing import Self
+
 import numpy as np
 
-from engines.errors import SinkError
+from engines.errors import SinkError, UsageError
 from realtime.controls.pointer import Pointer
-from realtime.live.bootstrap import import_for_window
-from realtime.live.sinks.live_sink import LiveSink
+from realtime.live.bootstrap import display_problem, import_for_window
+from realtime.live.live_sink import LiveSink
 
 # OpenCV enlarges pictures with hard pixel edges, so a picture is brought to the window's size
 # before; beyond this many pixels (a 4K screen) at half that size, which costs a quarter and shows
@@ -64,8 +67,9 @@ _COMMON_KEYS = {27: "esc", 32: "space", 9: "tab", 13: "enter", 10: "enter", 8: "
 
 
 def key_name(code: int, system: str) -> str | None:
-    """What ``cv2.waitKeyEx`` means by ``code`` on the window system ``cv2.currentUIFramework()``;
-    None for a key without name.
+    """Return the name of a key, None for a key that has none.
+
+    ``code`` is what ``cv2.waitKeyEx`` returns, ``system`` what ``cv2.currentUIFramework()`` does.
     """
     special = _KEYS.get(system, _X11_KEYS)
     if code in special:
@@ -81,40 +85,60 @@ def key_name(code: int, system: str) -> str | None:
 
 
 class Window(LiveSink):
-    """Resizable; closing it with the mouse is noticed.
+    """A window with ``title`` that can be resized; closing it with the mouse is noticed.
 
-    Needs a display: ask ``realtime.live.bootstrap.display_problem`` first.
+    size: (height, width) of the pictures. Needs a display: ``prepare`` asks for one first. Raises
+    SinkError if no window can be opened.
     """
 
-    def __init__(self) -> None:
-        self._title: str | None = None
+    is_default = True
+
+    def __init__(self, title: str, size: tuple[int, int]) -> None:
+        self._cv2 = cv2 = import_for_window()
+        self._title = title
         self._bgr: np.ndarray | None = None
         self._pressed: list[str] = []
         self._pointers: list[Pointer] = []
         self._shown_size = (1, 1)
-        self._pumped = False
-
-    def open(self, title: str, size: tuple[int, int]) -> None:
-        self._cv2 = cv2 = import_for_window()
+        self._pumped = self._left = False
+        scale = float(np.clip(size[0], *_FIRST_HEIGHTS)) / size[0]
+        self._first_view = (round(size[0] * scale), round(size[1] * scale))
         try:
             self._system = cv2.currentUIFramework()
             cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL)
-            scale = float(np.clip(size[0], *_FIRST_HEIGHTS)) / size[0]
-            cv2.resizeWindow(title, round(size[1] * scale), round(size[0] * scale))
-            cv2.moveWindow(
-                title, *_FIRST_PLACE
-            )  # placed before it had its size, it may lie half off the screen
+            cv2.resizeWindow(title, *self._first_view[::-1])
+            # Placed before it had its size, it may lie half off the screen.
+            cv2.moveWindow(title, *_FIRST_PLACE)
         except cv2.error as error:
             raise SinkError(
-                f"a window cannot be opened: {error}. Use --headless, or install opencv-python (not -headless)."
+                f"a window cannot be opened: {error}. "
+                "Use --headless, or install opencv-python (not -headless)."
             ) from error
-        self._title = title
         cv2.setMouseCallback(title, self._on_mouse)
-        self._first_view = (round(size[0] * scale), round(size[1] * scale))
         self._pump()
+
+    @classmethod
+    def prepare(cls) -> None:
+        """Load the window's libraries, in the order that they need.
+
+        Raises UsageError, with what to type, if there is no display.
+        """
+        problem = display_problem()
+        if problem:
+            raise UsageError(
+                f"{problem}. Use --headless (with --duration and --report), "
+                "or run it where there is a screen."
+            )
+        import_for_window()
+
+    @classmethod
+    def from_args(cls, args: argparse.Namespace, size: tuple[int, int]) -> Self:
+        """Open the program's window."""
+        return cls("Livebrush", size)
 
     @property
     def view_size(self) -> tuple[int, int]:
+        """The size of the window's inside, or half of it where that is very large."""
         try:
             _, _, width, height = self._cv2.getWindowImageRect(self._title)
         except self._cv2.error:
@@ -126,6 +150,7 @@ class Window(LiveSink):
         return height, width
 
     def show(self, pixels: np.ndarray) -> None:
+        """Put a picture into the window and let it be drawn."""
         cv2 = self._cv2
         self._shown_size = pixels.shape[:2]
         if self._bgr is not None and self._bgr.shape != pixels.shape:
@@ -139,6 +164,7 @@ class Window(LiveSink):
         self._pumped = True
 
     def poll(self) -> list[str]:
+        """Return the keys; runs the window's event loop where ``show`` has not just done so."""
         if not self._pumped:
             self._pump()
         self._pumped = False
@@ -146,41 +172,40 @@ class Window(LiveSink):
         return pressed
 
     def pointers(self) -> list[Pointer]:
+        """Return where the left button was pressed and dragged."""
         moved, self._pointers = self._pointers, []
         return moved
 
-    def _on_mouse(self, event: int, x: int, y: int, flags: int, _: object) -> None:
-        cv2, (height, width) = self._cv2, self._shown_size
-        pressed = event == cv2.EVENT_LBUTTONDOWN
-        if pressed or (event == cv2.EVENT_MOUSEMOVE and flags & cv2.EVENT_FLAG_LBUTTON):
-            self._pointers.append(
-                Pointer(x / width, y / height, pressed)
-            )  # OpenCV tells places in pixels of the picture
-
     @property
     def closed(self) -> bool:
+        """True once the user has closed it, or ``close`` was called."""
+        if self._left:
+            return True
         try:
-            return self._cv2.getWindowProperty(self._title, self._cv2.WND_PROP_VISIBLE) < 1
+            return bool(self._cv2.getWindowProperty(self._title, self._cv2.WND_PROP_VISIBLE) < 1)
         except self._cv2.error:
             return True
 
     def set_fullscreen(self, on: bool) -> None:
+        """Fill the screen, or go back to a window."""
         cv2 = self._cv2
         cv2.setWindowProperty(
             self._title, cv2.WND_PROP_FULLSCREEN, cv2.WINDOW_FULLSCREEN if on else cv2.WINDOW_NORMAL
         )
 
     def close(self) -> None:
-        title, self._title = self._title, None
-        if title is not None and not self._was_closed(title):
-            self._cv2.destroyWindow(title)
+        """Take the window away, if the user has not done so."""
+        if not self.closed:
+            self._cv2.destroyWindow(self._title)
             self._cv2.waitKeyEx(1)
+        self._left = True
 
-    def _was_closed(self, title: str) -> bool:
-        try:
-            return self._cv2.getWindowProperty(title, self._cv2.WND_PROP_VISIBLE) < 1
-        except self._cv2.error:
-            return True
+    def _on_mouse(self, event: int, x: int, y: int, flags: int, _: object) -> None:
+        cv2, (height, width) = self._cv2, self._shown_size
+        pressed = event == cv2.EVENT_LBUTTONDOWN
+        if pressed or (event == cv2.EVENT_MOUSEMOVE and flags & cv2.EVENT_FLAG_LBUTTON):
+            # OpenCV tells places in pixels of the picture.
+            self._pointers.append(Pointer(x / width, y / height, pressed))
 
     def _pump(self) -> None:
         code = self._cv2.waitKeyEx(1)

@@ -6,11 +6,12 @@ The page's server feeds it; there is nothing to open here.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from realtime.frame import LiveFrame
-from realtime.live.sources.latest import Latest
-from realtime.live.sources.live_source import LiveSource
+from realtime.live.capture_format import CaptureFormat
+from realtime.live.latest import Latest
+from realtime.live.live_source import LiveSource
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -20,8 +21,9 @@ _SILENT_S = 2.0
 
 
 class BrowserSource(LiveSource):
-    """size: the (height, width) that the engine is made ready for; pages may send others, and turn
-    while they do.
+    """The pictures that a page sends; other sizes than ``size`` too, and turned while it does.
+
+    size: the (height, width) that the engine is made ready for.
     """
 
     name = "browser"
@@ -29,13 +31,24 @@ class BrowserSource(LiveSource):
 
     def __init__(self, size: tuple[int, int]) -> None:
         super().__init__()
-        self.expected_size = size
+        self.expected_size = self._size = size
         self._slot: Latest[tuple[VideoFrame, int, float]] = Latest()
         self._count = 0
         self._fed_s = float("-inf")
 
+    @classmethod
+    def claims(cls, text: str) -> bool:
+        """Claim the word ``browser``; what it is for stands in the help of --serve."""
+        return text == "browser"
+
+    @classmethod
+    def from_text(cls, text: str, wanted: CaptureFormat, loop: bool) -> Self:
+        """Return a source for the size that is wanted; the rate is the page's."""
+        return cls(wanted.size)
+
     def open(self) -> tuple[int, int]:
-        return self.expected_size
+        """Return the size that was asked for: there is nothing to open."""
+        return self._size
 
     def feed(self, picture: VideoFrame, captured_s: float) -> None:
         """Take a decoded picture that arrived at ``captured_s`` (monotonic).
@@ -47,31 +60,34 @@ class BrowserSource(LiveSource):
         self._fed_s = captured_s
 
     def read(self, timeout_s: float) -> LiveFrame | None:
+        """Return the newest picture; huge ones are made smaller."""
         fed = self._slot.get(timeout_s)
         if fed is None:
             return None
         picture, index, captured_s = fed
         started_s = time.perf_counter()
-        scale = min(
-            1.0, MAX_SIDE_PX / max(picture.width, picture.height)
-        )  # huge ones are made smaller
-        size = {
-            "width": max(2, round(picture.width * scale)),
-            "height": max(2, round(picture.height * scale)),
-        }
-        pixels = picture.reformat(format="rgb24", dst_color_range="JPEG", **size).to_ndarray()
+        scale = min(1.0, MAX_SIDE_PX / max(picture.width, picture.height))
+        pixels = picture.reformat(
+            width=max(2, round(picture.width * scale)),
+            height=max(2, round(picture.height * scale)),
+            format="rgb24",
+            dst_color_range="JPEG",
+        ).to_ndarray()
         self.busy.add((time.perf_counter() - started_s) * 1000)
         return LiveFrame(pixels, index, captured_s=captured_s)
 
     def close(self) -> None:
+        """Take no more pictures."""
         self._slot.close()
 
     @property
     def finished(self) -> bool:
+        """True once it is closed."""
         return self._slot.finished
 
     @property
     def problem(self) -> str | None:
+        """That no page sends anything."""
         return (
             "browser: no page sends its camera"
             if time.monotonic() - self._fed_s > _SILENT_S

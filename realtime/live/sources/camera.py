@@ -1,7 +1,7 @@
-"""A camera or stream through OpenCV, on a thread of its own: it may block, freeze or go away, and
-the program goes on.
+"""A camera or stream through OpenCV, on a thread of its own.
 
-Whether a device is lost is decided in ``Camera.read``, which never touches the device itself.
+It may block, freeze or go away, and the program goes on. Whether a device is lost is decided in
+``Camera.read``, which never touches the device itself.
 """
 
 from __future__ import annotations
@@ -10,19 +10,22 @@ import re
 import threading
 import time
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
-from engines.errors import SourceError, UsageError
+from engines.errors import SourceError
 from realtime.frame import LiveFrame
-from realtime.live.sources.camera_devices import OpenCapture, camera_list, open_opencv
-from realtime.live.sources.latest import Latest
-from realtime.live.sources.live_source import LiveSource
+from realtime.live.camera_devices import Capture, OpenCapture, camera_list, open_opencv
+from realtime.live.capture_format import CaptureFormat
+from realtime.live.latest import Latest
+from realtime.live.live_source import DEVICE_OR_ADDRESS, LiveSource
 from realtime.timing import Clock
 
 FIRST_PICTURE_S = 8.0  # some cameras take seconds to wake up
 SILENT_S = 2.0
-FROZEN_S = 3.0  # sensors are noisy: equal pictures for so long come from a driver that hangs, or from no sensor at all
+# Sensors are noisy: equal pictures for so long come from a driver that hangs, or from no sensor.
+FROZEN_S = 3.0
 BLACK_S = 2.0
 FAILING_S = 0.5
 BACK_OFF_S = (0.5, 1.0, 2.0, 4.0)
@@ -32,47 +35,28 @@ _CREDENTIALS = re.compile(r"//[^/@]*@")
 
 
 @dataclass(frozen=True)
-class CaptureFormat:
-    """What is asked of a camera; it may give something else. size: (height, width)."""
-
-    size: tuple[int, int] = (480, 640)
-    fps: float = 30.0
-
-
-def parse_capture(text: str) -> CaptureFormat:
-    """``1280x720@30`` or ``1280x720``. Raises UsageError for anything else."""
-    size, _, fps = text.lower().partition("@")
-    try:
-        width, height = (int(part) for part in size.split("x"))
-        wanted = CaptureFormat((height, width), float(fps) if fps else CaptureFormat.fps)
-    except ValueError:
-        raise UsageError(
-            f"--capture {text!r} is not WIDTHxHEIGHT@FPS, for example 1280x720@30"
-        ) from None
-    if min(wanted.size) < 1 or max(wanted.size) > 8192 or not 0 < wanted.fps <= 1000:
-        raise UsageError(
-            f"--capture {text!r}: sides go from 1 to 8192 pixels, rates up to 1000 frames a second."
-        )
-    return wanted
-
-
-@dataclass(frozen=True)
 class _Shot:
-    """What the device's thread hands over. pixels: (H, W, 3) uint8 BGR, as OpenCV gives it."""
+    """What the device's thread hands over."""
 
     pixels: np.ndarray
+    """(H, W, 3) uint8 BGR, as OpenCV gives it."""
     number: int
+    """Counts from 0 since the device was opened."""
     taken_s: float
 
 
 class Camera(LiveSource):
-    """device: a number, a path such as /dev/video0, or a URL that OpenCV can open.
+    """A device by its number, path or address; it is opened again when it stops.
 
-    A camera that stops is reopened with growing pauses until ``close``. One that gives the same
-    picture for ``FROZEN_S`` is reopened once; if the picture is still the same, it is taken for a
-    still picture and only a warning remains. ``may_stand_still``: nothing is wrong with that, nor
-    with black, as on a screen.
+    device: a number, a path such as /dev/video0, or a URL that OpenCV can open. That goes on with
+    growing pauses until ``close``. A camera that gives the same picture for ``FROZEN_S`` is
+    reopened once; if the picture is still the same, it is taken for a still picture and only a
+    warning remains. ``may_stand_still``: nothing is wrong with that, nor with black, as on a
+    screen.
     """
+
+    summary = "stream"
+    precedence = DEVICE_OR_ADDRESS
 
     def __init__(
         self,
@@ -83,114 +67,129 @@ class Camera(LiveSource):
         may_stand_still: bool = False,
     ) -> None:
         super().__init__()
-        local = isinstance(device, int) or device.startswith("/dev/")
-        self.name = (
-            f"camera {device}" if local else _CREDENTIALS.sub("//", device)
-        )  # it is shown, and goes into reports
-        self.mirrored = self.name.startswith("camera ")
-        self._device, self._wanted, self._clock, self._open_capture = (
-            device,
-            wanted or CaptureFormat(),
-            clock,
-            open_capture,
-        )
+        if isinstance(device, int) or device.startswith("/dev/"):
+            self.name, self.mirrored = f"camera {device}", True
+        else:  # the name is shown, and goes into reports
+            self.name, self.mirrored = _CREDENTIALS.sub("//", device), False
+        self._device, self._wanted, self._clock = device, wanted or CaptureFormat(), clock
+        self._open_capture = open_capture
         self.expected_size = self._wanted.size
-        self._grabber: _Grabber | None = None
+        self._grabber: _Grabber | None = None  # none before ``open``, and while the device is lost
         self._stuck: list[_Grabber] = []
-        self._slot: Latest[_Shot] = Latest()
         self._first: _Shot | None = None
-        self._base, self._newest = 0, -1
+        self._newest = -1
         self._attempts = 0
         self._retry_s = 0.0
         self._problem: str | None = None
-        self._closed = False
+        self._closed = threading.Event()
         self._picture = None if may_stand_still else _PictureWatch()
 
+    @classmethod
+    def claims(cls, text: str) -> bool:
+        """Claim a number, a device and an address."""
+        return text.isdecimal() or text.startswith("/dev/") or "://" in text
+
+    @classmethod
+    def from_text(cls, text: str, wanted: CaptureFormat, loop: bool) -> Self:
+        """Return the camera or stream, which has no end."""
+        return cls(int(text) if text.isdecimal() else text, wanted)
+
     def open(self) -> tuple[int, int]:
-        self._start()
+        """Open the device and wait for its first picture, ``FIRST_PICTURE_S`` at most.
+
+        Raises SourceError with what the device says, and which others there are.
+        """
+        grabber = self._start()
         deadline_s = time.monotonic() + FIRST_PICTURE_S
-        while self._first is None and self._grabber.is_alive() and time.monotonic() < deadline_s:
-            self._first = self._slot.get(0.05)
-        if self._first is None:
-            reason = (
-                self._grabber.failure
-                or f"it opens but gives no picture within {FIRST_PICTURE_S:.0f} s; is another program using it?"
+        first = None
+        while first is None and grabber.is_alive() and time.monotonic() < deadline_s:
+            first = grabber.slot.get(0.05)
+        if first is None:
+            reason = grabber.failure or (
+                f"it opens but gives no picture within {FIRST_PICTURE_S:.0f} s; "
+                "is another program using it?"
             )
             self.close()
             others = camera_list() + " " if self.mirrored else ""
             raise SourceError(f"{self.name}: {reason} {others}Without a camera: --source test")
-        return self._first.pixels.shape[0], self._first.pixels.shape[1]
+        self._first = first
+        return first.pixels.shape[0], first.pixels.shape[1]
 
     def read(self, timeout_s: float) -> LiveFrame | None:
+        """Return the newest picture; without one, decide whether the device is lost."""
+        now_s = self._clock()
+        grabber = self._grabber
+        if grabber is None:
+            self._closed.wait(min(timeout_s, max(0.01, self._retry_s - now_s)))
+            self._reopen(self._clock())
+            return None
         shot, self._first = self._first, None
-        shot = shot or self._slot.get(timeout_s)
+        shot = shot or grabber.slot.get(timeout_s)
         now_s = self._clock()
         if shot is None:
-            self._watch(now_s)
+            self._watch(grabber, now_s)
             return None
-        verdict = self._picture and self._picture.look_at(shot.pixels, now_s)
-        if verdict:
-            self._lose(f"{verdict}: the same picture for {FROZEN_S:g} s.", now_s)
+        if self._picture and self._picture.freezes(shot.pixels, now_s):
+            self._lose(grabber, f"frozen: the same picture for {FROZEN_S:g} s.", now_s)
             return None
-        self._attempts, self._problem = 0, None
-        self.note = self._grabber.note if self._grabber else self.note
-        self._newest = self._base + shot.number
+        self._attempts, self._problem, self.note = 0, None, grabber.note
+        self._newest = grabber.first_index + shot.number
         started_s = time.perf_counter()
         pixels = _to_rgb(shot.pixels)
         self.busy.add((time.perf_counter() - started_s) * 1000)
         return LiveFrame(pixels, self._newest, captured_s=shot.taken_s)
 
     def close(self) -> None:
-        self._closed = True
+        """Leave the device."""
+        self._closed.set()
         if self._grabber:
             self._grabber.abandon()
-            self._grabber.join(
-                0.5
-            )  # a polite wait only: a blocked driver keeps its (daemon) thread
+            # A polite wait only: a blocked driver keeps its (daemon) thread.
+            self._grabber.join(0.5)
 
     @property
     def finished(self) -> bool:
-        return self._closed
+        """True once it is closed: a device may come back."""
+        return self._closed.is_set()
 
     @property
     def problem(self) -> str | None:
+        """How the device was lost, while it is."""
         return self._problem
 
     @property
     def warning(self) -> str | None:
-        return self._picture and self._picture.warning
+        """That the picture is black or stands still."""
+        return self._picture.warning if self._picture else None
 
-    def _start(self) -> None:
-        self._slot = Latest()
-        self._base = self._newest + 1
-        self._grabber = _Grabber(
-            self._device, self._wanted, self._open_capture, self._slot, self._clock
+    def _start(self) -> _Grabber:
+        grabber = self._grabber = _Grabber(
+            self._device, self._wanted, self._open_capture, self._newest + 1, self._clock
         )
-        self._started_s = self._clock()
-        self._grabber.start()
+        grabber.start()
+        return grabber
 
-    def _watch(self, now_s: float) -> None:
-        """Called whenever no picture came: decide whether the device is lost, or whether it is time
-        to open it again.
-        """
-        if self._closed:
+    def _reopen(self, now_s: float) -> None:
+        """Try again when it is time, and not while too many threads hang in the driver."""
+        self._stuck = [grabber for grabber in self._stuck if grabber.is_alive()]
+        waits = now_s < self._retry_s or len(self._stuck) >= MAX_STUCK_THREADS
+        if not waits and not self._closed.is_set():
+            self._start()
+
+    def _watch(self, grabber: _Grabber, now_s: float) -> None:
+        """Decide whether the device is lost; called whenever no picture came."""
+        if self._closed.is_set():
             return
-        if self._grabber is None:
-            self._stuck = [grabber for grabber in self._stuck if grabber.is_alive()]
-            if now_s >= self._retry_s and len(self._stuck) < MAX_STUCK_THREADS:
-                self._start()
-        elif not self._grabber.is_alive():
-            self._lose(f"lost: {self._grabber.failure or 'unplugged?'}", now_s)
-        elif now_s - max(self._started_s, self._grabber.last_s) > (
-            SILENT_S if self._grabber.last_s else FIRST_PICTURE_S
-        ):
-            self._lose("silent: it gives no pictures any more.", now_s)
+        patience_s = SILENT_S if grabber.last_s else FIRST_PICTURE_S
+        if not grabber.is_alive():
+            self._lose(grabber, f"lost: {grabber.failure or 'unplugged?'}", now_s)
+        elif now_s - max(grabber.begun_s, grabber.last_s) > patience_s:
+            self._lose(grabber, "silent: it gives no pictures any more.", now_s)
 
-    def _lose(self, how: str, now_s: float) -> None:
-        grabber, self._grabber = self._grabber, None
-        if grabber:
-            grabber.abandon()
-            self._stuck.append(grabber)
+    def _lose(self, grabber: _Grabber, how: str, now_s: float) -> None:
+        self._grabber = None
+        grabber.abandon()
+        self._stuck.append(grabber)
         self._retry_s = now_s + BACK_OFF_S[min(self._attempts, len(BACK_OFF_S) - 1)]
         self._attempts += 1
         self._problem = f"{self.name} {how} reopening" + (
@@ -207,8 +206,8 @@ class _PictureWatch:
         self._changed_s = self._bright_s = 0.0
         self._still = False
 
-    def look_at(self, pixels: np.ndarray, now_s: float) -> str | None:
-        """ "frozen" once, when the pictures have been equal for too long; else None.
+    def freezes(self, pixels: np.ndarray, now_s: float) -> bool:
+        """Look at a picture; True once, when the pictures have been equal for too long.
 
         pixels: (H, W, 3) uint8, kept.
         """
@@ -222,25 +221,21 @@ class _PictureWatch:
             self._last = sample
         if pixels[::16, ::16].max() >= _BLACK_LEVEL or not self._bright_s:
             self._bright_s = now_s
-        black = now_s - self._bright_s > BLACK_S
         frozen = now_s - self._changed_s > FROZEN_S
-        self.warning = (
-            "the picture is black: lens cover? another camera?"
-            if black
-            else "the picture stands still"
-            if frozen
-            else None
-        )
-        if frozen and not self._still:
-            self._still = True
-            return "frozen"
-        return None
+        self.warning = None
+        if now_s - self._bright_s > BLACK_S:
+            self.warning = "the picture is black: lens cover? another camera?"
+        elif frozen:
+            self.warning = "the picture stands still"
+        newly, self._still = frozen and not self._still, frozen
+        return newly
 
 
 class _Grabber(threading.Thread):
     """Opens one device and puts its pictures into ``slot`` until abandoned.
 
-    Daemon: a blocked driver must not hold the exit.
+    ``first_index``: of the frame that its first picture becomes. Daemon: a blocked driver must not
+    hold the exit.
     """
 
     def __init__(
@@ -248,27 +243,25 @@ class _Grabber(threading.Thread):
         device: int | str,
         wanted: CaptureFormat,
         open_capture: OpenCapture,
-        slot: Latest[_Shot],
+        first_index: int,
         clock: Clock,
     ) -> None:
         super().__init__(name=f"camera {device}", daemon=True)
+        self.slot: Latest[_Shot] = Latest()
         self.failure: str | None = None
-        self.last_s = 0.0
-        self.note = ""
-        self._device, self._wanted, self._open_capture, self._slot, self._clock = (
-            device,
-            wanted,
-            open_capture,
-            slot,
-            clock,
-        )
+        self.begun_s, self.last_s = clock(), 0.0
+        self.first_index, self.note = first_index, ""
+        self._device, self._wanted, self._clock = device, wanted, clock
+        self._open_capture = open_capture
         self._abandoned = threading.Event()
 
     def abandon(self) -> None:
+        """End as soon as the driver lets it. Returns at once."""
         self._abandoned.set()
-        self._slot.close()
+        self.slot.close()
 
     def run(self) -> None:
+        """Open the device and grab until abandoned; ``failure`` says why it ended before."""
         try:
             capture = self._open_capture(self._device, self._wanted.size, self._wanted.fps)
         except SourceError as error:
@@ -277,14 +270,12 @@ class _Grabber(threading.Thread):
         try:
             self.note = capture.note
             self._grab(capture)
-        except (
-            Exception
-        ) as error:  # a driver may raise anything; the camera is then lost, and the program goes on
+        except Exception as error:  # noqa: BLE001 (a driver may raise anything: it is then lost)
             self.failure = f"stopped with an error: {error}"
         finally:
             capture.release()
 
-    def _grab(self, capture) -> None:
+    def _grab(self, capture: Capture) -> None:
         number, good_s = 0, time.monotonic()
         while not self._abandoned.is_set():
             pixels = capture.read()
@@ -292,15 +283,15 @@ class _Grabber(threading.Thread):
             if pixels is None:
                 if now_s - good_s > (FAILING_S if number else FIRST_PICTURE_S / 2):
                     self.failure = (
-                        "it gives no picture; is another program using it?"
-                        if not number
-                        else "it stopped giving pictures."
+                        "it stopped giving pictures."
+                        if number
+                        else "it gives no picture; is another program using it?"
                     )
                     return
                 self._abandoned.wait(0.02)
                 continue
             good_s, self.last_s = now_s, self._clock()
-            self._slot.put(_Shot(pixels, number, self.last_s))
+            self.slot.put(_Shot(pixels, number, self.last_s))
             number += 1
 
 

@@ -1,27 +1,34 @@
-"""A folder of pictures as a slide show, each fitted into the frame: what ``--source FOLDER`` means."""
+"""A folder of pictures as a slide show, each fitted into the frame."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
 from engines.errors import SourceError
-from realtime.live.sources.paced import Paced
+from realtime.live.capture_format import CaptureFormat
+from realtime.live.live_source import PATH
+from realtime.live.paced import Paced
 from realtime.timing import Clock
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 SHOWN_S = 4.0
-_FPS = 10.0  # a picture that stands still is painted on, so that fades go on, but not at a camera's rate
+# A picture that stands still is painted on, so that fades go on, but not at a camera's rate.
+_FPS = 10.0
 
 
 class ImageFolder(Paced):
-    """The pictures of ``folder`` by name, upright, ``SHOWN_S`` each, in frames of (height, width)
-    ``size``; ``loop``: for ever.
+    """The pictures of ``folder`` in the order of their names, upright, ``SHOWN_S`` each.
 
-    A file that is no picture is left out, and ``warning`` names it.
+    ``size``: (height, width) of the frames. ``loop``: for ever. A file that is no picture is left
+    out, and ``warning`` names it.
     """
+
+    summary = "folder of pictures"
+    precedence = PATH
 
     def __init__(
         self, folder: Path, size: tuple[int, int], loop: bool = False, clock: Clock = time.monotonic
@@ -34,7 +41,21 @@ class ImageFolder(Paced):
         self._bad: set[Path] = set()
         self._shown: tuple[Path | None, np.ndarray] = (None, np.zeros((*size, 3), np.uint8))
 
+    @classmethod
+    def claims(cls, text: str) -> bool:
+        """Claim a folder that is there."""
+        return Path(text).is_dir()
+
+    @classmethod
+    def from_text(cls, text: str, wanted: CaptureFormat, loop: bool) -> Self:
+        """Return a slide show in frames of the size that is wanted; the rate is its own."""
+        return cls(Path(text), wanted.size, loop)
+
     def open(self) -> tuple[int, int]:
+        """Read the first picture.
+
+        Raises SourceError if there is none.
+        """
         self._paths = sorted(
             path for path in self._folder.iterdir() if path.suffix.lower() in ENDINGS
         )
@@ -46,11 +67,13 @@ class ImageFolder(Paced):
         return self._size
 
     def picture(self, index: int) -> np.ndarray:
+        """Return the picture that is shown at frame ``index``, (H, W, 3) uint8 RGB."""
         self._turn_to(int(index / _FPS / SHOWN_S))
         return self._shown[1]
 
     @property
     def warning(self) -> str | None:
+        """Which files are left out."""
         return (
             f"cannot be read: {', '.join(sorted(path.name for path in self._bad))}"
             if self._bad
@@ -58,8 +81,9 @@ class ImageFolder(Paced):
         )
 
     def _turn_to(self, place: int) -> bool:
-        """Show the picture at ``place``, or the next one that can be read; False if there is none
-        at all.
+        """Show the picture at ``place``, or the next one that can be read.
+
+        Returns False if there is none at all.
         """
         for step in range(len(self._paths)):
             path = self._paths[(place + step) % len(self._paths)]

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import re
 import time
+from typing import Self
 
 import numpy as np
 
 from engines.errors import SourceError, UsageError
-from realtime.live.sources.camera_devices import Capture
+from realtime.live.camera_devices import Capture
+from realtime.live.capture_format import CaptureFormat
+from realtime.live.live_source import EXACT_WORD
+from realtime.live.sources.camera import Camera
 
 _REGION = re.compile(r"screen(?::(\d+)x(\d+)(?:\+(\d+)\+(\d+))?)?")
 
 
 def parse_region(text: str) -> tuple[int, int, int, int] | None:
-    """``screen:WxH+X+Y`` as (top, left, height, width), ``screen`` as None, which is all of it.
+    """Read ``screen:WxH+X+Y`` as (top, left, height, width), ``screen`` as None: all of it.
 
     Raises UsageError.
     """
@@ -34,8 +38,39 @@ def parse_region(text: str) -> tuple[int, int, int, int] | None:
     return top, left, height, width
 
 
-def open_screen(device: int | str, size: tuple[int, int], fps: float) -> Capture:
-    """Open the region that ``device`` names, at ``fps``; ``size`` is the region's own.
+class ScreenSource(Camera):
+    """A region of the screen, read like a camera that may stand still.
+
+    text: ``screen`` or ``screen:WxH+X+Y``. ``wanted`` gives the rate. Raises UsageError for a
+    region that is none.
+    """
+
+    summary = "screen, screen:WxH+X+Y"
+    precedence = EXACT_WORD
+
+    def __init__(self, text: str, wanted: CaptureFormat) -> None:
+        region = parse_region(text)
+        size = region[2:] if region else wanted.size
+        super().__init__(
+            text,
+            CaptureFormat(size, wanted.fps),
+            open_capture=open_screen,
+            may_stand_still=True,
+        )
+
+    @classmethod
+    def claims(cls, text: str) -> bool:
+        """Claim ``screen`` and everything that begins with ``screen:``."""
+        return text == "screen" or text.startswith("screen:")
+
+    @classmethod
+    def from_text(cls, text: str, wanted: CaptureFormat, loop: bool) -> Self:
+        """Return the region of the screen, which has no end."""
+        return cls(text, wanted)
+
+
+def open_screen(device: int | str, _size: tuple[int, int], fps: float) -> Capture:
+    """Open the region that ``device`` names, at ``fps``; its size is its own.
 
     Raises SourceError.
     """
@@ -63,7 +98,8 @@ class _ScreenCapture:
         if left + width > whole["width"] or top + height > whole["height"]:
             self._screen.close()
             raise SourceError(
-                f"the region does not lie on the screen, which has {whole['width']}x{whole['height']} pixels."
+                "the region does not lie on the screen, "
+                f"which has {whole['width']}x{whole['height']} pixels."
             )
         self._place = {
             "top": whole["top"] + top,
@@ -74,6 +110,7 @@ class _ScreenCapture:
         self._period_s, self._due_s = 1 / fps, time.monotonic()
 
     def read(self) -> np.ndarray | None:
+        """Wait until the next picture is due and grab it, (H, W, 3) uint8 BGR."""
         import cv2
 
         time.sleep(max(0.0, self._due_s - time.monotonic()))
@@ -85,4 +122,5 @@ class _ScreenCapture:
         )
 
     def release(self) -> None:
+        """Leave the screen."""
         self._screen.close()

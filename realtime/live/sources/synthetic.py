@@ -6,24 +6,29 @@ Needs no camera, no file and no OpenCV.
 from __future__ import annotations
 
 import time
+from typing import Self
 
 import numpy as np
 
-from realtime.live.sources.paced import Paced
+from realtime.live.capture_format import CaptureFormat
+from realtime.live.paced import Paced
 from realtime.timing import Clock
 
 _SCROLL_PX_PER_FRAME = (1, 2, 4)  # sky, hills, ground: what is near moves faster
 _DISC_PERIOD_FRAMES = 180
+_LIGHT_SQUARE = np.array((240, 220, 180), np.uint8)
+_DARK_SQUARE = np.array((150, 50, 60), np.uint8)
 
 
 class Synthetic(Paced):
-    """Sky, hills, chequered ground and a moving disc: gradients, edges, flat parts and motion at
-    known speeds.
+    """Sky, hills, chequered ground and a moving disc.
 
-    size: (height, width). Frame n depends on n and the size alone.
+    They have gradients, edges, flat parts and motion at known speeds. size: (height, width). Frame
+    n depends on n and the size alone.
     """
 
     name = "test"
+    summary = "test"
 
     def __init__(
         self,
@@ -39,10 +44,22 @@ class Synthetic(Paced):
         self._bands = _paint_bands(size)
         self._disc, self._disc_weight = _paint_disc(max(1, min(size) // 9))
 
+    @classmethod
+    def claims(cls, text: str) -> bool:
+        """Claim the word ``test``."""
+        return text == "test"
+
+    @classmethod
+    def from_text(cls, text: str, wanted: CaptureFormat, loop: bool) -> Self:
+        """Return the moving picture in the size and at the rate that are wanted; it never ends."""
+        return cls(wanted.size, wanted.fps)
+
     def open(self) -> tuple[int, int]:
+        """Return the size: there is nothing to open."""
         return self._size
 
     def picture(self, index: int) -> np.ndarray:
+        """Return frame ``index``, (H, W, 3) uint8 RGB in an array of its own."""
         height, width = self._size
         pixels = np.empty((height, width, 3), np.uint8)
         for (top, bottom, band), step in zip(self._bands, _SCROLL_PX_PER_FRAME, strict=True):
@@ -65,8 +82,9 @@ class Synthetic(Paced):
 
 
 def _paint_bands(size: tuple[int, int]) -> list[tuple[int, int, np.ndarray]]:
-    """Three strips (top row, bottom row, picture) that repeat after one width, so that scrolling
-    never jumps.
+    """Return three strips as (top row, bottom row, picture).
+
+    They repeat after one width, so that scrolling never jumps.
     """
     height, width = size
     horizon, ground = round(height * 0.35), round(height * 0.7)
@@ -110,16 +128,17 @@ def _paint_hills(height: int, width: int) -> np.ndarray:
 
 
 def _paint_floor(height: int, width: int) -> np.ndarray:
-    tiles = max(2, 2 * (width // 80))
-    column = np.arange(width) * tiles // max(width, 1)
-    row = np.arange(height)[:, None] * tiles // max(width, 1)
+    squares = max(2, 2 * (width // 80))
+    column = np.arange(width) * squares // max(width, 1)
+    row = np.arange(height)[:, None] * squares // max(width, 1)
     light = ((column + row) % 2)[..., None]
-    return np.where(light == 1, np.uint8((240, 220, 180)), np.uint8((150, 50, 60)))
+    return np.where(light == 1, _LIGHT_SQUARE, _DARK_SQUARE)
 
 
 def _paint_disc(radius: int) -> tuple[np.ndarray, np.ndarray]:
-    """A shaded disc and its weight, (D, D, 3) and (D, D, 1) int32, weight 0..256 with a soft edge
-    of one pixel.
+    """Return a shaded disc and its weight, (D, D, 3) and (D, D, 1) int32.
+
+    The weight goes from 0 to 256, with a soft edge of one pixel.
     """
     axis = np.arange(2 * radius + 1) - radius
     distance = np.hypot(axis[:, None], axis[None, :])

@@ -31,7 +31,7 @@ from engines.runtimes.passthrough import Passthrough
 from pathlib import Path
 from realtime.controls.desk import Desk
 from realtime.live.engine_sizes import EngineSizes
-from realtime.live.run import Live, initial_state
+from realtime.live.run import Live, LiveOptions, initial_state
 from realtime.live.painter import LivePainter
 from realtime.look import Look
 from realtime.live.sinks.window import Window
@@ -39,29 +39,37 @@ from realtime.live.sources.synthetic import Synthetic
 from realtime.stylizer import Stylizer
 
 class Coded(Synthetic):
-    '''Each frame is 32 bars: 16 bits of its number, white for 1, and then their opposites, so that a torn picture is noticed.'''
+    '''Each frame is 32 bars: 16 bits of its number, white for 1, and then their opposites.
+
+    So a torn picture is noticed.
+    '''
     def picture(self, index):
         bits = np.array([index >> bit & 1 for bit in range(16)])
-        return np.tile(np.repeat(np.concatenate([bits, 1 - bits]) * 255, 20).astype(np.uint8)[None, :, None], (480, 1, 3))
+        row = np.repeat(np.concatenate([bits, 1 - bits]) * 255, 20).astype(np.uint8)
+        return np.tile(row[None, :, None], (480, 1, 3))
 
 class Delayed(Passthrough):
     def _infer(self, frames, style):
         time.sleep(float(sys.argv[1]))
         return super()._infer(frames, style)
 
+size = (480, 640)
 model = ModelFile(Path("none.onnx"), (Style("original"), Style("great_wave")), "none", {})
-engine, look, source, window = Delayed(model, EngineOptions()), Look((("great_wave", 1.0),)), Coded(fps=15), Window()
-painter = LivePainter(Stylizer(engine, look, (480, 640)), EngineSizes(engine, (480, 640)), (480, 640))
+engine, look = Delayed(model, EngineOptions()), Look((("great_wave", 1.0),))
+source, window = Coded(fps=15), Window("coded", size)
+painter = LivePainter(Stylizer(engine, look, size), EngineSizes(engine, size), size)
 source.open()
-window.open("coded", (480, 640))
-live = Live(source, painter, window, Desk(replace(initial_state(model, look, False), hud=False)), duration_s=6)
+desk = Desk(replace(initial_state(model, look, False), hud=False))
+live = Live(source, painter, window, desk, options=LiveOptions(duration_s=6))
 count, reported = live.figures.show, {}
 def show(captured_s):
     count(captured_s)
-    reported[round((captured_s - source._start_s) * 15)] = captured_s + live.figures.latency._values[-1] / 1000
+    latency_s = live.figures.latency._values[-1] / 1000
+    reported[round((captured_s - source._start_s) * 15)] = captured_s + latency_s
 live.figures.show = show
 report = live.run()
-print(json.dumps({"latency_ms": report.latency_ms, "start_s": source._start_s, "fps": 15, "shown_s": reported}))
+told = {"latency_ms": report.latency_ms, "start_s": source._start_s, "fps": 15}
+print(json.dumps({**told, "shown_s": reported}))
 """
 
 READ = """

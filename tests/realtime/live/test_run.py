@@ -1,5 +1,8 @@
+from __future__ import annotations
+
 import threading
 import time
+from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,14 +17,14 @@ from engines.runtimes.passthrough import Passthrough
 from realtime.controls.desk import Desk
 from realtime.frame import LiveFrame
 from realtime.live.engine_sizes import EngineSizes
+from realtime.live.live_sink import LiveSink
+from realtime.live.live_source import LiveSource
 from realtime.live.painter import LivePainter
 from realtime.live.quality import Quality
-from realtime.live.run import Live, initial_state
-from realtime.live.sinks.live_sink import LiveSink
+from realtime.live.run import Live, LiveOptions, initial_state
 from realtime.live.sinks.null import Null
 from realtime.live.sinks.recording import Recorder
 from realtime.live.snapshots import save_snapshot
-from realtime.live.sources.live_source import LiveSource
 from realtime.live.sources.synthetic import Synthetic
 from realtime.look import Look
 from realtime.picture.sizes import network_size, size_text
@@ -71,8 +74,9 @@ class Screen(LiveSink):
         self.fails_on: np.ndarray | None = None
         self.is_closed = False
 
-    def open(self, title: str, size: tuple[int, int]) -> None:
-        pass
+    @classmethod
+    def from_args(cls, args: Namespace, size: tuple[int, int]) -> Screen:
+        return cls(size=size)
 
     @property
     def view_size(self) -> tuple[int, int]:
@@ -132,14 +136,18 @@ def live(
         hud=options.pop("hud", False),
         **options.pop("state", {}),
     )
-    return Live(source, painter, sink or Null(), Desk(state), **options)
+    folder = options.get("snapshot_dir", Path("."))
+    outputs = options.pop("outputs", [Recorder(folder, open_sound=source.sound)])
+    return Live(
+        source, painter, sink or Null(), Desk(state), outputs, options=LiveOptions(**options)
+    )
 
 
 def our_threads() -> list[str]:
     return [
         t.name
         for t in threading.enumerate()
-        if t.name in ("capture", "inference", "engine sizes", "snapshots", "tiles")
+        if t.name in ("capture", "inference", "engine sizes", "snapshots", "thumbnails")
     ]
 
 
@@ -261,7 +269,7 @@ def record(path: Path, said: list[str] | None = None) -> Path:
     recorder = Recorder(path.parent, path)
     screen, source = Screen(), Synthetic(SIZE, fps=25, frames=70)
     say = (lambda line: None) if said is None else said.append
-    report = live(source, screen, recorder=recorder, say=say, state={"recording": True}).run()
+    report = live(source, screen, outputs=[recorder], say=say, state={"recording": True}).run()
     assert report.frames_in >= 65  # the failure of the recording is nobody else's
     return path
 

@@ -6,8 +6,8 @@ import pytest
 from engines import EngineOptions, ModelFile, open_engine
 from engines.errors import EngineLoadError
 from realtime.frame import LiveFrame
-from realtime.live.thumbnail_view import draw_tiles, shares, sheet_places, strip_places
-from realtime.live.thumbnails import Tiles
+from realtime.live.thumbnail_view import draw_thumbnails, shares, sheet_places, strip_places
+from realtime.live.thumbnails import Thumbnails
 
 VIEWS = [(240, 320), (480, 640), (720, 1280), (640, 360)]
 
@@ -15,7 +15,7 @@ VIEWS = [(240, 320), (480, 640), (720, 1280), (640, 360)]
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("count", [1, 2, 6, 9])
 @pytest.mark.parametrize("place", [strip_places, sheet_places])
-def test_tiles_lie_inside_the_view_beside_each_other(place, count: int, view: tuple[int, int]):
+def test_thumbnails_lie_inside_the_view_beside_each_other(place, count: int, view: tuple[int, int]):
     places = place([str(n) for n in range(count)], (480, 640), view)
     covered = np.zeros(view, int)
     for p in places:
@@ -34,10 +34,10 @@ def test_tiles_lie_inside_the_view_beside_each_other(place, count: int, view: tu
         assert covered.mean() > 0.6
 
 
-def test_a_chosen_tile_is_framed_and_a_missing_one_is_dark():
+def test_a_chosen_thumbnail_is_framed_and_a_missing_one_is_dark():
     view = np.full((480, 640, 3), 128, np.uint8)
     places = strip_places(["a", "b", "c"], (480, 640), (480, 640))
-    draw_tiles(
+    draw_thumbnails(
         view,
         places,
         {"a": np.full((24, 32, 3), 200, np.uint8), "b": np.full((24, 32, 3), 200, np.uint8)},
@@ -61,31 +61,37 @@ def wait_for(condition, limit_s: float = 10.0) -> bool:
 
 def test_every_wanted_style_is_painted_from_the_newest_frame(tiny_model: ModelFile):
     with open_engine("onnxruntime", tiny_model, EngineOptions(threads=1), (48, 64)) as engine:
-        tiles = Tiles(engine)
-        tiles.look_at(LiveFrame(np.full((48, 64, 3), 200, np.uint8), 0, 0.0))
+        thumbnails = Thumbnails(engine)
+        thumbnails.look_at(LiveFrame(np.full((48, 64, 3), 200, np.uint8), 0, 0.0))
         time.sleep(0.05)
-        assert not tiles.tiles  # nothing is wanted
-        tiles.want(("negative", "dim"))
-        assert wait_for(lambda: len(tiles.tiles) == 2)
-        assert tiles.tiles["negative"].mean() == 55 and tiles.tiles["dim"].mean() == 100
-        tiles.look_at(LiveFrame(np.full((48, 64, 3), 100, np.uint8), 1, 0.0))
-        assert wait_for(
-            lambda: tiles.tiles["dim"].mean() == 50 and tiles.tiles["negative"].mean() == 155
+        assert not thumbnails.pictures  # nothing is wanted
+        thumbnails.want(("negative", "dim"))
+        assert wait_for(lambda: len(thumbnails.pictures) == 2)
+        assert (
+            thumbnails.pictures["negative"].mean() == 55
+            and thumbnails.pictures["dim"].mean() == 100
         )
-        tiles.want(())
+        thumbnails.look_at(LiveFrame(np.full((48, 64, 3), 100, np.uint8), 1, 0.0))
+        assert wait_for(
+            lambda: (
+                thumbnails.pictures["dim"].mean() == 50
+                and thumbnails.pictures["negative"].mean() == 155
+            )
+        )
+        thumbnails.want(())
         time.sleep(0.1)
-        at_rest = tiles.version
+        at_rest = thumbnails.version
         time.sleep(0.1)
-        assert tiles.version == at_rest
-        tiles.close()
+        assert thumbnails.version == at_rest
+        thumbnails.close()
 
 
-def test_tiles_that_cannot_be_painted_say_why_and_harm_nothing(tiny_model: ModelFile):
+def test_thumbnails_that_cannot_be_painted_say_why_and_harm_nothing(tiny_model: ModelFile):
     def refuse(first, size):
         raise EngineLoadError("no memory")
 
-    tiles = Tiles(None, refuse)
-    tiles.look_at(LiveFrame(np.zeros((48, 64, 3), np.uint8), 0, 0.0))
-    tiles.want(("dim",))
-    assert wait_for(lambda: tiles.failure is not None) and tiles.failure == "no memory"
-    tiles.close()
+    thumbnails = Thumbnails(None, refuse)
+    thumbnails.look_at(LiveFrame(np.zeros((48, 64, 3), np.uint8), 0, 0.0))
+    thumbnails.want(("dim",))
+    assert wait_for(lambda: thumbnails.failure is not None) and thumbnails.failure == "no memory"
+    thumbnails.close()

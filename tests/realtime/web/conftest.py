@@ -14,10 +14,10 @@ from engines import EngineOptions, ModelFile, open_engine
 from realtime.controls.desk import Desk
 from realtime.live.engine_sizes import EngineSizes
 from realtime.live.painter import LivePainter
-from realtime.live.run import Live, initial_state
+from realtime.live.run import Live, LiveOptions, initial_state
 from realtime.live.sinks.null import Null
 from realtime.live.sources.browser import BrowserSource
-from realtime.live.thumbnails import Tiles
+from realtime.live.thumbnails import Thumbnails
 from realtime.look import Look
 from realtime.stylizer import Stylizer
 
@@ -54,9 +54,9 @@ def page(tiny_model: ModelFile, tmp_path) -> Iterator[Page]:
     source, look = BrowserSource(SIZE), Look((("negative", 1.0),))
     source.open()
     desk = Desk(initial_state(tiny_model, look, mirror=False))
-    stream = WebStream(Tiles(engine))
+    stream = WebStream(Thumbnails(engine))
     painter = LivePainter(Stylizer(engine, look, SIZE), EngineSizes(engine, SIZE), SIZE)
-    live = Live(source, painter, Null(), desk, outputs=[stream], snapshot_dir=tmp_path)
+    live = Live(source, painter, Null(), desk, [stream], LiveOptions(snapshot_dir=tmp_path))
     server = WebServer(guard_for("127.0.0.1", 0, None), stream, desk, live.status, source)
     running = threading.Thread(target=live.run, name="live")
     running.start()

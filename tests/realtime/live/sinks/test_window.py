@@ -42,19 +42,18 @@ def python(code: str, **options) -> subprocess.CompletedProcess:
 SHOW_ONE = """
 import numpy as np
 from realtime.live.sinks.window import Window
-window = Window()
-window.open("order", (48, 64))
+window = Window("order", (48, 64))
 window.show(np.zeros((*window.view_size, 3), np.uint8))
 assert not window.closed
 window.close()
-assert window._title is None
+assert window.closed
 print("shown")
 """
 
 
 @pytest.mark.display
 def test_the_order_of_imports_that_the_window_makes_works():
-    done = python("from realtime import bootstrap; bootstrap.import_for_window()\n" + SHOW_ONE)
+    done = python("from realtime.live import bootstrap; bootstrap.import_for_window()\n" + SHOW_ONE)
     assert done.stdout == "shown\n", done.stderr
 
 
@@ -89,12 +88,14 @@ def test_a_display_that_does_not_answer(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize(
     ("code", "system", "name"),
     [
-        (65361, "QT", "left"), (65362, "QT", "up"), (65363, "QT", "right"), (65364, "QT", "down"), (65480, "QT", "f11"),
-        (27, "QT", "esc"), (32, "QT", "space"), (91, "QT", "["), (123, "QT", "{"), (63, "QT", "?"), (65505, "QT", None),
+        (65361, "QT", "left"), (65362, "QT", "up"), (65363, "QT", "right"), (65364, "QT", "down"),
+        (65480, "QT", "f11"), (27, "QT", "esc"), (32, "QT", "space"), (91, "QT", "["),
+        (123, "QT", "{"), (63, "QT", "?"), (65505, "QT", None),
         (0x100000 | 65361, "GTK3", "left"), (0x110000 | 91, "GTK3", "["), (0xFFB4, "GTK3", "4"),
-        (2424832, "WIN32", "left"), (2162688, "WIN32", "pageup"), (2228224, "WIN32", "pagedown"), (7995392, "WIN32", "f11"),
-        (2949120, "WIN32", "insert"), (63276, "COCOA", "pageup"), (63277, "COCOA", "pagedown"), (63246, "COCOA", "f11"),
-         (63233, "COCOA", "down"), (113, "WIN32", "q"),
+        (2424832, "WIN32", "left"), (2162688, "WIN32", "pageup"), (2228224, "WIN32", "pagedown"),
+        (7995392, "WIN32", "f11"), (2949120, "WIN32", "insert"), (63276, "COCOA", "pageup"),
+        (63277, "COCOA", "pagedown"), (63246, "COCOA", "f11"), (63233, "COCOA", "down"),
+        (113, "WIN32", "q"),
     ],
 )  # fmt: skip
 def test_key_codes(code: int, system: str, name: str | None):
@@ -151,7 +152,8 @@ import av, os, sys
 screen = av.open(os.environ["DISPLAY"], format="x11grab", options={"framerate": "30"})
 sys.stdout.buffer.write(bytes(next(screen.demux(video=0))))
 sys.stdout.flush()
-os._exit(0)  # closing the grabber may crash: its pictures lie in memory that it shares with the server
+# Closing the grabber may crash: its pictures lie in memory that it shares with the server.
+os._exit(0)
 """
 
 

@@ -9,15 +9,16 @@ from PIL import Image
 
 from bench.tools.breaking_stream import BreakingStream
 from engines.errors import SourceError, UsageError
+from realtime.live.camera_devices import camera_titles, find_camera
+from realtime.live.capture_format import CaptureFormat, parse_capture
+from realtime.live.latest import Latest
+from realtime.live.live_source import LiveSource
+from realtime.live.registry import live_source
 from realtime.live.sources import camera as camera_module
 from realtime.live.sources import image_folder
-from realtime.live.sources.camera import Camera, CaptureFormat, parse_capture
-from realtime.live.sources.camera_devices import camera_titles, find_camera
+from realtime.live.sources.camera import Camera
 from realtime.live.sources.image_folder import ImageFolder
-from realtime.live.sources.latest import Latest
 from realtime.live.sources.live_file import LiveFile
-from realtime.live.sources.live_source import LiveSource
-from realtime.live.sources.open_source import live_source
 from realtime.live.sources.screen_capture import parse_region
 from realtime.live.sources.synthetic import Synthetic
 
@@ -214,7 +215,7 @@ def test_a_device_that_blocks_while_it_is_opened_does_not_hold_the_program(
 
 
 class Noise:
-    """A device that gives noise until told otherwise: it may hang, fail, repeat itself or go black."""
+    """A device that gives noise, or hangs, fails, repeats itself or goes black if told to."""
 
     mood = "noise"
     opened = 0
@@ -275,6 +276,16 @@ def test_a_camera_in_trouble_is_told_and_reopened(noise_camera: Camera, mood: st
     Noise.mood = "noise"
     frame = read_until(noise_camera, lambda frame: frame is not None)
     assert frame is not None and noise_camera.problem is None and Noise.opened >= 2
+
+
+def test_a_lost_camera_is_waited_for_without_haste(noise_camera: Camera):
+    Noise.mood = "fail"
+    read_until(noise_camera, lambda _: noise_camera.problem is not None)
+    reads, end_s = 0, time.monotonic() + 0.3
+    while time.monotonic() < end_s:
+        noise_camera.read(0.02)
+        reads += 1
+    assert reads < 60
 
 
 def test_a_picture_that_stays_still_after_reopening_is_shown_with_a_warning(noise_camera: Camera):

@@ -10,11 +10,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from engines.errors import SourceError
+
+if TYPE_CHECKING:
+    from cv2 import VideoCapture
 
 _URL_TIMEOUT_MS = 5000
 
@@ -23,7 +26,7 @@ class Capture(Protocol):
     """An open device. Used from one thread."""
 
     def read(self) -> np.ndarray | None:
-        """The next picture, (H, W, 3) uint8 BGR in an array of its own, or None if there was none.
+        """Return the next picture, (H, W, 3) uint8 BGR in an array of its own, None without one.
 
         May block.
         """
@@ -41,18 +44,21 @@ OpenCapture = Callable[[int | str, tuple[int, int], float], Capture]
 
 
 class _OpenCvCapture:
-    def __init__(self, capture) -> None:
+    def __init__(self, capture: VideoCapture) -> None:
         self._capture = capture
 
     def read(self) -> np.ndarray | None:
+        """Return the next picture, None if there was none or it is none."""
         ok, pixels = self._capture.read()
         return pixels if ok and pixels is not None and pixels.ndim == 3 else None
 
     def release(self) -> None:
+        """Give the device back."""
         self._capture.release()
 
     @property
     def note(self) -> str:
+        """The format that OpenCV tells."""
         import cv2
 
         code = int(self._capture.get(cv2.CAP_PROP_FOURCC))
@@ -91,7 +97,7 @@ def open_opencv(device: int | str, size: tuple[int, int], fps: float) -> Capture
         capture = cv2.VideoCapture(device)
     if not capture.isOpened():
         capture.release()
-        raise SourceError(_why_not(device))
+        raise SourceError(_explain_failure(device))
     # MJPG before the size: most USB cameras give full size at full rate only compressed.
     capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter_fourcc(*"MJPG"))
     capture.set(cv2.CAP_PROP_FRAME_WIDTH, size[1])
@@ -102,9 +108,8 @@ def open_opencv(device: int | str, size: tuple[int, int], fps: float) -> Capture
 
 
 def _quiet_cv2() -> ModuleType:
-    os.environ.setdefault(
-        "OPENCV_FFMPEG_LOGLEVEL", "-8"
-    )  # its messages would stand beside our one clear line
+    # Its messages would stand beside our one clear line.
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     try:
         import cv2
     except ImportError as error:
@@ -116,9 +121,7 @@ def _quiet_cv2() -> ModuleType:
 
 
 def camera_list() -> str:
-    """One sentence on which cameras this machine has, as far as it can be told without opening
-    them.
-    """
+    """Say in one sentence which cameras this machine has, as far as can be told unopened."""
     if not sys.platform.startswith("linux"):
         return "Other cameras, if there are any, are --source 1, --source 2, ..."
     cameras = [f"{number} ({title})" for number, title in camera_titles().items()]
@@ -130,7 +133,7 @@ def camera_list() -> str:
 def camera_titles(
     devices: Path = Path("/dev"), names: Path = Path("/sys/class/video4linux")
 ) -> dict[int, str]:
-    """Number -> name of every video device that Linux knows; empty elsewhere."""
+    """Return number -> name of every video device that Linux knows; empty elsewhere."""
     titles = {}
     for path in sorted(devices.glob("video*"), key=lambda p: (len(p.name), p.name)):
         number = path.name.removeprefix("video")
@@ -145,27 +148,32 @@ def camera_titles(
 
 
 def find_camera(name: str, titles: dict[int, str] | None = None) -> int | None:
-    """The number of the first camera with ``name`` in its name, whatever the case; None if there is
-    none.
+    """Return the number of the first camera with ``name`` in its name, whatever the case.
+
+    Returns None if there is none.
     """
     titles = camera_titles() if titles is None else titles
     return next((number for number, title in titles.items() if name.lower() in title.lower()), None)
 
 
 def camera_problem(number: int) -> str | None:
-    """Why camera ``number`` of this Linux machine may not be opened, as far as can be told without
-    opening it.
+    """Say why camera ``number`` of this Linux machine may not be opened, None if it may.
+
+    That is as far as can be told without opening it.
     """
     path = Path(f"/dev/video{number}")
-    return None if os.access(path, os.R_OK | os.W_OK) else _why_not(number)
+    return None if os.access(path, os.R_OK | os.W_OK) else _explain_failure(number)
 
 
-def _why_not(device: int | str) -> str:
+def _explain_failure(device: int | str) -> str:
     path = Path(f"/dev/video{device}" if isinstance(device, int) else device)
     if "://" in str(device):
         return "cannot be opened as a stream. Is the address right, and does the server run?"
     if path.exists() and not os.access(path, os.R_OK | os.W_OK):
-        return f"may not be opened: {path} belongs to others. Join its group (`sudo usermod -aG video $USER`) and log in again."
+        return (
+            f"may not be opened: {path} belongs to others. "
+            "Join its group (`sudo usermod -aG video $USER`) and log in again."
+        )
     if path.exists():
         return "cannot be opened. Another program may be using it, or it is not a camera."
     return "does not exist."

@@ -1,5 +1,6 @@
-"""Sound that goes with live pictures, for recordings: the sound track of a file that plays, or a
-microphone.
+"""Sound that goes with live pictures, for recordings.
+
+It is the sound track of a file that plays, or a microphone.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 RATE = 48_000
 CHANNELS = 2
 _DEFAULT_MICROPHONES = {"linux": "alsa:default", "darwin": "avfoundation::0"}
-_KEPT_S = 5.0  # of a microphone that nobody listens to
+_WAITING_S = 5.0  # of a microphone that nobody listens to
 _OPEN_S = 5.0
 _JITTER_S = 0.01  # of rounding to whole samples: a frame that is held is no jump back
 
@@ -35,8 +37,9 @@ class Sound(ABC):
 
     @abstractmethod
     def until(self, frame: LiveFrame) -> np.ndarray:
-        """What is to be heard from the frame of the last call to ``frame``; of the first call,
-        nothing.
+        """Return what is to be heard from the frame of the last call to ``frame``.
+
+        The first call returns nothing.
         """
 
     @abstractmethod
@@ -45,20 +48,26 @@ class Sound(ABC):
 
 
 class FileSound(Sound):
-    """The first sound track of the file that the frames come from, found by their pts; after a jump
-    it goes on from there.
+    """The first sound track of the file that the frames come from.
+
+    It is found by their time in the file; after a jump it goes on from there.
     """
 
     def __init__(self, path: Path) -> None:
         import av
 
         self._input: InputContainer = av.open(f"file:{path}")
+        self._stream = self._input.streams.audio[0]
         self._samples: Iterator[tuple[float, np.ndarray]] = iter(())
         self._at_s = 0.0
         self._left = np.zeros((0, CHANNELS), np.float32)
         self._begun = False
 
     def until(self, frame: LiveFrame) -> np.ndarray:
+        """Return the samples up to the time of ``frame`` in the file.
+
+        Raises ValueError for a frame of a source that is no file.
+        """
         time_s = frame.file_s
         if time_s is None:
             raise ValueError("a frame that comes from no file has no sound in one")
@@ -76,12 +85,13 @@ class FileSound(Sound):
         return samples[:wanted]
 
     def close(self) -> None:
+        """Close the file."""
         self._input.close()
 
     def _jump(self, time_s: float) -> None:
-        stream = self._input.streams.audio[0]
-        self._input.seek(int(time_s / stream.time_base), stream=stream)
-        self._samples, self._at_s = _decoded(self._input), time_s
+        unit_s = self._stream.time_base or Fraction(1, RATE)
+        self._input.seek(int(time_s / unit_s), stream=self._stream)
+        self._samples, self._at_s = _decode_blocks(self._input), time_s
         self._left = np.zeros((0, CHANNELS), np.float32)
         for begin_s, block in self._samples:
             skip = round((time_s - begin_s) * RATE)
@@ -92,16 +102,16 @@ class FileSound(Sound):
 
 
 class Microphone(Sound):
-    """name: FORMAT:DEVICE as FFmpeg calls them, for example alsa:default.
+    """A device that is listened to on a thread of its own.
 
-    Raises SourceError if it cannot be opened.
-
-    A microphone that stops gives no samples any more; ``problem`` then says why.
+    name: FORMAT:DEVICE as FFmpeg calls them, for example alsa:default. Raises UsageError for
+    another form, SourceError if it cannot be opened. A microphone that stops gives no samples any
+    more; ``problem`` then says why.
     """
 
     def __init__(self, name: str | None = None) -> None:
         self.problem: str | None = None
-        self.name = name or _default_microphone()
+        self.name = name or _find_default_microphone()
         self._format, colon, self._device = self.name.partition(":")
         if not colon:
             raise UsageError(
@@ -117,10 +127,12 @@ class Microphone(Sound):
         if not self._opened.wait(_OPEN_S) or self.problem:
             self.close()
             raise SourceError(
-                f"--microphone {self.name}: {self.problem or 'does not answer'}. Leave the flag out to record without sound."
+                f"--microphone {self.name}: {self.problem or 'does not answer'}. "
+                "Leave the flag out to record without sound."
             )
 
     def until(self, frame: LiveFrame) -> np.ndarray:
+        """Return all that was heard since the last call; ``frame`` is taken to be of now."""
         with self._lock:
             blocks, self._blocks, self._waiting = list(self._blocks), deque(), 0
         if not self._begun or not blocks:
@@ -129,6 +141,7 @@ class Microphone(Sound):
         return np.concatenate(blocks)
 
     def close(self) -> None:
+        """Stop listening."""
         self._stop.set()
         self._thread.join(1.0)  # a polite wait only: a blocked driver keeps its (daemon) thread
 
@@ -137,7 +150,7 @@ class Microphone(Sound):
 
         try:
             with av.open(self._device, format=self._format) as device:
-                for _, block in _decoded(device):
+                for _, block in _decode_blocks(device):
                     self._opened.set()
                     if self._stop.is_set():
                         return
@@ -151,12 +164,12 @@ class Microphone(Sound):
         with self._lock:
             self._blocks.append(block)
             self._waiting += len(block)
-            while self._waiting > _KEPT_S * RATE:
+            while self._waiting > _WAITING_S * RATE:
                 self._waiting -= len(self._blocks.popleft())
 
 
 def file_sound(path: Path) -> FileSound | None:
-    """The sound of a file, None if it has none that can be read."""
+    """Open the sound of a file, None if it has none that can be read."""
     import av
 
     with (
@@ -167,7 +180,7 @@ def file_sound(path: Path) -> FileSound | None:
     return None
 
 
-def _default_microphone() -> str:
+def _find_default_microphone() -> str:
     if sys.platform not in _DEFAULT_MICROPHONES:
         raise UsageError(
             "--microphone needs a name here: FORMAT:DEVICE, for example dshow:audio=Microphone"
@@ -175,18 +188,18 @@ def _default_microphone() -> str:
     return _DEFAULT_MICROPHONES[sys.platform]
 
 
-def _decoded(container: InputContainer) -> Iterator[tuple[float, np.ndarray]]:
-    """When each block begins, in seconds of the container, and its samples."""
+def _decode_blocks(container: InputContainer) -> Iterator[tuple[float, np.ndarray]]:
+    """Yield when each block begins, in seconds of the container, and its samples."""
     from av.audio.resampler import AudioResampler
 
     resampler = AudioResampler(format="fltp", layout="stereo", rate=RATE)
     stream = container.streams.audio[0]
     for frame in container.decode(stream):
         begin_s = frame.time or 0.0
-        yield begin_s, _joined(resampler.resample(frame))
+        yield begin_s, _join_blocks(resampler.resample(frame))
 
 
-def _joined(frames: list[AudioFrame]) -> np.ndarray:
+def _join_blocks(frames: list[AudioFrame]) -> np.ndarray:
     parts = [frame.to_ndarray().T for frame in frames]
     return (
         np.concatenate(parts).astype(np.float32) if parts else np.zeros((0, CHANNELS), np.float32)

@@ -1,5 +1,6 @@
-"""Pictures that are made when they are due, at a fixed rate: what the test picture and the slide
-show have in common.
+"""Pictures that are made when they are due, at a fixed rate.
+
+That is what the test picture and the slide show have in common.
 """
 
 from __future__ import annotations
@@ -11,16 +12,15 @@ from abc import abstractmethod
 import numpy as np
 
 from realtime.frame import LiveFrame
-from realtime.live.sources.live_source import LiveSource
+from realtime.live.live_source import LiveSource
 from realtime.timing import Clock
 
 
 class Paced(LiveSource):
-    """Frame n is due n / ``fps`` seconds after the first ``read``, by ``clock`` (seconds,
-    monotonic).
+    """A source whose frame n is due n / ``fps`` seconds after the first ``read``.
 
-    A reader that comes late gets what is due now; the gap in ``index`` tells what it missed.
-    ``frames``: end after that many, None for never.
+    ``clock``: seconds, monotonic. A reader that comes late gets what is due now; the gap in
+    ``index`` tells what it missed. ``frames``: end after that many, None for never.
     """
 
     def __init__(self, fps: float, frames: int | None, clock: Clock) -> None:
@@ -32,9 +32,10 @@ class Paced(LiveSource):
 
     @abstractmethod
     def picture(self, index: int) -> np.ndarray:
-        """Frame ``index`` of the source: (H, W, 3) uint8 RGB, which nobody changes afterwards."""
+        """Return frame ``index``: (H, W, 3) uint8 RGB, which nobody changes afterwards."""
 
     def read(self, timeout_s: float) -> LiveFrame | None:
+        """Make the frame that is due, or return None if none is within ``timeout_s``."""
         if self.finished:
             return None
         if self._start_s is None:
@@ -54,8 +55,10 @@ class Paced(LiveSource):
         return LiveFrame(pixels, index, captured_s=self._start_s + index / self._fps)
 
     def close(self) -> None:
+        """Make no more frames."""
         self._stop.set()
 
     @property
     def finished(self) -> bool:
+        """True after the last frame, and once it is closed."""
         return self._stop.is_set() or (self._frames is not None and self._next >= self._frames)

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Latest(Generic[T]):
-    """One slot.
+    """A mailbox with one slot.
 
     ``on_drop`` is called, in the thread that puts, with each item that was replaced before it was
     fetched.
@@ -36,10 +36,10 @@ class Latest(Generic[T]):
             self._on_drop(replaced)
 
     def get(self, timeout_s: float | None = None) -> T | None:
-        """Fetch the newest item; None if none came within ``timeout_s`` (None: wait for ever) or
-        the mailbox is closed.
+        """Fetch the newest item.
 
-        An item that was put before ``close`` is still handed out.
+        Returns None if none came within ``timeout_s`` (None: wait for ever) or the mailbox is
+        closed. An item that was put before ``close`` is still handed out.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._item is not None or self._closed, timeout_s)
