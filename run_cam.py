@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from realtime import cli
-from realtime.controls.commands import State
 from realtime.controls.remembered import remember
+from realtime.controls.state import State
 from realtime.listing import print_listing
 from realtime.live import flags as live_flags
 from realtime.live.doctor import print_findings

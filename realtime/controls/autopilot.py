@@ -8,7 +8,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 from engines.errors import UsageError
-from realtime.controls.commands import CYCLE_RANGE_S, FADE_RANGE_S, State, perform
+from realtime.controls.commands import perform
+from realtime.controls.state import CYCLE_RANGE_S, FADE_RANGE_S, State
 from realtime.look import mix_text
 from realtime.timeline import Timeline, parse_timeline
 

@@ -9,9 +9,11 @@ import queue
 from dataclasses import replace
 
 from realtime.controls.autopilot import Cycle, Schedule
-from realtime.controls.commands import State, Value, perform
+from realtime.controls.commands import perform
 from realtime.controls.keys import Keymap, default_keymap
 from realtime.controls.pointer import Pointer
+from realtime.controls.state import State
+from realtime.controls.values import Value
 
 _MOST_ASKED = 1000  # of one turn: a remote that floods must not hold up the picture
 

@@ -14,7 +14,9 @@ import platformdirs
 
 from engines.cache import APP
 from engines.errors import UsageError
-from realtime.controls.commands import COMMANDS, State, Value, perform
+from realtime.controls.commands import COMMANDS, perform
+from realtime.controls.state import State
+from realtime.controls.values import Nothing, Value
 
 NAMED_KEYS = (
     *("left", "right", "up", "down", "pageup", "pagedown", "home", "end", "insert", "delete"),
@@ -118,7 +120,7 @@ def _action(file: Path, key: str, action: object) -> tuple[str, Value]:
         raise UsageError(
             f"{file}: {key}: there is no command {name!r}.{hint} There are: {', '.join(COMMANDS)}."
         )
-    if text and command.values is None:
+    if text and isinstance(command.values, Nothing):
         raise UsageError(f"{file}: {key}: {name} takes no value.")
     try:
         return name, command.accept(text.strip() or None)

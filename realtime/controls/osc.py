@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from engines.errors import SourceError, UsageError
-from realtime.controls.commands import COMMANDS, Value
+from realtime.controls.commands import COMMANDS
+from realtime.controls.values import Nothing, Value
 
 if TYPE_CHECKING:
     from pythonosc.osc_server import BlockingOSCUDPServer
@@ -66,7 +67,7 @@ class OscServer:
             if not address.startswith(PREFIX):
                 raise KeyError(address)
             name, value = address.removeprefix(PREFIX), values[0] if values else None
-            if value == 0 and COMMANDS[name].values is None:  # a button that is let go
+            if value == 0 and isinstance(COMMANDS[name].values, Nothing):  # a button that is let go
                 return
             self._ask(name, value)
         except KeyError:

@@ -13,7 +13,9 @@ import platformdirs
 
 from engines.cache import APP, read_json, write_json
 from engines.errors import UsageError
-from realtime.controls.commands import State, Value, perform, settings
+from realtime.controls.commands import perform, settings
+from realtime.controls.state import State
+from realtime.controls.values import Value
 from realtime.look import parse_mix
 
 

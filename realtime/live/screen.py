@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from realtime.controls.commands import State, spoken
 from realtime.controls.desk import Desk
+from realtime.controls.state import State, spoken
 from realtime.frame import LiveFrame
 from realtime.live.figures import LiveFigures
 from realtime.live.hud import Figures, Hud

@@ -3,8 +3,6 @@
 
 const $ = (id) => document.getElementById(id);
 const token = new URLSearchParams(location.hash.slice(1)).get("token") || "";
-const SLIDERS = ["strength", "brush", "stability", "fade", "auto_period"];
-const SWITCHES = ["blend", "keep_color", "mirror", "freeze", "auto", "compare"];
 const KEY_NAMES = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down", PageUp: "pageup", PageDown: "pagedown",
   Home: "home", End: "end", Insert: "insert", Delete: "delete", " ": "space", Tab: "tab", Enter: "enter", Escape: "esc", Backspace: "backspace" };
 const LOCAL = { snapshot: takeSnapshot, record: toggleRecording, fullscreen: toggleFullscreen, help: toggleCard };  // for this page's user
@@ -127,9 +125,8 @@ function build(hello) {
   table = hello;
   $("start").hidden = !hello.wants_camera || Boolean(camera);
   $("styles").replaceChildren(...[{ name: "original", title: "Original" }, ...hello.styles].map(styleButton));
-  const commands = Object.fromEntries(hello.commands.map((command) => [command.name, command]));
-  $("sliders").replaceChildren(...SLIDERS.map((name) => slider(commands[name])));
-  $("switches").replaceChildren(...SWITCHES.map((name) => toggle(commands[name])));
+  $("sliders").replaceChildren(...hello.controls.filter((control) => control.kind === "slider").map(slider));
+  $("switches").replaceChildren(...hello.controls.filter((control) => control.kind === "button").map(toggle));
   $("card").replaceChildren(...hello.help.map(([keys, text]) => {
     const row = document.createElement("p"), key = document.createElement("kbd");
     key.textContent = keys;
@@ -148,44 +145,43 @@ function styleButton(style) {
   button.append(element("span", "blank"), element("kbd", ""), element("span", "name", style.title));
   button.onclick = () => {
     const slot = table.styles.findIndex((other) => other.name === style.name);
-    if (state.blend && slot >= 0 && Math.floor(slot / 9) === state.bank) perform("slot", slot % 9 + 1);
+    if (state.blend && slot >= 0 && Math.floor(slot / 9) === state.bank - 1) perform("slot", slot % 9 + 1);
     else perform("style", style.name);
   };
   return button;
 }
 
-function spoken(name) { return name[0].toUpperCase() + name.slice(1).replaceAll("_", " "); }
-
-function slider(command) {
+function slider(control) {
   const label = document.createElement("label"), input = document.createElement("input"), output = document.createElement("output");
-  const [low, high] = command.values, title = element("span", "", spoken(command.name));
-  Object.assign(input, { type: "range", min: low, max: Math.min(high, 60), step: high > 10 ? 1 : 0.05, id: `c-${command.name}` });
-  label.title = command.help;
+  const title = element("span", "", control.label);
+  Object.assign(input, { type: "range", min: control.low, max: control.high, step: control.step, id: `c-${control.name}` });
+  label.title = control.help;
   title.append(output);
   label.append(title, input);
-  input.oninput = () => { output.textContent = input.value; perform(command.name, Number(input.value)); };
+  input.oninput = () => { output.textContent = input.value; perform(control.name, Number(input.value)); };
   return label;
 }
 
-function toggle(command) {
-  const button = element("button", "", spoken(command.name));
-  button.id = `c-${command.name}`;
-  button.title = command.help;
-  button.onclick = () => perform(command.name);
+function toggle(control) {
+  const button = element("button", "", control.label);
+  button.id = `c-${control.name}`;
+  button.title = control.help;
+  button.onclick = () => perform(control.name);
   return button;
 }
 
+function drawControl(control, shown, value) {
+  if (control.kind === "slider") {
+    if (document.activeElement !== shown) shown.value = value;
+    shown.parentElement.querySelector("output").textContent = Number(value.toFixed(2));
+  } else if (value !== undefined) shown.setAttribute("aria-pressed", value !== control.rest);  // an action has no value
+}
+
 function draw(status) {
-  for (const name of SLIDERS) {
-    const input = $(`c-${name}`);
-    if (document.activeElement !== input) input.value = state[name];
-    input.parentElement.querySelector("output").textContent = Number(state[name].toFixed(2));
-  }
-  for (const name of SWITCHES) $(`c-${name}`).setAttribute("aria-pressed", state[name] !== "off" && Boolean(state[name]));
-  const chosen = state.mix.map(([name]) => name);
+  for (const control of table.controls) drawControl(control, $(`c-${control.name}`), state[control.name]);
   for (const [place, button] of [...$("styles").children].entries()) {
-    button.setAttribute("aria-pressed", chosen.includes(button.dataset.style));
-    const slot = place - 1 - 9 * state.bank;
+    button.setAttribute("aria-pressed", state.chosen.includes(button.dataset.style));
+    const slot = place - 1 - 9 * (state.bank - 1);
     button.querySelector("kbd").textContent = place === 0 ? "0" : slot >= 0 && slot < 9 ? slot + 1 : "";
   }
   const missing = $("start").hidden ? status.problem || status.warning : "";
@@ -242,7 +238,7 @@ async function refreshTiles() {
 function save(blob, ending) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
-  link.download = `livebrush-${state.mix.map(([name]) => name).join("+")}-${new Date().toISOString().slice(0, 19).replaceAll(":", "")}.${ending}`;
+  link.download = `livebrush-${state.chosen.join("+")}-${new Date().toISOString().slice(0, 19).replaceAll(":", "")}.${ending}`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
