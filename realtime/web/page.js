@@ -7,7 +7,7 @@ const KEY_NAMES = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", Arrow
   Home: "home", End: "end", Insert: "insert", Delete: "delete", " ": "space", Tab: "tab", Enter: "enter", Escape: "esc", Backspace: "backspace" };
 const LOCAL = { snapshot: takeSnapshot, record: toggleRecording, fullscreen: toggleFullscreen, help: toggleCard };  // for this page's user
 
-let peer, channel, table, state = {}, camera = null, heldBlend = false, recorder = null, toastTimer = 0, seen = {};
+let connection, channel, table, state = {}, camera = null, heldBlend = false, recorder = null, toastTimer = 0, seen = {};
 
 function request(path, options = {}) {
   return fetch(path, { ...options, headers: { ...options.headers, Authorization: `Bearer ${token}` } });
@@ -32,23 +32,23 @@ function connected(text, is) {
 function tell(error) { connected(error.message || String(error), "wrong"); }
 
 async function connect() {
-  if (peer) { peer.onconnectionstatechange = null; peer.close(); }
-  peer = new RTCPeerConnection();
-  const mine = peer;
-  channel = peer.createDataChannel("controls");
+  if (connection) { connection.onconnectionstatechange = null; connection.close(); }
+  connection = new RTCPeerConnection();
+  const mine = connection;
+  channel = connection.createDataChannel("controls");
   channel.onmessage = (event) => hear(JSON.parse(event.data));
-  peer.ontrack = (event) => {
+  connection.ontrack = (event) => {
     event.receiver.jitterBufferTarget = 0;  // the newest picture, not the smoothest
     $("painting").srcObject = event.streams[0] || new MediaStream([event.track]);
   };
-  peer.onconnectionstatechange = () => {
+  connection.onconnectionstatechange = () => {
     const now = mine.connectionState;
     connected(now === "connected" ? "live" : now, now === "connected" ? "live" : "waiting");
-    if (now === "failed" || now === "disconnected") setTimeout(() => { if (mine === peer) again(); }, 1500);
+    if (now === "failed" || now === "disconnected") setTimeout(() => { if (mine === connection) again(); }, 1500);
   };
-  if (camera) peer.addTransceiver(camera.getVideoTracks()[0], { direction: "sendrecv", streams: [camera] });
-  else peer.addTransceiver("video", { direction: "recvonly" });
-  await peer.setLocalDescription(await peer.createOffer());
+  if (camera) connection.addTransceiver(camera.getVideoTracks()[0], { direction: "sendrecv", streams: [camera] });
+  else connection.addTransceiver("video", { direction: "recvonly" });
+  await connection.setLocalDescription(await connection.createOffer());
   await new Promise((done) => {
     if (mine.iceGatheringState === "complete") return done();
     mine.onicegatheringstatechange = () => { if (mine.iceGatheringState === "complete") done(); };
@@ -100,7 +100,7 @@ async function turnCamera() {
   const next = cameras[(now + 1) % cameras.length];
   for (const old of camera.getTracks()) { old.onended = null; old.stop(); }  // phones open one camera at a time
   const track = await openCamera({ deviceId: { exact: next.deviceId } });
-  await peer.getSenders()[0].replaceTrack(track);
+  await connection.getSenders()[0].replaceTrack(track);
   toast(next.label || "other camera");
 }
 
@@ -202,8 +202,8 @@ function figures(status) {
 }
 
 async function measure() {  // what this browser adds: the way there and back, and what waits here before it is shown
-  if (!peer || peer.connectionState !== "connected") { seen = {}; return; }
-  const stats = [...(await peer.getStats()).values()];
+  if (!connection || connection.connectionState !== "connected") { seen = {}; return; }
+  const stats = [...(await connection.getStats()).values()];
   const video = stats.find((entry) => entry.type === "inbound-rtp" && entry.kind === "video") || {};
   const pair = stats.find((entry) => entry.type === "candidate-pair" && entry.nominated) || {};
   const count = (video.jitterBufferEmittedCount || 0) - (seen.count || 0), waited = (video.jitterBufferDelay || 0) - (seen.waited || 0);
@@ -221,10 +221,10 @@ function compare() {
   $("line").style.left = `${100 * at}%`;
 }
 
-async function refreshTiles() {
+async function refreshThumbnails() {
   for (const button of $("styles").children) {
     if (document.hidden || !channel || channel.readyState !== "open") break;
-    const answer = await request(`/tile/${encodeURIComponent(button.dataset.style)}`).catch(() => null);
+    const answer = await request(`/thumbnail/${encodeURIComponent(button.dataset.style)}`).catch(() => null);
     if (!answer || answer.status !== 200) continue;
     const old = button.firstChild, image = old.tagName === "IMG" ? old : document.createElement("img");
     if (image.src) URL.revokeObjectURL(image.src);
@@ -232,7 +232,7 @@ async function refreshTiles() {
     image.alt = "";
     if (image !== old) old.replaceWith(image);
   }
-  setTimeout(refreshTiles, 1500);
+  setTimeout(refreshThumbnails, 1500);
 }
 
 function save(blob, ending) {
@@ -323,7 +323,7 @@ for (const type of ["pointerdown", "pointermove"]) {
 }
 addEventListener("keydown", onKey);
 addEventListener("keyup", onKeyUp);
-addEventListener("pagehide", () => { if (peer) peer.close(); });
+addEventListener("pagehide", () => { if (connection) connection.close(); });
 again();
-refreshTiles();
+refreshThumbnails();
 setInterval(() => measure().catch(() => {}), 1000);

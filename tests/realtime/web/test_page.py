@@ -94,7 +94,7 @@ def test_what_is_refused(page: Page):
         (403, ask(page, "GET", "/", Origin="http://evil.example")),
         (401, ask(page, "POST", "/offer", b"{}", **json_type)),
         (401, ask(page, "GET", "/snapshot")),
-        (401, ask(page, "GET", "/tile/dim", Authorization="Bearer wrong")),
+        (401, ask(page, "GET", "/thumbnail/dim", Authorization="Bearer wrong")),
         (
             403,
             ask(
@@ -110,12 +110,13 @@ def test_what_is_refused(page: Page):
         (415, ask(page, "POST", "/offer", b"{}", Content_Type="text/plain", **page.bearer)),
         (413, ask(page, "POST", "/offer", b"x" * 100_000, **json_type, **page.bearer)),
         (400, ask(page, "POST", "/offer", b"{}", **json_type, **page.bearer)),
+        (400, ask(page, "POST", "/offer", b"[" * 60_000, **json_type, **page.bearer)),
         (400, ask(page, "POST", "/offer", b'{"sdp": "v=0 nonsense"}', **json_type, **page.bearer)),
         (404, ask(page, "GET", "/../server.py", **page.bearer)),
         (404, ask(page, "GET", "/snapshot", **page.bearer)),  # there is no picture yet
     ]
     assert [answer[0] for _, answer in refused] == [status for status, _ in refused]
-    assert page.server.peers.count == 0
+    assert page.server.connections.count == 0
 
 
 def test_the_page_asks_nobody_else_and_knows_every_command():
@@ -161,20 +162,20 @@ class Client:
                 self.count += 1
                 return picture
 
-        self.peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self.peer.addTrack(Grey())
-        self.channel = self.peer.createDataChannel("controls")
+        self.connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self.connection.addTrack(Grey())
+        self.channel = self.connection.createDataChannel("controls")
         self.channel.on("message", lambda text: self.messages.append(json.loads(text)))
-        self.peer.on("track", lambda track: asyncio.ensure_future(self._watch(track)))
-        await self.peer.setLocalDescription(await self.peer.createOffer())
-        body = json.dumps({"sdp": self.peer.localDescription.sdp}).encode()
+        self.connection.on("track", lambda track: asyncio.ensure_future(self._watch(track)))
+        await self.connection.setLocalDescription(await self.connection.createOffer())
+        body = json.dumps({"sdp": self.connection.localDescription.sdp}).encode()
         headers = {"Content_Type": "application/json", **self.page.bearer}
         status, answer, _ = await asyncio.to_thread(
             ask, self.page, "POST", "/offer", body, **headers
         )
         assert status == 200, answer
         self.answer = json.loads(answer)["sdp"]
-        await self.peer.setRemoteDescription(RTCSessionDescription(self.answer, "answer"))
+        await self.connection.setRemoteDescription(RTCSessionDescription(self.answer, "answer"))
 
     async def _watch(self, track) -> None:
         from aiortc.mediastreams import MediaStreamError
@@ -211,6 +212,7 @@ def test_a_camera_goes_in_and_its_painting_comes_back(page: Page):
         for value in ("much", 7):
             client.perform("strength", value)
         client.channel.send("x" * 10_000)
+        client.channel.send("[" * 4000)
         client.channel.send(b"\xff")
         await client.until(
             lambda: any(
@@ -219,19 +221,19 @@ def test_a_camera_goes_in_and_its_painting_comes_back(page: Page):
         )
         await client.until(lambda: client.messages[-1].get("state", {}).get("strength") == 1.0)
         assert client.messages[-1]["status"]["fps"] > 0
-        tile = lambda: ask(page, "GET", "/tile/negative", **page.bearer)  # noqa: E731
-        await client.until(lambda: tile()[0] == 200)
+        thumbnail = lambda: ask(page, "GET", "/thumbnail/negative", **page.bearer)  # noqa: E731
+        await client.until(lambda: thumbnail()[0] == 200)
         assert ask(page, "GET", "/snapshot", **page.bearer)[1].startswith(b"\x89PNG")
-        assert page.server.peers.count == 1
-        await client.peer.close()
-        await client.until(lambda: page.server.peers.count == 0)
+        assert page.server.connections.count == 1
+        await client.connection.close()
+        await client.until(lambda: page.server.connections.count == 0)
 
     asyncio.run(session())
-    assert not page.server.peers._stream.wakers
+    assert not page.server.connections._stream.wakers
 
 
 def test_pages_that_come_and_go_leave_nothing_behind(page: Page):
-    from realtime.web.peers import MAX_PEERS
+    from realtime.web.connections import MAX_CONNECTIONS
 
     async def session() -> None:
         await visit()
@@ -239,20 +241,20 @@ def test_pages_that_come_and_go_leave_nothing_behind(page: Page):
         for _ in range(4):
             await visit()
         assert threading.active_count() <= threads + 2
-        clients = [Client(page) for _ in range(MAX_PEERS)]
+        clients = [Client(page) for _ in range(MAX_CONNECTIONS)]
         for client in clients:
             await client.open()
         late = Client(page)
         with pytest.raises(AssertionError, match="too many pages"):
             await late.open()
-        await asyncio.gather(*(client.peer.close() for client in [*clients, late]))
+        await asyncio.gather(*(client.connection.close() for client in [*clients, late]))
 
     async def visit() -> None:
         client = Client(page)
         await client.open()
         await client.until(lambda: client.pictures)
-        await client.peer.close()
-        await client.until(lambda: page.server.peers.count == 0)
+        await client.connection.close()
+        await client.until(lambda: page.server.connections.count == 0)
 
     asyncio.run(session())
 
