@@ -80,7 +80,10 @@ class State:
 
 
 def spoken(style: str) -> str:
-    """Return a style's name for people: great_wave is Great Wave, composition_vii Composition VII."""
+    """Return a style's name for people.
+
+    great_wave becomes Great Wave, composition_vii Composition VII.
+    """
     return " ".join(_capitalize(word) for word in style.replace("-", "_").split("_"))
 
 

@@ -45,7 +45,7 @@ def use_addresses(addresses: list[str] | None) -> None:
     out.
     """
     if addresses is not None:
-        aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: list(addresses)
+        aioice.ice.get_host_addresses = lambda **_: list(addresses)
 
 
 class Connections:

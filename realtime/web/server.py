@@ -98,7 +98,15 @@ class WebServer:
 def build_app(guard: Guard, connections: Connections, stream: WebStream) -> FastAPI:
     """Return what answers requests, those that ``guard`` lets in."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    _check_requests(app, guard)
+    for path, (name, kind) in _FILES.items():
+        app.get(path)(_file(name, kind))
+    _answer_offers(app, connections)
+    _show_pictures(app, stream)
+    return app
 
+
+def _check_requests(app: FastAPI, guard: Guard) -> None:
     @app.middleware("http")
     async def check(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
         refusal = guard.refusal(request.headers.get("host"), request.headers.get("origin"))
@@ -112,9 +120,8 @@ def build_app(guard: Guard, connections: Connections, stream: WebStream) -> Fast
         response.headers.update(_HEADERS)
         return response
 
-    for path, (name, kind) in _FILES.items():
-        app.get(path)(_file(name, kind))
 
+def _answer_offers(app: FastAPI, connections: Connections) -> None:
     @app.post("/offer")
     async def offer(request: Request) -> Response:
         if request.headers.get("content-type", "").split(";")[0] != "application/json":
@@ -132,6 +139,8 @@ def build_app(guard: Guard, connections: Connections, stream: WebStream) -> Fast
             return Response("not an offer", 400)
         return Response(json.dumps({"type": "answer", "sdp": sdp}), media_type="application/json")
 
+
+def _show_pictures(app: FastAPI, stream: WebStream) -> None:
     @app.get("/thumbnail/{style}")
     def thumbnail(style: str) -> Response:
         picture = stream.thumbnails.tiles.get(style)
@@ -144,8 +153,6 @@ def build_app(guard: Guard, connections: Connections, stream: WebStream) -> Fast
         if stream.newest is None:
             return Response("not painted yet", 404)
         return Response(encode_picture(stream.newest.painting, ".png"), media_type="image/png")
-
-    return app
 
 
 def _file(name: str, kind: str) -> Callable[[], Response]:

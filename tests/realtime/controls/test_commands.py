@@ -138,7 +138,13 @@ def test_values_from_a_remote_are_clamped(
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("strength", float("nan")), ("strength", "much"), ("compare", "sideways")]
+    ("name", "value"),
+    [
+        ("strength", float("nan")),
+        ("strength", "much"),
+        ("strength", 10**400),
+        ("compare", "sideways"),
+    ],
 )
 def test_values_that_mean_nothing_are_refused(state: State, name: str, value):
     with pytest.raises(ValueError):
@@ -397,7 +403,7 @@ def test_zero_shows_the_original_even_where_it_is_most_of_the_mix(state: State):
 
 
 def test_the_mirror_is_the_sources_own(state: State):
-    """A camera is mirrored by default, a file is not: what was right for one is not for the next."""
+    """A camera is mirrored by default, a file is not: one's is not right for the other."""
     remember(replace(state, mirror=True))
     assert not recall(state).mirror
     settings_file().write_text('{"mirror": true}')  # by an earlier version

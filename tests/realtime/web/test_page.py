@@ -19,7 +19,6 @@ import pytest
 from engines.errors import UsageError
 from realtime.controls.commands import COMMANDS
 from realtime.web.guard import Guard, guard_for
-from realtime.web.table import controls
 from tests.realtime.web.conftest import SIZE, Page
 
 ROOT = Path(__file__).parent.parent.parent.parent
