@@ -62,14 +62,8 @@ def hotkeys() -> str:
 
 def commands() -> str:
     """Every command of the live view with its range, for those who write a remote."""
-    rows = [(f"`{c.name}`", _range(c.values), c.help) for c in COMMANDS.values()]
+    rows = [(f"`{c.name}`", c.values.describe(), c.help) for c in COMMANDS.values()]
     return "\n".join(markdown_table(("command", "value", "what it does"), rows, 3))
-
-
-def _range(values: object) -> str:
-    if values is None or values in (bool, str):
-        return {None: "", bool: "on, off", str: "text"}[values]
-    return ", ".join(values) if isinstance(values[0], str) else f"{values[0]:g} to {values[1]:g}"
 
 
 def speed(figures: dict) -> str:

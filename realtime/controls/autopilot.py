@@ -8,14 +8,16 @@ from __future__ import annotations
 from itertools import pairwise
 
 from engines.errors import UsageError
-from realtime.controls.commands import CYCLE_RANGE_S, FADE_RANGE_S, State, perform
+from realtime.controls.commands import perform
+from realtime.controls.state import CYCLE_RANGE_S, FADE_RANGE_S, State
 from realtime.look import mix_text
 from realtime.timeline import Timeline, parse_timeline
 
 
 class Cycle:
-    """The next style whenever ``state.cycle_s`` has passed since the last change of styles, whoever
-    made it.
+    """Turns to the next style when the last one has stayed for ``state.cycle_s``.
+
+    It does not matter who has picked that one.
     """
 
     def __init__(self) -> None:
@@ -23,6 +25,7 @@ class Cycle:
         self._changed_s = 0.0
 
     def follow(self, state: State, now_s: float) -> State:
+        """Return ``state``, with the next style if it is due at ``now_s``."""
         if not state.cycling or state.look.mix != self._mix:
             self._mix, self._changed_s = state.look.mix, now_s
         elif now_s - self._changed_s >= state.cycle_s:
@@ -32,22 +35,23 @@ class Cycle:
 
 
 class Schedule:
-    """Performs the entries when their time has come; what the user does between them stays until
-    the next one.
+    """Performs the entries when their time has come.
 
-    An entry without a fade takes the fade time that is set.
+    What the user does between them stays until the next one. An entry without a fade takes the fade
+    time that is set. Times count from the first ``follow``; entries without one, which wait for a
+    cut, never come (``live_timeline`` refuses them).
     """
 
     def __init__(self, timeline: Timeline) -> None:
-        self._entries = timeline.entries
+        self._due = [(entry.at_s, entry) for entry in timeline.entries if entry.at_s is not None]
         self._begin_s: float | None = None
         self._done = 0
 
     def follow(self, state: State, now_s: float) -> State:
+        """Return ``state`` as the entry has it that is due at ``now_s``, if there is a new one."""
         self._begin_s = now_s if self._begin_s is None else self._begin_s
-        due = [
-            entry for entry in self._entries[self._done :] if entry.at_s <= now_s - self._begin_s
-        ]
+        passed_s = now_s - self._begin_s
+        due = [entry for at_s, entry in self._due[self._done :] if at_s <= passed_s]
         self._done += len(due)
         for entry in due[-1:]:  # what a stall has skipped is not flashed by
             if entry.fade_s is not None:
@@ -57,22 +61,23 @@ class Schedule:
 
 
 def live_timeline(text: str, flag: str) -> Timeline:
-    """``parse_timeline`` for a live run.
+    """Read a timeline for a live run.
 
-    Raises UsageError as it does, for cuts, which nobody knows ahead, for fades longer than the
-    control's, and for changes closer than a second, which would flash.
+    Raises UsageError as ``parse_timeline`` does, for cuts, which nobody knows ahead, for fades
+    longer than the control's, and for changes closer than a second, which would flash.
     """
     timeline = parse_timeline(text, flag)
     if any(entry.fade_s and entry.fade_s > FADE_RANGE_S[1] for entry in timeline.entries):
         raise UsageError(f"{flag}: live, a fade lasts at most {FADE_RANGE_S[1]:g} s.")
-    times_s = [entry.at_s for entry in timeline.entries]
-    if None in times_s:
+    times_s = [entry.at_s for entry in timeline.entries if entry.at_s is not None]
+    if len(times_s) < len(timeline.entries):
         raise UsageError(
             f"{flag}: `cut` is for files; live, say when, for example 12.5:starry_night/2s"
         )
     for before_s, at_s in pairwise(times_s):
         if at_s - before_s < CYCLE_RANGE_S[0]:
             raise UsageError(
-                f"{flag}: {float(at_s):g} must come at least {CYCLE_RANGE_S[0]:g} s after {float(before_s):g}."
+                f"{flag}: {float(at_s):g} must come at least {CYCLE_RANGE_S[0]:g} s "
+                f"after {float(before_s):g}."
             )
     return timeline

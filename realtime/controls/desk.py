@@ -1,23 +1,22 @@
-"""Where every control comes together: keys, remotes (OSC, the page), the timer and the schedule.
-
-Owns the ``State``.
-"""
+"""Where every control comes together: keys, mouse, remotes, the timer and the schedule."""
 
 from __future__ import annotations
 
 import queue
-from dataclasses import replace
 
+from realtime.controls.acts import say
 from realtime.controls.autopilot import Cycle, Schedule
-from realtime.controls.commands import State, Value, perform
+from realtime.controls.commands import perform
 from realtime.controls.keys import Keymap, default_keymap
 from realtime.controls.pointer import Pointer
+from realtime.controls.state import State
+from realtime.controls.values import Value
 
 _MOST_ASKED = 1000  # of one turn: a remote that floods must not hold up the picture
 
 
 class Desk:
-    """``state`` is replaced as a whole, so any thread may read it.
+    """Owns the ``State``, which is replaced as a whole, so any thread may read it.
 
     ``ask`` may be called from any thread, the rest from one.
     """
@@ -28,18 +27,20 @@ class Desk:
         self.state = state
         self.keymap = keymap or default_keymap()
         self._asked: queue.SimpleQueue[tuple[str, Value]] = queue.SimpleQueue()
-        self._pilots = [Cycle(), *([schedule] if schedule else [])]
+        self._pilots: list[Cycle | Schedule] = [Cycle(), *([schedule] if schedule else [])]
 
     def press(self, key: str) -> None:
-        """What the key means; a value that this model cannot take, such as a style that it lacks,
-        is answered by ``said``.
+        """Perform what the key means.
+
+        A value that this model cannot take, such as a style that it lacks, is answered by ``said``.
         """
         try:
             self.state = self.keymap.press(self.state, key)
         except ValueError as error:
-            self.state = replace(self.state, said=str(error), said_count=self.state.said_count + 1)
+            self.state = say(self.state, str(error))
 
     def perform(self, name: str, value: Value = None) -> None:
+        """Perform a command now; raises KeyError and ValueError as ``commands.perform`` does."""
         self.state = perform(self.state, name, value)
 
     def ask(self, name: str, value: Value = None) -> None:
@@ -60,9 +61,9 @@ class Desk:
     def point(
         self, pointer: Pointer, styles_at: dict[str, tuple[float, float, float, float]]
     ) -> None:
-        """A press or drag of the mouse: on a small picture (``styles_at``: top, left, bottom, right
-        as shares of the view) it picks that style, elsewhere it moves the divider of a split
-        comparison.
+        """Obey the mouse: pick the thumbnail that is pressed, or move a split's divider.
+
+        ``styles_at``: top, left, bottom, right of the thumbnails, as shares of the view.
         """
         for name, (top, left, bottom, right) in styles_at.items():
             if top <= pointer.down < bottom and left <= pointer.across < right:

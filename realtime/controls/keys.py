@@ -1,6 +1,4 @@
-"""The keyboard of the live view: which key performs which command, from the table of commands and
-the user's TOML file.
-"""
+"""Which key performs which command: from the table of commands and the user's TOML file."""
 
 from __future__ import annotations
 
@@ -14,7 +12,9 @@ import platformdirs
 
 from engines.errors import UsageError
 from engines.folders import APP
-from realtime.controls.commands import COMMANDS, State, Value, perform
+from realtime.controls.commands import COMMANDS, perform
+from realtime.controls.state import State
+from realtime.controls.values import Nothing, Value
 
 NAMED_KEYS = (
     *("left", "right", "up", "down", "pageup", "pagedown", "home", "end", "insert", "delete"),
@@ -26,17 +26,17 @@ _LABELS = {"left": "←", "right": "→", "up": "↑", "down": "↓", "pageup": 
 
 @dataclass(frozen=True)
 class Keymap:
-    """``bound``: key name -> command and the value that it sends, in the order of the help card."""
+    """What each key means."""
 
     bound: dict[str, tuple[str, Value]]
+    """Key name -> command and the value that it sends, in the order of the help card."""
 
     def press(self, state: State, key: str) -> State:
-        """The state after a key of the keyboard; a key without a command changes nothing."""
-        name, value = self.bound.get(key, (None, None))
-        return state if name is None else perform(state, name, value)
+        """Return the state after a key of the keyboard; one without a command changes nothing."""
+        return perform(state, *self.bound[key]) if key in self.bound else state
 
     def help_rows(self) -> list[tuple[str, str]]:
-        """The help card: keys and what they do, one row for each help line in the table."""
+        """Return the help card: keys and what they do, a row for each help line of the table."""
         rows: dict[str, dict[str, list[str]]] = {}
         for command in COMMANDS.values():
             usual = {value for _, value in command.keys}
@@ -50,11 +50,11 @@ class Keymap:
                     rows.setdefault(text, {}).setdefault(name, []).append(
                         _LABELS.get(key, key.capitalize() if key[1:] else key)
                     )
-        return [(_keys_label(list(commands.values())), text) for text, commands in rows.items()]
+        return [(_label_keys(list(commands.values())), text) for text, commands in rows.items()]
 
 
 def default_keymap() -> Keymap:
-    """The keys of the table.
+    """Return the keys of the table.
 
     Raises ValueError if two commands want the same key, which is a mistake in the table.
     """
@@ -70,17 +70,16 @@ def default_keymap() -> Keymap:
 
 
 def user_keys_file() -> Path:
-    """Where the user's keys are looked for. ``LIVEBRUSH_CONFIG`` overrides the folder."""
-    return (
-        Path(os.environ.get("LIVEBRUSH_CONFIG") or platformdirs.user_config_dir(APP)) / "keys.toml"
-    )
+    """Return where the user's keys are looked for; ``LIVEBRUSH_CONFIG`` overrides the folder."""
+    folder = os.environ.get("LIVEBRUSH_CONFIG") or platformdirs.user_config_dir(APP)
+    return Path(folder) / "keys.toml"
 
 
 def keymap_from(path: Path | None) -> Keymap:
-    """The table's keys with those of the TOML file over them: ``[keys]``, then lines such as ``x =
-    "snapshot"``, ``y = "style starry_night"``, or ``q = ""`` for a key that shall do nothing.
+    """Return the table's keys with those of the TOML file over them.
 
-    Without ``path`` the user's file, if any.
+    The file: ``[keys]``, then lines such as ``x = "snapshot"``, ``y = "style starry_night"``, or
+    ``q = ""`` for a key that shall do nothing. Without ``path`` the user's file, if any.
 
     Raises UsageError for a file that cannot be read, and for a key or command that there is not.
     """
@@ -89,10 +88,9 @@ def keymap_from(path: Path | None) -> Keymap:
         return default_keymap()
     try:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(
-            f"{file}: cannot be read ({getattr(error, 'strerror', None) or error})."
-        ) from error
+    except (OSError, ValueError) as error:  # the latter for what is no UTF-8, and no TOML
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{file}: cannot be read ({reason}).") from error
     keys = content.get("keys")
     if not isinstance(keys, dict) or len(content) > 1:
         raise UsageError(f'{file}: must hold one table, [keys], with lines such as  x = "snapshot"')
@@ -101,15 +99,16 @@ def keymap_from(path: Path | None) -> Keymap:
         name = key if len(key) == 1 else key.lower()
         if len(key) != 1 and name not in NAMED_KEYS:
             raise UsageError(
-                f"{file}: there is no key {key!r}. Keys are single characters, or {', '.join(NAMED_KEYS)}."
+                f"{file}: there is no key {key!r}. "
+                f"Keys are single characters, or {', '.join(NAMED_KEYS)}."
             )
         bound.pop(name, None)
         if action != "":
-            bound[name] = _action(file, key, action)
+            bound[name] = _parse_action(file, key, action)
     return Keymap(bound)
 
 
-def _action(file: Path, key: str, action: object) -> tuple[str, Value]:
+def _parse_action(file: Path, key: str, action: object) -> tuple[str, Value]:
     name, _, text = action.partition(" ") if isinstance(action, str) else (str(action), "", "")
     command = COMMANDS.get(name)
     if command is None:
@@ -118,7 +117,7 @@ def _action(file: Path, key: str, action: object) -> tuple[str, Value]:
         raise UsageError(
             f"{file}: {key}: there is no command {name!r}.{hint} There are: {', '.join(COMMANDS)}."
         )
-    if text and command.values is None:
+    if text and isinstance(command.values, Nothing):
         raise UsageError(f"{file}: {key}: {name} takes no value.")
     try:
         return name, command.accept(text.strip() or None)
@@ -126,9 +125,10 @@ def _action(file: Path, key: str, action: object) -> tuple[str, Value]:
         raise UsageError(f"{file}: {key}: {error}.") from error
 
 
-def _keys_label(commands: list[list[str]]) -> str:
-    """One command: its keys; two that share a row: first keys together, then second ones, as in "←
-    → · p n".
+def _label_keys(commands: list[list[str]]) -> str:
+    """Return the keys of the commands that share a row, each command's in one list.
+
+    The first keys of all stand together, then the second ones, as in "← → · p n".
     """
     if len(commands) == 1 and len(commands[0]) > 3:
         return f"{commands[0][0]} - {commands[0][-1]}"

@@ -1,6 +1,4 @@
-"""Show control by OSC: every command of commands.py under /livebrush/NAME, with its value as the
-first argument.
-"""
+"""Show control by OSC: every command under /livebrush/NAME, its value as the first argument."""
 
 from __future__ import annotations
 
@@ -9,7 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from engines.errors import SourceError, UsageError
-from realtime.controls.commands import COMMANDS, Value
+from realtime.controls.commands import COMMANDS
+from realtime.controls.values import Nothing, Value
 
 if TYPE_CHECKING:
     from pythonosc.osc_server import BlockingOSCUDPServer
@@ -22,10 +21,11 @@ _MOST_REFUSALS = 20
 class OscServer:
     """Listens on a thread of its own until ``close``.
 
-    ``ask`` performs a command, or raises KeyError or ValueError.
+    ``ask`` performs a command, or raises KeyError or ValueError. What cannot be obeyed is told
+    through ``say`` once per address and goes no further. OSC has no way to refuse a sender, so it
+    listens to this machine alone unless another address is named.
 
-    OSC has no way to refuse a sender, so it listens to this machine alone unless another address is
-    named. What cannot be obeyed is told through ``say`` once per address and goes no further.
+    Raises UsageError if python-osc is missing, SourceError if it cannot listen there.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class OscServer:
         self._thread.start()
 
     def close(self) -> None:
+        """Listen no more, waiting at most two seconds."""
         self._server.shutdown()
         self._thread.join(2.0)
         self._server.server_close()
@@ -52,7 +53,7 @@ class OscServer:
         except ImportError as error:
             raise UsageError("--osc needs python-osc: pip install 'livebrush[osc]'") from error
         dispatcher = Dispatcher()
-        dispatcher.set_default_handler(self._obey)
+        dispatcher.set_default_handler(self._perform)
         try:
             return BlockingOSCUDPServer((host, port), dispatcher)
         except (OSError, OverflowError) as error:
@@ -61,12 +62,12 @@ class OscServer:
                 f"--osc {host}:{port}: cannot listen there ({reason}). Choose another port."
             ) from error
 
-    def _obey(self, address: str, *values: Value) -> None:
+    def _perform(self, address: str, *values: Value) -> None:
         try:
             if not address.startswith(PREFIX):
                 raise KeyError(address)
             name, value = address.removeprefix(PREFIX), values[0] if values else None
-            if value == 0 and COMMANDS[name].values is None:  # a button that is let go
+            if value == 0 and isinstance(COMMANDS[name].values, Nothing):  # a button that is let go
                 return
             self._ask(name, value)
         except KeyError:
@@ -84,15 +85,13 @@ class OscServer:
 
 
 def parse_listen(text: str, flag: str, port: int | None = None) -> tuple[str, int]:
-    """``PORT`` or ``HOST:PORT`` as (host, port); without a host, this machine alone.
+    """Return (host, port) of ``PORT`` or ``HOST:PORT``; without a host, this machine alone.
 
-    ``port``: what HOST alone means.
-
-    Raises UsageError for anything else.
+    ``port``: what HOST alone means. Raises UsageError for anything else.
     """
     host, colon, number = text.rpartition(":")
     if not colon and port is not None and not text.isdecimal():
         host, number = text, str(port)
-    if not number.isdecimal() or not 0 <= int(number) <= 65535:
+    if not number.isdecimal() or len(number) > 5 or int(number) > 65535:
         raise UsageError(f"{flag} {text!r}: is not PORT or HOST:PORT, for example {flag} 9000")
     return host.strip("[]") or LOOPBACK, int(number)

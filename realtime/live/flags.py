@@ -16,11 +16,11 @@ from engines import ModelFile, find_model
 from engines.errors import UsageError
 from realtime import cli
 from realtime.controls.autopilot import Schedule, live_timeline
-from realtime.controls.commands import State
 from realtime.controls.desk import Desk
 from realtime.controls.keys import keymap_from, user_keys_file
 from realtime.controls.osc import OscServer, parse_listen
 from realtime.controls.remembered import recall, remember, remembered_styles
+from realtime.controls.state import State
 from realtime.live.capture_format import parse_capture
 from realtime.live.clean_sink import CleanSink
 from realtime.live.live_sink import LiveSink

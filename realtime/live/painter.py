@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from realtime.controls.commands import State
+from realtime.controls.state import State
 from realtime.frame import LiveFrame
 from realtime.live.engine_sizes import EngineSizes
 from realtime.live.quality import Quality

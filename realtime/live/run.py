@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from engines import ModelFile
-from realtime.controls.commands import BANK_SIZE, State
 from realtime.controls.desk import Desk
+from realtime.controls.state import BANK_SIZE, State
 from realtime.frame import LiveFrame
 from realtime.live.clean_sink import CleanSink
 from realtime.live.figures import LiveFigures

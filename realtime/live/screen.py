@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from realtime.controls.commands import State, spoken
 from realtime.controls.desk import Desk
+from realtime.controls.state import State, spoken
 from realtime.frame import LiveFrame
 from realtime.live.clean_sink import CleanSink
 from realtime.live.figures import LiveFigures

@@ -1,6 +1,6 @@
 """The page that --serve asks for, and the parts that it is made of.
 
-The flags themselves are live's (realtime/live/flags.py).
+The flags themselves are those of the live view (realtime/live/flags.py).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _THUMBNAILS_SHARE = 0.1  # a page shows them all the time
 
 
 def guard_from(args: argparse.Namespace) -> Guard | None:
-    """Where --serve listens and whom it lets in, None without it. Raises UsageError."""
+    """Return where --serve listens and whom it lets in, None without it; raises UsageError."""
     if args.serve is None:
         if args.serve_as:
             raise UsageError("--serve-as is the address of a page: it needs --serve.")
@@ -40,14 +40,14 @@ def guard_from(args: argparse.Namespace) -> Guard | None:
 
 
 def stream_from(guard: Guard | None, engine: Engine) -> WebStream | None:
-    """What pages watch, None without --serve."""
+    """Return what pages watch, None without --serve."""
     return WebStream(Thumbnails(engine, share=_THUMBNAILS_SHARE)) if guard else None
 
 
 def server_from(
     guard: Guard, stream: WebStream, desk: Desk, live: Live, source: LiveSource
 ) -> WebServer:
-    """The page's server, listening; says what to open. Raises UsageError."""
+    """Return the page's server, listening, and say what to open; raises UsageError."""
     from realtime.live.sources.browser import BrowserSource
     from realtime.web.server import WebServer
 

@@ -1,18 +1,23 @@
 "use strict";
-// The page only binds to the server's table of commands: what there is, its range and its keys come with the first message.
+// The page only binds to the server's table of commands: what there is to control, in which range
+// and by which keys comes with the first message.
 
 const $ = (id) => document.getElementById(id);
 const token = new URLSearchParams(location.hash.slice(1)).get("token") || "";
-const SLIDERS = ["strength", "brush", "stability", "fade", "auto_period"];
-const SWITCHES = ["blend", "keep_color", "mirror", "freeze", "auto", "compare"];
-const KEY_NAMES = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down", PageUp: "pageup", PageDown: "pagedown",
-  Home: "home", End: "end", Insert: "insert", Delete: "delete", " ": "space", Tab: "tab", Enter: "enter", Escape: "esc", Backspace: "backspace" };
-const LOCAL = { snapshot: takeSnapshot, record: toggleRecording, fullscreen: toggleFullscreen, help: toggleCard };  // for this page's user
+const KEY_NAMES = {  // where the server's name is not the browser's in lower case
+  ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down",
+  " ": "space", Escape: "esc",
+};
+const LOCAL = {  // commands that are this user's own business, not the server's
+  snapshot: takeSnapshot, record: toggleRecording, fullscreen: toggleFullscreen, help: toggleCard,
+};
 
-let peer, channel, table, state = {}, camera = null, heldBlend = false, recorder = null, toastTimer = 0, seen = {};
+let connection, channel, table, state = {};
+let camera = null, recorder = null, heldBlend = false, toastTimer = 0, measured = {};
 
 function request(path, options = {}) {
-  return fetch(path, { ...options, headers: { ...options.headers, Authorization: `Bearer ${token}` } });
+  const headers = { ...options.headers, Authorization: `Bearer ${token}` };
+  return fetch(path, { ...options, headers });
 }
 
 function perform(command, value = null) {
@@ -26,48 +31,61 @@ function toast(text) {
   toastTimer = setTimeout(() => { $("toast").style.opacity = 0; }, 1800);
 }
 
-function connected(text, is) {
+function showConnection(text, is) {
   $("connection").textContent = text;
   $("connection").dataset.is = is;
 }
 
-function tell(error) { connected(error.message || String(error), "wrong"); }
+function showProblem(error) { showConnection(error.message || String(error), "wrong"); }
 
 async function connect() {
-  if (peer) { peer.onconnectionstatechange = null; peer.close(); }
-  peer = new RTCPeerConnection();
-  const mine = peer;
-  channel = peer.createDataChannel("controls");
-  channel.onmessage = (event) => hear(JSON.parse(event.data));
-  peer.ontrack = (event) => {
+  if (connection) { connection.onconnectionstatechange = null; connection.close(); }
+  connection = new RTCPeerConnection();
+  const opened = connection;
+  channel = connection.createDataChannel("controls");
+  channel.onmessage = (event) => receive(JSON.parse(event.data));
+  connection.ontrack = (event) => {
     event.receiver.jitterBufferTarget = 0;  // the newest picture, not the smoothest
     $("painting").srcObject = event.streams[0] || new MediaStream([event.track]);
   };
-  peer.onconnectionstatechange = () => {
-    const now = mine.connectionState;
-    connected(now === "connected" ? "live" : now, now === "connected" ? "live" : "waiting");
-    if (now === "failed" || now === "disconnected") setTimeout(() => { if (mine === peer) again(); }, 1500);
+  connection.onconnectionstatechange = () => {
+    const now = opened.connectionState;
+    showConnection(now === "connected" ? "live" : now, now === "connected" ? "live" : "waiting");
+    if (now !== "failed" && now !== "disconnected") return;
+    setTimeout(() => { if (opened === connection) reconnect(); }, 1500);
   };
-  if (camera) peer.addTransceiver(camera.getVideoTracks()[0], { direction: "sendrecv", streams: [camera] });
-  else peer.addTransceiver("video", { direction: "recvonly" });
-  await peer.setLocalDescription(await peer.createOffer());
+  if (camera) {
+    const options = { direction: "sendrecv", streams: [camera] };
+    connection.addTransceiver(camera.getVideoTracks()[0], options);
+  } else connection.addTransceiver("video", { direction: "recvonly" });
+  await connection.setLocalDescription(await connection.createOffer());
   await new Promise((done) => {
-    if (mine.iceGatheringState === "complete") return done();
-    mine.onicegatheringstatechange = () => { if (mine.iceGatheringState === "complete") done(); };
+    if (opened.iceGatheringState === "complete") return done();
+    opened.onicegatheringstatechange = () => { if (opened.iceGatheringState === "complete") done(); };
     setTimeout(done, 3000);
   });
   const answer = await request("/offer", {
-    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ sdp: mine.localDescription.sdp }),
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ sdp: opened.localDescription.sdp }),
   });
-  if (!answer.ok) throw Object.assign(new Error(await answer.text()), { final: answer.status === 401 || answer.status === 403 });
-  await mine.setRemoteDescription(await answer.json());
+  if (!answer.ok) {
+    const final = answer.status === 401 || answer.status === 403;
+    throw Object.assign(new Error(await answer.text()), { final });
+  }
+  await opened.setRemoteDescription(await answer.json());
 }
 
-function again() {  // until the server is back, unless it has refused us
+function reconnect() {  // until the server is back, unless it has refused us
   connect().catch((error) => {
-    tell(error.final ? error : new Error("no connection: trying again"));
-    if (!error.final) setTimeout(again, 2000);
+    showProblem(error.final ? error : new Error("no connection: trying again"));
+    if (!error.final) setTimeout(reconnect, 2000);
   });
+}
+
+async function listCameras() {
+  const devices = await navigator.mediaDevices.enumerateDevices();
+  return devices.filter((device) => device.kind === "videoinput");
 }
 
 async function openCamera(constraints) {
@@ -77,13 +95,15 @@ async function openCamera(constraints) {
   track.onended = () => { if (camera === opened) endCamera(); };
   for (const old of camera ? camera.getTracks() : []) old.stop();
   camera = $("camera").srcObject = opened;
-  const cameras = (await navigator.mediaDevices.enumerateDevices()).filter((device) => device.kind === "videoinput");
-  $("turn").hidden = cameras.length < 2;
+  $("turn").hidden = (await listCameras()).length < 2;
   return track;
 }
 
 async function startCamera() {
-  if (!navigator.mediaDevices) return tell(new Error("browsers give their camera to https:// and localhost only: see docs/live.md"));
+  if (!navigator.mediaDevices) {
+    const where = "browsers give their camera to https:// and localhost only: see docs/live.md";
+    return showProblem(new Error(where));
+  }
   try {
     await openCamera({ facingMode: "user" });
     $("start").hidden = true;
@@ -91,18 +111,22 @@ async function startCamera() {
     await connect();
     if (navigator.wakeLock) navigator.wakeLock.request("screen").catch(() => {});
   } catch (error) {
-    tell(error.name === "NotAllowedError" ? new Error("the browser does not give its camera: allow it in the address bar") : error);
+    const refusal = "the browser does not give its camera: allow it in the address bar";
+    showProblem(error.name === "NotAllowedError" ? new Error(refusal) : error);
     $("start").hidden = false;
   }
 }
 
 async function turnCamera() {
-  const cameras = (await navigator.mediaDevices.enumerateDevices()).filter((device) => device.kind === "videoinput");
-  const now = cameras.findIndex((device) => device.deviceId === camera.getVideoTracks()[0].getSettings().deviceId);
+  const cameras = await listCameras(), { deviceId } = camera.getVideoTracks()[0].getSettings();
+  const now = cameras.findIndex((device) => device.deviceId === deviceId);
   const next = cameras[(now + 1) % cameras.length];
-  for (const old of camera.getTracks()) { old.onended = null; old.stop(); }  // phones open one camera at a time
+  for (const old of camera.getTracks()) {  // phones open one camera at a time
+    old.onended = null;
+    old.stop();
+  }
   const track = await openCamera({ deviceId: { exact: next.deviceId } });
-  await peer.getSenders()[0].replaceTrack(track);
+  await connection.getSenders()[0].replaceTrack(track);
   toast(next.label || "other camera");
 }
 
@@ -111,25 +135,26 @@ function endCamera() {
   camera = $("camera").srcObject = null;
   $("end").hidden = $("turn").hidden = true;
   $("start").hidden = !table.wants_camera;
-  again();
+  reconnect();
 }
 
-function hear(message) {
-  if (message.commands) return build(message);
+function receive(message) {
+  if (message.commands) return buildPage(message);
   if (message.refused) return toast(message.refused);
   const before = state.said_count;
   state = message.state;
   if (state.said_count !== before && before !== undefined) toast(state.said);
-  draw(message.status);
+  drawState(message.status);
 }
 
-function build(hello) {
+function buildPage(hello) {
   table = hello;
   $("start").hidden = !hello.wants_camera || Boolean(camera);
-  $("styles").replaceChildren(...[{ name: "original", title: "Original" }, ...hello.styles].map(styleButton));
-  const commands = Object.fromEntries(hello.commands.map((command) => [command.name, command]));
-  $("sliders").replaceChildren(...SLIDERS.map((name) => slider(commands[name])));
-  $("switches").replaceChildren(...SWITCHES.map((name) => toggle(commands[name])));
+  const styles = [{ name: "original", title: "Original" }, ...hello.styles];
+  const ofKind = (kind) => hello.controls.filter((control) => control.kind === kind);
+  $("styles").replaceChildren(...styles.map(makeStyleButton));
+  $("sliders").replaceChildren(...ofKind("slider").map(makeSlider));
+  $("switches").replaceChildren(...ofKind("button").map(makeButton));
   $("card").replaceChildren(...hello.help.map(([keys, text]) => {
     const row = document.createElement("p"), key = document.createElement("kbd");
     key.textContent = keys;
@@ -138,111 +163,138 @@ function build(hello) {
   }));
 }
 
-function element(kind, className, text = "") {
+function makeElement(kind, className, text = "") {
   return Object.assign(document.createElement(kind), { className, textContent: text });
 }
 
-function styleButton(style) {
-  const button = element("button", "");
+function makeStyleButton(style) {
+  const button = makeElement("button", "");
   button.dataset.style = style.name;
-  button.append(element("span", "blank"), element("kbd", ""), element("span", "name", style.title));
+  const title = makeElement("span", "name", style.title);
+  button.append(makeElement("span", "blank"), makeElement("kbd", ""), title);
   button.onclick = () => {
     const slot = table.styles.findIndex((other) => other.name === style.name);
-    if (state.blend && slot >= 0 && Math.floor(slot / 9) === state.bank) perform("slot", slot % 9 + 1);
+    const isInBank = slot >= 0 && Math.floor(slot / 9) === state.bank - 1;
+    if (state.blend && isInBank) perform("slot", slot % 9 + 1);
     else perform("style", style.name);
   };
   return button;
 }
 
-function spoken(name) { return name[0].toUpperCase() + name.slice(1).replaceAll("_", " "); }
-
-function slider(command) {
-  const label = document.createElement("label"), input = document.createElement("input"), output = document.createElement("output");
-  const [low, high] = command.values, title = element("span", "", spoken(command.name));
-  Object.assign(input, { type: "range", min: low, max: Math.min(high, 60), step: high > 10 ? 1 : 0.05, id: `c-${command.name}` });
-  label.title = command.help;
+function makeSlider(control) {
+  const label = document.createElement("label"), title = makeElement("span", "", control.label);
+  const input = document.createElement("input"), output = document.createElement("output");
+  const { low: min, high: max, step } = control;
+  Object.assign(input, { type: "range", min, max, step, id: `c-${control.name}` });
+  label.title = control.help;
   title.append(output);
   label.append(title, input);
-  input.oninput = () => { output.textContent = input.value; perform(command.name, Number(input.value)); };
+  input.oninput = () => {
+    output.textContent = input.value;
+    perform(control.name, Number(input.value));
+  };
   return label;
 }
 
-function toggle(command) {
-  const button = element("button", "", spoken(command.name));
-  button.id = `c-${command.name}`;
-  button.title = command.help;
-  button.onclick = () => perform(command.name);
+function makeButton(control) {
+  const button = makeElement("button", "", control.label);
+  button.id = `c-${control.name}`;
+  button.title = control.help;
+  button.onclick = () => perform(control.name);
   return button;
 }
 
-function draw(status) {
-  for (const name of SLIDERS) {
-    const input = $(`c-${name}`);
-    if (document.activeElement !== input) input.value = state[name];
-    input.parentElement.querySelector("output").textContent = Number(state[name].toFixed(2));
+function drawControl(control, shown, value) {
+  if (control.kind === "slider") {
+    if (document.activeElement !== shown) shown.value = value;
+    shown.parentElement.querySelector("output").textContent = Number(value.toFixed(2));
+  } else if (value !== undefined) {  // an action has no value
+    shown.setAttribute("aria-pressed", value !== control.rest);
   }
-  for (const name of SWITCHES) $(`c-${name}`).setAttribute("aria-pressed", state[name] !== "off" && Boolean(state[name]));
-  const chosen = state.mix.map(([name]) => name);
+}
+
+function drawState(status) {
+  for (const control of table.controls) {
+    drawControl(control, $(`c-${control.name}`), state[control.name]);
+  }
   for (const [place, button] of [...$("styles").children].entries()) {
-    button.setAttribute("aria-pressed", chosen.includes(button.dataset.style));
-    const slot = place - 1 - 9 * state.bank;
-    button.querySelector("kbd").textContent = place === 0 ? "0" : slot >= 0 && slot < 9 ? slot + 1 : "";
+    button.setAttribute("aria-pressed", state.chosen.includes(button.dataset.style));
+    const slot = place - 1 - 9 * (state.bank - 1);
+    const key = slot >= 0 && slot < 9 ? slot + 1 : "";
+    button.querySelector("kbd").textContent = place === 0 ? "0" : key;
   }
   const missing = $("start").hidden ? status.problem || status.warning : "";
   $("problem").textContent = missing ? `! ${missing}` : "";
   $("problem").hidden = !missing;
-  $("figures").textContent = figures(status);
+  $("figures").textContent = formatFigures(status);
   $("figures").hidden = !state.hud || !$("start").hidden;
-  compare();
+  drawComparison();
 }
 
-function figures(status) {
+function formatFigures(status) {
   const ms = (value) => `${Math.round(value)} ms`;
-  const shown = seen.fps === undefined ? "" : `${seen.fps.toFixed(1)} fps shown · `;
-  const server = status.latency_p95_ms === null ? "" : `server ${ms(status.latency_p50_ms)}, p95 ${ms(status.latency_p95_ms)}`;
-  const way = seen.way_ms === undefined ? "" : `stream ${ms(seen.way_ms)}`;
-  return [`${shown}${status.fps.toFixed(1)} painted · ${status.dropped} dropped`, [server, way].filter(Boolean).join(" · "),
-    `${status.engine} · ${status.size}`].filter(Boolean).join("\n");
+  const shown = measured.fps === undefined ? "" : `${measured.fps.toFixed(1)} fps shown · `;
+  const latency = () => `server ${ms(status.latency_p50_ms)}, p95 ${ms(status.latency_p95_ms)}`;
+  const server = status.latency_p95_ms === null ? "" : latency();
+  const way = measured.way_ms === undefined ? "" : `stream ${ms(measured.way_ms)}`;
+  const lines = [
+    `${shown}${status.fps.toFixed(1)} painted · ${status.dropped} dropped`,
+    [server, way].filter(Boolean).join(" · "),
+    `${status.engine} · ${status.size}`,
+  ];
+  return lines.filter(Boolean).join("\n");
 }
 
-async function measure() {  // what this browser adds: the way there and back, and what waits here before it is shown
-  if (!peer || peer.connectionState !== "connected") { seen = {}; return; }
-  const stats = [...(await peer.getStats()).values()];
+// What this browser adds: the way there and back, and what waits here before it is shown.
+async function measure() {
+  if (!connection || connection.connectionState !== "connected") { measured = {}; return; }
+  const stats = [...(await connection.getStats()).values()];
   const video = stats.find((entry) => entry.type === "inbound-rtp" && entry.kind === "video") || {};
   const pair = stats.find((entry) => entry.type === "candidate-pair" && entry.nominated) || {};
-  const count = (video.jitterBufferEmittedCount || 0) - (seen.count || 0), waited = (video.jitterBufferDelay || 0) - (seen.waited || 0);
-  seen = { count: video.jitterBufferEmittedCount, waited: video.jitterBufferDelay, fps: video.framesPerSecond,
-    way_ms: count > 0 ? 1000 * ((pair.currentRoundTripTime || 0) + waited / count) : undefined };
+  const count = (video.jitterBufferEmittedCount || 0) - (measured.count || 0);
+  const waited_s = (video.jitterBufferDelay || 0) - (measured.waited_s || 0);
+  const way_s = (pair.currentRoundTripTime || 0) + waited_s / count;
+  measured = {
+    count: video.jitterBufferEmittedCount,
+    waited_s: video.jitterBufferDelay,
+    fps: video.framesPerSecond,
+    way_ms: count > 0 ? 1000 * way_s : undefined,
+  };
 }
 
-function compare() {
+function drawComparison() {
   const divided = state.compare === "split", own = Boolean(camera) && state.compare !== "off";
   $("stage").classList.toggle("mirrored", Boolean(state.mirror));
   $("stage").classList.toggle("divided", divided);
-  $("camera").hidden = $("line").hidden = !own;  // to pages without a camera the server sends both halves
+  // To pages without a camera the server sends both halves.
+  $("camera").hidden = $("line").hidden = !own;
   const at = divided ? state.divider : 0.5, rest = `${100 - 100 * at}%`;
-  $("camera").style.clipPath = state.mirror ? `inset(0 0 0 ${rest})` : `inset(0 ${rest} 0 0)`;  // cut before it is mirrored
+  // It is cut before it is mirrored.
+  $("camera").style.clipPath = state.mirror ? `inset(0 0 0 ${rest})` : `inset(0 ${rest} 0 0)`;
   $("line").style.left = `${100 * at}%`;
 }
 
-async function refreshTiles() {
+async function refreshThumbnails() {
   for (const button of $("styles").children) {
     if (document.hidden || !channel || channel.readyState !== "open") break;
-    const answer = await request(`/tile/${encodeURIComponent(button.dataset.style)}`).catch(() => null);
+    const address = `/thumbnail/${encodeURIComponent(button.dataset.style)}`;
+    const answer = await request(address).catch(() => null);
     if (!answer || answer.status !== 200) continue;
-    const old = button.firstChild, image = old.tagName === "IMG" ? old : document.createElement("img");
+    const old = button.firstChild;
+    const image = old.tagName === "IMG" ? old : document.createElement("img");
     if (image.src) URL.revokeObjectURL(image.src);
     image.src = URL.createObjectURL(await answer.blob());
     image.alt = "";
     if (image !== old) old.replaceWith(image);
   }
-  setTimeout(refreshTiles, 1500);
+  setTimeout(refreshThumbnails, 1500);
 }
 
-function save(blob, ending) {
+function saveFile(blob, ending) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
-  link.download = `livebrush-${state.mix.map(([name]) => name).join("+")}-${new Date().toISOString().slice(0, 19).replaceAll(":", "")}.${ending}`;
+  const time = new Date().toISOString().slice(0, 19).replaceAll(":", "");
+  link.download = `livebrush-${state.chosen.join("+")}-${time}.${ending}`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
@@ -250,19 +302,23 @@ function save(blob, ending) {
 async function takeSnapshot() {
   const answer = await request("/snapshot");
   if (!answer.ok) return toast(await answer.text());
-  save(await answer.blob(), "png");
+  saveFile(await answer.blob(), "png");
   toast("snapshot saved");
 }
 
 function toggleRecording() {
   if (recorder) return recorder.stop();
-  if (!$("painting").srcObject || !window.MediaRecorder) return toast("there is nothing to record yet");
+  if (!$("painting").srcObject || !window.MediaRecorder) {
+    return toast("there is nothing to record yet");
+  }
   const parts = [], began = Date.now();
   const ending = MediaRecorder.isTypeSupported("video/webm") ? "webm" : "mp4";
-  recorder = new MediaRecorder($("painting").srcObject, { mimeType: `video/${ending}`, videoBitsPerSecond: 5e6 });
+  const options = { mimeType: `video/${ending}`, videoBitsPerSecond: 5e6 };
+  recorder = new MediaRecorder($("painting").srcObject, options);
   const clock = setInterval(() => {
     const seconds = Math.floor((Date.now() - began) / 1000);
-    $("keep").textContent = `● ${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")} Stop`;
+    const minutes = Math.floor(seconds / 60), rest = String(seconds % 60).padStart(2, "0");
+    $("keep").textContent = `● ${minutes}:${rest} Stop`;
   }, 250);
   recorder.ondataavailable = (event) => parts.push(event.data);
   recorder.onstop = () => {
@@ -270,7 +326,7 @@ function toggleRecording() {
     recorder = null;
     $("keep").setAttribute("aria-pressed", "false");
     $("keep").textContent = "Record";
-    save(new Blob(parts, { type: `video/${ending}` }), ending);
+    saveFile(new Blob(parts, { type: `video/${ending}` }), ending);
     toast("recording saved");
   };
   recorder.start(1000);
@@ -289,8 +345,10 @@ function toggleCard() {
 }
 
 function onKey(event) {
-  if (!table || event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === "INPUT") return;
-  const key = KEY_NAMES[event.key] || (event.key.length === 1 ? event.key : event.key.toLowerCase());
+  const isOther = event.ctrlKey || event.metaKey || event.altKey;
+  if (!table || isOther || event.target.tagName === "INPUT") return;
+  const plain = event.key.length === 1 ? event.key : event.key.toLowerCase();
+  const key = KEY_NAMES[event.key] || plain;
   if (key === "esc" && !$("card").hidden) return toggleCard();
   const [command, value] = table.keys[key] || [];
   if (!command || (event.target.tagName === "BUTTON" && ["space", "enter"].includes(key))) return;
@@ -312,11 +370,12 @@ $("begin").onclick = startCamera;
 $("take").onclick = takeSnapshot;
 $("keep").onclick = toggleRecording;
 $("full").onclick = toggleFullscreen;
-$("turn").onclick = () => turnCamera().catch(tell);
+$("turn").onclick = () => turnCamera().catch(showProblem);
 $("end").onclick = endCamera;
 $("keys").onclick = toggleCard;
 $("painting").addEventListener("resize", () => {
-  if ($("painting").videoWidth) $("stage").style.setProperty("--shape", $("painting").videoWidth / $("painting").videoHeight);
+  const { videoWidth, videoHeight } = $("painting");
+  if (videoWidth) $("stage").style.setProperty("--shape", videoWidth / videoHeight);
 });
 for (const type of ["pointerdown", "pointermove"]) {
   $("stage").addEventListener(type, (event) => {
@@ -327,7 +386,7 @@ for (const type of ["pointerdown", "pointermove"]) {
 }
 addEventListener("keydown", onKey);
 addEventListener("keyup", onKeyUp);
-addEventListener("pagehide", () => { if (peer) peer.close(); });
-again();
-refreshTiles();
+addEventListener("pagehide", () => { if (connection) connection.close(); });
+reconnect();
+refreshThumbnails();
 setInterval(() => measure().catch(() => {}), 1000);

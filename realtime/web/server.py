@@ -1,6 +1,4 @@
-"""The HTTP server of ``--serve``, on a thread of its own: the page, the offer that starts a stream,
-pictures on request.
-"""
+"""The HTTP server of ``--serve``: the page, the offer that starts a stream, pictures on request."""
 
 from __future__ import annotations
 
@@ -16,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import uvicorn
 from fastapi import FastAPI, Request, Response
 
@@ -25,8 +22,8 @@ from engines.machine import cpu_threads
 from realtime.controls.desk import Desk
 from realtime.live.sources.browser import BrowserSource
 from realtime.media.writing.picture_file import encode_picture
+from realtime.web.connections import Connections, TooManyConnections, use_addresses
 from realtime.web.guard import Guard, is_loopback
-from realtime.web.peers import Peers, TooManyPeers, use_addresses
 from realtime.web.stream import WebStream
 
 MAX_OFFER_BYTES = 64 * 1024
@@ -37,7 +34,8 @@ _FILES = {
     "/page.js": ("page.js", "text/javascript"),
 }
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; "
+    "media-src 'self' blob:; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -47,7 +45,7 @@ _END_S = 2.0
 
 
 class WebServer:
-    """Listens from the constructor on until ``close``.
+    """Serves on a thread of its own, from the constructor on until ``close``.
 
     Raises UsageError if the address cannot be had.
     """
@@ -66,20 +64,22 @@ class WebServer:
             use_addresses(["127.0.0.1"])
         elif guard.host not in ("0.0.0.0", "::"):
             use_addresses([guard.host])
-        self.peers = Peers(stream, desk, status, browser)
-        app = build_app(self.guard, self.peers, stream)
+        self.connections = Connections(stream, desk, status, browser)
+        app = build_app(self.guard, self.connections, stream)
         config = uvicorn.Config(
             app, log_level="error", lifespan="off", timeout_graceful_shutdown=1, server_header=False
         )
         self._server = uvicorn.Server(config)
         gc.collect()
-        gc.freeze()  # all that is here stays: looking for the garbage of peers then takes a millisecond
+        # All that is here stays: looking for the garbage of connections then takes a millisecond.
+        gc.freeze()
         self._thread = threading.Thread(
             target=lambda: asyncio.run(self._serve()), name="web", daemon=True
         )
         self._thread.start()
 
     def close(self) -> None:
+        """End all connections and the server, waiting at most two seconds."""
         self._server.should_exit = True
         self._thread.join(_END_S)
 
@@ -92,12 +92,21 @@ class WebServer:
             await self._server.serve(sockets=[self._socket])
         finally:
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self.peers.close(), _END_S)
+                await asyncio.wait_for(self.connections.close(), _END_S)
 
 
-def build_app(guard: Guard, peers: Peers, stream: WebStream) -> FastAPI:
+def build_app(guard: Guard, connections: Connections, stream: WebStream) -> FastAPI:
+    """Return what answers requests, those that ``guard`` lets in."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    _check_requests(app, guard)
+    for path, (name, kind) in _FILES.items():
+        app.get(path)(_file(name, kind))
+    _answer_offers(app, connections)
+    _show_pictures(app, stream)
+    return app
 
+
+def _check_requests(app: FastAPI, guard: Guard) -> None:
     @app.middleware("http")
     async def check(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
         refusal = guard.refusal(request.headers.get("host"), request.headers.get("origin"))
@@ -111,9 +120,8 @@ def build_app(guard: Guard, peers: Peers, stream: WebStream) -> FastAPI:
         response.headers.update(_HEADERS)
         return response
 
-    for path, (name, kind) in _FILES.items():
-        app.get(path)(_file(name, kind))
 
+def _answer_offers(app: FastAPI, connections: Connections) -> None:
     @app.post("/offer")
     async def offer(request: Request) -> Response:
         if request.headers.get("content-type", "").split(";")[0] != "application/json":
@@ -124,36 +132,32 @@ def build_app(guard: Guard, peers: Peers, stream: WebStream) -> FastAPI:
             if len(body) > MAX_OFFER_BYTES:
                 return Response("too long for an offer", 413)
         try:
-            sdp = await peers.answer(str(json.loads(body)["sdp"]))
-        except TooManyPeers:
+            sdp = await connections.answer(str(json.loads(body)["sdp"]))
+        except TooManyConnections:
             return Response("too many pages are open already", 429)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return Response("not an offer", 400)
         return Response(json.dumps({"type": "answer", "sdp": sdp}), media_type="application/json")
 
-    @app.get("/tile/{style}")
-    def tile(style: str) -> Response:
-        tile = stream.tiles.pictures.get(style)
-        return Response(status_code=204) if tile is None else _picture(tile, ".jpg", "image/jpeg")
+
+def _show_pictures(app: FastAPI, stream: WebStream) -> None:
+    @app.get("/thumbnail/{style}")
+    def thumbnail(style: str) -> Response:
+        picture = stream.thumbnails.pictures.get(style)
+        if picture is None:
+            return Response(status_code=204)
+        return Response(encode_picture(picture, ".jpg"), media_type="image/jpeg")
 
     @app.get("/snapshot")
     def snapshot() -> Response:
-        return _picture(stream.newest and stream.newest.painting, ".png", "image/png")
-
-    return app
+        if stream.newest is None:
+            return Response("not painted yet", 404)
+        return Response(encode_picture(stream.newest.painting, ".png"), media_type="image/png")
 
 
 def _file(name: str, kind: str) -> Callable[[], Response]:
     content = (_PAGE / name).read_bytes()
     return lambda: Response(content, media_type=kind)
-
-
-def _picture(pixels: np.ndarray | None, ending: str, kind: str) -> Response:
-    return (
-        Response("not painted yet", 404)
-        if pixels is None
-        else Response(encode_picture(pixels, ending), media_type=kind)
-    )
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -169,7 +173,8 @@ def _listen(host: str, port: int) -> socket.socket:
         except OSError as error:
             reason = error.strerror or error
             raise UsageError(
-                f"--serve {host}:{port}: cannot listen there ({reason}). Choose another address or port."
+                f"--serve {host}:{port}: cannot listen there ({reason}). "
+                "Choose another address or port."
             ) from error
         undo.pop_all()
         return listening

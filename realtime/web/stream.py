@@ -1,6 +1,4 @@
-"""The newest painting for every page that watches, and small ones of every style while somebody
-does.
-"""
+"""The newest painting for every page that watches, and thumbnails of all styles meanwhile."""
 
 from __future__ import annotations
 
@@ -16,31 +14,34 @@ from realtime.live.thumbnails import Thumbnails
 
 @dataclass(frozen=True)
 class Newest:
-    """Both (H, W, 3) uint8 RGB of one size."""
+    """A painting and its original, both (H, W, 3) uint8 RGB of one size."""
 
     original: np.ndarray
     painting: np.ndarray
+    number: int
+    """Counts the paintings, from 1."""
 
 
 class WebStream(CleanSink):
-    """``newest``: None before the first; ``count`` numbers them.
+    """What the pages watch."""
 
-    ``wakers`` are called after each, in the thread that paints, and must return at once.
-    """
-
-    def __init__(self, tiles: Thumbnails) -> None:
+    def __init__(self, thumbnails: Thumbnails) -> None:
         super().__init__()
-        self.tiles = tiles
+        self.thumbnails = thumbnails
         self.newest: Newest | None = None
-        self.count = 0
+        """None before the first painting."""
         self.wakers: set[Callable[[], None]] = set()
+        """Called after each painting, in the thread that paints: they must return at once."""
 
     def put(self, frame: LiveFrame, painting: np.ndarray) -> None:
-        self.newest, self.count = Newest(frame.pixels, painting), self.count + 1
+        """Make ``painting`` the newest one."""
+        number = self.newest.number + 1 if self.newest else 1
+        self.newest = Newest(frame.pixels, painting, number)
         if self.wakers:
-            self.tiles.look_at(frame)
+            self.thumbnails.look_at(frame)
         for wake in tuple(self.wakers):
             wake()
 
     def close(self) -> None:
-        self.tiles.close()
+        """Paint no more thumbnails."""
+        self.thumbnails.close()

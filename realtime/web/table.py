@@ -1,34 +1,41 @@
-"""What a page is told: the table of commands with ranges and keys once, the state of the controls
-many times.
+"""What a page is told: the table of commands once, the state of the controls many times.
 
-JSON-ready.
+JSON-ready, and made from the table of commands alone.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from realtime.controls.commands import COMMANDS, State, spoken
+from realtime.controls.commands import COMMANDS, AnyCommand
 from realtime.controls.desk import Desk
 from realtime.controls.keys import Keymap
+from realtime.controls.state import State, spoken
+from realtime.controls.values import Range, Words
 
-NOT_BY_KEY = (
-    "quit",
-    "back",
-    "strip",
-    "sheet",
-)  # a page's keys neither end the program nor rule the server's window
+_SLIDER_MOST = 60.0  # the far end of a longer range would leave no room for the usual values
+_FINE_STEP, _COARSE_STEP = 0.05, 1.0
+_FINE_MOST = 10.0
 
 
 def hello(desk: Desk, wants_camera: bool) -> dict[str, Any]:
-    """``wants_camera``: the picture to paint is the page's own camera."""
+    """Return what there is to control, and how.
+
+    ``wants_camera``: the picture to paint is the page's own camera.
+    """
     keymap = Keymap(
-        {key: action for key, action in desk.keymap.bound.items() if action[0] not in NOT_BY_KEY}
+        {
+            key: action
+            for key, action in desk.keymap.bound.items()
+            if COMMANDS[action[0]].by_page_keys
+        }
     )
     return {
         "commands": [
-            {"name": c.name, "help": c.help, "values": _values(c.values)} for c in COMMANDS.values()
+            {"name": command.name, "help": command.help, "values": command.values.describe()}
+            for command in COMMANDS.values()
         ],
+        "controls": controls(),
         "keys": {key: list(action) for key, action in keymap.bound.items()},
         "help": keymap.help_rows(),
         "styles": [{"name": name, "title": spoken(name)} for name in desk.state.styles],
@@ -36,32 +43,39 @@ def hello(desk: Desk, wants_camera: bool) -> dict[str, Any]:
     }
 
 
+def controls() -> list[dict[str, Any]]:
+    """Return the sliders and buttons of a page, in their order."""
+    shown = [(command.page, command) for command in COMMANDS.values() if command.page is not None]
+    return [_control(command) for _, command in sorted(shown, key=lambda pair: pair[0])]
+
+
 def state_of(state: State) -> dict[str, Any]:
-    """The value of each command that has one, by the command's name, and the bank."""
-    look = state.look
-    return {
-        "mix": [[name, weight] for name, weight in look.mix],
-        "bank": state.bank,
-        "blend": state.blending,
-        "strength": look.strength,
-        "brush": look.brush,
-        "stability": look.stability,
-        "keep_color": look.keep_color,
-        "fade": state.fade_s,
-        "auto": state.cycling,
-        "auto_period": state.cycle_s,
-        "compare": state.compare,
-        "divider": state.divider,
-        "mirror": state.mirror,
-        "freeze": state.frozen,
-        "hud": state.hud,
-        "record": state.recording,
+    """Return the present value of each command that has one, by its name; and what was said."""
+    values = {
+        command.name: command.now(state) for command in COMMANDS.values() if command.now is not None
+    }
+    return values | {
+        "chosen": state.look.style_names,
         "said": state.said,
         "said_count": state.said_count,
     }
 
 
-def _values(values: Any) -> Any:
-    if values is bool:
-        return "switch"
-    return "text" if values is str else list(values) if values else None
+def _control(command: AnyCommand) -> dict[str, Any]:
+    """Return a slider for a number, else a button; ``rest``: the value that does not show."""
+    control = {
+        "name": command.name,
+        "label": command.name.replace("_", " ").capitalize(),
+        "help": command.help,
+    }
+    values = command.values
+    if isinstance(values, Range):
+        step = _COARSE_STEP if values.high > _FINE_MOST else _FINE_STEP
+        return control | {
+            "kind": "slider",
+            "low": values.low,
+            "high": min(values.high, _SLIDER_MOST),
+            "step": step,
+        }
+    rest = values.words[0] if isinstance(values, Words) else False
+    return control | {"kind": "button", "rest": rest}

@@ -5,11 +5,13 @@ import pytest
 
 from engines.errors import UsageError
 from realtime.controls.autopilot import CYCLE_RANGE_S, Cycle, Schedule, live_timeline
-from realtime.controls.commands import COMMANDS, State, perform, settings, step
+from realtime.controls.commands import COMMANDS, perform, settings
 from realtime.controls.desk import Desk
 from realtime.controls.keys import default_keymap, keymap_from
 from realtime.controls.pointer import Pointer
 from realtime.controls.remembered import recall, remember, settings_file
+from realtime.controls.state import State
+from realtime.controls.values import Range
 from realtime.look import STRENGTH_RANGE, Look
 from realtime.timeline import Timeline
 
@@ -83,7 +85,7 @@ def test_strength_goes_in_clean_tenths_and_stays_in_range(state: State):
     [(0.85, 0.1, 0.9), (0.85, -0.1, 0.8), (0.3, 0.1, 0.4), (0.95, 0.1, 1.0), (1, 0.1, 1)],
 )
 def test_steps_land_on_multiples(value: float, by: float, expected: float):
-    assert step(value, by, STRENGTH_RANGE) == expected
+    assert Range(*STRENGTH_RANGE).step(value, by) == expected
 
 
 def test_brush_keys(state: State):
@@ -136,7 +138,13 @@ def test_values_from_a_remote_are_clamped(
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("strength", float("nan")), ("strength", "much"), ("compare", "sideways")]
+    ("name", "value"),
+    [
+        ("strength", float("nan")),
+        ("strength", "much"),
+        ("strength", 10**400),
+        ("compare", "sideways"),
+    ],
 )
 def test_values_that_mean_nothing_are_refused(state: State, name: str, value):
     with pytest.raises(ValueError):
@@ -395,7 +403,7 @@ def test_zero_shows_the_original_even_where_it_is_most_of_the_mix(state: State):
 
 
 def test_the_mirror_is_the_sources_own(state: State):
-    """A camera is mirrored by default, a file is not: what was right for one is not for the next."""
+    """A camera is mirrored by default, a file is not: one's is not right for the other."""
     remember(replace(state, mirror=True))
     assert not recall(state).mirror
     settings_file().write_text('{"mirror": true}')  # by an earlier version

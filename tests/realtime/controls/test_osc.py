@@ -4,9 +4,10 @@ import time
 import pytest
 
 from engines.errors import SourceError, UsageError
-from realtime.controls.commands import COMMANDS, State
+from realtime.controls.commands import COMMANDS
 from realtime.controls.desk import Desk
 from realtime.controls.osc import PREFIX, OscServer, parse_listen
+from realtime.controls.state import State
 from realtime.look import Look
 
 osc_client = pytest.importorskip("pythonosc.udp_client")

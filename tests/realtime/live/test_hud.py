@@ -3,8 +3,8 @@ import time
 import numpy as np
 import pytest
 
-from realtime.controls.commands import COMPARE_MODES
 from realtime.controls.keys import default_keymap
+from realtime.controls.state import COMPARE_MODES
 from realtime.live.hud import MIN_TEXT_PX, Figures, Hud, text_px
 from realtime.live.sources.synthetic import Synthetic
 from realtime.live.view import compose, fitted_size

@@ -120,7 +120,8 @@ PIXELS = """() => {
 }"""
 
 FETCH = """async ([url, token]) => {
-  try { return (await fetch(url + 'snapshot', { headers: { Authorization: `Bearer ${token}` } })).status; }
+  const headers = { Authorization: `Bearer ${token}` };
+  try { return (await fetch(url + 'snapshot', { headers })).status; }
   catch (error) { return String(error); }
 }"""
 

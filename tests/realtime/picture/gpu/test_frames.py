@@ -173,7 +173,11 @@ def test_pictures_are_laid_upright(
     path = make_video(rotation=rotation, coding=(6, 1))
     with VideoFile(path) as video:
         expected = next(iter(video.frames())).pixels
-        picture, turn, coding = video._decoder.first.reformat(format="nv12"), video._converter.turn, video.info.coding
+        picture, turn, coding = (
+            video._decoder.first.reformat(format="nv12"),
+            video._converter.turn,
+            video.info.coding,
+        )
     ours = decoding.pixels_of(picture, coding, turn, expected.shape[:2])
     assert np.abs(ours.numpy().astype(int) - expected).max() <= 3
 

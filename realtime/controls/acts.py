@@ -1,0 +1,195 @@
+"""What the commands do: functions from one state of the controls to the next.
+
+Values have been brought into range by then (``values.py`` beside this).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from engines.errors import UsageError
+from engines.model_file import ORIGINAL
+from realtime.controls.state import BANK_SIZE, State, spoken
+from realtime.look import parse_mix
+
+
+def say(state: State, text: str) -> State:
+    """Return ``state`` with ``text`` as the newest answer."""
+    return replace(state, said=text, said_count=state.said_count + 1)
+
+
+def pick_slot(state: State, number: float) -> State:
+    """Pick the style at a place of the bank, from 1, or add it to the blend."""
+    place = int(number) - 1
+    if place >= len(state.bank_styles):
+        return say(
+            state, f"there is no style {place + 1} in this bank: it has {len(state.bank_styles)}"
+        )
+    name = state.bank_styles[place]
+    return _blend_in(state, name) if state.blending else _pick(state, name)
+
+
+def pick_style(state: State, text: str) -> State:
+    """Pick a style by its number in the model, from 1, or by its name, ``original`` included.
+
+    Raises ValueError for a name that the model lacks.
+    """
+    text = text or "1"
+    if text in (ORIGINAL, *state.styles):
+        return toggle_original(state) if text == ORIGINAL and state.number else _pick(state, text)
+    if not text.isdecimal():
+        raise ValueError(f"there is no style {text!r}; there are {', '.join(state.styles)}")
+    if not 1 <= int(text) <= len(state.styles):
+        return say(state, f"there is no style {text}: this model has {len(state.styles)}")
+    return _pick(state, state.styles[int(text) - 1])
+
+
+def turn_styles(by: int) -> Callable[[State, None], State]:
+    """Return what picks the style that is ``by`` further on, round and round."""
+
+    def act(state: State, _: None) -> State:
+        at = state.number or (0 if by > 0 else 1)
+        return _pick(state, state.styles[(at - 1 + by) % len(state.styles)])
+
+    return act
+
+
+def turn_banks(by: int) -> Callable[[State, None], State]:
+    """Return what turns the bank by ``by``, round and round."""
+    return lambda state, _: set_bank(state, (state.bank + by) % state.banks + 1)
+
+
+def set_bank(state: State, number: float) -> State:
+    """Turn to a bank, from 1; beyond the last one, to the last."""
+    bank = min(int(number), state.banks) - 1
+    return say(replace(state, bank=bank), f"bank {bank + 1} of {state.banks}")
+
+
+def set_blending(state: State, on: bool) -> State:
+    """Let digits add styles to the mix and take them out, or replace it."""
+    text = "blend: digits add a style, or take it out" if on else "blend: done"
+    return say(replace(state, blending=on), text)
+
+
+def set_mix(state: State, text: str) -> State:
+    """Paint a blend with weights, such as great_wave:0.6,starry_night:0.4.
+
+    Raises ValueError for what is no blend, and for a name that the model lacks.
+    """
+    try:
+        mix = parse_mix(text)
+        for name, _ in mix:
+            if name not in (ORIGINAL, *state.styles):
+                raise ValueError(f"there is no style {name!r}; there are {', '.join(state.styles)}")
+        return _with_mix(state, mix)
+    except UsageError as error:
+        raise ValueError(str(error)) from error
+
+
+def toggle_original(state: State, _: None = None) -> State:
+    """Show the original; once it is shown, go back to the painting."""
+    if state.number:
+        shown = replace(state, look=replace(state.look, mix=((ORIGINAL, 1.0),)))
+        return say(replace(shown, painting=state.look.mix), "original")
+    if state.painting:
+        return say(replace(state, look=replace(state.look, mix=state.painting)), "painting")
+    return say(state, "original")
+
+
+def leave_original(state: State) -> State:
+    """Return ``state`` with the painting that lies behind the original, if that is shown."""
+    if state.number or not state.painting:
+        return state
+    return replace(state, look=replace(state.look, mix=state.painting))
+
+
+def set_strength(state: State, strength: float) -> State:
+    """Set the strength of the painting."""
+    look = replace(state.look, strength=strength)
+    return say(replace(state, look=look), f"strength {100 * strength:.0f} %")
+
+
+def set_brush(state: State, brush: float) -> State:
+    """Set the breadth of the strokes."""
+    return say(replace(state, look=replace(state.look, brush=brush)), f"brush {brush:g}")
+
+
+def set_stability(state: State, stability: float) -> State:
+    """Set how still areas are held still."""
+    look = replace(state.look, stability=stability)
+    return say(replace(state, look=look), f"stability {100 * stability:.0f} %")
+
+
+def set_keep_color(state: State, keep: bool) -> State:
+    """Take the colours of the picture, or those of the painting."""
+    text = "colours of the picture" if keep else "colours of the painting"
+    return say(replace(state, look=replace(state.look, keep_color=keep)), text)
+
+
+def set_fade(state: State, fade_s: float) -> State:
+    """Set the seconds from style to style."""
+    return say(replace(state, fade_s=fade_s), f"fade {fade_s:g} s")
+
+
+def set_cycling(state: State, on: bool) -> State:
+    """Change styles by itself, or let them stay."""
+    text = f"a new style every {state.cycle_s:g} s" if on else "styles stay"
+    return say(replace(state, cycling=on), text)
+
+
+def set_cycle(state: State, cycle_s: float) -> State:
+    """Set the seconds that each style stays."""
+    return say(replace(state, cycle_s=cycle_s), f"auto: every {cycle_s:g} s")
+
+
+def set_compare(state: State, mode: str) -> State:
+    """Set how the original is shown beside the painting, one of ``COMPARE_MODES``."""
+    return say(replace(state, compare=mode), f"compare: {mode}")
+
+
+def set_frozen(state: State, on: bool) -> State:
+    """Freeze the picture, or let it run."""
+    return say(replace(state, frozen=on), "frozen" if on else "running")
+
+
+def set_mirror(state: State, on: bool) -> State:
+    """Show the picture as in a mirror, or as it is."""
+    return say(replace(state, mirror=on), "mirrored" if on else "not mirrored")
+
+
+def go_back(state: State, _: None) -> State:
+    """Leave what is open, one thing at a time; at last, the program."""
+    if state.help:
+        return replace(state, help=False)
+    if state.sheet:
+        return replace(state, sheet=False)
+    if state.blending:
+        return replace(state, blending=False)
+    if state.fullscreen:
+        return replace(state, fullscreen=False)
+    return replace(state, quit=True)
+
+
+def _pick(state: State, name: str) -> State:
+    if name == ORIGINAL:
+        return say(replace(state, look=replace(state.look, mix=((ORIGINAL, 1.0),))), "original")
+    number = state.styles.index(name)
+    picked = replace(state, look=replace(state.look, mix=((name, 1.0),)))
+    picked = replace(picked, bank=number // BANK_SIZE, blending=False)
+    return say(picked, f"{number + 1}  {spoken(name)}")
+
+
+def _blend_in(state: State, name: str) -> State:
+    """Add a style with an equal share, or take it out again; the last one stays."""
+    names = [other for other in state.look.style_names if other != ORIGINAL]
+    if name in names and len(names) > 1:
+        names = [other for other in names if other != name]
+    else:
+        names = [*names, name]
+    return _with_mix(state, tuple((other, 1.0) for other in dict.fromkeys(names)))
+
+
+def _with_mix(state: State, mix: tuple[tuple[str, float], ...]) -> State:
+    text = " + ".join(spoken(name) for name, _ in mix)
+    return say(replace(state, look=replace(state.look, mix=mix)), text)

@@ -1,0 +1,93 @@
+"""What can be controlled in the live view, as one value that is replaced as a whole.
+
+Knows nothing of windows, threads or pixels.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+from realtime.look import Look
+
+BANK_SIZE = 9
+COMPARE_MODES = ("off", "split", "side by side")
+FADE_RANGE_S = (0.0, 10.0)
+# WCAG 2.3.1 allows three flashes a second; one change of style a second cannot come near it,
+# whatever the two styles are.
+CYCLE_RANGE_S = (1.0, 600.0)
+DIVIDER_RANGE = (0.05, 0.95)
+_ROMAN = re.compile(r"[ivx]{2,}")
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything that can be controlled."""
+
+    styles: tuple[str, ...]
+    """The model's paintings in order, without the original."""
+    look: Look
+    bank: int = 0
+    """Which nine of the styles the digits mean, from 0."""
+    blending: bool = False
+    """Whether digits add to the mix instead of replacing it."""
+    fade_s: float = 0.4
+    cycling: bool = False
+    """Whether a new style comes every ``cycle_s``."""
+    cycle_s: float = 8.0
+    mirror: bool = False
+    frozen: bool = False
+    compare: str = "off"
+    """One of ``COMPARE_MODES``."""
+    divider: float = 0.5
+    """Where the line of the split comparison lies, as a share of the picture's width."""
+    strip: bool = False
+    """Whether thumbnails of the bank's styles are shown."""
+    sheet: bool = False
+    """Whether thumbnails of all styles are shown instead of the painting."""
+    hud: bool = True
+    help: bool = False
+    fullscreen: bool = False
+    quit: bool = False
+    recording: bool = False
+    snapshots: int = 0
+    """How many snapshots have been asked for so far."""
+    said: str = ""
+    """The answer to the newest command."""
+    said_count: int = 0
+    """Counts the answers: tells a repeated answer from an old one."""
+    painting: tuple[tuple[str, float], ...] = ()
+    """The mix to which ``original`` goes back."""
+
+    @property
+    def number(self) -> int:
+        """The number, from 1, of the heaviest painting in the mix; 0 for the original alone."""
+        paintings = [part for part in self.look.mix if part[0] in self.styles]
+        if not paintings:
+            return 0
+        return self.styles.index(max(paintings, key=lambda part: part[1])[0]) + 1
+
+    @property
+    def banks(self) -> int:
+        """How many banks the styles fill."""
+        return max(1, math.ceil(len(self.styles) / BANK_SIZE))
+
+    @property
+    def bank_styles(self) -> tuple[str, ...]:
+        """The styles that the digits mean now, at most nine."""
+        return self.styles[self.bank * BANK_SIZE : (self.bank + 1) * BANK_SIZE]
+
+
+def spoken(style: str) -> str:
+    """Return a style's name for people.
+
+    great_wave becomes Great Wave, composition_vii Composition VII.
+    """
+    return " ".join(_capitalize(word) for word in style.replace("-", "_").split("_"))
+
+
+def _capitalize(word: str) -> str:
+    if _ROMAN.fullmatch(word):
+        return word.upper()
+    return word.capitalize() if word.islower() else word

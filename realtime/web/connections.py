@@ -1,0 +1,256 @@
+"""The WebRTC side of the page: paintings out, the browser's camera in, controls over a channel."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import json
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import aioice.ice
+import numpy as np
+from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
+from aiortc.codecs import h264, vpx
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from av.video.frame import VideoFrame
+
+from engines.model_file import ORIGINAL
+from realtime.controls.desk import Desk
+from realtime.live.sources.browser import BrowserSource
+from realtime.live.view import compose
+from realtime.web.stream import Newest, WebStream
+from realtime.web.table import hello, state_of
+
+MAX_CONNECTIONS = 8
+MAX_MESSAGE_BYTES = 4096
+MAX_MESSAGES_PER_S = 60
+_STATE_S = 0.2
+_IDLE_S = 1.0
+_TIME_BASE = Fraction(1, 90_000)
+_BITRATE = 2_500_000  # paint has texture: at aiortc's 500 kbit/s it turns into blocks
+
+
+class TooManyConnections(Exception):
+    """As many pages are open as there may be."""
+
+
+def use_addresses(addresses: list[str] | None) -> None:
+    """Offer only these addresses as ICE candidates, in this process.
+
+    None for all but loopback, which is aioice's way: it has no setting for it, and leaves loopback
+    out.
+    """
+    if addresses is not None:
+        aioice.ice.get_host_addresses = lambda **_: list(addresses)
+
+
+class Connections:
+    """The pages that are open. Every method runs in the server's event loop."""
+
+    def __init__(
+        self,
+        stream: WebStream,
+        desk: Desk,
+        status: Callable[[], dict[str, Any]],
+        browser: BrowserSource | None = None,
+    ) -> None:
+        """Begin without any; ``browser``: the source that a page's camera feeds, if it is that."""
+        _set_bitrate()
+        self._stream, self._desk, self._status, self._browser = stream, desk, status, browser
+        self._open: dict[RTCPeerConnection, list[asyncio.Task[None]]] = {}
+        self._sender: RTCPeerConnection | None = None
+
+    @property
+    def count(self) -> int:
+        """How many pages are open."""
+        return len(self._open)
+
+    async def answer(self, sdp: str) -> str:
+        """Return the answer to a page's offer.
+
+        Raises TooManyConnections, and ValueError for an offer that is none.
+        """
+        if len(self._open) >= MAX_CONNECTIONS:
+            raise TooManyConnections
+        # Without a configuration aiortc asks a STUN server of others.
+        connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        self._open[connection] = []
+        connection.on("connectionstatechange", lambda: self._drop_ended(connection))
+        connection.on("track", lambda track: self._accept_track(connection, track))
+        connection.on("datachannel", lambda channel: self._accept_channel(connection, channel))
+        try:
+            connection.addTrack(
+                PaintedTrack(self._stream, lambda newest: self._compose_for(connection, newest))
+            )
+            await connection.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
+            await connection.setLocalDescription(await connection.createAnswer())
+        except Exception as error:  # noqa: BLE001 (whatever a foreign offer breaks is its fault)
+            await self._drop(connection)
+            raise ValueError(f"not an offer that can be answered: {error}") from error
+        return connection.localDescription.sdp
+
+    async def close(self) -> None:
+        """Drop all pages."""
+        await asyncio.gather(*(self._drop(connection) for connection in list(self._open)))
+
+    def _want_thumbnails(self) -> None:
+        styles = (ORIGINAL, *self._desk.state.styles) if self._open else ()
+        self._stream.thumbnails.want(styles)
+
+    def _compose_for(self, connection: RTCPeerConnection, newest: Newest) -> np.ndarray:
+        """Return the painting, beside the original if the controls say so.
+
+        A page that sends the original has it already, and shows both by itself.
+        """
+        state = self._desk.state
+        if state.compare == "off" or connection is self._sender:
+            return newest.painting
+        size = (newest.painting.shape[0], newest.painting.shape[1])
+        return compose(newest.original, newest.painting, state.compare, size, state.divider)
+
+    async def _drop_ended(self, connection: RTCPeerConnection) -> None:
+        if connection.connectionState in ("failed", "closed"):
+            await self._drop(connection)
+
+    async def _drop(self, connection: RTCPeerConnection) -> None:
+        tasks = self._open.pop(connection, [])
+        self._sender = None if self._sender is connection else self._sender
+        for task in tasks:
+            task.cancel()
+        for sender in connection.getSenders():
+            if sender.track:
+                sender.track.stop()
+        await connection.close()
+        self._want_thumbnails()
+        # A closed connection is a cycle that holds codecs. Collecting is short, since what was
+        # there before any connection is frozen.
+        gc.collect()
+
+    def _accept_track(self, connection: RTCPeerConnection, track: MediaStreamTrack) -> None:
+        if track.kind == "video" and connection in self._open:
+            self._open[connection].append(asyncio.ensure_future(self._receive(connection, track)))
+
+    async def _receive(self, connection: RTCPeerConnection, track: MediaStreamTrack) -> None:
+        """Feed the source with the newest page that sends its camera.
+
+        Frames of the others are received and dropped.
+        """
+        self._sender = connection
+        with contextlib.suppress(MediaStreamError):
+            while True:
+                picture = await track.recv()
+                self._sender = self._sender or connection  # that one has left
+                if self._browser is None or self._sender is not connection:
+                    continue
+                if isinstance(picture, VideoFrame):
+                    self._browser.feed(picture, time.monotonic())
+
+    def _accept_channel(self, connection: RTCPeerConnection, channel: RTCDataChannel) -> None:
+        allowance = _Allowance()
+
+        @channel.on("message")
+        def obey(message: str | bytes) -> None:
+            if not allowance.take() or len(message) > MAX_MESSAGE_BYTES:
+                return
+            refusal = self._perform(message)
+            if refusal:
+                channel.send(json.dumps({"refused": refusal}))
+
+        if connection in self._open:
+            self._open[connection].append(asyncio.ensure_future(self._tell(channel)))
+
+    def _perform(self, message: str | bytes) -> str | None:
+        """Perform what the page asks for; return why not, if it cannot be."""
+        try:
+            asked = json.loads(message)
+            self._desk.ask(str(asked["command"]), asked.get("value"))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            return str(error)
+        return None
+
+    async def _tell(self, channel: RTCDataChannel) -> None:
+        """Tell a page what there is, and then how it stands, until the page leaves."""
+        self._want_thumbnails()
+        channel.send(json.dumps(hello(self._desk, self._browser is not None)))
+        while channel.readyState == "open":
+            channel.send(
+                json.dumps({"state": state_of(self._desk.state), "status": self._status()})
+            )
+            await asyncio.sleep(_STATE_S)
+
+
+class PaintedTrack(MediaStreamTrack):
+    """The newest painting, whenever there is a new one: nothing queues up for a slow page."""
+
+    kind = "video"
+
+    def __init__(self, stream: WebStream, compose: Callable[[Newest], np.ndarray]) -> None:
+        """``compose`` makes what the page gets, (H, W, 3) uint8 RGB, of the newest painting."""
+        super().__init__()
+        self._stream, self._compose, self._sent = stream, compose, 0
+        self._begin_s = time.monotonic()
+        loop, self._changed = asyncio.get_running_loop(), asyncio.Event()
+
+        def wake() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop may have ended since
+                loop.call_soon_threadsafe(self._changed.set)
+
+        self._wake = wake
+        stream.wakers.add(wake)
+
+    async def recv(self) -> VideoFrame:
+        """Return the next picture to send; raise MediaStreamError once the track has ended."""
+        newest = await self._wait_for_newest()
+        self._sent = newest.number
+        pixels = self._compose(newest)
+        height, width = pixels.shape[0] // 2 * 2, pixels.shape[1] // 2 * 2
+        picture = VideoFrame.from_ndarray(np.ascontiguousarray(pixels[:height, :width]), "rgb24")
+        picture.pts = round((time.monotonic() - self._begin_s) / _TIME_BASE)
+        picture.time_base = _TIME_BASE
+        return picture
+
+    def stop(self) -> None:
+        """End the track."""
+        super().stop()
+        self._stream.wakers.discard(self._wake)
+        self._changed.set()
+
+    async def _wait_for_newest(self) -> Newest:
+        """Return a new painting, or after a while the last one, for pages that lost it."""
+        newest = self._stream.newest
+        while newest is None or newest.number == self._sent:
+            self._changed.clear()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), _IDLE_S)
+            if self.readyState != "live":
+                raise MediaStreamError
+            newest = self._stream.newest
+            if newest is not None and newest.number == self._sent:
+                break
+        return newest
+
+
+class _Allowance:
+    """Lets a page send ``MAX_MESSAGES_PER_S``, all of a second at once if it likes."""
+
+    def __init__(self) -> None:
+        self._left, self._at_s = float(MAX_MESSAGES_PER_S), time.monotonic()
+
+    def take(self) -> bool:
+        """Return whether one more message is allowed now, and count it."""
+        now_s = time.monotonic()
+        earned = (now_s - self._at_s) * MAX_MESSAGES_PER_S
+        self._left, self._at_s = min(MAX_MESSAGES_PER_S, self._left + earned), now_s
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+def _set_bitrate() -> None:
+    h264.DEFAULT_BITRATE = vpx.DEFAULT_BITRATE = _BITRATE
+    h264.MAX_BITRATE = vpx.MAX_BITRATE = 2 * _BITRATE
