@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -209,7 +210,7 @@ class Trainer:
         kept = ("name", "title", "artist", "year", "licence", "source")
         styles = [{"name": "original", "title": "the untouched picture"}]
         styles += [{key: getattr(style, key) for key in kept} for style in self.config.styles]
-        used = dataclasses.asdict(self.config)
+        used = msgspec.to_builtins(self.config)
         weighed = zip(self.config.styles, self.style_weights.tolist(), strict=True)
         kept_of = ("name", "texture", "calm", "share")
         used["face_weight"] = round(self.face_weight, 1)

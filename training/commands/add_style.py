@@ -7,7 +7,7 @@ import json
 import re
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -203,6 +203,8 @@ def build_trainer(
     config: TrainingConfig, data: Path, vgg: Vgg16, folder: Path, device: str, base: Base
 ) -> Trainer:
     """A trainer of a network of the base's size, on 200 photos at most."""
+    from msgspec.structs import replace
+
     from training.data import spread
     from training.loop import Trainer
 
@@ -230,6 +232,7 @@ def begin_nearest(trainer: Trainer, base: Base, filmed: Filmed) -> None:
 
 def train(trainer: Trainer, filmed: Filmed, seconds: float, preview: Path) -> None:
     """Run for about ``seconds``; ``preview`` is replaced a dozen times on the way."""
+    from msgspec.structs import replace
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from training.balance import Balance

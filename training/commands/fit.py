@@ -43,8 +43,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    import dataclasses
-
+    from msgspec.structs import replace
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -65,7 +64,7 @@ def run(args: argparse.Namespace) -> None:
             "--resume goes on from the run's own checkpoint, --from begins with other weights: give one of them."
         )
     if args.steps is not None:
-        config = dataclasses.replace(config, steps=args.steps)
+        config = replace(config, steps=args.steps)
     folder = args.out or Path("runs") / config.name
     if (folder / "checkpoint.pt").exists() and not (args.resume or args.overwrite):
         raise UsageError(
