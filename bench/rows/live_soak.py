@@ -47,7 +47,7 @@ class Plan:
     switches: int
     recordings: int
     breaks: int
-    peers: int
+    browsers: int
 
 
 def plan_for(minutes: float) -> Plan:
@@ -86,7 +86,7 @@ class _Show:
         command = [
             sys.executable,
             "-m",
-            "bench.tools.soak_peer",
+            "bench.tools.watcher",
             self._address,
             "2" if leaves else "60",
         ]
@@ -114,7 +114,7 @@ class _Show:
         return bool(self._watchers)
 
 
-WARM_UP = Plan(30, 0, switches=9, recordings=3, breaks=2, peers=8)
+WARM_UP = Plan(30, 0, switches=9, recordings=3, breaks=2, browsers=8)
 
 
 def check_strain(
@@ -186,7 +186,7 @@ def _events(
         """``place``: where in its share of the time each of them lies, 0..1."""
         return [((n + place) * plan.seconds / count, act) for n in range(count)]
 
-    events = spread(plan.switches, show.switch, 0.5) + spread(plan.peers, show.let_in, 0.3)
+    events = spread(plan.switches, show.switch, 0.5) + spread(plan.browsers, show.let_in, 0.3)
     events += spread(plan.recordings, lambda: show.perform("record", 1), 0.1)
     events += spread(plan.recordings, lambda: show.perform("record", 0), 0.7)
     for at_s, _ in spread(plan.breaks, stream.stop, 0.4):

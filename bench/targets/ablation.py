@@ -35,7 +35,7 @@ from training.evaluate.clips import ClipSource, MeasuringClip, prepare
 from training.evaluate.figures import WEBCAM, ClipFigures
 from training.evaluate.likeness import Features, Likeness
 from training.evaluate.measure import measure
-from training.evaluate.painters import paint
+from training.evaluate.candidates import paint
 from training.faces import FaceFinder
 from training.loop import Trainer
 from training.vgg import load_vgg
@@ -47,7 +47,7 @@ PAINTINGS = {"losses": "starry_night", "norms": "great_wave"}
 
 
 @dataclass(frozen=True)
-class Row:
+class Trial:
     """One training.
 
     ``weights`` replace what the gallery's config says, style's is scaled; ``variant`` changes the
@@ -63,26 +63,26 @@ class Row:
 _SILENT = {"temporal": 0.0, "relative": 0.0}
 TABLES = {
     "losses": (
-        Row("all that ships is trained with"),
-        Row("no temporal loss", _SILENT),
+        Trial("all that ships is trained with"),
+        Trial("no temporal loss", _SILENT),
         # Without, a smaller weight comes as near to the painting.
-        Row("no temporal loss, a quarter of the style weight", _SILENT, style_share=0.25),
-        Row("all, 2.5 times the style weight", style_share=2.5),
-        Row("no temporal loss, half the style weight", _SILENT, style_share=0.5),
-        Row("output-temporal loss alone, weight 350", {"temporal": 350.0, "relative": 0.0}),
-        Row("relative loss alone", {"temporal": 0.0}),
-        Row("all, and the feature-temporal loss", {"features": 2.0}),
-        Row("frame difference instead", {**_SILENT, "difference": 350.0}),
+        Trial("no temporal loss, a quarter of the style weight", _SILENT, style_share=0.25),
+        Trial("all, 2.5 times the style weight", style_share=2.5),
+        Trial("no temporal loss, half the style weight", _SILENT, style_share=0.5),
+        Trial("output-temporal loss alone, weight 350", {"temporal": 350.0, "relative": 0.0}),
+        Trial("relative loss alone", {"temporal": 0.0}),
+        Trial("all, and the feature-temporal loss", {"features": 2.0}),
+        Trial("frame difference instead", {**_SILENT, "difference": 350.0}),
     ),
     "norms": (
-        Row("none: multiply-add by the style's row, as it ships"),
-        Row("instance norm", variant=Variant(step="instance norm")),
-        Row(
+        Trial("none: multiply-add by the style's row, as it ships"),
+        Trial("instance norm", variant=Variant(step="instance norm")),
+        Trial(
             "instance norm, statistics running over time",
             variant=Variant(step="instance norm", memory=0.9),
         ),
-        Row("batch statistics, frozen and folded", variant=Variant(step="batch norm")),
-        Row("filter response norm", variant=Variant(step="filter response norm")),
+        Trial("batch statistics, frozen and folded", variant=Variant(step="batch norm")),
+        Trial("filter response norm", variant=Variant(step="filter response norm")),
     ),
 }
 _PAGES = {"losses": ROOT / "docs" / "training.md", "norms": ROOT / "docs" / "networks.md"}
@@ -160,7 +160,7 @@ class Ground:
         painting = likeness.features(read_photo(data / style.image))
         return cls(config, data, lambda: load_vgg(vgg), clip, painting, likeness, faces)
 
-    def figures(self, row: Row) -> dict[str, float]:
+    def figures(self, row: Trial) -> dict[str, float]:
         """Train ``row`` and measure it, frame by frame in torch."""
         weights = replace(self.config.weights, **row.weights)
         config = replace(

@@ -40,7 +40,7 @@ _DEFAULT, _HALF = 1, 3
 
 
 @dataclass(frozen=True)
-class Clip:
+class MovingFrames:
     """Frames, (H, W, 3) uint8 RGB each, and the motion from the frame before to each but the first."""
 
     frames: list[np.ndarray]
@@ -105,12 +105,12 @@ def main(argv: list[str]) -> int:
     return 0 if half <= default * (1 - _CALMER) and ghosts <= _GHOST_LEVELS else 1
 
 
-def _read(source: ClipSource, count: int) -> Clip:
+def _read(source: ClipSource, count: int) -> MovingFrames:
     frames = source.frames(count)
-    return Clip(frames, [(t, source.motion(frames, t, t - 1)) for t in range(1, len(frames))])
+    return MovingFrames(frames, [(t, source.motion(frames, t, t - 1)) for t in range(1, len(frames))])
 
 
-def _measure(engine: Engine, style: str, clip: Clip) -> list[Steady]:
+def _measure(engine: Engine, style: str, clip: MovingFrames) -> list[Steady]:
     """Of each of ``ROWS``."""
     painted = []
     for _, denoise, stability in ROWS:
@@ -131,7 +131,7 @@ def _measure(engine: Engine, style: str, clip: Clip) -> list[Steady]:
     ]
 
 
-def _lost(painted: list[np.ndarray], without: list[np.ndarray], clip: Clip) -> float:
+def _lost(painted: list[np.ndarray], without: list[np.ndarray], clip: MovingFrames) -> float:
     changes = [
         np.abs(painted[t].astype(int) - without[t])[~motion.visible].mean()
         for t, motion in clip.motions

@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> None:
     from training.evaluate.evaluation import evaluate
     from training.evaluate.likeness import Likeness
     from training.evaluate.page import page
-    from training.evaluate.painters import ModelPainter, painted_styles, parse_paintings
+    from training.evaluate.candidates import ModelCandidate, painted_styles, parse_paintings
     from training.faces import FaceFinder
     from training.vgg import load_vgg
 
@@ -110,9 +110,9 @@ def run(args: argparse.Namespace) -> None:
         )
     sources = find_clips(args.data, args.clips, args.photo)
     options = EngineOptions(precision=args.precision)
-    painters = [ModelPainter(model, styles, args.engine, options)]
+    candidates = [ModelCandidate(model, styles, args.engine, options)]
     if args.peers is not None:
-        painters += _peers(args, styles, paintings)
+        candidates += _peers(args, styles, paintings)
     faces, likeness = FaceFinder(), Likeness(load_vgg(args.vgg))
     folder = args.out or Path("out") / "evaluate" / model.name
     folder.mkdir(parents=True, exist_ok=True)
@@ -124,11 +124,11 @@ def run(args: argparse.Namespace) -> None:
         TimeRemainingColumn(),
     )
     with Progress(*columns, refresh_per_second=1) as progress:
-        steps = len(sources) * (1 + sum(len(painter.styles) for painter in painters))
+        steps = len(sources) * (1 + sum(len(candidate.styles) for candidate in candidates))
         task = progress.add_task("", total=steps, completed=-1)
         found = evaluate(
             model.name,
-            painters,
+            candidates,
             sources,
             args.frames,
             likeness,
@@ -148,21 +148,21 @@ def run(args: argparse.Namespace) -> None:
 
 def _peers(args: argparse.Namespace, styles: list, paintings: dict[str, Path]) -> list:
     from engines import EngineOptions, load_model
-    from training.evaluate.painters import LitePainter, ModelPainter, painted_styles
+    from training.evaluate.candidates import LiteCandidate, ModelCandidate, painted_styles
 
-    painters = [LitePainter(styles)]
+    candidates = [LiteCandidate(styles)]
     for path in args.peers:
         if path.suffix != ".onnx":
             raise UsageError(
                 f"--peers {path}: must be a model file. Bring it to that form: python -m export import {path}"
             )
         model = load_model(path)
-        painters.append(
-            ModelPainter(
+        candidates.append(
+            ModelCandidate(
                 model, painted_styles(model, args.data, paintings), "auto", EngineOptions()
             )
         )
-    return painters
+    return candidates
 
 
 def _summary(average: dict[str, float], worst: dict[str, float]) -> str:

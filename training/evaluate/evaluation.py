@@ -1,4 +1,4 @@
-"""A whole evaluation: every style of every painter on every clip, and what comes out as JSON."""
+"""A whole evaluation: every style of every candidate on every clip, and what comes out as JSON."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from training.evaluate.clips import ClipSource, MeasuringClip, prepare
 from training.evaluate.figures import StyleFigures, mean_and_worst
 from training.evaluate.likeness import Likeness
 from training.evaluate.measure import measure
-from training.evaluate.painters import PaintedStyle, Painter, paint
+from training.evaluate.candidates import PaintedStyle, Candidate, paint
 from training.evaluate.pictures import clip_picture, frame_picture, strip
 from training.faces import FaceFinder
 
 
 @dataclass
 class StyleResult:
-    """One style of one painter.
+    """One style of one candidate.
 
     ``pictures``: one frame, by the clip's name; ``strip``: of the first clip; ``painting``: what it
     shall look like; all as data URIs.
@@ -100,14 +100,14 @@ class Evaluation:
 
 def evaluate(
     model: str,
-    painters: list[Painter],
+    candidates: list[Candidate],
     sources: list[ClipSource],
     count: int,
     likeness: Likeness,
     faces: FaceFinder,
     on_step: Callable[[str], None],
 ) -> Evaluation:
-    """Measure every style of ``painters``, of which the first is the model itself, on ``count``
+    """Measure every style of ``candidates``, of which the first is the model itself, on ``count``
     frames of every clip.
 
     ``on_step`` is told what is next: once for each clip, then once for each style on it. One clip
@@ -115,10 +115,10 @@ def evaluate(
     """
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else math.nan
     results = [
-        [StyleResult(style, painter is not painters[0]) for style in painter.styles]
-        for painter in painters
+        [StyleResult(style, candidate is not candidates[0]) for style in candidate.styles]
+        for candidate in candidates
     ]
-    every = [result for of_painter in results for result in of_painter]
+    every = [result for of_candidate in results for result in of_candidate]
     paintings = {p: read_photo(p) for p in dict.fromkeys(r.style.painting for r in every) if p}
     features = {path: likeness.features(painting) for path, painting in paintings.items()}
     for result in every:
@@ -133,9 +133,9 @@ def evaluate(
         clips.append(_clip_result(clip))
         pictures[source.name] = clip_picture(clip.frames)
         input_strip = input_strip or strip(clip.frames, clip)
-        for painter, of_painter in zip(painters, results, strict=True):
-            with painter.ready(clip.size) as style_of:
-                for result in of_painter:
+        for candidate, of_candidate in zip(candidates, results, strict=True):
+            with candidate.start(clip.size) as style_of:
+                for result in of_candidate:
                     on_step(f"{source.name}: {result.style.key}")
                     painted, times_ms = paint(clip.frames, style_of(result.style))
                     found = measure(
@@ -149,7 +149,7 @@ def evaluate(
                     result.figures.clips[source.name] = (source.kind, found)
                     result.pictures[source.name] = clip_picture(painted)
                     result.strip = result.strip or strip(painted, clip)
-                    result.runtime = painter.runtime
+                    result.runtime = candidate.runtime
     date = datetime.now(UTC).strftime("%Y-%m-%d")
     return Evaluation(
         model, date, _processor(), cpu_threads(), load, clips, every, pictures, input_strip
