@@ -166,7 +166,8 @@ def _verify(path: Path, pictures: list) -> None:
         for name, difference in compare_engines(path, precision, pictures, reference).items():
             pair = f"{reference} fp32 and {name} {precision}"
             print(
-                f"{pair}: {difference.largest:.0f}/255 at most, {difference.mean:.3f}/255 on average"
+                f"{pair}: {difference.largest:.0f}/255 at most, {difference.mean:.3f}/255 on "
+                "average"
             )
             require(difference, tolerance, pair)
     print("they agree")

@@ -28,11 +28,13 @@ def import_transformer_net(
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     except Exception as error:
         raise ExportError(
-            f"{checkpoint}: not a checkpoint of plain tensors ({error}). Save its state_dict with torch.save."
+            f"{checkpoint}: not a checkpoint of plain tensors ({error}). "
+            "Save its state_dict with torch.save."
         ) from error
     if not isinstance(state, dict):
         raise ExportError(
-            f"{checkpoint}: holds a {type(state).__name__}, not a state dict. Save its state_dict with torch.save."
+            f"{checkpoint}: holds a {type(state).__name__}, not a state dict. "
+            "Save its state_dict with torch.save."
         )
     network = build_network("transformer_net", 1)
     try:

@@ -30,7 +30,8 @@ def read_pictures(folder: Path | None, limit: int) -> list[np.ndarray]:
     pictures = [_read(path) for path in files[:limit] if path.is_file()]
     if not pictures:
         raise ExportError(
-            "no pictures to check on. Give a folder of photos with --pictures DIR, or: pip install scikit-image"
+            "no pictures to check on. Give a folder of photos with --pictures DIR, or: "
+            "pip install scikit-image"
         )
     return pictures
 

@@ -48,7 +48,8 @@ def build_engine(
     library = import_library(gpu)
     if gpu != "current" and gpu not in library.targets:
         raise UsageError(
-            f"--gpu {gpu}: {library.name} {library.version} builds for {', '.join(['current', *library.targets])}."
+            f"--gpu {gpu}: {library.name} {library.version} builds for "
+            f"{', '.join(['current', *library.targets])}."
         )
     cuda = _gpu_here(gpu)
     card = Card(cuda.target, cuda.name, cuda.driver) if cuda else Card(gpu)
@@ -82,7 +83,8 @@ def list_engines(say: Say) -> None:
         where = f"{key.card or 'any'} ({key.target}), {key.library} {key.library_version}"
         name = entry.facts.get("model", "?")
         say(
-            f"{name:14} {key.precision} {key.shapes!s:12} {where}: {entry.size_bytes / 2**20:.1f} MiB, last used {used}"
+            f"{name:14} {key.precision} {key.shapes!s:12} {where}: "
+            f"{entry.size_bytes / 2**20:.1f} MiB, last used {used}"
         )
     if not entries:
         say(f"no engine is built yet. {PlanStore().folder} is empty")
@@ -100,7 +102,8 @@ def _gpu_here(gpu: str) -> Cuda | None:
     problem = cuda_problem()
     if problem:
         raise EngineUnavailable(
-            f"--gpu current: {problem}. For a card elsewhere, name it: --gpu sm75, sm80, sm86, sm89 or sm120."
+            f"--gpu current: {problem}. For a card elsewhere, name it: "
+            "--gpu sm75, sm80, sm86, sm89 or sm120."
         )
     return open_cuda()
 

@@ -40,7 +40,8 @@ def write_model(weights: Path, target: Path, pictures: list[np.ndarray], say: Sa
         shutil.copyfile(weights, draft.with_suffix(".safetensors"))
         for name, difference in compare_engines(draft, "fp32", pictures).items():
             say(
-                f"torch and {name}: {difference.largest:.0f}/255 at most, {difference.mean:.3f}/255 on average"
+                f"torch and {name}: {difference.largest:.0f}/255 at most, "
+                f"{difference.mean:.3f}/255 on average"
             )
             require(difference, FP32, f"torch and {name}")
         _put(draft, target)
@@ -60,7 +61,8 @@ def write_model_and_int8(weights: Path, target: Path, pictures: list[np.ndarray]
             write_int8(draft, pictures, say)
         except ParityError as error:
             say(
-                f"No int8 file, so it paints in fp32, which takes up to three times as long: {error}"
+                "No int8 file, so it paints in fp32, which takes up to three times as long: "
+                f"{error}"
             )
         _put(draft, target)
 
@@ -84,7 +86,8 @@ def _refuse_strangers(target: Path, weights: Path) -> None:
     sibling = target.with_suffix(".safetensors")
     if sibling.exists() and not target.exists() and not sibling.samefile(weights):
         raise UsageError(
-            f"-o {target}: {sibling.name} beside it would be replaced. Choose another name or folder."
+            f"-o {target}: {sibling.name} beside it would be replaced. "
+            "Choose another name or folder."
         )
 
 

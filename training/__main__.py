@@ -43,8 +43,10 @@ def _run(args: argparse.Namespace) -> None:
         args.run(args)
     except ImportError as error:
         raise EngineUnavailable(
-            f"this needs what is not all installed ({error}). Type: pip install 'livebrush[train,evaluate]'   (PyTorch and more, "
-            "about 250 MB on a CPU). The first style also downloads VGG16's published weights, 528 MB, once."
+            f"this needs what is not all installed ({error}). Type: "
+            "pip install 'livebrush[train,evaluate]'   (PyTorch and more, "
+            "about 250 MB on a CPU). The first style also downloads VGG16's published weights, 528 "
+            "MB, once."
         ) from error
 
 

@@ -60,6 +60,7 @@ def _decode(path: Path) -> list[np.ndarray]:
         ) from error
     if len(frames) < 2:
         raise TrainingError(
-            f"{path}: holds {len(frames)} frames; motion needs two. Take it out of the config's clips."
+            f"{path}: holds {len(frames)} frames; motion needs two. "
+            "Take it out of the config's clips."
         )
     return frames

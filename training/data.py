@@ -47,7 +47,8 @@ def photo_files(
     licences = read_licences(folder)
     if exclude_licence and not licences:
         raise TrainingError(
-            f"{folder.parent}/MANIFEST.tsv: missing, so exclude_licence cannot be honoured. Add it, or remove exclude_licence."
+            f"{folder.parent}/MANIFEST.tsv: missing, so exclude_licence cannot be honoured. "
+            "Add it, or remove exclude_licence."
         )
     found = [
         path
@@ -57,7 +58,8 @@ def photo_files(
     if not found:
         kinds = ", ".join(sorted(PHOTO_SUFFIXES))
         raise TrainingError(
-            f"{folder}: holds no photos to train on ({kinds}). Put some there, or convert them to one of these."
+            f"{folder}: holds no photos to train on ({kinds}). "
+            "Put some there, or convert them to one of these."
         )
     if exclude_licence:
         found = [

@@ -27,7 +27,8 @@ class FaceFinder:
             import dlib
         except ImportError as error:
             raise EngineUnavailable(
-                f"faces are found by dlib, which is not installed ({error}). Type: pip install '.[train]'"
+                f"faces are found by dlib, which is not installed ({error}). Type: "
+                "pip install '.[train]'"
             ) from error
         self._detector = dlib.get_frontal_face_detector()
 

@@ -77,7 +77,8 @@ class Trainer:
         network = build_network(config.family, len(config.styles), **config.network)
         if not hasattr(network, "features"):
             raise TrainingError(
-                f"family: {config.family} runs the weights of others; what is trained here is `fast`."
+                f"family: {config.family} runs the weights of others; "
+                "what is trained here is `fast`."
             )
         self.network = network.to(device=device, memory_format=torch.channels_last)
         if config.rows_only:
@@ -97,7 +98,8 @@ class Trainer:
         missing = ", ".join(path.name for path in self.previews if not path.is_file())
         if missing:
             raise TrainingError(
-                f"previews: {photos} has no {missing}. Name photos that are there, or leave previews: []."
+                f"previews: {photos} has no {missing}. Name photos that are there, or leave "
+                "previews: []."
             )
         self.targets = {scale: self._style_targets(scale) for scale in set(config.vgg_scales)}
         self._calm = torch.tensor(
@@ -121,7 +123,8 @@ class Trainer:
             self.optimizer.load_state_dict(state["optimizer"])
         except (KeyError, RuntimeError, ValueError) as error:
             raise TrainingError(
-                f"{self.folder}: its checkpoint is of another configuration ({error}). Choose another --out."
+                f"{self.folder}: its checkpoint is of another configuration ({error}). "
+                "Choose another --out."
             ) from error
         self.step, self.history = state["step"], state["history"]
         torch.set_rng_state(state["rng"])

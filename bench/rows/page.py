@@ -58,7 +58,8 @@ def print_page(
     for target in targets:
         verdict = "[green]met[/]" if target.met else "[red]missed[/]"
         console.print(
-            f"{verdict}: {target.what}: {target.measured or 'not measured'} (wanted: {target.wanted})"
+            f"{verdict}: {target.what}: {target.measured or 'not measured'} (wanted: "
+            f"{target.wanted})"
         )
 
 

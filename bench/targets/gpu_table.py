@@ -118,7 +118,8 @@ def require_cuda() -> str:
         missing = [(cuda_problem() or "PyTorch does not see it").partition(". ")[0]]
         if torch.version.cuda is None:
             missing.append(
-                f"PyTorch {torch.__version__} is a build without CUDA: see pytorch.org for the one with it"
+                f"PyTorch {torch.__version__} is a build without CUDA: "
+                "see pytorch.org for the one with it"
             )
         missing += [] if library_names() else [f"without TensorRT its rows stay empty: {INSTALL}"]
         raise EngineUnavailable(
@@ -299,7 +300,8 @@ def markdown(machine: dict[str, str], rates: Rates, rows: list[GpuRow]) -> str:
         f"{rate / 1e12:.0f} TFLOP/s {precision}" for precision, rate in rates.matrix.items()
     )
     measured = (
-        f"Measured: {rates.to_gpu / 1e9:.1f} GB/s to the card, {rates.from_gpu / 1e9:.1f} GB/s from it, "
+        f"Measured: {rates.to_gpu / 1e9:.1f} GB/s to the card, {rates.from_gpu / 1e9:.1f} GB/s "
+        "from it, "
         f"{rates.memory / 1e9:.0f} GB/s in its memory, {matrix}."
     )
     head = "| part | model | size | engine | precision | fps | p50 ms | p95 ms | limit ms | set by | reached | allocations |"
@@ -328,7 +330,8 @@ def _line(row: GpuRow) -> str:
     allocations = "" if row.allocations is None else row.allocations
     latency = [f"{ms:.2f}" if ms is not None else "" for ms in (row.p50_ms, row.p95_ms)]
     return (
-        f"| {row.part} | {row.model} | {row.size} | {row.way} | {row.precision} | {row.fps:.1f} | {' | '.join(latency)} "
+        f"| {row.part} | {row.model} | {row.size} | {row.way} | {row.precision} | {row.fps:.1f} | "
+        f"{' | '.join(latency)} "
         f"| {row.limit[0]:.3f} | {row.limit[1]} | {100 * row.share:.0f} % | {allocations} |"
     )
 

@@ -107,7 +107,9 @@ def main(argv: list[str]) -> int:
 
 def _read(source: ClipSource, count: int) -> MovingFrames:
     frames = source.frames(count)
-    return MovingFrames(frames, [(t, source.motion(frames, t, t - 1)) for t in range(1, len(frames))])
+    return MovingFrames(
+        frames, [(t, source.motion(frames, t, t - 1)) for t in range(1, len(frames))]
+    )
 
 
 def _measure(engine: Engine, style: str, clip: MovingFrames) -> list[Steady]:

@@ -103,7 +103,8 @@ def run(args: argparse.Namespace) -> None:
             "is taken" if name in base.names else "must be small letters and digits with _ between"
         )
         raise UsageError(
-            f"the name {name!r} {taken}. Choose another with --name. Taken: {', '.join(base.names)}."
+            f"the name {name!r} {taken}. Choose another with --name. Taken: "
+            f"{', '.join(base.names)}."
         )
     check_device(args.device)
     vgg = load_vgg(args.vgg)
@@ -116,7 +117,8 @@ def run(args: argparse.Namespace) -> None:
         begin_nearest(trainer, base, filmed)
         preview = args.preview or Path(f"{name}_preview.jpg")
         print(
-            f"{preview} shows {name} while it is trained, for {args.minutes:g} minutes, on {len(trainer.files)} photos."
+            f"{preview} shows {name} while it is trained, for {args.minutes:g} minutes, on "
+            f"{len(trainer.files)} photos."
         )
         train(trainer, filmed, args.minutes * 60, preview)
         weights = Path(folder) / f"{USER_MODEL}.safetensors"

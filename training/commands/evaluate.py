@@ -105,7 +105,8 @@ def run(args: argparse.Namespace) -> None:
     missing = [style.name for style in styles if style.painting is None]
     if missing:
         raise UsageError(
-            f"no painting is known for {', '.join(missing)}. Give the folder that holds styles/ with --data DIR, "
+            f"no painting is known for {', '.join(missing)}. "
+            "Give the folder that holds styles/ with --data DIR, "
             f"or the picture with --painting {missing[0]}=FILE."
         )
     sources = find_clips(args.data, args.clips, args.photo)
@@ -142,7 +143,8 @@ def run(args: argparse.Namespace) -> None:
     _write(folder / "evaluation.html", page(found))
     print(_summary(found.as_json()["mean"], found.as_json()["worst"]))
     print(
-        f"{folder / 'evaluation.html'}: open it in a browser. The numbers: {folder / 'evaluation.json'}"
+        f"{folder / 'evaluation.html'}: open it in a browser. The numbers: "
+        f"{folder / 'evaluation.json'}"
     )
 
 
@@ -154,7 +156,8 @@ def _peers(args: argparse.Namespace, styles: list, paintings: dict[str, Path]) -
     for path in args.peers:
         if path.suffix != ".onnx":
             raise UsageError(
-                f"--peers {path}: must be a model file. Bring it to that form: python -m export import {path}"
+                f"--peers {path}: must be a model file. Bring it to that form: "
+                f"python -m export import {path}"
             )
         model = load_model(path)
         candidates.append(

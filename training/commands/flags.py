@@ -33,6 +33,7 @@ def check_device(device: str) -> None:
     }
     if not seen[device]:
         raise EngineUnavailable(
-            f"--device {device}: this PyTorch ({torch.__version__}) sees no such GPU. Use --device cpu, or install PyTorch's "
+            f"--device {device}: this PyTorch ({torch.__version__}) sees no such GPU. "
+            "Use --device cpu, or install PyTorch's "
             "build for your card: https://pytorch.org/get-started"
         )

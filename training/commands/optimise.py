@@ -98,7 +98,8 @@ def run(args: argparse.Namespace) -> None:
     before, after, wanted = (likeness.features(picture) for picture in (photo, painted, painting))
     style_rel = style_distance(after, wanted) / style_distance(before, wanted)
     print(
-        f"{output}: style {style_rel:.3f} of the photo's distance to the painting, content {content_distance(after, before):.2f}"
+        f"{output}: style {style_rel:.3f} of the photo's distance to the painting, content "
+        f"{content_distance(after, before):.2f}"
     )
 
 

@@ -54,7 +54,8 @@ class ClipSource:
             frames = [frame.pixels for frame in islice(video.frames(), count)]
         if len(frames) <= max(GAPS):
             raise UsageError(
-                f"{self.path}: has {len(frames)} frames; at least {max(GAPS) + 1} are needed to measure drift."
+                f"{self.path}: has {len(frames)} frames; at least {max(GAPS) + 1} are needed to "
+                "measure drift."
             )
         return frames
 
@@ -98,7 +99,8 @@ def find_clips(data: Path, clips: list[Path] | None, photo: Path | None) -> list
     for path, flag in [*((path, "--clips FILE...") for path in paths), (photo, "--photo FILE")]:
         if not path.is_file():
             raise UsageError(
-                f"{path}: no such file. Give the folder that holds it with --data DIR, or your own with {flag}."
+                f"{path}: no such file. Give the folder that holds it with --data DIR, or your own "
+                f"with {flag}."
             )
     real = [ClipSource(path.name, CLIPS.get(path.name, OTHER), path) for path in paths]
     if len({clip.name for clip in real}) < len(real):

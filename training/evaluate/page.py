@@ -17,7 +17,8 @@ try:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 except ImportError as error:
     raise EngineUnavailable(
-        f"the page is filled in by Jinja, which is not installed ({error}). Type: pip install '.[train,evaluate]'"
+        f"the page is filled in by Jinja, which is not installed ({error}). Type: "
+        "pip install '.[train,evaluate]'"
     ) from error
 
 
