@@ -1,6 +1,4 @@
-"""What `python -m training evaluate` found, written into the metadata of the model that it was
-found on.
-"""
+"""Write what `python -m training evaluate` found into the metadata of the model it measured."""
 
 from __future__ import annotations
 

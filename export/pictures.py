@@ -15,8 +15,9 @@ CARRIED = ("astronaut.png", "coffee.png", "chelsea.png", "motorcycle_left.png")
 
 
 def read_pictures(folder: Path | None, limit: int) -> list[np.ndarray]:
-    """Up to ``limit`` pictures, (H, W, 3) uint8 RGB each: spread evenly over ``folder``'s, or those
-    that scikit-image carries.
+    """Return up to ``limit`` pictures, (H, W, 3) uint8 RGB each.
+
+    They are spread evenly over ``folder``'s; without it, they are those that scikit-image carries.
 
     Raises ExportError if there is none.
     """

@@ -1,6 +1,4 @@
-"""From a model file to a TensorRT engine, ahead of time: for the card that is here, or for another
-one.
-"""
+"""From a model file to a TensorRT engine, ahead of time: for the GPU that is here or another."""
 
 from __future__ import annotations
 
@@ -54,7 +52,10 @@ def build_engine(
     cuda = _gpu_here(gpu)
     card = Card(cuda.target, cuda.name, cuda.driver) if cuda else Card(gpu)
     recipe, store = Recipe(model, precision, shapes, card, library), PlanStore()
-    title = f"{model.name}, {precision}, {shapes}, for {card.name or card.target} with {library.name} {library.version}"
+    title = (
+        f"{model.name}, {precision}, {shapes}, "
+        f"for {card.name or card.target} with {library.name} {library.version}"
+    )
     started_s = time.monotonic()
     try:
         with (
@@ -67,7 +68,7 @@ def build_engine(
         if cuda:
             cuda.close()
     say(f"{title}: {len(plan) / 2**20:.1f} MiB in {time.monotonic() - started_s:.1f} s")
-    say(_how_it_was_proved(store, recipe))
+    say(_describe_proof(store, recipe))
     if output:
         with beside(output) as folder:
             (folder / output.name).write_bytes(plan)
@@ -76,7 +77,7 @@ def build_engine(
 
 
 def list_engines(say: Say) -> None:
-    """What the cache holds, the last used first."""
+    """Print what the cache holds, the last used first."""
     entries = PlanStore().entries()
     for entry in entries:
         key, used = entry.key, time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used_s))
@@ -111,8 +112,9 @@ def _gpu_here(gpu: str) -> Cuda | None:
 def _prover(
     cuda: Cuda, recipe: Recipe, store: PlanStore, runs: ExitStack
 ) -> Callable[[bytes], Infer]:
-    """How the gate runs a plan: at each size that it is asked for, with buffers of that size, until
-    ``runs`` is closed.
+    """Return how the gate runs a plan: at each size it asks for, with buffers of that size.
+
+    The buffers stay until ``runs`` is closed.
     """
     styles, kernels = len(recipe.model.styles), store.sibling(f"{recipe.key.digest}.kernels")
 
@@ -134,11 +136,17 @@ def _prover(
     return open_run
 
 
-def _how_it_was_proved(store: PlanStore, recipe: Recipe) -> str:
+def _describe_proof(store: PlanStore, recipe: Recipe) -> str:
     facts = next((entry.facts for entry in store.entries() if entry.key == recipe.key), {})
     if not facts:
         return "the cache cannot be written, so it will be built again"
-    told = f"the graph is {facts['graph_mean']:.3f}/255 on average from onnxruntime fp32, {facts['graph_largest']:.0f}/255 at most"
+    graph = (
+        f"the graph is {facts['graph_mean']:.3f}/255 on average from onnxruntime fp32, "
+        f"{facts['graph_largest']:.0f}/255 at most"
+    )
     if "engine_mean" in facts:
-        return f"{told}; the engine {facts['engine_mean']:.3f}/255 and {facts['engine_largest']:.0f}/255"
-    return f"{told}; the engine itself can only be compared on its card, which is not here"
+        return (
+            f"{graph}; the engine {facts['engine_mean']:.3f}/255 "
+            f"and {facts['engine_largest']:.0f}/255"
+        )
+    return f"{graph}; the engine itself can only be compared on its card, which is not here"
