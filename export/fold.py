@@ -23,7 +23,8 @@ def fold_constants(model: onnx.ModelProto) -> None:
         for t in model.graph.initializer
         if int(np.prod(t.dims)) <= _SMALL
     }
-    kept, folded = [], {}
+    kept: list[onnx.NodeProto] = []
+    folded: dict[str, np.ndarray] = {}
     for node in model.graph.node:
         values = _evaluate(node, known, model.opset_import)
         if values is None:

@@ -38,7 +38,7 @@ def read_pictures(folder: Path | None, limit: int) -> list[np.ndarray]:
 
 
 def carried_files(names: tuple[str, ...] = CARRIED) -> list[Path]:
-    """Photos inside the scikit-image package; none if it is not installed."""
+    """Return photos inside the scikit-image package; none if it is not installed."""
     package = importlib.util.find_spec("skimage")
     return [Path(package.origin).parent / "data" / name for name in names] if package else []
 

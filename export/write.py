@@ -49,7 +49,7 @@ def write_model(weights: Path, target: Path, pictures: list[np.ndarray], say: Sa
 
 
 def write_model_and_int8(weights: Path, target: Path, pictures: list[np.ndarray], say: Say) -> None:
-    """``write_model`` and ``write_int8`` as one: if either raises, all is left as it was.
+    """Write the model file and its int8 sibling; if either raises, all is left as it was.
 
     Where int8 strays too far from fp32, the model comes without it, and that is said: what took
     minutes to train is not lost for it.

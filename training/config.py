@@ -56,7 +56,9 @@ class LossWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One training run.
 
-    photos: folder, relative to the data folder. exclude_licence: photos whose manifest row holds one of these words stay out.
+    photos: folder, relative to the data folder.
+
+    exclude_licence: photos whose manifest row holds one of these words stay out.
 
     clips: files in clips/ of the data folder. clip_share: share of the samples that are two frames
     of a clip; of those from photos, layer_share have a second photo moving in front, still_share

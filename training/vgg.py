@@ -26,8 +26,18 @@ LAYERS = tuple(
 )
 # Index of conv{block}_{i} in torchvision's `features`: convolutions, activations and pools are
 # counted.
-_TORCHVISION = {"conv1_1": 0, "conv1_2": 2, "conv2_1": 5, "conv2_2": 7, "conv3_1": 10, "conv3_2": 12, "conv3_3": 14,
-                "conv4_1": 17, "conv4_2": 19, "conv4_3": 21}  # fmt: skip
+_TORCHVISION = {
+    "conv1_1": 0,
+    "conv1_2": 2,
+    "conv2_1": 5,
+    "conv2_2": 7,
+    "conv3_1": 10,
+    "conv3_2": 12,
+    "conv3_3": 14,
+    "conv4_1": 17,
+    "conv4_2": 19,
+    "conv4_3": 21,
+}
 TORCHVISION_URL = "https://download.pytorch.org/models/vgg16-397923af.pth"
 
 

