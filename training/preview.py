@@ -61,7 +61,7 @@ def save_preview(
 def save_style_preview(
     path: Path, network: nn.Module, photos: list[Path], painting: Path, cell_px: int = 360
 ) -> None:
-    """Write the painting, and below it up to three photos beside themselves in the one style.
+    """Write the painting beside up to three photos, each with its painted version below it.
 
     Replaced in one rename.
     """
