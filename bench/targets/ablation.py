@@ -1,12 +1,13 @@
-"""What each loss and each normalisation buys: short trainings that differ in one thing, measured on
-a clip that nothing is trained on.
+"""What each loss and each normalisation buys.
 
-Needs the photos, paintings and clips of docs/training.md; hours on a CPU, so every finished row is
+Short trainings differ in one thing and are measured on a clip that nothing is trained on. They need
+the photos, paintings and clips of docs/training.md, and hours on a CPU, so every finished row is
 kept.
 
-python -m bench.targets.ablation losses --steps 1000 --data DATA --vgg VGG16     the table of
-docs/training.md python -m bench.targets.ablation norms --data DATA --vgg VGG16
-the table of docs/networks.md
+python -m bench.targets.ablation losses --steps 1000 --data DATA --vgg VGG16
+    the table of docs/training.md
+python -m bench.targets.ablation norms --data DATA --vgg VGG16
+    the table of docs/networks.md
 """
 
 from __future__ import annotations
@@ -31,11 +32,11 @@ from engines.networks.layers import settle_bytes
 from realtime import cli
 from training.config import TrainingConfig, load_config
 from training.data import read_photo
+from training.evaluate.candidates import paint
 from training.evaluate.clips import ClipSource, MeasuringClip, prepare
 from training.evaluate.figures import WEBCAM, ClipFigures
 from training.evaluate.likeness import Features, Likeness
 from training.evaluate.measure import measure
-from training.evaluate.candidates import paint
 from training.faces import FaceFinder
 from training.loop import Trainer
 from training.vgg import load_vgg
@@ -98,6 +99,7 @@ _HEADER = (
 
 
 def main(argv: list[str]) -> int:
+    """Train and measure what is missing, and write the table."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.targets.ablation", description=__doc__.partition("\n\n")[0]
     )
@@ -142,6 +144,7 @@ class Ground:
 
     @classmethod
     def lay(cls, table: str, data: Path, vgg: Path | None, steps: int) -> Ground:
+        """Read the clip and the painting of ``table`` once for all rows."""
         config = load_config(ROOT / "training" / "configs" / "gallery.yaml")
         style = next(s for s in config.styles if s.name == PAINTINGS[table])
         # Small and one painting only, so that a row takes minutes; the time saved goes into more
@@ -169,11 +172,12 @@ class Ground:
         with tempfile.TemporaryDirectory() as folder:
             trainer = Trainer(config, self.data, self.load_vgg(), Path(folder))
             restep(trainer.network, row.variant)
-            trainer.fit(
-                lambda step, losses: (
-                    step % 100 or cli.say(f"{row.name}: step {step}, style {losses['style']:.3f}")
-                )
-            )
+
+            def report(step: int, losses: dict[str, float]) -> None:
+                if step % 100 == 0:
+                    cli.say(f"{row.name}: step {step}, style {losses['style']:.3f}")
+
+            trainer.fit(report)
         painted, times_ms = paint(self.clip.frames, frame_painter(trainer.network))
         return chosen(
             measure(painted, times_ms, self.clip, self.painting, self.likeness, self.faces)
@@ -181,8 +185,9 @@ class Ground:
 
 
 def frame_painter(network: torch.nn.Module) -> Callable[[np.ndarray], np.ndarray]:
-    """The network with its shipping weights as a function of (H, W, 3) uint8 RGB frames, shown one
-    after the other.
+    """Return the network with its shipping weights as a function.
+
+    It takes (H, W, 3) uint8 RGB frames, shown one after the other.
     """
     settled = settle_bytes(copy.deepcopy(network)).eval()
 
@@ -196,12 +201,13 @@ def frame_painter(network: torch.nn.Module) -> Callable[[np.ndarray], np.ndarray
 
 
 def chosen(figures: ClipFigures) -> dict[str, float]:
+    """Return the figures that the table shows."""
     names = ("style_rel", "content", "ratio_1", "ratio_8", "static")
     return {name: round(getattr(figures, name), 4) for name in names}
 
 
 def section(table: str, found: dict[str, dict[str, float]], steps: int) -> str:
-    """The table.
+    """Return the table.
 
     Flicker at equal style: over that of a row with what ships, where the two styles are within 5 %.
     """

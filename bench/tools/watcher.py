@@ -1,5 +1,6 @@
-"""One browser that watches: aiortc as the other side of the page, in a process of its own so that
-it can vanish.
+"""One browser that watches, in a process of its own so that it can vanish.
+
+It is aiortc as the other side of the page.
 
 python -m bench.tools.watcher ADDRESS SECONDS [--camera]
 """
@@ -22,6 +23,8 @@ _CAMERA_FPS = 10
 
 
 class TestCamera(MediaStreamTrack):
+    """A camera that shows the test picture."""
+
     kind = "video"
 
     def __init__(self) -> None:
@@ -29,6 +32,7 @@ class TestCamera(MediaStreamTrack):
         self._source, self._count = Synthetic((120, 160)), 0
 
     async def recv(self) -> VideoFrame:
+        """Return the next frame when it is due."""
         await asyncio.sleep(1 / _CAMERA_FPS)
         frame = VideoFrame.from_ndarray(self._source.picture(self._count), "rgb24")
         frame.pts, frame.time_base = self._count, Fraction(1, _CAMERA_FPS)
@@ -37,7 +41,10 @@ class TestCamera(MediaStreamTrack):
 
 
 async def watch(address: str, seconds: float, sends_camera: bool) -> int:
-    """Connect as the page does, watch for ``seconds``, say goodbye; returns how many pictures came."""
+    """Connect as the page does, watch for ``seconds``, say goodbye.
+
+    Returns how many pictures came.
+    """
     base, _, token = address.partition("#token=")
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     pictures = 0

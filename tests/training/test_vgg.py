@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import save_file
 
 from engines.errors import TrainingError
-from training.losses import content_loss
 from training import vgg as vgg_module
+from training.losses import content_loss
 from training.vgg import _TORCHVISION, LAYERS, Vgg16, load_vgg
 
 

@@ -17,7 +17,10 @@ pytest.importorskip("pythonosc")
 
 @pytest.mark.timeout(300)
 def test_a_short_strain_is_survived(tmp_path: Path) -> None:
-    plan, nothing = Plan(6, 1, switches=4, recordings=2, breaks=1, browsers=1), Plan(0, 0, 0, 0, 0, 0)
+    plan, nothing = (
+        Plan(6, 1, switches=4, recordings=2, breaks=1, browsers=1),
+        Plan(0, 0, 0, 0, 0, 0),
+    )
     found = {
         what: passed
         for what, passed, _ in check_strain(plan, tmp_path, warm_up=nothing, rest_s=0.1)
