@@ -110,6 +110,6 @@ def test_a_damaged_download_is_not_kept(published: Path, tmp_path: Path):
 
 def test_a_download_that_cannot_be_had(published: Path, tmp_path: Path):
     published.unlink()
-    with pytest.raises(TrainingError, match="could not download .* --vgg FILE"):
+    with pytest.raises(TrainingError, match=r"could not download .* --vgg FILE"):
         load_vgg(None)
     assert not list((tmp_path / "cache").iterdir())
