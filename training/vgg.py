@@ -100,7 +100,7 @@ def load_vgg(path: Path | None) -> Vgg16:
             if caffe
             else _from_torchvision(torch.load(path, map_location="cpu", weights_only=True))
         )
-    except Exception as error:  # noqa: BLE001 (whatever reading a foreign file raises)
+    except Exception as error:
         raise TrainingError(
             f"--vgg {path}: neither VGG16 as safetensors (conv1_1.weight ...) "
             f"nor torchvision's vgg16 ({error})."
