@@ -1,0 +1,1 @@
+"""Weights become model files: ONNX, its int8 sibling, TensorRT engines, each checked."""

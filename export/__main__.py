@@ -1,5 +1,6 @@
-"""python -m export: from a checkpoint to a model file, and to its int8 sibling; nothing is written
-that runtimes disagree on.
+"""From a checkpoint to a model file, and to its int8 sibling: python -m export.
+
+Nothing is written that runtimes disagree on.
 
 python -m export onnx runs/gallery/weights.safetensors -o engines/styles/gallery.onnx
 python -m export int8 engines/styles/gallery.onnx --pictures photos/
@@ -21,6 +22,7 @@ from realtime.exits import exit_code
 
 
 def parse_args(argv: list[str] | None) -> argparse.Namespace:
+    """Read the command line; prints its help and ends the process as argparse does."""
     parser = argparse.ArgumentParser(
         prog="python -m export", description="Turn checkpoints into model files."
     )
@@ -93,6 +95,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
 
 
 def run(args: argparse.Namespace) -> None:
+    """Do what ``args`` asks for and print what came of it."""
     if args.command == "tensorrt":
         _tensorrt(args)
         return
@@ -166,7 +169,8 @@ def _verify(path: Path, pictures: list) -> None:
         for name, difference in compare_engines(path, precision, pictures, reference).items():
             pair = f"{reference} fp32 and {name} {precision}"
             print(
-                f"{pair}: {difference.largest:.0f}/255 at most, {difference.mean:.3f}/255 on average"
+                f"{pair}: {difference.largest:.0f}/255 at most, {difference.mean:.3f}/255 on "
+                "average"
             )
             require(difference, tolerance, pair)
     print("they agree")
@@ -180,6 +184,7 @@ def _target(output: Path | None, name: str) -> Path:
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Run the command and return its exit code."""
     args = parse_args(argv)
     return exit_code(lambda: _run(args))
 

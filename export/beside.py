@@ -10,7 +10,7 @@ from pathlib import Path
 
 @contextmanager
 def beside(target: Path) -> Iterator[Path]:
-    """A temporary folder on the target's own file system, so that a rename is enough."""
+    """Give a temporary folder on the target's own file system, so that a rename is enough."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.stem}-") as folder:
         yield Path(folder)

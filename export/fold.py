@@ -1,5 +1,6 @@
-"""What a traced graph computes from constants alone is computed once, here: the exporter spells out
-every padding in 25 nodes.
+"""Compute once, here, what a traced graph computes from constants alone.
+
+The exporter spells out every padding in 25 nodes.
 """
 
 from __future__ import annotations
@@ -13,15 +14,17 @@ _SMALL = 64  # elements: sizes and pads, never weights
 
 
 def fold_constants(model: onnx.ModelProto) -> None:
-    """Replace nodes whose inputs are small constants by initializers, and drop what nobody reads
-    any more.
+    """Replace nodes whose inputs are small constants by initializers.
+
+    What nobody reads any more is dropped.
     """
     known = {
         t.name: numpy_helper.to_array(t)
         for t in model.graph.initializer
         if int(np.prod(t.dims)) <= _SMALL
     }
-    kept, folded = [], {}
+    kept: list[onnx.NodeProto] = []
+    folded: dict[str, np.ndarray] = {}
     for node in model.graph.node:
         values = _evaluate(node, known, model.opset_import)
         if values is None:
@@ -40,7 +43,10 @@ def fold_constants(model: onnx.ModelProto) -> None:
 def _evaluate(
     node: onnx.NodeProto, known: dict[str, np.ndarray], opsets: list
 ) -> dict[str, np.ndarray] | None:
-    """The outputs of a node whose inputs are all known; None for another, or if they are large."""
+    """Return the outputs of a node whose inputs are all known.
+
+    None for another node, or if the outputs are large.
+    """
     inputs = [name for name in node.input if name]
     if any(name not in known for name in inputs):
         return None

@@ -1,5 +1,6 @@
-"""Weights that float16 holds exactly are stored in it, with a Cast in front that every runtime
-folds away when it loads.
+"""Store weights that float16 holds exactly in float16.
+
+In front of each stands a Cast, which every runtime folds away when it loads.
 """
 
 from __future__ import annotations

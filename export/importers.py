@@ -1,5 +1,6 @@
-"""Bringing checkpoints made by others to a weights file: classic per-style networks with the layout
-of `transformer_net`.
+"""Turn checkpoints made by others into a weights file.
+
+They are classic networks with one style each and the layout of `transformer_net`.
 """
 
 from __future__ import annotations
@@ -18,8 +19,7 @@ from engines.networks.weights import save_weights
 def import_transformer_net(
     checkpoint: Path, name: str, target: Path, licence: str, source: str
 ) -> None:
-    """Write ``target`` (.safetensors) from a candy / mosaic / rain_princess / udnie-type
-    checkpoint.
+    """Write ``target`` (.safetensors) from a checkpoint such as candy, mosaic or udnie.
 
     Read with torch's restricted loader only. Raises ExportError, naming the first keys that do not
     fit.
@@ -28,11 +28,13 @@ def import_transformer_net(
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     except Exception as error:
         raise ExportError(
-            f"{checkpoint}: not a checkpoint of plain tensors ({error}). Save its state_dict with torch.save."
+            f"{checkpoint}: not a checkpoint of plain tensors ({error}). "
+            "Save its state_dict with torch.save."
         ) from error
     if not isinstance(state, dict):
         raise ExportError(
-            f"{checkpoint}: holds a {type(state).__name__}, not a state dict. Save its state_dict with torch.save."
+            f"{checkpoint}: holds a {type(state).__name__}, not a state dict. "
+            "Save its state_dict with torch.save."
         )
     network = build_network("transformer_net", 1)
     try:

@@ -1,6 +1,4 @@
-"""What `python -m training evaluate` found, written into the metadata of the model that it was
-found on.
-"""
+"""Write what `python -m training evaluate` found into the metadata of the model it measured."""
 
 from __future__ import annotations
 
@@ -39,11 +37,13 @@ def write_measured(model: ModelFile, evaluation: Path) -> list[Path]:
         about = {key: found[key] for key in ("model", "date", "processor")}
     except (OSError, ValueError, KeyError, AttributeError) as error:
         raise UsageError(
-            f"{evaluation}: no evaluation.json that can be read ({error}). `python -m training evaluate {model.name}` writes one."
+            f"{evaluation}: no evaluation.json that can be read ({error}). "
+            f"`python -m training evaluate {model.name}` writes one."
         ) from error
     if about.pop("model") != model.name or set(measured) != set(model.style_names[1:]):
         raise UsageError(
-            f"{evaluation}: is not of {model.name} with all its styles. Type: python -m training evaluate {model.path}"
+            f"{evaluation}: is not of {model.name} with all its styles. Type: "
+            f"python -m training evaluate {model.path}"
         )
     text = json.dumps({**about, "styles": measured}, separators=(",", ":"))
     written = [path for path in (model.path, model.int8_path) if path]

@@ -15,8 +15,9 @@ CARRIED = ("astronaut.png", "coffee.png", "chelsea.png", "motorcycle_left.png")
 
 
 def read_pictures(folder: Path | None, limit: int) -> list[np.ndarray]:
-    """Up to ``limit`` pictures, (H, W, 3) uint8 RGB each: spread evenly over ``folder``'s, or those
-    that scikit-image carries.
+    """Return up to ``limit`` pictures, (H, W, 3) uint8 RGB each.
+
+    They are spread evenly over ``folder``'s; without it, they are those that scikit-image carries.
 
     Raises ExportError if there is none.
     """
@@ -30,13 +31,14 @@ def read_pictures(folder: Path | None, limit: int) -> list[np.ndarray]:
     pictures = [_read(path) for path in files[:limit] if path.is_file()]
     if not pictures:
         raise ExportError(
-            "no pictures to check on. Give a folder of photos with --pictures DIR, or: pip install scikit-image"
+            "no pictures to check on. Give a folder of photos with --pictures DIR, or: "
+            "pip install scikit-image"
         )
     return pictures
 
 
 def carried_files(names: tuple[str, ...] = CARRIED) -> list[Path]:
-    """Photos inside the scikit-image package; none if it is not installed."""
+    """Return photos inside the scikit-image package; none if it is not installed."""
     package = importlib.util.find_spec("skimage")
     return [Path(package.origin).parent / "data" / name for name in names] if package else []
 

@@ -1,12 +1,11 @@
-"""From a fp32 model file to its int8 sibling: QuantizeLinear and DequantizeLinear around the
-convolutions' inputs.
+"""From a fp32 model file to its int8 sibling.
 
-Symmetric with zero points 0, because that is what every runtime takes; weights per output channel
-and in 7 bits, because products of unsigned and signed bytes saturate in 16 bits on CPUs without
-VNNI. Everything between the convolutions (style, residual sums, output) stays fp32, and what a
-residual sum carries on is convolved in two parts of 8 bits. The weights of `fast` are trained on
-these steps, so they lose nothing here. Source of the scheme: Jacob et al. 2018; clipping by least
-squared error.
+QuantizeLinear and DequantizeLinear come around the convolutions' inputs. Symmetric with zero points
+0, because that is what every runtime takes; weights per output channel and in 7 bits, because
+products of unsigned and signed bytes saturate in 16 bits on CPUs without VNNI. Everything between
+the convolutions (style, residual sums, output) stays fp32, and what a residual sum carries on is
+convolved in two parts of 8 bits. The weights of `fast` are trained on these steps, so they lose
+nothing here. Source of the scheme: Jacob et al. 2018; clipping by least squared error.
 """
 
 from __future__ import annotations
@@ -73,8 +72,9 @@ def quantise(source: Path, target: Path, frames: Iterable[tuple[np.ndarray, np.n
 
 
 def _path(model: onnx.ModelProto, conv: onnx.NodeProto) -> list[onnx.NodeProto]:
-    """The nodes from the convolution's padding to itself, a transposition between them or not;
-    itself if nothing is padded.
+    """Return the nodes from the convolution's padding to itself.
+
+    A transposition may lie between them. If nothing is padded, that is the convolution alone.
     """
     makers = {node.output[0]: node for node in model.graph.node}
     path = [conv]
@@ -89,11 +89,10 @@ def _path(model: onnx.ModelProto, conv: onnx.NodeProto) -> list[onnx.NodeProto]:
 def _residual_streams(
     model: onnx.ModelProto, convs: list[onnx.NodeProto], paths: dict[str, list[onnx.NodeProto]]
 ) -> dict[str, str]:
-    """By convolution, the tensor that it reads where that is also added to what comes later: a
-    rounding there is carried on through all that follows, and amplified, so it gets twice the
-    bits.
+    """Return, by convolution, the tensor that it reads, where later nodes add that tensor too.
 
-    Not the last ones, after which little follows.
+    A rounding there is carried on through all that follows, and amplified, so it gets twice the
+    bits. The last convolutions are left out: little follows them.
     """
     added = {name for node in model.graph.node if node.op_type == "Add" for name in node.input}
     return {
@@ -106,8 +105,9 @@ def _residual_streams(
 def _second_part(
     model: onnx.ModelProto, path: list[onnx.NodeProto], stream: str
 ) -> list[onnx.NodeProto]:
-    """Nodes after the convolution at the end of ``path`` that convolve what its rounded input has
-    lost, in bytes too, and add the two.
+    """Return nodes that convolve what the rounded input has lost, and add it to the convolution.
+
+    The convolution is at the end of ``path``. What was lost is in bytes too.
     """
     conv, rest = path[-1], f"{stream}_rest"
     scale = next(
@@ -138,8 +138,9 @@ def _second_part(
 def _activation_scales(
     model: onnx.ModelProto, names: list[str], frames: Iterable[tuple[np.ndarray, np.ndarray]]
 ) -> dict[str, tuple[float, bool]]:
-    """For each tensor the scale of one level and whether it is signed, by least squared error over
-    the frames.
+    """Return for each tensor the scale of one level, and whether it is signed.
+
+    The scale has the least squared error over the frames.
     """
     import onnxruntime
 
@@ -171,8 +172,9 @@ def _activation_scales(
 
 
 def _best_scale(values: np.ndarray, limit: float, levels: int) -> float:
-    """The step that loses least: clipping the rare largest values for finer steps pays until it
-    costs more than it gives.
+    """Return the step that loses least.
+
+    Clipping the rare largest values for finer steps pays until it costs more than it gives.
     """
     best = (np.inf, limit / levels)
     for share in np.linspace(0.3, 1.0, 36):
@@ -198,8 +200,9 @@ def _activation_pair(
 
 
 def _weight_dequantiser(model: onnx.ModelProto, conv: onnx.NodeProto) -> onnx.NodeProto:
-    """Replace the convolution's fp32 weight by bytes, per output channel, and a node that brings
-    them back.
+    """Replace the convolution's fp32 weight by bytes, with a scale for each output channel.
+
+    Returns the node that turns them back into floats.
     """
     stored = next((t for t in model.graph.initializer if t.name == conv.input[1]), None)
     if stored is None:
@@ -221,8 +224,9 @@ def _weight_dequantiser(model: onnx.ModelProto, conv: onnx.NodeProto) -> onnx.No
 
 
 def _inline_identities(model: onnx.ModelProto) -> None:
-    """Use initializers directly where the exporter, which merges equal ones, put an Identity
-    between.
+    """Let nodes read initializers directly instead of through an Identity.
+
+    The exporter puts one between where it merges equal initializers.
     """
     stored = {t.name for t in model.graph.initializer}
     merged = {

@@ -73,8 +73,9 @@ def reach_metadata(network: StyleNetwork) -> dict[str, str]:
 
 
 def describe(path: Path, metadata: Mapping[str, str]) -> None:
-    """Set the file's metadata and check it as a whole; standard operators only, nothing outside the
-    file.
+    """Set the file's metadata and check it as a whole.
+
+    It must hold standard operators only, and nothing may lie outside the file.
     """
     model = onnx.load(str(path))
     _shorten_names(model)
@@ -95,8 +96,10 @@ def describe(path: Path, metadata: Mapping[str, str]) -> None:
 
 
 def _shorten_names(model: onnx.ModelProto) -> None:
-    """The exporter names what is computed by where it stood in the code; that is as much text as a
-    tenth of the int8 weights.
+    """Give nodes and what they compute short names.
+
+    The exporter names them by where they stood in the code; that is as much text as a tenth of the
+    int8 weights.
     """
     outside = {
         value.name for value in (*model.graph.input, *model.graph.output, *model.graph.initializer)

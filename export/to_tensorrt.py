@@ -1,6 +1,4 @@
-"""From a model file to a TensorRT engine, ahead of time: for the card that is here, or for another
-one.
-"""
+"""From a model file to a TensorRT engine, ahead of time: for the GPU that is here or another."""
 
 from __future__ import annotations
 
@@ -48,12 +46,16 @@ def build_engine(
     library = import_library(gpu)
     if gpu != "current" and gpu not in library.targets:
         raise UsageError(
-            f"--gpu {gpu}: {library.name} {library.version} builds for {', '.join(['current', *library.targets])}."
+            f"--gpu {gpu}: {library.name} {library.version} builds for "
+            f"{', '.join(['current', *library.targets])}."
         )
     cuda = _gpu_here(gpu)
     card = Gpu(cuda.target, cuda.name, cuda.driver) if cuda else Gpu(gpu)
     recipe, store = Recipe(model, precision, shapes, card, library), PlanStore()
-    title = f"{model.name}, {precision}, {shapes}, for {card.name or card.target} with {library.name} {library.version}"
+    title = (
+        f"{model.name}, {precision}, {shapes}, "
+        f"for {card.name or card.target} with {library.name} {library.version}"
+    )
     started_s = time.monotonic()
     try:
         with (
@@ -66,7 +68,7 @@ def build_engine(
         if cuda:
             cuda.close()
     say(f"{title}: {len(plan) / 2**20:.1f} MiB in {time.monotonic() - started_s:.1f} s")
-    say(_how_it_was_proved(store, recipe))
+    say(_describe_proof(store, recipe))
     if output:
         output.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(output) as written:
@@ -75,14 +77,15 @@ def build_engine(
 
 
 def list_engines(say: Say) -> None:
-    """What the cache holds, the last used first."""
+    """Print what the cache holds, the last used first."""
     entries = PlanStore().entries()
     for entry in entries:
         key, used = entry.key, time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used_s))
         where = f"{key.card or 'any'} ({key.target}), {key.library} {key.library_version}"
         name = entry.facts.get("model", "?")
         say(
-            f"{name:14} {key.precision} {key.shapes!s:12} {where}: {entry.size_bytes / 2**20:.1f} MiB, last used {used}"
+            f"{name:14} {key.precision} {key.shapes!s:12} {where}: "
+            f"{entry.size_bytes / 2**20:.1f} MiB, last used {used}"
         )
     if not entries:
         say(f"no engine is built yet. {PlanStore().folder} is empty")
@@ -100,7 +103,8 @@ def _gpu_here(gpu: str) -> Cuda | None:
     problem = cuda_problem()
     if problem:
         raise EngineUnavailable(
-            f"--gpu current: {problem}. For a card elsewhere, name it: --gpu sm75, sm80, sm86, sm89 or sm120."
+            f"--gpu current: {problem}. For a card elsewhere, name it: "
+            "--gpu sm75, sm80, sm86, sm89 or sm120."
         )
     return open_cuda()
 
@@ -108,8 +112,9 @@ def _gpu_here(gpu: str) -> Cuda | None:
 def _prover(
     cuda: Cuda, recipe: Recipe, store: PlanStore, runs: ExitStack
 ) -> Callable[[bytes], Infer]:
-    """How the gate runs a plan: at each size that it is asked for, with buffers of that size, until
-    ``runs`` is closed.
+    """Return how the gate runs a plan: at each size it asks for, with buffers of that size.
+
+    The buffers stay until ``runs`` is closed.
     """
     styles, kernels = len(recipe.model.styles), store.sibling(f"{recipe.key.digest}.kernels")
 
@@ -131,11 +136,17 @@ def _prover(
     return open_run
 
 
-def _how_it_was_proved(store: PlanStore, recipe: Recipe) -> str:
+def _describe_proof(store: PlanStore, recipe: Recipe) -> str:
     facts = next((entry.facts for entry in store.entries() if entry.key == recipe.key), {})
     if not facts:
         return "the cache cannot be written, so it will be built again"
-    told = f"the graph is {facts['graph_mean']:.3f}/255 on average from onnxruntime fp32, {facts['graph_largest']:.0f}/255 at most"
+    graph = (
+        f"the graph is {facts['graph_mean']:.3f}/255 on average from onnxruntime fp32, "
+        f"{facts['graph_largest']:.0f}/255 at most"
+    )
     if "engine_mean" in facts:
-        return f"{told}; the engine {facts['engine_mean']:.3f}/255 and {facts['engine_largest']:.0f}/255"
-    return f"{told}; the engine itself can only be compared on its card, which is not here"
+        return (
+            f"{graph}; the engine {facts['engine_mean']:.3f}/255 "
+            f"and {facts['engine_largest']:.0f}/255"
+        )
+    return f"{graph}; the engine itself can only be compared on its card, which is not here"

@@ -1,5 +1,6 @@
-"""Writing model files so that nothing unproved ever has the final name: made in a temporary folder
-beside it, gated, renamed.
+"""Write model files so that nothing unproved ever has the final name.
+
+They are made in a temporary folder beside it, checked, then renamed.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ Say = Callable[[str], None]
 
 
 def write_model(weights: Path, target: Path, pictures: list[np.ndarray], say: Say) -> None:
-    """Export a weights file to the model file ``target`` and put the weights beside it under the
-    same name.
+    """Export a weights file to the model file ``target``.
 
-    torch, onnxruntime and openvino must agree on real pictures, tiny and odd sizes included.
-    Raises ParityError if they do not; then ``target`` is left as it was.
+    The weights are put beside it under the same name. torch, onnxruntime and openvino must agree on
+    real pictures, tiny and odd sizes included. Raises ParityError if they do not; then ``target``
+    is left as it was.
     """
     network, header = load_weights(weights)
     header["weights_sha256"] = hashlib.sha256(weights.read_bytes()).hexdigest()
@@ -40,14 +41,15 @@ def write_model(weights: Path, target: Path, pictures: list[np.ndarray], say: Sa
         shutil.copyfile(weights, draft.with_suffix(".safetensors"))
         for name, difference in compare_engines(draft, "fp32", pictures).items():
             say(
-                f"torch and {name}: {difference.largest:.0f}/255 at most, {difference.mean:.3f}/255 on average"
+                f"torch and {name}: {difference.largest:.0f}/255 at most, "
+                f"{difference.mean:.3f}/255 on average"
             )
             require(difference, FP32, f"torch and {name}")
         _put(draft, target)
 
 
 def write_model_and_int8(weights: Path, target: Path, pictures: list[np.ndarray], say: Say) -> None:
-    """``write_model`` and ``write_int8`` as one: if either raises, all is left as it was.
+    """Write the model file and its int8 sibling; if either raises, all is left as it was.
 
     Where int8 strays too far from fp32, the model comes without it, and that is said: what took
     minutes to train is not lost for it.
@@ -60,7 +62,8 @@ def write_model_and_int8(weights: Path, target: Path, pictures: list[np.ndarray]
             write_int8(draft, pictures, say)
         except ParityError as error:
             say(
-                f"No int8 file, so it paints in fp32, which takes up to three times as long: {error}"
+                "No int8 file, so it paints in fp32, which takes up to three times as long: "
+                f"{error}"
             )
         _put(draft, target)
 
@@ -78,22 +81,24 @@ def _put(draft: Path, target: Path) -> None:
 
 
 def _refuse_strangers(target: Path, weights: Path) -> None:
-    """A .safetensors without a model file of its name is somebody's training run, not the weights
-    of an older export.
+    """Raise UsageError if somebody's training run would be replaced.
+
+    A .safetensors without a model file of its name is such a run, not the weights of an older
+    export.
     """
     sibling = target.with_suffix(".safetensors")
     if sibling.exists() and not target.exists() and not sibling.samefile(weights):
         raise UsageError(
-            f"-o {target}: {sibling.name} beside it would be replaced. Choose another name or folder."
+            f"-o {target}: {sibling.name} beside it would be replaced. "
+            "Choose another name or folder."
         )
 
 
 def write_int8(source: Path, pictures: list[np.ndarray], say: Say) -> Path:
-    """Quantise the model file ``source`` to its sibling NAME.int8.onnx, calibrated on ``pictures``
-    in every style.
+    """Quantise the model file ``source`` to its sibling NAME.int8.onnx.
 
-    Raises ParityError if it strays from fp32 by more than the gate allows, in any style on any
-    picture.
+    It is calibrated on ``pictures`` in every style. Raises ParityError if it strays from fp32 by
+    more than the gate allows, in any style on any picture.
     """
     model = load_model(source)
     target = source.with_name(f"{model.name}.int8.onnx")
@@ -119,8 +124,9 @@ def write_int8(source: Path, pictures: list[np.ndarray], say: Say) -> Path:
 def compare_engines(
     path: Path, precision: str, pictures: list[np.ndarray], reference: str = "torch"
 ) -> dict[str, Difference]:
-    """How far onnxruntime and openvino in ``precision`` stray from the ``reference`` engine in
-    fp32, each at worst.
+    """Return how far onnxruntime and openvino in ``precision`` stray at worst.
+
+    They are compared with the ``reference`` engine in fp32.
     """
     model = load_model(path)
     frames = (

@@ -1,4 +1,4 @@
-"""The rooms and arrows of docs/design.md: who may import whom, and what loads only when it is used."""
+"""The rooms and arrows of docs/design.md: who may import whom, and what loads only when used."""
 
 from __future__ import annotations
 

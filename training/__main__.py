@@ -27,6 +27,7 @@ _COMMANDS = (
 def main(argv: list[str] | None = None) -> int:
     # PyTorch reads it at its first tensor. A step allocates gigabytes anew; in pages of 2 MiB it
     # takes a fifth less time.
+    """Run the command and return its exit code."""
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     parser = argparse.ArgumentParser(
         prog="python -m training", description="Train Livebrush styles, and measure them."
@@ -43,8 +44,10 @@ def _run(args: argparse.Namespace) -> None:
         args.run(args)
     except ImportError as error:
         raise EngineUnavailable(
-            f"this needs what is not all installed ({error}). Type: pip install 'livebrush[train,evaluate]'   (PyTorch and more, "
-            "about 250 MB on a CPU). The first style also downloads VGG16's published weights, 528 MB, once."
+            f"this needs what is not all installed ({error}). Type: "
+            "pip install 'livebrush[train,evaluate]'   (PyTorch and more, "
+            "about 250 MB on a CPU). The first style also downloads VGG16's published weights, 528 "
+            "MB, once."
         ) from error
 
 

@@ -1,5 +1,6 @@
-"""How strongly a new painting pulls, and faces against it: what measuring and training again did
-for the gallery, done while it trains.
+"""How strongly a new painting pulls, and faces against it.
+
+What measuring and training again did for the gallery is done here while it trains.
 """
 
 from __future__ import annotations
@@ -21,12 +22,11 @@ _FACE_WEIGHTS = (32.0, 1000.0)
 
 @dataclass
 class Balance:
-    """Sets the weight of one painting's style loss so that its distance comes to ``AIM``, or the
-    content's to ``MOST_CONTENT`` before that: paintings that are easy to come near get a smaller
-    weight.
+    """Sets the weights of one painting's style loss and of the content inside faces.
 
-    And that of the content inside faces so that their score comes to ``LEAST_FACE``: the less they
-    would be kept, the larger.
+    The style's is such that its distance comes to ``AIM``, or the content's to ``MOST_CONTENT``
+    before that: paintings that are easy to come near get a smaller weight. The faces' is such that
+    their score comes to ``LEAST_FACE``: the less they would be kept, the larger.
     """
 
     style_weight: float = 1.0
@@ -34,13 +34,15 @@ class Balance:
 
     @property
     def smoothing_weight(self) -> float:
-        """What pulls hard flickers and shows the network's cells, so what holds against it has to
-        pull harder too; as hard, it would take the style back.
+        """Return the weight of what flattens the picture.
+
+        A painting that pulls hard flickers and shows the network's cells, so what holds against it
+        has to pull harder too; as hard, it would take the style back.
         """
         return max(1.0, self.style_weight ** (1 / 3))
 
     def see(self, now: Distances) -> None:
-        """Sets the weights to go on with."""
+        """Set the weights to go on with."""
         factor = min(math.sqrt(now.style / AIM), MOST_CONTENT / now.content)
         self.style_weight = _changed(self.style_weight, factor, _STYLE_WEIGHTS)
         if now.face is not None:

@@ -18,7 +18,7 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """What ``save_checkpoint`` wrote, through torch's restricted reader.
+    """Return what ``save_checkpoint`` wrote, through torch's restricted reader.
 
     Raises TrainingError if it is missing or damaged.
     """

@@ -16,7 +16,10 @@ _SHORT_SIDE_PX = 480
 
 @dataclass(frozen=True)
 class Clip:
-    """frames: consecutive (H, W, 3) uint8 RGB. licence: of its manifest row."""
+    """A clip to train on.
+
+    frames: consecutive (H, W, 3) uint8 RGB. licence: of its manifest row.
+    """
 
     frames: list[np.ndarray]
     licence: str
@@ -25,10 +28,10 @@ class Clip:
 def read_clips(
     folder: Path, names: tuple[str, ...], exclude_licence: tuple[str, ...]
 ) -> list[Clip]:
-    """The clips called ``names`` in ``folder``, less those whose manifest licence holds a word of
-    ``exclude_licence``.
+    """Read the clips called ``names`` in ``folder``.
 
-    Raises TrainingError for a clip that is missing or cannot be read.
+    Those whose manifest licence holds a word of ``exclude_licence`` are left out. Raises
+    TrainingError for a clip that is missing or cannot be read.
     """
     licences = read_licences(folder)
     used = [
@@ -60,6 +63,7 @@ def _decode(path: Path) -> list[np.ndarray]:
         ) from error
     if len(frames) < 2:
         raise TrainingError(
-            f"{path}: holds {len(frames)} frames; motion needs two. Take it out of the config's clips."
+            f"{path}: holds {len(frames)} frames; motion needs two. "
+            "Take it out of the config's clips."
         )
     return frames

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
+import msgspec
 import yaml
 
 from engines.errors import TrainingError
 
-_LISTS = ("previews", "exclude_licence", "clips", "smoothing", "vgg_scales")
 
-
-@dataclass(frozen=True)
-class StyleConfig:
+class StyleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One painting.
 
     image: file, relative to the data folder. weight: of its style loss. texture: its size when its
@@ -36,10 +34,10 @@ class StyleConfig:
     share: float = 1.0
 
 
-@dataclass(frozen=True)
-class LossWeights:
-    """Weights of the losses in training/losses.py and training/temporal.py; all losses are relative
-    or on 0..1 pixels.
+class LossWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Weights of the losses in training/losses.py and training/temporal.py.
+
+    All losses are relative or on 0..1 pixels.
     """
 
     content: float = 1.0
@@ -55,9 +53,10 @@ class LossWeights:
     range: float = 10.0
 
 
-@dataclass(frozen=True)
-class TrainingConfig:
-    """photos: folder, relative to the data folder.
+class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One training run.
+
+    photos: folder, relative to the data folder.
 
     exclude_licence: photos whose manifest row holds one of these words stay out.
 
@@ -78,7 +77,7 @@ class TrainingConfig:
     styles: tuple[StyleConfig, ...]
     photos: str
     previews: tuple[str, ...]
-    network: dict[str, Any] = field(default_factory=dict)
+    network: dict[str, Any] = msgspec.field(default_factory=dict)
     exclude_licence: tuple[str, ...] = ()
     clips: tuple[str, ...] = ()
     clip_share: float = 0.25
@@ -109,7 +108,8 @@ class TrainingConfig:
             not 0.5 <= scale <= 1 or self.crop_px * scale % 8 for scale in self.vgg_scales
         ):
             raise TrainingError(
-                f"vgg_scales must lie between 0.5 and 1 and bring crop_px to multiples of 8, got {list(self.vgg_scales)}"
+                f"vgg_scales must lie between 0.5 and 1 and bring crop_px to multiples of 8, "
+                f"got {list(self.vgg_scales)}"
             )
         if self.batch < 1 or self.steps < 1:
             raise TrainingError(
@@ -122,13 +122,22 @@ class TrainingConfig:
             )
 
 
+class _Loader(yaml.SafeLoader):
+    """Reads 1e-3 as a number, as YAML 1.2 does; PyYAML follows 1.1, where it is a word."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
 def load_config(path: Path) -> TrainingConfig:
     """Read and check a config.
 
     Raises TrainingError naming the key that is missing, unknown or of the wrong type.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (OSError, yaml.YAMLError) as error:
         raise TrainingError(
             f"{path}: not a readable YAML file ({error}). Start from one in training/configs/."
@@ -137,49 +146,45 @@ def load_config(path: Path) -> TrainingConfig:
         raise TrainingError(
             f"{path}: must be a mapping of settings. Start from one in training/configs/."
         )
-    styles = tuple(_build(StyleConfig, style, f"{path}: styles") for style in raw.pop("styles", []))
-    weights = _build(LossWeights, raw.pop("weights", {}), f"{path}: weights")
-    lists = {key: _listed(raw.pop(key), f"{path}: {key}") for key in _LISTS if key in raw}
-    return _build(TrainingConfig, {**raw, **lists, "styles": styles, "weights": weights}, str(path))
-
-
-def _listed(value: Any, where: str) -> tuple:
-    if not isinstance(value, list):
-        raise TrainingError(f"{where} must be a list, such as [a, b] or [], got {value!r}")
-    return tuple(value)
-
-
-def _build(cls: type, values: Any, where: str) -> Any:
-    if not isinstance(values, dict):
-        raise TrainingError(f"{where}: must be a mapping of settings, got {values!r}")
-    types = get_type_hints(cls)
-    unknown = set(values) - set(types)
-    if unknown:
-        raise TrainingError(
-            f"{where}: unknown {', '.join(sorted(map(str, unknown)))}. Known: {', '.join(sorted(types))}."
-        )
     try:
-        return cls(
-            **{key: _typed(value, types[key], f"{where}: {key}") for key, value in values.items()}
-        )
-    except TypeError as error:
-        raise TrainingError(f"{where}: {str(error).split('() ')[-1]}") from error
+        return msgspec.convert(raw, TrainingConfig)
+    except msgspec.ValidationError as error:
+        raise TrainingError(f"{path}: {_explain(str(error), raw)}") from error
 
 
-def _typed(value: Any, wanted: Any, where: str) -> Any:
-    """``value`` if it is of the annotated type.
+_FAULT = re.compile(
+    r"(?P<kind>Expected|Object missing required field|Object contains unknown field) "
+    r"`(?P<name>[^`]+)`(?: of length (?P<length>\d+))?(?:, got [^ ]+)?"
+    r"(?: - at `\$\.?(?P<place>[^`]*)`)?"
+)
+_ALLOWED = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "text",
+    "array": "a list, such as [a, b] or []",
+    "object": "a mapping of settings",
+}
 
-    A whole number is a float too, and so is 1e-3, which YAML takes for a word.
-    """
-    if wanted is float and not isinstance(value, bool):
-        try:
-            return float(value)
-        except (TypeError, ValueError):
-            raise TrainingError(f"{where} must be a number, got {value!r}") from None
-    if wanted is bool and not isinstance(value, bool):
-        raise TrainingError(f"{where} must be true or false, got {value!r}")
-    if wanted in (int, str) and (not isinstance(value, wanted) or isinstance(value, bool)):
-        raise TrainingError(
-            f"{where} must be a {'whole number' if wanted is int else 'text'}, got {value!r}"
-        )
-    return value
+
+def _explain(message: str, raw: dict[str, Any]) -> str:
+    """Return what msgspec found in ``raw`` as: which key, what is wrong, what is allowed."""
+    fault = _FAULT.fullmatch(message)
+    if not fault:
+        return message
+    kind, name, length, place = fault.group("kind", "name", "length", "place")
+    inside = f"{place}: " if place else ""
+    if kind == "Object missing required field":
+        return f"{inside}{name} is missing"
+    if kind == "Object contains unknown field":
+        holder = {None: TrainingConfig, "weights": LossWeights}.get(place, StyleConfig)
+        return f"{inside}unknown {name}. Known: {', '.join(sorted(holder.__struct_fields__))}."
+    allowed = f"a list of {length}" if length else _ALLOWED.get(name, name)
+    return f"{place} must be {allowed}, got {_value_at(raw, place)!r}"
+
+
+def _value_at(raw: Any, place: str) -> Any:
+    """Return what ``raw`` holds at ``place``, such as styles[0].weight."""
+    for key, index in re.findall(r"(\w+)|\[(\d+)\]", place):
+        raw = raw[key] if key else raw[int(index)]
+    return raw

@@ -14,7 +14,10 @@ PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
 def read_photo(path: Path) -> np.ndarray:
-    """(H, W, 3) uint8 RGB. Raises TrainingError if the file is not a picture."""
+    """Return a picture file as (H, W, 3) uint8 RGB.
+
+    Raises TrainingError if the file is not a picture.
+    """
     picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
     if picture is None:
         raise TrainingError(f"{path}: not a picture that can be read")
@@ -22,8 +25,9 @@ def read_photo(path: Path) -> np.ndarray:
 
 
 def resize_short_side(picture: np.ndarray, short_px: float) -> np.ndarray:
-    """Scale so that the short side has ``short_px`` pixels; averaging when shrinking, cubic when
-    enlarging.
+    """Scale so that the short side has ``short_px`` pixels.
+
+    Shrinking averages, enlarging is cubic.
     """
     factor = short_px / min(picture.shape[:2])
     size = (max(1, round(picture.shape[1] * factor)), max(1, round(picture.shape[0] * factor)))
@@ -35,10 +39,11 @@ def resize_short_side(picture: np.ndarray, short_px: float) -> np.ndarray:
 def photo_files(
     folder: Path, exclude_licence: tuple[str, ...], without: tuple[str, ...] = ()
 ) -> list[Path]:
-    """The folder's pictures by name, less those named in ``without`` and those whose licence in
-    MANIFEST.tsv (beside the folder) holds a word of ``exclude_licence`` or is not listed.
+    """Return the folder's pictures by name.
 
-    Raises TrainingError if none is left.
+    Those named in ``without`` are left out, and those whose licence in MANIFEST.tsv (beside the
+    folder) holds a word of ``exclude_licence`` or is not listed. Raises TrainingError if none is
+    left.
     """
     if not folder.is_dir():
         raise TrainingError(
@@ -47,7 +52,8 @@ def photo_files(
     licences = read_licences(folder)
     if exclude_licence and not licences:
         raise TrainingError(
-            f"{folder.parent}/MANIFEST.tsv: missing, so exclude_licence cannot be honoured. Add it, or remove exclude_licence."
+            f"{folder.parent}/MANIFEST.tsv: missing, so exclude_licence cannot be honoured. "
+            "Add it, or remove exclude_licence."
         )
     found = [
         path
@@ -57,7 +63,8 @@ def photo_files(
     if not found:
         kinds = ", ".join(sorted(PHOTO_SUFFIXES))
         raise TrainingError(
-            f"{folder}: holds no photos to train on ({kinds}). Put some there, or convert them to one of these."
+            f"{folder}: holds no photos to train on ({kinds}). "
+            "Put some there, or convert them to one of these."
         )
     if exclude_licence:
         found = [
@@ -72,14 +79,17 @@ def photo_files(
 
 
 def spread(files: list[Path], most: int) -> list[Path]:
-    """``most`` of ``files`` from the first to the last, evenly; all if there are no more."""
+    """Return ``most`` of ``files`` from the first to the last, evenly; all if there are no more."""
     return [
         files[i] for i in np.linspace(0, len(files) - 1, min(most, len(files))).round().astype(int)
     ]
 
 
 def read_licences(folder: Path) -> dict[str, str]:
-    """Licence of each photo by file name, from MANIFEST.tsv beside the folder; empty without one."""
+    """Return the licence of each photo by file name.
+
+    It is from MANIFEST.tsv beside the folder; empty without one.
+    """
     manifest = folder.parent / "MANIFEST.tsv"
     if not manifest.is_file():
         return {}

@@ -1,5 +1,6 @@
-"""Whether a face is still a face: dlib's detector on histograms of oriented gradients (Dalal &
-Triggs 2005).
+"""Whether a face is still a face.
+
+dlib's detector works on histograms of oriented gradients (Dalal & Triggs 2005).
 """
 
 from __future__ import annotations
@@ -27,23 +28,19 @@ class FaceFinder:
             import dlib
         except ImportError as error:
             raise EngineUnavailable(
-                f"faces are found by dlib, which is not installed ({error}). Type: pip install '.[train]'"
+                f"faces are found by dlib, which is not installed ({error}). Type: "
+                "pip install '.[train]'"
             ) from error
         self._detector = dlib.get_frontal_face_detector()
 
     def find(self, picture: np.ndarray) -> list[Box]:
-        """Boxes of the faces in an (H, W, 3) uint8 RGB picture, in its pixels.
-
-        Found in its luma at 480 lines: a face is told by its shape, and what colours the painting
-        gives it is no matter. The detector's own threshold decides.
-        """
+        """Return boxes of the faces in an (H, W, 3) uint8 RGB picture, in its pixels."""
         return [box for box, _ in self._find(picture, 0)]
 
     def score(self, picture: np.ndarray, face: Box) -> float:
-        """By how much the detector's threshold is passed, or missed, by what is seen of ``face``;
-        ``_LEAST_SCORE`` at least.
+        """Return by how much what is seen of ``face`` passes the threshold, or misses it.
 
-        Sharp faces from the front come to 1.
+        ``_LEAST_SCORE`` at least. Sharp faces from the front come to 1.
         """
         return max(
             (score for box, score in self._find(picture, _LEAST_SCORE) if same_face(box, face)),
@@ -62,7 +59,7 @@ class FaceFinder:
 
 
 def same_face(one: Box, other: Box) -> bool:
-    """Whether the middle of each box lies in the other."""
+    """Return whether the middle of each box lies in the other."""
     return _middle_inside(one, other) and _middle_inside(other, one)
 
 

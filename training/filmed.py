@@ -1,5 +1,6 @@
-"""What a painting comes to on pictures like those that are filmed, measured while it is trained on
-sharper photos.
+"""What a painting comes to on pictures like those that are filmed.
+
+It is measured while the style is trained on sharper photos.
 """
 
 from __future__ import annotations
@@ -41,8 +42,10 @@ class Distances(NamedTuple):
 
 
 class Filmed:
-    """Up to four of the trainer's photos at 480 lines, and faces in up to three of them as large as
-    a webcam has them, all softened, and the distances of their paintings in its only style.
+    """Softened photos and faces, and the distances of their paintings in the trainer's only style.
+
+    They are up to four of the trainer's photos at 480 lines, and faces in up to three of them, as
+    large as a webcam has them.
     """
 
     def __init__(self, trainer: Trainer) -> None:
@@ -61,7 +64,7 @@ class Filmed:
 
     @torch.no_grad()
     def measure(self) -> Distances:
-        """As the network is now."""
+        """Return the distances as the network is now."""
         painted = self._paint(self._frames)
         seen = self._trainer.vgg(scaled(painted, _SCALE), STYLE_LAYERS)
         style = self._trainer.style_losses(seen, painted.new_ones(len(painted), 1), _SCALE)
@@ -83,12 +86,12 @@ class Filmed:
         )
 
 
-def _batch(pictures: list[np.ndarray], device: torch.device) -> Tensor:
+def _batch(pictures: list[np.ndarray], device: str) -> Tensor:
     return torch.from_numpy(np.stack(pictures).transpose(0, 3, 1, 2)).to(device).float() / 255
 
 
 def _soft_centre(path: Path, side_px: int) -> np.ndarray:
-    """(side_px, side_px, 3): the centre of a photo, as soft as a clip."""
+    """Return the centre of a photo, as soft as a clip: (side_px, side_px, 3)."""
     photo = resize_short_side(read_photo(path), _LINES_PX)
     return _soft_crop(photo, (photo.shape[1] / 2, photo.shape[0] / 2), side_px)
 
@@ -96,8 +99,9 @@ def _soft_centre(path: Path, side_px: int) -> np.ndarray:
 def _face_views(
     files: list[Path], side_px: int, finder: FaceFinder
 ) -> list[tuple[np.ndarray, Box]]:
-    """(side_px, side_px, 3) about the largest face of each photo, of ``_FACES`` photos at most, and
-    where it is in them.
+    """Return views of the largest face of each photo, and where it is in them.
+
+    (side_px, side_px, 3) each, of ``_FACES`` photos at most.
     """
     views: list[tuple[np.ndarray, Box]] = []
     for path in files:
@@ -120,5 +124,5 @@ def _face_views(
 
 
 def _soft_crop(photo: np.ndarray, centre: tuple[float, float], side_px: int) -> np.ndarray:
-    """(side_px, side_px, 3) about (x, y) ``centre``, edges repeated beyond the photo."""
+    """Return (side_px, side_px, 3) about (x, y) ``centre``, edges repeated beyond the photo."""
     return cv2.getRectSubPix(cv2.GaussianBlur(photo, (0, 0), _SOFT_PX), (side_px, side_px), centre)

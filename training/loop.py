@@ -1,5 +1,6 @@
-"""The training loop: a transform network against a fixed VGG16, on pairs of views whose motion is
-known.
+"""The training loop: a transform network against a fixed VGG16.
+
+It sees pairs of views whose motion is known.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -58,8 +60,9 @@ _LAST_RATE = 0.02
 
 
 class Trainer:
-    """One run in ``folder``: checkpoint.pt, weights.safetensors, previews/, history.json and
-    losses.png.
+    """One run in ``folder``.
+
+    It writes checkpoint.pt, weights.safetensors, previews/, history.json and losses.png.
 
     ``style_weights`` (P,) of the paintings' style losses and ``face_weight`` begin as the config's,
     ``smoothing_weight``, by which what flattens the picture and the grid loss are multiplied, as 1;
@@ -76,7 +79,8 @@ class Trainer:
         network = build_network(config.family, len(config.styles), **config.network)
         if not isinstance(network, TrainableNetwork):
             raise TrainingError(
-                f"family: {config.family} runs the weights of others; what is trained here is `fast`."
+                f"family: {config.family} runs the weights of others; "
+                "what is trained here is `fast`."
             )
         self.network = network.to(device=device, memory_format=torch.channels_last)
         if config.rows_only:
@@ -96,7 +100,8 @@ class Trainer:
         missing = ", ".join(path.name for path in self.previews if not path.is_file())
         if missing:
             raise TrainingError(
-                f"previews: {photos} has no {missing}. Name photos that are there, or leave previews: []."
+                f"previews: {photos} has no {missing}. Name photos that are there, or leave "
+                "previews: []."
             )
         self.targets = {scale: self._style_targets(scale) for scale in set(config.vgg_scales)}
         self._calm = torch.tensor(
@@ -120,14 +125,16 @@ class Trainer:
             self.optimizer.load_state_dict(state["optimizer"])
         except (KeyError, RuntimeError, ValueError) as error:
             raise TrainingError(
-                f"{self.folder}: its checkpoint is of another configuration ({error}). Choose another --out."
+                f"{self.folder}: its checkpoint is of another configuration ({error}). "
+                "Choose another --out."
             ) from error
         self.step, self.history = state["step"], state["history"]
         torch.set_rng_state(state["rng"])
 
     def start_from(self, weights: Path) -> None:
-        """Begin with the tensors of a weights file instead of noise; paintings that it does not
-        have begin as its average row.
+        """Begin with the tensors of a weights file instead of noise.
+
+        Paintings that it does not have begin as its average row.
         """
         source, header = load_weights(weights)
         if header["family"] != self.config.family:
@@ -152,8 +159,9 @@ class Trainer:
             ) from error
 
     def fit(self, on_step: Callable[[int, dict[str, float]], None]) -> None:
-        """Train to the config's last step, saving on the way; ``on_step(step, losses)`` after each
-        step.
+        """Train to the config's last step, saving on the way.
+
+        ``on_step(step, losses)`` is called after each step.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         seed, ahead = self.config.seed * 1_000_003 + self.step, self.device != "cpu"
@@ -201,15 +209,15 @@ class Trainer:
             save_curves(self.folder / "losses.png", self.history)
 
     def _settled(self) -> nn.Module:
-        """The network as it ships: its weights on the steps of their int8 form."""
+        """Return the network as it ships: its weights on the steps of their int8 form."""
         return settle_bytes(copy.deepcopy(self.network))
 
     def metadata(self) -> dict[str, str]:
-        """What the weights' header and later the model file say of the paintings and of this run."""
+        """Return what the weights' header and later the model file say of paintings and run."""
         kept = ("name", "title", "artist", "year", "licence", "source")
         styles = [{"name": "original", "title": "the untouched picture"}]
         styles += [{key: getattr(style, key) for key in kept} for style in self.config.styles]
-        used = dataclasses.asdict(self.config)
+        used = msgspec.to_builtins(self.config)
         weighed = zip(self.config.styles, self.style_weights.tolist(), strict=True)
         kept_of = ("name", "texture", "calm", "share")
         used["face_weight"] = round(self.face_weight, 1)
@@ -228,7 +236,10 @@ class Trainer:
         }
 
     def losses(self, pair: Pair) -> dict[str, Tensor]:
-        """Each loss of one batch, unweighted, as the network is now, in styles that are drawn."""
+        """Return each loss of one batch, unweighted, as the network is now.
+
+        The styles are drawn.
+        """
         pair = Pair(*(getattr(pair, f.name).to(self.device) for f in dataclasses.fields(pair)))
         mix = self._draw_mix()
         both = torch.cat([pair.before, pair.after]).contiguous(memory_format=torch.channels_last)
@@ -254,7 +265,7 @@ class Trainer:
         return {name: float(value.detach()) for name, value in losses.items()}
 
     def _weight(self, loss: str) -> float:
-        """A loss's weight now.
+        """Return a loss's weight now.
 
         What flattens the picture comes in gradually: grey would please it best at first.
         """
@@ -310,17 +321,16 @@ class Trainer:
         return losses
 
     def style_losses(self, seen: dict[str, Tensor], mix: Tensor, scale: float) -> Tensor:
-        """(N,), unweighted: of what VGG16 has ``seen`` at ``scale``, one of the config's, to the
-        paintings in ``mix`` (N, P).
+        """Return the style losses (N,), unweighted.
+
+        They are of what VGG16 has ``seen`` at ``scale``, one of the config's, to the paintings in
+        ``mix`` (N, P).
         """
         targets = [torch.einsum("np,pij->nij", mix, t) for t in self.targets[scale]]
         return style_loss([gram_matrix(seen[layer]) for layer in STYLE_LAYERS], targets)
 
     def _draw_mix(self) -> Tensor:
-        """(batch, P): one painting a sample, in ``blend_share`` of them two.
-
-        Each comes up by its ``share``.
-        """
+        """Draw (batch, P): one painting a sample, in ``blend_share`` of them two."""
         shares = torch.tensor([style.share for style in self.config.styles])
         mix = torch.zeros(self.config.batch, len(shares))
         for row in mix:
@@ -331,8 +341,9 @@ class Trainer:
         return mix.to(self.device)
 
     def _style_targets(self, scale: float) -> list[Tensor]:
-        """For each style layer, (P, C, C): the paintings' Gram matrices at ``scale`` times the size
-        of their ``texture``.
+        """Return for each style layer the paintings' Gram matrices, (P, C, C).
+
+        They are taken at ``scale`` times the size of their ``texture``.
         """
         rows = []
         for style in self.config.styles:
@@ -346,8 +357,9 @@ class Trainer:
         return [torch.stack(layer) for layer in zip(*rows, strict=True)]
 
     def _set_rate(self) -> None:
-        """Linear warm-up, then a half cosine down to a fiftieth (Loshchilov & Hutter 2017, eq. 5,
-        without restarts).
+        """Set the rates: linear warm-up, then a half cosine down to a fiftieth.
+
+        Loshchilov & Hutter 2017, eq. 5, without restarts.
         """
         done = self.step / self.config.steps
         warm_up = min(_WARMUP_STEPS, self.config.steps // 10 + 1)
@@ -358,8 +370,9 @@ class Trainer:
             group["lr"] = self._peaks()[f"{group['kind']}_rate"] * factor
 
     def _peaks(self) -> dict[str, float]:
-        """As the config says now: --resume may go on at other rates than the checkpoint was trained
-        at.
+        """Return the peak rates, as the config says now.
+
+        --resume may go on at other rates than the checkpoint was trained at.
         """
         rate = self.config.learning_rate
         return {
@@ -379,12 +392,12 @@ class Trainer:
 
 
 def _inside(image: Tensor) -> Tensor:
-    """``image`` (N, C, H, W) without its border: bars along it would please the style loss."""
+    """Return ``image`` (N, C, H, W) without its border: bars along it would please the loss."""
     return image[:, :, _BORDER_PX:-_BORDER_PX, _BORDER_PX:-_BORDER_PX]
 
 
 def scaled(image: Tensor, scale: float) -> Tensor:
-    """``image`` (N, C, H, W) at ``scale`` times its size, averaged."""
+    """Return ``image`` (N, C, H, W) at ``scale`` times its size, averaged."""
     return (
         image
         if scale == 1

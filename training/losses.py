@@ -1,5 +1,6 @@
-"""The picture losses, relative to their target's own energy, so that weights keep their meaning
-across layers and paintings.
+"""The picture losses, relative to their target's own energy.
+
+So weights keep their meaning across layers and paintings.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ def style_loss(grams: list[Tensor], targets: list[Tensor]) -> Tensor:
 
 
 def content_loss(features: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-    """|F - T|^2 / |T|^2 (Johnson et al. 2016, eq. 2, normalised), the difference weighted by place.
+    """Return |F - T|^2 / |T|^2, the difference weighted by place.
+
+    Johnson et al. 2016, eq. 2, normalised.
 
     features, target: (N, C, h, w). weight: (N, 1, H, W) with H and W whole multiples of h and w,
     absent: 1. Returns (N,).
@@ -67,8 +70,9 @@ def content_loss(features: Tensor, target: Tensor, weight: Tensor | None = None)
 def tone_loss(
     image: Tensor, target: Tensor, weight: Tensor | None = None, cell_px: int = 8
 ) -> Tensor:
-    """How far the light and dark areas of the picture are from the photo's, whatever the palette:
-    about 2 - 2 * correlation.
+    """Return how far light and dark areas are from the photo's, whatever the palette.
+
+    About 2 - 2 * correlation.
 
     Mean squared difference of luminance averaged over ``cell_px`` and standardised per picture.
     Gram matrices do not know places and VGG's deeper features hardly know brightness, so without it
@@ -91,10 +95,9 @@ def _tone(image: Tensor, cell_px: int) -> Tensor:
 
 
 def tv_loss(image: Tensor) -> Tensor:
-    """Anisotropic total variation, mean squared difference of neighbours (Mahendran & Vedaldi 2015,
-    beta = 2).
+    """Return the anisotropic total variation, the mean squared difference of neighbours.
 
-    Returns (N,).
+    Mahendran & Vedaldi 2015, beta = 2. Returns (N,).
     """
     down = (image[:, :, 1:] - image[:, :, :-1]).square().mean((1, 2, 3))
     right = (image[:, :, :, 1:] - image[:, :, :, :-1]).square().mean((1, 2, 3))
@@ -102,8 +105,9 @@ def tv_loss(image: Tensor) -> Tensor:
 
 
 def calm_loss(image: Tensor, photo: Tensor, cell_px: int = 8) -> Tensor:
-    """Total variation of the picture where the photo has nothing: of each 8-px cell, times
-    exp(-(slope / 0.03)^2) of the photo.
+    """Return the total variation of the picture where the photo has nothing.
+
+    That is of each 8-px cell, times exp(-(slope / 0.03)^2) of the photo.
 
     Rings and dots are how a small network brings a painting's statistics into an even area; a
     painting whose own sky is even needs none (ours). slope: difference of a cell's mean luminance
@@ -117,8 +121,9 @@ def calm_loss(image: Tensor, photo: Tensor, cell_px: int = 8) -> Tensor:
 
 
 def grid_loss(image: Tensor, scale: int = 8, window: int = 8) -> Tensor:
-    """How much the sub-pixel phases of a pixel-shuffle differ on average: the energy of its
-    checkerboard.
+    """Return how much the sub-pixel phases of a pixel-shuffle differ on average.
+
+    That is the energy of its checkerboard.
 
     Within windows of ``window`` x ``window`` cells of ``scale`` x ``scale`` pixels, the variance
     over the phases of their means. Small windows would take edges of the picture for a grid, large
@@ -133,9 +138,8 @@ def grid_loss(image: Tensor, scale: int = 8, window: int = 8) -> Tensor:
 
 
 def range_loss(raw: Tensor) -> Tensor:
-    """Mean squared excess of the unclamped output over 0..1, which clamping leaves without a
-    gradient.
+    """Return the mean squared excess of the unclamped output over 0..1.
 
-    Returns (N,).
+    Clamping leaves it without a gradient. Returns (N,).
     """
     return (raw - raw.clamp(0, 1)).square().mean((1, 2, 3))

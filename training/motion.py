@@ -23,8 +23,9 @@ class Motion:
 
 
 def optical_flow(now: np.ndarray, before: np.ndarray) -> np.ndarray:
-    """Dense Inverse Search (Kroeger et al. 2016), OpenCV's medium preset, from ``now`` to
-    ``before``: (H, W, 2) fp32 pixels.
+    """Return the optical flow from ``now`` to ``before``: (H, W, 2) fp32 pixels.
+
+    Dense Inverse Search (Kroeger et al. 2016), OpenCV's medium preset.
     """
     search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     return search.calc(
@@ -33,9 +34,10 @@ def optical_flow(now: np.ndarray, before: np.ndarray) -> np.ndarray:
 
 
 def estimate_motion(now: np.ndarray, before: np.ndarray) -> Motion:
-    """Flow between two (H, W, 3) uint8 RGB frames and the forward-backward check of Sundaram et al.
-    2010, section 3: visible where |w + w_back|^2 < 0.01 (|w|^2 + |w_back|^2) + 0.5, and the flow
-    ends inside the picture.
+    """Estimate the motion between two (H, W, 3) uint8 RGB frames.
+
+    Flow, and the forward-backward check of Sundaram et al. 2010, section 3: visible where |w +
+    w_back|^2 < 0.01 (|w|^2 + |w_back|^2) + 0.5, and the flow ends inside the picture.
     """
     flow, back = optical_flow(now, before), optical_flow(before, now)
     back_here = warp(back, flow)
@@ -48,15 +50,14 @@ def estimate_motion(now: np.ndarray, before: np.ndarray) -> Motion:
 
 
 def warp(image: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """``image`` (H, W, C) of the earlier frame, drawn where its parts are now; bilinear."""
+    """Draw ``image`` (H, W, C) of the earlier frame where its parts are now; bilinear."""
     return cv2.remap(image, *_targets(flow), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def warp_error(now: np.ndarray, before: np.ndarray, motion: Motion) -> float:
-    """Mean square over visible pixels of now - warp(before), both (H, W, 3) uint8 taken as 0..1
-    (Lai et al. 2018, eq. 5).
+    """Return the mean square over visible pixels of now - warp(before).
 
-    NaN if nothing is visible.
+    Both are (H, W, 3) uint8, taken as 0..1 (Lai et al. 2018, eq. 5). NaN if nothing is visible.
     """
     seen = motion.visible.astype(np.uint8)
     count = cv2.countNonZero(seen)
@@ -70,10 +71,10 @@ def warp_error(now: np.ndarray, before: np.ndarray, motion: Motion) -> float:
 def static_change(
     now: np.ndarray, before: np.ndarray, input_now: np.ndarray, input_before: np.ndarray
 ) -> float:
-    """Mean |now - before|, 0..255, over the pixels at which no channel of the input changed by 2 of
-    255 or more.
+    """Return the mean |now - before|, 0..255, where the input stands still.
 
-    All (H, W, 3) uint8. NaN if the whole input moves.
+    These are the pixels at which no channel of the input changed by 2 of 255 or more. All (H, W, 3)
+    uint8. NaN if the whole input moves.
     """
     still = cv2.inRange(cv2.absdiff(input_now, input_before), (0, 0, 0), (_STILL_LEVELS - 1,) * 3)
     return (

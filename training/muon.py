@@ -17,11 +17,11 @@ _BETAS, _EPSILON = (0.9, 0.999), 1e-8
 
 
 class MuonAdam(torch.optim.Optimizer):
-    """Convolution weights move along the orthogonalised momentum of their gradient by
-    ``muon_rate``; ``rows`` by Adam with ``rows_rate``, everything else by Adam with
-    ``adam_rate``.
+    """Moves convolution weights by Muon, everything else by Adam.
 
-    Groups hold their ``kind``: muon, rows or adam.
+    Convolution weights move along the orthogonalised momentum of their gradient by ``muon_rate``;
+    ``rows`` by Adam with ``rows_rate``, everything else by Adam with ``adam_rate``. Groups hold
+    their ``kind``: muon, rows or adam.
     """
 
     def __init__(
@@ -40,7 +40,8 @@ class MuonAdam(torch.optim.Optimizer):
         )
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:
+    def step(self, closure: None = None) -> None:  # noqa: ARG002 (PyTorch's signature)
+        """Move every parameter that has a gradient."""
         for group in self.param_groups:
             move = self._muon if group["kind"] == "muon" else self._adam
             for parameter in group["params"]:
@@ -67,8 +68,9 @@ class MuonAdam(torch.optim.Optimizer):
 
 
 def orthogonalise(matrix: Tensor, iterations: int = 5) -> Tensor:
-    """``matrix`` (R, C) with its singular values brought to between 0.7 and 1.2, by the quintic
-    Newton-Schulz iteration.
+    """Return ``matrix`` (R, C) with its singular values brought to between 0.7 and 1.2.
+
+    By the quintic Newton-Schulz iteration.
     """
     a, b, c = _QUINTIC
     x = matrix / (matrix.norm() + 1e-7)

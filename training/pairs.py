@@ -1,5 +1,6 @@
-"""Two moments of a scene with the motion between them: photos under motion that is drawn, so
-exactly known, and real clips.
+"""Two moments of a scene with the motion between them.
+
+They are photos under motion that is drawn, so exactly known, and real clips.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ _SHORT_SIDE_PX = (340, 640)
 _CLIP_GAPS = (1, 1, 2, 4, 8)  # frames between the two moments; neighbours are what flickers most
 _SAME_POINT = 0.15  # of 1: a point of the scene changes by less between two frames
 _FACE_TRIES = 8
-_CLOSER = 2.0  # photos of faces are drawn at up to so many times the size: those in front of a webcam are large
+# Photos of faces are drawn at up to so many times the size: those in front of a webcam are large.
+_CLOSER = 2.0
 _NOISE = (0.0005, 0.035)  # from what a good camera leaves after compression to a webcam at night
 _SOFT_SHARE, _SOFT_PX = (
     0.65,
@@ -85,13 +87,14 @@ class PairSampler:
             self._thread.start()
 
     def next(self) -> Pair:
-        """The next batch. Raises whatever went wrong while it was drawn."""
+        """Return the next batch, or raise whatever went wrong while it was drawn."""
         drawn = self._ready.get() if self._thread else self._draw_batch()
         if isinstance(drawn, BaseException):
             raise drawn
         return drawn
 
     def close(self) -> None:
+        """End the thread that draws ahead."""
         self._closing.set()
         if self._thread:
             self._thread.join(timeout=10)
@@ -100,7 +103,7 @@ class PairSampler:
         while not self._closing.is_set():
             try:
                 pair = self._draw_batch()
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 (``next`` raises it)
                 pair = error
             while not self._closing.is_set():
                 try:
@@ -128,8 +131,9 @@ class PairSampler:
         return draw_from_photos(photos, side, random, self._config.still_share)
 
     def _draw_photo(self) -> np.ndarray:
-        """(H, W, 4): a photo and, in its fourth channel, where it shows faces; in ``face_share`` of
-        the cases it does.
+        """Return a photo and, in its fourth channel, where it shows faces: (H, W, 4).
+
+        In ``face_share`` of the cases it shows some.
         """
         wanted = self._random.random() < self._config.face_share
         for _ in range(_FACE_TRIES if wanted else 1):
@@ -144,8 +148,9 @@ class PairSampler:
 def draw_from_photos(
     photos: list[np.ndarray], side_px: int, random: np.random.Generator, still_share: float
 ) -> _Drawn:
-    """One sample of the first photo (H, W, 4) under drawn motion; a second one moves in front of
-    it.
+    """Draw one sample of the first photo (H, W, 4) under drawn motion.
+
+    A second one moves in front of it.
     """
     motions = [
         np.eye(3) if random.random() < still_share else draw_motion(random, side_px) for _ in photos
@@ -173,8 +178,9 @@ def draw_from_photos(
 
 
 def draw_from_clip(clip: Clip, side_px: int, random: np.random.Generator) -> _Drawn | None:
-    """One sample of two frames of ``clip``; None where the motion explains less than half of them,
-    as at a cut.
+    """Draw one sample of two frames of ``clip``.
+
+    None where the motion explains less than half of them, as at a cut.
     """
     gap = min(_CLIP_GAPS[random.integers(len(_CLIP_GAPS))], len(clip.frames) - 1)
     first = random.integers(len(clip.frames) - gap)
@@ -205,8 +211,10 @@ def draw_from_clip(clip: Clip, side_px: int, random: np.random.Generator) -> _Dr
 
 
 def relight(photo: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """``photo`` (H, W, 4), its fourth channel kept, as another camera might have it in another
-    light: less or more colour, a cast, brighter or darker, softer or harder shadows.
+    """Return ``photo`` (H, W, 4) as another camera might have it in another light.
+
+    Less or more colour, a cast, brighter or darker, softer or harder shadows. The fourth channel is
+    kept.
     """
     saturation = random.uniform(*_SATURATION)
     gains = np.exp(random.normal(0, _BRIGHTNESS) + random.normal(0, _CAST, 3))
@@ -219,9 +227,10 @@ def relight(photo: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 def draw_motion(random: np.random.Generator, side_px: int) -> np.ndarray:
-    """A (3, 3) homography from pixels of the later frame to the earlier: half the time whole-pixel
-    pan, exact without interpolation; else pan, zoom, rotation and a little perspective about the
-    centre, as a hand-held camera makes.
+    """Draw a (3, 3) homography from pixels of the later frame to the earlier.
+
+    Half the time it is a whole-pixel pan, exact without interpolation; else pan, zoom, rotation and
+    a little perspective about the centre, as a hand-held camera makes.
     """
     reach = side_px / 16
     if random.random() < 0.5:
@@ -241,10 +250,9 @@ def draw_motion(random: np.random.Generator, side_px: int) -> np.ndarray:
 
 
 def degrade(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """What a webcam adds, drawn anew for each frame: sensor noise, fine and blotchy, and
-    compression.
+    """Add what a webcam adds: sensor noise, fine and blotchy, and compression.
 
-    (H, W, 3) fp32 0..1.
+    It is drawn anew for each frame. (H, W, 3) fp32 0..1.
     """
     if random.random() < 0.7:
         level = np.exp(random.uniform(*np.log(_NOISE)))
@@ -274,8 +282,9 @@ def _sample(before: np.ndarray, after: np.ndarray, flow: np.ndarray, *planes: np
 def _two_views(
     photo: np.ndarray, motion: np.ndarray, side_px: int, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Crops of ``photo`` at a scale drawn, as soft as filmed pictures are, the second seen through
-    ``motion``.
+    """Crop ``photo`` at a scale drawn, as soft as filmed pictures are.
+
+    The second crop is seen through ``motion``.
     """
     low, high = np.log(_SHORT_SIDE_PX)
     high += np.log(_CLOSER) * photo[..., 3].any()
@@ -289,7 +298,7 @@ def _two_views(
 
 
 def _crop_corner(face: np.ndarray, side_px: int, random: np.random.Generator) -> tuple[int, int]:
-    """(left, top) of a crop anywhere, or, if there is a face, of one that holds a point of it."""
+    """Return (left, top) of a crop: anywhere, or if there is a face, with a point of it inside."""
     room = face.shape[1] - side_px, face.shape[0] - side_px
     if not face.any():
         return tuple(int(random.integers(space + 1)) for space in room)
@@ -303,7 +312,7 @@ def _crop_corner(face: np.ndarray, side_px: int, random: np.random.Generator) ->
 
 
 def _with_faces(photo: np.ndarray, faces: FaceFinder | None) -> np.ndarray:
-    """``photo`` (H, W, 3) with a fourth channel, 255 inside the boxes of its faces."""
+    """Return ``photo`` (H, W, 3) with a fourth channel, 255 inside the boxes of its faces."""
     mask = np.zeros(photo.shape[:2], np.uint8)
     for left, top, right, bottom in faces.find(photo) if faces else ():
         mask[max(0, top) : bottom, max(0, left) : right] = 255
@@ -313,8 +322,9 @@ def _with_faces(photo: np.ndarray, faces: FaceFinder | None) -> np.ndarray:
 def _blob_masks(
     motion: np.ndarray, side_px: int, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What a foreground of drawn shape covers before and after it moved: each (side, side) fp32
-    0..1.
+    """Return what a foreground of drawn shape covers before and after it moved.
+
+    Each is (side, side) fp32 0..1.
     """
     coarse = cv2.resize(
         random.standard_normal((6, 6)).astype(np.float32),
@@ -332,8 +342,9 @@ def _blob_masks(
 
 
 def _draw_light(random: np.random.Generator) -> np.ndarray:
-    """Gain per channel of the later frame: automatic exposure and white balance at work in half of
-    the pairs.
+    """Draw the gain per channel of the later frame.
+
+    Automatic exposure and white balance are at work in half of the pairs.
     """
     if random.random() < 0.5:
         return np.ones(3, np.float32)
@@ -359,7 +370,10 @@ def _placed(matrix: np.ndarray, x: float, y: float) -> np.ndarray:
 
 
 def _view(photo: np.ndarray, to_photo: np.ndarray, side_px: int) -> np.ndarray:
-    """(side, side, 4) fp32 0..1: the photo seen through ``to_photo``, mirrored beyond its edges."""
+    """Return the photo seen through ``to_photo``, mirrored beyond its edges.
+
+    (side, side, 4) fp32 0..1.
+    """
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     seen = cv2.warpPerspective(
         photo, to_photo, (side_px, side_px), flags=flags, borderMode=cv2.BORDER_REFLECT_101

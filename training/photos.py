@@ -1,5 +1,6 @@
-"""What add-style trains on: a folder of the user's photos, frames of a clip of theirs, or what
-Python packages carry.
+"""What add-style trains on.
+
+That is a folder of the user's photos, frames of a clip of theirs, or what Python packages carry.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ _CLIP_FRAMES = 24
 
 
 def gather_photos(given: Path | None, folder: Path) -> Path:
-    """The folder ``given``; or ``folder``, after frames of the clip ``given`` or, without any,
-    carried photos were written to it.
+    """Return the folder ``given``, or ``folder`` once it is filled.
 
+    It is filled with frames of the clip ``given`` or, without any, with photos that packages carry.
     Raises SourceError for a file that is no clip, UsageError for one whose length is not known.
     """
     if given is None:
@@ -47,10 +48,7 @@ def _carried(folder: Path) -> Path:
 
 
 def _frames_of(clip: Path, folder: Path) -> Path:
-    """``_CLIP_FRAMES`` frames, evenly spread and sought one by one: clips may be long.
-
-    Fewer if pictures end before the sound.
-    """
+    """Return ``_CLIP_FRAMES`` frames, evenly spread and sought one by one: clips may be long."""
     with VideoFile(clip) as video:
         length_s = video.info.duration_s
     if not length_s:

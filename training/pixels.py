@@ -1,5 +1,6 @@
-"""Painting one picture by descending on its pixels: iterative optimisation (Gatys et al. 2016) on
-our losses.
+"""Paint one picture by descending on its pixels.
+
+Iterative optimisation (Gatys et al. 2016) on our losses.
 """
 
 from __future__ import annotations
@@ -44,12 +45,13 @@ def optimise(
     painting: np.ndarray,
     evaluations: int,
     style_weight: float,
-    on_step: Callable[[Step], None] = lambda step: None,
+    on_step: Callable[[Step], None] = lambda _: None,
     every: int = 10,
 ) -> np.ndarray:
-    """The photo repainted: of the pictures that L-BFGS (Liu & Nocedal 1989) tries from the photo
-    on, the one of the least content + style_weight * style + total variation (Gatys et al. 2016,
-    eq. 7, with the losses of training/losses.py).
+    """Return the photo repainted: the best of the pictures that L-BFGS tries from the photo on.
+
+    L-BFGS is that of Liu & Nocedal 1989. The best has the least content + style_weight * style +
+    total variation (Gatys et al. 2016, eq. 7, with the losses of training/losses.py).
 
     photo, painting: (H, W, 3) uint8 RGB, used at the size they have. Returns the photo's shape,
     uint8 RGB. Raises TrainingError if the losses stop being numbers.
@@ -57,8 +59,14 @@ def optimise(
     targets = [gram_matrix(f) for f in _seen(vgg, painting).values()]
     content = _seen(vgg, photo)[CONTENT_LAYER]
     image = _tensor(photo).requires_grad_()
-    search = torch.optim.LBFGS([image], max_iter=evaluations, history_size=_HISTORY, line_search_fn="strong_wolfe",
-                               tolerance_grad=0, tolerance_change=0)  # fmt: skip
+    search = torch.optim.LBFGS(
+        [image],
+        max_iter=evaluations,
+        history_size=_HISTORY,
+        line_search_fn="strong_wolfe",
+        tolerance_grad=0,
+        tolerance_change=0,
+    )
     count, best, best_total = 0, image.detach().clone(), math.inf
 
     def closure() -> Tensor:

@@ -12,9 +12,9 @@ _TRIALS = 3  # the first pays for preparing
 
 
 def fastest_float(device: str) -> torch.dtype:
-    """bf16 or fp32, whichever takes a convolution and its gradient less time on ``device``.
+    """Return bf16 or fp32, whichever takes a convolution and its gradient less time on ``device``.
 
-    bf16 keeps fp32's range, and the losses are relative. Processors with matrix units compute it
+    bf16 keeps fp32's range, and the losses are relative. Processors with AMX compute it
     five times as fast; those without any instruction for it take fifty times as long, and are most
     of the laptops there are.
     """

@@ -19,8 +19,9 @@ from training.data import read_photo, resize_short_side, spread
 def stylise_photo(
     network: nn.Module, photo: np.ndarray, painting: int, paintings: int
 ) -> np.ndarray:
-    """One (H, W, 3) uint8 RGB photo in the style of painting number ``painting`` (0 is the first),
-    the same shape out.
+    """Return one (H, W, 3) uint8 RGB photo in the style of one painting, the same shape.
+
+    painting: its number; 0 is the first.
     """
     device = next(network.parameters()).device
     style = torch.zeros(1, 1 + paintings, device=device)
@@ -37,8 +38,9 @@ def stylise_photo(
 def save_preview(
     path: Path, network: nn.Module, photos: list[Path], names: list[str], cell_px: int = 320
 ) -> None:
-    """A sheet with a row for each photo and a column for each style, stylised at 480 lines and
-    shown ``cell_px`` high.
+    """Write a sheet with a row for each photo and a column for each style.
+
+    They are stylised at 480 lines and shown ``cell_px`` high.
     """
     rows = []
     for file in photos:
@@ -60,7 +62,7 @@ def save_preview(
 def save_style_preview(
     path: Path, network: nn.Module, photos: list[Path], painting: Path, cell_px: int = 360
 ) -> None:
-    """The painting, and below each of up to three photos itself in the network's only style.
+    """Write the painting beside up to three photos, each with its painted version below it.
 
     Replaced in one rename.
     """
@@ -78,7 +80,7 @@ def save_style_preview(
 
 
 def save_curves(path: Path, history: list[dict[str, float]]) -> None:
-    """The losses over the steps, each on a logarithmic axis of its own."""
+    """Write the losses over the steps, each on a logarithmic axis of its own."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -11,10 +11,10 @@ _JUST_SEEN = 2.5 / 255
 
 
 def warp(image: Tensor, flow: Tensor) -> Tensor:
-    """Draw ``image`` (N, C, H, W) of the earlier moment where its parts are now; bilinear, edges
-    repeated.
+    """Draw ``image`` (N, C, H, W) of the earlier moment where its parts are now.
 
-    flow: (N, 2, H, W) in pixels, from each pixel now to where it was, right and down.
+    Bilinear, edges repeated. flow: (N, 2, H, W) in pixels, from each pixel now to where it was,
+    right and down.
     """
     h, w = image.shape[-2:]
     y, x = torch.meshgrid(
@@ -32,8 +32,9 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
 def output_temporal_loss(
     now: Tensor, warped_before: Tensor, visible: Tensor, luminance_change: Tensor
 ) -> Tensor:
-    """Masked mean of (O_t - W(O_t-1) - dY)^2: ReCoNet's output-temporal loss with luminance warping
-    (Gao et al. 2018, eq. 7).
+    """Return the masked mean of (O_t - W(O_t-1) - dY)^2.
+
+    It is ReCoNet's output-temporal loss with luminance warping (Gao et al. 2018, eq. 7).
 
     now, warped_before: (N, 3, H, W) in 0..1. visible: (N, 1, H, W). luminance_change dY: (N, 1, H,
     W), the known change of the input's luminance along the motion, without its noise, so that noise
@@ -46,8 +47,9 @@ def output_temporal_loss(
 def relative_temporal_loss(
     now: Tensor, warped_before: Tensor, input_error: Tensor, visible: Tensor
 ) -> Tensor:
-    """Masked mean of ``(O_t - W(O_t-1) - dY)^2`` over what the input itself does there, dY included
-    in both (ours).
+    """Return the masked mean of ``(O_t - W(O_t-1) - dY)^2`` over what the input itself does there.
+
+    dY is included in both (ours).
 
     A picture should move as much as its input. The absolute loss is ruled by pairs with strong
     noise; a webcam's still areas change by a hundredth of that, and there every flicker is seen.
@@ -63,8 +65,9 @@ def relative_temporal_loss(
 
 
 def feature_temporal_loss(now: Tensor, before: Tensor, flow: Tensor, visible: Tensor) -> Tensor:
-    """Masked mean of (F_t - W(F_t-1))^2: ReCoNet's feature-temporal loss (Gao et al. 2018, eq. 5),
-    over the features' energy.
+    """Return the masked mean of (F_t - W(F_t-1))^2 over the features' energy.
+
+    It is ReCoNet's feature-temporal loss (Gao et al. 2018, eq. 5).
 
     now, before: (N, C, h, w), features of the two moments. flow: (N, 2, H, W) and visible: (N, 1,
     H, W) of the picture, a whole multiple larger; both are averaged down, the flow into units of
@@ -82,8 +85,9 @@ def feature_temporal_loss(now: Tensor, before: Tensor, flow: Tensor, visible: Te
 def frame_difference_loss(
     now: Tensor, before: Tensor, input_now: Tensor, input_before: Tensor
 ) -> Tensor:
-    """Mean of ((O_t - O_t-1) - (I_t - I_t-1))^2: the flow-free alternative; the painting may change
-    as the input does.
+    """Return the mean of ((O_t - O_t-1) - (I_t - I_t-1))^2.
+
+    It is the alternative without flow; the painting may change as the input does.
 
     All (N, 3, H, W) in 0..1. Returns (N,).
     """

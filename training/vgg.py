@@ -9,9 +9,6 @@ features differ; layout and use are the same.
 
 from __future__ import annotations
 
-import hashlib
-import re
-import urllib.request
 from itertools import pairwise
 from pathlib import Path
 
@@ -29,13 +26,23 @@ LAYERS = tuple(
 )
 # Index of conv{block}_{i} in torchvision's `features`: convolutions, activations and pools are
 # counted.
-_TORCHVISION = {"conv1_1": 0, "conv1_2": 2, "conv2_1": 5, "conv2_2": 7, "conv3_1": 10, "conv3_2": 12, "conv3_3": 14,
-                "conv4_1": 17, "conv4_2": 19, "conv4_3": 21}  # fmt: skip
+_TORCHVISION = {
+    "conv1_1": 0,
+    "conv1_2": 2,
+    "conv2_1": 5,
+    "conv2_2": 7,
+    "conv3_1": 10,
+    "conv3_2": 12,
+    "conv3_3": 14,
+    "conv4_1": 17,
+    "conv4_2": 19,
+    "conv4_3": 21,
+}
 TORCHVISION_URL = "https://download.pytorch.org/models/vgg16-397923af.pth"
 
 
 class Vgg16(nn.Module):
-    """Frozen features.
+    """VGG16's convolutions up to relu4_3, frozen.
 
     ``mean`` and ``gain`` bring RGB 0..1 to what the filters were trained on; ``flip``: to BGR
     first.
@@ -56,9 +63,9 @@ class Vgg16(nn.Module):
         self.requires_grad_(False)
 
     def forward(self, image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
-        """image: (N, 3, H, W) float, RGB 0..1, sides of at least 8.
+        """Return the named activations, each (N, C, H/2^k, W/2^k).
 
-        Returns the named activations, each (N, C, H/2^k, W/2^k).
+        image: (N, 3, H, W) float, RGB 0..1, sides of at least 8.
         """
         x = (image.flip(1) if self.flip else image) * self.gain - self.mean
         x = x.to(dtype=self.convs["conv1_1"].weight.dtype, memory_format=torch.channels_last)
@@ -76,11 +83,10 @@ class Vgg16(nn.Module):
 
 
 def load_vgg(path: Path | None) -> Vgg16:
-    """VGG16 from a Caffe-convention safetensors file or a torchvision state dict; without ``path``,
-    the latter is downloaded.
+    """Load VGG16 from a Caffe-convention safetensors file or a torchvision state dict.
 
-    The content tells the kind, not the name. Raises TrainingError if it is neither, or cannot be
-    had.
+    The content tells the kind, not the name. Without ``path``, torchvision's is downloaded. Raises
+    TrainingError if the file is neither, or cannot be had.
     """
     path = path or _download()
     if not path.is_file():
@@ -96,7 +102,8 @@ def load_vgg(path: Path | None) -> Vgg16:
         )
     except Exception as error:
         raise TrainingError(
-            f"--vgg {path}: neither VGG16 as safetensors (conv1_1.weight ...) nor torchvision's vgg16 ({error})."
+            f"--vgg {path}: neither VGG16 as safetensors (conv1_1.weight ...) "
+            f"nor torchvision's vgg16 ({error})."
         ) from error
 
 
@@ -116,8 +123,9 @@ def _from_torchvision(state: dict[str, Tensor]) -> Vgg16:
 
 
 def _read_caffe(path: Path) -> dict[str, Tensor] | None:
-    """The tensors of a safetensors file; None if it is not one (they start with the length of their
-    header and a brace).
+    """Return the tensors of a safetensors file; None if it is not one.
+
+    Such a file starts with the length of its header and a brace.
     """
     with path.open("rb") as file:
         if file.read(9)[8:] != b"{":
@@ -127,26 +135,25 @@ def _read_caffe(path: Path) -> dict[str, Tensor] | None:
 
 
 def _download() -> Path:
-    """torchvision's published file in the cache folder, checked against the SHA-256 prefix that its
-    name carries.
+    """Return torchvision's published file, downloaded into the cache folder if it is not there.
+
+    It is checked against the SHA-256 prefix that its name carries. Raises TrainingError if it
+    cannot be had.
     """
-    target = cache_dir() / TORCHVISION_URL.rsplit("/", 1)[1]
+    name = TORCHVISION_URL.rsplit("/", 1)[1]
+    target = cache_dir() / name
     if target.is_file():
         return target
-    part = target.with_suffix(".part")
+    prefix = name.removesuffix(".pth").rsplit("-", 1)[1]
     try:
-        urllib.request.urlretrieve(TORCHVISION_URL, part)
-        digest = hashlib.sha256(part.read_bytes()).hexdigest()
-        prefix = re.search(r"-([0-9a-f]{8})\.", target.name)[1]
-        if not digest.startswith(prefix):
-            raise TrainingError(
-                f"{TORCHVISION_URL}: the download is damaged (SHA-256 {digest[:8]}..., expected {prefix}...). Try again."
-            )
-        part.replace(target)
+        torch.hub.download_url_to_file(TORCHVISION_URL, str(target), prefix, progress=False)
     except OSError as error:
         raise TrainingError(
-            f"could not download {TORCHVISION_URL} ({error}). Fetch it elsewhere and pass it as --vgg FILE."
+            f"could not download {TORCHVISION_URL} ({error}). "
+            "Fetch it elsewhere and pass it as --vgg FILE."
         ) from error
-    finally:
-        part.unlink(missing_ok=True)
+    except RuntimeError as error:  # PyTorch's, for another SHA-256
+        raise TrainingError(
+            f"{TORCHVISION_URL}: the download is damaged ({error}). Try again."
+        ) from error
     return target

@@ -1,5 +1,6 @@
-"""A real base install in an environment of its own, from a copy of the sources: what it has, what
-it loads, that it paints.
+"""A real base install in an environment of its own, from a copy of the sources.
+
+Checked is what it has, what it loads, and that it paints.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ _NOT_SOURCES = shutil.ignore_patterns(
 
 
 def check_base_install(folder: Path) -> list[tuple[str, bool, str]]:
-    """(what, whether it is so, what was seen) for each promise about the base install.
+    """Check each promise about the base install.
 
-    Everything happens in ``folder``.
+    Returns (what, whether it is so, what was seen) of each. Everything happens in ``folder``.
     """
     python = _install(folder)
     found = _output(
@@ -55,8 +56,9 @@ def check_base_install(folder: Path) -> list[tuple[str, bool, str]]:
 
 
 def _install(folder: Path) -> Path:
-    """`pip install .` of the tree as it is, changes that are not committed included; returns the
-    environment's interpreter.
+    """Install the tree as it is by `pip install .`; return the environment's interpreter.
+
+    Changes that are not committed are included.
     """
     shutil.copytree(ROOT, folder / "source", ignore=_NOT_SOURCES)
     subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
@@ -79,7 +81,7 @@ def _paint(python: Path, folder: Path) -> tuple[bool, str]:
 
 
 def _output(python: Path, code: str, folder: Path) -> str:
-    """What a line of Python prints in the new environment, away from the sources."""
+    """Return what a line of Python prints in the new environment, away from the sources."""
     return subprocess.run(
         [str(python), "-c", code], cwd=folder, capture_output=True, text=True, check=True
     ).stdout.strip()

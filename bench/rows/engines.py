@@ -1,5 +1,6 @@
-"""Engine only: milliseconds a frame of every engine and precision that runs here, of the classic
-network and of the peer.
+"""Engine only: milliseconds a frame of every engine and precision that runs here.
+
+Of our network, of the classic one and of the peer.
 """
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ Call = Callable[[], object]
 
 
 def measure_engines(model: ModelFile, rounds: int, say: Callable[[str], None]) -> list[Row]:
-    """All rows, without ratios. ``rounds``: turns that each has at each size."""
+    """Measure all rows, without ratios.
+
+    rounds: turns that each has at each size.
+    """
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         classic = write_classic(Path(folder))
@@ -62,8 +66,9 @@ def measure_engines(model: ModelFile, rounds: int, say: Callable[[str], None]) -
 
 
 def write_classic(folder: Path) -> ModelFile:
-    """The classic network with random weights as a model file: how long it takes does not depend on
-    what it has learned.
+    """Write the classic network with random weights as a model file.
+
+    How long it takes does not depend on what it has learned.
     """
     from engines.networks import build_network
     from export.to_onnx import export_onnx
@@ -104,7 +109,10 @@ def _calls(
 def _opened(
     name: str, model: ModelFile, options: EngineOptions, size: tuple[int, int], stack: ExitStack
 ) -> Engine | None:
-    """None for what this machine cannot run, such as fp16 on a CPU: the table shows what runs here."""
+    """Return None for what this machine cannot run, such as fp16 on a CPU.
+
+    The table shows what runs here.
+    """
     try:
         return stack.enter_context(open_engine(name, model, options, size))
     except EngineUnavailable:

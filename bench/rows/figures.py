@@ -1,11 +1,13 @@
-"""What the table holds: one row per thing measured, each compared with the peer's row of the same
-run, and the targets.
+"""What the table holds, and the targets.
+
+There is one row per thing measured, compared with the peer's row of the same run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 OURS = "livebrush"
 CLASSIC = "transformer_net"
@@ -21,48 +23,50 @@ LIVE_FPS = 30  # of the clip that plays
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table.
-
-    ``part``: one of the names above; ``size`` as a user writes it, WIDTHxHEIGHT.
-
-    ``frame_ms`` is the median; ``ratio`` how many times as fast as the peer at this part and size,
-    None without a peer's row; ``stage_ms`` busy milliseconds a frame of decode (live: capture),
-    infer and encode (live: display); ``cpu_ms`` processor time of the whole process a frame;
-    ``facts`` what else the run reported.
-    """
+    """One line of the table."""
 
     part: str
+    """One of the names above."""
     what: str
     size: str
+    """As a user writes it, WIDTHxHEIGHT."""
     engine: str
     precision: str
     frame_ms: float
+    """The median."""
     ratio: float | None = None
+    """How many times as fast as the peer at this part and size; None without a peer's row."""
     stage_ms: dict[str, float] = field(default_factory=dict)
+    """Busy milliseconds a frame of decode (live: capture), infer and encode (live: display)."""
     cpu_ms: float | None = None
-    facts: dict[str, object] = field(default_factory=dict)
+    """Processor time of the whole process a frame."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What else the run reported."""
 
     @property
     def fps(self) -> float:
+        """Return the frames a second."""
         return 1000 / self.frame_ms
 
 
 @dataclass(frozen=True)
 class Target:
-    """``measured`` is None where the run had nothing to measure it by."""
+    """A promise, and whether it was kept."""
 
     what: str
     wanted: str
     measured: str | None
+    """None where the run had nothing to measure it by."""
     met: bool
 
 
 def is_live(row: Row) -> bool:
+    """Return whether the row is of the live program."""
     return row.part.startswith(HEADLESS)
 
 
 def with_ratios(rows: Iterable[Row]) -> list[Row]:
-    """Every row with its ratio to the peer's row of the same part and size."""
+    """Return every row with its ratio to the peer's row of the same part and size."""
     rows = list(rows)
     peer_ms = {(row.part, row.size): row.frame_ms for row in rows if row.what == PEER}
     return [
@@ -74,7 +78,7 @@ def with_ratios(rows: Iterable[Row]) -> list[Row]:
 
 
 def targets(rows: list[Row]) -> list[Target]:
-    """The promises and whether this run kept them. ``rows`` have their ratios."""
+    """Return the promises and whether this run kept them. ``rows`` have their ratios."""
     return [
         _engine_target(rows),
         _file_target(rows, OURS, "default settings", 4),
@@ -87,20 +91,16 @@ def targets(rows: list[Row]) -> list[Target]:
 
 def _engine_target(rows: list[Row]) -> Target:
     what, wanted = "engine only, 640x480, best engine and precision, times the peer", "at least 5"
-    found = [row for row in _ours(rows, ENGINE_ONLY, SMALL) if row.ratio]
+    found = [(row.ratio, row) for row in _ours(rows, ENGINE_ONLY, SMALL) if row.ratio]
     if not found:
         return Target(what, wanted, None, False)
-    best = max(found, key=lambda row: row.ratio)
-    return Target(
-        what, wanted, f"{best.ratio:.1f} ({best.engine} {best.precision})", best.ratio >= 5
-    )
+    ratio, best = max(found, key=lambda pair: pair[0])
+    return Target(what, wanted, f"{ratio:.1f} ({best.engine} {best.precision})", ratio >= 5)
 
 
 def _file_target(rows: list[Row], ours: str, how: str, times: int) -> Target:
-    what, wanted = (
-        f"a 512x480 file end to end, {how}, times the peer",
-        f"at least {times}, sound kept",
-    )
+    what = f"a 512x480 file end to end, {how}, times the peer"
+    wanted = f"at least {times}, sound kept"
     found = [
         row
         for row in rows
@@ -118,10 +118,8 @@ def _file_target(rows: list[Row], ours: str, how: str, times: int) -> Target:
 
 
 def _plain_target(rows: list[Row]) -> Target:
-    what, wanted = (
-        "a 640x480 file end to end, times a plain loop of PyAV and ONNX Runtime",
-        "at least 1.5",
-    )
+    what = "a 640x480 file end to end, times a plain loop of PyAV and ONNX Runtime"
+    wanted = "at least 1.5"
     frame_ms = {
         row.what: row.frame_ms for row in rows if (row.part, row.size) == (END_TO_END, "640x480")
     }
@@ -132,10 +130,14 @@ def _plain_target(rows: list[Row]) -> Target:
 
 
 def _overlap_target(rows: list[Row], size: str) -> Target:
-    """Whether nothing waits: the wall time is what all cores need for the work, or what the busiest
-    thread needs, if more.
+    """Judge whether nothing waits.
+
+    The wall time is what all cores need for the work, or what the busiest thread needs, if more.
     """
-    what = f"a {size} file end to end, wall time against CPU seconds / cores and against the longest chain"
+    what = (
+        f"a {size} file end to end, wall time against CPU seconds / cores "
+        "and against the longest chain"
+    )
     found = [row for row in _ours(rows, END_TO_END, size) if "of_cpu" in row.facts]
     if not found:
         return Target(what, "at most 1.1 times the larger", None, False)
@@ -155,7 +157,7 @@ def _ours(rows: list[Row], part: str, size: str | None = None) -> list[Row]:
 
 
 def live_targets(rows: list[Row]) -> list[Target]:
-    """What a performer is promised, each measured on a run of its own."""
+    """Return what a performer is promised, each measured on a run of its own."""
     shares = [
         _target(rows, part, SMALL, "29 fps shown, p95 at most 66 ms, drops under 2 %", _is_smooth)
         for part in (HEADLESS, WINDOW)
@@ -199,8 +201,9 @@ def _is_smooth(row: Row) -> tuple[str, bool]:
 
 
 def _is_never_late(row: Row) -> tuple[str, bool]:
-    """From due to shown, and from one shown frame to the next: of those two frames' times one may
-    be missing, rounded.
+    """Judge the time from due to shown, and from one shown frame to the next.
+
+    Of two frames' times one may be missing, rounded.
     """
     latest_ms, gap_ms, frame_ms = row.facts["max_ms"], row.facts["longest_gap_ms"], 1000 / LIVE_FPS
     return (

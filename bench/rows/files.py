@@ -1,12 +1,15 @@
-"""Files end to end: whole processes as a user starts them, from start to end, ours in turn with
-those that we compare with.
+"""Files end to end: whole processes as a user starts them.
+
+Ours take turns with those that we compare with.
 """
 
 from __future__ import annotations
 
+import functools
 import statistics
 import sys
 from pathlib import Path
+from typing import Any
 
 from bench.rows.figures import END_TO_END, OURS, OURS_MPEG4, PEER, PLAIN, Row
 from bench.rows.peer import video_command
@@ -27,7 +30,7 @@ CLIPS = {(480, 512): (150, (OURS_MPEG4, PEER)), (480, 640): (200, (PLAIN,)), (72
 def measure_files(
     model: ModelFile, flags: list[str], folder: Path, rounds: int, say: Say
 ) -> list[Row]:
-    """Clips with sound; the median of ``rounds`` runs each, in turn.
+    """Measure clips with sound: the median of ``rounds`` runs each, in turn.
 
     ``flags``: what ours gets besides.
     """
@@ -37,10 +40,7 @@ def measure_files(
         cut(bikes(), clip, size, FPS, frames)
         commands = {what: _command(what, model, flags, clip, folder) for what in (OURS, *others)}
         say(f"file {size_text(size)}: first run, which does not count")
-        settle_auto(
-            model,
-            lambda ours=commands[OURS]: run_process(ours) and read_report(folder / f"{OURS}.json"),
-        )
+        settle_auto(model, functools.partial(_run_and_report, commands[OURS], folder))
         runs: dict[str, list[ProcessRun]] = {what: [] for what in commands}
         reports: dict[str, list[dict]] = {what: [] for what in commands}
         for index in range(rounds):
@@ -53,9 +53,14 @@ def measure_files(
             output = folder / f"{what}.mp4"
             if frame_count(output) != frames:
                 raise EngineRunError(f"{what}: {frame_count(output)} frames came out of {frames}.")
-            kept = {"sound_kept": audio_packets(output) == audio_packets(clip)}
+            kept: dict[str, Any] = {"sound_kept": audio_packets(output) == audio_packets(clip)}
             rows.append(_row(what, size_text(size), frames, runs[what], reports[what], kept))
     return rows
+
+
+def _run_and_report(command: list[str], folder: Path) -> dict[str, Any]:
+    run_process(command)
+    return read_report(folder / f"{OURS}.json")
 
 
 def _command(what: str, model: ModelFile, flags: list[str], clip: Path, folder: Path) -> list[str]:
@@ -91,7 +96,7 @@ def _row(
     frames: int,
     runs: list[ProcessRun],
     reports: list[dict],
-    facts: dict[str, object],
+    facts: dict[str, Any],
 ) -> Row:
     frame_ms = statistics.median(run.wall_s for run in runs) * 1000 / frames
     cpu = [run.cpu_s for run in runs if run.cpu_s is not None]

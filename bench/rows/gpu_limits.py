@@ -1,5 +1,6 @@
-"""The least time that a frame can take on a card: what must be moved and computed, over what was
-measured to be possible.
+"""The least time that a frame can take on a GPU.
+
+It is what must be moved and computed, over what was measured to be possible.
 
 limit = max(copy in, copy out, activation traffic / memory bandwidth, FLOP / matrix rate), at batch
 1. The activation traffic is that of convolutions which are not fused with one another: each reads
@@ -36,20 +37,22 @@ class Work:
 
 @dataclass(frozen=True)
 class Rates:
-    """What the card was measured to do.
-
-    Bytes a second over the bus each way and in its memory; FLOP a second by precision.
-    """
+    """What the GPU was measured to do."""
 
     to_gpu: float
+    """Bytes a second over the bus."""
     from_gpu: float
+    """Bytes a second over the bus."""
     memory: float
+    """Bytes a second in its memory."""
     matrix: dict[str, float]
+    """FLOP a second by precision."""
 
 
 def work_of(model: Path, size: tuple[int, int]) -> Work:
-    """What the network in ``model`` does for a frame of (height, width), counted at a small size
-    and scaled by area.
+    """Return what the network in ``model`` does for a frame of (height, width).
+
+    It is counted at a small size and scaled by area.
     """
     import onnx
     import onnxruntime
@@ -87,7 +90,7 @@ def work_of(model: Path, size: tuple[int, int]) -> Work:
 
 
 def limit_ms(work: Work, rates: Rates, precision: str) -> tuple[float, str]:
-    """The least milliseconds a frame, and which of the four it is."""
+    """Return the least milliseconds a frame, and which of the four it is."""
     parts = {
         "copy in": work.picture_bytes / rates.to_gpu,
         "copy out": work.picture_bytes / rates.from_gpu,
@@ -99,15 +102,17 @@ def limit_ms(work: Work, rates: Rates, precision: str) -> tuple[float, str]:
 
 
 def measure_rates(device: str = "cuda") -> Rates:
-    """Measure the card with PyTorch: copies of 256 MiB, a copy within its memory, products of
-    square matrices.
+    """Measure the GPU with PyTorch.
+
+    Copies of 256 MiB, a copy within its memory, products of square matrices.
     """
     import torch
 
     host = torch.empty(256 * 2**20, dtype=torch.uint8, pin_memory=True)
-    card = torch.empty_like(host, device=device)
+    on_gpu = torch.empty_like(host, device=device)
     here, there = (torch.empty(2**30, dtype=torch.uint8, device=device) for _ in range(2))
     wait = torch.cuda.synchronize
+    int_mm = torch._int_mm  # noqa: SLF001 (the only product of bytes that PyTorch has)
     matrix = {}
     torch.backends.cuda.matmul.allow_tf32 = False
     for precision, dtype in (("fp32", torch.float32), ("fp16", torch.float16)):
@@ -115,10 +120,10 @@ def measure_rates(device: str = "cuda") -> Rates:
         a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
         matrix[precision] = 2 * side**3 / _best_s(lambda a=a, b=b: torch.mm(a, b), wait)
     a, b = (torch.randint(-9, 9, (8192, 8192), device=device, dtype=torch.int8) for _ in range(2))
-    matrix["int8"] = 2 * 8192**3 / _best_s(lambda: torch._int_mm(a, b.t()), wait)
+    matrix["int8"] = 2 * 8192**3 / _best_s(lambda: int_mm(a, b.t()), wait)
     return Rates(
-        to_gpu=host.numel() / _best_s(lambda: card.copy_(host, non_blocking=True), wait),
-        from_gpu=host.numel() / _best_s(lambda: host.copy_(card, non_blocking=True), wait),
+        to_gpu=host.numel() / _best_s(lambda: on_gpu.copy_(host, non_blocking=True), wait),
+        from_gpu=host.numel() / _best_s(lambda: host.copy_(on_gpu, non_blocking=True), wait),
         memory=2 * here.numel() / _best_s(lambda: here.copy_(there), wait),  # read and written
         matrix=matrix,
     )

@@ -1,5 +1,6 @@
-"""The live program as a user starts it, on a clip that plays at 30 fps: without a window and in
-one, styles standing still and changing, at two sizes.
+"""The live program as a user starts it, on a clip that plays at 30 fps.
+
+Without a window and in one, with styles that stand still and that change, at two sizes.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.rows.figures import (
     AUTO,
@@ -41,11 +43,15 @@ class LiveRun:
 
     @property
     def in_window(self) -> bool:
+        """Return whether the run needs a screen."""
         return self.part.startswith(WINDOW)
 
 
 def live_runs(styles: tuple[str, ...]) -> list[LiveRun]:
-    """``styles``: at least three paintings."""
+    """Return the runs to measure.
+
+    styles: at least three paintings.
+    """
     one, two, three = styles[:3]
     changes = f"0:{one} 2:{two}/0s 3.5:{one}:0.5,{three}:0.5/0.4s 5:{three}/1.5s"
     return [
@@ -61,8 +67,9 @@ def live_runs(styles: tuple[str, ...]) -> list[LiveRun]:
 def measure_live(
     model: ModelFile, flags: list[str], folder: Path, duration_s: float, say: Say
 ) -> list[Row]:
-    """A row for each of ``live_runs``; those with a window are left out, and it is said, where
-    there is no Xvfb.
+    """Measure a row for each of ``live_runs``.
+
+    Where there is no Xvfb, those with a window are left out, and it is said.
     """
     rows = []
     with virtual_screen() as display:
@@ -98,17 +105,17 @@ def _measure(
     environment = {
         **os.environ,
         "LIVEBRUSH_STATE": str(folder),
-        **({"DISPLAY": display} if run.in_window else {}),
+        **({"DISPLAY": display} if run.in_window and display else {}),
     }
     if not clip.exists():
         cut(bikes(), clip, parse_size(run.size), LIVE_FPS, _CLIP_FRAMES)
         say(f"live, {run.size}: first run, which does not count")
-        settle_auto(
-            model,
-            lambda: (
-                run_process([*command, "--duration", "3"], environment) and read_report(report_file)
-            ),
-        )
+
+        def first_run() -> dict[str, Any]:
+            run_process([*command, "--duration", "3"], environment)
+            return read_report(report_file)
+
+        settle_auto(model, first_run)
     say(f"{run.part}, {run.size}: {duration_s:g} s")
     process = run_process([*command, "--duration", f"{duration_s:g}"], environment)
     report = read_report(report_file)

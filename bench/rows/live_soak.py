@@ -47,11 +47,13 @@ class Plan:
     switches: int
     recordings: int
     breaks: int
-    peers: int
+    browsers: int
 
 
 def plan_for(minutes: float) -> Plan:
-    """Ten minutes hold 20,000 frames, 200 switches, 50 recordings, 50 breaks of the stream and 100
+    """Return what happens in ``minutes``, in proportion to ten of them.
+
+    Ten minutes hold 20,000 frames, 200 switches, 50 recordings, 50 breaks of the stream and 100
     browsers.
     """
     share = minutes / 10
@@ -79,14 +81,15 @@ class _Show:
         self.perform("style", self._random.randint(1, 9))
 
     def let_in(self) -> None:
-        """A browser that stays two seconds; every second one sends its camera, every second one
-        will not say goodbye.
+        """Start a browser that stays two seconds.
+
+        Every second one sends its camera, every second one will not say goodbye.
         """
         leaves = self.begun % 2 == 0
         command = [
             sys.executable,
             "-m",
-            "bench.tools.soak_peer",
+            "bench.tools.watcher",
             self._address,
             "2" if leaves else "60",
         ]
@@ -114,13 +117,13 @@ class _Show:
         return bool(self._watchers)
 
 
-WARM_UP = Plan(30, 0, switches=9, recordings=3, breaks=2, peers=8)
+WARM_UP = Plan(30, 0, switches=9, recordings=3, breaks=2, browsers=8)
 
 
 def check_strain(
     plan: Plan, folder: Path, warm_up: Plan = WARM_UP, rest_s: float = REST_S
 ) -> Found:
-    """(what, whether it is so, what was seen).
+    """Strain the live program and return (what, whether it is so, what was seen) of each check.
 
     Everything is written into ``folder``. ``warm_up`` comes before and does not count; ``rest_s``:
     how long it is left alone before what it holds is looked at.
@@ -161,8 +164,9 @@ def check_strain(
 def _perform(
     plan: Plan, show: _Show, stream: BreakingStream, program: LiveProgram
 ) -> list[tuple[float, Held]]:
-    """Do what is planned at its times; returns what the program held, each second, with the seconds
-    since the begin.
+    """Do what is planned at its times.
+
+    Returns what the program held, each second, with the seconds since the begin.
     """
     events = _events(plan, show, stream)
     held: list[tuple[float, Held]] = []
@@ -183,10 +187,13 @@ def _events(
     def spread(
         count: int, act: Callable[[], None], place: float
     ) -> list[tuple[float, Callable[[], None]]]:
-        """``place``: where in its share of the time each of them lies, 0..1."""
+        """Return ``count`` times for ``act``, spread evenly.
+
+        place: where in its share of the time each of them lies, 0..1.
+        """
         return [((n + place) * plan.seconds / count, act) for n in range(count)]
 
-    events = spread(plan.switches, show.switch, 0.5) + spread(plan.peers, show.let_in, 0.3)
+    events = spread(plan.switches, show.switch, 0.5) + spread(plan.browsers, show.let_in, 0.3)
     events += spread(plan.recordings, lambda: show.perform("record", 1), 0.1)
     events += spread(plan.recordings, lambda: show.perform("record", 0), 0.7)
     for at_s, _ in spread(plan.breaks, stream.stop, 0.4):
@@ -195,7 +202,7 @@ def _events(
 
 
 def _at_rest(show: _Show, program: LiveProgram, rest_s: float) -> Held:
-    """What is held once everybody has left and the program has noticed."""
+    """Return what is held once everybody has left and the program has noticed."""
     while show.watched:
         show.see_off()
         time.sleep(0.1)
@@ -213,8 +220,9 @@ def _at_rest(show: _Show, program: LiveProgram, rest_s: float) -> Held:
 
 
 def _memory(held: list[tuple[float, Held]], fps: float) -> tuple[str, bool, str]:
-    """The slope through the least of each window: recordings and browsers come and go, and what
-    they take is not growth.
+    """Judge the slope through the least of each window.
+
+    Recordings and browsers come and go, and what they take is not growth.
     """
     lows = []
     for window in np.array_split(np.arange(len(held)), min(_WINDOWS, len(held))):
@@ -290,8 +298,8 @@ def check_ends(folder: Path) -> Found:
     ]
 
 
-def _painting(
-    program: LiveProgram, stream: BreakingStream, osc_port: int, *commands: tuple[str, object]
+def _begin_painting(
+    program: LiveProgram, _stream: BreakingStream, osc_port: int, *commands: tuple[str, object]
 ) -> _Show:
     address = program.wait_for("open http").removeprefix("open ").strip()
     show = _Show(osc_port, address)
@@ -302,19 +310,19 @@ def _painting(
     return show
 
 
-def _lost(program: LiveProgram, stream: BreakingStream, osc_port: int) -> None:
-    _painting(program, stream, osc_port)
+def _lose_stream(program: LiveProgram, stream: BreakingStream, osc_port: int) -> None:
+    _begin_painting(program, stream, osc_port)
     stream.stop()
     program.wait_for("reopening")
 
 
-def _visited(program: LiveProgram, stream: BreakingStream, osc_port: int) -> None:
-    show = _painting(program, stream, osc_port)
+def _let_browser_in(program: LiveProgram, stream: BreakingStream, osc_port: int) -> None:
+    show = _begin_painting(program, stream, osc_port)
     show.let_in()
     time.sleep(3)
 
 
-def _in_window(program: LiveProgram, stream: BreakingStream, osc_port: int) -> None:
+def _use_window(program: LiveProgram, _stream: BreakingStream, osc_port: int) -> None:
     program.wait_for("engine:")
     show = _Show(osc_port, "")
     time.sleep(1)
@@ -325,13 +333,13 @@ def _in_window(program: LiveProgram, stream: BreakingStream, osc_port: int) -> N
 
 _STATES: dict[str, Callable[[LiveProgram, BreakingStream, int], object]] = {
     "starting": lambda *_: time.sleep(0.7),
-    "painting": _painting,
-    "recording": lambda *of: _painting(*of, ("record", 1)),
-    "frozen": lambda *of: _painting(*of, ("freeze", 1)),
-    "another size being opened": lambda *of: _painting(*of, ("brush", 0.5)),
-    "a browser watching": _visited,
-    "the stream lost": _lost,
-    "window": _in_window,
+    "painting": _begin_painting,
+    "recording": lambda *of: _begin_painting(*of, ("record", 1)),
+    "frozen": lambda *of: _begin_painting(*of, ("freeze", 1)),
+    "another size being opened": lambda *of: _begin_painting(*of, ("brush", 0.5)),
+    "a browser watching": _let_browser_in,
+    "the stream lost": _lose_stream,
+    "window": _use_window,
 }
 
 

@@ -1,5 +1,6 @@
-"""The measurement for readers: one table on the terminal, the same as Markdown, and the figures as
-JSON.
+"""The measurement for readers.
+
+One table on the terminal, the same as Markdown, and the figures as JSON.
 """
 
 from __future__ import annotations
@@ -29,24 +30,31 @@ _COLUMNS = (
 )
 _TEXT_COLUMNS = 5
 _NOTES = """\
-Engine only: median of calls that take turns in rounds, bytes in and bytes out for ours and {classic}, which has random weights.
-The peer is the network of 26 styles of {peer} 0.1.0, called without the conversions around it, which is its best case.
-File: whole processes from start to end, in turn, median, clips of 6 to 8 s with sound; ours has run before, so its engine is
-chosen and compiled. The peer writes mp4v and no sound. The plain loop (bench/rows/plain_loop.py) decodes, paints and encodes one
-frame after the other, with the encoder, preset and crf of ours, no sound, on the fp32 model file, which ONNX Runtime is faster
-with than with int8. The longest chain: processor time of the busiest of the threads that decode, paint, and do the rest.
-Live: a file that plays at 30 fps, without a window or in one on a virtual screen (Xvfb); fps is frames shown, latency from
-the time at which a frame is due to the time at which it is on the screen. While styles change there are a switch, a blend and
-a fade of 1.5 s. At 1280x720 the network paints at the size that the brush asks for, and the result is brought up.
-decode, infer, encode: busy milliseconds a frame, p50; live they are capture, infer, display; the three overlap. CPU ms: processor
-time of the whole process a frame, over all threads, its start included."""
+Engine only: median of calls that take turns in rounds, bytes in and bytes out for ours and
+{classic}, which has random weights. The peer is the network of 26 styles of {peer} 0.1.0, called
+without the conversions around it, which is its best case.
+File: whole processes from start to end, in turn, median, clips of 6 to 8 s with sound; ours has
+run before, so its engine is chosen and compiled. The peer writes mp4v and no sound. The plain
+loop (bench/rows/plain_loop.py) decodes, paints and encodes one frame after the other, with the
+encoder, preset and crf of ours, no sound, on the fp32 model file, which ONNX Runtime is faster
+with than with int8. The longest chain: processor time of the busiest of the threads that decode,
+paint, and do the rest.
+Live: a file that plays at 30 fps, without a window or in one on a virtual screen (Xvfb); fps is
+frames shown, latency from the time at which a frame is due to the time at which it is on the
+screen. While styles change there are a switch, a blend and a fade of 1.5 s. At 1280x720 the
+network paints at the size that the brush asks for, and the result is brought up.
+decode, infer, encode: busy milliseconds a frame, p50; live they are capture, infer, display; the
+three overlap. CPU ms: processor time of the whole process a frame, over all threads, its start
+included."""
 
 
 def print_page(
     machine: dict[str, str], rows: list[Row], targets: list[Target], console: Console
 ) -> None:
+    """Print the table and the targets on the terminal."""
     table = Table(
-        title=f"{machine['processor']}, {machine['cores']} cores, {machine['date']}, commit {machine['commit']}"
+        title=f"{machine['processor']}, {machine['cores']} cores, {machine['date']}, "
+        f"commit {machine['commit']}"
     )
     for index, name in enumerate(_COLUMNS):
         table.add_column(name, justify="left" if index < _TEXT_COLUMNS else "right", no_wrap=True)
@@ -58,11 +66,13 @@ def print_page(
     for target in targets:
         verdict = "[green]met[/]" if target.met else "[red]missed[/]"
         console.print(
-            f"{verdict}: {target.what}: {target.measured or 'not measured'} (wanted: {target.wanted})"
+            f"{verdict}: {target.what}: {target.measured or 'not measured'} (wanted: "
+            f"{target.wanted})"
         )
 
 
 def markdown(machine: dict[str, str], rows: list[Row], targets: list[Target]) -> str:
+    """Return docs/bench.md."""
     notes = _NOTES.format(classic="transformer_net", peer=PEER)
     lines = ["# Speed", "", "Written by `make bench`; one table from one run.", ""]
     lines += [f"- {label}: {value}" for label, value in machine.items()]
@@ -85,7 +95,7 @@ def markdown(machine: dict[str, str], rows: list[Row], targets: list[Target]) ->
 
 
 def as_json(machine: dict[str, str], rows: list[Row], targets: list[Target]) -> dict[str, Any]:
-    """``rows`` in full, ``targets``, and ``key``: the few figures that the README quotes."""
+    """Return ``rows`` in full, ``targets``, and ``key``: what the README quotes."""
     return {
         "machine": machine,
         "key": key_figures(rows),
@@ -95,8 +105,9 @@ def as_json(machine: dict[str, str], rows: list[Row], targets: list[Target]) -> 
 
 
 def key_figures(rows: list[Row]) -> dict[str, Any]:
-    """Best engine-only row of ours per size, the file's row, the live row; rounded as they are
-    quoted.
+    """Return the figures that are quoted, rounded as they are.
+
+    The best engine-only row of ours per size, the file's row, the live row.
     """
     key: dict[str, Any] = {}
     for row in rows:
@@ -136,7 +147,7 @@ def _number(value: float | None, digits: int = 1) -> str:
 
 
 def _facts(rows: list[Row]) -> list[str]:
-    """What the programs' own reports add to the table."""
+    """Return what the programs' own reports add to the table."""
     lines = []
     for row in rows:
         if row.part == END_TO_END:
@@ -149,8 +160,14 @@ def _facts(rows: list[Row]) -> list[str]:
             lines.append(f"- file {row.size}, {row.what}: sound {sound}{start}")
         if is_live(row):
             f = row.facts
-            latency = f"latency p50 {f['p50_ms']:.0f} ms, p95 {f['p95_ms']:.0f} ms, at most {f['max_ms']:.0f} ms"
-            shown = f"{f['shown']} frames shown, {f['dropped']} dropped, the first after {f['startup_s']:.1f} s"
+            latency = (
+                f"latency p50 {f['p50_ms']:.0f} ms, p95 {f['p95_ms']:.0f} ms, "
+                f"at most {f['max_ms']:.0f} ms"
+            )
+            shown = (
+                f"{f['shown']} frames shown, {f['dropped']} dropped, "
+                f"the first after {f['startup_s']:.1f} s"
+            )
             lines.append(
                 f"- {row.part}, {row.size}: {latency}; {shown}; painted at {f['network_size']}"
             )

@@ -1,5 +1,6 @@
-"""The loop that everybody writes first: PyAV decodes, ONNX Runtime paints, PyAV encodes, one frame
-after the other, no sound.
+"""The loop that everybody writes first: one frame after the other, no sound.
+
+PyAV decodes, ONNX Runtime paints, PyAV encodes.
 
 python -m bench.rows.plain_loop MODEL.onnx STYLE_INDEX INPUT OUTPUT
 """
@@ -17,6 +18,7 @@ from realtime.media.writing.encoding import Encoding
 
 
 def main(model: str, style_index: str, source: str, target: str) -> None:
+    """Paint the file ``source`` into ``target``."""
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     styles = session.get_inputs()[1].shape[1]
     style = np.eye(1, styles, int(style_index), dtype=np.float32)

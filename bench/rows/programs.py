@@ -1,5 +1,7 @@
-"""How ``--engine auto`` is brought to the choice that it has from the second run on, and what a
-program reports of a run.
+"""What the runs of our programs need before and after.
+
+``--engine auto`` is brought to the choice that it has from the second run on; the report of a run
+is read.
 """
 
 from __future__ import annotations
@@ -16,8 +18,9 @@ Say = Callable[[str], None]
 
 
 def settle_auto(model: ModelFile, first_run: Callable[[], dict]) -> None:
-    """Let ``--engine auto`` come to the choice that it has from the second run on: a measurement
-    still going on in the background would cost the runs that count.
+    """Let ``--engine auto`` come to the choice that it has from the second run on.
+
+    A measurement still going on in the background would cost the runs that count.
     """
     before = os.environ.get("LIVEBRUSH_MEASURE")
     os.environ["LIVEBRUSH_MEASURE"] = "off"
@@ -33,4 +36,5 @@ def settle_auto(model: ModelFile, first_run: Callable[[], dict]) -> None:
 
 
 def read_report(report: Path) -> dict:
+    """Return what a program reports of a run."""
     return json.loads(report.read_text(encoding="utf-8"))

@@ -70,8 +70,9 @@ class _Step(nn.Module):
 
 
 def build_variant(paintings: int, variant: Variant) -> nn.Module:
-    """The network that ships, changed in nothing but ``variant``, with random weights: its time
-    does not depend on them.
+    """Return the network that ships, changed in nothing but ``variant``.
+
+    Its weights are random: its time does not depend on them.
     """
     network = build_network("fast", paintings, **(variant.sizes or {}))
     with torch.no_grad():
@@ -82,8 +83,9 @@ def build_variant(paintings: int, variant: Variant) -> nn.Module:
 
 
 def restep(network: nn.Module, variant: Variant) -> None:
-    """Give a `fast` the steps of ``variant`` after its convolutions, whose parameters stay the same
-    objects.
+    """Give a `fast` the steps of ``variant`` after its convolutions.
+
+    The convolutions' parameters stay the same objects.
     """
     for name, layer in [(n, m) for n, m in network.named_modules() if isinstance(m, StyledConv)]:
         styled = variant.styled == "all" or (

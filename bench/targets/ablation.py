@@ -1,12 +1,13 @@
-"""What each loss and each normalisation buys: short trainings that differ in one thing, measured on
-a clip that nothing is trained on.
+"""What each loss and each normalisation buys.
 
-Needs the photos, paintings and clips of docs/training.md; hours on a CPU, so every finished row is
+Short trainings differ in one thing and are measured on a clip that nothing is trained on. They need
+the photos, paintings and clips of docs/training.md, and hours on a CPU, so every finished row is
 kept.
 
-python -m bench.targets.ablation losses --steps 1000 --data DATA --vgg VGG16     the table of
-docs/training.md python -m bench.targets.ablation norms --data DATA --vgg VGG16
-the table of docs/networks.md
+python -m bench.targets.ablation losses --steps 1000 --data DATA --vgg VGG16
+    the table of docs/training.md
+python -m bench.targets.ablation norms --data DATA --vgg VGG16
+    the table of docs/networks.md
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ import copy
 import json
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from msgspec.structs import replace
 
 from bench import ROOT
 from bench.rows.variant_network import Variant, restep
@@ -30,11 +32,11 @@ from engines.networks.layers import settle_bytes
 from realtime import cli
 from training.config import TrainingConfig, load_config
 from training.data import read_photo
+from training.evaluate.candidates import paint
 from training.evaluate.clips import ClipSource, MeasuringClip, prepare
 from training.evaluate.figures import WEBCAM, ClipFigures
 from training.evaluate.likeness import Features, Likeness
 from training.evaluate.measure import measure
-from training.evaluate.painters import paint
 from training.faces import FaceFinder
 from training.loop import Trainer
 from training.vgg import load_vgg
@@ -46,7 +48,7 @@ PAINTINGS = {"losses": "starry_night", "norms": "great_wave"}
 
 
 @dataclass(frozen=True)
-class Row:
+class Trial:
     """One training.
 
     ``weights`` replace what the gallery's config says, style's is scaled; ``variant`` changes the
@@ -62,26 +64,26 @@ class Row:
 _SILENT = {"temporal": 0.0, "relative": 0.0}
 TABLES = {
     "losses": (
-        Row("all that ships is trained with"),
-        Row("no temporal loss", _SILENT),
+        Trial("all that ships is trained with"),
+        Trial("no temporal loss", _SILENT),
         # Without, a smaller weight comes as near to the painting.
-        Row("no temporal loss, a quarter of the style weight", _SILENT, style_share=0.25),
-        Row("all, 2.5 times the style weight", style_share=2.5),
-        Row("no temporal loss, half the style weight", _SILENT, style_share=0.5),
-        Row("output-temporal loss alone, weight 350", {"temporal": 350.0, "relative": 0.0}),
-        Row("relative loss alone", {"temporal": 0.0}),
-        Row("all, and the feature-temporal loss", {"features": 2.0}),
-        Row("frame difference instead", {**_SILENT, "difference": 350.0}),
+        Trial("no temporal loss, a quarter of the style weight", _SILENT, style_share=0.25),
+        Trial("all, 2.5 times the style weight", style_share=2.5),
+        Trial("no temporal loss, half the style weight", _SILENT, style_share=0.5),
+        Trial("output-temporal loss alone, weight 350", {"temporal": 350.0, "relative": 0.0}),
+        Trial("relative loss alone", {"temporal": 0.0}),
+        Trial("all, and the feature-temporal loss", {"features": 2.0}),
+        Trial("frame difference instead", {**_SILENT, "difference": 350.0}),
     ),
     "norms": (
-        Row("none: multiply-add by the style's row, as it ships"),
-        Row("instance norm", variant=Variant(step="instance norm")),
-        Row(
+        Trial("none: multiply-add by the style's row, as it ships"),
+        Trial("instance norm", variant=Variant(step="instance norm")),
+        Trial(
             "instance norm, statistics running over time",
             variant=Variant(step="instance norm", memory=0.9),
         ),
-        Row("batch statistics, frozen and folded", variant=Variant(step="batch norm")),
-        Row("filter response norm", variant=Variant(step="filter response norm")),
+        Trial("batch statistics, frozen and folded", variant=Variant(step="batch norm")),
+        Trial("filter response norm", variant=Variant(step="filter response norm")),
     ),
 }
 _PAGES = {"losses": ROOT / "docs" / "training.md", "norms": ROOT / "docs" / "networks.md"}
@@ -97,6 +99,7 @@ _HEADER = (
 
 
 def main(argv: list[str]) -> int:
+    """Train and measure what is missing, and write the table."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.targets.ablation", description=__doc__.partition("\n\n")[0]
     )
@@ -141,6 +144,7 @@ class Ground:
 
     @classmethod
     def lay(cls, table: str, data: Path, vgg: Path | None, steps: int) -> Ground:
+        """Read the clip and the painting of ``table`` once for all rows."""
         config = load_config(ROOT / "training" / "configs" / "gallery.yaml")
         style = next(s for s in config.styles if s.name == PAINTINGS[table])
         # Small and one painting only, so that a row takes minutes; the time saved goes into more
@@ -159,7 +163,7 @@ class Ground:
         painting = likeness.features(read_photo(data / style.image))
         return cls(config, data, lambda: load_vgg(vgg), clip, painting, likeness, faces)
 
-    def figures(self, row: Row) -> dict[str, float]:
+    def figures(self, row: Trial) -> dict[str, float]:
         """Train ``row`` and measure it, frame by frame in torch."""
         weights = replace(self.config.weights, **row.weights)
         config = replace(
@@ -168,11 +172,12 @@ class Ground:
         with tempfile.TemporaryDirectory() as folder:
             trainer = Trainer(config, self.data, self.load_vgg(), Path(folder))
             restep(trainer.network, row.variant)
-            trainer.fit(
-                lambda step, losses: (
-                    step % 100 or cli.say(f"{row.name}: step {step}, style {losses['style']:.3f}")
-                )
-            )
+
+            def report(step: int, losses: dict[str, float]) -> None:
+                if step % 100 == 0:
+                    cli.say(f"{row.name}: step {step}, style {losses['style']:.3f}")
+
+            trainer.fit(report)
         painted, times_ms = paint(self.clip.frames, frame_painter(trainer.network))
         return chosen(
             measure(painted, times_ms, self.clip, self.painting, self.likeness, self.faces)
@@ -180,8 +185,9 @@ class Ground:
 
 
 def frame_painter(network: torch.nn.Module) -> Callable[[np.ndarray], np.ndarray]:
-    """The network with its shipping weights as a function of (H, W, 3) uint8 RGB frames, shown one
-    after the other.
+    """Return the network with its shipping weights as a function.
+
+    It takes (H, W, 3) uint8 RGB frames, shown one after the other.
     """
     settled = settle_bytes(copy.deepcopy(network)).eval()
 
@@ -195,12 +201,13 @@ def frame_painter(network: torch.nn.Module) -> Callable[[np.ndarray], np.ndarray
 
 
 def chosen(figures: ClipFigures) -> dict[str, float]:
+    """Return the figures that the table shows."""
     names = ("style_rel", "content", "ratio_1", "ratio_8", "static")
     return {name: round(getattr(figures, name), 4) for name in names}
 
 
 def section(table: str, found: dict[str, dict[str, float]], steps: int) -> str:
-    """The table.
+    """Return the table.
 
     Flicker at equal style: over that of a row with what ships, where the two styles are within 5 %.
     """

@@ -1,7 +1,6 @@
-"""`make demo`: a real clip turned into a painting, with its sound, and a picture of before and
-after.
+"""`make demo`: a real clip turned into a painting, with its sound, and before and after.
 
-Base install only.
+It needs the base install only.
 
 python -m bench.targets.demo
 python -m bench.targets.demo --input clip.mp4 --style great_wave
@@ -25,6 +24,7 @@ from realtime.look import Look, parse_mix
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.targets.demo", description="Paint a clip and show before and after."
     )
@@ -43,6 +43,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def main(argv: list[str]) -> int:
+    """Paint the clip and write the picture of before and after."""
     args = parse_args(argv)
     args.output.mkdir(parents=True, exist_ok=True)
     style = args.style or find_model(None, []).default_style
@@ -67,8 +68,9 @@ def _bikes_with_tone(folder: Path) -> Path:
 
 
 def _paint(source: Path, painted: Path, style: str) -> tuple[int, dict]:
-    """Exit code and report of `stylize_video.py`, run as anyone would; -y because these outputs are
-    the demo's own.
+    """Run `stylize_video.py` as anyone would; return its exit code and report.
+
+    -y because these outputs are the demo's own.
     """
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"

@@ -1,10 +1,9 @@
-"""`make bench-gpu`: one table from one run on one NVIDIA card, printed and written as
-docs/bench-gpu.md.
+"""`make bench-gpu`: one table from one run on one NVIDIA GPU, also written as docs/bench-gpu.md.
 
 For the bundled network, `fine` where such a model is installed, and the classic one: PyTorch
 without and with CUDA graphs and TensorRT, engine only and from a decoded file, at four sizes; for
-each row the least time that the card allows and how much of it is reached. Frames of files stay on
-the card where it has a decoder and an encoder.
+each row the least time that the GPU allows and how much of it is reached. Frames of files stay on
+the GPU where it has a decoder and an encoder.
 """
 
 from __future__ import annotations
@@ -51,39 +50,52 @@ _WARM_FRAMES = 10
 
 @dataclass(frozen=True)
 class GpuRow:
-    """One line.
-
-    ``fps`` with frames overlapping as the engine can; latencies of single frames, from a file from
-    decoded to done; ``limit``: least milliseconds a frame and why. ``allocations``: how often
-    PyTorch took memory of the card meanwhile. ``problem``: why there are no figures.
-    """
+    """One line."""
 
     part: str
     model: str
     size: str
     way: str
-    precision: str = "fp16"
-    fps: float | None = None
-    p50_ms: float | None = None
-    p95_ms: float | None = None
-    limit: tuple[float, str] | None = None
+    precision: str
+    fps: float
+    """With frames overlapping as the engine can."""
+    p50_ms: float | None
+    """Latency of single frames; from a file, from decoded to done."""
+    p95_ms: float | None
+    limit: tuple[float, str]
+    """The least milliseconds a frame and why."""
     allocations: int | None = None
-    problem: str = ""
+    """How often PyTorch took memory of the GPU meanwhile."""
 
     @property
-    def share(self) -> float | None:
-        """How much of the limit is reached, 0..1."""
-        return self.limit[0] * self.fps / 1000 if self.limit and self.fps else None
+    def share(self) -> float:
+        """Return how much of the limit is reached, 0..1."""
+        return self.limit[0] * self.fps / 1000
+
+
+@dataclass(frozen=True)
+class MissingRow:
+    """One line without figures, and why there are none."""
+
+    part: str
+    model: str
+    size: str
+    way: str
+    problem: str
+
+
+TableRow = GpuRow | MissingRow
 
 
 class Nowhere:
     """The sink of which nothing is asked."""
 
     def write(self, frame: Frame, pixels: np.ndarray) -> None:
-        pass
+        """Drop the frame."""
 
 
 def main(argv: list[str]) -> int:
+    """Measure and write the table."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.targets.gpu_table",
         description="Measure the GPU and write docs/bench-gpu.md.",
@@ -92,9 +104,9 @@ def main(argv: list[str]) -> int:
         "--output", type=Path, default=ROOT / "docs", metavar="DIR", help="where bench-gpu.md goes"
     )
     args = parser.parse_args(argv)
-    card = require_cuda()
+    gpu = require_cuda()
     rates = measure_rates()
-    rows: list[GpuRow] = []
+    rows: list[TableRow] = []
     with tempfile.TemporaryDirectory() as folder:
         for model in _models(Path(folder)):
             for size in SIZES:
@@ -102,7 +114,7 @@ def main(argv: list[str]) -> int:
                 for way in WAYS:
                     cli.say(f"{model.name}, {size_text(size)}, {way}")
                     rows += measure(model, size, way, work, rates, Path(folder))
-    text = markdown({"card": card, **describe_machine()}, rates, rows)
+    text = markdown({"GPU": gpu, **describe_machine()}, rates, rows)
     print(text)
     args.output.mkdir(exist_ok=True, parents=True)
     (args.output / "bench-gpu.md").write_text(text, encoding="utf-8")
@@ -110,7 +122,7 @@ def main(argv: list[str]) -> int:
 
 
 def require_cuda() -> str:
-    """The card's name. Raises EngineUnavailable if PyTorch sees none here."""
+    """Return the GPU's name. Raises EngineUnavailable if PyTorch sees none here."""
     reason = engine_class("torch").unavailable()
     if reason:
         raise EngineUnavailable(f"bench-gpu: {reason}")
@@ -120,7 +132,8 @@ def require_cuda() -> str:
         missing = [(cuda_problem() or "PyTorch does not see it").partition(". ")[0]]
         if torch.version.cuda is None:
             missing.append(
-                f"PyTorch {torch.__version__} is a build without CUDA: see pytorch.org for the one with it"
+                f"PyTorch {torch.__version__} is a build without CUDA: "
+                "see pytorch.org for the one with it"
             )
         missing += [] if library_names() else [f"without TensorRT its rows stay empty: {INSTALL}"]
         raise EngineUnavailable(
@@ -131,17 +144,17 @@ def require_cuda() -> str:
 
 def measure(
     model: ModelFile, size: tuple[int, int], way: str, work: Work, rates: Rates, folder: Path
-) -> list[GpuRow]:
-    """The rows of one model, size and way: engine only, from a file into nothing, from a file into
-    a file.
+) -> list[TableRow]:
+    """Return the rows of one model, size and way.
 
-    What cannot run is a row that says why.
+    Engine only, from a file into nothing, from a file into a file. What cannot run is a row that
+    says why.
     """
     try:
         with open_way(model, way, size) as engine:
             limit = limit_ms(work, rates, engine.precision)
             p50_ms, p95_ms = latencies_ms(engine, size)
-            rows = [
+            rows: list[TableRow] = [
                 GpuRow(
                     "engine only",
                     model.name,
@@ -162,7 +175,7 @@ def measure(
                 ("file to nothing", None),
                 (f"file to file, {encoder}", folder / "painted.mp4"),
             ):
-                *figures, allocations = from_file(engine, clip, output, encoder)
+                found = from_file(engine, clip, output, encoder)
                 rows.append(
                     GpuRow(
                         part,
@@ -170,48 +183,43 @@ def measure(
                         size_text(size),
                         way,
                         engine.precision,
-                        *figures,
+                        found.fps,
+                        found.p50_ms,
+                        found.p95_ms,
                         limit,
-                        allocations,
+                        found.allocations,
                     )
                 )
             return rows
     except LivebrushError as error:
-        return [
-            GpuRow(
-                "engine only",
-                model.name,
-                size_text(size),
-                way,
-                problem=" ".join(str(error).split()),
-            )
-        ]
+        problem = " ".join(str(error).split())
+        return [MissingRow("engine only", model.name, size_text(size), way, problem)]
 
 
 def open_way(model: ModelFile, way: str, size: tuple[int, int], device: str = "cuda") -> Engine:
-    """One of WAYS in fp16, ready for frames of (height, width). Raises EngineError."""
+    """Return one of WAYS in fp16, ready for frames of (height, width). Raises EngineError."""
     cls = engine_class(way.split()[0])
     reason = cls.unavailable()
     if reason:
         raise EngineUnavailable(reason)
     engine = cls(model, EngineOptions(device=device, show_build=show_build))
     if way == "torch eager":
-        engine.eager()
+        engine.eager()  # type: ignore[attr-defined]  # only the torch engine has it
     return prepared(engine, size)
 
 
 def throughput(engine: Engine, size: tuple[int, int], measure_s: float = _MEASURE_S) -> float:
-    """Frames a second with as many under way as the engine takes."""
+    """Return the frames a second with as many under way as the engine takes."""
     frame, style = _inputs(engine, size)
-    begun: deque[Pending] = deque()
+    started: deque[Pending] = deque()
     count, started_s = 0, time.perf_counter()
     while time.perf_counter() - started_s < measure_s or not count:
-        begun.append(engine.start(frame, style))
-        if len(begun) == engine.in_flight:
-            begun.popleft()()
+        started.append(engine.start(frame, style))
+        if len(started) == engine.in_flight:
+            started.popleft()()
             count += 1
     elapsed_s = time.perf_counter() - started_s
-    for finish in begun:
+    for finish in started:
         finish()
     return count / elapsed_s
 
@@ -219,7 +227,7 @@ def throughput(engine: Engine, size: tuple[int, int], measure_s: float = _MEASUR
 def latencies_ms(
     engine: Engine, size: tuple[int, int], measure_s: float = _MEASURE_S
 ) -> tuple[float, float]:
-    """Median and 95th percentile of one frame at a time, from array to array."""
+    """Return median and 95th percentile of one frame at a time, from array to array."""
     frame, style = _inputs(engine, size)
     times_ms: list[float] = []
     while sum(times_ms) < measure_s * 1000:
@@ -230,7 +238,7 @@ def latencies_ms(
 
 
 def encoder_here() -> str:
-    """NVENC's H.264 where the card has an encoder and its driver is there, else x264."""
+    """Return NVENC's H.264 where the GPU has an encoder and its driver is there, else x264."""
     try:
         Encoding("h264_nvenc").options_for(Path("film.mp4"))
         return "h264_nvenc"
@@ -239,14 +247,17 @@ def encoder_here() -> str:
 
 
 class FileFigures(NamedTuple):
-    """Of one file: frames a second, milliseconds from decoded to done, and how often PyTorch took
-    memory of the card after the first frames; None without a card or for a shorter film.
-    """
+    """The figures of one file."""
 
     fps: float
-    p50_ms: float
-    p95_ms: float
+    p50_ms: float | None
+    """From decoded to done."""
+    p95_ms: float | None
     allocations: int | None
+    """How often PyTorch took memory of the GPU after the first frames.
+
+    None without a GPU or for a shorter film.
+    """
 
 
 def from_file(
@@ -255,7 +266,7 @@ def from_file(
     """Paint ``clip``, the network at its own size, into ``output`` or into nothing."""
     warm: list[int | None] = []
 
-    def on_frame(frame: Frame, run: FileRun) -> None:
+    def on_frame(_: Frame, run: FileRun) -> None:
         if run.frames_out == _WARM_FRAMES:
             warm.append(_allocations())
 
@@ -264,7 +275,9 @@ def from_file(
             video.decode_on(engine.device)
         stylizer = Stylizer(engine, Look(((engine.model.default_style, 1.0),)), video.info.size)
         stylizer.prepare(video.info.size)
-        written = VideoOutput(output, video.info, Encoding(encoder, audio="none")) if output else None
+        written = (
+            VideoOutput(output, video.info, Encoding(encoder, audio="none")) if output else None
+        )
         sink: FrameSink = written or Nowhere()
         paint = Overlapped(
             lambda frame: stylizer.begin(frame, float(frame.pts * frame.time_base)),
@@ -277,34 +290,40 @@ def from_file(
             if written:
                 written.finish(video.last_duration)
             fps = run.frames_out / (time.perf_counter() - started_s)
-            more = allocations - warm[0] if warm and allocations is not None else None
+            before = warm[0] if warm else None
+            more = None if allocations is None or before is None else allocations - before
             return FileFigures(fps, run.latency.percentile(50), run.latency.percentile(95), more)
         finally:
-            if written:
+            if written and output:
                 written.discard()
                 output.unlink(missing_ok=True)
 
 
 def _allocations() -> int | None:
-    """How often PyTorch has taken memory of the card from CUDA, which is what stalls; not from its
-    own pool.
+    """Return how often PyTorch has taken memory of the GPU from CUDA.
+
+    That is what stalls; taking it from PyTorch's own pool does not.
     """
     import torch
 
     return torch.cuda.memory_stats()["num_device_alloc"] if torch.cuda.is_available() else None
 
 
-def markdown(machine: dict[str, str], rates: Rates, rows: list[GpuRow]) -> str:
-    """The page: what it ran on, what the card was measured to do, and the rows."""
+def markdown(machine: dict[str, str], rates: Rates, rows: list[TableRow]) -> str:
+    """Return the page: what it ran on, what the GPU was measured to do, and the rows."""
     facts = [f"- {label}: {value}" for label, value in machine.items()]
     matrix = ", ".join(
         f"{rate / 1e12:.0f} TFLOP/s {precision}" for precision, rate in rates.matrix.items()
     )
     measured = (
-        f"Measured: {rates.to_gpu / 1e9:.1f} GB/s to the card, {rates.from_gpu / 1e9:.1f} GB/s from it, "
+        f"Measured: {rates.to_gpu / 1e9:.1f} GB/s to the GPU, {rates.from_gpu / 1e9:.1f} GB/s "
+        "from it, "
         f"{rates.memory / 1e9:.0f} GB/s in its memory, {matrix}."
     )
-    head = "| part | model | size | engine | precision | fps | p50 ms | p95 ms | limit ms | set by | reached | allocations |"
+    head = (
+        "| part | model | size | engine | precision | fps | p50 ms | p95 ms | limit ms | set by "
+        "| reached | allocations |"
+    )
     lines = [head, "|" + "---|" * 12, *(_line(row) for row in rows)]
     return "\n".join(
         [
@@ -322,15 +341,16 @@ def markdown(machine: dict[str, str], rates: Rates, rows: list[GpuRow]) -> str:
     )
 
 
-def _line(row: GpuRow) -> str:
-    if row.problem:
+def _line(row: TableRow) -> str:
+    if isinstance(row, MissingRow):
         return (
             f"| {row.part} | {row.model} | {row.size} | {row.way} | | | | | | | {row.problem} | |"
         )
     allocations = "" if row.allocations is None else row.allocations
     latency = [f"{ms:.2f}" if ms is not None else "" for ms in (row.p50_ms, row.p95_ms)]
     return (
-        f"| {row.part} | {row.model} | {row.size} | {row.way} | {row.precision} | {row.fps:.1f} | {' | '.join(latency)} "
+        f"| {row.part} | {row.model} | {row.size} | {row.way} | {row.precision} | {row.fps:.1f} | "
+        f"{' | '.join(latency)} "
         f"| {row.limit[0]:.3f} | {row.limit[1]} | {100 * row.share:.0f} % | {allocations} |"
     )
 

@@ -1,5 +1,6 @@
-"""Thousands of frames and style switches through one stylizer, watched for what grows: memory, open
-files, threads.
+"""Thousands of frames and style switches through one stylizer, watched for what grows.
+
+Memory, open files, threads.
 
 python -m bench.targets.long_run --frames 4000
 """
@@ -50,8 +51,10 @@ class Growth:
 
 
 def run_long(frames: int, warm_up: int) -> Growth:
-    """``warm_up`` frames that do not count, long enough to have seen every size and style, then
-    ``frames`` that do.
+    """Stylise ``frames`` frames and return what has grown.
+
+    ``warm_up`` frames go before and do not count; they are enough to have seen every size and
+    style.
     """
     with open_engine("auto", find_model(None, []), EngineOptions(device="cpu"), SIZE) as engine:
         stylizer = Stylizer(engine, Look(((engine.model.default_style, 1.0),)))
@@ -84,9 +87,7 @@ def run_long(frames: int, warm_up: int) -> Growth:
 
 
 def _looks(names: tuple[str, ...]) -> Iterator[Look]:
-    """Every style, every pair of neighbours, strengths, colours, brushes and stability, round and
-    round.
-    """
+    """Go round every style, every pair of neighbours, strengths, colours, brushes and stability."""
     for n in count():
         style, other = names[n % len(names)], names[(n + 1) % len(names)]
         mix = ((style, 1.0),) if n % 3 else ((style, 0.6), (other, 0.4))
@@ -106,6 +107,7 @@ def _rss_kb() -> float:
 
 
 def main(argv: list[str]) -> int:
+    """Run as long as asked and print what has grown, as JSON."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.targets.long_run",
         description="Watch one stylizer over thousands of frames.",

@@ -1,6 +1,8 @@
-"""Writes what the README shows: the hotkeys from the table of commands, the figures from
-docs/bench.json, the styles from docs/styles.json, which is what `python -m training evaluate`
-writes as evaluation.json; the picture.
+"""Write what the README shows.
+
+The hotkeys come from the table of commands, the figures from docs/bench.json, the styles from
+docs/styles.json, which is what `python -m training evaluate` writes as evaluation.json; and the
+picture.
 
 python -m bench.targets.readme
 """
@@ -33,6 +35,7 @@ _STYLE_COLUMNS = (
 
 
 def main() -> None:
+    """Write the README anew where the figures are there."""
     readme = ROOT / "README.md"
     text = readme.read_text(encoding="utf-8")
     text = fill(text, "hotkeys", hotkeys())
@@ -51,6 +54,7 @@ def main() -> None:
 
 
 def hotkeys() -> str:
+    """Return the table of hotkeys."""
     return "\n".join(
         markdown_table(
             ("key", "what it does"),
@@ -61,13 +65,13 @@ def hotkeys() -> str:
 
 
 def commands() -> str:
-    """Every command of the live view with its range, for those who write a remote."""
+    """Return every command of the live view with its range, for those who write a remote."""
     rows = [(f"`{c.name}`", c.values.describe(), c.help) for c in COMMANDS.values()]
     return "\n".join(markdown_table(("command", "value", "what it does"), rows, 3))
 
 
 def speed(figures: dict) -> str:
-    """The key figures of one `make bench`, with where and when they were measured."""
+    """Return the key figures of one `make bench`, with where and when they were measured."""
     rows = []
     for name, entry in figures["key"].items():
         what = {
@@ -95,7 +99,7 @@ def speed(figures: dict) -> str:
 
 
 def styles(figures: dict) -> str:
-    """What every style measures, the mean, and the means of the peers that were measured beside it."""
+    """Return what every style measures, the mean, and the means of the peers beside it."""
     shown = [m for m in MEASURES if m.key in _STYLE_COLUMNS and m.key in figures["mean"]]
 
     def row(name: str, measured: dict[str, float]) -> tuple[str, ...]:
@@ -121,7 +125,10 @@ def _painting(style: dict) -> str:
 
 
 def save_picture(target: Path) -> None:
-    """The photo untouched and in every painting of the bundled model, in rows of ``_COLUMNS``."""
+    """Write the photo untouched and in every painting of the bundled model.
+
+    They stand in rows of ``_COLUMNS``.
+    """
     from PIL import Image
 
     photo = Path(importlib.util.find_spec("skimage").origin).parent / "data" / "astronaut.png"

@@ -29,7 +29,8 @@ from realtime import cli
 from realtime.exits import error_line
 
 PAGE = ROOT / "docs" / "soak.md"
-_RSS_SLOPE_KB = 512  # per 1000 frames: an allocator's drift passes, one kept frame in a hundred (16 MiB) does not
+# Per 1000 frames: an allocator's drift passes, one kept frame in a hundred (16 MiB) does not.
+_RSS_SLOPE_KB = 512
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Finding:
 
 
 def main(argv: list[str]) -> int:
+    """Do the checks and write docs/soak.md."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.targets.soak", description="The checks that take minutes."
     )
@@ -83,8 +85,9 @@ def main(argv: list[str]) -> int:
 
 
 def slow_tests() -> list[Finding]:
-    """The tests that are marked slow, one line for each, in all its variants: 200 kills, 10,000
-    fuzzed inputs, the matrix.
+    """Run the tests that are marked slow; return one line for each, in all its variants.
+
+    200 kills, 10,000 fuzzed inputs, the matrix.
     """
     with tempfile.TemporaryDirectory() as folder:
         listing = Path(folder) / "tests.xml"
@@ -100,8 +103,10 @@ def slow_tests() -> list[Finding]:
 
 
 def findings_of(junit: str) -> list[Finding]:
-    """A line for each test function of a JUnit listing: how many variants went how, in what time,
-    and what they have told (``record_property("seen", ...)``).
+    """Return a line for each test function of a JUnit listing.
+
+    It says how many variants went how, in what time, and what they have told
+    (``record_property("seen", ...)``).
     """
     variants: dict[str, list[ElementTree.Element]] = {}
     for case in ElementTree.fromstring(junit).iter("testcase"):
@@ -136,12 +141,13 @@ def _end(case: ElementTree.Element) -> str:
 
 
 def in_a_folder(check: Callable[[Path], list[tuple[str, bool, str]]]) -> list[Finding]:
+    """Do a check that writes, in a folder that goes with it."""
     with tempfile.TemporaryDirectory() as folder:
         return [Finding(*found) for found in check(Path(folder))]
 
 
 def long_run(frames: int) -> list[Finding]:
-    """In a process of its own, so that only what it does itself can grow in it."""
+    """Run the long run in a process of its own, so that only what it does can grow in it."""
     done = subprocess.run(
         [sys.executable, "-m", "bench.targets.long_run", "--frames", str(frames)],
         cwd=ROOT,
@@ -153,7 +159,10 @@ def long_run(frames: int) -> list[Finding]:
         return [Finding("long run", False, (done.stderr.strip() or "no output").splitlines()[-1])]
     growth = json.loads(done.stdout)
     length = f"{growth['frames']} frames, {growth['switches']} switches"
-    memory = f"{growth['rss_slope_kb']:+.0f} KiB per 1000 frames at {growth['rss_mb']:.0f} MiB; {length}, {growth['fps']:.0f} fps"
+    memory = (
+        f"{growth['rss_slope_kb']:+.0f} KiB per 1000 frames at {growth['rss_mb']:.0f} MiB; "
+        f"{length}, {growth['fps']:.0f} fps"
+    )
     files, threads = growth["open_files"], growth["threads"]
     return [
         Finding(
@@ -167,6 +176,7 @@ def long_run(frames: int) -> list[Finding]:
 
 
 def summary(machine: dict[str, str], findings: list[Finding], times_s: dict[str, float]) -> str:
+    """Return docs/soak.md."""
     lines = [
         "# Soak",
         "",
@@ -185,7 +195,10 @@ def summary(machine: dict[str, str], findings: list[Finding], times_s: dict[str,
 
 
 def _guarded(name: str, check: Callable[[], list[Finding]]) -> list[Finding]:
-    """A check that breaks is a finding too: the others still run, and the summary is still written."""
+    """Do a check; one that breaks is a finding too.
+
+    The others still run, and the summary is still written.
+    """
     try:
         return check()
     except (OSError, subprocess.CalledProcessError, LivebrushError) as error:

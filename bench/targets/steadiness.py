@@ -1,8 +1,9 @@
-"""What the noise reduction and the stability dial buy, and what they cost in truth: on the
-measuring clips, in every style.
+"""What noise reduction and stability buy, and what they cost in truth.
 
-python -m bench.targets.steadiness --data DATA        the table of docs/live.md; a few minutes on a
-CPU
+They are measured on the measuring clips, in every style.
+
+python -m bench.targets.steadiness --data DATA
+    the table of docs/live.md; a few minutes on a CPU
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from training.evaluate.figures import HANDHELD, WEBCAM
 from training.motion import Motion
 
 FRAMES = 16
-_GHOST_LEVELS = 4  # of 255: what the dial may change where the picture's motion is not known
+_GHOST_LEVELS = 4  # of 255: what stability may change where the picture's motion is not known
 _CALMER = 1 / 3
-# Name of a row, whether noise is taken out, the dial.
+# Name of a row, whether noise is taken out, stability.
 ROWS = (
     ("nothing", False, 0.0),
     ("noise taken out: the default", True, 0.0),
@@ -40,8 +41,11 @@ _DEFAULT, _HALF = 1, 3
 
 
 @dataclass(frozen=True)
-class Clip:
-    """Frames, (H, W, 3) uint8 RGB each, and the motion from the frame before to each but the first."""
+class MovingFrames:
+    """Frames, (H, W, 3) uint8 RGB each, and their motion.
+
+    The motion is from the frame before to each but the first.
+    """
 
     frames: list[np.ndarray]
     motions: list[tuple[int, Motion]]
@@ -49,20 +53,24 @@ class Clip:
 
 @dataclass(frozen=True)
 class Steady:
-    """warp: RMS along the input's motion, RGB 0..1.
-
-    static: 0..255. lost: mean change against the default, 0..255, where the input's motion there
-    and back disagrees, so that a ghost would be seen.
-    """
+    """How steady one row is."""
 
     warp: float
+    """RMS along the input's motion, RGB 0..1."""
     static: float
+    """0..255."""
     lost: float
+    """Mean change against the default, 0..255, where the input's motion there and back disagrees.
+
+    There a ghost would be seen.
+    """
 
 
 def main(argv: list[str]) -> int:
+    """Measure and write the table; return 1 where a promise is broken."""
     parser = argparse.ArgumentParser(
-        prog="python -m bench.targets.steadiness", description="What noise reduction and dial buy."
+        prog="python -m bench.targets.steadiness",
+        description="What noise reduction and stability buy.",
     )
     parser.add_argument("--data", type=Path, required=True, help="folder that holds clips/")
     parser.add_argument(
@@ -99,19 +107,21 @@ def main(argv: list[str]) -> int:
     )
     ghosts = max(steady[_HALF].lost for kind in found.values() for steady in kind)
     cli.say(
-        f"dial at 0.5: flicker of webcams {1 - half / default:.0%} lower (wanted: {_CALMER:.0%})"
+        f"stability 0.5: flicker of webcams {1 - half / default:.0%} lower (wanted: {_CALMER:.0%})"
     )
     cli.say(f"where motion is not known: at most {ghosts:.1f} of 255 (wanted: {_GHOST_LEVELS})")
     return 0 if half <= default * (1 - _CALMER) and ghosts <= _GHOST_LEVELS else 1
 
 
-def _read(source: ClipSource, count: int) -> Clip:
+def _read(source: ClipSource, count: int) -> MovingFrames:
     frames = source.frames(count)
-    return Clip(frames, [(t, source.motion(frames, t, t - 1)) for t in range(1, len(frames))])
+    return MovingFrames(
+        frames, [(t, source.motion(frames, t, t - 1)) for t in range(1, len(frames))]
+    )
 
 
-def _measure(engine: Engine, style: str, clip: Clip) -> list[Steady]:
-    """Of each of ``ROWS``."""
+def _measure(engine: Engine, style: str, clip: MovingFrames) -> list[Steady]:
+    """Return the figures of each of ``ROWS``."""
     painted = []
     for _, denoise, stability in ROWS:
         stylizer = Stylizer(engine, Look(((style, 1.0),), stability=stability, denoise=denoise))
@@ -131,7 +141,7 @@ def _measure(engine: Engine, style: str, clip: Clip) -> list[Steady]:
     ]
 
 
-def _lost(painted: list[np.ndarray], without: list[np.ndarray], clip: Clip) -> float:
+def _lost(painted: list[np.ndarray], without: list[np.ndarray], clip: MovingFrames) -> float:
     changes = [
         np.abs(painted[t].astype(int) - without[t])[~motion.visible].mean()
         for t, motion in clip.motions

@@ -1,5 +1,6 @@
-"""`make bench`: one table from one run, on the terminal, as docs/bench.md and, for the README's
-figures, as docs/bench.json.
+"""`make bench`: one table from one run.
+
+It is printed, written as docs/bench.md and, for the README's figures, as docs/bench.json.
 
 python -m bench.targets.table                  about ten minutes on two cores
 python -m bench.targets.table --rounds 1       a quick look, not for quoting
@@ -29,6 +30,7 @@ from realtime import cli
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.targets.table", description="Measure speeds and write them to docs/."
     )
@@ -59,6 +61,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
 
 
 def main(argv: list[str]) -> int:
+    """Measure and write the table."""
     args = parse_args(argv)
     if args.rounds < 1 or args.file_rounds < 1:
         raise UsageError("--rounds and --file-rounds must be at least 1.")

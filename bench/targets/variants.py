@@ -1,8 +1,9 @@
-"""Where the style vector enters the network, decided by the clock: whole exported graphs, fp32 and
-int8, in OpenVINO.
+"""Where the style vector enters the network, decided by the clock.
 
-python -m bench.targets.variants               writes the table of docs/networks.md, in about three
-minutes
+Whole exported graphs are timed, fp32 and int8, in OpenVINO.
+
+python -m bench.targets.variants
+    writes the table of docs/networks.md, in about three minutes
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ VARIANTS = {
 
 
 def main(argv: list[str]) -> int:
+    """Time the variants and write the table."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.targets.variants",
         description="Time variants of `fast` as whole graphs.",
@@ -79,7 +81,7 @@ def main(argv: list[str]) -> int:
 
 
 def write_variant(path: Path, variant: Variant) -> None:
-    """The variant as a model file at ``path`` and its int8 sibling."""
+    """Write the variant as a model file at ``path``, and its int8 sibling."""
     torch.manual_seed(0)
     network = build_variant(PAINTINGS, variant)
     styles = json.dumps(
@@ -96,7 +98,7 @@ def write_variant(path: Path, variant: Variant) -> None:
 
 
 def time_variants(folder: Path, rounds: int) -> dict[tuple[str, str], float]:
-    """Median milliseconds at 640x480 of every (variant, precision)."""
+    """Return the median milliseconds at 640x480 of every (variant, precision)."""
     frame = np.random.default_rng(0).integers(0, 256, (1, *SIZE, 3), np.uint8)
     style = np.eye(1, PAINTINGS + 1, 1, np.float32)
     with ExitStack() as stack:
@@ -115,7 +117,7 @@ def time_variants(folder: Path, rounds: int) -> dict[tuple[str, str], float]:
 
 
 def table_section(machine: dict[str, str], times_ms: dict[tuple[str, str], float]) -> str:
-    """The Markdown between the page's marks."""
+    """Return the Markdown between the page's marks."""
     rows = []
     for name in VARIANTS:
         cells = [name]
@@ -130,10 +132,7 @@ def table_section(machine: dict[str, str], times_ms: dict[tuple[str, str], float
 
 
 def replace_section(page: str, section: str) -> str:
-    """``page`` with what lies between the marks replaced.
-
-    Raises ValueError if the page has lost its marks.
-    """
+    """Return ``page`` with what lies between the marks replaced."""
     before, begin, rest = page.partition(_BEGIN)
     _, end, after = rest.partition(_END)
     if not (begin and end):

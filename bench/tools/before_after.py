@@ -1,5 +1,6 @@
-"""One picture that shows what Livebrush does: a frame of the input beside the same frame of the
-painted video.
+"""One picture that shows what Livebrush does.
+
+A frame of the input stands beside the same frame of the painted video.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ _GAP_PX = 8
 
 
 def write_before_after(before: Path, after: Path, target: Path) -> None:
-    """Write the sharpest of the first frames of ``before`` and the same frame of ``after`` side by
-    side to ``target`` (.png).
+    """Write the sharpest of the first frames of ``before`` and its painting to ``target`` (.png).
+
+    The same frame of ``after`` stands beside it.
     """
     index, original = _sharpest_frame(before)
     painting = _frame(after, index)
@@ -32,8 +34,9 @@ def write_before_after(before: Path, after: Path, target: Path) -> None:
 
 
 def _sharpest_frame(path: Path) -> tuple[int, np.ndarray]:
-    """Number and pixels, (H, W, 3) uint8, of the frame with the steepest slopes: neither black nor
-    blurred by motion.
+    """Return number and pixels, (H, W, 3) uint8, of the frame with the steepest slopes.
+
+    It is neither black nor blurred by motion.
     """
     with VideoFile(path) as clip:
         frames = islice(clip.frames(), 0, _LOOKED_AT_FRAMES, _STEP_FRAMES)

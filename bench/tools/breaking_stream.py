@@ -1,5 +1,6 @@
-"""Pictures over HTTP as an IP camera sends them, breaking off when told: the source that the live
-program must reopen.
+"""Pictures over HTTP as an IP camera sends them, breaking off when told.
+
+It is the source that the live program must reopen.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ _PICTURES = 60
 
 
 class BreakingStream:
-    """Serves the test picture of (height, width) ``size`` at ``fps`` under ``address`` until the
-    block ends.
+    """Serves the test picture at ``fps`` under ``address`` until the block ends.
+
+    size: (height, width).
     """
 
     def __init__(self, size: tuple[int, int], fps: float) -> None:
@@ -36,6 +38,7 @@ class BreakingStream:
         self._going.clear()
 
     def go_on(self) -> None:
+        """Send again."""
         self._going.set()
 
     def __enter__(self) -> BreakingStream:

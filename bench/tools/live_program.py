@@ -1,5 +1,6 @@
-"""run_cam.py as a process that is watched from outside: what it says, what it holds, how fast it
-ends.
+"""run_cam.py as a process that is watched from outside.
+
+What it says, what it holds, how fast it ends.
 """
 
 from __future__ import annotations
@@ -48,15 +49,18 @@ class LiveProgram:
         self._process = subprocess.Popen(
             command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True
         )
+        assert self._process.stderr is not None  # PIPE, so it is there
+        self._lines = self._process.stderr
         self._listening = threading.Thread(target=self._listen, daemon=True)
         self._listening.start()
 
     @property
     def pid(self) -> int:
+        """Return the number of the process."""
         return self._process.pid
 
     def wait_for(self, text: str, limit_s: float = 240.0, times: int = 1) -> str:
-        """The line with ``text``, once it was said so many ``times``.
+        """Wait for the line with ``text`` and return it, once it was said so many ``times``.
 
         Raises EngineRunError if it does not come.
         """
@@ -69,14 +73,16 @@ class LiveProgram:
         raise EngineRunError(f"run_cam.py did not say {text!r}, but: {' | '.join(self.said[-5:])}")
 
     def held(self) -> Held:
+        """Return what it holds now."""
         folder = Path(f"/proc/{self.pid}")
         pages = int((folder / "statm").read_text(encoding="ascii").split()[1])
         counts = (len(os.listdir(folder / name)) for name in ("task", "fd"))
         return Held(pages * os.sysconf("SC_PAGE_SIZE") / 1024, *counts)
 
     def end(self, number: int = signal.SIGTERM) -> float:
-        """Ask it to end, and return the seconds that it took; what has not ended after 20 s is
-        killed.
+        """Ask it to end, and return the seconds that it took.
+
+        What has not ended after 20 s is killed.
         """
         started_s = time.monotonic()
         if self._process.poll() is None:
@@ -88,7 +94,7 @@ class LiveProgram:
             self._process.wait()
         took_s = time.monotonic() - started_s
         self._listening.join(5)
-        self._process.stderr.close()
+        self._lines.close()
         return took_s
 
     def __enter__(self) -> LiveProgram:
@@ -99,5 +105,5 @@ class LiveProgram:
             self.end(signal.SIGKILL)
 
     def _listen(self) -> None:
-        for line in self._process.stderr:
+        for line in self._lines:
             self.said.append(line.rstrip())

@@ -56,8 +56,9 @@ def describe_machine() -> dict[str, str]:
 
 
 def git_commit() -> str:
-    """Short hash of what is checked out, with "+ changes" if code differs from it; "none" outside a
-    repository.
+    """Return the short hash of what is checked out.
+
+    With "+ changes" if code differs from it; "none" outside a repository.
     """
     commit = _git("rev-parse", "--short", "HEAD")
     if not commit:

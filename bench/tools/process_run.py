@@ -13,12 +13,11 @@ from engines.errors import EngineRunError
 
 @dataclass(frozen=True)
 class ProcessRun:
-    """``cpu_s``: user and system time over all threads, None where the system does not tell
-    (Windows).
-    """
+    """How a process ran."""
 
     wall_s: float
     cpu_s: float | None
+    """User and system time over all threads; None where the system does not tell (Windows)."""
 
 
 def run_process(command: list[str], environment: Mapping[str, str] | None = None) -> ProcessRun:
@@ -34,7 +33,9 @@ def run_process(command: list[str], environment: Mapping[str, str] | None = None
     if done.returncode:
         last = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
         raise EngineRunError(f"{' '.join(command[1:])} ended with {done.returncode}: {last}")
-    return ProcessRun(wall_s, None if cpu_before_s is None else cpu_after_s - cpu_before_s)
+    if cpu_before_s is None or cpu_after_s is None:
+        return ProcessRun(wall_s, None)
+    return ProcessRun(wall_s, cpu_after_s - cpu_before_s)
 
 
 def _children_cpu_s() -> float | None:

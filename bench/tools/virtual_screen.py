@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def virtual_screen(size: str = "1920x1080") -> Iterator[str | None]:
-    """The DISPLAY of an Xvfb of WIDTHxHEIGHT ``size`` that ends with the block; None where Xvfb is
-    not installed.
+    """Give the DISPLAY of an Xvfb that ends with the block; None where Xvfb is not installed.
+
+    size: WIDTHxHEIGHT.
     """
     if not shutil.which("Xvfb"):
         yield None

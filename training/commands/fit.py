@@ -10,6 +10,7 @@ from training.commands.flags import add_device, add_vgg, check_device
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command and its flags."""
     fit = commands.add_parser(
         "fit", help="train the styles of a config", description="Train the styles of a config."
     )
@@ -43,8 +44,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    import dataclasses
+    """Train what the config says, on from a checkpoint with --resume.
 
+    Raises UsageError or TrainingError.
+    """
+    from msgspec.structs import replace
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -62,14 +66,16 @@ def run(args: argparse.Namespace) -> None:
     config = load_config(args.config)
     if args.resume and args.start:
         raise UsageError(
-            "--resume goes on from the run's own checkpoint, --from begins with other weights: give one of them."
+            "--resume goes on from the run's own checkpoint, --from begins with other weights: "
+            "give one of them."
         )
     if args.steps is not None:
-        config = dataclasses.replace(config, steps=args.steps)
+        config = replace(config, steps=args.steps)
     folder = args.out or Path("runs") / config.name
     if (folder / "checkpoint.pt").exists() and not (args.resume or args.overwrite):
         raise UsageError(
-            f"{folder} holds a run already. Go on with --resume, begin anew with --overwrite, or choose another --out."
+            f"{folder} holds a run already. Go on with --resume, begin anew with --overwrite, or "
+            "choose another --out."
         )
     trainer = Trainer(config, args.data, load_vgg(args.vgg), folder, args.device)
     if args.resume:
@@ -94,5 +100,6 @@ def run(args: argparse.Namespace) -> None:
 
         trainer.fit(show)
     print(
-        f"{folder}: {config.steps} steps done. Next: python -m export onnx {folder}/weights.safetensors -o {config.name}.onnx"
+        f"{folder}: {config.steps} steps done. Next: "
+        f"python -m export onnx {folder}/weights.safetensors -o {config.name}.onnx"
     )

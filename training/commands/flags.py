@@ -9,21 +9,24 @@ from engines.errors import EngineUnavailable
 
 
 def add_vgg(parser: argparse.ArgumentParser) -> None:
+    """Add --vgg."""
     parser.add_argument(
         "--vgg",
         type=Path,
-        help="VGG16 weights: Caffe-convention safetensors or torchvision's vgg16 (default: download)",
+        help="VGG16 weights: Caffe-convention safetensors or torchvision's vgg16 "
+        "(default: download)",
     )
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add --device."""
     parser.add_argument(
         "--device", default="cpu", choices=("cpu", "cuda", "mps"), help="default: cpu"
     )
 
 
 def check_device(device: str) -> None:
-    """Raises EngineUnavailable if this PyTorch does not see the ``device``."""
+    """Raise EngineUnavailable if this PyTorch does not see the ``device``."""
     import torch
 
     seen = {
@@ -33,6 +36,7 @@ def check_device(device: str) -> None:
     }
     if not seen[device]:
         raise EngineUnavailable(
-            f"--device {device}: this PyTorch ({torch.__version__}) sees no such GPU. Use --device cpu, or install PyTorch's "
+            f"--device {device}: this PyTorch ({torch.__version__}) sees no such GPU. "
+            "Use --device cpu, or install PyTorch's "
             "build for your card: https://pytorch.org/get-started"
         )

@@ -1,8 +1,7 @@
-"""`python -m training optimise CONTENT STYLE`: paint one picture by descending on its pixels (Gatys
-et al. 2016).
+"""`python -m training optimise CONTENT STYLE`: paint one picture by descending on its pixels.
 
-Minutes a picture, and no network to be held back by: the yardstick of what a style can look like
-under our losses.
+The method is that of Gatys et al. 2016. It takes minutes a picture and has no network to be held
+back by: the yardstick of what a style can look like under our losses.
 """
 
 from __future__ import annotations
@@ -18,14 +17,15 @@ from engines.errors import SinkError, UsageError
 from training.commands.flags import add_vgg
 from training.data import PHOTO_SUFFIXES
 
-_DESCRIPTION = """Paints one photo by descending on its pixels (Gatys et al. 2016): minutes a picture, as a yardstick of what a
-style can look like."""
+_DESCRIPTION = """Paints one photo by descending on its pixels (Gatys et al. 2016): minutes a
+picture, as a yardstick of what a style can look like."""
 STEPS, SIZE_PX, STYLE_WEIGHT = 150, 384, 12.0
 _SIZES_PX = (64, 1024)
 _PREVIEW_EVERY = 10
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
+    """Add the command and its flags."""
     parser = commands.add_parser(
         "optimise", help="paint one picture slowly, as a yardstick", description=_DESCRIPTION
     )
@@ -55,7 +55,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Raises UsageError, TrainingError."""
+    """Paint one picture and write it.
+
+    Raises UsageError, TrainingError.
+    """
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -99,7 +102,8 @@ def run(args: argparse.Namespace) -> None:
     before, after, wanted = (likeness.features(picture) for picture in (photo, painted, painting))
     style_rel = style_distance(after, wanted) / style_distance(before, wanted)
     print(
-        f"{output}: style {style_rel:.3f} of the photo's distance to the painting, content {content_distance(after, before):.2f}"
+        f"{output}: style {style_rel:.3f} of the photo's distance to the painting, content "
+        f"{content_distance(after, before):.2f}"
     )
 
 

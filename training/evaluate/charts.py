@@ -12,8 +12,9 @@ _LETTER_PX, _LINE_PX, _DOT_PX = 6.4, 13, 6
 
 @dataclass
 class Dot:
-    """One style in the scatter plot, at (x, y) of the drawing; its label begins at (label_x,
-    label_y), "start" or "end".
+    """One style in the scatter plot, at (x, y) of the drawing.
+
+    Its label begins or ends at (label_x, label_y), as ``anchor`` says: "start" or "end".
     """
 
     name: str
@@ -37,6 +38,8 @@ class Tick:
 
 @dataclass(frozen=True)
 class Scatter:
+    """What the template draws a scatter plot from; lengths are pixels of the drawing."""
+
     dots: list[Dot]
     x_ticks: list[Tick]
     y_ticks: list[Tick]
@@ -49,7 +52,10 @@ class Scatter:
 
 
 def scatter(points: list[tuple[str, str, bool, float, float]]) -> Scatter | None:
-    """points: (style, whose, is_peer, x, y), both axes from 0. None if there are no points."""
+    """Place the points of a scatter plot, both axes from 0; None if there are no points.
+
+    points: (style, whose, is_peer, x, y).
+    """
     if not points:
         return None
     x_ticks, x_end = _axis(max(p[3] for p in points))
@@ -80,7 +86,10 @@ def _axis(largest: float) -> tuple[list[float], float]:
 
 
 def _place_labels(dots: list[Dot]) -> None:
-    """Beside its dot, right or left, at the first height where it covers no other label and no dot."""
+    """Put each label beside its dot, right or left.
+
+    It goes to the first height where it covers no other label and no dot.
+    """
     taken = [(dot.x - _DOT_PX, dot.y - _DOT_PX, dot.x + _DOT_PX, dot.y + _DOT_PX) for dot in dots]
     for dot in dots:
         length = len(dot.name) * _LETTER_PX

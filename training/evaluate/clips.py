@@ -1,5 +1,6 @@
-"""The clips that styles are measured on: frames, their motion, and what the untouched input
-measures.
+"""The clips that styles are measured on.
+
+Of each: its frames, their motion, and what the untouched input measures.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class ClipSource:
     path: Path
 
     def frames(self, count: int) -> list[np.ndarray]:
-        """At most ``count`` frames, (H, W, 3) uint8 RGB.
+        """Return at most ``count`` frames, (H, W, 3) uint8 RGB.
 
         Raises SourceError, and UsageError if there are too few to measure.
         """
@@ -54,11 +55,13 @@ class ClipSource:
             frames = [frame.pixels for frame in islice(video.frames(), count)]
         if len(frames) <= max(GAPS):
             raise UsageError(
-                f"{self.path}: has {len(frames)} frames; at least {max(GAPS) + 1} are needed to measure drift."
+                f"{self.path}: has {len(frames)} frames; at least {max(GAPS) + 1} are needed to "
+                "measure drift."
             )
         return frames
 
     def motion(self, frames: list[np.ndarray], now: int, before: int) -> Motion:
+        """Return the motion from frame number ``before`` to frame number ``now``."""
         return (
             exact_motion(now, before)
             if self.kind == SYNTHETIC
@@ -84,13 +87,14 @@ class MeasuringClip:
 
     @property
     def size(self) -> tuple[int, int]:
+        """Return (height, width) of the frames."""
         return self.frames[0].shape[:2]
 
 
 def find_clips(data: Path, clips: list[Path] | None, photo: Path | None) -> list[ClipSource]:
-    """The clips to measure on: ``clips``, or those of ``CLIPS`` in the folder ``data``, and one
-    made from ``photo``.
+    """Find the clips to measure on.
 
+    They are ``clips``, or those of ``CLIPS`` in the folder ``data``, and one made from ``photo``.
     Raises UsageError, naming the flag, for what is not there.
     """
     paths = clips or [data / "clips" / name for name in CLIPS]
@@ -98,7 +102,8 @@ def find_clips(data: Path, clips: list[Path] | None, photo: Path | None) -> list
     for path, flag in [*((path, "--clips FILE...") for path in paths), (photo, "--photo FILE")]:
         if not path.is_file():
             raise UsageError(
-                f"{path}: no such file. Give the folder that holds it with --data DIR, or your own with {flag}."
+                f"{path}: no such file. Give the folder that holds it with --data DIR, or your own "
+                f"with {flag}."
             )
     real = [ClipSource(path.name, CLIPS.get(path.name, OTHER), path) for path in paths]
     if len({clip.name for clip in real}) < len(real):
@@ -134,14 +139,15 @@ def prepare(source: ClipSource, count: int, likeness: Likeness, faces: FaceFinde
 
 
 def warp_rms(frames: list[np.ndarray], motions: list[tuple[int, Motion]], gap: int) -> float:
-    """Root of the mean over pairs of ``warp_error``: how much pictures change along the input's
-    motion, RGB 0..1.
+    """Return how much pictures change along the input's motion, RGB 0..1.
+
+    It is the root of the mean over pairs of ``warp_error``.
     """
     return math.sqrt(mean(warp_error(frames[t], frames[t - gap], motion) for t, motion in motions))
 
 
 def static_level(frames: list[np.ndarray], inputs: list[np.ndarray]) -> float:
-    """Mean over neighbouring frames of ``static_change``, 0..255."""
+    """Return the mean over neighbouring frames of ``static_change``, 0..255."""
     return mean(
         static_change(frames[t], frames[t - 1], inputs[t], inputs[t - 1])
         for t in range(1, len(frames))
@@ -149,5 +155,5 @@ def static_level(frames: list[np.ndarray], inputs: list[np.ndarray]) -> float:
 
 
 def _spread(count: int, frames: int) -> list[int]:
-    """``count`` frame numbers, or all there are, evenly spread and away from the ends."""
+    """Return ``count`` frame numbers, or all, evenly spread and away from the ends."""
     return sorted({int((i + 0.5) * frames / count) for i in range(count)})

@@ -1,11 +1,11 @@
-"""A whole evaluation: every style of every painter on every clip, and what comes out as JSON."""
+"""A whole evaluation: every style of every candidate on every clip, and the JSON of it."""
 
 from __future__ import annotations
 
 import math
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,41 +14,41 @@ from typing import Any
 from engines.machine import cpu_threads
 from realtime.picture.sizes import size_text
 from training.data import read_photo
+from training.evaluate.candidates import Candidate, PaintedStyle, paint
 from training.evaluate.clips import ClipSource, MeasuringClip, prepare
 from training.evaluate.figures import StyleFigures, mean_and_worst
-from training.evaluate.likeness import Likeness
+from training.evaluate.likeness import Features, Likeness
 from training.evaluate.measure import measure
-from training.evaluate.painters import PaintedStyle, Painter, paint
 from training.evaluate.pictures import clip_picture, frame_picture, strip
 from training.faces import FaceFinder
 
 
 @dataclass
 class StyleResult:
-    """One style of one painter.
-
-    ``pictures``: one frame, by the clip's name; ``strip``: of the first clip; ``painting``: what it
-    shall look like; all as data URIs.
-    """
+    """One style of one candidate; all pictures are data URIs."""
 
     style: PaintedStyle
     is_peer: bool
     runtime: str = ""
     figures: StyleFigures = field(default_factory=StyleFigures)
     pictures: dict[str, str] = field(default_factory=dict)
+    """One painted frame, by the clip's name."""
     strip: str = ""
+    """A strip of the first clip."""
     painting: str = ""
+    """What the style shall look like."""
 
 
 @dataclass(frozen=True)
 class ClipResult:
-    """What the untouched input measures. ``faces``: frames in which one was found."""
+    """What the untouched input measures."""
 
     name: str
     kind: str
     size: str
     frames: int
     faces: int
+    """Frames in which a face was found."""
     warp_1: float
     warp_8: float
     static: float
@@ -56,32 +56,33 @@ class ClipResult:
 
 @dataclass
 class Evaluation:
-    """``load``: processes that were running or waiting on average when it began, ours not counted,
-    NaN if unknown.
-
-    ``clip_pictures`` and ``input_strip``: as those of the styles, of the untouched input.
-    """
+    """All that the page and the JSON say of one model."""
 
     model: str
     date: str
     processor: str
     cores: int
     load: float
+    """Processes that ran or waited on average when it began, ours not counted; NaN if unknown."""
     clips: list[ClipResult]
     results: list[StyleResult]
     clip_pictures: dict[str, str]
+    """As ``pictures`` of the styles, of the untouched input."""
     input_strip: str
+    """As ``strip`` of the styles, of the untouched input."""
 
     @property
     def ours(self) -> list[StyleResult]:
+        """Return the results of the model itself."""
         return [result for result in self.results if not result.is_peer]
 
     @property
     def peers(self) -> list[StyleResult]:
+        """Return the results of those that it is compared with."""
         return [result for result in self.results if result.is_peer]
 
     def as_json(self) -> dict[str, Any]:
-        """Everything but the pictures.
+        """Return everything but the pictures.
 
         ``measured``: by style, what the model's metadata may carry.
         """
@@ -100,27 +101,28 @@ class Evaluation:
 
 def evaluate(
     model: str,
-    painters: list[Painter],
+    candidates: Sequence[Candidate],
     sources: list[ClipSource],
     count: int,
     likeness: Likeness,
     faces: FaceFinder,
     on_step: Callable[[str], None],
 ) -> Evaluation:
-    """Measure every style of ``painters``, of which the first is the model itself, on ``count``
-    frames of every clip.
+    """Measure every style of ``candidates`` on ``count`` frames of every clip.
 
-    ``on_step`` is told what is next: once for each clip, then once for each style on it. One clip
-    is held at a time.
+    The first candidate is the model itself. ``on_step`` is told what is next: once for each clip,
+    then once for each style on it. One clip is held at a time.
     """
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else math.nan
     results = [
-        [StyleResult(style, painter is not painters[0]) for style in painter.styles]
-        for painter in painters
+        [StyleResult(style, candidate is not candidates[0]) for style in candidate.styles]
+        for candidate in candidates
     ]
-    every = [result for of_painter in results for result in of_painter]
+    every = [result for of_candidate in results for result in of_candidate]
     paintings = {p: read_photo(p) for p in dict.fromkeys(r.style.painting for r in every) if p}
-    features = {path: likeness.features(painting) for path, painting in paintings.items()}
+    features: dict[Path | None, Features] = {
+        path: likeness.features(painting) for path, painting in paintings.items()
+    }
     for result in every:
         if result.style.painting:
             result.painting = frame_picture(paintings[result.style.painting])
@@ -133,11 +135,11 @@ def evaluate(
         clips.append(_clip_result(clip))
         pictures[source.name] = clip_picture(clip.frames)
         input_strip = input_strip or strip(clip.frames, clip)
-        for painter, of_painter in zip(painters, results, strict=True):
-            with painter.ready(clip.size) as style_of:
-                for result in of_painter:
+        for candidate, of_candidate in zip(candidates, results, strict=True):
+            with candidate.start(clip.size) as open_style:
+                for result in of_candidate:
                     on_step(f"{source.name}: {result.style.key}")
-                    painted, times_ms = paint(clip.frames, style_of(result.style))
+                    painted, times_ms = paint(clip.frames, open_style(result.style))
                     found = measure(
                         painted,
                         times_ms,
@@ -149,7 +151,7 @@ def evaluate(
                     result.figures.clips[source.name] = (source.kind, found)
                     result.pictures[source.name] = clip_picture(painted)
                     result.strip = result.strip or strip(painted, clip)
-                    result.runtime = painter.runtime
+                    result.runtime = candidate.runtime
     date = datetime.now(UTC).strftime("%Y-%m-%d")
     return Evaluation(
         model, date, _processor(), cpu_threads(), load, clips, every, pictures, input_strip
@@ -183,8 +185,9 @@ def _style_json(result: StyleResult) -> dict[str, Any]:
 
 
 def _rounded(figures: dict[str, Any]) -> dict[str, Any]:
-    """Without what could not be measured, since JSON has no NaN; numbers to four digits after the
-    point.
+    """Leave out what could not be measured, since JSON has no NaN.
+
+    Numbers are rounded to four digits after the point.
     """
     known = {k: v for k, v in figures.items() if not (isinstance(v, float) and math.isnan(v))}
     return {

@@ -1,5 +1,6 @@
-"""The numbers of an evaluation: of one style on one clip, of one style on all, and what each is
-called.
+"""The numbers of an evaluation.
+
+They are of one style on one clip and of one style on all; and here is what each is called.
 """
 
 from __future__ import annotations
@@ -16,18 +17,23 @@ KINDS = (WEBCAM, HANDHELD, OTHER, SYNTHETIC)
 
 @dataclass(frozen=True)
 class Measure:
-    """A column: its key in ``StyleFigures.measured``, its heading, and in a few words what it says. ``better``: +1 for more,
-    -1 for less. ``digits`` after the point; ``percent``: a share, shown times 100.
-    """
+    """A column of the tables."""
 
     key: str
+    """Its key in what ``StyleFigures.measured`` returns."""
     label: str
+    """Its heading."""
     says: str
+    """In a few words what it says."""
     better: int = -1
+    """1 where more is better, -1 where less is."""
     digits: int = 2
+    """After the point."""
     percent: bool = False
+    """Whether it is a share, shown times 100."""
 
     def text(self, value: float | None) -> str:
+        """Return ``value`` as the tables show it; a dash for what could not be measured."""
         if value is None or math.isnan(value):
             return "–"
         return f"{100 * value:.0f} %" if self.percent else f"{value:.{self.digits}f}"
@@ -63,38 +69,41 @@ MEASURES = (
 
 @dataclass(frozen=True)
 class ClipFigures:
-    """One style on one clip, in the units of docs/training.md; NaN where a number has no meaning,
-    as the faces of a landscape.
+    """One style on one clip, in the units of docs/training.md.
 
-    face: share of the ``faces`` frames. warp_1, warp_8: RMS, RGB 0..1. static: 0..255. frame_ms:
-    median of all frames.
+    A number is NaN where it has no meaning, as the faces of a landscape.
     """
 
     style: float = math.nan
     style_rel: float = math.nan
     content: float = math.nan
     face: float = math.nan
+    """Share of the ``faces`` frames."""
     faces: int = 0
     warp_1: float = math.nan
+    """RMS, RGB 0..1."""
     warp_8: float = math.nan
+    """RMS, RGB 0..1."""
     ratio_1: float = math.nan
     ratio_8: float = math.nan
     static: float = math.nan
+    """0..255."""
     frame_ms: float = math.nan
+    """Median of all frames."""
 
 
 @dataclass
 class StyleFigures:
-    """One style of one model. clips: the clip's kind and the figures, by the clip's name."""
+    """One style of one model."""
 
     clips: dict[str, tuple[str, ClipFigures]] = field(default_factory=dict)
+    """The clip's kind and the figures, by the clip's name."""
 
     def measured(self) -> dict[str, float]:
-        """By the keys of ``MEASURES``, what could be measured: means over clips, of one kind where
-        the key names it.
+        """Return what could be measured, by the keys of ``MEASURES``.
 
-        Faces count alike whichever clip they are in; fps is that of the synthetic clip, whose size
-        is always 640x480.
+        They are means over clips, of one kind where the key names it. Faces count alike whichever
+        clip they are in; fps is that of the synthetic clip, whose size is always 640x480.
         """
         figures = list(self.clips.values())
         found = {
@@ -114,13 +123,13 @@ class StyleFigures:
 
 
 def mean(values: Iterable[float]) -> float:
-    """Over what could be measured; NaN if nothing could."""
+    """Return the mean of what could be measured; NaN if nothing could."""
     known = [value for value in values if not math.isnan(value)]
     return float(np.mean(known)) if known else math.nan
 
 
 def mean_and_worst(styles: Iterable[dict[str, float]]) -> tuple[dict[str, float], dict[str, float]]:
-    """Of what ``StyleFigures.measured`` returned for several styles."""
+    """Return mean and worst of what ``StyleFigures.measured`` returned for several styles."""
     styles = list(styles)
     values = {m: [style[m.key] for style in styles if m.key in style] for m in MEASURES}
     known = {m: found for m, found in values.items() if found}

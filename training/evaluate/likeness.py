@@ -1,5 +1,6 @@
-"""How close a picture comes to a painting, and how far it has gone from the photo: VGG16 distances
-at one size, in fp32.
+"""How close a picture comes to a painting, and how far it has gone from the photo.
+
+Both are VGG16 distances at one size, in fp32.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Likeness:
         self._device = next(vgg.parameters()).device
 
     def features(self, picture: np.ndarray) -> Features:
+        """Return what VGG16 sees in ``picture``, (H, W, 3) uint8 RGB."""
         small = resize_short_side(picture, SHORT_SIDE_PX)
         image = torch.from_numpy(small).to(self._device).permute(2, 0, 1)[None].float() / 255
         with torch.no_grad():
@@ -47,12 +49,17 @@ class Likeness:
 
 
 def style_distance(picture: Features, painting: Features) -> float:
-    """Mean over the layers of |G(picture) - G(painting)|^2 / |G(painting)|^2 (Johnson et al. 2016,
-    eq. 4-5, made relative).
+    """Return how far a picture's texture is from the painting's.
+
+    Mean over the layers of |G(picture) - G(painting)|^2 / |G(painting)|^2 (Johnson et al. 2016, eq.
+    4-5, made relative).
     """
     return float(style_loss(picture.grams, painting.grams))
 
 
 def content_distance(picture: Features, photo: Features) -> float:
-    """|F(picture) - F(photo)|^2 / |F(photo)|^2 at relu3_3, both of one size (Johnson et al. 2016, eq. 2, made relative)."""
+    """Return how far a picture has gone from the photo, both of one size.
+
+    F(picture) - F(photo)|^2 / |F(photo)|^2 at relu3_3 (Johnson et al. 2016, eq. 2, made relative).
+    """
     return float(content_loss(picture.content, photo.content))

@@ -20,20 +20,25 @@ def measure(
     likeness: Likeness,
     faces: FaceFinder,
 ) -> ClipFigures:
-    """painted: the clip's frames, each (H, W, 3) uint8 RGB of the input's size.
+    """Measure one style on one clip.
+
+    painted: the clip's frames, each (H, W, 3) uint8 RGB of the input's size.
 
     painting: None if it is not known, then nothing is said of the style. The synthetic clip is
     measured for its motion and speed only.
     """
     warp = {gap: warp_rms(painted, motions, gap) for gap, motions in clip.motions.items()}
     seen = {t: likeness.features(painted[t]) for t in clip.features}
-    style = {t: style_distance(f, painting) for t, f in seen.items()} if painting else {}
+    style: list[float] = []
+    relative: list[float] = []
+    if painting:
+        style = [style_distance(f, painting) for f in seen.values()]
+        untouched = (style_distance(clip.features[t], painting) for t in seen)
+        relative = [one / other for one, other in zip(style, untouched, strict=True)]
     kept = [_face_kept(boxes, faces.find(painted[t])) for t, boxes in clip.faces.items()]
     return ClipFigures(
-        style=mean(style.values()),
-        style_rel=mean(
-            value / style_distance(clip.features[t], painting) for t, value in style.items()
-        ),
+        style=mean(style),
+        style_rel=mean(relative),
         content=mean(content_distance(f, clip.features[t]) for t, f in seen.items()),
         face=mean(map(float, kept)),
         faces=len(kept),
@@ -47,9 +52,8 @@ def measure(
 
 
 def _ratio(warp: float, of_input: float) -> float:
-    return (
-        warp / of_input if of_input > 0 else math.nan
-    )  # a still picture has nothing to be compared with
+    # A still picture has nothing to be compared with.
+    return warp / of_input if of_input > 0 else math.nan
 
 
 def _face_kept(before: list[Box], after: list[Box]) -> bool:

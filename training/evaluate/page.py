@@ -17,17 +17,19 @@ try:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 except ImportError as error:
     raise EngineUnavailable(
-        f"the page is filled in by Jinja, which is not installed ({error}). Type: pip install '.[train,evaluate]'"
+        f"the page is filled in by Jinja, which is not installed ({error}). Type: "
+        "pip install '.[train,evaluate]'"
     ) from error
 
 
 @dataclass(frozen=True)
 class Bar:
-    """``share`` of the longest, 0..1; None where it was not measured."""
+    """One style in a panel."""
 
     result: StyleResult
     text: str
     share: float | None
+    """Of the longest, 0..1; None where it was not measured."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Panel:
 
 
 def page(evaluation: Evaluation) -> str:
-    """The HTML text."""
+    """Return the HTML text."""
     folder = Path(__file__).parent
     environment = Environment(
         loader=FileSystemLoader(folder),
@@ -109,11 +111,12 @@ def _panel(measure: Measure, results: list[StyleResult]) -> Panel:
 
 
 def _by_painting(evaluation: Evaluation) -> list[tuple[StyleResult | None, list[StyleResult]]]:
-    """Each style of ours with the peers' versions of the same painting; at the end, without one,
-    the peers' other styles.
+    """Return each style of ours with the peers' versions of the same painting.
+
+    At the end, without one of ours, come the peers' other styles.
     """
     ours = {result.style.painting for result in evaluation.ours if result.style.painting}
-    groups = [
+    groups: list[tuple[StyleResult | None, list[StyleResult]]] = [
         (
             result,
             [

@@ -1,5 +1,6 @@
-"""The pictures of the page, as JPEG inside of it: single frames, and strips that make flicker
-visible in print.
+"""The pictures of the page, as JPEG inside of it.
+
+They are single frames, and strips that make flicker visible in print.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _QUALITY = 82
 
 
 def frame_picture(frame: np.ndarray) -> str:
-    """(H, W, 3) uint8 RGB as a data URI, at most 560 px wide."""
+    """Return (H, W, 3) uint8 RGB as a data URI, at most 560 px wide."""
     height = round(frame.shape[0] * _FRAME_WIDTH_PX / frame.shape[1])
     small = (
         cv2.resize(frame, (_FRAME_WIDTH_PX, height), interpolation=cv2.INTER_AREA)
@@ -32,12 +33,15 @@ def frame_picture(frame: np.ndarray) -> str:
 
 
 def clip_picture(frames: list[np.ndarray]) -> str:
+    """Return the middle frame as a data URI."""
     return frame_picture(frames[len(frames) // 2])
 
 
 def strip(frames: list[np.ndarray], clip: MeasuringClip) -> str:
-    """Four consecutive frames around the first face of ``clip``, or its middle, pixel for pixel;
-    below each, eight times its difference from the frame before.
+    """Return four consecutive frames around the first face of ``clip``, or its middle.
+
+    They are shown pixel for pixel; below each stands eight times its difference from the frame
+    before.
     """
     first = len(frames) // 2
     rows, columns = strip_window(clip)
@@ -52,7 +56,7 @@ def strip(frames: list[np.ndarray], clip: MeasuringClip) -> str:
 
 
 def strip_window(clip: MeasuringClip) -> tuple[slice, slice]:
-    """Rows and columns around the first face of ``clip``, or its middle."""
+    """Return rows and columns around the first face of ``clip``, or its middle."""
     height, width = clip.size
     x, y = width / 2, height / 2
     if clip.faces:

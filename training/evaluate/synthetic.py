@@ -25,8 +25,9 @@ _NOISE_LEVELS = 2.0  # standard deviation of a good camera's noise, of 255
 
 
 def synthetic_clip(photo: np.ndarray, frames: int) -> list[np.ndarray]:
-    """``frames`` pictures of (480, 640, 3) uint8 RGB made from ``photo`` (H, W, 3) uint8 RGB, each
-    with noise of its own.
+    """Return ``frames`` pictures of (480, 640, 3) uint8 RGB made from ``photo``.
+
+    photo: (H, W, 3) uint8 RGB. Each picture has noise of its own.
     """
     height, width = SIZE
     scale = _ROOM * max(height / photo.shape[0], width / photo.shape[1])
@@ -56,8 +57,9 @@ def synthetic_clip(photo: np.ndarray, frames: int) -> list[np.ndarray]:
 
 
 def to_photo(frame: int, photo_size: tuple[int, int] = SIZE) -> np.ndarray:
-    """The (3, 3) homography from pixels of frame number ``frame`` to pixels of the photo of
-    ``photo_size`` (height, width).
+    """Return the (3, 3) homography from pixels of frame number ``frame`` to those of the photo.
+
+    photo_size: (height, width).
     """
     pan_x, pan_y, turn, zoom = (math.sin(2 * math.pi * frame / period) for period in _PERIODS)
     angle, scale = math.radians(_TURN_DEG * turn), 1 + _ZOOM * zoom
@@ -69,8 +71,9 @@ def to_photo(frame: int, photo_size: tuple[int, int] = SIZE) -> np.ndarray:
 
 
 def exact_motion(now: int, before: int) -> Motion:
-    """The motion between two frames of ``synthetic_clip`` by number: visible is all that lay inside
-    the earlier frame.
+    """Return the motion between two frames of ``synthetic_clip``, by number.
+
+    Visible is all that lay inside the earlier frame.
     """
     height, width = SIZE
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)

@@ -1,4 +1,4 @@
-"""The table's arithmetic: ratios to the peer, targets met and missed, and the pages made of them."""
+"""The table's arithmetic: ratios to the peer, targets met and missed, and their pages."""
 
 from __future__ import annotations
 

@@ -17,7 +17,10 @@ pytest.importorskip("pythonosc")
 
 @pytest.mark.timeout(300)
 def test_a_short_strain_is_survived(tmp_path: Path) -> None:
-    plan, nothing = Plan(6, 1, switches=4, recordings=2, breaks=1, peers=1), Plan(0, 0, 0, 0, 0, 0)
+    plan, nothing = (
+        Plan(6, 1, switches=4, recordings=2, breaks=1, browsers=1),
+        Plan(0, 0, 0, 0, 0, 0),
+    )
     found = {
         what: passed
         for what, passed, _ in check_strain(plan, tmp_path, warm_up=nothing, rest_s=0.1)
@@ -34,4 +37,4 @@ def test_a_short_strain_is_survived(tmp_path: Path) -> None:
 
 def test_ten_minutes_are_what_was_promised() -> None:
     assert plan_for(10) == Plan(600, 20_000, 200, 50, 50, 100)
-    assert plan_for(0.01).peers == 1
+    assert plan_for(0.01).browsers == 1

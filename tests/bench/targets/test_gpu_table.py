@@ -1,4 +1,4 @@
-"""The parts of `make bench-gpu` that need no card: the counting, the limit, the measuring loops on
+"""The parts of `make bench-gpu` that need no GPU: the counting, the limit, the measuring loops on
 a CPU engine, the page.
 """
 
@@ -15,6 +15,7 @@ from onnx import helper
 from bench.rows.gpu_limits import Rates, limit_ms, work_of
 from bench.targets.gpu_table import (
     GpuRow,
+    MissingRow,
     encoder_here,
     from_file,
     latencies_ms,
@@ -82,22 +83,22 @@ def test_measuring_loops_and_page(small: Path, tmp_path: Path):
     )
     assert row.share == 0.25
     page = markdown(
-        {"card": "none"},
+        {"GPU": "none"},
         RATES,
-        [row, GpuRow("engine only", "small", "64x48", "tensorrt", problem="no card")],
+        [row, MissingRow("engine only", "small", "64x48", "tensorrt", "no GPU")],
     )
-    assert "| 0.500 | memory | 25 % |" in page and "no card" in page
+    assert "| 0.500 | memory | 25 % |" in page and "no GPU" in page
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
-def test_without_a_card_it_says_so(tmp_path: Path):
+def test_without_a_gpu_it_says_so(tmp_path: Path):
     assert encoder_here() == "libx264"
     with pytest.raises(EngineUnavailable, match="make bench"):
         main(["--output", str(tmp_path)])
 
 
 @pytest.mark.cuda
-def test_every_way_runs_on_a_card(small: Path):
+def test_every_way_runs_on_a_gpu(small: Path):
     from bench.targets.gpu_table import open_way
 
     for way in ("torch eager", "torch graph"):

@@ -3,10 +3,12 @@ from bench.targets.soak import Finding, findings_of
 LISTING = """<?xml version="1.0" encoding="utf-8"?>
 <testsuites><testsuite name="pytest" errors="0" failures="1" tests="4">
 <testcase classname="tests.test_file_matrix" name="test_the_whole_matrix[mp4-h264]" time="1.2"/>
-<testcase classname="tests.test_file_matrix" name="test_the_whole_matrix[mkv]" time="0.0"><skipped message="one"/></testcase>
+<testcase classname="tests.test_file_matrix" name="test_the_whole_matrix[mkv]" time="0.0">
+<skipped message="one"/></testcase>
 <testcase classname="tests.test_fuzz" name="test_broken" time="7.0">
 <properties><property name="seen" value="10000 read"/></properties></testcase>
-<testcase classname="tests.test_resume" name="test_kills" time="3.0"><failure message="lost"/></testcase>
+<testcase classname="tests.test_resume" name="test_kills" time="3.0">
+<failure message="lost"/></testcase>
 </testsuite></testsuites>"""
 
 

@@ -155,6 +155,12 @@ def test_starts_from_weights_with_another_painting(tmp_path: Path, data: Path, c
         ({"clips": ["gone.mp4"]}, "gone.mp4"),
         ({"previews": ["gone.png"]}, "has no gone.png"),
         ({"previews": None}, "previews must be a list"),
+        ({"clips": [3]}, "clips[0] must be text, got 3"),
+        ({"vgg_scales": [1, "half"]}, "vgg_scales[1] must be a number, got 'half'"),
+        ({"smoothing": [0.3]}, "smoothing must be a list of 2, got [0.3]"),
+        ({"rows_only": 1}, "rows_only must be true or false, got 1"),
+        ({"weights": {"stile": 2}}, "weights: unknown stile. Known: calm, content"),
+        ({"styles": [{"name": "a"}]}, "styles[0]: image is missing"),
         ({"exclude_licence": "non-commercial"}, "exclude_licence must be a list"),
         ({"exclude_licence": ["domain", "research"]}, "leaves no photo"),
         ({"network": {"depth": 3}}, "depth"),
@@ -166,6 +172,14 @@ def test_bad_configs_say_what_is_wrong(
 ):
     assert fit(tmp_path, data, {**config, **change}) == 4
     assert words in capsys.readouterr().err
+
+
+def test_a_number_may_have_an_exponent(tmp_path: Path, config: dict):
+    from training.config import load_config
+
+    file = tmp_path / "toy.yaml"
+    file.write_text(yaml.safe_dump({**config, "learning_rate": 1}).replace("rate: 1", "rate: 1e-3"))
+    assert load_config(file).learning_rate == 0.001
 
 
 def test_the_classic_network_is_not_trained(tmp_path: Path, data: Path, config: dict, capsys):

