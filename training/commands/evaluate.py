@@ -98,11 +98,8 @@ def run(args: argparse.Namespace) -> None:
     )
 
     from engines import EngineOptions, find_model
-<<<<<<< HEAD
     from realtime.build_progress import show_build
-=======
     from training.evaluate.candidates import ModelCandidate, painted_styles, parse_paintings
->>>>>>> house-train
     from training.evaluate.clips import find_clips
     from training.evaluate.evaluation import evaluate
     from training.evaluate.likeness import Likeness
@@ -124,13 +121,8 @@ def run(args: argparse.Namespace) -> None:
             f"or the picture with --painting {missing[0]}=FILE."
         )
     sources = find_clips(args.data, args.clips, args.photo)
-<<<<<<< HEAD
     options = EngineOptions(precision=args.precision, show_build=show_build)
-    painters = [ModelPainter(model, styles, args.engine, options)]
-=======
-    options = EngineOptions(precision=args.precision)
     candidates: list[Candidate] = [ModelCandidate(model, styles, args.engine, options)]
->>>>>>> house-train
     if args.peers is not None:
         candidates += _peers(args, styles, paintings)
     faces, likeness = FaceFinder(), Likeness(load_vgg(args.vgg))
@@ -171,12 +163,8 @@ def _peers(
     args: argparse.Namespace, styles: list[PaintedStyle], paintings: dict[str, Path]
 ) -> list[Candidate]:
     from engines import EngineOptions, load_model
-<<<<<<< HEAD
     from realtime.build_progress import show_build
-    from training.evaluate.painters import LitePainter, ModelPainter, painted_styles
-=======
     from training.evaluate.candidates import LiteCandidate, ModelCandidate, painted_styles
->>>>>>> house-train
 
     candidates: list[Candidate] = [LiteCandidate(styles)]
     for path in args.peers:
@@ -186,18 +174,12 @@ def _peers(
                 f"python -m export import {path}"
             )
         model = load_model(path)
-<<<<<<< HEAD
-        painters.append(
-            ModelPainter(
+        candidates.append(
+            ModelCandidate(
                 model,
                 painted_styles(model, args.data, paintings),
                 "auto",
                 EngineOptions(show_build=show_build),
-=======
-        candidates.append(
-            ModelCandidate(
-                model, painted_styles(model, args.data, paintings), "auto", EngineOptions()
->>>>>>> house-train
             )
         )
     return candidates
@@ -214,13 +196,6 @@ def _summary(average: dict[str, float], worst: dict[str, float]) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-<<<<<<< HEAD
-    """Under its name only when it is whole."""
+    """Write ``text``, which has its name only when it is whole."""
     with atomic_write(path) as written:
         written.write_text(text, encoding="utf-8")
-=======
-    """Write ``text``, which has its name only when it is whole."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
->>>>>>> house-train
