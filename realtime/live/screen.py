@@ -83,7 +83,7 @@ class Screen:
         before = self.state
         for key in self._sink.poll():
             self._desk.press(key)
-        view_size = self._sink.view_size
+        view_size = self._sink.view_size if self._places else None
         places = shares(self._places, view_size) if view_size else {}
         for pointer in self._sink.pointers():
             self._desk.point(pointer, places)
