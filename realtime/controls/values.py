@@ -80,11 +80,8 @@ class Range(Values[float]):
     def step(self, now: float, by: float) -> float:
         """Return the next multiple of ``abs(by)`` in the direction of ``by``, within the range."""
         size = abs(by)
-        if by > 0:
-            count = math.floor(now / size + 1e-6) + 1
-        else:
-            count = math.ceil(now / size - 1e-6) - 1
-        return self._limit(count * size)
+        up, down = math.floor(now / size + 1e-6) + 1, math.ceil(now / size - 1e-6) - 1
+        return self._limit((up if by > 0 else down) * size)
 
     def _limit(self, number: float) -> float:
         return min(max(round(number, 6), self.low), self.high)

@@ -88,7 +88,7 @@ class Connections:
             )
             await connection.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
             await connection.setLocalDescription(await connection.createAnswer())
-        except Exception as error:  # noqa: BLE001 (whatever a foreign offer breaks is its fault)
+        except Exception as error:  # whatever a foreign offer breaks is the offer's fault
             await self._drop(connection)
             raise ValueError(f"not an offer that can be answered: {error}") from error
         return connection.localDescription.sdp
