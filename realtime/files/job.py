@@ -107,8 +107,23 @@ def check_encoding(encoding: Encoding, outputs: Sequence[Path]) -> None:
         encoding.options_for(Path(f"output{suffix}"))
 
 
-def plan_jobs(jobs: Jobs, options: FileOptions) -> list[dict[str, Any]]:
-    """What ``run_jobs`` would do, without an engine and without writing.
+@dataclass(frozen=True)
+class JobPlan:
+    """What would be done with one file. Its fields stand in --json."""
+
+    input: str
+    output: str
+    skip: bool
+    """Whether its output is there already and ``-n`` was given."""
+    duration_s: float | None
+    """How long that lasts which is read; None if unknown."""
+    size: str
+    network_size: str
+    style: str
+
+
+def plan_jobs(jobs: Jobs, options: FileOptions) -> list[JobPlan]:
+    """Return what ``run_jobs`` would do, without an engine and without writing.
 
     Raises the first error that a run would meet.
     """
@@ -121,15 +136,15 @@ def plan_jobs(jobs: Jobs, options: FileOptions) -> list[dict[str, Any]]:
         with _open_input(source, options) as video:
             known = video if isinstance(video, LargePicture) else video.info
             plans.append(
-                {
-                    "input": str(source),
-                    "output": str(output),
-                    "skip": skips,
-                    "duration_s": known.duration_s,
-                    "size": size_text(known.size),
-                    "network_size": size_text(network_size(known.size, options.look.brush)),
-                    "style": options.label,
-                }
+                JobPlan(
+                    input=str(source),
+                    output=str(output),
+                    skip=skips,
+                    duration_s=known.duration_s,
+                    size=size_text(known.size),
+                    network_size=size_text(network_size(known.size, options.look.brush)),
+                    style=options.label,
+                )
             )
     return plans
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from engines.errors import PartialResult
-from realtime.files.job import Result
+from realtime.files.job import JobPlan, Result
 from realtime.report import peak_rss_mb, write_report
 
 
@@ -79,12 +80,12 @@ def print_summary(results: Sequence[Result], files: int) -> None:
     console.print(Text(_sentence(results, files)))
 
 
-def print_plans(plans: Sequence[dict[str, Any]], as_json: bool) -> None:
+def print_plans(plans: Sequence[JobPlan], as_json: bool) -> None:
     """Print what ``plan_jobs`` returned, on stdout."""
     if as_json:
-        print(json.dumps(plans, indent=1))
+        print(json.dumps([asdict(plan) for plan in plans], indent=1))
     else:
-        print("\n".join(f"{plan['input']} -> {plan['output']} {plan['size']}" for plan in plans))
+        print("\n".join(f"{plan.input} -> {plan.output} {plan.size}" for plan in plans))
 
 
 def describe_outcome(result: Result) -> str:
