@@ -18,7 +18,7 @@ def tell_results(results: Sequence[Result], files: int, report: Path | None, as_
 
     ``files``: how many were asked for; some may not have been reached. Raises SinkError.
     """
-    content = report_of(results, files) if results else {}
+    content = make_report(results, files) if results else {}
     if results and report:
         write_report(report, content)
     if results and as_json:
@@ -27,7 +27,7 @@ def tell_results(results: Sequence[Result], files: int, report: Path | None, as_
         print_summary(results, files)
 
 
-def report_of(results: Sequence[Result], files: int) -> dict[str, Any]:
+def make_report(results: Sequence[Result], files: int) -> dict[str, Any]:
     """Return the content of --report.
 
     That is the figures of the one file that was asked for, or {items, total} for several.
@@ -77,7 +77,7 @@ def print_summary(results: Sequence[Result], files: int) -> None:
         )
         table.add_row(*map(Text, cells))
     console.print(table)
-    console.print(Text(_sentence(results, files)))
+    console.print(Text(_sum_up(results, files)))
 
 
 def print_plans(plans: Sequence[JobPlan], as_json: bool) -> None:
@@ -99,7 +99,7 @@ def describe_outcome(result: Result) -> str:
     return "done, damage concealed" if result.damaged else "done"
 
 
-def _sentence(results: Sequence[Result], files: int) -> str:
+def _sum_up(results: Sequence[Result], files: int) -> str:
     failed = sum(result.error is not None for result in results)
     skipped = sum(result.skipped for result in results)
     counts = {
