@@ -18,7 +18,7 @@ from realtime.files.crew import Crew, OwnEngine
 from realtime.files.inputs import expand_inputs
 from realtime.files.job import Jobs
 from realtime.files.options import FileOptions, Resize
-from realtime.files.outputs import is_folder, output_paths, without_results
+from realtime.files.outputs import drop_results, is_folder, output_paths
 from realtime.look import Look
 from realtime.media.format_registry import PICTURE_FORMATS
 from realtime.media.pipes import STDIO, parse_raw
@@ -248,7 +248,7 @@ def plan_inputs(args: argparse.Namespace, style: str) -> list[tuple[Path, Path]]
     What folders and patterns found of this very command's results, from a run before, is no input.
     Raises SourceError or UsageError.
     """
-    files = without_results(expand_inputs(args.input, args.recursive), args.output, style)
+    files = drop_results(expand_inputs(args.input, args.recursive), args.output, style)
     outputs = output_paths(files, args.output, style)
     if STDIO in outputs and (len(outputs) > 1 or args.json):
         raise UsageError(

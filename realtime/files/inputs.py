@@ -53,10 +53,10 @@ def _expand(argument: str, recursive: bool, inside_list: bool) -> Iterator[Input
     if argument != "-" and path == STDIO:  # ./- is a file of that name
         path = path.absolute()
     if argument.startswith("@") and not inside_list:
-        for line in _lines(Path(argument[1:])):
+        for line in _read_list(Path(argument[1:])):
             yield from _expand(line, recursive, inside_list=True)
     elif os.path.isdir(path):
-        yield from _in_folder(path, recursive)
+        yield from _find_in_folder(path, recursive)
     elif glob.has_magic(argument) and not os.path.lexists(argument):
         hits = [Path(hit) for hit in sorted(glob.glob(argument, recursive=True))]
         files = [InputFile(hit, named=False) for hit in hits if _is_media(hit)]
@@ -67,7 +67,7 @@ def _expand(argument: str, recursive: bool, inside_list: bool) -> Iterator[Input
         yield InputFile(path)
 
 
-def _in_folder(folder: Path, recursive: bool) -> Iterator[InputFile]:
+def _find_in_folder(folder: Path, recursive: bool) -> Iterator[InputFile]:
     files = []
     for parent, subfolders, names in os.walk(folder):
         subfolders[:] = (
@@ -91,7 +91,7 @@ def _is_media(path: Path) -> bool:
     return path.suffix.lower() in READ_ENDINGS and not path.name.startswith(".") and path.is_file()
 
 
-def _lines(path: Path) -> list[str]:
+def _read_list(path: Path) -> list[str]:
     try:
         text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
     except OSError as error:

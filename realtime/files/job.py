@@ -18,7 +18,7 @@ from realtime.exits import error_line
 from realtime.files.crew import Crew, Painting
 from realtime.files.large_picture import LargePicture, is_large_picture
 from realtime.files.options import FileOptions
-from realtime.files.outputs import check_output, identified, make_folder, partial_path
+from realtime.files.outputs import check_output, identify, make_folder, partial_path
 from realtime.files.painter import PaintingPlan
 from realtime.files.pipeline import FileRun
 from realtime.files.progress import FileProgress
@@ -82,7 +82,7 @@ def run_jobs(
     An input or output that fails is reported and left; an engine that fails would fail for all: its
     result comes, and then the error is raised.
     """
-    sources = identified([source for source, _ in jobs])
+    sources = identify([source for source, _ in jobs])
     try:
         check_encoding(options.encoding, [output for _, output in jobs])
         for source, output in jobs:
@@ -107,13 +107,28 @@ def check_encoding(encoding: Encoding, outputs: Sequence[Path]) -> None:
         encoding.options_for(Path(f"output{suffix}"))
 
 
-def plan_jobs(jobs: Jobs, options: FileOptions) -> list[dict[str, Any]]:
-    """What ``run_jobs`` would do, without an engine and without writing.
+@dataclass(frozen=True)
+class JobPlan:
+    """What would be done with one file. Its fields stand in --json."""
+
+    input: str
+    output: str
+    skip: bool
+    """Whether its output is there already and ``-n`` was given."""
+    duration_s: float | None
+    """How long that lasts which is read; None if unknown."""
+    size: str
+    network_size: str
+    style: str
+
+
+def plan_jobs(jobs: Jobs, options: FileOptions) -> list[JobPlan]:
+    """Return what ``run_jobs`` would do, without an engine and without writing.
 
     Raises the first error that a run would meet.
     """
     check_encoding(options.encoding, [output for _, output in jobs])
-    plans, sources = [], identified([source for source, _ in jobs])
+    plans, sources = [], identify([source for source, _ in jobs])
     for source, output in jobs:
         skips = options.skip_existing and output_exists(output)
         if not skips and (output.parent.is_dir() or not options.make_folders):
@@ -121,15 +136,15 @@ def plan_jobs(jobs: Jobs, options: FileOptions) -> list[dict[str, Any]]:
         with _open_input(source, options) as video:
             known = video if isinstance(video, LargePicture) else video.info
             plans.append(
-                {
-                    "input": str(source),
-                    "output": str(output),
-                    "skip": skips,
-                    "duration_s": known.duration_s,
-                    "size": size_text(known.size),
-                    "network_size": size_text(network_size(known.size, options.look.brush)),
-                    "style": options.label,
-                }
+                JobPlan(
+                    input=str(source),
+                    output=str(output),
+                    skip=skips,
+                    duration_s=known.duration_s,
+                    size=size_text(known.size),
+                    network_size=size_text(network_size(known.size, options.look.brush)),
+                    style=options.label,
+                )
             )
     return plans
 
@@ -185,7 +200,7 @@ def _paint(
     notes = [*video.notes, *sink.notes]
     for note in notes:
         say(f"note: {note}")
-    report = _report(run, painting.made_with, options.label, started_s)
+    report = _make_report(run, painting.made_with, options.label, started_s)
     report.extra = {
         "damaged": video.damaged,
         "cuts": len(video.cuts),
@@ -254,7 +269,7 @@ def _open_input(source: Path, options: FileOptions) -> VideoFile | LargePicture:
     )
 
 
-def _report(run: FileRun, made_with: PaintingPlan, style: str, started_s: float) -> Report:
+def _make_report(run: FileRun, made_with: PaintingPlan, style: str, started_s: float) -> Report:
     wall_s = time.perf_counter() - started_s
     return Report(
         frames_in=run.frames_in,

@@ -135,7 +135,7 @@ class LargePicture:
             painted.write_to_file(str(file.temporary), **quality)
             file.commit()
         except self._vips.Error as error:
-            raise SinkError(f"{output}: cannot be written ({_reason(error)}).") from error
+            raise SinkError(f"{output}: cannot be written ({_last_line(error)}).") from error
         finally:
             file.discard()
 
@@ -144,7 +144,7 @@ class LargePicture:
         try:
             yield
         except self._vips.Error as error:
-            raise SourceError(f"{self.path}: cannot be read ({_reason(error)}).") from error
+            raise SourceError(f"{self.path}: cannot be read ({_last_line(error)}).") from error
 
 
 def is_large_picture(path: Path) -> bool:
@@ -175,6 +175,6 @@ def _import_libvips() -> Any:
     return pyvips
 
 
-def _reason(error: Exception) -> str:
+def _last_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return lines[-1] if lines else "unknown"

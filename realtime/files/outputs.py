@@ -49,7 +49,7 @@ def output_paths(files: Sequence[InputFile], output: str | None, style: str) -> 
     return paths
 
 
-def without_results(files: Sequence[InputFile], output: str | None, style: str) -> list[InputFile]:
+def drop_results(files: Sequence[InputFile], output: str | None, style: str) -> list[InputFile]:
     """Return ``files`` without the results of an earlier run over the others in the same style.
 
     Previews and parts are results too. What the user has named stays.
@@ -84,7 +84,7 @@ def make_folder(path: Path) -> None:
         raise SinkError(f"{path}: its folder cannot be made ({error.strerror}).") from error
 
 
-def identified(inputs: Sequence[Path]) -> dict[object, Path]:
+def identify(inputs: Sequence[Path]) -> dict[object, Path]:
     """Return each of ``inputs`` by all that tells one file from others, for ``check_output``."""
     return {identity: path for path in inputs for identity in _identities(path)}
 
@@ -94,7 +94,7 @@ def check_output(path: Path, inputs: Mapping[object, Path], overwrite: bool) -> 
 
     UsageError if it or its partial name is one of the inputs, by whatever name or link, if it
     exists and must not be replaced, or has an ending that cannot be written. SinkError if its
-    folder is not there or the name cannot be. ``inputs``: what ``identified`` makes of them.
+    folder is not there or the name cannot be. ``inputs``: what ``identify`` makes of them.
     """
     if path == STDIO:
         return

@@ -133,13 +133,13 @@ def plan_painting(
         network,
         stylizer.network.piece_size(network),
         EngineIdentity.of(engine),
-        _model_hash(engine),
+        _hash_model(engine),
         hashlib.sha256(processor().encode()).hexdigest()[:16],
         {name: _version(name) for name in ("livebrush", "av", "numpy", engine.name)},
     )
 
 
-def _model_hash(engine: Engine) -> str:
+def _hash_model(engine: Engine) -> str:
     path = engine.model.int8_path if engine.precision in ("int8", "fp8") else engine.model.path
     return hashlib.sha256((path or engine.model.path).read_bytes()).hexdigest()
 

@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from engines.base import Pending
 from realtime.frame import FileFrame
@@ -22,6 +22,12 @@ from realtime.timing import Samples, StageTimes
 
 if TYPE_CHECKING:
     from realtime.frame import Pixels
+
+    # A frame, and when it was decoded; the painting between them.
+    _Decoded = tuple[FileFrame, float]
+    _Painted = tuple[FileFrame, Pixels, float]
+
+_Item = TypeVar("_Item")
 
 # As long as an encoder may need for what it has held back at the end of a segment.
 _QUEUE_FRAMES = 8
@@ -89,17 +95,12 @@ def run_file(
     run = FileRun()
     stop = _Stop()
     waiting = max(1, min(_QUEUE_FRAMES, _QUEUE_BYTES // max(1, 3 * math.prod(size))))
-    decoded, painted = _Channel(stop, waiting), _Channel(stop, waiting)
-    stages = {
-        "paint": (painted, _paint_all(decoded, paint, run)),
-        "decode": (decoded, _decode_all(frames, run)),
-    }
+    decoded: _Channel[_Decoded] = _Channel(stop, waiting)
+    painted: _Channel[_Painted] = _Channel(stop, waiting)
     threads = [
-        threading.Thread(target=_run_stage, args=(stop, *args, run), name=name)
-        for name, args in stages.items()
+        _start_stage("paint", stop, _paint_all(decoded, paint, run), painted, run),
+        _start_stage("decode", stop, _decode_all(frames, run), decoded, run),
     ]
-    for thread in threads:
-        thread.start()
     try:
         for frame, pixels, decoded_s in painted:
             with run.stages.measure("encode"):
@@ -135,19 +136,21 @@ class _Stopped(Exception):
     """Another stage has ended the run."""
 
 
-class _Channel:
+class _End:
+    """Comes after the last item of a channel."""
+
+
+class _Channel(Generic[_Item]):
     """A bounded queue between two stages.
 
     Neither end waits for longer than the run lasts, so that nothing can deadlock.
     """
 
-    _END = object()
-
     def __init__(self, stop: _Stop, length: int) -> None:
-        self._queue: queue.Queue[Any] = queue.Queue(length)
+        self._queue: queue.Queue[_Item | _End] = queue.Queue(length)
         self._stop = stop
 
-    def put(self, item: Any) -> None:
+    def put(self, item: _Item | _End) -> None:
         while not self._stop.event.is_set():
             try:
                 return self._queue.put(item, timeout=_POLL_S)
@@ -156,33 +159,41 @@ class _Channel:
         raise _Stopped
 
     def end(self) -> None:
-        self.put(self._END)
+        self.put(_End())
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[_Item]:
         while not self._stop.event.is_set():
             try:
                 item = self._queue.get(timeout=_POLL_S)
             except queue.Empty:
                 continue
-            if item is self._END:
+            if isinstance(item, _End):
                 return
             yield item
 
 
-def _run_stage(stop: _Stop, output: _Channel, items: Iterator[Any], run: FileRun) -> None:
+def _start_stage(
+    name: str, stop: _Stop, items: Iterator[_Item], output: _Channel[_Item], run: FileRun
+) -> threading.Thread:
     """Put everything from ``items`` into ``output``, in a thread; an error ends the run."""
-    try:
-        for item in items:
-            output.put(item)
-        output.end()
-    except _Stopped:
-        pass
-    except BaseException as error:  # noqa: BLE001 (raised in the caller's thread)
-        stop.fail(error)
-    run.thread_s[threading.current_thread().name] = time.thread_time()
+
+    def put_all() -> None:
+        try:
+            for item in items:
+                output.put(item)
+            output.end()
+        except _Stopped:
+            pass
+        except BaseException as error:  # noqa: BLE001 (raised in the caller's thread)
+            stop.fail(error)
+        run.thread_s[name] = time.thread_time()
+
+    thread = threading.Thread(target=put_all, name=name)
+    thread.start()
+    return thread
 
 
-def _decode_all(frames: Iterable[FileFrame], run: FileRun) -> Iterator[tuple[FileFrame, float]]:
+def _decode_all(frames: Iterable[FileFrame], run: FileRun) -> Iterator[_Decoded]:
     iterator = iter(frames)
     while True:
         started_s = time.perf_counter()
@@ -196,8 +207,8 @@ def _decode_all(frames: Iterable[FileFrame], run: FileRun) -> Iterator[tuple[Fil
 
 
 def _paint_all(
-    decoded: _Channel, paint: Callable[[FileFrame], Pixels] | Overlapped, run: FileRun
-) -> Iterator[tuple[FileFrame, Pixels, float]]:
+    decoded: _Channel[_Decoded], paint: Callable[[FileFrame], Pixels] | Overlapped, run: FileRun
+) -> Iterator[_Painted]:
     if isinstance(paint, Overlapped):
         yield from _paint_overlapped(decoded, paint, run)
         return
@@ -208,8 +219,8 @@ def _paint_all(
 
 
 def _paint_overlapped(
-    decoded: _Channel, paint: Overlapped, run: FileRun
-) -> Iterator[tuple[FileFrame, Pixels, float]]:
+    decoded: _Channel[_Decoded], paint: Overlapped, run: FileRun
+) -> Iterator[_Painted]:
     begun: deque[tuple[FileFrame, Pending, float]] = deque()
     for frame, decoded_s in decoded:
         with run.stages.measure("infer"):
@@ -221,8 +232,6 @@ def _paint_overlapped(
         yield _finish_first(begun)
 
 
-def _finish_first(
-    begun: deque[tuple[FileFrame, Pending, float]],
-) -> tuple[FileFrame, Pixels, float]:
+def _finish_first(begun: deque[tuple[FileFrame, Pending, float]]) -> _Painted:
     frame, finish, decoded_s = begun.popleft()
     return frame, finish(), decoded_s

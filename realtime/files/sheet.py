@@ -12,7 +12,7 @@ from engines import Engine
 from engines.errors import UsageError
 from realtime.cli import say
 from realtime.files.options import FileOptions
-from realtime.files.outputs import check_output, identified
+from realtime.files.outputs import check_output, identify
 from realtime.frame import FileFrame
 from realtime.look import Look
 from realtime.media.format_registry import PICTURE_FORMATS
@@ -43,7 +43,7 @@ def write_sheet(
         raise UsageError(f"--sheet takes one INPUT, not {len(inputs)}.")
     if path.suffix.lower() not in PICTURE_FORMATS:
         raise UsageError(f"--sheet {path}: must end in {', '.join(PICTURE_FORMATS)}.")
-    check_output(path, identified(inputs), options.overwrite)
+    check_output(path, identify(inputs), options.overwrite)
     with VideoFile(
         inputs[0],
         options.start_s,

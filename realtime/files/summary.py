@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from engines.errors import PartialResult
-from realtime.files.job import Result
+from realtime.files.job import JobPlan, Result
 from realtime.report import peak_rss_mb, write_report
 
 
@@ -17,7 +18,7 @@ def tell_results(results: Sequence[Result], files: int, report: Path | None, as_
 
     ``files``: how many were asked for; some may not have been reached. Raises SinkError.
     """
-    content = report_of(results, files) if results else {}
+    content = make_report(results, files) if results else {}
     if results and report:
         write_report(report, content)
     if results and as_json:
@@ -26,7 +27,7 @@ def tell_results(results: Sequence[Result], files: int, report: Path | None, as_
         print_summary(results, files)
 
 
-def report_of(results: Sequence[Result], files: int) -> dict[str, Any]:
+def make_report(results: Sequence[Result], files: int) -> dict[str, Any]:
     """Return the content of --report.
 
     That is the figures of the one file that was asked for, or {items, total} for several.
@@ -76,15 +77,15 @@ def print_summary(results: Sequence[Result], files: int) -> None:
         )
         table.add_row(*map(Text, cells))
     console.print(table)
-    console.print(Text(_sentence(results, files)))
+    console.print(Text(_sum_up(results, files)))
 
 
-def print_plans(plans: Sequence[dict[str, Any]], as_json: bool) -> None:
+def print_plans(plans: Sequence[JobPlan], as_json: bool) -> None:
     """Print what ``plan_jobs`` returned, on stdout."""
     if as_json:
-        print(json.dumps(plans, indent=1))
+        print(json.dumps([asdict(plan) for plan in plans], indent=1))
     else:
-        print("\n".join(f"{plan['input']} -> {plan['output']} {plan['size']}" for plan in plans))
+        print("\n".join(f"{plan.input} -> {plan.output} {plan.size}" for plan in plans))
 
 
 def describe_outcome(result: Result) -> str:
@@ -98,7 +99,7 @@ def describe_outcome(result: Result) -> str:
     return "done, damage concealed" if result.damaged else "done"
 
 
-def _sentence(results: Sequence[Result], files: int) -> str:
+def _sum_up(results: Sequence[Result], files: int) -> str:
     failed = sum(result.error is not None for result in results)
     skipped = sum(result.skipped for result in results)
     counts = {

@@ -22,7 +22,7 @@ from engines import ModelFile
 from engines.errors import EngineUnavailable, LivebrushError, UsageError
 from engines.machine import cpu_threads
 from realtime.cli import say
-from realtime.files.farm.part_painter import PartPainter, packed
+from realtime.files.farm.part_painter import PartPainter, pack_model
 
 LOCAL = "local"
 # Of a worker: it paints on one, and decodes and encodes on the other.
@@ -118,7 +118,7 @@ class Cluster:
                 f"--cluster {address}: no machine of this cluster has CPUs to give."
             )
         self.cpus = min(_CPUS, *(size for size in sizes if size))
-        self._model_files = ray.put(packed(model))
+        self._model_files = ray.put(pack_model(model))
 
     @property
     def room(self) -> int:

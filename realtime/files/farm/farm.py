@@ -67,7 +67,7 @@ class Farm:
             video.info.path.absolute(),
             video.info.fingerprint(),
             video.info.size,
-            replace(options, resize=_unchanged),
+            replace(options, resize=_keep_size),
             (name, engine),
         )
         opened = self._open_engine(job)
@@ -238,5 +238,5 @@ class FarmPainting:
         self._waiting.appendleft(part.beginning_at(first, self.output.resume.memory_before(first)))
 
 
-def _unchanged(size: tuple[int, int]) -> tuple[int, int]:
+def _keep_size(size: tuple[int, int]) -> tuple[int, int]:
     return size

@@ -100,12 +100,12 @@ class _OpenVideo:
 class PartPainter:
     """Keeps its engine warm from part to part.
 
-    ``model_files``: as ``packed`` gives them; ``node``: what errors shall call the machine. One
+    ``model_files``: as ``pack_model`` gives them; ``node``: what errors shall call the machine. One
     thread.
     """
 
     def __init__(self, model_files: dict[str, bytes], node: str) -> None:
-        self._model = _unpacked(model_files)
+        self._model = _unpack(model_files)
         self._node = node
         self._engine: _OpenEngine | None = None
         self._video: _OpenVideo | None = None
@@ -269,13 +269,13 @@ class _FramesFrom:
             self._segments.write(frame, pixels)
 
 
-def packed(model: ModelFile) -> dict[str, bytes]:
+def pack_model(model: ModelFile) -> dict[str, bytes]:
     """Return the files of ``model`` by name, to be sent to where they may not be installed."""
     paths = (model.path, model.int8_path, model.weights_path)
     return {path.name: path.read_bytes() for path in paths if path is not None}
 
 
-def _unpacked(files: dict[str, bytes]) -> ModelFile:
+def _unpack(files: dict[str, bytes]) -> ModelFile:
     digest = sha256(b"".join(sha256(content).digest() for content in files.values())).hexdigest()[
         :24
     ]

@@ -73,25 +73,25 @@ def divide(
     before: deque[Moment] = deque(maxlen=warm_up)
     part: list[Moment] = []
 
-    def ended() -> Iterator[Part]:
+    def end_part() -> Iterator[Part]:
         if part:
-            yield Part(part[0].index, (*_warm_up(before, part[0]), *part))
+            yield Part(part[0].index, (*_choose_warm_up(before, part[0]), *part))
             before.extend(part)
             part.clear()
 
-    for segment in _segments(moments):
+    for segment in _group_segments(moments):
         if has(segment[0].index):
-            yield from ended()
+            yield from end_part()
             before.extend(segment)
             continue
         part.extend(segment)
         behind_cut = any(moment.is_cut for moment in segment[-warm_up:]) if warm_up else False
         if len(part) >= (segments * SEGMENT_FRAMES) / (2 if behind_cut else 1):
-            yield from ended()
-    yield from ended()
+            yield from end_part()
+    yield from end_part()
 
 
-def _segments(moments: Iterable[Moment]) -> Iterator[list[Moment]]:
+def _group_segments(moments: Iterable[Moment]) -> Iterator[list[Moment]]:
     segment: list[Moment] = []
     for moment in moments:
         segment.append(moment)
@@ -102,6 +102,6 @@ def _segments(moments: Iterable[Moment]) -> Iterator[list[Moment]]:
         yield segment
 
 
-def _warm_up(before: deque[Moment], first: Moment) -> list[Moment]:
+def _choose_warm_up(before: deque[Moment], first: Moment) -> list[Moment]:
     cuts = [place for place, moment in enumerate(before) if moment.is_cut]
     return [] if first.is_cut else list(before)[cuts[-1] if cuts else 0 :]

@@ -129,8 +129,8 @@ class WorkFolder:
         self._lock.release()
 
     def _take_over(self, output: Path, resumes: bool, overwrite: bool) -> None:
-        manifest = _manifest_of(self.path)
-        found = _segments_of(manifest)
+        manifest = _read_manifest(self.path)
+        found = _read_segments(manifest)
         if found and not resumes and not overwrite:
             frames = sum(segment.frames for segment in found.values())
             raise UsageError(
@@ -222,8 +222,8 @@ def recorded_encoder_threads(output: Path) -> int | None:
 
 def _recorded_plan(output: Path) -> dict[str, Any]:
     """Return what an interrupted run went by; {} if there is none with a finished segment."""
-    manifest = _manifest_of(_folder_of(output))
-    return dict(manifest["plan"]) if _segments_of(manifest) else {}
+    manifest = _read_manifest(_folder_of(output))
+    return dict(manifest["plan"]) if _read_segments(manifest) else {}
 
 
 def _folder_of(output: Path) -> Path:
@@ -233,14 +233,14 @@ def _folder_of(output: Path) -> Path:
     return output.with_name(f".{name}.unfinished")
 
 
-def _manifest_of(folder: Path) -> dict[str, Any]:
+def _read_manifest(folder: Path) -> dict[str, Any]:
     manifest = read_json(folder / _MANIFEST)
     return (
         manifest if isinstance(manifest, dict) and manifest.get("format") == FORMAT_VERSION else {}
     )
 
 
-def _segments_of(manifest: dict[str, Any]) -> dict[int, Segment]:
+def _read_segments(manifest: dict[str, Any]) -> dict[int, Segment]:
     return {int(number): Segment(**entry) for number, entry in manifest.get("segments", {}).items()}
 
 

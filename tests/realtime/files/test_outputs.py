@@ -7,10 +7,10 @@ from engines.errors import SinkError, UsageError
 from realtime.files.inputs import InputFile
 from realtime.files.outputs import (
     check_output,
-    identified,
+    drop_results,
+    identify,
     output_paths,
     partial_path,
-    without_results,
 )
 
 
@@ -64,26 +64,26 @@ def test_an_input_is_refused_as_output_under_every_name(tmp_path, link):
     link(source, tmp_path / "other.mp4")
     for output in (source, tmp_path / "other.mp4", tmp_path / "." / "in.mp4"):
         with pytest.raises(UsageError, match="input"):
-            check_output(output, identified([tmp_path / "first.mp4", source]), overwrite=True)
+            check_output(output, identify([tmp_path / "first.mp4", source]), overwrite=True)
 
 
 def test_what_exists_needs_y_and_what_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "out.mp4").write_bytes(b"x")
     with pytest.raises(UsageError, match="-y"):
-        check_output(tmp_path / "out.mp4", identified([]), overwrite=False)
-    check_output(tmp_path / "out.mp4", identified([]), overwrite=True)
-    check_output(tmp_path / "new.mp4", identified([]), overwrite=False)
+        check_output(tmp_path / "out.mp4", identify([]), overwrite=False)
+    check_output(tmp_path / "out.mp4", identify([]), overwrite=True)
+    check_output(tmp_path / "new.mp4", identify([]), overwrite=False)
     with pytest.raises(UsageError, match="ending"):
-        check_output(tmp_path / "out.doc", identified([]), overwrite=False)
+        check_output(tmp_path / "out.doc", identify([]), overwrite=False)
     with pytest.raises(SinkError, match="does not exist"):
-        check_output(tmp_path / "nowhere" / "out.mp4", identified([]), overwrite=False)
+        check_output(tmp_path / "nowhere" / "out.mp4", identify([]), overwrite=False)
 
 
 def test_a_partial_result_never_takes_the_name_of_an_input(tmp_path):
     source = tmp_path / "out.partial.mp4"
     source.write_bytes(b"x")
     with pytest.raises(UsageError, match="part of it"):
-        check_output(tmp_path / "out.mp4", identified([source]), overwrite=True)
+        check_output(tmp_path / "out.mp4", identify([source]), overwrite=True)
 
 
 def test_a_partial_result_replaces_nothing_without_y(tmp_path):
@@ -98,14 +98,14 @@ def test_a_name_that_is_too_long_is_an_output_error(tmp_path):
     with pytest.raises(SinkError, match="cannot be written"):
         check_output(
             tmp_path / f"{'n' * 260}.mp4",
-            identified([tmp_path / f"{'n' * 245}.mp4"]),
+            identify([tmp_path / f"{'n' * 245}.mp4"]),
             overwrite=False,
         )
 
 
 def test_a_name_without_an_ending_is_told_how_to_be_a_folder(tmp_path):
     with pytest.raises(UsageError, match=r"If it is to be a folder, type -o .*painted/"):
-        check_output(tmp_path / "painted", identified([]), overwrite=False)
+        check_output(tmp_path / "painted", identify([]), overwrite=False)
 
 
 def test_results_previews_and_parts_are_no_inputs(tmp_path):
@@ -117,15 +117,15 @@ def test_results_previews_and_parts_are_no_inputs(tmp_path):
         "clip_wave.preview.partial-2.mp4",
     ]
     found = [InputFile(tmp_path / name, named=False) for name in (*names, "clip_waves.mp4")]
-    assert [file.path.name for file in without_results(found, None, "wave")] == [
+    assert [file.path.name for file in drop_results(found, None, "wave")] == [
         "clip.mp4",
         "clip_waves.mp4",
     ]
     named = [InputFile(tmp_path / "clip.mp4"), InputFile(tmp_path / "clip_wave.mp4")]
-    assert without_results(named, None, "wave") == named
+    assert drop_results(named, None, "wave") == named
 
 
 def test_a_folder_that_may_not_be_looked_into_is_no_traceback(tmp_path):
     with pytest.raises(SinkError):
-        check_output(tmp_path / ("n" * 300) / "out.mp4", identified([]), overwrite=False)
+        check_output(tmp_path / ("n" * 300) / "out.mp4", identify([]), overwrite=False)
     assert output_paths([InputFile(Path("a.mp4"))], "n" * 300, "wave") == [Path("n" * 300)]

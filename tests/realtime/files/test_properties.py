@@ -15,7 +15,7 @@ from engines.errors import UsageError
 from realtime.files.farm.parts import divide
 from realtime.files.flags import parse_resize, parse_span
 from realtime.files.inputs import InputFile, expand_inputs
-from realtime.files.outputs import output_paths, without_results
+from realtime.files.outputs import drop_results, output_paths
 from realtime.frame import Moment
 from realtime.media.writing.segments import SEGMENT_FRAMES
 
@@ -125,7 +125,7 @@ def test_what_a_run_has_made_is_no_input_of_the_next(names: list[str], style: st
     assume(len({name.casefold() for name in names}) == len(names))
     files = [InputFile(Path(f"{name}.mp4"), named=False) for name in names]
     made = [InputFile(path, named=False) for path in output_paths(files, None, style)]
-    assert without_results([*files, *made], None, style) == files
+    assert drop_results([*files, *made], None, style) == files
 
 
 @few

@@ -16,7 +16,7 @@ import pytest
 from engines import EngineOptions, open_engine
 from engines.errors import SourceError
 from realtime.files.crew import OwnEngine
-from realtime.files.farm.part_painter import Finished, Job, Opened, PartPainter, PartRun, packed
+from realtime.files.farm.part_painter import Finished, Job, Opened, PartPainter, PartRun, pack_model
 from realtime.files.farm.parts import Part, divide
 from realtime.files.job import run_jobs
 from realtime.files.options import FileOptions
@@ -55,7 +55,7 @@ def clip(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def painter(tiny_model) -> Iterator[PartPainter]:
-    yield PartPainter(packed(tiny_model), "this machine")
+    yield PartPainter(pack_model(tiny_model), "this machine")
 
 
 def in_one_run(clip: Path, output: Path, options: FileOptions, model) -> Path:
