@@ -112,7 +112,7 @@ class Engine(ABC):
         """Return the precisions in which this engine can run ``model``, best quality first."""
         return ("fp32", "int8") if model.int8_path else ("fp32",)
 
-    def ready(self, size: tuple[int, int]) -> bool:  # noqa: ARG002 (for those that build)
+    def ready(self, size: tuple[int, int]) -> bool:
         """Return whether ``prepare`` for (height, width) is a matter of moments.
 
         An engine that is built first may say no.
@@ -209,7 +209,7 @@ class Engine(ABC):
             yield
         except (EngineError, MemoryError):
             raise
-        except Exception as error:  # noqa: BLE001 (runtimes raise anything)
+        except Exception as error:
             raise EngineRunError(
                 f"{self.name} failed on a {size[1]}x{size[0]} frame: {error}. "
                 "Try another engine, for example --engine onnxruntime."

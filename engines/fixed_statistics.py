@@ -31,7 +31,7 @@ def fix_statistics(
         found = iter(
             _measure_statistics(graph, [node.input[0] for node in norms], thumbnail, style, threads)
         )
-    except Exception as error:  # noqa: BLE001 (onnx and the runtime raise kinds of their own)
+    except Exception as error:
         raise EngineRunError(
             f"{model.path}: its statistics of the frame could not be taken: {error}"
         ) from error

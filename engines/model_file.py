@@ -119,7 +119,7 @@ def load_model(path: Path) -> ModelFile:
         )
     try:
         proto = onnx.load(str(path), load_external_data=False)
-    except Exception as error:  # noqa: BLE001 (protobuf raises kinds of its own)
+    except Exception as error:
         raise ModelError(
             f"{path}: not an ONNX file, or a damaged one ({type(error).__name__})."
         ) from error

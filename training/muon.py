@@ -40,7 +40,7 @@ class MuonAdam(torch.optim.Optimizer):
         )
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # noqa: ARG002 (PyTorch's signature)
+    def step(self, closure: None = None) -> None:
         """Move every parameter that has a gradient."""
         for group in self.param_groups:
             move = self._muon if group["kind"] == "muon" else self._adam

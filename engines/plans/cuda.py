@@ -81,9 +81,9 @@ class Cuda(ABC):
 
     def record(
         self,
-        stream: int,  # noqa: ARG002 (for libraries that have graphs)
-        work: Callable[[], None],  # noqa: ARG002
-        owner: ExitStack,  # noqa: ARG002
+        stream: int,
+        work: Callable[[], None],
+        owner: ExitStack,
     ) -> Callable[[], None] | None:
         """Record ``work``, which queues to ``stream``, as one CUDA graph.
 
@@ -125,7 +125,7 @@ def open_cuda(device: str = "cuda") -> Cuda:
         return PyCuda(index) if _find("pycuda") else CudaPython(index)
     except EngineUnavailable:
         raise
-    except Exception as error:  # noqa: BLE001 (PyCUDA and cuda-python have no error in common)
+    except Exception as error:
         raise EngineUnavailable(
             f"--device {device}: the NVIDIA driver does not start ({error}). Use --device cpu."
         ) from error

@@ -46,7 +46,7 @@ class OnnxRuntime(Engine):
             session = self._runtime.InferenceSession(
                 str(self._path), settings, providers=self._providers
             )
-        except Exception as error:  # noqa: BLE001 (it raises kinds of its own)
+        except Exception as error:
             raise EngineLoadError(
                 f"ONNX Runtime cannot run {self._path} at {key[2]}x{key[1]}: {error}"
             ) from error

@@ -24,9 +24,9 @@ class Passthrough(Engine):
         return None
 
     @classmethod
-    def precisions(cls, model: ModelFile) -> tuple[str, ...]:  # noqa: ARG003 (any model)
+    def precisions(cls, model: ModelFile) -> tuple[str, ...]:
         """Return "uint8" alone."""
         return ("uint8",)
 
-    def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:  # noqa: ARG002 (no style)
+    def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
         return frames.copy()

@@ -80,7 +80,7 @@ class Torch(Engine):
         return None
 
     @classmethod
-    def precisions(cls, model: ModelFile) -> tuple[str, ...]:  # noqa: ARG003 (any model)
+    def precisions(cls, model: ModelFile) -> tuple[str, ...]:
         """Return fp32, and fp16 for GPUs."""
         return ("fp32", "fp16")
 

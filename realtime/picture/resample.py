@@ -78,7 +78,7 @@ class Scaler:
         return out
 
     def mix(self, one: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
-        """share * one + (1 - share) * other, rounded; in 1/256, which fits uint16."""
+        """Share * one + (1 - share) * other, rounded; in 1/256, which fits uint16."""
         weight = round(share * 256)
         out = np.empty_like(one)
         for top in range(0, len(one), _STRIP_ROWS):

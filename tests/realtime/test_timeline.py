@@ -95,7 +95,7 @@ def test_a_cut_entry_waits_for_the_first_cut_after_the_entry_before():
 
 
 def scene(number: int, step: int) -> np.ndarray:
-    """A smooth picture with noise, drifting a little with every step; each number is another scene."""
+    """A smooth picture with noise that drifts a little with every step; each number is a scene."""
     rng = np.random.default_rng(number)
     y, x = np.mgrid[0:48, 0:64]
     phases, base = rng.uniform(0, 6, 3), (60, 180, 110, 220, 30)[number % 5]

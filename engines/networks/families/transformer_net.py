@@ -85,7 +85,7 @@ class TransformerNet(StyleNetwork):
         )
         self.deconv3 = ConvLayer(32, 3, 9)
 
-    def forward(self, image: Tensor, mix: Tensor) -> Tensor:  # noqa: ARG002 (one painting)
+    def forward(self, image: Tensor, mix: Tensor) -> Tensor:
         """Paint ``image``."""
         height, width = image.shape[-2], image.shape[-1]
         x = F.relu(self._run_first(_grow(pad_edge(image, _CELL_PX))))

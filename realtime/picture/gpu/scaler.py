@@ -45,7 +45,7 @@ class GpuScaler:
         return to_bytes(resized(low.float(), size).addcmul_(slopes, detail[..., None]))
 
     def mix(self, one: Tensor, other: Tensor, share: float) -> Tensor:
-        """share * one + (1 - share) * other, rounded."""
+        """Share * one + (1 - share) * other, rounded."""
         return to_bytes(other.float().lerp_(one.float(), share))
 
     def with_colors_of(self, frame: Tensor, painting: Tensor) -> Tensor:

@@ -158,7 +158,8 @@ def test_a_builder_that_was_killed_leaves_no_lock(store: PlanStore, build: Build
     locks = store.folder / "locks"
     locks.mkdir()
     lock = str(locks / f"{KEY.digest}.lock")
-    code = f"from filelock import FileLock; held = FileLock({lock!r}); held.acquire(); print('held', flush=True); input()"
+    code = f"from filelock import FileLock; held = FileLock({lock!r}); held.acquire(); "
+    code += "print('held', flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:

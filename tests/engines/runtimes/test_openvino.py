@@ -1,4 +1,4 @@
-"""OpenVINO with a core for each frame, as files are painted: the same pictures, several under way."""
+"""OpenVINO with a core for each frame, as files are painted: the same pictures, several begun."""
 
 import os
 import subprocess
@@ -21,9 +21,13 @@ from engines import EngineOptions, find_model, open_engine
 from export.pictures import read_pictures
 model = find_model(None, [])
 frame = read_pictures(None, 1)[0][None, :240, 100:420]
-engines = [open_engine("openvino", model, EngineOptions(precision=p), frame.shape[1:3]) for p in ("fp32", "int8")]
+engines = [
+    open_engine("openvino", model, EngineOptions(precision=p), frame.shape[1:3])
+    for p in ("fp32", "int8")
+]
 styles = np.eye(len(model.styles), dtype=np.float32)[1:, None]
-print(max(abs(np.subtract(*[e.infer(frame, style).astype(int) for e in engines])).mean() for style in styles))
+pairs = ([e.infer(frame, style).astype(int) for e in engines] for style in styles)
+print(max(abs(np.subtract(*pair)).mean() for pair in pairs))
 """
 
 

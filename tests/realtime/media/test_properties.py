@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -42,7 +43,7 @@ def test_times_strictly_rise_and_right_ones_stay(stated: list[int | None], step:
     times: list[int] = []
     for time in stated:
         times.append(next_pts(time, times[-1] if times else None, step))
-    assert all(one < other for one, other in zip(times, times[1:], strict=False))
+    assert all(one < other for one, other in pairwise(times))
     rising = sorted({time for time in stated if time is not None})
     kept: list[int] = []
     for time in rising:

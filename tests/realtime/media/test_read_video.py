@@ -253,8 +253,10 @@ def test_frames_with_an_icc_profile_do_not_crash(tmp_path, ending):
             packet = av.Packet((tmp_path / "photo.png").read_bytes())
             packet.stream, packet.pts, packet.dts, packet.time_base = stream, 0, 0, Fraction(1)
             container.mux(packet)
-    script = "import gc, sys; from realtime.media.reading.video_file import VideoFile; from pathlib import Path\n"
-    script += "for _ in range(3):\n with VideoFile(Path(sys.argv[1])) as video: list(video.frames())\n gc.collect()"
+    script = "import gc, sys; from pathlib import Path\n"
+    script += "from realtime.media.reading.video_file import VideoFile\n"
+    script += "for _ in range(3):\n with VideoFile(Path(sys.argv[1])) as video: "
+    script += "list(video.frames())\n gc.collect()"
     command = [sys.executable, "-c", script, str(tmp_path / f"photo.{ending}")]
     assert subprocess.run(command, cwd=Path(__file__).parents[3], check=False).returncode == 0
 

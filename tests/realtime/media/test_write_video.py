@@ -301,7 +301,8 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 from realtime.cli import run
 from stylize_video import main
-run(lambda argv: main([{str(source)!r}, "-o", {str(tmp_path / "out.mp4")!r}, "--engine", "passthrough", "--brush", "2"]))
+flags = ["--engine", "passthrough", "--brush", "2"]
+run(lambda argv: main([{str(source)!r}, "-o", {str(tmp_path / "out.mp4")!r}, *flags]))
 """
     done = subprocess.run(
         [sys.executable, "-c", script],
@@ -358,7 +359,7 @@ def copy_packets(reader, writer, streams: dict) -> None:
 
 
 def with_everything(source: Path, target: Path, subtitles: str = "subrip") -> Path:
-    """``source`` with three sound tracks, two subtitle tracks, chapters, and a font as attachment."""
+    """``source`` with three sound tracks, two subtitle tracks, chapters, and a font attached."""
     lines = {"subrip": b"Hello <i>you</i>", "ass": rb"0,0,Default,,0,0,0,,{\i1}Hello{\i0} you"}[
         subtitles
     ]

@@ -83,7 +83,7 @@ def test_starts_by_giving_the_picture_back():
 
 
 def test_the_border_is_not_a_frame():
-    """A flat picture comes out flat up to its border: no convolution can tell where the border is."""
+    """A flat picture comes out flat up to its border, which no convolution can tell."""
     built = build_network("fast", 1, width=16, deep=16, blocks=1).eval()
     out = built(torch.full((1, 3, 64, 64), 0.5), torch.ones(1, 1))
     cells = out.reshape(1, 3, 8, 8, 8, 8)
