@@ -1,5 +1,4 @@
-"""How a program ends: with 0, or with one line on stderr and the exit code of what happened.
-"""
+"""How a program ends: with 0, or with one line on stderr and the exit code of what happened."""
 
 from __future__ import annotations
 
