@@ -22,14 +22,15 @@ from realtime.look import Look, style_vector
 from realtime.media.reading.video_file import MAX_PIXELS
 from realtime.media.writing.pending_file import PendingFile
 from realtime.media.writing.picture_file import JPEG_QUALITY
+from realtime.picture.formulas import LUMA_WEIGHTS, SLOPE_STEPS, SLOPE_ZERO
 from realtime.picture.network_pieces import NetworkPieces
-from realtime.picture.resample import SLOPE_STEPS, Scaler
+from realtime.picture.resample import Scaler
 from realtime.picture.sizes import network_size
 
 if TYPE_CHECKING:
     from pyvips import Image
 
-_LUMA = [[0.299, 0.587, 0.114]]  # BT.601
+_LUMA = [list(LUMA_WEIGHTS)]  # a matrix, as libvips takes it
 
 
 class LargePicture:
@@ -103,7 +104,7 @@ class LargePicture:
         slopes = scaler.slopes(
             [np.ascontiguousarray(painting[..., channel]) for channel in range(3)], luma
         )
-        slope = (self._enlarged(slopes.transpose(1, 2, 0)) - 128) / SLOPE_STEPS
+        slope = (self._enlarged(slopes.transpose(1, 2, 0)) - SLOPE_ZERO) / SLOPE_STEPS
         detail = pixels.recomb(_LUMA) - self._enlarged(luma)
         return self._enlarged(painting) + slope * detail
 

@@ -11,14 +11,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from realtime.picture.formulas import (
+    MIX_STEPS,
+    SLOPE_EPSILON,
+    SLOPE_LIMIT,
+    SLOPE_RADIUS,
+    SLOPE_STEPS,
+    SLOPE_ZERO,
+    slope_size,
+)
+
 if TYPE_CHECKING:
     from av.video.reformatter import VideoReformatter
 
-SLOPE_STEPS = 64  # slopes travel as int8 in 1/64, so that slope * detail fits int16
-
-SLOPE_EPSILON = 60.0  # variance of luma (squared 8-bit levels) below which an area counts as flat and its grain stays out
-SLOPE_RADIUS = 4  # of the guided filter's window, in pixels at half the network's size
-SLOPE_LIMIT = 1.25
 _STRIP_ROWS = 64  # so few stay in the cache
 
 
@@ -50,10 +55,7 @@ class Scaler:
         """Bring ``low`` (h, w, 3), the painting of ``frame_low`` (h, w, 3), to the size of
         ``frame`` (H, W, 3); all uint8 RGB.
 
-        out = up(low) + a * (luma(frame) - up(luma(frame_low))), where ``a`` is how much each
-        channel of the painting follows the frame's luma nearby: edges of the frame stay sharp where
-        the painting kept them, and photo texture is not pasted onto flat paint. Source: He, Sun,
-        Tang, "Guided Image Filtering", PAMI 2013, equation 5.
+        The formula and its source: ``realtime.picture.formulas``.
         """
         size = frame.shape[:2]
         luma_low = self.luma(frame_low)
@@ -67,7 +69,7 @@ class Scaler:
             detail = luma[rows].astype(np.int16) - blurred[rows]
             for channel in range(3):
                 value = slopes[channel][rows].astype(np.int16)
-                value -= 128
+                value -= SLOPE_ZERO
                 value *= detail
                 value += (
                     SLOPE_STEPS // 2
@@ -78,23 +80,20 @@ class Scaler:
         return out
 
     def mix(self, one: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
-        """share * one + (1 - share) * other, rounded; in 1/256, which fits uint16."""
-        weight = round(share * 256)
+        """share * one + (1 - share) * other, rounded; the share in 1 / ``MIX_STEPS``."""
+        weight = round(share * MIX_STEPS)
         out = np.empty_like(one)
         for top in range(0, len(one), _STRIP_ROWS):
             strip = np.s_[top : top + _STRIP_ROWS]
             mix = np.multiply(one[strip], weight, dtype=np.uint16)
-            mix += np.multiply(other[strip], 256 - weight, dtype=np.uint16)
-            mix += 128
-            mix >>= 8
+            mix += np.multiply(other[strip], MIX_STEPS - weight, dtype=np.uint16)
+            mix += MIX_STEPS // 2
+            mix >>= MIX_STEPS.bit_length() - 1
             out[strip] = mix
         return out
 
     def with_colors_of(self, frame: np.ndarray, painting: np.ndarray) -> np.ndarray:
-        """The luma of ``painting`` with the chroma of ``frame`` (BT.601): moving a colour along the
-        grey axis leaves its Cb and Cr alone, so the difference of the lumas is added to the
-        frame's channels.
-        """
+        """The luma of ``painting`` with the chroma of ``frame``, both (H, W, 3) uint8."""
         change = self.luma(painting).astype(np.int16) - self.luma(frame)
         return np.clip(frame + change[..., None], 0, 255).astype(np.uint8)
 
@@ -102,7 +101,7 @@ class Scaler:
         """How much each channel of ``painting``, three of (h, w) uint8, follows ``luma`` (h, w)
         uint8 nearby: (3, h/2, w/2) uint8, 128 meaning not at all, in steps of 1/SLOPE_STEPS.
         """
-        half = (max(1, luma.shape[0] // 2), max(1, luma.shape[1] // 2))
+        half = slope_size(luma.shape)
         planes = np.stack([self.resize(plane, half) for plane in (luma, *painting)])
         planes = _with_edges(planes).astype(np.float32)
         means = box_mean(planes, SLOPE_RADIUS)
@@ -110,7 +109,7 @@ class Scaler:
         slopes = covariances[1:] / (covariances[0] + SLOPE_EPSILON)
         slopes = box_mean(_with_edges(slopes), SLOPE_RADIUS)
         np.clip(slopes, -SLOPE_LIMIT, SLOPE_LIMIT, out=slopes)
-        return np.rint(slopes * SLOPE_STEPS + 128).astype(np.uint8)
+        return np.rint(slopes * SLOPE_STEPS + SLOPE_ZERO).astype(np.uint8)
 
     def _convert(
         self, pixels: np.ndarray, source: str, target: str, size: tuple[int, int]

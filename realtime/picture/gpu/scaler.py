@@ -9,15 +9,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from realtime.picture.formulas import (
+    LUMA_WEIGHTS,
+    SLOPE_EPSILON,
+    SLOPE_LIMIT,
+    SLOPE_RADIUS,
+    slope_size,
+)
 from realtime.picture.gpu.tensors import constant, to_bytes
-from realtime.picture.resample import SLOPE_EPSILON, SLOPE_LIMIT, SLOPE_RADIUS
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
 _BICUBIC = 0.6  # swscale's sharpness
-_LUMA = (0.299, 0.587, 0.114)  # BT.601
 
 
 class GpuScaler:
@@ -34,7 +39,7 @@ class GpuScaler:
 
     def luma(self, pixels: Tensor) -> Tensor:
         """BT.601 full-range luma of (H, W, 3) RGB: (H, W) float32, 0..255."""
-        return pixels.float() @ constant(_LUMA, pixels.device)
+        return pixels.float() @ constant(LUMA_WEIGHTS, pixels.device)
 
     def guided_upsample(self, low: Tensor, frame: Tensor, frame_low: Tensor) -> Tensor:
         """``Scaler.guided_upsample``, all on the card."""
@@ -54,11 +59,8 @@ class GpuScaler:
 
 
 def _slopes(painting: Tensor, luma: Tensor) -> Tensor:
-    """(h/2, w/2, 3) float32: each channel's slope against luma.
-
-    As ``Scaler``: He et al. 2013, equations 5 and 6.
-    """
-    half = (max(1, luma.shape[0] // 2), max(1, luma.shape[1] // 2))
+    """Return each channel's slope against luma: (h/2, w/2, 3) float32."""
+    half = slope_size(luma.shape)
     guide, painted = resized(luma[..., None], half), resized(painting.float(), half)
     mean = _box_mean(guide)
     variance = _box_mean(guide * guide) - mean * mean
