@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from types import ModuleType
 
 import numpy as np
 
@@ -64,44 +65,36 @@ class Steadiness:
     size.
 
     One thread.
-
-    Raises EngineUnavailable if OpenCV, which finds the motion, does not load.
     """
 
     def __init__(self) -> None:
-        try:
-            import cv2
-        except ImportError as error:
-            raise EngineUnavailable(
-                f"--stability needs OpenCV, which does not load here ({error}). Type: apt install libgl1 libglib2.0-0, "
-                "or leave --stability out."
-            ) from error
-        self._cv2 = cv2
         self._last: _Last | None = None
 
     def reset(self) -> None:
+        """Begin anew with the next painting."""
         self._last = None
 
     def state(self) -> FrameMemory:
-        """What is remembered, as copies; empty at the start. ``restore`` takes it back."""
-        return (
-            {}
-            if self._last is None
-            else {name: part.copy() for name, part in vars(self._last).items()}
-        )
+        """Return what is remembered, as copies; empty at the start. ``restore`` takes it back."""
+        if self._last is None:
+            return {}
+        return {"luma": self._last.luma.copy(), "shown": self._last.shown.copy()}
 
     def restore(self, state: FrameMemory) -> None:
+        """Go on from what ``state`` returned; from {} as at the start."""
         self._last = _Last(state["luma"], state["shown"]) if "shown" in state else None
 
     def hold(self, frame: np.ndarray, painting: np.ndarray, stability: float) -> np.ndarray:
-        """``painting`` (H, W, 3) uint8 of ``frame`` (H, W, 3), each pixel mixed with the last
-        painting's where it came from.
+        """Return ``painting`` (H, W, 3) uint8 of ``frame`` (H, W, 3), mixed with the last one.
 
-        The share of the last one is 0.95 * (1 - (1 - stability)^4) * exp(-(d / sigma)^2), d the
-        change of the input along its motion, and 0 where flow there and back disagree. Cuts, jumps
-        of exposure and a new size start anew.
+        Each pixel is mixed with the one that it was in the last painting. The share of the last one
+        is 0.95 * (1 - (1 - stability)^4) * exp(-(d / sigma)^2), d the change of the input along its
+        motion, and 0 where flow there and back disagree. Cuts, jumps of exposure and a new size
+        start anew.
+
+        Raises EngineUnavailable if OpenCV, which finds the motion, does not load.
         """
-        cv2 = self._cv2
+        cv2 = _import_opencv()
         height, width = painting.shape[:2]
         luma = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
         scale = _flow_scale(luma.shape)
@@ -109,8 +102,9 @@ class Steadiness:
         last = self._last
         shown = painting.astype(np.float32)
         if last is not None and last.shown.shape == painting.shape and min(small.shape) >= 16:
-            flow, weight = self._consistency(small, last.luma, _CHECK[1] / scale**2)
-            if weight is not None:
+            found = _find_motion(small, last.luma, _CHECK[1] / scale**2)
+            if found is not None:
+                flow, weight = found
                 weight = cv2.resize(weight * np.float32(_share(stability)), (width, height))
                 moved = cv2.remap(
                     last.shown,
@@ -121,55 +115,70 @@ class Steadiness:
         self._last = _Last(small, shown)
         return np.rint(shown).astype(np.uint8)
 
-    def _consistency(
-        self, now: np.ndarray, before: np.ndarray, apart: float
-    ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Flow (h, w, 2) from ``now`` to ``before``, and how far to trust each pixel of it, (h, w)
-        fp32 0..1; None for a cut.
 
-        apart: squared pixels by which flow there and back may disagree.
-        """
-        cv2 = self._cv2
-        flow, back = self._flow(now, before), self._flow(before, now)
-        x, y = _targets(flow)
-        back_here = cv2.remap(back, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        energy = np.square(flow).sum(2) + np.square(back_here).sum(2)
-        sure = np.square(flow + back_here).sum(2) < _CHECK[0] * energy + apart
-        sure &= (x >= 0) & (x <= now.shape[1] - 1) & (y >= 0) & (y <= now.shape[0] - 1)
-        moved = cv2.remap(before, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        jump = abs(float(cv2.mean(now)[0]) - float(cv2.mean(before)[0]))
-        if jump > _JUMP_LEVELS:
-            return flow, None
-        change, still = self._apart(now, moved, before, _AREA)
-        # An even wall has noise and no motion: the flow explains the noise, but not what is left
-        # when that is averaged. A slow pan moves all by less than a pixel, which single pixels
-        # cannot tell from standing still.
-        grain = [cv2.blur(luma.astype(np.float32), _GRAIN) for luma in (now, moved, before)]
-        by_flow, by_rest = self._apart(*grain, _REST_AREA)
-        rests = by_rest <= by_flow * _REST_SHARE
-        flow[rests] = 0
-        sure = cv2.erode(sure.astype(np.uint8), np.ones(_AREA, np.uint8)).astype(bool) | rests
-        weight = np.exp(-np.square(np.where(rests, still, change) / _SIGMA)) * sure
-        return flow, weight.astype(np.float32) if (weight > 0.1).mean() > _CUT_FOUND else None
+def _import_opencv() -> ModuleType:
+    try:
+        import cv2
+    except ImportError as error:
+        raise EngineUnavailable(
+            f"--stability needs OpenCV, which does not load here ({error}). "
+            "Type: apt install libgl1 libglib2.0-0, or leave --stability out."
+        ) from error
+    return cv2
 
-    def _apart(
-        self, now: np.ndarray, moved: np.ndarray, before: np.ndarray, area: tuple[int, int]
-    ) -> list[np.ndarray]:
-        """Mean difference over ``area`` from ``now`` to each of the others, (h, w) fp32 levels."""
-        return [
-            self._cv2.blur(self._cv2.absdiff(now, other).astype(np.float32), area)
-            for other in (moved, before)
-        ]
 
-    def _flow(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        """By a search of its own: one that has searched before finds other flows, and --resume
-        would paint other pixels.
+def _find_motion(
+    now: np.ndarray, before: np.ndarray, apart: float
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the flow from ``now`` to ``before``, both (h, w) uint8, and how far to trust it.
 
-        The medium preset: the fast one stops at an eighth of the picture's size and misses hands.
-        """
-        return self._cv2.DISOpticalFlow_create(self._cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(
-            one, other, None
-        )
+    The flow is (h, w, 2) pixels, the trust (h, w) fp32 0..1 of each pixel. None for a cut and for a
+    jump of exposure. apart: squared pixels by which flow there and back may disagree.
+    """
+    cv2 = _import_opencv()
+    if abs(float(cv2.mean(now)[0]) - float(cv2.mean(before)[0])) > _JUMP_LEVELS:
+        return None
+    flow, back = _flow(now, before), _flow(before, now)
+    x, y = _targets(flow)
+    back_here = cv2.remap(back, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    energy = np.square(flow).sum(2) + np.square(back_here).sum(2)
+    sure = np.square(flow + back_here).sum(2) < _CHECK[0] * energy + apart
+    sure &= (x >= 0) & (x <= now.shape[1] - 1) & (y >= 0) & (y <= now.shape[0] - 1)
+    moved = cv2.remap(before, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    change, still = _mean_difference(now, moved, _AREA), _mean_difference(now, before, _AREA)
+    # An even wall has noise and no motion: the flow explains the noise, but not what is left when
+    # that is averaged. A slow pan moves all by less than a pixel, which single pixels cannot tell
+    # from standing still.
+    smooth_now, smooth_moved, smooth_before = (
+        cv2.blur(luma.astype(np.float32), _GRAIN) for luma in (now, moved, before)
+    )
+    by_flow = _mean_difference(smooth_now, smooth_moved, _REST_AREA)
+    by_rest = _mean_difference(smooth_now, smooth_before, _REST_AREA)
+    rests = by_rest <= by_flow * _REST_SHARE
+    flow[rests] = 0
+    sure = cv2.erode(sure.astype(np.uint8), np.ones(_AREA, np.uint8)).astype(bool) | rests
+    weight = np.exp(-np.square(np.where(rests, still, change) / _SIGMA)) * sure
+    return (flow, weight.astype(np.float32)) if (weight > 0.1).mean() > _CUT_FOUND else None
+
+
+def _mean_difference(one: np.ndarray, other: np.ndarray, area: tuple[int, int]) -> np.ndarray:
+    """Return the mean difference of (h, w) pictures over ``area``: (h, w) fp32 levels."""
+    cv2 = _import_opencv()
+    difference: np.ndarray = cv2.blur(cv2.absdiff(one, other).astype(np.float32), area)
+    return difference
+
+
+def _flow(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return the optical flow (h, w, 2) from ``one`` to ``other``, in pixels.
+
+    By a search of its own: one that has searched before finds other flows, and --resume would paint
+    other pixels. The medium preset: the fast one stops at an eighth of the picture's size and
+    misses hands.
+    """
+    cv2 = _import_opencv()
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow: np.ndarray = search.calc(one, other, None)
+    return flow
 
 
 def _flow_scale(size: tuple[int, ...]) -> int:
