@@ -168,8 +168,8 @@ def say(message: str) -> None:
 def run(main: Callable[[list[str]], int]) -> NoReturn:
     """Run a program's ``main(argv)`` and leave with its exit code.
 
-    Every foreseen error is one line on stderr. SIGINT ends it with 130 and SIGTERM with 143, both as exceptions, so that ``finally`` blocks
-    clean up.
+    Every foreseen error is one line on stderr. SIGINT ends it with 130 and SIGTERM with 143, both
+    as exceptions, so that ``finally`` blocks clean up.
     """
     # A shell starts `&` jobs with SIGINT ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -44,7 +44,10 @@ def list_styles() -> list[dict[str, Any]]:
 
 
 def list_engines() -> list[dict[str, Any]]:
-    """Return one entry per engine, JSON-ready; ``unavailable`` says why it cannot run here, None if it can."""
+    """Return one entry per engine, JSON-ready.
+
+    ``unavailable`` says why it cannot run here, None if it can.
+    """
     classes = [engine_class(name) for name in engine_names()]
     return [
         {"engine": cls.name, "summary": cls.summary, "unavailable": cls.unavailable()}

@@ -91,8 +91,8 @@ def mix_text(mix: Mix) -> str:
 def style_vector(look: Look, model: ModelFile) -> np.ndarray:
     """Return the engine's style input: (S,) float32, non-negative, of sum 1.
 
-    Column 0 is the original, with weight 1 - strength. ``original`` may be part of the mix; its share then adds to column 0. Raises UnknownStyle for a
-    name that ``model`` lacks.
+    Column 0 is the original, with weight 1 - strength. ``original`` may be part of the mix; its
+    share then adds to column 0. Raises UnknownStyle for a name that ``model`` lacks.
     """
     vector = np.zeros(len(model.styles), np.float64)
     total = sum(weight for _, weight in look.mix)

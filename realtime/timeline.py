@@ -105,8 +105,9 @@ class Timeline:
 def parse_timeline(text: str, flag: str) -> Timeline:
     """Read entries ``TIME:STYLES[/FADEs]`` or ``cut:STYLES[/FADEs]`` with white space between them.
 
-    What follows a # on a line is left out. TIME: seconds or H:MM:SS.mmm of the input. STYLES: as for -s. Live programs read the same text
-    (controls/autopilot.py). Raises UsageError, naming ``flag``.
+    What follows a # on a line is left out. TIME: seconds or H:MM:SS.mmm of the input. STYLES: as
+    for -s. Live programs read the same text (controls/autopilot.py). Raises UsageError, naming
+    ``flag``.
     """
     words = [word for line in text.splitlines() for word in line.partition("#")[0].split()]
     if not words:

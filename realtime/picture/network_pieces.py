@@ -75,10 +75,10 @@ class Span:
 def spans(length: int, limit: int, reach: Reach) -> list[Span]:
     """Cover ``length`` by as few pieces of one length as the network's reach allows.
 
-    They are at most ``limit`` long and begin at multiples of the network's cells. The last one ends where the whole does, so that
-    the network repeats the same edge; the others are cut there as the whole is, and an unfinished
-    cell at their end counts as unseen. Raises UsageError if the limit leaves nothing between the
-    margins.
+    They are at most ``limit`` long and begin at multiples of the network's cells. The last one ends
+    where the whole does, so that the network repeats the same edge; the others are cut there as the
+    whole is, and an unfinished cell at their end counts as unseen. Raises UsageError if the limit
+    leaves nothing between the margins.
     """
     if length <= limit:
         return [Span(0, length, 0, length)]
@@ -92,9 +92,8 @@ def spans(length: int, limit: int, reach: Reach) -> list[Span]:
         )
     count = -(-(length - longest) // (longest - unseen)) + 1
     even = -(-(length + (count - 1) * unseen) // count)
-    piece = (
-        -(-(even - rest) // cell) * cell + rest
-    )  # as long as it must be, and like the whole in its last cell
+    # As long as it must be, and like the whole in its last cell.
+    piece = -(-(even - rest) // cell) * cell + rest
     step = piece - unseen
     starts = [step * index for index in range(count - 1)] + [length - piece]
     borders = [0, *(start + reach.margin_px for start in starts[1:]), length]

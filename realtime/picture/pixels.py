@@ -40,7 +40,7 @@ class FrameScaler(Protocol[P]):
         """Return the luma of ``painting`` with the chroma of ``frame``."""
         ...
 
-    def from_array(self, array: np.ndarray, like: P) -> P:
+    def from_array(self, array: np.ndarray, like: P, /) -> P:
         """Return ``array`` as pixels of this kind, where ``like`` lies."""
         ...
 

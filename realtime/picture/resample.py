@@ -59,7 +59,8 @@ class Scaler:
     ) -> np.ndarray:
         """Bring ``low``, the painting of ``frame_low``, to the size of ``frame``.
 
-        ``frame`` is (H, W, 3), the others (h, w, 3), all uint8 RGB. The formula and its source: ``realtime.picture.formulas``.
+        ``frame`` is (H, W, 3), the others (h, w, 3), all uint8 RGB. The formula and its source:
+        ``realtime.picture.formulas``.
         """
         size = frame.shape[:2]
         luma_low = self.luma(frame_low)
@@ -101,15 +102,15 @@ class Scaler:
         recolored: np.ndarray = np.clip(frame + change[..., None], 0, 255)
         return recolored.astype(np.uint8)
 
-    def from_array(self, array: np.ndarray, like: np.ndarray) -> np.ndarray:
-        """Return ``array`` itself."""
+    def from_array(self, array: np.ndarray, _like: np.ndarray, /) -> np.ndarray:
+        """Return ``array`` itself: it is what ``FrameScaler`` gives for an array."""
         return array
 
     def slopes(self, painting: list[np.ndarray], luma: np.ndarray) -> np.ndarray:
         """Return how much each channel of a painting follows the luma of its frame nearby.
 
-        painting: three channels of (h, w) uint8. luma: (h, w) uint8. Returns (3, h/2, w/2) uint8, in
-        1 / ``SLOPE_STEPS``, with ``SLOPE_ZERO`` for not at all.
+        painting: three channels of (h, w) uint8. luma: (h, w) uint8. Returns (3, h/2, w/2) uint8,
+        in 1 / ``SLOPE_STEPS``, with ``SLOPE_ZERO`` for not at all.
         """
         half = slope_size(luma.shape)
         channels = np.stack([self.resize(plane, half) for plane in (luma, *painting)])

@@ -1,8 +1,8 @@
-"""The stability dial: blends each painting with the last one, moved along the picture's own motion,
-where that motion is sure.
+"""--stability: blends each painting with the last one, moved along the picture's own motion.
 
-Online and without looking ahead; the consistency weights follow the idea of Shekhar et al. 2023,
-section 3.2: what the input shows tells where the last painting still holds.
+Only where that motion is sure. Online and without looking ahead; the consistency weights follow the
+idea of Shekhar et al. 2023, section 3.2: what the input shows tells where the last painting still
+holds.
 """
 
 from __future__ import annotations
@@ -17,55 +17,55 @@ from engines.errors import EngineUnavailable
 from realtime.frame import FrameMemory
 
 _MOST = 0.95  # of the last painting, at stability 1; with all of it, nothing new would be seen
-_HALVED_FROM_PX = 320  # short side from which motion is sought at half size: a quarter of the work, and hands are still found
+# Short side from which motion is sought at half size: a quarter of the work, and hands are still
+# found.
+_HALVED_FROM_PX = 320
 _CHECK = (0.01, 0.5)  # of Sundaram et al. 2010, section 3, the second in pixels of the picture
 _AREA = (3, 3)  # pixels at the flow's size over which the change is judged
-_GRAIN, _REST_AREA = (
-    (5, 5),
-    (15, 15),
-)  # pixels at the flow's size: what noise is averaged over, and what rests or moves as one
-_REST_SHARE = (
-    1.3  # an area rests if standing still leaves at most so many times what the flow leaves of it
-)
+_GRAIN = (5, 5)  # pixels at the flow's size over which noise is averaged
+_REST_AREA = (15, 15)  # pixels at the flow's size that rest or move as one
+# An area rests if standing still leaves at most so many times what the flow leaves of it.
+_REST_SHARE = 1.3
 _SIGMA = 12.0  # 8-bit levels of difference along the motion at which the hold has mostly let go
 _CUT_FOUND = 0.2  # of the picture: with less of it found again, it is another shot
-_JUMP_LEVELS = 8.0  # of mean luma from one frame to the next: exposure has changed, and all of the painting with it
+# Of mean luma from one frame to the next: exposure has changed, and all of the painting with it.
+_JUMP_LEVELS = 8.0
 _MOST_APART = 64.0  # levels, between two paintings of one place that could be held
 
 
 def frames_remembered(stability: float) -> int:
-    """After so many frames two paintings that began differently are less than a level apart,
-    wherever both were held.
+    """Return after how many frames paintings that began differently are less than a level apart.
+
+    That is wherever both were held.
     """
     share = _share(stability)
     return math.ceil(math.log(_MOST_APART) / -math.log(share)) if share else 0
 
 
 def _share(stability: float) -> float:
-    """Of the last painting, where it is sure: half of the dial already gives fifteen sixteenths of
-    the most.
+    """Return the share of the last painting where motion is sure.
+
+    A stability of 0.5 already gives fifteen sixteenths of the most.
     """
     return _MOST * (1 - (1 - stability) ** 4)
 
 
 @dataclass
 class _Last:
-    """luma: (h, w) uint8 at the flow's size.
-
-    shown: (H, W, 3) fp32 0..255, the painting as it went out but for the rounding: with bytes, a
-    share of 0.95 would never come nearer than nine levels to a painting that has changed.
-    """
+    """The last painting and its input."""
 
     luma: np.ndarray
+    """(h, w) uint8 at the flow's size."""
     shown: np.ndarray
+    """(H, W, 3) fp32 0..255, the painting as it went out but for the rounding.
+
+    With bytes, a share of 0.95 would never come nearer than nine levels to a painting that has
+    changed.
+    """
 
 
 class Steadiness:
-    """Remembers the painting shown last and the input that belongs to it, both at the network's
-    size.
-
-    One thread.
-    """
+    """Remembers the painting shown last and its input, both at the network's size. One thread."""
 
     def __init__(self) -> None:
         self._last: _Last | None = None
@@ -182,13 +182,12 @@ def _flow(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def _flow_scale(size: tuple[int, ...]) -> int:
-    """How many times larger a picture of ``size`` (height, width) is than the flow that is sought
-    in it.
-    """
+    """Return how many times larger a picture of (height, width) is than the flow sought in it."""
     return 2 if min(size) >= _HALVED_FROM_PX else 1
 
 
 def _targets(flow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the columns and rows, (h, w) each, that ``flow`` leads to."""
     height, width = flow.shape[:2]
     x = flow[..., 0] + np.arange(width, dtype=np.float32)
     y = flow[..., 1] + np.arange(height, dtype=np.float32)[:, None]

@@ -5,7 +5,6 @@ import pytest
 
 import run_cam
 import stylize_video
-
 from engines.errors import EngineUnavailable, SinkError, SourceError, UsageError
 from realtime.cli import run, version
 from realtime.timeline import parse_time

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engines.errors import UsageError
-from realtime.media.reading.video_file import VideoFile
 from realtime.look import mix_text, parse_mix
+from realtime.media.reading.video_file import VideoFile
 from realtime.timeline import Entry, Timeline, parse_time, parse_timeline, read_timeline
 from tests.realtime.properties import MIXES, few_examples
 
@@ -134,7 +134,7 @@ def test_a_cut_entry_waits_for_the_first_cut_after_the_entry_before():
 
 
 def scene(number: int, step: int) -> np.ndarray:
-    """A smooth picture with noise, drifting a little with every step; each number is another scene."""
+    """Return a smooth picture with noise that drifts with every step; a scene for each number."""
     rng = np.random.default_rng(number)
     y, x = np.mgrid[0:48, 0:64]
     phases, base = rng.uniform(0, 6, 3), (60, 180, 110, 220, 30)[number % 5]

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def tensors_problem(device: str) -> str | None:
-    """Return why pictures cannot lie on ``device`` ("cuda:0") here, or None."""
+def tensors_problem(_device: str) -> str | None:
+    """Return why pictures cannot lie on a device ("cuda:0") here, or None; any GPU will do."""
     from importlib.util import find_spec
 
     if find_spec("torch") is None:
@@ -35,8 +35,9 @@ def tensors_problem(device: str) -> str | None:
 def decoder_on(device: str) -> Iterator[HWAccel]:
     """Give what opens a container whose pictures are decoded on ``device`` and stay there.
 
-    That is as far as its decoder can. It works in the context that PyTorch and the engine are in: FFmpeg would start the primary one itself
-    with a setting of its own, and refuses one that runs with another.
+    That is as far as its decoder can. It works in the context that PyTorch and the engine are in:
+    FFmpeg would start the primary one itself with a setting of its own, and refuses one that runs
+    with another.
     """
     import torch
     from av.codec.hwaccel import HWAccel

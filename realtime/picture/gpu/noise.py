@@ -64,7 +64,10 @@ class GpuNoiseReduction:
 
 
 def _gains(change: Tensor) -> Tensor:
-    """Return the gain (h, w) int16 of each whole block of ``change`` (H, W, 3) int16, in 1 / UNIT."""
+    """Return the gain of each whole block of ``change`` (H, W, 3) int16.
+
+    The result is (h, w) int16, in 1 / ``UNIT``.
+    """
     import torch
     from torch.nn import functional
 

@@ -32,8 +32,8 @@ _PITCH = 256  # bytes
 def planes_of(picture: VideoFrame) -> tuple[Tensor, Tensor]:
     """Return luma (H, W) and chroma (H/2, W/2, 2) of an NV12 picture, both uint8.
 
-    They lie in its memory, which they keep. On a GPU they may be read by what is queued to the default stream, to which the decoder has
-    queued the writing.
+    They lie in its memory, which they keep. On a GPU they may be read by what is queued to the
+    default stream, to which the decoder has queued the writing.
     """
     from torch.utils.dlpack import from_dlpack
 

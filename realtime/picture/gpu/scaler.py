@@ -59,7 +59,7 @@ class GpuScaler:
         """Return the luma of ``painting`` with the chroma of ``frame``."""
         return to_bytes(frame + (self.luma(painting) - self.luma(frame))[..., None])
 
-    def from_array(self, array: np.ndarray, like: Tensor) -> Tensor:
+    def from_array(self, array: np.ndarray, like: Tensor, /) -> Tensor:
         """Return a copy of ``array`` on the GPU of ``like``."""
         import torch
 

@@ -1,5 +1,6 @@
-"""Pieces of a frame, put together, are the whole: for the networks that ship, in every precision
-that a CPU runs.
+"""Pieces of a frame, put together, are the whole.
+
+For the networks that ship, in every precision that a CPU runs.
 """
 
 from __future__ import annotations
@@ -81,9 +82,7 @@ def test_pieces_of_the_bundled_network_are_the_whole(engine, precision):
 
 
 def test_the_reach_is_what_the_network_sees():
-    """By the gradient: which pixels of the input an output in the middle depends on, and that it is
-    no more and hardly less.
-    """
+    """By the gradient: an output depends on no more pixels of the input, and on hardly fewer."""
     import torch
 
     from engines.networks import build_network
@@ -118,9 +117,7 @@ def test_the_reach_is_what_the_network_sees():
 
 
 def test_the_painting_of_a_file_does_not_depend_on_tiles(tiny_model):
-    """Through all of the stylizer: a model whose pixels know only themselves would be told from one
-    that is shifted.
-    """
+    """Through all of the stylizer: a shift would be seen."""
     model = find_model(None, [])
     frame = Frame(small_frame(300, 900), 0)
     look = Look(((model.default_style, 1.0),), strength=0.8)
