@@ -1,6 +1,4 @@
-"""The command line that both programs share: groups of flags, what they mean, and how an error
-becomes an exit code.
-"""
+"""The command line that both programs share: flags, what they mean, and how a program is run."""
 
 from __future__ import annotations
 
@@ -18,9 +16,14 @@ from realtime.build_progress import show_build
 from realtime.exits import exit_code
 from realtime.look import Look, parse_mix
 
+_UNINSTALLED_VERSION = "0.2.0"  # of a copy that is run without having been installed
+
 
 def add_look_flags(parser: argparse.ArgumentParser) -> None:
-    """-s, --model, --strength, --brush, --keep-color, --stability, --no-denoise; for ``model_from`` and ``look_from``."""
+    """Add -s, --model, --strength, --brush, --keep-color, --stability and --no-denoise.
+
+    ``model_from`` and ``look_from`` read them.
+    """
     group = parser.add_argument_group("look")
     group.add_argument(
         "-s",
@@ -68,7 +71,7 @@ def add_look_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def add_engine_flags(parser: argparse.ArgumentParser) -> None:
-    """--engine, --device, --precision; read back by ``open_engine_from``."""
+    """Add --engine, --device and --precision; ``open_engine_from`` reads them."""
     group = parser.add_argument_group("engine")
     group.add_argument(
         "--engine",
@@ -88,7 +91,7 @@ def add_engine_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def add_report_flags(parser: argparse.ArgumentParser) -> None:
-    """--report, --debug."""
+    """Add --report and --debug."""
     group = parser.add_argument_group("reporting")
     group.add_argument(
         "--report", type=Path, metavar="FILE.json", help="write the figures of the run to this file"
@@ -97,8 +100,14 @@ def add_report_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def add_listing_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """--list-styles, --list-engines, --json; answered by ``realtime.listing.print_listing``."""
+    """Add --list-styles, --list-engines and --json, and --version, which answers by itself.
+
+    ``realtime.listing.print_listing`` answers the others. Returns the group of flags.
+    """
     group = parser.add_argument_group("instead of a run")
+    group.add_argument(
+        "--version", action=_PrintVersion, nargs=0, help="show the version of Livebrush"
+    )
     group.add_argument(
         "--list-styles", action="store_true", help="show the styles that are installed"
     )
@@ -114,7 +123,7 @@ def add_listing_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGrou
 
 
 def model_from(args: argparse.Namespace, scheduled: Sequence[str] = ()) -> ModelFile:
-    """The model that has every style named by ``-s`` and all that are ``scheduled``.
+    """Return the model that has every style named by ``-s`` and all that are ``scheduled``.
 
     Raises UsageError, UnknownStyle or ModelError.
     """
@@ -123,8 +132,9 @@ def model_from(args: argparse.Namespace, scheduled: Sequence[str] = ()) -> Model
 
 
 def look_from(args: argparse.Namespace, model: ModelFile) -> Look:
-    """The look that the flags ask for; without ``-s`` it is the model's first painting, or the
-    style that --model named.
+    """Return the look that the flags ask for.
+
+    Without ``-s`` it is the model's first painting, or the style that --model named.
     """
     default = args.model if args.model in model.style_names[1:] else model.default_style
     mix = parse_mix(default if args.style is None else args.style)
@@ -134,8 +144,7 @@ def look_from(args: argparse.Namespace, model: ModelFile) -> Look:
 def open_engine_from(
     args: argparse.Namespace, model: ModelFile, size: tuple[int, int], waits: bool = True
 ) -> Engine:
-    """The engine that the flags ask for, ready for frames of (height, width) ``size``, each as soon
-    as it can be had.
+    """Open the engine that the flags ask for, ready for frames of (height, width) ``size``.
 
     waits: as in ``EngineOptions``.
     """
@@ -146,33 +155,47 @@ def open_engine_from(
 def tell_engine(args: argparse.Namespace, engine: Engine) -> None:
     """Say what ``auto`` took and why."""
     if args.engine == "auto":
-        say(
-            f"engine: {engine.name}, {engine.precision} on {engine.device}"
-            + (f" ({engine.note})" if engine.note else "")
-        )
+        reason = f" ({engine.note})" if engine.note else ""
+        say(f"engine: {engine.name}, {engine.precision} on {engine.device}{reason}")
         if engine.better:
             say("a faster engine is being built in the background; the picture goes on meanwhile")
 
 
 def say(message: str) -> None:
-    """One line for the user, on stderr: stdout is for results."""
+    """Print one line for the user, on stderr: stdout is for results."""
     print(message, file=sys.stderr, flush=True)
 
 
 def run(main: Callable[[list[str]], int]) -> NoReturn:
-    """Run a program's ``main(argv)`` and leave with its exit code; every foreseen error is one line
-    on stderr.
+    """Run a program's ``main(argv)`` and leave with its exit code.
 
-    SIGINT ends it with 130 and SIGTERM with 143, both as exceptions, so that ``finally`` blocks
-    clean up.
+    Every foreseen error is one line on stderr. SIGINT ends it with 130 and SIGTERM with 143, both
+    as exceptions, so that ``finally`` blocks clean up.
     """
-    signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # a shell starts `&` jobs with SIGINT ignored
+    # A shell starts `&` jobs with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _leave_on_sigterm)
     argv = sys.argv[1:]
     sys.exit(exit_code(lambda: main(argv), debug="--debug" in argv))
 
 
-def _leave_on_sigterm(number: int, frame: FrameType | None) -> NoReturn:
+def version() -> str:
+    """Return the version of Livebrush that is installed, or of this copy if none is."""
+    import importlib.metadata
+
+    try:
+        return importlib.metadata.version("livebrush")
+    except importlib.metadata.PackageNotFoundError:
+        return _UNINSTALLED_VERSION
+
+
+class _PrintVersion(argparse.Action):
+    """Looks the version up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        print(f"livebrush {version()}")
+        parser.exit()
+
+
+def _leave_on_sigterm(_number: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(143)

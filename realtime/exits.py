@@ -1,4 +1,4 @@
-"""How a program ends: with 0, or with one line on stderr and the exit code of what happened."""
+"""How a program ends: nothing to say and 0, or one line on stderr and an exit code."""
 
 from __future__ import annotations
 
@@ -35,5 +35,5 @@ def exit_code(program: Callable[[], int | None], debug: bool = False) -> int:
 
 
 def error_line(error: BaseException) -> str:
-    """The error on one line, whatever the text of a foreign library in it looks like."""
+    """Return the error on one line, whatever the text of a foreign library in it looks like."""
     return f"error: {' '.join(str(error).split())}"

@@ -13,19 +13,18 @@ if TYPE_CHECKING:
 
     Pixels = np.ndarray | Tensor
 
-FrameMemory = dict[str, np.ndarray]  # what is remembered from one frame to the next
+FrameMemory = dict[str, np.ndarray]
+"""What is remembered from one frame to the next, by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture of a source.
-
-    pixels: (H, W, 3) uint8 RGB, full-range sRGB, upright (rotation already applied); a PyTorch
-    tensor if it lives on a GPU. index: counts from 0 in its source.
-    """
+    """One picture of a source."""
 
     pixels: Pixels
+    """(H, W, 3) uint8 RGB, full-range sRGB, upright; a PyTorch tensor if it lies on a GPU."""
     index: int
+    """Counts from 0 in its source."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -35,43 +34,36 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class LiveFrame(Frame):
-    """One picture of a live source.
-
-    captured_s: the monotonic clock when the source got it. file_s: its time on the clock of the
-    file that it comes from, in seconds; None if it comes from none.
-    """
+    """One picture of a live source; it never lies on a GPU."""
 
     pixels: np.ndarray
     captured_s: float
+    """The monotonic clock when the source got it."""
     file_s: float | None = None
+    """Its time in the file that it comes from, in seconds; None if it comes from none."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileFrame(Frame):
-    """One picture of a file.
-
-    pts: its presentation time in units of ``time_base`` seconds, exactly as the file has it.
-    is_cut: it begins a new scene. alpha: (H, W) uint8, 255 opaque, of an input that has it;
-    ``pixels`` are then laid over white. mark: as in ``Moment``.
-    """
+    """One picture of a file."""
 
     pts: int
+    """Its presentation time in units of ``time_base`` seconds, exactly as the file has it."""
     time_base: Fraction
     is_cut: bool = False
+    """Whether it begins a new scene."""
     alpha: np.ndarray | None = None
+    """(H, W) uint8, 255 opaque, of an input that has it; ``pixels`` are then laid over white."""
     mark: int = 0
+    """As in ``Moment``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Where one picture of a file belongs, without its pixels: ``index``, ``pts``, ``is_cut`` as in
-    ``Frame``.
-
-    ``mark``, the CRC-32 of its thumbnail, tells whether somebody else who reads the file sees the
-    same.
-    """
+    """Where one picture of a file belongs, without its pixels; as in ``FileFrame``."""
 
     index: int
     pts: int
     is_cut: bool
     mark: int
+    """CRC-32 of its thumbnail: whether somebody else who reads the file sees the same picture."""

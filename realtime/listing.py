@@ -1,4 +1,7 @@
-"""--list-styles and --list-engines: what is installed here, for people and as JSON. Loads no runtime."""
+"""--list-styles and --list-engines: what is installed here, for people and as JSON.
+
+Loads no runtime.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +21,15 @@ def print_listing(args: argparse.Namespace) -> bool:
         *(list_styles() if args.list_styles else []),
         *(list_engines() if args.list_engines else []),
     ]
-    print(
-        json.dumps(rows, indent=1)
-        if args.json
-        else "\n".join(_line(row) for row in rows) or "nothing is installed"
-    )
+    lines = "\n".join(_line(row) for row in rows) or "nothing is installed"
+    print(json.dumps(rows, indent=1) if args.json else lines)
     return True
 
 
 def list_styles() -> list[dict[str, Any]]:
-    """One entry per style of every installed model, with the metadata of its picture and what it
-    was measured to be.
+    """Return one entry per style of every installed model, JSON-ready.
+
+    It has the metadata of the style's picture and what the style was measured to be.
     """
     return [
         {
@@ -43,7 +44,10 @@ def list_styles() -> list[dict[str, Any]]:
 
 
 def list_engines() -> list[dict[str, Any]]:
-    """One entry per engine; ``unavailable`` says why it cannot run here, None if it can."""
+    """Return one entry per engine, JSON-ready.
+
+    ``unavailable`` says why it cannot run here, None if it can.
+    """
     classes = [engine_class(name) for name in engine_names()]
     return [
         {"engine": cls.name, "summary": cls.summary, "unavailable": cls.unavailable()}
@@ -53,6 +57,8 @@ def list_engines() -> list[dict[str, Any]]:
 
 def _line(row: dict[str, Any]) -> str:
     if "engine" in row:
-        return f"{row['engine']:14} {'cannot run here: ' + row['unavailable'] if row['unavailable'] else row['summary']}"
+        reason = row["unavailable"]
+        return f"{row['engine']:14} {f'cannot run here: {reason}' if reason else row['summary']}"
     credit = ", ".join(str(row[key]) for key in ("artist", "title", "year") if row[key])
-    return f"{row['model']:14} {row['name']:24} {credit}{' (' + row['licence'] + ')' if row['licence'] else ''}"
+    licence = f" ({row['licence']})" if row["licence"] else ""
+    return f"{row['model']:14} {row['name']:24} {credit}{licence}"

@@ -13,29 +13,30 @@ import numpy as np
 from engines import ModelFile
 from engines.errors import UsageError
 
+Mix = tuple[tuple[str, float], ...]
+"""Names of styles and their weights, of any positive sum."""
+
 STRENGTH_RANGE = (0.0, 1.0)
 BRUSH_RANGE = (0.5, 2.0)
 STABILITY_RANGE = (0.0, 1.0)
+_EXAMPLE = "great_wave:0.6,starry_night:0.4"
 
 
 @dataclass(frozen=True)
 class Look:
-    """One look.
+    """One look. Raises UsageError, naming the flag, for numbers out of range."""
 
-    ``mix``: style names and weights, of any positive sum; ``strength`` 0 is the untouched frame;
-    ``brush`` 1 is the look that the style has at 480 lines, 2 is twice as broad; ``keep_color``
-    takes only the brightness from the painting; ``stability`` holds still areas still; ``denoise``
-    spares the network the noise of the camera.
-
-    Raises UsageError, naming the flag, for numbers out of range.
-    """
-
-    mix: tuple[tuple[str, float], ...]
+    mix: Mix
     strength: float = 1.0
+    """0..1; at 0 the frame is untouched."""
     brush: float = 1.0
+    """0.5..2, breadth of the strokes; at 1 they look as at 480 lines, at 2 twice as broad."""
     keep_color: bool = False
+    """Whether only the brightness is taken from the painting."""
     stability: float = 0.0
+    """0..1, how much still areas are held still."""
     denoise: bool = True
+    """Whether the network is spared the noise of the camera."""
 
     def __post_init__(self) -> None:
         _check_range("--strength", self.strength, STRENGTH_RANGE)
@@ -48,54 +49,50 @@ class Look:
                 )
         if not sum(weight for _, weight in self.mix) > 0:
             raise UsageError(
-                "-s: at least one style must have a weight above 0, for example -s great_wave:0.6,starry_night:0.4"
+                f"-s: at least one style must have a weight above 0, for example -s {_EXAMPLE}"
             )
 
     @property
     def style_names(self) -> list[str]:
+        """The names in the mix, in its order."""
         return [name for name, _ in self.mix]
 
     @property
     def label(self) -> str:
-        """Short name for file names and the HUD, without weights: "great_wave" or
-        "great_wave+starry_night".
-        """
+        """Short name for file names and the HUD, without weights: "great_wave+starry_night"."""
         return "+".join(self.style_names)
 
 
-def parse_mix(text: str) -> tuple[tuple[str, float], ...]:
-    """``great_wave`` or ``great_wave:0.6,starry_night:0.4``; a name without a weight has weight 1,
-    a repeated name adds up.
+def parse_mix(text: str) -> Mix:
+    """Read ``great_wave`` or ``great_wave:0.6,starry_night:0.4``.
 
-    Raises UsageError for an empty name and for a weight that is not a number.
+    A name without a weight has weight 1, the weights of a repeated name add up. Raises UsageError
+    for an empty name and for a weight that is not a number.
     """
     mix: dict[str, float] = {}
     for part in text.split(","):
         name, colon, weight = (piece.strip() for piece in part.partition(":"))
         if not name:
-            raise UsageError(
-                f"-s {text!r}: a style's name is missing. Write it like great_wave:0.6,starry_night:0.4"
-            )
+            raise UsageError(f"-s {text!r}: a style's name is missing. Write it like {_EXAMPLE}")
         try:
             mix[name] = mix.get(name, 0.0) + (float(weight) if colon else 1.0)
         except ValueError:
             raise UsageError(
-                f"-s {text!r}: {weight!r} is not a number. Write it like great_wave:0.6,starry_night:0.4"
+                f"-s {text!r}: {weight!r} is not a number. Write it like {_EXAMPLE}"
             ) from None
     return tuple(mix.items())
 
 
-def mix_text(mix: tuple[tuple[str, float], ...]) -> str:
-    """What ``parse_mix`` reads back."""
+def mix_text(mix: Mix) -> str:
+    """Return what ``parse_mix`` reads back, with weights of six digits."""
     return ",".join(f"{name}:{weight:g}" for name, weight in mix)
 
 
 def style_vector(look: Look, model: ModelFile) -> np.ndarray:
-    """The engine's style input: (S,) float32, non-negative, sum 1, column 0 the original with
-    weight 1 - strength.
+    """Return the engine's style input: (S,) float32, non-negative, of sum 1.
 
-    ``original`` may be part of the mix; its share then adds to column 0. Raises UnknownStyle for a
-    name that ``model`` lacks.
+    Column 0 is the original, with weight 1 - strength. ``original`` may be part of the mix; its
+    share then adds to column 0. Raises UnknownStyle for a name that ``model`` lacks.
     """
     vector = np.zeros(len(model.styles), np.float64)
     total = sum(weight for _, weight in look.mix)

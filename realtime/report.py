@@ -1,5 +1,6 @@
-"""The figures of one run, for ``--report`` and ``--json``: the same fields for a file and for a
-live session.
+"""The figures of one run, for ``--report`` and ``--json``.
+
+A file and a live session have the same fields.
 """
 
 from __future__ import annotations
@@ -7,10 +8,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from engines.atomic_write import atomic_write
 from engines.errors import SinkError, UsageError
@@ -20,15 +20,7 @@ from realtime.timing import Samples, StageTimes
 
 @dataclass
 class Report:
-    """One run.
-
-    ``size`` is the inference size, written as "WIDTHxHEIGHT"; ``stage_ms`` is busy time per frame,
-    p50.
-
-    For a file ``fps`` is frames_out / wall_s, with everything counted, and ``latency_ms`` runs from
-    decoded to encoded. Live, frames, ``fps`` and ``latency_ms`` count from the first shown frame,
-    and latency runs from capture to shown.
-    """
+    """The figures of one run. Live, frames, rates and latency count from the first shown frame."""
 
     frames_in: int = 0
     frames_out: int = 0
@@ -36,35 +28,43 @@ class Report:
     wall_s: float = 0.0
     startup_s: float = 0.0
     fps: float = 0.0
+    """For a file frames_out / wall_s, with everything counted."""
     latency_ms: dict[str, float | None] = field(default_factory=lambda: {"p50": None, "p95": None})
+    """By percentile; from decoded to encoded, live from captured to shown."""
     stage_ms: dict[str, float | None] = field(default_factory=dict)
+    """Busy time per frame of each stage, the median."""
     engine: str = ""
     device: str = ""
     precision: str = ""
     size: str = ""
+    """At which the network ran, as WIDTHxHEIGHT."""
     style: str = ""
     peak_rss_mb: float | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, object] = field(default_factory=dict)
+    """What only one kind of run has, JSON-ready."""
 
-    def as_dict(self) -> dict[str, Any]:
-        """JSON-ready; the fields of ``extra`` (input, output, notes, ...) stand beside the others."""
+    def as_dict(self) -> dict[str, object]:
+        """Return the fields, JSON-ready; those of ``extra`` stand beside the others."""
         fields = asdict(self)
         return {**fields.pop("extra"), **{key: _rounded(value) for key, value in fields.items()}}
 
 
 def latency_figures(latency: Samples) -> dict[str, float | None]:
+    """Return the median and the 95th percentile, in milliseconds."""
     return {"p50": latency.percentile(50), "p95": latency.percentile(95)}
 
 
 def stage_figures(stages: StageTimes) -> dict[str, float | None]:
+    """Return the median busy time per frame of each stage, in milliseconds."""
     return {name: samples.percentile(50) for name, samples in stages.stages.items()}
 
 
 def peak_rss_mb() -> float | None:
-    """The most memory that this process has held so far, in MiB; None where the system does not
-    tell (Windows).
+    """Return the most memory that this process has held so far, in MiB.
+
+    None where the system does not tell (Windows).
     """
-    if sys.platform == "linux":  # getrusage there counts what the process was that started this one
+    if sys.platform == "linux":  # getrusage there counts the process that started this one too
         status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
         return int(status.partition("VmHWM:")[2].split()[0]) / 2**10
     try:
@@ -76,8 +76,10 @@ def peak_rss_mb() -> float | None:
 
 
 def check_report(path: Path | None, others: Sequence[Path]) -> None:
-    """Before a run: UsageError if the report would replace one of ``others``, its inputs and
-    outputs, by whatever name or link; SinkError if it cannot be written.
+    """Check before a run that the report can be written.
+
+    Raises UsageError if it would replace one of ``others``, the inputs and outputs of the run, by
+    whatever name or link; SinkError if it cannot be written.
     """
     if path is None:
         return
@@ -96,7 +98,7 @@ def check_report(path: Path | None, others: Sequence[Path]) -> None:
         raise SinkError(f"--report {path}: the folder {path.parent} cannot be written to.")
 
 
-def write_report(path: Path, content: dict[str, Any]) -> None:
+def write_report(path: Path, content: Mapping[str, object]) -> None:
     """Replace ``path`` in one step. Raises SinkError if it cannot be written."""
     try:
         with atomic_write(path) as written:
@@ -105,7 +107,7 @@ def write_report(path: Path, content: dict[str, Any]) -> None:
         raise SinkError(f"--report {path}: cannot be written ({error.strerror}).") from error
 
 
-def _rounded(value: Any) -> Any:
+def _rounded(value: object) -> object:
     if isinstance(value, dict):
         return {key: _rounded(item) for key, item in value.items()}
     return round(value, 3) if isinstance(value, float) else value

@@ -13,7 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from engines.errors import UsageError
-from realtime.look import Look, parse_mix
+from realtime.look import Look, Mix, parse_mix
 from realtime.stylizer import Stylizer
 
 _FADE_S = Fraction(1)
@@ -25,20 +25,24 @@ _EXAMPLE = 'Write it like "0:great_wave 12.5:starry_night/2s cut:the_scream".'
 
 @dataclass(frozen=True)
 class Entry:
-    """From ``at_s`` of the input on (None: from the first scene cut after the entry before), fade
-    to ``mix`` in ``fade_s`` (None: not said).
-
-    A cut that does not come before the next entry is due is not waited for.
-    """
+    """One change of style."""
 
     at_s: Fraction | None
-    mix: tuple[tuple[str, float], ...]
+    """When it begins, on the clock of the input.
+
+    None: at the first scene cut after the entry before. A cut that does not come before the next
+    entry is due is not waited for.
+    """
+    mix: Mix
+    """What it fades to."""
     fade_s: Fraction | None = None
+    """How long that takes; None: not said."""
 
     @property
     def file_fade_s(self) -> Fraction:
-        """The fade that a file gets: without a word a second, but none at its beginning and at a
-        cut.
+        """The fade that a file gets.
+
+        Where it is not said that is a second, but none at the beginning and at a cut.
         """
         default_s = Fraction(0) if not self.at_s else _FADE_S
         return default_s if self.fade_s is None else self.fade_s
@@ -52,22 +56,21 @@ class Timeline:
 
     @property
     def style_names(self) -> list[str]:
+        """The names of all styles, each once, in order."""
         return list(dict.fromkeys(name for entry in self.entries for name, _ in entry.mix))
 
     def begun_by(self, now_s: Fraction, cuts: Sequence[Fraction]) -> list[tuple[Fraction, Entry]]:
-        """The entries that have begun at ``now_s``, each with its time.
+        """Return the entries that have begun at ``now_s``, each with its time.
 
-        ``cuts``: when scenes have changed so far.
+        cuts: when scenes have changed so far.
         """
         begun: list[tuple[Fraction, Entry]] = []
         last_s = Fraction(-1)
         for number, entry in enumerate(self.entries):
             start_s = entry.at_s
             if start_s is None:
-                until_s = next(
-                    (later.at_s for later in self.entries[number:] if later.at_s is not None),
-                    math.inf,
-                )
+                times = (later.at_s for later in self.entries[number:] if later.at_s is not None)
+                until_s = next(times, math.inf)
                 start_s = next((cut for cut in cuts if last_s < cut < until_s), None)
                 if start_s is None and until_s <= now_s:
                     continue  # the scene did not change before the next entry was due
@@ -80,8 +83,7 @@ class Timeline:
     def apply(
         self, stylizer: Stylizer, look: Look, now_s: Fraction, cuts: Sequence[Fraction], done: int
     ) -> int:
-        """Set what has begun at ``now_s`` and is not among the first ``done`` entries; return how
-        many are done now.
+        """Set what has begun at ``now_s`` beyond the first ``done``; return how many are done now.
 
         Fades count from the times of their entries, not from the frames around: it does not matter
         which frames came.
@@ -94,18 +96,18 @@ class Timeline:
         return len(begun)
 
     def as_text(self) -> str:
-        """All of it, for comparing."""
+        """Return all of it as text, for comparing."""
         return " ".join(
             f"{'cut' if e.at_s is None else e.at_s}:{e.mix}/{e.file_fade_s}" for e in self.entries
         )
 
 
 def parse_timeline(text: str, flag: str) -> Timeline:
-    """``TIME:STYLES[/FADEs]`` or ``cut:STYLES[/FADEs]``, between them any white space; what follows
-    a # on a line is left out.
+    """Read entries ``TIME:STYLES[/FADEs]`` or ``cut:STYLES[/FADEs]`` with white space between them.
 
-    TIME: seconds or H:MM:SS.mmm of the input. STYLES: as for -s. Live programs read the same text
-    (controls/autopilot.py). Raises UsageError, naming ``flag``.
+    What follows a # on a line is left out. TIME: seconds or H:MM:SS.mmm of the input. STYLES: as
+    for -s. Live programs read the same text (controls/autopilot.py). Raises UsageError, naming
+    ``flag``.
     """
     words = [word for line in text.splitlines() for word in line.partition("#")[0].split()]
     if not words:
@@ -113,14 +115,13 @@ def parse_timeline(text: str, flag: str) -> Timeline:
     entries = [_parse_entry(word, flag) for word in words]
     times = [entry.at_s for entry in entries if entry.at_s is not None]
     if times != sorted(times):
-        raise UsageError(
-            f"{flag}: the times must rise, but are {', '.join(f'{float(time):g}' for time in times)}."
-        )
+        found = ", ".join(f"{float(time):g}" for time in times)
+        raise UsageError(f"{flag}: the times must rise, but are {found}.")
     return Timeline(tuple(entries))
 
 
 def read_timeline(path: Path) -> Timeline:
-    """Raises UsageError if it cannot be read or understood."""
+    """Read the file of --timeline. Raises UsageError if it cannot be read or understood."""
     try:
         return parse_timeline(path.read_text(encoding="utf-8-sig"), f"--timeline {path}")
     except (OSError, UnicodeDecodeError) as error:
@@ -130,7 +131,7 @@ def read_timeline(path: Path) -> Timeline:
 
 
 def parse_time(flag: str, text: str) -> Fraction:
-    """Seconds, M:SS or H:MM:SS, each with decimals, as exact seconds.
+    """Read seconds, M:SS or H:MM:SS, each with decimals, as exact seconds.
 
     Raises UsageError for anything else.
     """

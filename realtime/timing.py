@@ -22,12 +22,13 @@ class RateMeter:
         self._times: deque[float] = deque()
 
     def tick(self) -> None:
+        """Count one event, now."""
         self._times.append(self._clock())
         self._forget_old()
 
     @property
     def per_second(self) -> float:
-        """0 until two events lie within the window."""
+        """Events per second; 0 until two of them lie within the window."""
         self._forget_old()
         if len(self._times) < 2:
             return 0.0
@@ -47,16 +48,18 @@ class Samples:
         self._values: deque[float] = deque(maxlen=keep)
 
     def add(self, value_ms: float) -> None:
+        """Add one duration."""
         self._values.append(value_ms)
 
     def extend(self, other: Samples) -> None:
+        """Add all durations of ``other``."""
         self._values.extend(other._values)
 
     def __len__(self) -> int:
         return len(self._values)
 
     def percentile(self, percent: float) -> float | None:
-        """Nearest-rank percentile, None without samples."""
+        """Return the nearest-rank percentile in milliseconds, None without samples."""
         values = sorted(self._values.copy())
         if not values:
             return None
@@ -72,7 +75,7 @@ class StageTimes:
 
     @contextmanager
     def measure(self, name: str) -> Iterator[None]:
-        """Adds the time that the block takes to stage ``name``; nothing if it raises."""
+        """Add the time that the block takes to stage ``name``; nothing if it raises."""
         started = self._clock()
         yield
         self.stages[name].add((self._clock() - started) * 1000)

@@ -21,15 +21,16 @@ from realtime.look import Look, style_vector
 from realtime.media.format_registry import PICTURE_ENDINGS, PICTURE_FORMATS
 from realtime.media.reading.decoder import MAX_PIXELS
 from realtime.media.writing.pending_file import PendingFile
+from realtime.picture.formulas import LUMA_WEIGHTS, SLOPE_STEPS, SLOPE_ZERO
 from realtime.picture.gpu.tensors import on_host
 from realtime.picture.network_pieces import NetworkPieces
-from realtime.picture.resample import SLOPE_STEPS, Scaler
+from realtime.picture.resample import Scaler
 from realtime.picture.sizes import network_size
 
 if TYPE_CHECKING:
     from pyvips import Image
 
-_LUMA = [[0.299, 0.587, 0.114]]  # BT.601
+_LUMA = [list(LUMA_WEIGHTS)]  # a matrix, as libvips takes it
 
 
 class LargePicture:
@@ -105,7 +106,7 @@ class LargePicture:
         slopes = scaler.slopes(
             [np.ascontiguousarray(painting[..., channel]) for channel in range(3)], luma
         )
-        slope = (self._enlarge(slopes.transpose(1, 2, 0)) - 128) / SLOPE_STEPS
+        slope = (self._enlarge(slopes.transpose(1, 2, 0)) - SLOPE_ZERO) / SLOPE_STEPS
         detail = pixels.recomb(_LUMA) - self._enlarge(luma)
         return self._enlarge(painting) + slope * detail
 

@@ -32,36 +32,40 @@ _SWSCALE_NAMES = {
 
 @dataclass(frozen=True)
 class ColorCoding:
-    """matrix, primaries, transfer: H.273 numbers; full_range: luma 0..255 instead of 16..235."""
+    """How colours are coded; matrix, primaries and transfer are numbers of H.273."""
 
     matrix: int
     full_range: bool
+    """Luma is 0..255 instead of 16..235."""
     primaries: int = UNSPECIFIED
     transfer: int = UNSPECIFIED
 
     @property
     def swscale_matrix(self) -> str:
+        """The name of swscale's coefficients for the matrix."""
         return _SWSCALE_NAMES[self.matrix]
 
     @property
     def av_range(self) -> int:
+        """The range as FFmpeg's number."""
         return _FULL_RANGE if self.full_range else 1
 
     @property
     def sdr_transfer(self) -> int:
-        """The transfer to write on 8-bit pictures: never PQ or HLG, which would make players
-        stretch them.
+        """The transfer to write on 8-bit pictures.
+
+        Never PQ or HLG, which would make players stretch them.
         """
         return UNSPECIFIED if self.hdr_transfer else self.transfer
 
     @property
     def hdr_transfer(self) -> str | None:
-        """ "PQ" or "HLG" if the values are coded for high dynamic range."""
+        """The name "PQ" or "HLG" if the values are coded for high dynamic range."""
         return _HDR_TRANSFERS.get(self.transfer)
 
 
 def coding_of(picture: VideoFrame) -> ColorCoding:
-    """The coding that ``picture`` is tagged with, and for what is not tagged the usual guess.
+    """Return the coding that ``picture`` is tagged with, or what is usual where it is not.
 
     Untagged matrix: BT.709 from 720 lines up, BT.601 below, as players do. Untagged range: limited.
     RGB pictures have no matrix to keep; what is written from them is guessed in the same way,
@@ -79,4 +83,5 @@ def coding_of(picture: VideoFrame) -> ColorCoding:
 
 
 def is_rgb(picture: VideoFrame) -> bool:
+    """Return whether the pixels of ``picture`` are RGB."""
     return picture.format.is_rgb or picture.format.name.startswith(("pal8", "gbr"))

@@ -1,5 +1,4 @@
-"""Takes a camera's noise out of the frames before the network sees them, since a network turns
-noise into flicker of paint.
+"""Takes a camera's noise out of the frames, since a network turns noise into flicker of paint.
 
 A recursive mean over time wherever nothing moves; what moves passes as it is. Online, without
 looking ahead, and every frame is still painted. A first-order recursive filter of gain g leaves g /
@@ -18,14 +17,10 @@ from realtime.frame import FrameMemory
 UNIT = 128  # of gains and means: a difference of 255 times a gain of 1 fits int16
 LEAST_GAIN = 7  # of a new frame, in 1 / UNIT, where all change is noise
 BLOCK_PX = 4  # noise cancels out over a block, a change that is seen does not
-SHIFT_LEVELS = (
-    3.0,
-    9.0,
-)  # change of a block's mean, of 255, up to which it is noise, and from which it is motion
-CHANGE_LEVELS = (
-    6.0,
-    13.0,
-)  # the same for the mean of its pixels' changes: fine texture can move and leave the block's mean
+# Change of a block's mean, of 255, up to which it is noise, and from which it is motion.
+SHIFT_LEVELS = (3.0, 9.0)
+# The same for the mean of its pixels' changes: fine texture can move and leave the block's mean.
+CHANGE_LEVELS = (6.0, 13.0)
 LEAST_PX = 16  # sides below this have too few blocks
 # After so many frames, two that began differently are less than a level apart wherever noise was
 # all that changed.
@@ -34,13 +29,12 @@ FRAMES_REMEMBERED = math.ceil(math.log(SHIFT_LEVELS[1]) / -math.log1p(-LEAST_GAI
 
 @dataclass(frozen=True)
 class _Last:
-    """mean: (H, W, 3) int16, in 1 / ``UNIT``; changed by the next frame.
-
-    shown: (H, W, 3) uint8, the mean rounded.
-    """
+    """The mean so far, after the last frame."""
 
     mean: np.ndarray
+    """(H, W, 3) int16, in 1 / ``UNIT``; changed by the next frame."""
     shown: np.ndarray
+    """(H, W, 3) uint8, the mean rounded."""
 
 
 class NoiseReduction:
@@ -54,7 +48,7 @@ class NoiseReduction:
         self._last = None
 
     def state(self) -> FrameMemory:
-        """What is remembered; empty at the start.
+        """Return what is remembered; empty at the start.
 
         ``restore`` takes it back, and from then on both go on alike: the mean is rounded here too.
         """
@@ -65,15 +59,16 @@ class NoiseReduction:
         return state
 
     def restore(self, state: FrameMemory) -> None:
+        """Go on from what ``state`` returned; from {} as at the start."""
         mean = state.get("mean")
         self._last = None if mean is None else _Last(mean * np.int16(UNIT), mean)
 
     def reduce(self, frame: np.ndarray) -> np.ndarray:
-        """``frame`` (H, W, 3) uint8 RGB with less noise, the same type, not to be written to; the
-        first one, and small ones, as they are.
+        """Return ``frame`` (H, W, 3) uint8 RGB with less noise, not to be written to.
 
-        mean += g * (frame - mean), where g goes from ``LEAST_GAIN`` to 1 as the blocks around a
-        pixel change by more than noise does. A new size begins anew.
+        The first frame, and small ones, come back as they are. mean += g * (frame - mean), where g
+        goes from ``LEAST_GAIN`` to 1 as the blocks around a pixel change by more than noise does. A
+        new size begins anew.
         """
         last = self._last
         if min(frame.shape[:2]) < LEAST_PX:
@@ -91,8 +86,9 @@ class NoiseReduction:
 
 
 def _gains(change: np.ndarray) -> np.ndarray:
-    """(h, w) int16, in 1 / UNIT: the gain that each whole block of ``change`` (H, W, 3) int16, or
-    one beside it, asks for.
+    """Return the gain that each whole block, or one beside it, asks for.
+
+    change: (H, W, 3) int16. The result is (h, w) int16, in 1 / ``UNIT``.
     """
     shift = _ramp(np.abs(_block_sums(change)), SHIFT_LEVELS)
     moves = np.maximum(shift, _ramp(_block_sums(np.abs(change)), CHANGE_LEVELS))
@@ -100,12 +96,14 @@ def _gains(change: np.ndarray) -> np.ndarray:
     wide = np.pad(moves, 1, mode="edge")
     rows = np.maximum(np.maximum(wide[:-2], wide[1:-1]), wide[2:])
     moves = np.maximum(np.maximum(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
-    return np.rint(LEAST_GAIN + (UNIT - LEAST_GAIN) * moves).astype(np.int16)
+    gains: np.ndarray = np.rint(LEAST_GAIN + (UNIT - LEAST_GAIN) * moves).astype(np.int16)
+    return gains
 
 
 def _block_sums(values: np.ndarray) -> np.ndarray:
-    """(h, w, 3) int16: sums over blocks of (H, W, 3) int16 of at most 255; what is left over at the
-    far sides is left out.
+    """Return sums over blocks of (H, W, 3) int16 of at most 255: (h, w, 3) int16.
+
+    What is left over at the far sides is left out.
     """
     height, width = (side // BLOCK_PX for side in values.shape[:2])
     rows = (
@@ -114,20 +112,25 @@ def _block_sums(values: np.ndarray) -> np.ndarray:
         .sum(1, dtype=np.int16)
     )
     columns = rows.reshape(height, width, BLOCK_PX, 3)
-    return sum(columns[:, :, n] for n in range(BLOCK_PX))
+    first, *others = (columns[:, :, n] for n in range(BLOCK_PX))
+    sums: np.ndarray = sum(others, start=first)  # NumPy's sum is slow over so short an axis
+    return sums
 
 
 def _ramp(sums: np.ndarray, levels: tuple[float, float]) -> np.ndarray:
-    """0 where a block's mean is the first of ``levels`` or below, 1 at the second and above;
-    float32.
+    """Return 0 where a block's mean is the first of ``levels`` or below, 1 from the second on.
+
+    Between them it rises evenly; float32.
     """
     first, second = (level * BLOCK_PX**2 for level in levels)
-    return ((sums - np.float32(first)) * np.float32(1 / (second - first))).clip(0, 1)
+    ramp: np.ndarray = ((sums - np.float32(first)) * np.float32(1 / (second - first))).clip(0, 1)
+    return ramp
 
 
 def _multiply_blocks(values: np.ndarray, gains: np.ndarray) -> None:
-    """Multiply (H, W, 3) int16 in place by the gain of each block; what is left over at the far
-    sides, by that beside it.
+    """Multiply (H, W, 3) int16 in place by the gain of each block.
+
+    What is left over at the far sides is multiplied by the gain beside it.
     """
     width = values.shape[1]
     columns = np.repeat(gains, BLOCK_PX * 3, axis=1)

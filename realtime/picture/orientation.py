@@ -1,6 +1,6 @@
 """Turns pictures upright by the display matrix or the EXIF tag that phones and cameras write.
 
-PyAV leaves the pixels.
+PyAV leaves the pixels as they lie.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Orientation:
-    """One of the eight ways to lay down a picture: swap the axes, then mirror left-right, then
-    top-bottom.
-    """
+    """One of the eight ways to lay a picture upright: the steps, in the order of the fields."""
 
     transposes: bool = False
+    """Whether the axes are swapped."""
     mirrors_x: bool = False
+    """Whether left and right are."""
     mirrors_y: bool = False
+    """Whether top and bottom are."""
 
     def apply(self, pixels: np.ndarray) -> np.ndarray:
-        """The upright picture of (H, W, 3), contiguous; ``pixels`` itself if it is upright already."""
+        """Return the upright picture of (H, W, 3), contiguous; ``pixels`` itself if it is one."""
         turned = pixels.swapaxes(0, 1) if self.transposes else pixels
         turned = turned[:, ::-1] if self.mirrors_x else turned
         turned = turned[::-1] if self.mirrors_y else turned
@@ -57,16 +58,18 @@ _UNTOUCHABLE = ("png", "apng")
 
 
 def orientation_of(picture: VideoFrame, codec: str) -> Orientation:
-    """From the display matrix [a b u; c d v; x y w] of a decoded ``picture``, which maps (x, y) to
-    (a*x + c*y, b*x + d*y).
+    """Return how to lay a decoded ``picture`` upright.
 
-    Angles that are no multiple of 90 degrees become the nearest one. Source: libavutil/display.h.
+    Its display matrix [a b u; c d v; x y w] maps (x, y) to (a*x + c*y, b*x + d*y). Angles that are
+    no multiple of 90 degrees become the nearest one. Source: libavutil/display.h.
     """
+    from av.buffer import Buffer
+
     try:
         matrix = picture.side_data.get("DISPLAYMATRIX") if codec not in _UNTOUCHABLE else None
     except ValueError:  # side data of a kind that PyAV does not know
         matrix = None
-    if matrix is None:
+    if not isinstance(matrix, Buffer):
         return _QUARTER_TURNS[round(picture.rotation / 90) % 4]
     a, b, _, c, d = struct.unpack("=9i", bytes(matrix))[:5]
     if abs(b) + abs(c) > abs(a) + abs(d):

@@ -1,6 +1,6 @@
-"""Brings pixels from one size to another: PyAV's swscale and numpy, never OpenCV, which needs
-libGL.
+"""Brings pixels from one size to another, with PyAV's swscale and NumPy.
 
+Never with OpenCV, which needs libGL.
 The network sees the frame at the size where its strokes have the right breadth; ``guided_upsample``
 brings the painting back to the frame's size with the frame's own edges.
 """
@@ -10,16 +10,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
+
+from realtime.picture.formulas import (
+    MIX_STEPS,
+    SLOPE_EPSILON,
+    SLOPE_LIMIT,
+    SLOPE_RADIUS,
+    SLOPE_STEPS,
+    SLOPE_ZERO,
+    slope_size,
+)
 
 if TYPE_CHECKING:
     from av.video.reformatter import VideoReformatter
 
-SLOPE_STEPS = 64  # slopes travel as int8 in 1/64, so that slope * detail fits int16
+Floats = npt.NDArray[np.float32]
 
-SLOPE_EPSILON = 60.0  # variance of luma (squared 8-bit levels) below which an area counts as flat and its grain stays out
-SLOPE_RADIUS = 4  # of the guided filter's window, in pixels at half the network's size
-SLOPE_LIMIT = 1.25
 _STRIP_ROWS = 64  # so few stay in the cache
+_MOST_CONTEXTS = 32  # sizes change rarely; a context for every size ever seen would be a leak
 
 
 class Scaler:
@@ -29,11 +38,12 @@ class Scaler:
     """
 
     def __init__(self) -> None:
-        self._reformatters: dict[tuple, VideoReformatter] = {}
+        self._reformatters: dict[tuple[object, ...], VideoReformatter] = {}
 
     def resize(self, pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        """``pixels`` at (height, width) ``size``: averaged when smaller, bicubic when larger,
-        itself when equal.
+        """Return ``pixels`` at (height, width) ``size``; ``pixels`` itself if it has that size.
+
+        Averaged when smaller, bicubic when larger.
         """
         if pixels.shape[:2] == size:
             return pixels
@@ -41,19 +51,16 @@ class Scaler:
         return self._convert(pixels, pixel_format, pixel_format, size)
 
     def luma(self, pixels: np.ndarray) -> np.ndarray:
-        """BT.601 full-range luma of (H, W, 3) RGB: (H, W) uint8."""
+        """Return the BT.601 full-range luma of (H, W, 3) RGB: (H, W) uint8."""
         return self._convert(pixels, "rgb24", "gray", pixels.shape[:2])
 
     def guided_upsample(
         self, low: np.ndarray, frame: np.ndarray, frame_low: np.ndarray
     ) -> np.ndarray:
-        """Bring ``low`` (h, w, 3), the painting of ``frame_low`` (h, w, 3), to the size of
-        ``frame`` (H, W, 3); all uint8 RGB.
+        """Bring ``low``, the painting of ``frame_low``, to the size of ``frame``.
 
-        out = up(low) + a * (luma(frame) - up(luma(frame_low))), where ``a`` is how much each
-        channel of the painting follows the frame's luma nearby: edges of the frame stay sharp where
-        the painting kept them, and photo texture is not pasted onto flat paint. Source: He, Sun,
-        Tang, "Guided Image Filtering", PAMI 2013, equation 5.
+        ``frame`` is (H, W, 3), the others (h, w, 3), all uint8 RGB. The formula and its source:
+        ``realtime.picture.formulas``.
         """
         size = frame.shape[:2]
         luma_low = self.luma(frame_low)
@@ -67,64 +74,67 @@ class Scaler:
             detail = luma[rows].astype(np.int16) - blurred[rows]
             for channel in range(3):
                 value = slopes[channel][rows].astype(np.int16)
-                value -= 128
+                value -= SLOPE_ZERO
                 value *= detail
-                value += (
-                    SLOPE_STEPS // 2
-                )  # a shift alone rounds down: half a level darker everywhere
+                # A shift alone rounds down: half a level darker everywhere.
+                value += SLOPE_STEPS // 2
                 value >>= SLOPE_STEPS.bit_length() - 1
                 value += planes[channel][rows]
                 out[rows, :, channel] = np.clip(value, 0, 255, out=value)
         return out
 
     def mix(self, one: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
-        """Share * one + (1 - share) * other, rounded; in 1/256, which fits uint16."""
-        weight = round(share * 256)
+        """Return share * one + (1 - share) * other, rounded; the share in 1 / ``MIX_STEPS``."""
+        weight = round(share * MIX_STEPS)
         out = np.empty_like(one)
         for top in range(0, len(one), _STRIP_ROWS):
             strip = np.s_[top : top + _STRIP_ROWS]
             mix = np.multiply(one[strip], weight, dtype=np.uint16)
-            mix += np.multiply(other[strip], 256 - weight, dtype=np.uint16)
-            mix += 128
-            mix >>= 8
+            mix += np.multiply(other[strip], MIX_STEPS - weight, dtype=np.uint16)
+            mix += MIX_STEPS // 2
+            mix >>= MIX_STEPS.bit_length() - 1
             out[strip] = mix
         return out
 
     def with_colors_of(self, frame: np.ndarray, painting: np.ndarray) -> np.ndarray:
-        """The luma of ``painting`` with the chroma of ``frame`` (BT.601): moving a colour along the
-        grey axis leaves its Cb and Cr alone, so the difference of the lumas is added to the
-        frame's channels.
-        """
+        """Return the luma of ``painting`` with the chroma of ``frame``, both (H, W, 3) uint8."""
         change = self.luma(painting).astype(np.int16) - self.luma(frame)
-        return np.clip(frame + change[..., None], 0, 255).astype(np.uint8)
+        recolored: np.ndarray = np.clip(frame + change[..., None], 0, 255)
+        return recolored.astype(np.uint8)
+
+    def from_array(self, array: np.ndarray, _like: np.ndarray, /) -> np.ndarray:
+        """Return ``array`` itself: it is what ``FrameScaler`` gives for an array."""
+        return array
 
     def slopes(self, painting: list[np.ndarray], luma: np.ndarray) -> np.ndarray:
-        """How much each channel of ``painting``, three of (h, w) uint8, follows ``luma`` (h, w)
-        uint8 nearby: (3, h/2, w/2) uint8, 128 meaning not at all, in steps of 1/SLOPE_STEPS.
+        """Return how much each channel of a painting follows the luma of its frame nearby.
+
+        painting: three channels of (h, w) uint8. luma: (h, w) uint8. Returns (3, h/2, w/2) uint8,
+        in 1 / ``SLOPE_STEPS``, with ``SLOPE_ZERO`` for not at all.
         """
-        half = (max(1, luma.shape[0] // 2), max(1, luma.shape[1] // 2))
-        planes = np.stack([self.resize(plane, half) for plane in (luma, *painting)])
-        planes = _with_edges(planes).astype(np.float32)
+        half = slope_size(luma.shape)
+        channels = np.stack([self.resize(plane, half) for plane in (luma, *painting)])
+        planes = _repeat_edges(channels.astype(np.float32))
         means = box_mean(planes, SLOPE_RADIUS)
         covariances = box_mean(planes * planes[0], SLOPE_RADIUS) - means * means[0]
         slopes = covariances[1:] / (covariances[0] + SLOPE_EPSILON)
-        slopes = box_mean(_with_edges(slopes), SLOPE_RADIUS)
+        slopes = box_mean(_repeat_edges(slopes), SLOPE_RADIUS)
         np.clip(slopes, -SLOPE_LIMIT, SLOPE_LIMIT, out=slopes)
-        return np.rint(slopes * SLOPE_STEPS + 128).astype(np.uint8)
+        steps: np.ndarray = np.rint(slopes * SLOPE_STEPS + SLOPE_ZERO)
+        return steps.astype(np.uint8)
 
     def _convert(
         self, pixels: np.ndarray, source: str, target: str, size: tuple[int, int]
     ) -> np.ndarray:
         from av.video.frame import VideoFrame
-        from av.video.reformatter import VideoReformatter
+        from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
         height, width = pixels.shape[:2]
-        interpolation = "BICUBIC" if size[0] > height or size[1] > width else "AREA"
+        larger = size[0] > height or size[1] > width
+        interpolation = Interpolation.BICUBIC if larger else Interpolation.AREA
         key = (height, width, source, target, size)
         if key not in self._reformatters:
-            if (
-                len(self._reformatters) >= 32
-            ):  # sizes change rarely; a context per size ever seen would be a leak
+            if len(self._reformatters) >= _MOST_CONTEXTS:
                 self._reformatters.clear()
             self._reformatters[key] = VideoReformatter()
         picture = VideoFrame.from_ndarray(pixels, source)
@@ -136,31 +146,33 @@ class Scaler:
                 height=size[0],
                 format=target,
                 interpolation=interpolation,
-                src_colorspace="ITU601",
-                dst_colorspace="ITU601",
-                src_color_range="JPEG",
-                dst_color_range="JPEG",
+                src_colorspace=Colorspace.ITU601,
+                dst_colorspace=Colorspace.ITU601,
+                src_color_range=ColorRange.JPEG,
+                dst_color_range=ColorRange.JPEG,
             )
             .to_ndarray()
         )
 
 
-def box_mean(values: np.ndarray, radius: int) -> np.ndarray:
-    """Mean of (..., h, w) float32 over a square window of 2 * radius + 1: (..., h - 2 * radius, w -
-    2 * radius).
+def box_mean(values: Floats, radius: int) -> Floats:
+    """Return the mean of (..., h, w) float32 over a square window of 2 * radius + 1.
+
+    The result is (..., h - 2 * radius, w - 2 * radius).
     """
     window = 2 * radius + 1
     rows = _sliding_sum(values, window)
     return _sliding_sum(rows.swapaxes(-1, -2), window).swapaxes(-1, -2) * np.float32(1 / window**2)
 
 
-def _sliding_sum(values: np.ndarray, window: int) -> np.ndarray:
-    """Sums of ``window`` neighbouring rows of (..., h, w), by doubling: of 1, 2, 4 ...
+def _sliding_sum(values: Floats, window: int) -> Floats:
+    """Return the sums of ``window`` neighbouring rows of (..., h, w) float32.
 
-    rows, of which the window is made up.
+    By doubling: the window is made up of sums of 1, 2, 4 and more rows.
     """
     length = values.shape[-2] - window + 1
-    total, covered, width = np.float32(0), 0, 1
+    total: Floats = np.zeros((), np.float32)
+    covered, width = 0, 1
     while width <= window:
         if window & width:
             total = total + values[..., covered : covered + length, :]
@@ -170,6 +182,6 @@ def _sliding_sum(values: np.ndarray, window: int) -> np.ndarray:
     return total
 
 
-def _with_edges(planes: np.ndarray) -> np.ndarray:
-    """(N, h, w) with its edges repeated as far as the window of slopes reaches."""
+def _repeat_edges(planes: Floats) -> Floats:
+    """Return (N, h, w) with its edges repeated as far as the window of slopes reaches."""
     return np.pad(planes, ((0, 0), (SLOPE_RADIUS,) * 2, (SLOPE_RADIUS,) * 2), mode="edge")

@@ -1,6 +1,4 @@
-"""Sizes of pictures, (height, width): as text, scaled, fitted into others, and the one at which the
-network runs.
-"""
+"""Sizes of pictures, (height, width): as text, scaled, fitted, and that of the network."""
 
 from __future__ import annotations
 
@@ -8,27 +6,22 @@ import math
 
 from engines.errors import UsageError
 
-LOOK_LINES = 480  # strokes are a number of pixels wide; brush 1 is what they look like on a short side of 480 pixels
+# Strokes are a number of pixels wide; brush 1 is what they look like on a short side of so many.
+LOOK_LINES = 480
 SAME_SIZE = 0.05  # a scale this close to 1 is not worth a resampling
 MAX_NETWORK_PIXELS = 2_000_000
 MAX_NETWORK_SIDE = 16_384
 
 
 def size_text(size: tuple[int, int]) -> str:
-    """(height, width) as a user writes it: WIDTHxHEIGHT."""
+    """Return (height, width) as a user writes it: WIDTHxHEIGHT."""
     return f"{size[1]}x{size[0]}"
 
 
 def parse_size(text: str, flag: str = "--size") -> tuple[int, int]:
-    """The text "640x480" as (height, width) = (480, 640). Raises UsageError for anything else."""
-    width, x, height = text.lower().partition("x")
-    if not (
-        x
-        and width.isdecimal()
-        and height.isdecimal()
-        and 0 < int(width) <= 16384
-        and 0 < int(height) <= 16384
-    ):
+    """Read "640x480" as (height, width) = (480, 640). Raises UsageError for anything else."""
+    width, _, height = text.lower().partition("x")
+    if not all(side.isdecimal() and 0 < int(side) <= 16_384 for side in (height, width)):
         raise UsageError(f"{flag} is WIDTHxHEIGHT in pixels, for example 640x480, not {text!r}.")
     return int(height), int(width)
 
@@ -36,12 +29,12 @@ def parse_size(text: str, flag: str = "--size") -> tuple[int, int]:
 def network_size(
     frame_size: tuple[int, int], brush: float, max_pixels: int = MAX_NETWORK_PIXELS
 ) -> tuple[int, int]:
-    """The (height, width) at which the network runs so that strokes look ``brush`` times as broad
-    as at 480 lines.
+    """Return the (height, width) at which the network runs so that strokes are as broad as wanted.
 
-    The short side becomes 480 / brush, both sides even and at least 2; a frame within 5 % of that
-    keeps its own size. The result never has more pixels than the frame or ``max_pixels``, whichever
-    is more, nor a side over 16384 that the frame does not have: a 4000x1 strip stays harmless.
+    They look ``brush`` times as broad as at 480 lines. The short side becomes 480 / brush, both
+    sides even and at least 2; a frame within 5 % of that keeps its own size. The result never has
+    more pixels than the frame or ``max_pixels``, whichever is more, nor a side over 16384 that the
+    frame does not have: a 4000x1 strip stays harmless.
     """
     height, width = frame_size
     scale = LOOK_LINES / brush / min(height, width)
@@ -55,8 +48,9 @@ def network_size(
 def fit_size(
     frame_size: tuple[int, int], box: tuple[int, int], stretch: bool = False
 ) -> tuple[int, int]:
-    """The largest even (height, width) of the frame's shape inside ``box``; ``stretch``: the box
-    itself, made even.
+    """Return the largest even (height, width) of the frame's shape inside ``box``.
+
+    stretch: the box itself, made even.
     """
     scale = min(box[0] / frame_size[0], box[1] / frame_size[1])
     wanted = box if stretch else (frame_size[0] * scale, frame_size[1] * scale)
@@ -64,7 +58,7 @@ def fit_size(
 
 
 def scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:
-    """(height, width) times ``scale``, even, at least 2; ``size`` itself at scale 1."""
+    """Return ``size`` times ``scale``, even, at least 2; ``size`` itself at scale 1."""
     return size if scale == 1 else (_even(size[0] * scale), _even(size[1] * scale))
 
 

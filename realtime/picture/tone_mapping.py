@@ -1,10 +1,11 @@
-"""High dynamic range brought to what a painting and 8 bits can show: a table from coded BT.2100
-colours to BT.709.
-"""
+"""Brings high dynamic range to 8 bits: a table from coded BT.2100 colours to BT.709."""
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
 
 # BT.2408: diffuse white of HDR, which becomes the white of SDR, and the usual peak of masters.
 _WHITE_NITS = 203.0
@@ -26,11 +27,11 @@ _TO_BT709 = np.array(
 )
 
 
-def tone_mapping_cube(transfer: str, nodes: int = 33) -> np.ndarray:
-    """(nodes, nodes, nodes, 3) float64, indexed by coded red, green and blue in 0..1: display
-    R'G'B' of BT.709 in 0..1.
+def tone_mapping_cube(transfer: str, nodes: int = 33) -> Floats:
+    """Return display R'G'B' of BT.709 for coded red, green and blue, all in 0..1.
 
-    ``transfer``: "PQ" or "HLG". Brightness up to about half of diffuse white stays; what is
+    The table is (nodes, nodes, nodes, 3) float64, indexed by coded red, green and blue. transfer:
+    "PQ" or "HLG". Brightness up to about half of diffuse white stays; what is
     brighter is bent, up to the peak at white. The hue stays, since the largest channel is bent and
     the others with it.
     """
@@ -39,32 +40,39 @@ def tone_mapping_cube(transfer: str, nodes: int = 33) -> np.ndarray:
     nits = pq_to_nits(coded) if transfer == "PQ" else _hlg_to_nits(coded)
     largest = nits.max(axis=-1, keepdims=True)
     mapped = nits * (_bend(largest) / np.maximum(largest, 1e-6))
-    linear = np.clip(mapped / _WHITE_NITS @ _TO_BT709.T, 0, 1)
-    return linear ** (1 / _DISPLAY_GAMMA)
+    linear: Floats = np.clip(mapped / _WHITE_NITS @ _TO_BT709.T, 0, 1)
+    return np.power(linear, 1 / _DISPLAY_GAMMA)
 
 
-def pq_to_nits(coded: np.ndarray) -> np.ndarray:
-    """ST 2084, equation 4.1: coded 0..1 to 0..10000 cd/m2."""
+def pq_to_nits(coded: Floats) -> Floats:
+    """Return 0..10000 cd/m2 for coded 0..1: ST 2084, equation 4.1."""
     power = np.power(coded, 1 / _M2)
     return 10_000 * np.power(np.maximum(power - _C1, 0) / (_C2 - _C3 * power), 1 / _M1)
 
 
-def nits_to_pq(nits: np.ndarray) -> np.ndarray:
-    """The inverse of ``pq_to_nits``."""
+def nits_to_pq(nits: Floats) -> Floats:
+    """Return coded 0..1 for 0..10000 cd/m2: the inverse of ``pq_to_nits``."""
     power = np.power(np.clip(nits, 0, 10_000) / 10_000, _M1)
     return np.power((_C1 + _C2 * power) / (1 + _C3 * power), _M2)
 
 
-def _hlg_to_nits(coded: np.ndarray) -> np.ndarray:
-    """BT.2100, table 5: the inverse OETF, then the OOTF with gamma 1.2 for a display of 1000 cd/m2."""
+def _hlg_to_nits(coded: Floats) -> Floats:
+    """Return cd/m2 on a display of 1000 cd/m2 for coded 0..1.
+
+    BT.2100, table 5: the inverse OETF, then the OOTF with gamma 1.2.
+    """
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     scene = np.where(coded <= 0.5, coded**2 / 3, (np.exp((coded - c) / a) + b) / 12)
     luma = scene @ np.array([0.2627, 0.6780, 0.0593])
-    return _PEAK_NITS * scene * np.power(np.maximum(luma, 1e-9), 0.2)[..., None]
+    nits: Floats = _PEAK_NITS * scene * np.power(np.maximum(luma, 1e-9), 0.2)[..., None]
+    return nits
 
 
-def _bend(nits: np.ndarray) -> np.ndarray:
-    """BT.2390, section 5.4.1: the EETF, a Hermite spline in PQ from a knee to the target's peak."""
+def _bend(nits: Floats) -> Floats:
+    """Bend cd/m2 down to diffuse white: BT.2390, section 5.4.1.
+
+    It is the EETF there, a Hermite spline in PQ from a knee to the target's peak.
+    """
     peak = nits_to_pq(np.array(_PEAK_NITS))
     target = nits_to_pq(np.array(_WHITE_NITS)) / peak
     knee = 1.5 * target - 0.5

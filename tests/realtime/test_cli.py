@@ -1,9 +1,12 @@
+import importlib.metadata
 from fractions import Fraction
 
 import pytest
 
+import run_cam
+import stylize_video
 from engines.errors import EngineUnavailable, SinkError, SourceError, UsageError
-from realtime.cli import run
+from realtime.cli import run, version
 from realtime.timeline import parse_time
 
 
@@ -54,3 +57,22 @@ def test_ctrl_c_is_130(monkeypatch):
     with pytest.raises(SystemExit) as left:
         run(main)
     assert left.value.code == 130
+
+
+@pytest.mark.parametrize("program", [run_cam, stylize_video], ids=lambda program: program.__name__)
+def test_both_programs_tell_their_version(program, capsys):
+    with pytest.raises(SystemExit) as left:
+        program.main(["--version"])
+    assert left.value.code == 0
+    assert capsys.readouterr().out == f"livebrush {version()}\n"
+
+
+def test_the_version_is_the_installed_one_or_that_of_this_copy(monkeypatch):
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: f"7 of {name}")
+    assert version() == "7 of livebrush"
+
+    def nothing_installed(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", nothing_installed)
+    assert version() == "0.2.0"

@@ -1,8 +1,13 @@
+import math
+
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from engines.errors import UnknownStyle, UsageError
-from realtime.look import Look, parse_mix, style_vector
+from realtime.look import Look, mix_text, parse_mix, style_vector
+from tests.realtime.properties import MIXES, few_examples
 
 
 @pytest.mark.parametrize(
@@ -68,3 +73,37 @@ def test_the_style_vector_is_normalised_and_strength_leaves_the_rest_to_the_orig
 def test_a_style_that_the_model_lacks_is_unknown(tiny_model):
     with pytest.raises(UnknownStyle, match="negative"):
         style_vector(Look((("negativ", 1.0),)), tiny_model)
+
+
+@few_examples
+@given(MIXES)
+def test_a_mix_that_is_written_is_read_back(mix):
+    read = parse_mix(mix_text(mix))
+    assert [name for name, _ in read] == [name for name, _ in mix]
+    np.testing.assert_allclose([w for _, w in read], [w for _, w in mix], rtol=1e-5)
+    assert parse_mix(mix_text(read)) == read  # six digits are kept from there on
+
+
+@few_examples
+@given(st.text(st.sampled_from("ab_:,. 01-einf\t"), max_size=12) | st.text(max_size=12))
+@example("a:1_0")
+def test_whatever_is_no_mix_is_said_as_such(text):
+    try:
+        mix = parse_mix(text)
+    except UsageError as error:
+        assert str(error).startswith("-s ")
+    else:
+        assert mix and all(name and name == name.strip() for name, _ in mix)
+        assert not any(separator in name for name, _ in mix for separator in ":,")
+
+
+@few_examples
+@given(st.lists(st.floats(0, 1e6), min_size=2, max_size=2), st.floats(0, 1))
+def test_every_style_vector_is_a_set_of_shares(tiny_model, weights, strength):
+    if not sum(weights) > 0:
+        return
+    look = Look((("negative", weights[0]), ("dim", weights[1])), strength)
+    vector = style_vector(look, tiny_model)
+    assert vector.min() >= 0
+    assert vector.sum() == pytest.approx(1, abs=1e-6)
+    assert math.isclose(vector[0], 1 - strength, abs_tol=1e-6)

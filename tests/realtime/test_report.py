@@ -6,7 +6,8 @@ import pytest
 from engines.errors import SinkError, UsageError
 from realtime.report import Report, check_report, write_report
 
-FIELDS = """frames_in frames_out dropped wall_s startup_s fps latency_ms stage_ms engine device precision size style peak_rss_mb"""
+FIELDS = """frames_in frames_out dropped wall_s startup_s fps latency_ms stage_ms engine device
+precision size style peak_rss_mb"""
 
 
 def test_the_report_has_the_agreed_fields_and_the_extra_ones_beside_them():

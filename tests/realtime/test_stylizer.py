@@ -202,7 +202,7 @@ def test_keep_color_takes_the_luma_of_the_painting_and_the_chroma_of_the_frame(e
     assert (out[0] - out[1], out[1] - out[2]) == (20, 10)
 
 
-def test_the_dial_turned_off_and_on_again_brings_no_old_painting_back(engine):
+def test_stability_turned_off_and_on_again_brings_no_old_painting_back(engine):
     dim = (("dim", 1.0),)
     stylizer = Stylizer(engine, Look(NEGATIVE, stability=1.0))
     stylizer.stylize(frame_of(SQUARE), 0.0)
@@ -210,3 +210,37 @@ def test_the_dial_turned_off_and_on_again_brings_no_old_painting_back(engine):
     stylizer.stylize(frame_of(SQUARE), 1.0)
     stylizer.set_look(Look(dim, stability=1.0))
     np.testing.assert_allclose(stylizer.stylize(frame_of(SQUARE), 2.0), SQUARE // 2, atol=1)
+
+
+class OnTensors(Arithmetic):
+    """Takes tensors as well, and gives one for one."""
+
+    takes_tensors = True
+
+    def _infer(self, frames, style):
+        painted = super()._infer(np.asarray(frames), style)
+        return painted if isinstance(frames, np.ndarray) else torch_of(painted)
+
+
+def torch_of(array: np.ndarray):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    return torch.from_numpy(array)
+
+
+@pytest.mark.parametrize("look", [Look(NEGATIVE, stability=0.9), Look(NEGATIVE, strength=0.0)])
+def test_tensors_become_tensors_and_look_as_arrays_do(tiny_model, look):
+    frames = [moving_square(step, (480, 500)) for step in range(3)]
+    stylizer, other = (Stylizer(OnTensors(tiny_model), look) for _ in range(2))
+    for frame in frames:
+        painting = stylizer.begin(frame_of(torch_of(frame)), 0.0)()
+        assert type(painting) is type(torch_of(frame))
+        np.testing.assert_array_equal(painting.numpy(), other.stylize(frame_of(frame), 0.0))
+
+
+def test_frames_that_come_to_lie_elsewhere_begin_anew(tiny_model):
+    """What is remembered belongs to one kind of pixels."""
+    stylizer = Stylizer(OnTensors(tiny_model), Look(NEGATIVE))
+    stylizer.stylize(frame_of(SQUARE), 0.0)
+    assert stylizer.noise_state()
+    stylizer.stylize(frame_of(torch_of(SQUARE // 2)), 0.0)
+    np.testing.assert_array_equal(stylizer.noise_state()["mean"], SQUARE // 2)

@@ -1,11 +1,50 @@
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engines.errors import UsageError
+from realtime.look import mix_text, parse_mix
 from realtime.media.reading.video_file import VideoFile
-from realtime.timeline import Entry, parse_timeline, read_timeline
+from realtime.timeline import Entry, Timeline, parse_time, parse_timeline, read_timeline
+from tests.realtime.properties import MIXES, few_examples
+
+# Times and fades as they can be written exactly, with milliseconds.
+SECONDS = st.integers(0, 10**7).map(lambda ms: Fraction(ms, 1000))
+ENTRIES = st.builds(
+    Entry,
+    st.none() | SECONDS,
+    MIXES.map(lambda mix: parse_mix(mix_text(mix))),
+    st.none() | SECONDS,
+)
+
+
+@st.composite
+def timelines(draw) -> Timeline:
+    """Entries whose times rise, with cuts anywhere between them."""
+    entries = draw(st.lists(ENTRIES, min_size=1, max_size=6))
+    times = iter(sorted(entry.at_s for entry in entries if entry.at_s is not None))
+    return Timeline(
+        tuple(
+            entry if entry.at_s is None else replace(entry, at_s=next(times)) for entry in entries
+        )
+    )
+
+
+def written(timeline: Timeline) -> str:
+    """As a user writes it."""
+
+    def decimals(time_s: Fraction) -> str:
+        return f"{float(time_s):.3f}"
+
+    return " ".join(
+        f"{'cut' if entry.at_s is None else decimals(entry.at_s)}:{mix_text(entry.mix)}"
+        + ("" if entry.fade_s is None else f"/{decimals(entry.fade_s)}s")
+        for entry in timeline.entries
+    )
 
 
 def test_entries_have_times_blends_and_fades():
@@ -95,7 +134,7 @@ def test_a_cut_entry_waits_for_the_first_cut_after_the_entry_before():
 
 
 def scene(number: int, step: int) -> np.ndarray:
-    """A smooth picture with noise that drifts a little with every step; each number is a scene."""
+    """Return a smooth picture with noise that drifts with every step; a scene for each number."""
     rng = np.random.default_rng(number)
     y, x = np.mgrid[0:48, 0:64]
     phases, base = rng.uniform(0, 6, 3), (60, 180, 110, 220, 30)[number % 5]
@@ -133,3 +172,45 @@ def test_cuts_are_found_where_scenes_change(make_video):
 )
 def test_what_moves_fades_or_flickers_is_no_cut(make_video, pixels):
     assert len(cuts_of(make_video, pixels)) <= 1
+
+
+@few_examples
+@given(st.integers(0, 99), st.integers(0, 59), st.integers(0, 59), st.integers(0, 999))
+def test_a_time_that_is_written_is_read_back(hours, minutes, seconds, ms):
+    expected = Fraction(ms, 1000) + seconds + 60 * (minutes + 60 * hours)
+    assert parse_time("--ss", f"{hours}:{minutes:02}:{seconds:02}.{ms:03}") == expected
+    assert parse_time("--ss", f"{60 * hours + minutes}:{seconds}.{ms:03}") == expected
+    assert parse_time("--ss", f"{float(expected):.3f}") == expected
+
+
+@few_examples
+@given(timelines())
+def test_a_timeline_that_is_written_is_read_back(timeline):
+    assert parse_timeline(written(timeline), "--x") == timeline
+
+
+@few_examples
+@given(st.text(st.sampled_from("01.:/,abs cut#\n"), max_size=20) | st.text(max_size=20))
+def test_whatever_is_no_timeline_is_said_as_such(text):
+    try:
+        timeline = parse_timeline(text, "--x")
+    except UsageError as error:
+        assert str(error).startswith("--x: ") or str(error).startswith("--x is a time ")
+    else:
+        assert timeline.entries and timeline.style_names
+
+
+@few_examples
+@given(timelines(), st.lists(SECONDS, max_size=5), SECONDS, SECONDS)
+def test_what_has_begun_stays_begun_and_in_order(timeline, cuts, one_s, other_s):
+    cuts = sorted(cuts)
+    early_s, late_s = sorted((one_s, other_s))
+    early, late = (
+        timeline.begun_by(now_s, [cut for cut in cuts if cut <= now_s])
+        for now_s in (early_s, late_s)
+    )
+    assert late[: len(early)] == early
+    starts = [start_s for start_s, _ in late]
+    assert starts == sorted(starts) and all(start_s <= late_s for start_s in starts)
+    for start_s, entry in late:
+        assert start_s == entry.at_s or (entry.at_s is None and start_s in cuts)

@@ -1,5 +1,5 @@
-"""Frames that stay on an NVIDIA card from its decoder to its encoder: PyTorch tensors where else
-NumPy arrays are.
+"""Frames that stay on an NVIDIA GPU from its decoder to its encoder.
 
-The arithmetic is PyTorch's and runs on any device, so that it is tested on the CPU.
+They are PyTorch tensors where else NumPy arrays are. The arithmetic is PyTorch's and runs on any
+device, so that it is tested on the CPU.
 """

@@ -1,4 +1,4 @@
-"""From the card's decoder (NVDEC, through PyAV) to pictures that live there."""
+"""From the GPU's decoder (NVDEC, through PyAV) to pictures that lie there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from realtime.picture.color import ColorCoding, coding_of
 from realtime.picture.gpu.nv12 import planes_of, to_rgb
 from realtime.picture.gpu.scaler import GpuScaler, resized
-from realtime.picture.gpu.tensors import to_bytes
+from realtime.picture.gpu.tensors import on_host, to_bytes
 from realtime.picture.orientation import Orientation
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def tensors_problem(device: str) -> str | None:
-    """Why pictures cannot live on ``device`` ("cuda:0") here, or None."""
+def tensors_problem(_device: str) -> str | None:
+    """Return why pictures cannot lie on a device ("cuda:0") here, or None; any GPU will do."""
     from importlib.util import find_spec
 
     if find_spec("torch") is None:
@@ -33,11 +33,11 @@ def tensors_problem(device: str) -> str | None:
 
 @contextmanager
 def decoder_on(device: str) -> Iterator[HWAccel]:
-    """What opens a container whose pictures are decoded on ``device`` and stay there, as far as its
-    decoder can.
+    """Give what opens a container whose pictures are decoded on ``device`` and stay there.
 
-    In the context that PyTorch and the engine are in: FFmpeg would start the primary one itself
-    with a setting of its own, and refuses one that runs with another.
+    That is as far as its decoder can. It works in the context that PyTorch and the engine are in:
+    FFmpeg would start the primary one itself with a setting of its own, and refuses one that runs
+    with another.
     """
     import torch
     from av.codec.hwaccel import HWAccel
@@ -51,7 +51,7 @@ def decoder_on(device: str) -> Iterator[HWAccel]:
 
 
 def encoder_context(device: str) -> CudaContext:
-    """The same context, for pictures that NVENC is given."""
+    """Return the same context, for pictures that NVENC is given."""
     import torch
     from av.video.frame import CudaContext
 
@@ -59,14 +59,16 @@ def encoder_context(device: str) -> CudaContext:
 
 
 def is_on_gpu(picture: VideoFrame) -> bool:
+    """Return whether a decoded picture lies on a GPU."""
     return picture.format.name == "cuda"
 
 
 def pixels_of(
     picture: VideoFrame, coding: ColorCoding, turn: Orientation, size: tuple[int, int]
 ) -> Tensor:
-    """An NV12 picture as upright RGB of (height, width) ``size``: (H, W, 3) uint8, where the
-    picture is.
+    """Return an NV12 picture as upright RGB, (H, W, 3) uint8, where the picture is.
+
+    size: (height, width) of the result.
     """
     pixels = to_rgb(*planes_of(picture), coding)
     pixels = pixels.transpose(0, 1) if turn.transposes else pixels
@@ -76,10 +78,10 @@ def pixels_of(
 
 
 def thumbnail(picture: VideoFrame, size: tuple[int, int]) -> np.ndarray:
-    """The luma of an NV12 picture, full range, at (height, width) ``size``: uint8, on the host."""
+    """Return the luma of an NV12 picture at (height, width) ``size``: uint8, on the host.
+
+    Full range, whatever the picture's is.
+    """
     values = resized(planes_of(picture)[0][..., None].float(), size)[..., 0]
-    return (
-        to_bytes(values if coding_of(picture).full_range else (values - 16) * (255 / 219))
-        .cpu()
-        .numpy()
-    )
+    full = values if coding_of(picture).full_range else (values - 16) * (255 / 219)
+    return on_host(to_bytes(full))

@@ -1,5 +1,6 @@
-"""What ``NoiseReduction`` does, for pictures that live on a card: the same sums, in the same whole
-numbers.
+"""What ``NoiseReduction`` does, for pictures that lie on a GPU.
+
+The sums are the same, in the same whole numbers.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from realtime.frame import FrameMemory
-from realtime.picture.gpu.tensors import on_host
+from realtime.picture.gpu.tensors import on_host, size_of
 from realtime.picture.noise import BLOCK_PX, CHANGE_LEVELS, LEAST_GAIN, LEAST_PX, SHIFT_LEVELS, UNIT
 
 if TYPE_CHECKING:
@@ -17,27 +18,30 @@ if TYPE_CHECKING:
 
 
 class GpuNoiseReduction:
-    """Tensors of (H, W, 3) uint8 in the place of arrays. Only ``state`` waits for the card."""
+    """Tensors of (H, W, 3) uint8 in the place of arrays. Only ``state`` waits for the GPU."""
 
     def __init__(self) -> None:
-        self._last: tuple[Tensor, Tensor] | None = (
-            None  # mean (H, W, 3) int16 in 1 / UNIT, and that rounded, uint8
-        )
+        # The mean (H, W, 3) int16 in 1 / UNIT, and that rounded, uint8.
+        self._last: tuple[Tensor, Tensor] | None = None
         self._restored: np.ndarray | None = None
 
     def reset(self) -> None:
+        """Begin anew with the next frame."""
         self._last = self._restored = None
 
     def state(self) -> FrameMemory:
+        """Return what is remembered; empty at the start. From here on, both go on alike."""
         if self._last is None:
             return {}
         self._begin(self._last[1])
         return {"mean": on_host(self._last[1])}
 
     def restore(self, state: FrameMemory) -> None:
+        """Go on from what ``state`` returned; from {} as at the start."""
         self._last, self._restored = None, state.get("mean")
 
     def reduce(self, frame: Tensor) -> Tensor:
+        """Return ``frame`` (H, W, 3) uint8 RGB with less noise, as ``NoiseReduction`` does."""
         import torch
 
         if min(frame.shape[:2]) < LEAST_PX:
@@ -49,7 +53,7 @@ class GpuNoiseReduction:
             return frame
         mean, shown = self._last
         step = frame.to(torch.int16) - shown
-        mean = mean + step * _spread(_gains(step), frame.shape[:2])[..., None]
+        mean = mean + step * _spread(_gains(step), size_of(frame))[..., None]
         self._last = mean, (mean + UNIT // 2 >> UNIT.bit_length() - 1).to(torch.uint8)
         return self._last[1]
 
@@ -60,7 +64,10 @@ class GpuNoiseReduction:
 
 
 def _gains(change: Tensor) -> Tensor:
-    """(h, w) int16, of each whole block of ``change`` (H, W, 3) int16, in 1 / UNIT."""
+    """Return the gain of each whole block of ``change`` (H, W, 3) int16.
+
+    The result is (h, w) int16, in 1 / ``UNIT``.
+    """
     import torch
     from torch.nn import functional
 
@@ -71,8 +78,9 @@ def _gains(change: Tensor) -> Tensor:
 
 
 def _block_sums(values: Tensor) -> Tensor:
-    """(3, h, w) float32 of (H, W, 3); exact, since they are of few whole numbers, and means of 16
-    are too.
+    """Return sums over blocks of (H, W, 3): (3, h, w) float32.
+
+    They are exact, being of few whole numbers, and means of 16 are too.
     """
     from torch.nn import functional
 
@@ -85,8 +93,9 @@ def _ramp(sums: Tensor, levels: tuple[float, float]) -> Tensor:
 
 
 def _spread(gains: Tensor, size: tuple[int, int]) -> Tensor:
-    """(H, W): the gain of each pixel's block; what is left over at the far sides has that beside
-    it.
+    """Return the gain of each pixel's block: (H, W).
+
+    What is left over at the far sides has that beside it.
     """
     from torch.nn import functional
 

@@ -1,4 +1,4 @@
-"""NV12, which is what an NVIDIA card decodes to and encodes from, to RGB and back, where it lies.
+"""NV12, which an NVIDIA GPU decodes to and encodes from, to RGB and back, where it lies.
 
 Formulas: ITU-T H.273 of 2021, 8.3: equations 41-43 for the matrix, 20-25 for the ranges. A pixel
 takes the chroma of its 2 x 2 block, as swscale does it for the plain path; back, a block's chroma
@@ -30,24 +30,23 @@ _PITCH = 256  # bytes
 
 
 def planes_of(picture: VideoFrame) -> tuple[Tensor, Tensor]:
-    """Luma (H, W) and chroma (H/2, W/2, 2) of an NV12 picture, uint8, as they lie in its memory,
-    which they keep.
+    """Return luma (H, W) and chroma (H/2, W/2, 2) of an NV12 picture, both uint8.
 
-    On a card they may be read by what is queued to the default stream, to which the decoder has
-    queued the writing.
+    They lie in its memory, which they keep. On a GPU they may be read by what is queued to the
+    default stream, to which the decoder has queued the writing.
     """
-    import torch
+    from torch.utils.dlpack import from_dlpack
 
     # By capsule: asked by the tensor library, PyAV is told a stream to wait for and refuses. On one
     # stream nothing has to wait.
-    luma, chroma = (torch.from_dlpack(plane.__dlpack__()) for plane in picture.planes)
+    luma, chroma = (from_dlpack(plane.__dlpack__()) for plane in picture.planes)
     return luma, chroma
 
 
 def to_rgb(luma: Tensor, chroma: Tensor, coding: ColorCoding) -> Tensor:
-    """luma: (H, W) uint8, both even.
+    """Return the picture as RGB: (H, W, 3) uint8, full range.
 
-    chroma: (H/2, W/2, 2) uint8, Cb and Cr. Returns (H, W, 3) uint8 RGB, full range.
+    luma: (H, W) uint8, both even. chroma: (H/2, W/2, 2) uint8, Cb and Cr.
     """
     colours, _, _ = _matrices(coding)
     black, luma_span, _ = _range(coding)
@@ -62,11 +61,11 @@ def to_rgb(luma: Tensor, chroma: Tensor, coding: ColorCoding) -> Tensor:
 
 
 def from_rgb(rgb: Tensor, coding: ColorCoding) -> Tensor:
-    """rgb: (H, W, 3) uint8, full range, H and W even.
+    """Return the picture as NV12: (H * 3/2, W) uint8, luma and below it Cb and Cr in turn.
 
-    Returns (H * 3/2, W) uint8: luma, and below it Cb and Cr in turn, in one piece of memory, rows
-    256 bytes apart or a multiple: NVENC is told where luma begins and how far apart its rows are,
-    and looks for chroma right behind it.
+    rgb: (H, W, 3) uint8, full range, H and W even. The result is one piece of memory, rows 256
+    bytes apart or a multiple: NVENC is told where luma begins and how far apart its rows are, and
+    looks for chroma right behind it.
     """
     import torch
 
@@ -85,8 +84,9 @@ def from_rgb(rgb: Tensor, coding: ColorCoding) -> Tensor:
 
 
 def picture_of(nv12: Tensor, context: CudaContext | None) -> VideoFrame:
-    """``from_rgb``'s result as a picture without a time, in the same memory; ``context``: that of
-    the card that it is on.
+    """Return ``from_rgb``'s result as a picture without a time, in the same memory.
+
+    context: that of the GPU that it is on.
     """
     from av.video.frame import VideoFrame
 
@@ -96,22 +96,20 @@ def picture_of(nv12: Tensor, context: CudaContext | None) -> VideoFrame:
 
 
 def _range(coding: ColorCoding) -> tuple[float, float, float]:
-    """Black's luma, and by how much luma and chroma vary."""
+    """Return black's luma, and by how much luma and chroma vary."""
     return (0.0, 255.0, 255.0) if coding.full_range else (16.0, 219.0, 224.0)
 
 
 @functools.cache
 def _matrices(coding: ColorCoding) -> tuple[Numbers, Numbers, Numbers]:
-    """(Cb, Cr) to RGB (2, 3); RGB to luma (3,) and to (Cb, Cr) (3, 2); the offsets are the
-    caller's.
+    """Return what takes (Cb, Cr) to RGB (2, 3), RGB to luma (3,) and to (Cb, Cr) (3, 2).
+
+    Offsets are the caller's.
     """
     red, blue = _LUMA_SHARES[coding.matrix]
     green = 1 - red - blue
     _, luma_span, chroma_span = _range(coding)
-    cb, cr = (
-        2 * (1 - blue),
-        2 * (1 - red),
-    )  # how far blue and red are from luma when Cb and Cr are 1
+    cb, cr = 2 * (1 - blue), 2 * (1 - red)  # blue and red minus luma when Cb and Cr are 1
     up, down = 255 / chroma_span, chroma_span / 255
     colours = (0.0, -blue * cb / green * up, cb * up), (cr * up, -red * cr / green * up, 0.0)
     lumas = tuple(share * luma_span / 255 for share in (red, green, blue))

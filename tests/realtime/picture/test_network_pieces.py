@@ -1,5 +1,6 @@
-"""Pieces of a frame, put together, are the whole: for the networks that ship, in every precision
-that a CPU runs.
+"""Pieces of a frame, put together, are the whole.
+
+For the networks that ship, in every precision that a CPU runs.
 """
 
 from __future__ import annotations
@@ -10,35 +11,55 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from engines import EngineOptions, find_model, open_engine
 from engines.errors import UsageError
 from engines.fixed_statistics import fix_statistics
 from engines.reach import Reach, reach_of
+from engines.runtimes.passthrough import Passthrough
 from realtime.frame import Frame
 from realtime.look import Look
 from realtime.picture.network_pieces import WHOLE_PIXELS, NetworkPieces, largest_piece, spans
 from realtime.stylizer import Stylizer
+from tests.realtime.properties import few_examples
 from tests.small_network import small_frame
 
 REACH = Reach(104, 8)
 
 
-@pytest.mark.parametrize("length", [1, 255, 256, 257, 400, 641, 1000, 4099, 16384])
-@pytest.mark.parametrize("limit", [256, 333, 2048])
-def test_pieces_are_alike_begin_at_cells_and_keep_their_distance(length, limit):
-    parts = spans(length, limit, REACH)
+def reaches() -> st.SearchStrategy[Reach]:
+    """Networks that see some cells far, as all that ship do."""
+    return st.builds(
+        lambda cells, cell_px: Reach(cells * cell_px, cell_px),
+        st.integers(1, 20),
+        st.sampled_from([4, 8, 16]),
+    )
+
+
+@few_examples
+@given(st.integers(1, 20_000), st.integers(256, 4096), reaches())
+@example(257, 256, REACH)
+@example(16_384, 333, REACH)
+def test_pieces_are_alike_begin_at_cells_and_keep_their_distance(length, limit, reach):
+    try:
+        parts = spans(length, limit, reach)
+    except UsageError as error:
+        least = int(str(error).split("at least ")[1].split()[0])
+        assert limit < least + reach.cell_px  # the rest of a cell is lost at the far side
+        parts = spans(length, least + reach.cell_px, reach)
+        limit = least + reach.cell_px
     assert len({part.length for part in parts}) == 1
     assert parts[0].length <= limit or length <= limit
-    assert all(part.start % REACH.cell_px == 0 for part in parts)
+    assert all(part.start % reach.cell_px == 0 for part in parts)
     assert [part.keep_from for part in parts] == [0, *(part.keep_to for part in parts[:-1])]
     assert parts[-1].keep_to == length
     for part in parts:
-        assert part.start == 0 or part.keep_from - part.start >= REACH.margin_px
-        seen_to = (
-            (part.start + part.length) // REACH.cell_px * REACH.cell_px
-        )  # beyond, a cell is padded
-        assert part.start + part.length == length or seen_to - part.keep_to >= REACH.margin_px
+        assert part.start == 0 or part.keep_from - part.start >= reach.margin_px
+        # Beyond, a cell is padded.
+        seen_to = (part.start + part.length) // reach.cell_px * reach.cell_px
+        assert part.start + part.length == length or seen_to - part.keep_to >= reach.margin_px
         assert part.keep_to > part.keep_from
 
 
@@ -61,9 +82,7 @@ def test_pieces_of_the_bundled_network_are_the_whole(engine, precision):
 
 
 def test_the_reach_is_what_the_network_sees():
-    """By the gradient: which pixels of the input an output in the middle depends on, and that it is
-    no more and hardly less.
-    """
+    """By the gradient: an output depends on no more pixels of the input, and on hardly fewer."""
     import torch
 
     from engines.networks import build_network
@@ -101,9 +120,7 @@ def test_the_reach_is_what_the_network_sees():
 
 
 def test_the_painting_of_a_file_does_not_depend_on_tiles(tiny_model):
-    """Through all of the stylizer: a model whose pixels know only themselves would be told from one
-    that is shifted.
-    """
+    """Through all of the stylizer: a shift would be seen."""
     model = find_model(None, [])
     frame = Frame(small_frame(300, 900), 0)
     look = Look(((model.default_style, 1.0),), strength=0.8)
@@ -113,6 +130,21 @@ def test_the_painting_of_a_file_does_not_depend_on_tiles(tiny_model):
     assert (
         np.abs(whole.astype(int) - pieces).max() <= 2
     )  # 1 of the network's, through what brings it up
+
+
+def test_pieces_of_a_tensor_are_those_of_an_array(tiny_model):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+
+    class OnTensors(Passthrough):
+        takes_tensors = True
+
+        def _infer(self, frames, style):
+            return 255 - frames
+
+    engine = OnTensors(replace(tiny_model, family="fast"), EngineOptions())
+    frame, style = small_frame(300, 900), np.eye(1, 3, 1, dtype=np.float32)[0]
+    painting = NetworkPieces(engine, 400).start(torch.from_numpy(frame), style)()
+    np.testing.assert_array_equal(painting.numpy(), 255 - frame)
 
 
 def test_live_frames_are_not_cut_by_themselves():

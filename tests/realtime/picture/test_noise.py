@@ -41,9 +41,7 @@ def test_still_pictures_lose_most_of_their_noise():
 
 @pytest.mark.parametrize("step_px", [1, 7])
 def test_what_moves_leaves_nothing_behind(step_px: int):
-    """Fine texture, whose blocks keep their mean, moves over it; a trail would be what was there a
-    frame ago.
-    """
+    """Fine texture moves, whose blocks keep their mean; a trail would be what was there before."""
     scene, noise = textured(1, (SIZE[0], SIZE[1] + 12 * step_px)), NoiseReduction()
     for t in range(12):
         frame = np.ascontiguousarray(scene[:, step_px * t : step_px * t + SIZE[1]])
@@ -111,7 +109,7 @@ def test_two_beginnings_become_one():
 
 
 @pytest.mark.parametrize("size", [(64, 96), SIZE, (15, 40)])
-def test_the_same_numbers_on_a_card(size: tuple[int, int]):
+def test_the_same_numbers_on_a_gpu(size: tuple[int, int]):
     torch = pytest.importorskip("torch", reason="tensors need PyTorch")
     from realtime.picture.gpu.noise import GpuNoiseReduction
 

@@ -1,7 +1,19 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engines.errors import UsageError
-from realtime.picture.sizes import fit_size, network_size, parse_size, scaled, size_text
+from realtime.picture.sizes import (
+    MAX_NETWORK_PIXELS,
+    MAX_NETWORK_SIDE,
+    SAME_SIZE,
+    fit_size,
+    network_size,
+    parse_size,
+    scaled,
+    size_text,
+)
+from tests.realtime.properties import SIZES, few_examples
 
 
 def test_sizes_are_written_as_a_user_does():
@@ -63,3 +75,53 @@ def test_fit_size_keeps_the_shape_and_is_even():
 )
 def test_scaled_sizes_are_even(size, scale, expected):
     assert scaled(size, scale) == expected
+
+
+@few_examples
+@given(SIZES)
+def test_a_size_that_is_written_is_read_back(size):
+    assert parse_size(size_text(size)) == size
+
+
+@few_examples
+@given(st.text(st.sampled_from("0123456789xX-. "), max_size=9) | st.text(max_size=9))
+def test_whatever_is_no_size_is_said_as_such(text):
+    try:
+        size = parse_size(text, "--flag")
+    except UsageError as error:
+        assert str(error).startswith("--flag is WIDTHxHEIGHT")
+    else:
+        assert min(size) >= 1 and max(size) <= 16_384
+
+
+@few_examples
+@given(SIZES, st.floats(0.5, 2))
+def test_the_network_runs_at_an_even_size_that_is_harmless(frame, brush):
+    height, width = network_size(frame, brush)
+    if (height, width) == frame:
+        return
+    assert height % 2 == width % 2 == 0 and min(height, width) >= 2
+    # Sides are rounded to even numbers: by up to a pixel, or up to 2 where there is less than that.
+    most = max(MAX_NETWORK_PIXELS, frame[0] * frame[1])
+    assert (height - 2) * (width - 2) <= most
+    assert max(height, width) <= max(MAX_NETWORK_SIDE, *frame) + 1
+
+
+@few_examples
+@given(SIZES, st.floats(0.5, 2))
+def test_where_nothing_limits_it_the_short_side_has_480_lines_for_each_brush(frame, brush):
+    size = network_size(frame, brush)
+    scale = 480 / brush / min(frame)
+    if abs(scale - 1) <= SAME_SIZE:
+        assert size == frame
+    elif frame[0] * frame[1] * scale**2 <= MAX_NETWORK_PIXELS and max(frame) * scale <= 16_384:
+        assert abs(min(size) - 480 / brush) <= 1
+        assert abs(max(size) - max(frame) * scale) <= 1
+
+
+@few_examples
+@given(SIZES, SIZES)
+def test_what_is_fitted_into_a_box_lies_in_it(frame, box):
+    fitted = fit_size(frame, box)
+    assert all(side % 2 == 0 for side in fitted)
+    assert all(side <= max(2, edge + 1) for side, edge in zip(fitted, box, strict=True))

@@ -59,9 +59,7 @@ def test_paint_moves_with_the_picture():
 
 
 def test_paint_goes_along_with_a_slow_pan():
-    """A third of a pixel a frame over a soft wall: less than single pixels tell, but it adds up to
-    ten pixels.
-    """
+    """A third of a pixel a frame is less than single pixels tell, but adds up to ten pixels."""
     wall = cv2.GaussianBlur(textured(3), (0, 0), 4)
     paint, steady = textured(4), Steadiness()
     for t in range(30):
@@ -116,7 +114,7 @@ def test_a_slow_drift_is_followed(stability: float, levels: int):
 
 @pytest.mark.parametrize("stability", [0.5, 1.0])
 def test_nothing_of_an_old_painting_stays(stability: float):
-    """Nine levels are less than what rounding to bytes would let a share of 0.95 ever make up for."""
+    """Rounded to bytes, a share of 0.95 would never make up for nine levels."""
     steady = Steadiness()
     old, new = (np.full((*SIZE, 3), level, np.uint8) for level in (100, 109))
     steady.hold(still(0), old, stability)

@@ -1,5 +1,6 @@
-"""What is computed on a card, computed on the CPU: against swscale, and against what the plain path
-does.
+"""What is computed on a GPU, computed on the CPU.
+
+It is compared with swscale, and with what is done with arrays.
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ from realtime.picture.color import ColorCoding
 from realtime.picture.resample import Scaler
 
 torch = pytest.importorskip(
-    "torch", reason="frames on a card are PyTorch's tensors: pip install '.[train]'"
+    "torch", reason="frames on a GPU are PyTorch's tensors: pip install '.[train]'"
 )
 
 CODINGS = [ColorCoding(matrix, full) for matrix in (1, 5, 6, 7, 9) for full in (False, True)]
 
 
 def photo(size: tuple[int, int], loud: bool = True) -> np.ndarray:
-    """(H, W, 3) uint8: the photo that engines are proved with, mirrored and repeated; ``loud``:
-    with a corner of noise.
+    """Return (H, W, 3) uint8: the photo that engines are proved with, mirrored and repeated.
+
+    loud: with a corner of noise.
     """
     from engines.plans.gate import check_picture
 
@@ -45,9 +47,7 @@ def nv12_picture(coding: ColorCoding, size: tuple[int, int] = (96, 144)):
 
 @pytest.mark.parametrize("coding", CODINGS, ids=str)
 def test_to_rgb_is_swscales(coding: ColorCoding):
-    """Its exact way is that of 4:4:4 pictures; that of 4:2:0 pictures, which the plain path takes,
-    rounds down.
-    """
+    """Its exact way is that of 4:4:4 pictures; that of 4:2:0 pictures rounds down."""
     import av
     from av.video.reformatter import Interpolation
 
@@ -120,9 +120,7 @@ def test_there_and_back(coding: ColorCoding):
 
 
 def test_planes_keep_the_memory_of_their_picture():
-    """Rows of a card's picture are longer than it is wide, and the decoder's buffer must not go
-    while it is read.
-    """
+    """Its rows are longer than it is wide; the decoder's buffer must not go while it is read."""
     import av
 
     from realtime.picture.gpu.nv12 import planes_of
@@ -141,7 +139,7 @@ def test_planes_keep_the_memory_of_their_picture():
 def test_scales_as_the_plain_path(small_size: tuple[int, int]):
     from realtime.picture.gpu.scaler import GpuScaler
 
-    plain, card = Scaler(), GpuScaler()
+    plain, gpu = Scaler(), GpuScaler()
     frame = photo((240, 360), loud=False)  # swscale scales the colours of two pixels as one
     small = plain.resize(frame, small_size)
     painting = np.ascontiguousarray(255 - small[:, ::-1] // 2)
@@ -154,15 +152,15 @@ def test_scales_as_the_plain_path(small_size: tuple[int, int]):
         assert difference.max() <= largest and difference.mean() < mean
 
     tensor = torch.from_numpy
-    close(card.resize(tensor(frame), small_size), small, largest=4)
-    assert card.resize(tensor(frame), (240, 360)).data_ptr() == tensor(frame).data_ptr()
+    close(gpu.resize(tensor(frame), small_size), small, largest=4)
+    assert gpu.resize(tensor(frame), (240, 360)).data_ptr() == tensor(frame).data_ptr()
     large = plain.resize(painting, (240, 360))
-    close(card.resize(tensor(painting), (240, 360)), large)
+    close(gpu.resize(tensor(painting), (240, 360)), large)
     guided = plain.guided_upsample(painting, frame, small)
-    close(card.guided_upsample(tensor(painting), tensor(frame), tensor(small)), guided, largest=9)
-    close(card.mix(tensor(frame), tensor(large), 0.3), plain.mix(frame, large, 0.3), largest=1)
+    close(gpu.guided_upsample(tensor(painting), tensor(frame), tensor(small)), guided, largest=9)
+    close(gpu.mix(tensor(frame), tensor(large), 0.3), plain.mix(frame, large, 0.3), largest=1)
     close(
-        card.with_colors_of(tensor(frame), tensor(large)),
+        gpu.with_colors_of(tensor(frame), tensor(large)),
         plain.with_colors_of(frame, large),
         largest=1,
     )

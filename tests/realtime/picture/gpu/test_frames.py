@@ -1,8 +1,7 @@
-"""Frames that are tensors, from a decoded file to an encoded one: the whole way but the card, whose
-place the CPU takes.
+"""Frames that are tensors, from a decoded file to an encoded one.
 
-The video is stored as NV12, so that its decoder gives what a card's gives; the engine is TensorRT's
-around its stand-in.
+It is the whole way, but the CPU takes the place of the GPU. The video is stored as NV12, so that
+its decoder gives what a GPU's gives; the engine is TensorRT's around its stand-in.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from tests.conftest import moving_square
 from tests.engines.plans.stand_in import HostCard, stand_in_library
 
 torch = pytest.importorskip(
-    "torch", reason="frames on a card are PyTorch's tensors: pip install '.[train]'"
+    "torch", reason="frames on a GPU are PyTorch's tensors: pip install '.[train]'"
 )
 SIZE = (96, 128)
 
@@ -65,7 +64,7 @@ def nv12_video(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def as_if_on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """NV12 in host memory counts as lying on a card."""
+    """NV12 in host memory counts as lying on a GPU."""
     for module in (decoding, cuts, converter, video_file):
         monkeypatch.setattr(module, "is_on_gpu", lambda picture: picture.format.name == "nv12")
 
@@ -134,7 +133,7 @@ def test_the_same_film_as_on_the_plain_path(
     assert film.shape == plain.shape == (6, *size, 3)
     assert np.abs(film.astype(int) - plain).mean() < 2.5
     assert len(tensors) == (0 if look.strength == 0 or look.mix[0][0] == "original" else 2 * 6), (
-        "both ways, on the card"
+        "both ways, on the GPU"
     )
     assert not card.held and card.depth == 0
 
@@ -182,7 +181,7 @@ def test_pictures_are_laid_upright(
     assert np.abs(ours.numpy().astype(int) - expected).max() <= 3
 
 
-def test_without_a_card_it_stays_on_the_cpu_and_says_so_once(
+def test_without_a_gpu_it_stays_on_the_cpu_and_says_so_once(
     make_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ):
     path = make_video()
@@ -204,9 +203,7 @@ def test_without_a_card_it_stays_on_the_cpu_and_says_so_once(
 def test_a_decoder_that_does_not_start_leaves_all_as_it_was(
     make_video: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ):
-    """A card that PyTorch sees and FFmpeg's decoder does not: here FFmpeg really tries, and finds
-    no driver.
-    """
+    """PyTorch sees a GPU and FFmpeg's decoder does not: it really tries, and finds no driver."""
     import contextlib
 
     from av.codec.hwaccel import HWAccel
@@ -235,7 +232,7 @@ def test_a_decoder_that_does_not_start_leaves_all_as_it_was(
 
 
 @pytest.mark.cuda
-def test_on_a_real_card(make_video: Callable[..., Path], small_model: ModelFile, tmp_path: Path):
+def test_on_a_real_gpu(make_video: Callable[..., Path], small_model: ModelFile, tmp_path: Path):
     """Decoded, painted and encoded on it, as far as it has a decoder and an encoder."""
     import av
 
