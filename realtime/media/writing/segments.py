@@ -60,11 +60,12 @@ class Resume:
         self._left = {index: memory}
 
     def take_memory(self, index: int) -> FrameMemory:
-        """Return what was left after frame ``index``, once, before the next segment ends.
+        """Return what was left after frame ``index``, once; {} if nobody leaves anything.
 
-        A segment is longer than what waits between painting and writing.
+        Raises KeyError once the next segment has ended: it is longer than what waits between
+        painting and writing.
         """
-        return self._left.pop(index)
+        return self._left.pop(index) if self._left else {}
 
 
 @dataclass(frozen=True)

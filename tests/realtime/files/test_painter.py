@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 from engines import EngineOptions, ModelFile, open_engine
 from realtime.files.painter import FilePainter
 from realtime.look import Look
@@ -24,3 +27,14 @@ def test_what_nobody_asks_for_is_not_kept(make_video: Callable[..., Path], tiny_
             painter.begin(frame)()
         assert set(resume.take_memory(3 * SEGMENT_FRAMES - 1)) == {"mean"}
         assert not resume._left
+
+
+def test_memory_is_never_that_of_another_frame():
+    """An output that nothing is left for, such as one that copies, goes on from nothing."""
+    resume = Resume()
+    assert resume.take_memory(47) == {}
+    resume.leave_memory(47, {"mean": np.zeros(1)})
+    resume.leave_memory(95, {"mean": np.ones(1)})
+    with pytest.raises(KeyError):
+        resume.take_memory(47)
+    assert resume.take_memory(95)["mean"] == 1

@@ -176,7 +176,7 @@ def test_what_is_left_of_a_lost_part_is_gone_on_with_exactly(painter, tiny_model
             finished = next(item for item in made if isinstance(item, Finished))
         farm.sink.take(finished.number, finished.content, finished.segment, finished.memory)
         first += 48
-    farm.sink.finish()
+    farm.sink.finish(farm.video.last_duration)
     assert (tmp_path / "farm.mp4").read_bytes() == in_one_run(
         clip, tmp_path / "one.mp4", STEADY, tiny_model
     ).read_bytes()
