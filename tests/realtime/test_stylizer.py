@@ -221,6 +221,9 @@ class OnTensors(Arithmetic):
         painted = super()._infer(np.asarray(frames), style)
         return painted if isinstance(frames, np.ndarray) else torch_of(painted)
 
+    def _start_tensor(self, frames, style):
+        return self._start(frames, style)
+
 
 def torch_of(array: np.ndarray):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")

@@ -141,6 +141,9 @@ def test_pieces_of_a_tensor_are_those_of_an_array(tiny_model):
         def _infer(self, frames, style):
             return 255 - frames
 
+        def _start_tensor(self, frames, style):
+            return self._start(frames, style)
+
     engine = OnTensors(replace(tiny_model, family="fast"), EngineOptions())
     frame, style = small_frame(300, 900), np.eye(1, 3, 1, dtype=np.float32)[0]
     painting = NetworkPieces(engine, 400).start(torch.from_numpy(frame), style)()
