@@ -16,6 +16,7 @@ from engines.networks.layers import settle_bytes
 from engines.networks.weights import save_weights
 from export.to_int8 import quantise
 from export.to_onnx import export_onnx
+from tests.small_frame import small_frame
 
 CONFIG = {"width": 16, "deep": 16, "blocks": 1}
 STYLES = ("original", "first", "second")
@@ -50,19 +51,3 @@ def write_small_model(path: Path) -> Path:
     ]
     quantise(path, path.with_name(f"{path.stem}.int8.onnx"), frames)
     return path
-
-
-def small_frame(height: int, width: int, seed: int = 0) -> np.ndarray:
-    """(H, W, 3) uint8: soft shapes and a little noise, unlike any other seed's."""
-    random = np.random.default_rng(seed)
-    y, x = np.mgrid[0:height, 0:width]
-    phase = random.uniform(0, 6, 3)
-    waves = np.stack(
-        [
-            128 + 100 * np.sin(x / 9 + phase[0]),
-            128 + 100 * np.cos(y / 7 + phase[1]),
-            (x * 2 + y * 3 + 40 * phase[2]) % 256,
-        ],
-        -1,
-    )
-    return np.clip(waves + random.normal(0, 4, waves.shape), 0, 255).astype(np.uint8)

@@ -22,7 +22,7 @@ from realtime.media.reading.picture_tags import read_tags
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.picture_file import encode_picture
 from realtime.stylizer import Stylizer
-from tests.small_network import small_frame
+from tests.small_frame import small_frame
 
 pyvips = pytest.importorskip("pyvips", reason="libvips is not installed", exc_type=ImportError)
 ROOT = Path(__file__).parents[1]

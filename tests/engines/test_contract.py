@@ -17,7 +17,7 @@ from engines import (
     open_engine,
 )
 from engines.errors import EngineLoadError, EngineUnavailable, UsageError
-from tests.small_network import small_frame
+from tests.small_frame import small_frame
 
 CPU = [pytest.param((name, "cpu"), id=name) for name in engine_names() if name != "tensorrt"]
 GPU = [

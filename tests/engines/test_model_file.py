@@ -8,7 +8,7 @@ import pytest
 
 from engines import EngineOptions, ModelFile, find_model, installed_models, load_model, open_engine
 from engines.errors import ModelError, UnknownStyle, UsageError
-from tests.small_network import small_frame
+from tests.small_frame import small_frame
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ from engines.parity import FP32, Difference, require
 from export.__main__ import main
 from export.to_int8 import quantise
 from tests.engines.networks.families.test_transformer_net import checkpoint
-from tests.small_network import STYLES, small_frame, small_metadata, write_small_weights
+from tests.small_frame import small_frame
+from tests.small_network import STYLES, small_metadata, write_small_weights
 
 
 @pytest.fixture

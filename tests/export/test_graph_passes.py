@@ -12,7 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from export.fold import fold_constants
 from export.halves import restore_halves, store_in_halves
-from tests.small_network import small_frame, write_small_model
+from tests.small_frame import small_frame
+from tests.small_network import write_small_model
 
 
 def run(model: onnx.ModelProto) -> np.ndarray:

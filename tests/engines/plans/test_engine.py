@@ -17,7 +17,7 @@ from engines.errors import EngineLoadError, ParityError
 from engines.plans import make
 from engines.plans.store import PlanStore
 from tests.engines.plans.stand_in import HostCard, stand_in_library
-from tests.small_network import small_frame
+from tests.small_frame import small_frame
 
 SIZE = (48, 64)
 FIRST, SECOND = np.array([[0, 1, 0]], np.float32), np.array([[0, 0, 1]], np.float32)

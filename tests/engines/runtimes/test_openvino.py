@@ -10,7 +10,7 @@ import pytest
 
 from engines import EngineOptions, find_model, open_engine
 from engines.machine import cpu_threads
-from tests.small_network import small_frame
+from tests.small_frame import small_frame
 
 STYLE = np.array([[0, 0.25, 0.75]], np.float32)
 # Mean difference of int8 to fp32 at worst over the styles of the bundled model, on this processor

@@ -24,7 +24,7 @@ from realtime.look import Look
 from realtime.picture.network_pieces import WHOLE_PIXELS, NetworkPieces, largest_piece, spans
 from realtime.stylizer import Stylizer
 from tests.realtime.properties import few_examples
-from tests.small_network import small_frame
+from tests.small_frame import small_frame
 
 REACH = Reach(104, 8)
 

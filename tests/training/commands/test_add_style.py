@@ -17,7 +17,8 @@ from safetensors.torch import save_file
 import export.write
 from engines import EngineOptions, find_model, load_model, open_engine
 from engines.networks.weights import load_weights
-from tests.small_network import small_frame, write_small_model
+from tests.small_frame import small_frame
+from tests.small_network import write_small_model
 from tests.training.test_vgg import caffe_state
 from training.__main__ import main
 from training.commands import add_style

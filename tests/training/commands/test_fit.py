@@ -15,7 +15,7 @@ import yaml
 from safetensors.torch import save_file
 
 from engines.networks.weights import load_weights
-from tests.small_network import small_frame
+from tests.small_frame import small_frame
 from tests.training.test_vgg import caffe_state
 from training.__main__ import main
 

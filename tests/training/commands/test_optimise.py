@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from safetensors.torch import save_file
 
-from tests.small_network import small_frame
+from tests.small_frame import small_frame
 from tests.training.test_vgg import caffe_state
 from training.__main__ import main
 from training.evaluate.likeness import Likeness, style_distance
