@@ -47,6 +47,7 @@ def test_bundled_original_is_exact_and_paintings_are_not(precision: str):
 
 
 def test_bundled_weights_are_the_graphs():
+    pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[train]'")
     frame = small_frame(96, 128)[None]
     for model in installed_models():
         style = np.eye(len(model.styles), dtype=np.float32)[1:2]
