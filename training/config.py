@@ -10,14 +10,15 @@ import yaml
 
 from engines.errors import TrainingError
 
-_LISTS = ("previews", "exclude_licence", "clips", "smoothing", "vgg_scales")
+_LISTS = ("previews", "exclude_licence", "clips", "smoothing", "vgg_scales", "layer_weights")
 
 
 @dataclass(frozen=True)
 class StyleConfig:
     """One painting. image: file, relative to the data folder. weight: of its style loss. texture: its size when its Gram
     matrices are taken, 1 = short side of 480 px, the size that frames have in training; 2 makes strokes twice as broad.
-    calm: of its calm loss, for paintings that have even areas. share: how often it is drawn, of 1 for the others."""
+    calm: of its calm loss, for paintings that have even areas. share: how often it is drawn, of 1 for the others. crop: top,
+    left, bottom and right of the part that is looked at, in shares of its sides."""
 
     name: str
     image: str
@@ -30,6 +31,7 @@ class StyleConfig:
     texture: float = 1.0
     calm: float = 0.0
     share: float = 1.0
+    crop: tuple[float, ...] = (0.0, 0.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,10 @@ class LossWeights:
     """Weights of the losses in training/losses.py and training/temporal.py; all losses are relative or on 0..1 pixels."""
 
     content: float = 1.0
+    structure: float = 0.0
     style: float = 12.0
+    statistics: float = 0.0
+    contrast: float = 0.0
     tone: float = 2.0
     tv: float = 1.0
     temporal: float = 60.0
@@ -57,7 +62,9 @@ class TrainingConfig:
     photos, layer_share have a second photo moving in front, still_share stand still but for noise and light, and face_share show
     faces, whose content counts face_weight times, and relight_share are in another light: for few photos.
     crop_px: side of the square crops, divisible by 64. vgg_scales: what crops and paintings are scaled by for VGG16, one
-    drawn a step; smaller ones see broader strokes at less cost, but nothing of the finest. batch: photos a step, each with
+    drawn a step; smaller ones see broader strokes at less cost, but nothing of the finest. layer_weights: of the style layers.
+    by_region: faces and even areas have a style loss of their own. painting_px: short side of a painting whose texture is 1.
+    batch: photos a step, each with
     its own style. blend_share: share of the samples that mix two styles. muon_rate: peak rate of the convolutions;
     learning_rate: of what Adam moves, style rows row_rate times as fast; with rows_only, nothing else moves. smoothing:
     shares of the steps between which the temporal and TV losses come in. previews: photos shown, never trained on.
@@ -79,6 +86,9 @@ class TrainingConfig:
     relight_share: float = 0.0
     crop_px: int = 256
     vgg_scales: tuple[float, ...] = (1.0,)
+    layer_weights: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)
+    by_region: bool = False
+    painting_px: float = 480.0
     batch: int = 4
     steps: int = 10000
     muon_rate: float = 5e-3

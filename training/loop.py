@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -28,9 +29,14 @@ from training.losses import (
     STYLE_LAYERS,
     calm_loss,
     content_loss,
+    contrast_loss,
+    even_areas,
     gram_matrix,
     grid_loss,
+    masked_gram,
     range_loss,
+    statistics,
+    statistics_loss,
     style_loss,
     tone_loss,
     tv_loss,
@@ -50,7 +56,8 @@ from training.vgg import Vgg16
 
 CHECKPOINT_EVERY, PREVIEW_EVERY, RECORD_EVERY = 250, 500, 50
 _BORDER_PX = 16  # two deep cells
-_STYLE_SHORT_SIDE_PX = 480
+_LEAST_REGION = 0.03  # of a crop; Gram matrices of less say little
+_FULL_CANVAS_SHARE, _CANVAS_STRENGTHS = 0.7, (0.3, 1.3)
 _WARMUP_STEPS = 200
 _LAST_RATE = 0.02
 
@@ -88,6 +95,7 @@ class Trainer:
         missing = ", ".join(path.name for path in self.previews if not path.is_file())
         if missing:
             raise TrainingError(f"previews: {photos} has no {missing}. Name photos that are there, or leave previews: [].")
+        self.statistics: dict[float, list[Tensor]] = {}
         self.targets = {scale: self._style_targets(scale) for scale in set(config.vgg_scales)}
         self._calm = torch.tensor([s.calm for s in config.styles], dtype=torch.float32, device=device)
         self.face_weight, self.smoothing_weight = config.face_weight, 1.0
@@ -181,9 +189,17 @@ class Trainer:
         mix = self._draw_mix()
         both = torch.cat([pair.before, pair.after]).contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self._float == torch.bfloat16):
-            features = self.network.features(F.pixel_unshuffle(both, SCALE), torch.cat([mix, mix]))
+            features = self.network.features(F.pixel_unshuffle(both, SCALE), torch.cat([mix, mix]), self._canvas(pair))
             raw = F.pixel_shuffle(self.network.paint(features, torch.cat([mix, mix])), SCALE)
         return self._losses(raw.float(), features, pair, mix)
+
+    def _canvas(self, pair: Pair) -> Tensor | None:
+        """The noise of both moments, mostly at its full strength; the strength is the user's to choose."""
+        if not self.config.network.get("canvas"):
+            return None
+        full = torch.rand(1).item() < _FULL_CANVAS_SHARE
+        strength = 1.0 if full else torch.empty(1).uniform_(*_CANVAS_STRENGTHS).item()
+        return strength * torch.cat([pair.canvas_before, pair.canvas_after])
 
     def _train_step(self, pair: Pair) -> dict[str, float]:
         self._set_rate()
@@ -218,12 +234,18 @@ class Trainer:
         seen = self.vgg(scaled(_inside(before), scale), STYLE_LAYERS)
         with torch.no_grad():
             content = self.vgg(scaled(_inside(pair.before), scale), (CONTENT_LAYER,))[CONTENT_LAYER]
-        per_sample = self.style_losses(seen, mix, scale)
+        targets = self._targets(mix, scale)
+        if self.config.by_region:
+            per_sample = self._style_by_region(seen, targets, pair, mix, scale)
+        else:
+            per_sample = self.style_losses(seen, mix, scale)
         warped = warp(before, pair.flow)
         own = pair.after - warp(pair.before, pair.flow) - pair.luminance_change
         by_place = 1 + (self.face_weight - 1) * pair.face
+        # With a structure loss the surface of faces is free, and what keeps them is their structure.
+        content_place = None if self.config.weights.structure else scaled(_inside(by_place), scale)
         losses = {
-            "content": content_loss(seen[CONTENT_LAYER], content, scaled(_inside(by_place), scale)).mean(),
+            "content": content_loss(seen[CONTENT_LAYER], content, content_place).mean(),
             "style": (per_sample * (mix @ self.style_weights)).mean(),
             "tone": tone_loss(before, pair.before, by_place).mean(),
             "tv": tv_loss(out).mean(),
@@ -232,6 +254,14 @@ class Trainer:
             "grid": grid_loss(raw).mean(),
             "range": range_loss(raw).mean(),
         }
+        if self.config.weights.structure:
+            losses["structure"] = self._structure_loss(before, pair, by_place, scale / 2)
+        if self.config.weights.statistics:
+            found = [statistics(seen[layer]) for layer in STYLE_LAYERS]
+            wanted = [torch.einsum("np,psc->nsc", mix, t) for t in self.statistics[scale]]
+            losses["statistics"] = (statistics_loss(found, wanted) * (mix @ self.style_weights)).mean()
+        if self.config.weights.contrast:
+            losses["contrast"] = contrast_loss(before, pair.before).mean()
         if self._calm.any():
             losses["calm"] = (calm_loss(before, pair.before) * (mix @ self._calm)).mean()
         if self.config.weights.features:
@@ -243,8 +273,42 @@ class Trainer:
 
     def style_losses(self, seen: dict[str, Tensor], mix: Tensor, scale: float) -> Tensor:
         """(N,), unweighted: of what VGG16 has ``seen`` at ``scale``, one of the config's, to the paintings in ``mix`` (N, P)."""
-        targets = [torch.einsum("np,pij->nij", mix, t) for t in self.targets[scale]]
-        return style_loss([gram_matrix(seen[layer]) for layer in STYLE_LAYERS], targets)
+        grams = [gram_matrix(seen[layer]) for layer in STYLE_LAYERS]
+        return style_loss(grams, self._targets(mix, scale), self.config.layer_weights)
+
+    def _targets(self, mix: Tensor, scale: float) -> list[Tensor]:
+        return [torch.einsum("np,pij->nij", mix, t) for t in self.targets[scale]]
+
+    def _style_by_region(
+        self, seen: dict[str, Tensor], targets: list[Tensor], pair: Pair, mix: Tensor, scale: float
+    ) -> Tensor:
+        """(N,): mean of the style losses of the whole picture, of its faces, of its even areas, and of what is neither, over
+        those that there are. Paintings with a calm loss have even areas themselves."""
+        even = even_areas(pair.before) * (1 - pair.face)
+        wanted = ((mix @ self._calm) == 0).float()[:, None, None, None]
+        regions = [torch.ones_like(even), pair.face, even * wanted, (1 - pair.face) * (1 - even)]
+        losses, present = [], []
+        for region in regions:
+            region = scaled(_inside(region), scale)
+            there = (region.mean((1, 2, 3)) > _LEAST_REGION).float()
+            present.append(there)
+            if not there.any():
+                losses.append(torch.zeros_like(there))
+                continue
+            grams = []
+            for layer in STYLE_LAYERS:
+                size = seen[layer].shape[-1]
+                grams.append(masked_gram(seen[layer], F.adaptive_avg_pool2d(region, size)))
+            losses.append(style_loss(grams, targets, self.config.layer_weights) * there)
+        return torch.stack(losses).sum(0) / torch.stack(present).sum(0)
+
+    def _structure_loss(self, before: Tensor, pair: Pair, by_place: Tensor, scale: float) -> Tensor:
+        """The content loss of pictures at half the size: what is where, but nothing of its surface."""
+        seen = self.vgg(scaled(_inside(before), scale), (CONTENT_LAYER,))[CONTENT_LAYER]
+        with torch.no_grad():
+            target = self.vgg(scaled(_inside(pair.before), scale), (CONTENT_LAYER,))[CONTENT_LAYER]
+        weight = F.adaptive_avg_pool2d(_inside(by_place), seen.shape[-1])
+        return content_loss(seen, target, weight).mean()
 
     def _draw_mix(self) -> Tensor:
         """(batch, P): one painting a sample, in ``blend_share`` of them two. Each comes up by its ``share``."""
@@ -259,13 +323,22 @@ class Trainer:
 
     def _style_targets(self, scale: float) -> list[Tensor]:
         """For each style layer, (P, C, C): the paintings' Gram matrices at ``scale`` times the size of their ``texture``."""
-        rows = []
+        rows, moments = [], []
         for style in self.config.styles:
-            painting = resize_short_side(read_photo(self.data / style.image), _STYLE_SHORT_SIDE_PX * style.texture * scale)
+            painting = read_photo(self.data / style.image)
+            height, width = painting.shape[:2]
+            painting = resize_short_side(painting, self.config.painting_px * style.texture * scale)
+            factor = painting.shape[0] / height
+            top, left, bottom, right = (
+                round(share * side * factor) for share, side in zip(style.crop, (height, width) * 2, strict=True)
+            )
+            painting = np.ascontiguousarray(painting[top:bottom, left:right])
             image = torch.from_numpy(painting).permute(2, 0, 1)[None].to(self.device).float() / 255
             with torch.no_grad():
                 features = self.vgg(image, STYLE_LAYERS)
             rows.append([gram_matrix(features[layer])[0] for layer in STYLE_LAYERS])
+            moments.append([statistics(features[layer])[0] for layer in STYLE_LAYERS])
+        self.statistics[scale] = [torch.stack(layer) for layer in zip(*moments, strict=True)]
         return [torch.stack(layer) for layer in zip(*rows, strict=True)]
 
     def _set_rate(self) -> None:

@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engines.networks.fast import CELL_PX
+from training.canvas import cell_centres, draw_field, moved, sample_canvas
 from training.clips import Clip
 from training.config import TrainingConfig
 from training.data import read_photo, resize_short_side
@@ -19,8 +21,8 @@ from training.evaluate.motion import estimate_motion, warp
 from training.faces import FaceFinder
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
-# Frames are shown at the scale at which they are stylised: 480 lines, give or take what people film closer or wider.
-_SHORT_SIDE_PX = (340, 640)
+# Frames are shown at the scale at which they are stylised: 480 lines at a brush of 1 to 1.6, give or take what people film.
+_SHORT_SIDE_PX = (270, 500)
 _CLIP_GAPS = (1, 1, 2, 4, 8)  # frames between the two moments; neighbours are what flickers most
 _SAME_POINT = 0.15  # of 1: a point of the scene changes by less between two frames
 _FACE_TRIES = 8
@@ -28,6 +30,8 @@ _CLOSER = 2.0  # photos of faces are drawn at up to so many times the size: thos
 _NOISE = (0.0005, 0.035)  # from what a good camera leaves after compression to a webcam at night
 _SOFT_SHARE, _SOFT_PX = 0.65, (0.5, 2.0)  # a clip has a third of a photo's fine detail: small lenses, focus, compression
 _SATURATION, _BRIGHTNESS, _CAST, _GAMMA = (0.2, 1.2), 0.15, 0.07, 0.35
+_LOST_SHARE = 0.1  # of the canvases do not follow the camera
+_GRAIN = (0.7, 1.5)  # of the canvas, in cells
 _LIGHT_PX = 15  # light changes over areas, noise from pixel to pixel
 
 
@@ -38,7 +42,7 @@ class Pair:
     before, after: (N, 3, H, W) fp32 RGB 0..1. flow: (N, 2, H, W) fp32, from pixels of ``after`` to where they were in
     ``before``, right and down. visible: (N, 1, H, W), 1 where that is known and was not covered. luminance_change:
     (N, 1, H, W), how much brighter ``after`` is along the motion by light, noise not counted. face: (N, 1, H, W), 1 where
-    ``before`` shows a face.
+    ``before`` shows a face. canvas_before, canvas_after: (N, C, H / 8 + 1, W / 8 + 1), carried along with the camera.
     """
 
     before: Tensor
@@ -47,6 +51,8 @@ class Pair:
     visible: Tensor
     luminance_change: Tensor
     face: Tensor
+    canvas_before: Tensor
+    canvas_after: Tensor
 
 
 _Drawn = tuple[np.ndarray, ...]  # one sample: the fields of ``Pair`` without N
@@ -140,7 +146,8 @@ def draw_from_photos(photos: list[np.ndarray], side_px: int, random: np.random.G
     before, face, after = before[..., :3], before[..., 3], after[..., :3]
     lit = np.clip(after * _draw_light(random), 0, 1)
     change = (lit - after) @ _LUMA
-    return _sample(degrade(before, random), degrade(lit, random), flow, visible, change, face)
+    canvases = _draw_canvases(motions[0], side_px, random)
+    return _sample(degrade(before, random), degrade(lit, random), flow, canvases, visible, change, face)
 
 
 def draw_from_clip(clip: Clip, side_px: int, random: np.random.Generator) -> _Drawn | None:
@@ -163,7 +170,8 @@ def draw_from_clip(clip: Clip, side_px: int, random: np.random.Generator) -> _Dr
     if visible.mean() < 0.5:
         return None
     change = cv2.blur(difference @ _LUMA, (_LIGHT_PX, _LIGHT_PX))
-    return _sample(before, after, motion.flow, visible, change, np.zeros_like(change))
+    canvases = _draw_canvases(_camera_of(motion.flow, visible), side_px, random)
+    return _sample(before, after, motion.flow, canvases, visible, change, np.zeros_like(change))
 
 
 def relight(photo: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -209,8 +217,32 @@ def degrade(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return image
 
 
-def _sample(before: np.ndarray, after: np.ndarray, flow: np.ndarray, *planes: np.ndarray) -> _Drawn:
-    return *(_chw(a) for a in (before, after, flow)), *(plane[None].astype(np.float32) for plane in planes)
+def _sample(
+    before: np.ndarray, after: np.ndarray, flow: np.ndarray, canvases: tuple[np.ndarray, np.ndarray], *planes: np.ndarray
+) -> _Drawn:
+    return *(_chw(a) for a in (before, after, flow)), *(plane[None].astype(np.float32) for plane in planes), *canvases
+
+
+def _draw_canvases(camera: np.ndarray, side_px: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """The canvas of both moments; ``camera``: homography from pixels of the later to the earlier. Sometimes it is not known."""
+    if random.random() < _LOST_SHARE:
+        camera = np.eye(3)
+    angle, grain_px = random.normal(0, 0.2), CELL_PX * np.exp(random.uniform(*np.log(_GRAIN)))
+    turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, grain_px]])
+    world = _placed(turn / grain_px, *random.uniform(0, 1000, 2))
+    field, cells = draw_field(random), cell_centres(side_px, side_px)
+    return tuple(sample_canvas(field, moved(cells, place)).astype(np.float32) for place in (world, world @ camera))
+
+
+def _camera_of(flow: np.ndarray, visible: np.ndarray) -> np.ndarray:
+    """(3, 3): pan, zoom and rotation that explain most of the visible flow; the identity where nothing does."""
+    rows, columns = (grid.ravel() for grid in np.mgrid[4 : flow.shape[0] : 8, 4 : flow.shape[1] : 8])
+    seen = visible[rows, columns]
+    now = np.stack([columns, rows], axis=-1)[seen].astype(np.float32)
+    found = None
+    if len(now) >= 8:
+        found, _ = cv2.estimateAffinePartial2D(now, now + flow[rows, columns][seen], ransacReprojThreshold=1.0)
+    return np.eye(3) if found is None else np.vstack([found, [0, 0, 1]])
 
 
 def _two_views(photo: np.ndarray, motion: np.ndarray, side_px: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -12,10 +12,13 @@ from torch import nn
 
 from engines.networks.frame_graph import FrameGraph
 from engines.networks.layers import settle_bytes
+from training.canvas import cell_centres, draw_field, sample_canvas
 from training.data import read_photo, resize_short_side, spread
 
 
-def stylise_photo(network: nn.Module, photo: np.ndarray, painting: int, paintings: int) -> np.ndarray:
+def stylise_photo(
+    network: nn.Module, photo: np.ndarray, painting: int, paintings: int, strength: float = 1.0
+) -> np.ndarray:
     """One (H, W, 3) uint8 RGB photo in the style of painting number ``painting`` (0 is the first), the same shape out."""
     device = next(network.parameters()).device
     style = torch.zeros(1, 1 + paintings, device=device)
@@ -24,16 +27,22 @@ def stylise_photo(network: nn.Module, photo: np.ndarray, painting: int, painting
     was_training = network.training
     network.eval()
     with torch.no_grad():
-        out = FrameGraph(network)(frame, style)[0].cpu().numpy()
+        if network.config.canvas:
+            points = cell_centres(-(-photo.shape[0] // 8) * 8, -(-photo.shape[1] // 8) * 8) / 8
+            canvas = torch.from_numpy(sample_canvas(draw_field(np.random.default_rng(1)), points))[None].float().to(device)
+            painted = network(frame.permute(0, 3, 1, 2) / 255, style[:, 1:], canvas * strength)
+            out = (painted.clamp(0, 1) * 255).round().byte()[0].permute(1, 2, 0).cpu().numpy()
+        else:
+            out = FrameGraph(network)(frame, style)[0].cpu().numpy()
     network.train(was_training)
     return out
 
 
-def save_preview(path: Path, network: nn.Module, photos: list[Path], names: list[str], cell_px: int = 320) -> None:
+def save_preview(path: Path, network: nn.Module, photos: list[Path], names: list[str], cell_px: int = 320, lines: int = 320) -> None:
     """A sheet with a row for each photo and a column for each style, stylised at 480 lines and shown ``cell_px`` high."""
     rows = []
     for file in photos:
-        photo = _centre(resize_short_side(read_photo(file), 480))
+        photo = _centre(resize_short_side(read_photo(file), lines))
         pictures = [photo, *(stylise_photo(network, photo, k, len(names)) for k in range(len(names)))]
         rows.append(np.hstack([resize_short_side(p, cell_px) for p in pictures]))
     sheet = np.vstack(rows)

@@ -24,16 +24,18 @@ DEPTH = 2  # the deep cells are so many of the fine ones wide
 RING = 1  # cells around the picture that are computed too, as what the last convolution sees
 CELL_PX = SCALE * DEPTH
 _IN = 3 * SCALE * SCALE
+_CANVAS_GAIN = 2  # so that the small steps of the optimiser move the canvas's strengths as fast as the rest of a row
 
 
 @dataclass(frozen=True)
 class FastConfig:
     """width: channels at a quarter of the resolution; deep: at an eighth. blocks: residual blocks of two 3x3 convolutions at
-    an eighth; there is one more at a quarter."""
+    an eighth; there is one more at a quarter. canvas: channels of noise that even areas are painted from."""
 
     width: int = 48
     deep: int = 64
     blocks: int = 4
+    canvas: int = 0
 
 
 class StyledConv(nn.Module):
@@ -83,30 +85,38 @@ class Fast(nn.Module):
         self.detail = Block(width)
         self.tail = ByteConv2d(width, _IN, 3, bias=False)
         self._modulated = [width, deep, *[deep] * (2 * config.blocks), width, width, width, 3]
-        self.rows = nn.Parameter(torch.zeros(paintings, 2 * sum(self._modulated)))
+        self._strengths = (config.blocks + 1) * deep * config.canvas
+        self.rows = nn.Parameter(torch.zeros(paintings, 2 * sum(self._modulated) + self._strengths))
         nn.init.dirac_(self.head.conv.weight)
         nn.init.dirac_(self.tail.weight)
         with torch.no_grad():
             self.up.weight.mul_(0.1)
 
-    def forward(self, image: Tensor, mix: Tensor) -> Tensor:
+    def forward(self, image: Tensor, mix: Tensor, canvas: Tensor | None = None) -> Tensor:
         height, width = image.shape[-2], image.shape[-1]
         cells = F.pixel_unshuffle(pad_edge(image, CELL_PX), SCALE)
-        return F.pixel_shuffle(self.paint(self.features(cells, mix), mix), SCALE)[:, :, :height, :width]
+        return F.pixel_shuffle(self.paint(self.features(cells, mix, canvas), mix), SCALE)[:, :, :height, :width]
 
-    def features(self, cells: Tensor, mix: Tensor) -> Tensor:
+    def features(self, cells: Tensor, mix: Tensor, canvas: Tensor | None = None) -> Tensor:
         """cells: (N, 48, h, w) RGB 0..1, pixel-unshuffled by 4, h and w even. mix: (N, P). Returns (N, width, h + 2, w + 2): of
         the cells and of ``RING`` around them."""
         # Around zero: with features of one sign, every step of the optimiser would change the brightness of all first.
-        return self.features_of(repeat_edge(cells - 0.5, RING + 1), mix)
+        return self.features_of(repeat_edge(cells - 0.5, RING + 1), mix, canvas)
 
-    def features_of(self, margined: Tensor, mix: Tensor) -> Tensor:
-        """``features`` of cells around zero with their edge repeated ``RING`` + 1 times: (N, 48, h + 4, w + 4)."""
+    def features_of(self, margined: Tensor, mix: Tensor, canvas: Tensor | None = None) -> Tensor:
+        """``features`` of cells around zero with their edge repeated ``RING`` + 1 times: (N, 48, h + 4, w + 4).
+
+        canvas: (N, C, h / 2 + 1, w / 2 + 1) noise at the deep cells, of which the first reaches half beyond the picture."""
         head, down, *body, up, first, second, _ = self._modulations(mix)
         fine = self.head(margined, head)
         x = self.down(repeat_edge(fine, DEPTH), down)
+        noise = None if canvas is None else self._noise(canvas, mix)
+        if noise is not None:
+            x = x + noise[:, 0]
         for i, block in enumerate(self.body):
             x = block(x, body[2 * i], body[2 * i + 1])
+            if noise is not None:
+                x = x + noise[:, i + 1]
         fine = fine + _styled(F.pixel_shuffle(self.up(repeat_edge(x, 1)), DEPTH), up)
         return self.detail(fine, first, second)
 
@@ -119,8 +129,15 @@ class Fast(nn.Module):
         """(N, 6): what the picture's red, green and blue are multiplied by, less 1, and shifted by."""
         return self._modulations(mix)[-1]
 
+    def _noise(self, canvas: Tensor, mix: Tensor) -> Tensor:
+        """(N, blocks + 1, deep, h, w): what is added after the way down and after each block (Karras et al. 2019, section 3.2)."""
+        strengths = _CANVAS_GAIN * (mix @ self.rows[:, -self._strengths :])
+        strengths = strengths.view(len(mix), self.config.blocks + 1, self.config.deep, self.config.canvas)
+        return torch.einsum("nbdc,nchw->nbdhw", strengths.to(canvas.dtype), canvas)
+
     def _modulations(self, mix: Tensor) -> list[Tensor]:
-        return list((mix @ self.rows).split([2 * channels for channels in self._modulated], dim=1))
+        modulations = (mix @ self.rows)[:, : 2 * sum(self._modulated)]
+        return list(modulations.split([2 * channels for channels in self._modulated], dim=1))
 
 
 def _styled(x: Tensor, modulation: Tensor) -> Tensor:
