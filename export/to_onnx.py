@@ -28,8 +28,14 @@ def export_onnx(network: StyleNetwork, metadata: Mapping[str, str], path: Path) 
 
     metadata: a weights header (family, styles, training). How far the network sees is added.
 
-    Raises ExportError if the exporter fails or leaves other operators than the standard ones.
+    Raises ExportError if the network has a canvas, or if the exporter fails or leaves other
+    operators than the standard ones.
     """
+    if network.canvas_channels:
+        raise ExportError(
+            "the network has a canvas, which the model file cannot carry yet. "
+            "To export one, train it without: leave canvas out of the config's network."
+        )
     styles = len(json.loads(metadata["styles"]))
     frame = torch.zeros(2, 96, 128, 3, dtype=torch.uint8)
     style = torch.eye(1, styles).repeat(2, 1)

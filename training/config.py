@@ -10,15 +10,17 @@ import msgspec
 import yaml
 
 from engines.errors import TrainingError
+from training.canvas import CHANNELS
 
 
 class StyleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One painting.
 
     image: file, relative to the data folder. weight: of its style loss. texture: its size when its
-    Gram matrices are taken, 1 = short side of 480 px, the size that frames have in training; 2
+    Gram matrices are taken, 1 = short side of painting_px, the size that frames have in training; 2
     makes strokes twice as broad. calm: of its calm loss, for paintings that have even areas. share:
-    how often it is drawn, of 1 for the others.
+    how often it is drawn, of 1 for the others. crop: top, left, bottom and right of the part that
+    is looked at, in shares of its sides.
     """
 
     name: str
@@ -32,6 +34,15 @@ class StyleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     texture: float = 1.0
     calm: float = 0.0
     share: float = 1.0
+    crop: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+
+    def __post_init__(self) -> None:
+        top, left, bottom, right = self.crop
+        if not (0 <= top < bottom <= 1 and 0 <= left < right <= 1):
+            raise TrainingError(
+                f"{self.name}: crop must be top, left, bottom and right between 0 and 1, "
+                f"got {list(self.crop)}"
+            )
 
 
 class LossWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,7 +52,10 @@ class LossWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     content: float = 1.0
+    structure: float = 0.0
     style: float = 12.0
+    statistics: float = 0.0
+    contrast: float = 0.0
     tone: float = 2.0
     tv: float = 1.0
     temporal: float = 60.0
@@ -65,11 +79,15 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stand still but for noise and light, and face_share show faces, whose content counts face_weight
     times, and relight_share are in another light: for few photos. crop_px: side of the square
     crops, divisible by 64. vgg_scales: what crops and paintings are scaled by for VGG16, one drawn
-    a step; smaller ones see broader strokes at less cost, but nothing of the finest. batch: photos
-    a step, each with its own style. blend_share: share of the samples that mix two styles.
-    muon_rate: peak rate of the convolutions; learning_rate: of what Adam moves, style rows row_rate
-    times as fast; with rows_only, nothing else moves. smoothing: shares of the steps between which
-    the temporal and TV losses come in. previews: photos shown, never trained on.
+    a step; smaller ones see broader strokes at less cost, but nothing of the finest. short_side_px:
+    sizes between which photos and clips are drawn. painting_px: short side of a painting whose
+    texture is 1. layer_weights: of the style layers. by_region: faces and even areas have a style
+    loss of their own.
+
+    batch: photos a step, each with its own style. blend_share: share of the samples that mix two
+    styles. muon_rate: peak rate of the convolutions; learning_rate: of what Adam moves, style rows
+    row_rate times as fast; with rows_only, nothing else moves. smoothing: shares of the steps
+    between which the temporal and TV losses come in. previews: photos shown, never trained on.
     """
 
     name: str
@@ -88,6 +106,10 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     relight_share: float = 0.0
     crop_px: int = 256
     vgg_scales: tuple[float, ...] = (1.0,)
+    short_side_px: tuple[float, float] = (340.0, 640.0)
+    painting_px: float = 480.0
+    layer_weights: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
+    by_region: bool = False
     batch: int = 4
     steps: int = 10000
     muon_rate: float = 5e-3
@@ -111,6 +133,7 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 f"vgg_scales must lie between 0.5 and 1 and bring crop_px to multiples of 8, "
                 f"got {list(self.vgg_scales)}"
             )
+        self._check_sizes_and_shares()
         if self.batch < 1 or self.steps < 1:
             raise TrainingError(
                 f"batch and steps must be at least 1, got {self.batch} and {self.steps}"
@@ -119,6 +142,25 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if not names or len(set(names)) < len(names) or "original" in names:
             raise TrainingError(
                 f"styles need different names, at least one and none called original, got {names}"
+            )
+
+    def _check_sizes_and_shares(self) -> None:
+        low, high = self.short_side_px
+        if not 64 <= low <= high:
+            raise TrainingError(
+                "short_side_px must be the smallest and the largest, at least 64, "
+                f"got {list(self.short_side_px)}"
+            )
+        if self.painting_px < 64:
+            raise TrainingError(f"painting_px must be at least 64, got {self.painting_px}")
+        if min(self.layer_weights) < 0 or not any(self.layer_weights):
+            raise TrainingError(
+                "layer_weights must not be negative, and one must be more than 0, "
+                f"got {list(self.layer_weights)}"
+            )
+        if self.network.get("canvas", 0) not in (0, CHANNELS):
+            raise TrainingError(
+                f"network: canvas must be 0 or {CHANNELS}, got {self.network['canvas']}"
             )
 
 

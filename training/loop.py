@@ -26,16 +26,21 @@ from engines.networks.weights import load_weights, save_weights
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.clips import read_clips
 from training.config import TrainingConfig
-from training.data import photo_files, read_licences, read_photo, resize_short_side
+from training.data import photo_files, read_licences
 from training.losses import (
     CONTENT_LAYER,
     STYLE_LAYERS,
     calm_loss,
     content_loss,
+    contrast_loss,
+    even_areas,
     gram_matrix,
     grid_loss,
     range_loss,
+    statistics,
+    statistics_loss,
     style_loss,
+    style_loss_by_region,
     tone_loss,
     tv_loss,
 )
@@ -43,6 +48,7 @@ from training.muon import MuonAdam
 from training.pairs import Pair, PairSampler
 from training.precision import fastest_float
 from training.preview import save_curves, save_preview
+from training.targets import Targets
 from training.temporal import (
     feature_temporal_loss,
     frame_difference_loss,
@@ -54,7 +60,7 @@ from training.vgg import Vgg16
 
 CHECKPOINT_EVERY, PREVIEW_EVERY, RECORD_EVERY = 250, 500, 50
 _BORDER_PX = 16  # two deep cells
-_STYLE_SHORT_SIDE_PX = 480
+_FULL_CANVAS_SHARE, _CANVAS_STRENGTHS = 0.7, (0.3, 1.3)
 _WARMUP_STEPS = 200
 _LAST_RATE = 0.02
 
@@ -103,7 +109,10 @@ class Trainer:
                 f"previews: {photos} has no {missing}. Name photos that are there, or leave "
                 "previews: []."
             )
-        self.targets = {scale: self._style_targets(scale) for scale in set(config.vgg_scales)}
+        self.targets = {
+            scale: Targets(config, data, self.vgg, scale, device)
+            for scale in set(config.vgg_scales)
+        }
         self._calm = torch.tensor(
             [s.calm for s in config.styles], dtype=torch.float32, device=device
         )
@@ -134,7 +143,8 @@ class Trainer:
     def start_from(self, weights: Path) -> None:
         """Begin with the tensors of a weights file instead of noise.
 
-        Paintings that it does not have begin as its average row.
+        Paintings that it does not have begin as its average row, a canvas that it does not have
+        with strengths of zero.
         """
         source, header = load_weights(weights)
         if header["family"] != self.config.family:
@@ -151,6 +161,9 @@ class Trainer:
             state["rows"] = torch.stack(
                 [state["rows"][theirs.index(n)] if n in theirs else mean for n in ours]
             )
+            if self.network.canvas_channels and not source.canvas_channels:
+                missing = self.network.rows.shape[1] - state["rows"].shape[1]
+                state["rows"] = F.pad(state["rows"], (0, max(0, missing)))
         try:
             self.network.load_state_dict(state)
         except RuntimeError as error:
@@ -208,7 +221,7 @@ class Trainer:
         if self.history:
             save_curves(self.folder / "losses.png", self.history)
 
-    def _settled(self) -> nn.Module:
+    def _settled(self) -> TrainableNetwork:
         """Return the network as it ships: its weights on the steps of their int8 form."""
         return settle_bytes(copy.deepcopy(self.network))
 
@@ -246,8 +259,21 @@ class Trainer:
         with torch.autocast(
             self.device, dtype=torch.bfloat16, enabled=self._float == torch.bfloat16
         ):
-            raw, features = self.network.paint_traced(both, torch.cat([mix, mix]))
+            raw, features = self.network.paint_traced(
+                both, torch.cat([mix, mix]), self._canvas(pair)
+            )
         return self._losses(raw.float(), features, pair, mix)
+
+    def _canvas(self, pair: Pair) -> Tensor | None:
+        """Return the noise of both moments, mostly at its full strength.
+
+        The strength is the user's to choose.
+        """
+        if not self.network.canvas_channels:
+            return None
+        full = torch.rand(1).item() < _FULL_CANVAS_SHARE
+        strength = 1.0 if full else torch.empty(1).uniform_(*_CANVAS_STRENGTHS).item()
+        return strength * torch.cat([pair.canvas_before, pair.canvas_after])
 
     def _train_step(self, pair: Pair) -> dict[str, float]:
         self._set_rate()
@@ -287,14 +313,17 @@ class Trainer:
         seen = self.vgg(scaled(_inside(before), scale), STYLE_LAYERS)
         with torch.no_grad():
             content = self.vgg(scaled(_inside(pair.before), scale), (CONTENT_LAYER,))[CONTENT_LAYER]
-        per_sample = self.style_losses(seen, mix, scale)
+        if self.config.by_region:
+            per_sample = self._style_by_region(seen, pair, mix, scale)
+        else:
+            per_sample = self.style_losses(seen, mix, scale)
         warped = warp(before, pair.flow)
         own = pair.after - warp(pair.before, pair.flow) - pair.luminance_change
         by_place = 1 + (self.face_weight - 1) * pair.face
+        # With a structure loss the surface of faces is free; what keeps them is their structure.
+        content_place = None if self.config.weights.structure else scaled(_inside(by_place), scale)
         losses = {
-            "content": content_loss(
-                seen[CONTENT_LAYER], content, scaled(_inside(by_place), scale)
-            ).mean(),
+            "content": content_loss(seen[CONTENT_LAYER], content, content_place).mean(),
             "style": (per_sample * (mix @ self.style_weights)).mean(),
             "tone": tone_loss(before, pair.before, by_place).mean(),
             "tv": tv_loss(out).mean(),
@@ -306,6 +335,7 @@ class Trainer:
             ).mean(),
             "grid": grid_loss(raw).mean(),
             "range": range_loss(raw).mean(),
+            **self._painting_losses(before, seen, pair, mix, scale),
         }
         if self._calm.any():
             losses["calm"] = (calm_loss(before, pair.before) * (mix @ self._calm)).mean()
@@ -320,14 +350,59 @@ class Trainer:
             ).mean()
         return losses
 
+    def _painting_losses(
+        self, before: Tensor, seen: dict[str, Tensor], pair: Pair, mix: Tensor, scale: float
+    ) -> dict[str, Tensor]:
+        """Return the losses for painting everywhere; those whose weight is 0 are not computed."""
+        losses = {}
+        if self.config.weights.structure:
+            losses["structure"] = self._structure_loss(before, pair, scale / 2)
+        if self.config.weights.statistics:
+            found = [statistics(seen[layer]) for layer in STYLE_LAYERS]
+            per_sample = statistics_loss(found, self.targets[scale].statistics(mix))
+            losses["statistics"] = (per_sample * (mix @ self.style_weights)).mean()
+        if self.config.weights.contrast:
+            losses["contrast"] = contrast_loss(before, pair.before).mean()
+        return losses
+
     def style_losses(self, seen: dict[str, Tensor], mix: Tensor, scale: float) -> Tensor:
         """Return the style losses (N,), unweighted.
 
         They are of what VGG16 has ``seen`` at ``scale``, one of the config's, to the paintings in
         ``mix`` (N, P).
         """
-        targets = [torch.einsum("np,pij->nij", mix, t) for t in self.targets[scale]]
-        return style_loss([gram_matrix(seen[layer]) for layer in STYLE_LAYERS], targets)
+        grams = [gram_matrix(seen[layer]) for layer in STYLE_LAYERS]
+        return style_loss(grams, self.targets[scale].grams(mix), self.config.layer_weights)
+
+    def _style_by_region(
+        self, seen: dict[str, Tensor], pair: Pair, mix: Tensor, scale: float
+    ) -> Tensor:
+        """Return the mean of the style losses of a picture and of its regions, (N,).
+
+        These are faces, even areas, and what is neither. Paintings with a calm loss have even areas
+        themselves.
+        """
+        even = even_areas(pair.before) * (1 - pair.face)
+        wanted = ((mix @ self._calm) == 0).float()[:, None, None, None]
+        regions = [torch.ones_like(even), pair.face, even * wanted, (1 - pair.face) * (1 - even)]
+        return style_loss_by_region(
+            [seen[layer] for layer in STYLE_LAYERS],
+            self.targets[scale].grams(mix),
+            [scaled(_inside(region), scale) for region in regions],
+            self.config.layer_weights,
+        )
+
+    def _structure_loss(self, before: Tensor, pair: Pair, scale: float) -> Tensor:
+        """Return the content loss at a small ``scale``.
+
+        It knows what is where, but nothing of its surface; faces count ``face_weight`` times.
+        """
+        seen = self.vgg(scaled(_inside(before), scale), (CONTENT_LAYER,))[CONTENT_LAYER]
+        with torch.no_grad():
+            target = self.vgg(scaled(_inside(pair.before), scale), (CONTENT_LAYER,))[CONTENT_LAYER]
+        by_place = 1 + (self.face_weight - 1) * pair.face
+        weight = F.adaptive_avg_pool2d(_inside(by_place), seen.shape[-1])
+        return content_loss(seen, target, weight).mean()
 
     def _draw_mix(self) -> Tensor:
         """Draw (batch, P): one painting a sample, in ``blend_share`` of them two."""
@@ -339,22 +414,6 @@ class Trainer:
             row[first] += 1 - share
             row[second] += share
         return mix.to(self.device)
-
-    def _style_targets(self, scale: float) -> list[Tensor]:
-        """Return for each style layer the paintings' Gram matrices, (P, C, C).
-
-        They are taken at ``scale`` times the size of their ``texture``.
-        """
-        rows = []
-        for style in self.config.styles:
-            painting = resize_short_side(
-                read_photo(self.data / style.image), _STYLE_SHORT_SIDE_PX * style.texture * scale
-            )
-            image = torch.from_numpy(painting).permute(2, 0, 1)[None].to(self.device).float() / 255
-            with torch.no_grad():
-                features = self.vgg(image, STYLE_LAYERS)
-            rows.append([gram_matrix(features[layer])[0] for layer in STYLE_LAYERS])
-        return [torch.stack(layer) for layer in zip(*rows, strict=True)]
 
     def _set_rate(self) -> None:
         """Set the rates: linear warm-up, then a half cosine down to a fiftieth.

@@ -11,6 +11,7 @@ from torch import Tensor
 
 STYLE_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3")
 CONTENT_LAYER = "relu3_3"
+_LEAST_REGION = 0.03  # of a crop; Gram matrices of less say little
 
 
 def gram_matrix(features: Tensor) -> Tensor:
@@ -40,16 +41,106 @@ class _Gram(torch.autograd.Function):
         return flat @ (grad + grad.transpose(1, 2)).to(flat.dtype)
 
 
-def style_loss(grams: list[Tensor], targets: list[Tensor]) -> Tensor:
+def masked_gram(features: Tensor, mask: Tensor) -> Tensor:
+    """``gram_matrix`` over the places of ``mask``, each counted by its share.
+
+    features: (N, C, h, w). mask: (N, 1, h, w) in 0..1. Returns (N, C, C) fp32.
+    """
+    n, c, h, w = features.shape
+    flat = (features * mask.sqrt().to(features.dtype)).permute(0, 2, 3, 1).reshape(n, h * w, c)
+    return _Gram.apply(flat) / (c * mask.sum((1, 2, 3)).clamp(min=1))[:, None, None]
+
+
+def even_areas(photo: Tensor, cell_px: int = 32) -> Tensor:
+    """Return 1 in cells in which nothing is to be seen but the light, (N, 1, H, W).
+
+    There luma, blurred over 5 px, spans less than 14 levels of 255 and deviates by less than 4.5
+    (ours). photo: (N, 3, H, W) in 0..1, sides divisible by ``cell_px``.
+    """
+    luma = F.avg_pool2d(_luma(photo), 5, 1, 2, count_include_pad=False)
+    span = F.max_pool2d(luma, cell_px) + F.max_pool2d(-luma, cell_px)
+    mean = F.avg_pool2d(luma, cell_px)
+    deviation = (F.avg_pool2d(luma.square(), cell_px) - mean.square()).clamp(min=0).sqrt()
+    even = (span < 14 / 255) & (deviation < 4.5 / 255)
+    return even.float().repeat_interleave(cell_px, 2).repeat_interleave(cell_px, 3)
+
+
+def style_loss(
+    grams: list[Tensor], targets: list[Tensor], weights: tuple[float, ...] | None = None
+) -> Tensor:
     """Mean over layers of |G - T|^2 / |T|^2 (Frobenius norms).
 
-    Each list: one (N, C, C) a layer. Returns (N,).
+    Each list: one (N, C, C) a layer. weights: of the layers, absent: equal. Returns (N,).
     """
     per_layer = [
         (g - t).square().sum((1, 2)) / t.square().sum((1, 2))
         for g, t in zip(grams, targets, strict=True)
     ]
+    shares = torch.tensor(weights or (1.0,) * len(grams), device=grams[0].device)
+    return torch.einsum("l,ln->n", shares / shares.sum(), torch.stack(per_layer))
+
+
+def style_loss_by_region(
+    features: list[Tensor],
+    targets: list[Tensor],
+    regions: list[Tensor],
+    weights: tuple[float, ...] | None = None,
+) -> Tensor:
+    """Return the mean of the ``style_loss`` of each region over those that there are.
+
+    features: one (N, C, h, w) a layer. regions: (N, 1, H, W) masks in 0..1 over the same area; one
+    of less than 3 % of it is not there, and the first should be all of it. Returns (N,).
+    """
+    losses, present = [], []
+    for region in regions:
+        there = (region.mean((1, 2, 3)) > _LEAST_REGION).float()
+        present.append(there)
+        if not there.any():
+            losses.append(torch.zeros_like(there))
+            continue
+        grams = [
+            masked_gram(layer, F.adaptive_avg_pool2d(region, layer.shape[-2:]))
+            for layer in features
+        ]
+        losses.append(style_loss(grams, targets, weights) * there)
+    return torch.stack(losses).sum(0) / torch.stack(present).sum(0)
+
+
+def statistics(features: Tensor) -> Tensor:
+    """Return mean and deviation of each channel, (N, 2, C) fp32.
+
+    features: (N, C, H, W).
+    """
+    flat = features.float().flatten(2)
+    return torch.stack([flat.mean(2), flat.std(2)], dim=1)
+
+
+def statistics_loss(found: list[Tensor], targets: list[Tensor]) -> Tensor:
+    """Mean over layers, means and deviations of |s - t|^2 / |t|^2.
+
+    Huang & Belongie 2017, eq. 13, made relative. Each list: one (N, 2, C) a layer. Returns (N,).
+    """
+    per_layer = [
+        ((s - t).square().sum(2) / t.square().sum(2)).mean(1)
+        for s, t in zip(found, targets, strict=True)
+    ]
     return torch.stack(per_layer).mean(0)
+
+
+def contrast_loss(image: Tensor, photo: Tensor) -> Tensor:
+    """Return by how much the deviation of luma falls short of the photo's.
+
+    max(0, 1 - image / photo)^2, over cells of 1 and of 16 px (ours). Both (N, 3, H, W) in 0..1.
+    Returns (N,).
+    """
+    losses = []
+    for cell_px in (1, 16):
+        found, wanted = (
+            F.avg_pool2d(_luma(picture), cell_px).flatten(1).std(1) for picture in (image, photo)
+        )
+        # The floor asks for no contrast where the photo has none but noise.
+        losses.append((1 - found / (wanted + 0.02)).clamp(min=0).square())
+    return torch.stack(losses).mean(0)
 
 
 def content_loss(features: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -86,12 +177,14 @@ def tone_loss(
 
 
 def _tone(image: Tensor, cell_px: int) -> Tensor:
-    luminance = (
-        image * torch.tensor([0.2126, 0.7152, 0.0722], device=image.device).view(1, 3, 1, 1)
-    ).sum(1, keepdim=True)
-    cells = F.avg_pool2d(luminance, cell_px)
+    cells = F.avg_pool2d(_luma(image), cell_px)
     # The floor keeps the noise of an even picture from being taken for its light and shade.
     return (cells - cells.mean((2, 3), keepdim=True)) / (cells.std((2, 3), keepdim=True) + 0.03)
+
+
+def _luma(image: Tensor) -> Tensor:
+    weights = torch.tensor([0.2126, 0.7152, 0.0722], device=image.device)
+    return (image * weights.view(1, 3, 1, 1)).sum(1, keepdim=True)
 
 
 def tv_loss(image: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from training.canvas import CELL_PX, cell_centres, draw_field, moved, sample_canvas
 from training.clips import Clip
 from training.config import TrainingConfig
 from training.data import read_photo, resize_short_side
@@ -23,8 +24,8 @@ from training.motion import estimate_motion, warp
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 # Frames are shown at the scale at which they are stylised: 480 lines, give or take what people film
-# closer or wider.
-_SHORT_SIDE_PX = (340, 640)
+# closer or wider. A config may ask for others.
+_SHORT_SIDE_PX = (340.0, 640.0)
 _CLIP_GAPS = (1, 1, 2, 4, 8)  # frames between the two moments; neighbours are what flickers most
 _SAME_POINT = 0.15  # of 1: a point of the scene changes by less between two frames
 _FACE_TRIES = 8
@@ -36,6 +37,8 @@ _SOFT_SHARE, _SOFT_PX = (
     (0.5, 2.0),
 )  # a clip has a third of a photo's fine detail: small lenses, focus, compression
 _SATURATION, _BRIGHTNESS, _CAST, _GAMMA = (0.2, 1.2), 0.15, 0.07, 0.35
+_LOST_SHARE = 0.1  # of the canvases do not follow the camera
+_GRAIN = (0.7, 1.5)  # of the canvas, in cells
 _LIGHT_PX = 15  # light changes over areas, noise from pixel to pixel
 
 
@@ -46,7 +49,8 @@ class Pair:
     before, after: (N, 3, H, W) fp32 RGB 0..1. flow: (N, 2, H, W) fp32, from pixels of ``after`` to
     where they were in ``before``, right and down. visible: (N, 1, H, W), 1 where that is known and
     was not covered. luminance_change: (N, 1, H, W), how much brighter ``after`` is along the motion
-    by light, noise not counted. face: (N, 1, H, W), 1 where ``before`` shows a face.
+    by light, noise not counted. face: (N, 1, H, W), 1 where ``before`` shows a face. canvas_before,
+    canvas_after: (N, C, H / 8 + 1, W / 8 + 1), carried along with the camera.
     """
 
     before: Tensor
@@ -55,6 +59,8 @@ class Pair:
     visible: Tensor
     luminance_change: Tensor
     face: Tensor
+    canvas_before: Tensor
+    canvas_after: Tensor
 
 
 _Drawn = tuple[np.ndarray, ...]  # one sample: the fields of ``Pair`` without N
@@ -74,7 +80,7 @@ class PairSampler:
     ) -> None:
         self._config, self._clips = config, clips
         # Room for the largest scale drawn; decoded once, since decoding costs more than cropping.
-        self._photos = [_shrunk(read_photo(path)) for path in files]
+        self._photos = [_shrunk(read_photo(path), config.short_side_px[1]) for path in files]
         self._faces = FaceFinder() if config.face_share else None
         self._marked: dict[int, np.ndarray] = {}
         self._random = np.random.default_rng(seed)
@@ -117,9 +123,10 @@ class PairSampler:
         return Pair(*(torch.from_numpy(np.stack(column)) for column in zip(*drawn, strict=True)))
 
     def _draw(self) -> _Drawn:
-        random, side = self._random, self._config.crop_px
+        random, side, sizes = self._random, self._config.crop_px, self._config.short_side_px
         if self._clips and random.random() < self._config.clip_share:
-            found = draw_from_clip(self._clips[random.integers(len(self._clips))], side, random)
+            clip = self._clips[random.integers(len(self._clips))]
+            found = draw_from_clip(clip, side, random, sizes)
             if found is not None:
                 return found
         layered = random.random() < self._config.layer_share
@@ -128,7 +135,7 @@ class PairSampler:
             relight(photo, random) if random.random() < self._config.relight_share else photo
             for photo in photos
         ]
-        return draw_from_photos(photos, side, random, self._config.still_share)
+        return draw_from_photos(photos, side, random, self._config.still_share, sizes)
 
     def _draw_photo(self) -> np.ndarray:
         """Return a photo and, in its fourth channel, where it shows faces: (H, W, 4).
@@ -146,17 +153,21 @@ class PairSampler:
 
 
 def draw_from_photos(
-    photos: list[np.ndarray], side_px: int, random: np.random.Generator, still_share: float
+    photos: list[np.ndarray],
+    side_px: int,
+    random: np.random.Generator,
+    still_share: float,
+    short_side_px: tuple[float, float] = _SHORT_SIDE_PX,
 ) -> _Drawn:
     """Draw one sample of the first photo (H, W, 4) under drawn motion.
 
-    A second one moves in front of it.
+    A second one moves in front of it. They are brought to a size between ``short_side_px``.
     """
     motions = [
         np.eye(3) if random.random() < still_share else draw_motion(random, side_px) for _ in photos
     ]
     views = [
-        _two_views(photo, motion, side_px, random)
+        _two_views(photo, motion, side_px, random, short_side_px)
         for photo, motion in zip(photos, motions, strict=True)
     ]
     before, after = views[0]
@@ -174,18 +185,25 @@ def draw_from_photos(
     before, face, after = before[..., :3], before[..., 3], after[..., :3]
     lit = np.clip(after * _draw_light(random), 0, 1)
     change = (lit - after) @ _LUMA
-    return _sample(degrade(before, random), degrade(lit, random), flow, visible, change, face)
+    canvases = _draw_canvases(motions[0], side_px, random)
+    before, after = degrade(before, random), degrade(lit, random)
+    return _sample(before, after, flow, canvases, visible, change, face)
 
 
-def draw_from_clip(clip: Clip, side_px: int, random: np.random.Generator) -> _Drawn | None:
-    """Draw one sample of two frames of ``clip``.
+def draw_from_clip(
+    clip: Clip,
+    side_px: int,
+    random: np.random.Generator,
+    short_side_px: tuple[float, float] = _SHORT_SIDE_PX,
+) -> _Drawn | None:
+    """Draw one sample of two frames of ``clip``, at a size between ``short_side_px``.
 
     None where the motion explains less than half of them, as at a cut.
     """
     gap = min(_CLIP_GAPS[random.integers(len(_CLIP_GAPS))], len(clip.frames) - 1)
     first = random.integers(len(clip.frames) - gap)
     height, width = clip.frames[0].shape[:2]
-    low, high = np.log(_SHORT_SIDE_PX)
+    low, high = np.log(short_side_px)
     crop = min(
         height, width, round(side_px * min(height, width) / np.exp(random.uniform(low, high)))
     )
@@ -207,7 +225,8 @@ def draw_from_clip(clip: Clip, side_px: int, random: np.random.Generator) -> _Dr
     if visible.mean() < 0.5:
         return None
     change = cv2.blur(difference @ _LUMA, (_LIGHT_PX, _LIGHT_PX))
-    return _sample(before, after, motion.flow, visible, change, np.zeros_like(change))
+    canvases = _draw_canvases(_camera_of(motion.flow, visible), side_px, random)
+    return _sample(before, after, motion.flow, canvases, visible, change, np.zeros_like(change))
 
 
 def relight(photo: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -273,20 +292,63 @@ def degrade(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
     return image
 
 
-def _sample(before: np.ndarray, after: np.ndarray, flow: np.ndarray, *planes: np.ndarray) -> _Drawn:
-    return *(_chw(a) for a in (before, after, flow)), *(
-        plane[None].astype(np.float32) for plane in planes
+def _sample(
+    before: np.ndarray,
+    after: np.ndarray,
+    flow: np.ndarray,
+    canvases: tuple[np.ndarray, np.ndarray],
+    *planes: np.ndarray,
+) -> _Drawn:
+    pictures = (_chw(a) for a in (before, after, flow))
+    return *pictures, *(plane[None].astype(np.float32) for plane in planes), *canvases
+
+
+def _draw_canvases(
+    camera: np.ndarray, side_px: int, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw the canvas of both moments.
+
+    camera: (3, 3) homography from pixels of the later to the earlier. Sometimes it is not known.
+    """
+    if random.random() < _LOST_SHARE:
+        camera = np.eye(3)
+    angle, grain_px = random.normal(0, 0.2), CELL_PX * np.exp(random.uniform(*np.log(_GRAIN)))
+    turn = np.array(
+        [[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, grain_px]]
     )
+    world = _placed(turn / grain_px, *random.uniform(0, 1000, 2))
+    field, cells = draw_field(random), cell_centres(side_px, side_px)
+    return tuple(sample_canvas(field, moved(cells, place)) for place in (world, world @ camera))
+
+
+def _camera_of(flow: np.ndarray, visible: np.ndarray) -> np.ndarray:
+    """Return the pan, zoom and rotation that explain most of the visible flow, (3, 3).
+
+    The identity where nothing does.
+    """
+    grids = np.mgrid[CELL_PX // 2 : flow.shape[0] : CELL_PX, CELL_PX // 2 : flow.shape[1] : CELL_PX]
+    rows, columns = (grid.ravel() for grid in grids)
+    seen = visible[rows, columns]
+    now = np.stack([columns, rows], axis=-1)[seen].astype(np.float32)
+    found = None
+    if len(now) >= 8:
+        earlier = now + flow[rows, columns][seen]
+        found, _ = cv2.estimateAffinePartial2D(now, earlier, ransacReprojThreshold=1.0)
+    return np.eye(3) if found is None else np.vstack([found, [0, 0, 1]])
 
 
 def _two_views(
-    photo: np.ndarray, motion: np.ndarray, side_px: int, random: np.random.Generator
+    photo: np.ndarray,
+    motion: np.ndarray,
+    side_px: int,
+    random: np.random.Generator,
+    short_side_px: tuple[float, float],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Crop ``photo`` at a scale drawn, as soft as filmed pictures are.
 
     The second crop is seen through ``motion``.
     """
-    low, high = np.log(_SHORT_SIDE_PX)
+    low, high = np.log(short_side_px)
     high += np.log(_CLOSER) * photo[..., 3].any()
     photo = resize_short_side(photo, max(np.exp(random.uniform(low, high)), side_px * 1.05))
     if random.random() < 0.5:
@@ -381,12 +443,8 @@ def _view(photo: np.ndarray, to_photo: np.ndarray, side_px: int) -> np.ndarray:
     return seen.astype(np.float32) / 255
 
 
-def _shrunk(photo: np.ndarray) -> np.ndarray:
-    return (
-        resize_short_side(photo, _SHORT_SIDE_PX[1])
-        if min(photo.shape[:2]) > _SHORT_SIDE_PX[1]
-        else photo
-    )
+def _shrunk(photo: np.ndarray, short_px: float) -> np.ndarray:
+    return resize_short_side(photo, short_px) if min(photo.shape[:2]) > short_px else photo
 
 
 def _chw(image: np.ndarray) -> np.ndarray:

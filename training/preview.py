@@ -8,20 +8,23 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from torch import nn
 
 from engines.atomic_write import atomic_write
 from engines.networks.frame_graph import FrameGraph
 from engines.networks.layers import settle_bytes
+from engines.networks.style_network import StyleNetwork
+from training.canvas import CELL_PX, cell_centres, draw_field, sample_canvas
 from training.data import read_photo, resize_short_side, spread
+
+_LINES, _CANVAS_LINES = 480, 320  # a network with a canvas is made for broader strokes
 
 
 def stylise_photo(
-    network: nn.Module, photo: np.ndarray, painting: int, paintings: int
+    network: StyleNetwork, photo: np.ndarray, painting: int, paintings: int, strength: float = 1.0
 ) -> np.ndarray:
     """Return one (H, W, 3) uint8 RGB photo in the style of one painting, the same shape.
 
-    painting: its number; 0 is the first.
+    painting: its number; 0 is the first. strength: of the canvas, where the network has one.
     """
     device = next(network.parameters()).device
     style = torch.zeros(1, 1 + paintings, device=device)
@@ -30,21 +33,33 @@ def stylise_photo(
     was_training = network.training
     network.eval()
     with torch.no_grad():
-        out = FrameGraph(network)(frame, style)[0].cpu().numpy()
+        if network.canvas_channels:
+            canvas = strength * _canvas(*photo.shape[:2]).to(device)
+            painted = network(frame.permute(0, 3, 1, 2) / 255, style[:, 1:], canvas)
+            out = (painted.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1)
+        else:
+            out = FrameGraph(network)(frame, style)
     network.train(was_training)
-    return out
+    return out[0].cpu().numpy()
+
+
+def _canvas(height: int, width: int) -> torch.Tensor:
+    """Return the same noise for every picture of a size, (1, C, H / 8 + 1, W / 8 + 1)."""
+    height_px, width_px = (-(-side // CELL_PX) * CELL_PX for side in (height, width))
+    points = cell_centres(height_px, width_px) / CELL_PX
+    return torch.from_numpy(sample_canvas(draw_field(np.random.default_rng(1)), points))[None]
 
 
 def save_preview(
-    path: Path, network: nn.Module, photos: list[Path], names: list[str], cell_px: int = 320
+    path: Path, network: StyleNetwork, photos: list[Path], names: list[str], cell_px: int = 320
 ) -> None:
     """Write a sheet with a row for each photo and a column for each style.
 
-    They are stylised at 480 lines and shown ``cell_px`` high.
+    They are stylised at 480 lines, or 320 with a canvas, and shown ``cell_px`` high.
     """
     rows = []
     for file in photos:
-        photo = _centre(resize_short_side(read_photo(file), 480))
+        photo = _frame(file, network)
         pictures = [
             photo,
             *(stylise_photo(network, photo, k, len(names)) for k in range(len(names))),
@@ -60,7 +75,7 @@ def save_preview(
 
 
 def save_style_preview(
-    path: Path, network: nn.Module, photos: list[Path], painting: Path, cell_px: int = 360
+    path: Path, network: StyleNetwork, photos: list[Path], painting: Path, cell_px: int = 360
 ) -> None:
     """Write the painting beside up to three photos, each with its painted version below it.
 
@@ -69,7 +84,7 @@ def save_style_preview(
     columns = [_centre(resize_short_side(read_photo(painting), cell_px))]
     columns = [np.vstack([columns[0], np.full_like(columns[0], 255)])]
     for file in spread(photos, 3):
-        photo = _centre(resize_short_side(read_photo(file), 480))
+        photo = _frame(file, network)
         painted = stylise_photo(settle_bytes(copy.deepcopy(network)), photo, 0, 1)
         columns.append(
             np.vstack([resize_short_side(picture, cell_px) for picture in (photo, painted)])
@@ -98,6 +113,11 @@ def save_curves(path: Path, history: list[dict[str, float]]) -> None:
     figure.tight_layout()
     figure.savefig(path, dpi=80)
     pyplot.close(figure)
+
+
+def _frame(file: Path, network: StyleNetwork) -> np.ndarray:
+    lines = _CANVAS_LINES if network.canvas_channels else _LINES
+    return _centre(resize_short_side(read_photo(file), lines))
 
 
 def _centre(photo: np.ndarray) -> np.ndarray:

@@ -19,6 +19,8 @@ class StyleNetwork(nn.Module):
     """How far beyond a pixel the network looks, a multiple of ``cell_px``; None: not known."""
     takes_statistics: bool = False
     """Whether it also takes statistics of the whole frame, which its pieces must be given."""
+    canvas_channels: int = 0
+    """Channels of noise that ``forward`` takes as ``canvas``, too; 0: it takes none."""
     rows: nn.Parameter
     """(P, R) float: one row of parameters for each painting, where a family holds several."""
 
@@ -57,9 +59,11 @@ class TrainableNetwork(StyleNetwork):
     """A network that `python -m training` can train: it has ``rows``, and tells its features."""
 
     @abstractmethod
-    def paint_traced(self, image: Tensor, mix: Tensor) -> tuple[Tensor, Tensor]:
+    def paint_traced(
+        self, image: Tensor, mix: Tensor, canvas: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Paint as ``forward``, and return the features that the picture was made of, too.
 
-        The sides of ``image`` must be multiples of ``cell_px``. The features are (N, C, h, w), over
-        the same area as the picture.
+        The sides of ``image`` must be multiples of ``cell_px``. canvas: (N, canvas_channels, h, w)
+        noise; absent: none. The features are (N, C, h, w), over the same area as the picture.
         """

@@ -15,13 +15,13 @@ import export.write
 from engines import load_model
 from engines.errors import ParityError
 from engines.networks import build_network
-from engines.networks.weights import load_weights
+from engines.networks.weights import load_weights, save_weights
 from engines.parity import FP32, Difference, require
 from export.__main__ import main
 from export.to_int8 import quantise
 from tests.engines.networks.families.test_transformer_net import checkpoint
 from tests.small_frame import small_frame
-from tests.small_network import STYLES, small_metadata, write_small_weights
+from tests.small_network import CONFIG, STYLES, small_metadata, write_small_weights
 
 
 @pytest.fixture
@@ -142,6 +142,17 @@ def test_nothing_is_written_when_runtimes_disagree(
     assert "disagree" in capsys.readouterr().err
     assert target.read_text() == "what was there before"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["pictures", "style.onnx", "w.safetensors"]
+
+
+def test_a_canvas_is_refused_clearly(tmp_path: Path, pictures: Path, capsys):
+    config = {**CONFIG, "canvas": 2}
+    weights = tmp_path / "w.safetensors"
+    save_weights(weights, build_network("fast", 2, **config), "fast", config, small_metadata())
+    assert load_weights(weights)[0].canvas_channels == 2
+    target = tmp_path / "s.onnx"
+    assert main(["onnx", str(weights), "-o", str(target), "--pictures", str(pictures)]) == 4
+    assert "has a canvas, which the model file cannot carry yet" in capsys.readouterr().err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["pictures", "w.safetensors"]
 
 
 def test_imports_published_checkpoints(tmp_path: Path, pictures: Path):

@@ -6,10 +6,16 @@ import torch
 from training.losses import (
     calm_loss,
     content_loss,
+    contrast_loss,
+    even_areas,
     gram_matrix,
     grid_loss,
+    masked_gram,
     range_loss,
+    statistics,
+    statistics_loss,
     style_loss,
+    style_loss_by_region,
     tone_loss,
     tv_loss,
 )
@@ -39,6 +45,64 @@ def test_style_and_content_losses_are_relative():
     torch.testing.assert_close(style_loss([gram * 20], [gram * 10]), torch.ones(2))
     features = torch.rand(2, 4, 3, 3)
     torch.testing.assert_close(content_loss(features * 0, features), torch.ones(2))
+
+
+def test_masked_gram_is_that_of_what_is_inside():
+    features, mask = torch.randn(2, 3, 6, 8), torch.zeros(2, 1, 6, 8)
+    torch.testing.assert_close(masked_gram(features, mask + 1), gram_matrix(features))
+    mask[..., 1:4, 2:7] = 1
+    inside = features[..., 1:4, 2:7]
+    torch.testing.assert_close(masked_gram(features, mask), gram_matrix(inside))
+    assert masked_gram(features, mask * 0).abs().max() == 0
+
+
+def test_style_layers_have_weights():
+    one, two = torch.rand(2, 4, 4), torch.rand(2, 4, 4)
+    both = style_loss([one, one], [two, one])
+    torch.testing.assert_close(style_loss([one, one], [two, one], (3.0, 1.0)), 1.5 * both)
+
+
+def test_style_by_region_is_the_mean_of_those_that_there_are():
+    features, targets = torch.rand(2, 4, 16, 16), [torch.rand(2, 4, 4)]
+    whole, face = torch.ones(2, 1, 32, 32), torch.zeros(2, 1, 32, 32)
+    face[0, :, 8:24, 8:24] = 1
+    face[1, :, :2, :2] = 1  # too little to tell
+    parts = [
+        style_loss([masked_gram(features, mask[..., ::2, ::2])], targets) for mask in (whole, face)
+    ]
+    loss = style_loss_by_region([features], targets, [whole, face, whole * 0])
+    torch.testing.assert_close(loss[0], (parts[0][0] + parts[1][0]) / 2)
+    torch.testing.assert_close(loss[1], parts[0][1])
+
+
+def test_even_areas_are_those_without_anything_but_light():
+    photo = torch.linspace(0.4, 0.5, 128).expand(1, 3, 64, 128).clone()  # six levels a cell
+    photo += torch.randn(1, 3, 64, 128) * 0.004  # the camera's noise
+    photo[..., 64:] = torch.rand(1, 1, 8, 8).repeat_interleave(8, 2).repeat_interleave(8, 3)
+    even = even_areas(photo)
+    assert even.shape == (1, 1, 64, 128)
+    assert even[..., :32].all() and not even[..., 64:].any()
+
+
+def test_statistics_are_mean_and_deviation_and_their_loss_is_relative():
+    features = torch.rand(2, 5, 6, 7)
+    found = statistics(features)
+    torch.testing.assert_close(found[1, 0, 3], features[1, 3].mean())
+    torch.testing.assert_close(found[1, 1, 3], features[1, 3].std())
+    assert statistics_loss([found, found], [found, found]).abs().max() == 0
+    torch.testing.assert_close(statistics_loss([found * 0], [found]), torch.ones(2))
+
+
+def test_contrast_loss_asks_for_no_more_than_the_photo_has():
+    photo = torch.rand(2, 3, 4, 4).repeat_interleave(16, 2).repeat_interleave(16, 3) / 2
+    assert contrast_loss(2 * photo, photo).abs().max() == 0
+    assert contrast_loss(photo, photo).max() < 0.05
+    faint, none = contrast_loss(photo / 2, photo), contrast_loss(photo * 0, photo)
+    assert (none > faint).all() and (faint > 0.2).all()
+    torch.testing.assert_close(none, torch.ones(2))
+    # Fine strokes do not pay for light and dark over areas.
+    strokes = torch.rand(2, 1, 64, 64).round().expand(2, 3, 64, 64)
+    assert (contrast_loss(strokes, photo) > 0.1).all()
 
 
 def test_grid_loss_sees_a_checkerboard_and_no_edge():

@@ -10,7 +10,15 @@ import torch
 from training.clips import Clip
 from training.config import StyleConfig, TrainingConfig
 from training.motion import warp
-from training.pairs import PairSampler, draw_from_clip, draw_from_photos, draw_motion, relight
+from training.pairs import (
+    PairSampler,
+    _camera_of,
+    _draw_canvases,
+    draw_from_clip,
+    draw_from_photos,
+    draw_motion,
+    relight,
+)
 
 
 def smooth_photo(seed: int, size: tuple[int, int] = (200, 260)) -> np.ndarray:
@@ -51,7 +59,7 @@ def test_the_drawn_flow_explains_the_second_view(monkeypatch, layers: int):
 
 def test_light_is_known_and_noise_is_not_taken_for_it(monkeypatch):
     monkeypatch.setattr("training.pairs._draw_light", lambda random: np.full(3, 1.2, np.float32))
-    _, after, _, _, change, _ = draw_from_photos(
+    _, after, _, _, change, *_ = draw_from_photos(
         [plain(1)], 128, np.random.default_rng(0), still_share=1.0
     )
     luminance = np.tensordot([0.2126, 0.7152, 0.0722], after, axes=1)
@@ -103,6 +111,41 @@ def test_photos_of_faces_are_drawn_closer_too():
     assert min(widths_px) < 64 < 100 < max(widths_px) <= 129
 
 
+def test_a_config_may_ask_for_smaller_frames():
+    photo = np.dstack([smooth_photo(1, (320, 320)), np.zeros((320, 320), np.uint8)])
+    photo[144:176, 144:176, 3] = 255  # 25 to 100 px at the sizes below, faces drawn closer
+    widths_px = [
+        draw_from_photos([photo], 256, np.random.default_rng(seed), 1, (270, 500))[5]
+        .max((0, 1))
+        .sum()
+        for seed in range(20)
+    ]
+    assert max(widths_px) <= 101
+
+
+def test_the_canvas_moves_with_the_camera(monkeypatch):
+    monkeypatch.setattr("training.pairs._LOST_SHARE", 0)
+    right = np.eye(3)
+    right[0, 2] = 8  # what is seen now was a cell to the right before
+    before, after = _draw_canvases(right, 64, np.random.default_rng(0))
+    assert before.shape == after.shape == (2, 9, 9)
+    np.testing.assert_allclose(after[:, :, :-1], before[:, :, 1:], atol=1e-4)
+    assert np.abs(after - before).mean() > 0.1
+    monkeypatch.setattr("training.pairs._LOST_SHARE", 1)
+    still = _draw_canvases(right, 64, np.random.default_rng(0))
+    np.testing.assert_array_equal(*still)
+
+
+def test_the_camera_of_a_flow_is_what_most_of_it_shows():
+    motion = np.array([[1.02, -0.01, 3.0], [0.01, 1.02, -2.0], [0, 0, 1]])
+    y, x = np.mgrid[:128, :128].astype(np.float32)
+    flow = (np.stack([x, y, np.ones_like(x)], -1) @ motion.T)[..., :2] - np.stack([x, y], -1)
+    flow[:40, :40] = (9, 9)  # somebody walks through
+    seen = np.ones((128, 128), bool)
+    np.testing.assert_allclose(_camera_of(flow.astype(np.float32), seen), motion, atol=0.02)
+    np.testing.assert_array_equal(_camera_of(flow.astype(np.float32), ~seen), np.eye(3))
+
+
 def test_pairs_drawn_ahead_are_those_drawn_when_asked_for(tmp_path: Path):
     for seed in range(3):
         cv2.imwrite(str(tmp_path / f"{seed}.png"), smooth_photo(seed, (400, 460)))
@@ -115,6 +158,7 @@ def test_pairs_drawn_ahead_are_those_drawn_when_asked_for(tmp_path: Path):
         sampler.close()
     for one, other in zip(*drawn, strict=True):
         assert torch.equal(one.after, other.after) and torch.equal(one.flow, other.flow)
+        assert torch.equal(one.canvas_after, other.canvas_after)
 
 
 def test_a_photo_in_another_light_shows_the_same_otherwise():

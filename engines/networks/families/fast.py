@@ -28,6 +28,8 @@ RING = 1  # cells around the picture that are computed too, as what the last con
 CELL_PX = SCALE * DEPTH
 _CELL = SCALE * SCALE  # pixels
 _IN = 3 * _CELL
+# The small steps of the optimiser move the canvas's strengths as fast as the rest of a row.
+_CANVAS_GAIN = 2
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class FastConfig:
     """Channels at an eighth."""
     blocks: int = 4
     """Residual blocks of two 3x3 convolutions at an eighth; there is one more at a quarter."""
+    canvas: int = 0
+    """Channels of noise that even areas are painted from."""
 
 
 class StyledConv(nn.Module):
@@ -81,7 +85,7 @@ class Fast(TrainableNetwork):
     """The network that ships.
 
     ``rows`` (P, 2 * all modulated channels) holds each painting's scales and shifts, one layer
-    after the other.
+    after the other, and at its end the strengths of the canvas.
 
     It begins by giving the picture back: head and tail pass it on (Dirac filters), what lies
     between hardly speaks. From noise, the first thing that the losses find is grey, and the way out
@@ -94,6 +98,7 @@ class Fast(TrainableNetwork):
     def __init__(self, paintings: int, config: FastConfig) -> None:
         super().__init__()
         self.config = config
+        self.canvas_channels = config.canvas
         self.reach_px = _reach_px(config)
         width, deep = config.width, config.deep
         self.head = StyledConv(_IN, width)
@@ -105,23 +110,30 @@ class Fast(TrainableNetwork):
         self.detail = Block(width)
         self.tail = ByteConv2d(width, _IN, 3, bias=False)
         self._modulated = [width, deep, *[deep] * (2 * config.blocks), width, width, width, 3]
-        self.rows = nn.Parameter(torch.zeros(paintings, 2 * sum(self._modulated)))
+        self._strengths = (config.blocks + 1) * deep * config.canvas
+        self.rows = nn.Parameter(torch.zeros(paintings, 2 * sum(self._modulated) + self._strengths))
         nn.init.dirac_(self.head.conv.weight)
         nn.init.dirac_(self.tail.weight)
         with torch.no_grad():
             self.up.weight.mul_(0.1)
 
-    def forward(self, image: Tensor, mix: Tensor) -> Tensor:
-        """Paint ``image`` in ``mix``."""
+    def forward(self, image: Tensor, mix: Tensor, canvas: Tensor | None = None) -> Tensor:
+        """Paint ``image`` in ``mix``.
+
+        canvas: (N, C, H / 8 + 1, W / 8 + 1) noise at the deep cells, H and W rounded up to whole
+        ones; the first cell reaches half beyond the picture. Absent: as zeros.
+        """
         height, width = image.shape[-2], image.shape[-1]
         cells = F.pixel_unshuffle(pad_edge(image, CELL_PX), SCALE)
-        return F.pixel_shuffle(self.paint(self.features(cells, mix), mix), SCALE)[
+        return F.pixel_shuffle(self.paint(self.features(cells, mix, canvas), mix), SCALE)[
             :, :, :height, :width
         ]
 
-    def paint_traced(self, image: Tensor, mix: Tensor) -> tuple[Tensor, Tensor]:
+    def paint_traced(
+        self, image: Tensor, mix: Tensor, canvas: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Paint as ``forward``; the features are (N, width, H / 4, W / 4)."""
-        features = self.features(F.pixel_unshuffle(image, SCALE), mix)
+        features = self.features(F.pixel_unshuffle(image, SCALE), mix, canvas)
         painted = F.pixel_shuffle(self.paint(features, mix), SCALE)
         return painted, features[:, :, RING:-RING, RING:-RING]
 
@@ -129,25 +141,32 @@ class Fast(TrainableNetwork):
         """Return a copy for pictures as bytes lie."""
         return FastInRows(self)
 
-    def features(self, cells: Tensor, mix: Tensor) -> Tensor:
+    def features(self, cells: Tensor, mix: Tensor, canvas: Tensor | None = None) -> Tensor:
         """Return the features of the cells and of ``RING`` around them, (N, width, h + 2, w + 2).
 
-        cells: (N, 48, h, w) RGB 0..1, pixel-unshuffled by 4, h and w even. mix: (N, P).
+        cells: (N, 48, h, w) RGB 0..1, pixel-unshuffled by 4, h and w even. mix: (N, P). canvas: (N,
+        C, h / 2 + 1, w / 2 + 1), as ``forward`` takes it.
         """
         # Around zero: with features of one sign, every step of the optimiser would change the
         # brightness of all first.
-        return self.features_of(repeat_edge(cells - 0.5, RING + 1), mix)
+        return self.features_of(repeat_edge(cells - 0.5, RING + 1), mix, canvas)
 
-    def features_of(self, margined: Tensor, mix: Tensor) -> Tensor:
+    def features_of(self, margined: Tensor, mix: Tensor, canvas: Tensor | None = None) -> Tensor:
         """Return the ``features`` of cells around zero with their margin.
 
-        margined: (N, 48, h + 4, w + 4), the edge repeated ``RING`` + 1 times.
+        margined: (N, 48, h + 4, w + 4), the edge repeated ``RING`` + 1 times. canvas: as
+        ``features`` takes it.
         """
         head, down, *body, up, first, second, _ = self._split_modulations(mix)
         fine = self.head(margined, head)
         x = self.down(repeat_edge(fine, DEPTH), down)
+        noise = None if canvas is None else self._noise(canvas, mix)
+        if noise is not None:
+            x = x + noise[:, 0]
         for i, block in enumerate(self.body):
             x = block(x, body[2 * i], body[2 * i + 1])
+            if noise is not None:
+                x = x + noise[:, i + 1]
         fine = fine + _modulate(F.pixel_shuffle(self.up(repeat_edge(x, 1)), DEPTH), up)
         features: Tensor = self.detail(fine, first, second)
         return features
@@ -161,9 +180,21 @@ class Fast(TrainableNetwork):
         """Return what the picture's colours are multiplied by, less 1, and shifted by: (N, 6)."""
         return self._split_modulations(mix)[-1]
 
+    def _noise(self, canvas: Tensor, mix: Tensor) -> Tensor:
+        """Return what is added after the way down and after each block.
+
+        Karras et al. 2019, section 3.2. (N, blocks + 1, deep, h, w).
+        """
+        strengths = _CANVAS_GAIN * (mix @ self.rows[:, self.rows.shape[1] - self._strengths :])
+        places = (len(mix), self.config.blocks + 1, self.config.deep, self.config.canvas)
+        strengths = strengths.view(places).to(canvas.dtype)
+        return torch.einsum("nbdc,nchw->nbdhw", strengths, canvas)
+
     def _split_modulations(self, mix: Tensor) -> list[Tensor]:
         sizes = [2 * channels for channels in self._modulated]
-        return list(torch.split(mix @ self.rows, sizes, dim=1))
+        if self._strengths:
+            sizes.append(self._strengths)
+        return list(torch.split(mix @ self.rows, sizes, dim=1))[: len(self._modulated)]
 
 
 class FastInRows(CellNetwork):

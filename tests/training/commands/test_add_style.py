@@ -153,7 +153,8 @@ def test_weights_that_change_between_steps_count(models: Path, command: list[str
         trainer.network.rows[:, -3:] += 0.3  # so that there is something to keep
     picture = torch.from_numpy(small_frame(384, 384)).permute(2, 0, 1)[None].float() / 255
     still, one = torch.zeros(1, 2, 384, 384), torch.ones(1, 1, 384, 384)
-    pair = Pair(picture, picture, still, one, 0 * one, one)
+    canvas = torch.zeros(1, 2, 49, 49)
+    pair = Pair(picture, picture, still, one, 0 * one, one, canvas, canvas)
     found = []
     for trainer.face_weight in (1.0, 400.0):
         torch.manual_seed(0)

@@ -19,6 +19,7 @@ from tests.small_frame import small_frame
 from tests.training.test_vgg import caffe_state
 from training.__main__ import main
 
+STYLE = {k: "ink" for k in ("name", "image", "title", "artist", "year", "licence", "source")}
 CONFIGS = Path(__file__).parents[3] / "training" / "configs"
 
 
@@ -115,6 +116,31 @@ def test_vgg_may_look_at_smaller_crops(tmp_path: Path, data: Path, config: dict)
     assert fit(tmp_path, data, {**config, "vgg_scales": [0.75, 1]}) == 0
 
 
+def test_paints_everywhere_from_weights_without_a_canvas(tmp_path: Path, data: Path, config: dict):
+    assert fit(tmp_path, data, {**config, "steps": 1}) == 0
+    first = tmp_path / "first.safetensors"
+    (tmp_path / "run" / "weights.safetensors").rename(first)
+    before = load_weights(first)[0].rows
+    everywhere = {
+        **config,
+        "network": {**config["network"], "canvas": 2},
+        "weights": {"structure": 1, "statistics": 8, "contrast": 12},
+        "by_region": True,
+        "layer_weights": [1, 1, 1, 1.5],
+    }
+    assert fit(tmp_path, data, everywhere, "--overwrite", "--from", str(first)) == 0
+    network, header = load_weights(tmp_path / "run" / "weights.safetensors")
+    assert network.canvas_channels == 2
+    strengths = network.rows[:, before.shape[1] :]
+    assert strengths.shape == (2, 2 * 16 * 2)
+    assert 0 < strengths.abs().max() < 0.1, "they begin at zero and are learnt"
+    assert (network.rows[:, : before.shape[1]] - before).abs().max() < 0.1
+    assert json.loads(header["training"])["config"]["weights"]["contrast"] == 12
+    assert (tmp_path / "run" / "previews" / "000006.jpg").exists()
+    state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
+    assert state["step"] == 6
+
+
 def test_learns(tmp_path: Path, data: Path, config: dict):
     losses = []
     import training.loop as loop
@@ -151,6 +177,14 @@ def test_starts_from_weights_with_another_painting(tmp_path: Path, data: Path, c
         ({"styles": ["wave"]}, "must be a mapping"),
         ({"crop_px": 100}, "multiple of 64"),
         ({"vgg_scales": [0.3]}, "between 0.5 and 1"),
+        ({"layer_weights": [1, 1]}, "layer_weights must be a list of 4, got [1, 1]"),
+        ({"layer_weights": [0, 0, 0, 0]}, "one must be more than 0"),
+        ({"short_side_px": [500, 270]}, "the smallest and the largest, at least 64"),
+        ({"painting_px": 0}, "painting_px must be at least 64, got 0"),
+        ({"by_region": "yes"}, "by_region must be true or false, got 'yes'"),
+        ({"network": {"canvas": 3}}, "canvas must be 0 or 2, got 3"),
+        ({"styles": [{**STYLE, "crop": [0.5, 0, 0.5, 1]}]}, "ink: crop must be top, left, bottom"),
+        ({"styles": [{**STYLE, "crop": [0, 1]}]}, "styles[0].crop must be a list of 4"),
         ({"family": "slow"}, "transformer_net"),
         ({"clips": ["gone.mp4"]}, "gone.mp4"),
         ({"previews": ["gone.png"]}, "has no gone.png"),

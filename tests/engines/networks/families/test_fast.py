@@ -82,6 +82,60 @@ def test_starts_by_giving_the_picture_back():
     assert (built(image, torch.ones(1, 1)) - image).abs().mean() < 0.05
 
 
+def canvas_network() -> Fast:
+    torch.manual_seed(1)
+    built = build_network("fast", 3, width=16, deep=24, blocks=2, canvas=2)
+    with torch.no_grad():
+        built.rows.normal_(0, 0.2)
+    return built.eval()
+
+
+@pytest.mark.parametrize("size", [(64, 48), (33, 47), (2, 9)])
+def test_a_canvas_of_zeros_equals_none(size: tuple[int, int]):
+    built = canvas_network()
+    image, mix = torch.rand(2, 3, *size), torch.eye(3)[:2]
+    cells = (-(-size[0] // 8) + 1, -(-size[1] // 8) + 1)
+    plain = built(image, mix)
+    assert plain.shape == image.shape
+    torch.testing.assert_close(built(image, mix, torch.zeros(2, 2, *cells)), plain)
+    assert (built(image, mix, torch.randn(2, 2, *cells)) - plain).abs().mean() > 1e-3
+
+
+def test_a_canvas_without_strength_equals_none_and_begins_so():
+    built, plain = canvas_network(), network().eval()
+    strengths = 3 * 24 * 2  # after the way down and each of two blocks
+    assert built.rows.shape[1] == plain.rows.shape[1] + strengths
+    assert not build_network("fast", 1, canvas=2).rows.any()
+    plain.rows.data = built.rows.data[:, :-strengths].clone()
+    built.rows.data[:, -strengths:] = 0
+    image, mix, canvas = torch.rand(1, 3, 64, 48), torch.eye(3)[:1], torch.randn(1, 2, 9, 7)
+    assert torch.equal(built(image, mix, canvas), built(image, mix))
+    plain.load_state_dict({**built.state_dict(), "rows": plain.rows.data})
+    torch.testing.assert_close(built(image, mix), plain(image, mix))
+    with pytest.raises(RuntimeError):
+        plain(image, mix, canvas)  # has no strengths for it
+
+
+def test_training_traces_what_is_painted_from_the_canvas():
+    built, canvas = canvas_network(), torch.randn(1, 2, 9, 7)
+    image, mix = torch.rand(1, 3, 64, 48), torch.eye(3)[:1]
+    painted, features = built.paint_traced(image, mix, canvas)
+    torch.testing.assert_close(painted, built(image, mix, canvas))
+    assert features.shape == (1, 16, 16, 12)
+
+
+def test_an_even_area_repeats_itself_only_without_a_canvas():
+    built = canvas_network()
+    image, mix = torch.full((1, 3, 64, 64), 0.5), torch.eye(3)[:1]
+
+    def difference_of_cells(out: torch.Tensor) -> float:
+        cells = out.reshape(1, 3, 8, 8, 8, 8)[:, :, 2:6, :, 2:6]  # the border is another matter
+        return (cells - cells[:, :, :1, :, :1]).abs().max().item()
+
+    assert difference_of_cells(built(image, mix)) < 1e-5
+    assert difference_of_cells(built(image, mix, torch.randn(1, 2, 9, 9))) > 1e-2
+
+
 def test_the_border_is_not_a_frame():
     """A flat picture comes out flat up to its border, which no convolution can tell."""
     built = build_network("fast", 1, width=16, deep=16, blocks=1).eval()
