@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from engines.networks import build_network
-from tests.small_network import CONFIG, small_frame
+from tests.small_frame import small_frame
+from tests.small_network import CONFIG
 from training import preview
 from training.preview import save_preview, stylise_photo
 
