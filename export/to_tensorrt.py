@@ -35,7 +35,7 @@ def build_engine(
 ) -> None:
     """Build an engine into the user's cache, and copy its plan to ``output`` if that is given.
 
-    gpu: "current", or a target such as "sm89", which needs no card. Raises UsageError for an
+    gpu: "current", or a target such as "sm89", which needs no GPU. Raises UsageError for an
     unknown precision or target, EngineUnavailable with what is missing, ParityError if graph or
     engine stray from the model file.
     """
@@ -50,11 +50,11 @@ def build_engine(
             f"{', '.join(['current', *library.targets])}."
         )
     cuda = _gpu_here(gpu)
-    card = Gpu(cuda.target, cuda.name, cuda.driver) if cuda else Gpu(gpu)
-    recipe, store = Recipe(model, precision, shapes, card, library), PlanStore()
+    built_for = Gpu(cuda.target, cuda.name, cuda.driver) if cuda else Gpu(gpu)
+    recipe, store = Recipe(model, precision, shapes, built_for, library), PlanStore()
     title = (
         f"{model.name}, {precision}, {shapes}, "
-        f"for {card.name or card.target} with {library.name} {library.version}"
+        f"for {built_for.name or built_for.target} with {library.name} {library.version}"
     )
     started_s = time.monotonic()
     try:
@@ -103,7 +103,7 @@ def _gpu_here(gpu: str) -> Cuda | None:
     problem = cuda_problem()
     if problem:
         raise EngineUnavailable(
-            f"--gpu current: {problem}. For a card elsewhere, name it: "
+            f"--gpu current: {problem}. For a GPU elsewhere, name it: "
             "--gpu sm75, sm80, sm86, sm89 or sm120."
         )
     return open_cuda()
@@ -149,4 +149,4 @@ def _describe_proof(store: PlanStore, recipe: Recipe) -> str:
             f"{graph}; the engine {facts['engine_mean']:.3f}/255 "
             f"and {facts['engine_largest']:.0f}/255"
         )
-    return f"{graph}; the engine itself can only be compared on its card, which is not here"
+    return f"{graph}; the engine itself can only be compared on its GPU, which is not here"

@@ -72,7 +72,7 @@ class Stylizer:
     Call ``stylize`` and ``prepare`` from one thread; ``set_look``, ``set_inference_size`` and
     ``reset`` may come from any.
 
-    inference_size: (height, width) at which the network runs; None lets the brush decide it. tiles:
+    inference_size: (height, width) at which the network runs; None lets the brush decide it. pieces:
     runs the engine where frames may be cut into pieces; None: they are not, as live, where each
     piece would cost time.
     """
@@ -82,10 +82,10 @@ class Stylizer:
         engine: Engine,
         look: Look,
         inference_size: tuple[int, int] | None = None,
-        tiles: NetworkPieces | None = None,
+        pieces: NetworkPieces | None = None,
     ) -> None:
         vector = style_vector(look, engine.model)
-        self.network = tiles or NetworkPieces(engine, by_itself=False)
+        self.network = pieces or NetworkPieces(engine, by_itself=False)
         self._look = look
         self._fade = _Fade(vector, vector, 0.0, 0.0)
         self._fixed_size = inference_size

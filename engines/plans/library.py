@@ -73,7 +73,7 @@ def import_library(target: str = "current") -> Library:
         names = [name for name in names if name == "tensorrt_rtx"]
         if not names:
             raise EngineUnavailable(
-                f"--gpu {target}: only TensorRT for RTX builds for a card that is not here. "
+                f"--gpu {target}: only TensorRT for RTX builds for a GPU that is not here. "
                 f"Type: {INSTALL}"
             )
     if not names:

@@ -62,7 +62,7 @@ class Recipe:
         """
         if self.precision == "fp8" and int(self.gpu.target.removeprefix("sm")) < LEAST_TARGET:
             raise EngineUnavailable(
-                "--precision fp8 needs a card of compute capability 8.9 or later (Ada), "
+                "--precision fp8 needs a GPU of compute capability 8.9 or later (Ada), "
                 f"not {self.gpu.target}. Use --precision int8."
             )
         if self.precision not in ("int8", "fp8"):

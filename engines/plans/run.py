@@ -224,7 +224,7 @@ def _make_context(engine: Any, settings: Any) -> Any:
     )
     if context is None:
         raise EngineLoadError(
-            "TensorRT could not prepare the engine: most likely the card's memory is full. "
+            "TensorRT could not prepare the engine: most likely the GPU's memory is full. "
             "Use a smaller --size."
         )
     return context

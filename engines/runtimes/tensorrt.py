@@ -29,7 +29,7 @@ class TensorRt(Engine):
     """TensorRT: two frames under way, from host memory or on the GPU."""
 
     name = "tensorrt"
-    summary = "TensorRT on an NVIDIA GPU, fp16, fp32, int8 and fp8; built for the card at first use"
+    summary = "TensorRT on an NVIDIA GPU, fp16, fp32, int8 and fp8; built for the GPU at first use"
     in_flight = SLOTS
     takes_tensors = True
 

@@ -134,6 +134,6 @@ def prepare_stylizer(
     ``tile_px``: --tile. Raises EngineLoadError, and UsageError for pieces that this network cannot
     be given.
     """
-    stylizer = Stylizer(engine, look, tiles=NetworkPieces(engine, tile_px))
+    stylizer = Stylizer(engine, look, pieces=NetworkPieces(engine, tile_px))
     stylizer.prepare(size)
     return stylizer

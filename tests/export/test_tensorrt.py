@@ -38,7 +38,7 @@ def test_build_list_clear(small: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert main(command) == 0
     told = capsys.readouterr()
     assert "building small, fp16, 320x240, for sm86" in told.err
-    assert "from onnxruntime fp32" in told.out and "only be compared on its card" in told.out
+    assert "from onnxruntime fp32" in told.out and "only be compared on its GPU" in told.out
     assert len(output.read_bytes()) > 10_000
     assert [path.name for path in output.parent.iterdir()] == ["small.plan"]
 

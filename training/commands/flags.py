@@ -38,5 +38,5 @@ def check_device(device: str) -> None:
         raise EngineUnavailable(
             f"--device {device}: this PyTorch ({torch.__version__}) sees no such GPU. "
             "Use --device cpu, or install PyTorch's "
-            "build for your card: https://pytorch.org/get-started"
+            "build for your GPU: https://pytorch.org/get-started"
         )
