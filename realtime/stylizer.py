@@ -72,9 +72,10 @@ class Stylizer:
     Call ``stylize`` and ``prepare`` from one thread; ``set_look``, ``set_inference_size`` and
     ``reset`` may come from any.
 
-    inference_size: (height, width) at which the network runs; None lets the brush decide it. pieces:
-    runs the engine where frames may be cut into pieces; None: they are not, as live, where each
-    piece would cost time.
+    inference_size: (height, width) at which the network runs; None lets the brush decide it.
+
+    pieces: runs the engine where frames may be cut into pieces; None: they are not, as live, where
+    each piece would cost time.
     """
 
     def __init__(
