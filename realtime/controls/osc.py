@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 PREFIX = "/livebrush/"
 LOOPBACK = "127.0.0.1"
 _MOST_REFUSALS = 20
+_CLOSE_S = 1.0  # how long the end waits for a packet that is being obeyed
 
 
 class OscServer:
@@ -41,9 +42,11 @@ class OscServer:
         self._thread.start()
 
     def close(self) -> None:
-        """Listen no more, waiting at most two seconds."""
-        self._server.shutdown()
-        self._thread.join(2.0)
+        """Listen no more, waiting about a second at most."""
+        # ``shutdown`` waits without end for a packet that is being obeyed.
+        ending = threading.Thread(target=self._server.shutdown, name="osc-end", daemon=True)
+        ending.start()
+        ending.join(_CLOSE_S)
         self._server.server_close()
 
     def _listen(self, host: str, port: int) -> BlockingOSCUDPServer:
@@ -52,15 +55,24 @@ class OscServer:
             from pythonosc.osc_server import BlockingOSCUDPServer
         except ImportError as error:
             raise UsageError("--osc needs python-osc: pip install 'livebrush[osc]'") from error
-        dispatcher = Dispatcher()
+        tell = self._refuse
+
+        class Server(BlockingOSCUDPServer):
+            def handle_error(self, request: object, client_address: object) -> None:
+                """Tell it, where the library would print a traceback for each packet."""
+                tell("", "a packet that is no OSC message was passed over")
+
+        # A bundle is obeyed when it comes: waiting for its time would stop all that come after it.
+        dispatcher = Dispatcher(strict_timing=False)
         dispatcher.set_default_handler(self._perform)
         try:
-            return BlockingOSCUDPServer((host, port), dispatcher)
+            server = Server((host, port), dispatcher)
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or error
             raise SourceError(
                 f"--osc {host}:{port}: cannot listen there ({reason}). Choose another port."
             ) from error
+        return server
 
     def _perform(self, address: str, *values: Value) -> None:
         try:

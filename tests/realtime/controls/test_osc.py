@@ -1,4 +1,5 @@
 import socket
+import threading
 import time
 
 import pytest
@@ -104,3 +105,41 @@ def test_addresses(text: str, expected: tuple[str, int]):
 def test_addresses_that_mean_nothing(text: str):
     with pytest.raises(UsageError, match="--osc"):
         parse_listen(text, "--osc")
+
+
+def test_a_bundle_of_the_future_holds_nothing_up(client, desk: Desk):
+    from pythonosc.osc_bundle_builder import OscBundleBuilder
+    from pythonosc.osc_message_builder import OscMessageBuilder
+
+    message = OscMessageBuilder(PREFIX + "freeze")
+    bundle = OscBundleBuilder(time.time() + 3600)
+    bundle.add_content(message.build())
+    client.send(bundle.build())
+    client.send_message(PREFIX + "mirror", 1)
+    assert obeyed(desk, lambda s: s.mirror and s.frozen)
+
+
+def test_the_end_does_not_wait_for_a_command_that_hangs():
+    asked = threading.Event()
+
+    def hang(name: str, value: object) -> None:
+        asked.set()
+        time.sleep(5)
+
+    server = OscServer("127.0.0.1", 0, hang, lambda line: None)
+    sender = osc_client.SimpleUDPClient("127.0.0.1", server.port)
+    sender.send_message(PREFIX + "mirror", 1)
+    assert asked.wait(5)
+    begin_s = time.monotonic()
+    server.close()
+    assert time.monotonic() - begin_s < 2
+    sender._sock.close()
+
+
+def test_broken_packets_are_told_once(client, desk: Desk, said: list[str], capfd):
+    for _ in range(20):
+        client._sock.sendto(b"#bundle\0" + b"\xff" * 40, (client._address, client._port))
+    client.send_message(PREFIX + "mirror", 1)
+    assert obeyed(desk, lambda s: s.mirror)
+    assert len([line for line in said if "no OSC message" in line]) <= 1
+    assert "Traceback" not in capfd.readouterr().err
