@@ -13,7 +13,7 @@ from typing import NoReturn
 from engines import Engine, EngineOptions, ModelFile, engine_names, find_model, open_engine
 from engines.base import PRECISIONS
 from realtime.build_progress import show_build
-from realtime.exits import exit_code
+from realtime.exits import exit_code, printable
 from realtime.look import Look, parse_mix
 
 _UNINSTALLED_VERSION = "0.2.0"  # of a copy that is run without having been installed
@@ -163,7 +163,7 @@ def tell_engine(args: argparse.Namespace, engine: Engine) -> None:
 
 def say(message: str) -> None:
     """Print one line for the user, on stderr: stdout is for results."""
-    print(message, file=sys.stderr, flush=True)
+    print(printable(message), file=sys.stderr, flush=True)
 
 
 def run(main: Callable[[list[str]], int]) -> NoReturn:

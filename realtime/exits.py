@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+import unicodedata
 from collections.abc import Callable
 
 from engines.errors import LivebrushError
 
 INTERRUPTED = 130
+UNFORESEEN = 70  # EX_SOFTWARE of sysexits.h
 
 
 def exit_code(program: Callable[[], int | None], debug: bool = False) -> int:
@@ -32,8 +34,23 @@ def exit_code(program: Callable[[], int | None], debug: bool = False) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr, flush=True)
         return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 (an error of ours is one line too)
+        if debug:
+            traceback.print_exc()
+        print(
+            f"{error_line(error)} [{type(error).__name__}] This is a mistake in Livebrush itself. "
+            "Run it again with --debug and report what it shows.",
+            file=sys.stderr,
+            flush=True,
+        )
+        return UNFORESEEN
 
 
 def error_line(error: BaseException) -> str:
     """Return the error on one line, whatever the text of a foreign library in it looks like."""
-    return f"error: {' '.join(str(error).split())}"
+    return f"error: {printable(' '.join(str(error).split()))}"
+
+
+def printable(text: str) -> str:
+    """Return ``text`` without control characters: names of others must not rule the terminal."""
+    return "".join(c for c in text if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf"))

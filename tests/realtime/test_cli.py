@@ -6,7 +6,7 @@ import pytest
 import run_cam
 import stylize_video
 from engines.errors import EngineUnavailable, SinkError, SourceError, UsageError
-from realtime.cli import run, version
+from realtime.cli import run, say, version
 from realtime.timeline import parse_time
 
 
@@ -46,6 +46,24 @@ def test_debug_shows_the_traceback(capsys, monkeypatch):
     with pytest.raises(SystemExit):
         run(main)
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_mistake_of_ours_is_one_line_and_70(capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["program"])
+
+    def main(argv):
+        raise IndexError("list index\nout of range")
+
+    with pytest.raises(SystemExit) as left:
+        run(main)
+    told = capsys.readouterr().err
+    assert left.value.code == 70
+    assert told.startswith("error: list index out of range [IndexError]") and told.count("\n") == 1
+
+
+def test_control_characters_do_not_reach_the_terminal(capsys):
+    say("style \x1b]0;pwned\x07 \u202egnp \x9b31m\nsecond line é 画")
+    assert capsys.readouterr().err == "style ]0;pwned gnp 31m\nsecond line é 画\n"
 
 
 def test_ctrl_c_is_130(monkeypatch):
