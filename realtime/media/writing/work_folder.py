@@ -6,7 +6,8 @@ import contextlib
 import hashlib
 import io
 import os
-import shutil
+import re
+import stat
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,6 +24,10 @@ from realtime.media.disk import write_errors
 
 FORMAT_VERSION = 2
 _MANIFEST = "manifest.json"
+# Segments and memories by number, what a kill has left half-written, and what older versions left.
+_OUR_NAMES = re.compile(
+    r"lock|manifest\.json(\.tmp)?|\d{6}\.\w+|(part|joined)\.\w+|\..+\.part(-\d+)?(\.\w+)*"
+)
 
 
 @dataclass(frozen=True)
@@ -52,9 +57,9 @@ class WorkFolder:
     ``resumes``. Of what the painter remembered, that is kept which a segment that is still missing
     will begin with.
 
-    Raises UsageError if another process has it open; if there is something, and neither ``resumes``
-    nor ``overwrite`` is asked for; and if what is there was made with another plan. Raises
-    SinkError if it cannot be written.
+    Raises UsageError if another process has it open; if it is a link, somebody else's, or holds
+    what is not ours; if there is something, and neither ``resumes`` nor ``overwrite`` is asked for;
+    and if what is there was made with another plan. Raises SinkError if it cannot be written.
     """
 
     def __init__(
@@ -64,7 +69,8 @@ class WorkFolder:
         self.segments: dict[int, Segment] = {}
         self._plan = plan
         with write_errors(output):
-            self.path.mkdir(exist_ok=True)
+            self.path.mkdir(mode=0o700, exist_ok=True)
+            _refuse_foreign_folder(self.path)
         self._lock = FileLock(self.path / "lock")
         try:
             self._lock.acquire(timeout=0)
@@ -125,7 +131,11 @@ class WorkFolder:
 
     def remove(self) -> None:
         """Remove all of it, and let go of it."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            for path in self.path.iterdir():
+                if _is_ours(path):
+                    path.unlink()
+            self.path.rmdir()
         self._lock.release()
 
     def _take_over(self, output: Path, resumes: bool, overwrite: bool) -> None:
@@ -224,6 +234,28 @@ def _recorded_plan(output: Path) -> dict[str, Any]:
     """Return what an interrupted run went by; {} if there is none with a finished segment."""
     manifest = _read_manifest(_folder_of(output))
     return dict(manifest["plan"]) if _read_segments(manifest) else {}
+
+
+def _is_ours(path: Path) -> bool:
+    """Return whether a file of a work folder has one of the names that a run gives."""
+    return bool(_OUR_NAMES.fullmatch(path.name)) and stat.S_ISREG(path.lstat().st_mode)
+
+
+def _refuse_foreign_folder(folder: Path) -> None:
+    """Raise UsageError unless ``folder`` is a folder of ours: what is in it will be removed."""
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode):
+        problem = "is a link, which another may have put there"
+    elif hasattr(os, "getuid") and status.st_uid != os.getuid():
+        problem = "belongs to another user"
+    elif hasattr(os, "getuid") and status.st_mode & stat.S_IWOTH:
+        problem = "can be written by everybody"
+    else:
+        foreign = sorted(path.name for path in folder.iterdir() if not _is_ours(path))
+        if not foreign:
+            return
+        problem = f"holds {foreign[0]}, which is not of an unfinished run"
+    raise UsageError(f"{folder}: {problem}. Move it away, or choose another -o.")
 
 
 def _folder_of(output: Path) -> Path:
