@@ -23,6 +23,8 @@ this tree.
 
 from __future__ import annotations
 
+import unicodedata
+
 
 class LivebrushError(Exception):
     """Base of everything that a user can cause or meet.
@@ -99,3 +101,8 @@ class TrainingError(LivebrushError):
     """A configuration, data or numbers that cannot be trained on."""
 
     exit_code = 4
+
+
+def printable(text: str) -> str:
+    """Return ``text`` without control characters: names of others must not rule the terminal."""
+    return "".join(c for c in text if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf"))

@@ -12,18 +12,34 @@ import difflib
 import json
 import logging
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engines.errors import ModelError, UnknownStyle, UsageError
+from engines.errors import ModelError, UnknownStyle, UsageError, printable
 from engines.folders import user_models_dir
 
 BUNDLED_DIR = Path(__file__).parent / "styles"
 FORMAT_VERSION = 1
 ORIGINAL = "original"
 MAX_MODEL_BYTES = 512 * 2**20
+MAX_STYLES = 512
+MAX_TEXT = 300
+STYLE_NAME = re.compile(r"[a-z0-9][a-z0-9_+-]{0,63}")
+# What networks of pictures are made of. Control flow is not among it: a loop need never end.
+_OPERATOR_NAMES = """
+Abs Add And ArgMax AveragePool BatchNormalization Cast Ceil Clip Concat Constant ConstantOfShape
+Conv ConvInteger ConvTranspose DepthToSpace DequantizeLinear Div DynamicQuantizeLinear Elu Equal
+Erf Exp Expand Flatten Floor Gather Gelu Gemm GlobalAveragePool Greater GroupNormalization
+HardSigmoid HardSwish Identity InstanceNormalization LayerNormalization LeakyRelu Less Log MatMul
+MatMulInteger Max MaxPool Mean Min Mod Mul Neg Not Or PRelu Pad Pow QLinearConv QLinearMatMul
+QuantizeLinear Range ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum Relu Reshape Resize Round
+Selu Shape Sigmoid Sign Slice Softmax SpaceToDepth Split Sqrt Squeeze Sub Sum Tanh Tile Transpose
+Unsqueeze Upsample Where
+"""
+OPERATORS = frozenset(_OPERATOR_NAMES.split())
 
 
 @dataclass(frozen=True)
@@ -145,8 +161,8 @@ def _check_contents(path: Path, proto: Any) -> None:
     """Raise ModelError for what no runtime shall be given.
 
     That is data in other files, wherever in the graph they are named (a path in a model can lead
-    anywhere); operators that are not ONNX's own, which are code of somebody else; tensors beyond
-    all measure, which a few bytes can ask for.
+    anywhere); operators that are not ONNX's own, which are code of somebody else; loops and
+    branches, which need never end; tensors beyond all measure, which a few bytes can ask for.
     """
     import onnx
 
@@ -167,6 +183,12 @@ def _check_contents(path: Path, proto: Any) -> None:
             raise ModelError(
                 f"{path}: has a tensor of {'x'.join(map(str, tensor.dims))}, which is too large."
             )
+    unknown = {node.op_type for node in proto.graph.node} - OPERATORS
+    if unknown:
+        raise ModelError(
+            f"{path}: uses the operators {', '.join(sorted(map(printable, unknown)))}, which a "
+            "model file does not have. `python -m export import` brings other models to this form."
+        )
 
 
 def _walk_graphs(graph: Any) -> Iterator[Any]:
@@ -198,11 +220,11 @@ def _from_metadata(path: Path, metadata: dict[str, str]) -> ModelFile:
                 f"{path}: was written by a newer Livebrush "
                 f"(format {metadata['livebrush_format']}). Update Livebrush."
             )
-        styles = tuple(Style(**entry) for entry in json.loads(metadata["styles"]))
+        styles = _read_styles(metadata["styles"])
         family = metadata["family"]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ModelError(
-            f"{path}: its metadata is missing or damaged ({error}). "
+            f"{path}: its metadata is missing or damaged ({printable(str(error))[:200]}). "
             "Write it again with `python -m export onnx`."
         ) from error
     if len(styles) < 2 or styles[0].name != ORIGINAL:
@@ -213,6 +235,27 @@ def _from_metadata(path: Path, metadata: dict[str, str]) -> ModelFile:
     return ModelFile(path, styles, family, metadata)
 
 
+def _read_styles(text: str) -> tuple[Style, ...]:
+    """Read the list of styles.
+
+    Names become parts of file names and of commands, and all of it is shown: so names have small
+    letters and digits only, and texts no control characters. Raises TypeError or ValueError.
+    """
+    entries = json.loads(text)
+    if not isinstance(entries, list) or len(entries) > MAX_STYLES:
+        raise ValueError(f"styles are a list of at most {MAX_STYLES}")
+    styles = tuple(Style(**entry) for entry in entries)
+    for style in styles:
+        for value in vars(style).values():
+            if not isinstance(value, str) or len(value) > MAX_TEXT or printable(value) != value:
+                raise ValueError(f"not a text of at most {MAX_TEXT} characters: {value!r}")
+        if not STYLE_NAME.fullmatch(style.name):
+            raise ValueError(
+                f"a style's name is small letters, digits, _, + and -, not {style.name!r}"
+            )
+    return styles
+
+
 def installed_models() -> list[ModelFile]:
     """Return every model that can be asked for by name.
 
@@ -220,7 +263,7 @@ def installed_models() -> list[ModelFile]:
     """
     user_dir = user_models_dir()
     user = (
-        sorted(_network_files(user_dir), key=lambda p: p.stat().st_mtime, reverse=True)
+        sorted(_network_files(user_dir), key=lambda p: p.lstat().st_mtime, reverse=True)
         if user_dir.is_dir()
         else []
     )

@@ -12,8 +12,9 @@ from typing import NoReturn
 
 from engines import Engine, EngineOptions, ModelFile, engine_names, find_model, open_engine
 from engines.base import PRECISIONS
+from engines.errors import printable
 from realtime.build_progress import show_build
-from realtime.exits import exit_code, printable
+from realtime.exits import exit_code
 from realtime.look import Look, parse_mix
 
 _UNINSTALLED_VERSION = "0.2.0"  # of a copy that is run without having been installed

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-import unicodedata
 from collections.abc import Callable
 
-from engines.errors import LivebrushError
+from engines.errors import LivebrushError, printable
 
 INTERRUPTED = 130
 UNFORESEEN = 70  # EX_SOFTWARE of sysexits.h
@@ -49,8 +48,3 @@ def exit_code(program: Callable[[], int | None], debug: bool = False) -> int:
 def error_line(error: BaseException) -> str:
     """Return the error on one line, whatever the text of a foreign library in it looks like."""
     return f"error: {printable(' '.join(str(error).split()))}"
-
-
-def printable(text: str) -> str:
-    """Return ``text`` without control characters: names of others must not rule the terminal."""
-    return "".join(c for c in text if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf"))
