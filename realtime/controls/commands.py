@@ -48,6 +48,8 @@ class Command(Generic[V]):
     """Whether its present value is kept until the next run."""
     page: int | None = None
     """The place of its control on the page, the smallest one first; None for no control there."""
+    on_host: bool = False
+    """Whether it ends the show, rules its window or writes its disk: no page's to ask for."""
     by_page_keys: bool = True
     """False for what ends the program or rules its window: pages' keys leave that alone."""
 
@@ -280,6 +282,7 @@ _TABLE: tuple[AnyCommand, ...] = (
         Switch(),
         _keys("t"),
         now=lambda s: s.strip,
+        on_host=True,
         by_page_keys=False,
     ),
     Command(
@@ -289,6 +292,7 @@ _TABLE: tuple[AnyCommand, ...] = (
         Switch(),
         _keys("tab"),
         now=lambda s: s.sheet,
+        on_host=True,
         by_page_keys=False,
     ),
     Command(
@@ -316,6 +320,7 @@ _TABLE: tuple[AnyCommand, ...] = (
         lambda s, _: replace(s, snapshots=s.snapshots + 1),
         Nothing(),
         _keys("s"),
+        on_host=True,
     ),
     Command(
         "record",
@@ -324,6 +329,7 @@ _TABLE: tuple[AnyCommand, ...] = (
         Switch(),
         _keys("r"),
         now=lambda s: s.recording,
+        on_host=True,
     ),
     Command(
         "hud",
@@ -349,14 +355,24 @@ _TABLE: tuple[AnyCommand, ...] = (
         Switch(),
         _keys("f", "f11"),
         now=lambda s: s.fullscreen,
+        on_host=True,
     ),
-    Command("back", "leave, then quit", acts.go_back, Nothing(), _keys("esc"), by_page_keys=False),
+    Command(
+        "back",
+        "leave, then quit",
+        acts.go_back,
+        Nothing(),
+        _keys("esc"),
+        on_host=True,
+        by_page_keys=False,
+    ),
     Command(
         "quit",
         "quit",
         lambda s, _: replace(s, quit=True),
         Nothing(),
         _keys("q"),
+        on_host=True,
         by_page_keys=False,
     ),
 )

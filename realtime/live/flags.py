@@ -103,6 +103,13 @@ def add_live_flags(parser: argparse.ArgumentParser) -> None:
         "--serve-as", metavar="https://NAME", help="the address under which a proxy shows the page"
     )
     group.add_argument(
+        "--web-controls",
+        choices=("picture", "all"),
+        default="picture",
+        help="what pages control; all: also quitting, this window and recordings here (default: "
+        "picture)",
+    )
+    group.add_argument(
         "--token",
         metavar="WORD",
         help="what pages must know, or none (default: a random one, in the address)",

@@ -19,6 +19,7 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from av.video.frame import VideoFrame
 
 from engines.model_file import ORIGINAL
+from realtime.controls.commands import COMMANDS
 from realtime.controls.desk import Desk
 from realtime.live.sources.browser import BrowserSource
 from realtime.live.view import compose
@@ -30,6 +31,7 @@ MAX_MESSAGE_BYTES = 4096
 MAX_MESSAGES_PER_S = 60
 _STATE_S = 0.2
 _IDLE_S = 1.0
+_HOST_S = 1.0  # between two commands that are the host\'s
 _TIME_BASE = Fraction(1, 90_000)
 _BITRATE = 2_500_000  # paint has texture: at aiortc's 500 kbit/s it turns into blocks
 
@@ -57,9 +59,15 @@ class Connections:
         desk: Desk,
         status: Callable[[], dict[str, Any]],
         browser: BrowserSource | None = None,
+        all_controls: bool = False,
     ) -> None:
-        """Begin without any; ``browser``: the source that a page's camera feeds, if it is that."""
+        """Begin without any.
+
+        browser: the source that a page's camera feeds, if it is that. all_controls: pages may ask
+        for what is the host's too, such as quitting, at most once a second.
+        """
         _set_bitrate()
+        self._all_controls, self._host_asked_s = all_controls, float("-inf")
         self._stream, self._desk, self._status, self._browser = stream, desk, status, browser
         self._open: dict[RTCPeerConnection, list[asyncio.Task[None]]] = {}
         self._sender: RTCPeerConnection | None = None
@@ -167,9 +175,22 @@ class Connections:
         """Perform what the page asks for; return why not, if it cannot be."""
         try:
             asked = json.loads(message)
-            self._desk.ask(str(asked["command"]), asked.get("value"))
+            name = str(asked["command"])
+            if COMMANDS[name].on_host and (refusal := self._refuse_host(name)):
+                return refusal
+            self._desk.ask(name, asked.get("value"))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             return str(error)
+        return None
+
+    def _refuse_host(self, name: str) -> str | None:
+        """Return why a command that is the host's is not performed, or None."""
+        if not self._all_controls:
+            return f"{name} is for this machine alone; --web-controls all lets pages ask for it"
+        now_s = time.monotonic()
+        if now_s - self._host_asked_s < _HOST_S:
+            return f"{name}: once a second"
+        self._host_asked_s = now_s
         return None
 
     async def _tell(self, channel: RTCDataChannel) -> None:

@@ -6,6 +6,7 @@ The flags themselves are those of the live view (realtime/live/flags.py).
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,9 @@ def guard_from(args: argparse.Namespace) -> Guard | None:
     missing = [name for name in ("fastapi", "uvicorn", "aiortc") if not find_spec(name)]
     if missing:
         raise UsageError(f"--serve needs {', '.join(missing)}: pip install 'livebrush[web]'")
-    return guard_for(*parse_listen(args.serve, "--serve", DEFAULT_PORT), args.token, args.serve_as)
+    listens = parse_listen(args.serve, "--serve", DEFAULT_PORT)
+    guard = guard_for(*listens, args.token, args.serve_as)
+    return replace(guard, all_controls=args.web_controls == "all")
 
 
 def stream_from(guard: Guard | None, engine: Engine) -> WebStream | None:

@@ -30,6 +30,8 @@ class Guard:
     """What a page must know; None for a server that asks for none."""
     public: str | None = None
     """The origin, such as https://paint.example.org, under which a proxy shows the page."""
+    all_controls: bool = False
+    """Whether pages may end the show, rule its window and write its disk."""
 
     def refusal(self, host: str | None, origin: str | None) -> str | None:
         """Return why a request with these headers is refused whatever it asks for, or None."""

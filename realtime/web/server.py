@@ -64,7 +64,9 @@ class WebServer:
             use_addresses(["127.0.0.1"])
         elif guard.host not in ("0.0.0.0", "::"):
             use_addresses([guard.host])
-        self.connections = Connections(stream, desk, status, browser)
+        self.connections = Connections(
+            stream, desk, status, browser, all_controls=guard.all_controls
+        )
         app = build_app(self.guard, self.connections, stream)
         config = uvicorn.Config(
             app, log_level="error", lifespan="off", timeout_graceful_shutdown=1, server_header=False
