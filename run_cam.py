@@ -91,6 +91,8 @@ def main(argv: list[str]) -> int:
             live.run()
         finally:
             live_flags.keep_results(args, live.report(), desk.state)
+        for output in outputs:
+            output.check_result()
     return 0
 
 

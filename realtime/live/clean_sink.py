@@ -67,6 +67,16 @@ class CleanSink(ABC):
         """What the figures shall remind of, for example "● REC 0:12"; "" for nothing."""
         return ""
 
+    def results(self) -> dict[str, object]:
+        """Return what the report says of this sink, JSON-ready."""
+        return {}
+
+    def check_result(self) -> None:
+        """Raise a SinkError or PartialResult for what the flags asked for and was not done.
+
+        This is called at the end, after ``close``.
+        """
+
     @abstractmethod
     def close(self) -> None:
         """Finish. Returns within about two seconds. Closing twice is harmless."""

@@ -157,6 +157,7 @@ class Live:
                 "source": self._source.name,
                 "dropped_by": figures.drops,
                 "longest_gap_ms": round(figures.longest_gap_ms, 3),
+                **{k: v for output in self._outputs for k, v in output.results().items()},
             },
         )
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engines.atomic_write import commit_file
-from engines.errors import LivebrushError, SinkError, UsageError
+from engines.errors import LivebrushError, PartialResult, SinkError, UsageError
 from realtime.controls.desk import Desk
 from realtime.frame import LiveFrame
 from realtime.live.clean_sink import CleanSink
@@ -61,6 +61,7 @@ class Recorder(CleanSink):
         self._folder, self._first, self._open_sound = folder, first, open_sound
         self._current: Recording | None = None
         self._all: list[Recording] = []
+        self._asked = first
         self.failed = False
         """Whether a recording has ended by itself, as ``record`` found."""
 
@@ -147,15 +148,35 @@ class Recorder(CleanSink):
         """Finish every recording, and say which could not be finished in time."""
         self._current = None
         deadline_s = time.monotonic() + _END_S
-        all_begun, self._all = self._all, []
-        for begun in all_begun:
+        for begun in self._all:
+            if begun.done:
+                continue
             begun.finish()
             begun.join(max(0.0, deadline_s - time.monotonic()))
             if begun.is_alive():
+                begun.done = True  # said once
                 self.answers.put(
                     f"no time to finish {begun.path.name}: "
                     f"{begun.partial.name} plays up to about its end"
                 )
+
+    def results(self) -> dict[str, object]:
+        """Return every recording: its file, its length, and whether it is whole."""
+        recordings = [
+            {"file": str(begun.path), "seconds": round(begun.seconds, 3), "saved": begun.saved}
+            for begun in self._all
+        ]
+        return {"recordings": recordings} if recordings else {}
+
+    def check_result(self) -> None:
+        """Raise for a --record that is not there: PartialResult if a part of it is."""
+        asked = [begun for begun in self._all if begun.path == self._asked]
+        if self._asked is None or any(begun.saved for begun in asked):
+            return
+        partial = next((b.partial for b in asked if b.partial.exists()), None)
+        if partial is not None:
+            raise PartialResult(f"--record {self._asked}: was not finished; a part is in {partial}")
+        raise SinkError(f"--record {self._asked}: nothing of it was saved.")
 
 
 class Recording(threading.Thread):
@@ -170,7 +191,7 @@ class Recording(threading.Thread):
         self, path: Path, open_sound: Callable[[], Sound | None] | None, say: Callable[[str], None]
     ) -> None:
         super().__init__(name="recording", daemon=True)
-        self.failed = False
+        self.failed = self.saved = self.done = False
         self.seconds = 0.0
         self.path, self.partial = path, path.with_name(f"{path.stem}.partial{path.suffix}")
         self._open_sound, self._say = open_sound, say
@@ -197,8 +218,9 @@ class Recording(threading.Thread):
 
         try:
             self._record()
+            self.done = True
         except (av.error.FFmpegError, OSError, ValueError, LivebrushError) as error:
-            self.failed = True
+            self.failed = self.done = True
             kept = f"; {self.partial.name} holds what was written" if self.partial.exists() else ""
             self._say(f"recording ended: {getattr(error, 'strerror', None) or error}{kept}")
 
@@ -219,6 +241,7 @@ class Recording(threading.Thread):
             if sound:
                 sound.close()
         commit_file(self.partial, self.path)
+        self.saved = True
         lost = f", {self._dropped} frames left out" if self._dropped else ""
         self._say(f"saved {self.path.name}, {self.seconds:.1f} s{lost}")
 
