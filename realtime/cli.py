@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import NoReturn
 
 from engines import Engine, EngineOptions, ModelFile, engine_names, find_model, open_engine
 from engines.base import PRECISIONS
 from engines.errors import printable
 from realtime.build_progress import show_build
-from realtime.exits import exit_code
+from realtime.exits import end_by_exceptions, exit_code
 from realtime.look import Look, parse_mix
 
 _UNINSTALLED_VERSION = "0.2.0"  # of a copy that is run without having been installed
@@ -170,12 +168,9 @@ def say(message: str) -> None:
 def run(main: Callable[[list[str]], int]) -> NoReturn:
     """Run a program's ``main(argv)`` and leave with its exit code.
 
-    Every foreseen error is one line on stderr. SIGINT ends it with 130 and SIGTERM with 143, both
-    as exceptions, so that ``finally`` blocks clean up.
+    Every foreseen error is one line on stderr. SIGINT ends it with 130 and SIGTERM with 143.
     """
-    # A shell starts `&` jobs with SIGINT ignored.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, _leave_on_sigterm)
+    end_by_exceptions()
     argv = sys.argv[1:]
     sys.exit(exit_code(lambda: main(argv), debug="--debug" in argv))
 
@@ -196,7 +191,3 @@ class _PrintVersion(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
         print(f"livebrush {version()}")
         parser.exit()
-
-
-def _leave_on_sigterm(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(143)

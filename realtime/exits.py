@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable
+from types import FrameType
+from typing import NoReturn
 
 from engines.errors import LivebrushError, printable
 
@@ -48,3 +51,17 @@ def exit_code(program: Callable[[], int | None], debug: bool = False) -> int:
 def error_line(error: BaseException) -> str:
     """Return the error on one line, whatever the text of a foreign library in it looks like."""
     return f"error: {printable(' '.join(str(error).split()))}"
+
+
+def end_by_exceptions() -> None:
+    """Have SIGINT and SIGTERM end this process by exceptions, so that ``finally`` blocks clean up.
+
+    They are KeyboardInterrupt, and SystemExit with code 143.
+    """
+    # A shell starts `&` jobs with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _leave_on_sigterm)
+
+
+def _leave_on_sigterm(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(143)

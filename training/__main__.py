@@ -1,10 +1,9 @@
 """python -m training: make styles, and find out what they are worth.
 
-python -m training fit training/configs/gallery.yaml --data ../shared/data --vgg
-../shared/vgg16/vgg16_conv1_1-conv4_3.safetensors python -m training add-style painting.jpg --photos
-my_photos/ python -m training evaluate gallery --data ../shared/data --vgg
-../shared/vgg16/vgg16_conv1_1-conv4_3.safetensors python -m training optimise photo.jpg painting.jpg
--o painted.png
+python -m training fit training/configs/gallery.yaml --data DATA --vgg VGG16
+python -m training add-style painting.jpg --photos my_photos/
+python -m training evaluate gallery --data DATA --vgg VGG16
+python -m training optimise photo.jpg painting.jpg -o painted.png
 """
 
 from __future__ import annotations
@@ -13,21 +12,17 @@ import argparse
 import os
 
 from engines.errors import EngineUnavailable
-from realtime.exits import exit_code
+from realtime.exits import end_by_exceptions, exit_code
 from training.commands import add_style, evaluate, fit, optimise
 
-_COMMANDS = (
-    fit,
-    add_style,
-    evaluate,
-    optimise,
-)  # each a module with its flags (add_parser) and what it does (run)
+# Each is a module with its flags (add_parser) and what it does (run).
+_COMMANDS = (fit, add_style, evaluate, optimise)
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Run the command and return its exit code."""
     # PyTorch reads it at its first tensor. A step allocates gigabytes anew; in pages of 2 MiB it
     # takes a fifth less time.
-    """Run the command and return its exit code."""
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     parser = argparse.ArgumentParser(
         prog="python -m training", description="Train Livebrush styles, and measure them."
@@ -52,4 +47,5 @@ def _run(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
+    end_by_exceptions()
     raise SystemExit(main())

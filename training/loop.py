@@ -198,7 +198,7 @@ class Trainer:
                         self.previews,
                         names,
                     )
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):  # SIGTERM is the latter
             self.save()
             raise
         finally:

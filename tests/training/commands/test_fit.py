@@ -18,6 +18,7 @@ from engines.networks.weights import load_weights
 from tests.small_frame import small_frame
 from tests.training.test_vgg import caffe_state
 from training.__main__ import main
+from training.loop import Trainer
 
 STYLE = {k: "ink" for k in ("name", "image", "title", "artist", "year", "licence", "source")}
 CONFIGS = Path(__file__).parents[3] / "training" / "configs"
@@ -102,6 +103,23 @@ def test_trains_and_resumes(tmp_path: Path, data: Path, config: dict):
     assert set(counts) == {8}
     assert fit(tmp_path, data, config, "--resume", "--steps", "9") == 0
     assert not torch.equal(load_weights(run / "weights.safetensors")[0].rows, network.rows)
+
+
+@pytest.mark.parametrize("ends", [KeyboardInterrupt, SystemExit], ids=["SIGINT", "SIGTERM"])
+def test_what_is_trained_is_kept_when_a_signal_ends_it(
+    tmp_path: Path, data: Path, config: dict, monkeypatch: pytest.MonkeyPatch, ends: type
+):
+    def end(trainer: Trainer, losses: dict) -> None:
+        if trainer.step == 3:
+            raise ends
+
+    monkeypatch.setattr(Trainer, "_record", end)
+    if ends is SystemExit:
+        with pytest.raises(SystemExit):
+            fit(tmp_path, data, config)
+    else:
+        assert fit(tmp_path, data, config) == 130
+    assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["step"] == 3
 
 
 def test_weights_are_on_the_steps_of_their_int8_form(tmp_path: Path, data: Path, config: dict):
