@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import json
+import re
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -31,7 +32,9 @@ MAX_MESSAGE_BYTES = 4096
 MAX_MESSAGES_PER_S = 60
 _STATE_S = 0.2
 _IDLE_S = 1.0
-_HOST_S = 1.0  # between two commands that are the host\'s
+_HOST_S = 1.0  # between two commands that are the host's
+_CONNECT_S = 10.0  # from the answer to a connection; a page that left meanwhile never comes
+_MOST_CANDIDATES = 16
 _TIME_BASE = Fraction(1, 90_000)
 _BITRATE = 2_500_000  # paint has texture: at aiortc's 500 kbit/s it turns into blocks
 
@@ -70,6 +73,8 @@ class Connections:
         self._all_controls, self._host_asked_s = all_controls, float("-inf")
         self._stream, self._desk, self._status, self._browser = stream, desk, status, browser
         self._open: dict[RTCPeerConnection, list[asyncio.Task[None]]] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        self._channels: dict[RTCPeerConnection, RTCDataChannel] = {}
         self._sender: RTCPeerConnection | None = None
 
     @property
@@ -80,10 +85,13 @@ class Connections:
     async def answer(self, sdp: str) -> str:
         """Return the answer to a page's offer.
 
-        Raises TooManyConnections, and ValueError for an offer that is none.
+        A page that does not connect within seconds is dropped, and where all places are taken, the
+        first that waits makes room. Raises TooManyConnections, and ValueError for an offer that is
+        none, or asks for more than a page has.
         """
+        _check_offer(sdp)
         if len(self._open) >= MAX_CONNECTIONS:
-            raise TooManyConnections
+            await self._make_room()
         # Without a configuration aiortc asks a STUN server of others.
         connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._open[connection] = []
@@ -99,7 +107,20 @@ class Connections:
         except Exception as error:  # whatever a foreign offer breaks is the offer's fault
             await self._drop(connection)
             raise ValueError(f"not an offer that can be answered: {error}") from error
+        asyncio.get_running_loop().call_later(_CONNECT_S, self._drop_waiting, connection)
         return connection.localDescription.sdp
+
+    async def _make_room(self) -> None:
+        waiting = (c for c in self._open if c.connectionState != "connected")
+        first = next(waiting, None)
+        if first is None:
+            raise TooManyConnections
+        await self._drop(first)
+
+    def _drop_waiting(self, connection: RTCPeerConnection) -> None:
+        if connection in self._open and connection.connectionState != "connected":
+            self._ending.add(task := asyncio.ensure_future(self._drop(connection)))
+            task.add_done_callback(self._ending.discard)
 
     async def close(self) -> None:
         """Drop all pages."""
@@ -126,6 +147,7 @@ class Connections:
 
     async def _drop(self, connection: RTCPeerConnection) -> None:
         tasks = self._open.pop(connection, [])
+        self._channels.pop(connection, None)
         self._sender = None if self._sender is connection else self._sender
         for task in tasks:
             task.cancel()
@@ -158,6 +180,10 @@ class Connections:
                     self._browser.feed(picture, time.monotonic())
 
     def _accept_channel(self, connection: RTCPeerConnection, channel: RTCDataChannel) -> None:
+        if connection not in self._open or connection in self._channels:
+            channel.close()  # a page has one
+            return
+        self._channels[connection] = channel
         allowance = _Allowance()
 
         @channel.on("message")
@@ -168,8 +194,7 @@ class Connections:
             if refusal:
                 channel.send(json.dumps({"refused": refusal}))
 
-        if connection in self._open:
-            self._open[connection].append(asyncio.ensure_future(self._tell(channel)))
+        self._open[connection].append(asyncio.ensure_future(self._tell(channel)))
 
     def _perform(self, message: str | bytes) -> str | None:
         """Perform what the page asks for; return why not, if it cannot be."""
@@ -270,6 +295,15 @@ class _Allowance:
             return False
         self._left -= 1
         return True
+
+
+def _check_offer(sdp: str) -> None:
+    """Raise ValueError for an offer of more tracks, channels or addresses than a page has."""
+    kinds = re.findall(r"^m=(\S*)", sdp, re.MULTILINE)
+    if any(kinds.count(kind) > 1 for kind in kinds) or set(kinds) - {"video", "application"}:
+        raise ValueError(f"a page offers one video and one channel, not {len(kinds)} sections")
+    if len(re.findall(r"^a=candidate:", sdp, re.MULTILINE)) > _MOST_CANDIDATES * len(kinds):
+        raise ValueError(f"more than {_MOST_CANDIDATES} addresses")
 
 
 def _set_bitrate() -> None:
