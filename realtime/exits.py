@@ -36,6 +36,14 @@ def exit_code(program: Callable[[], int | None], debug: bool = False) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr, flush=True)
         return INTERRUPTED
+    except MemoryError as error:
+        if debug:
+            traceback.print_exc()
+        detail = f" ({printable(str(error))})" if str(error) else ""
+        print(
+            f"error: out of memory{detail}. Smaller sizes need less.", file=sys.stderr, flush=True
+        )
+        return UNFORESEEN
     except Exception as error:  # noqa: BLE001 (an error of ours is one line too)
         if debug:
             traceback.print_exc()
