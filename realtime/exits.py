@@ -23,11 +23,6 @@ def exit_code(program: Callable[[], int | None], debug: bool = False) -> int:
     """
     try:
         return program() or 0
-    except LivebrushError as error:
-        if debug:
-            traceback.print_exc()
-        print(error_line(error), file=sys.stderr, flush=True)
-        return error.exit_code
     except BrokenPipeError:
         # Whoever read us has seen enough, as in `--list-styles | head`. Nothing is left to be
         # flushed at exit either.
@@ -36,24 +31,26 @@ def exit_code(program: Callable[[], int | None], debug: bool = False) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr, flush=True)
         return INTERRUPTED
-    except MemoryError as error:
-        if debug:
-            traceback.print_exc()
-        detail = f" ({printable(str(error))})" if str(error) else ""
-        print(
-            f"error: out of memory{detail}. Smaller sizes need less.", file=sys.stderr, flush=True
-        )
-        return UNFORESEEN
     except Exception as error:  # noqa: BLE001 (an error of ours is one line too)
         if debug:
             traceback.print_exc()
-        print(
-            f"{error_line(error)} [{type(error).__name__}] This is a mistake in Livebrush itself. "
-            "Run it again with --debug and report what it shows.",
-            file=sys.stderr,
-            flush=True,
-        )
-        return UNFORESEEN
+        line, code = _describe(error)
+        print(line, file=sys.stderr, flush=True)
+        return code
+
+
+def _describe(error: Exception) -> tuple[str, int]:
+    """Return what to say of the error that ended a program, and the exit code."""
+    if isinstance(error, LivebrushError):
+        return error_line(error), error.exit_code
+    if isinstance(error, MemoryError):
+        detail = f" ({printable(str(error))})" if str(error) else ""
+        return f"error: out of memory{detail}. Smaller sizes need less.", UNFORESEEN
+    return (
+        f"{error_line(error)} [{type(error).__name__}] This is a mistake in Livebrush itself. "
+        "Run it again with --debug and report what it shows.",
+        UNFORESEEN,
+    )
 
 
 def error_line(error: BaseException) -> str:

@@ -74,7 +74,7 @@ class Connections:
         self._stream, self._desk, self._status, self._browser = stream, desk, status, browser
         self._open: dict[RTCPeerConnection, list[asyncio.Task[None]]] = {}
         self._ending: set[asyncio.Task[None]] = set()
-        self._channels: dict[RTCPeerConnection, RTCDataChannel] = {}
+        self._with_channel: set[RTCPeerConnection] = set()
         self._sender: RTCPeerConnection | None = None
 
     @property
@@ -147,7 +147,7 @@ class Connections:
 
     async def _drop(self, connection: RTCPeerConnection) -> None:
         tasks = self._open.pop(connection, [])
-        self._channels.pop(connection, None)
+        self._with_channel.discard(connection)
         self._sender = None if self._sender is connection else self._sender
         for task in tasks:
             task.cancel()
@@ -180,10 +180,10 @@ class Connections:
                     self._browser.feed(picture, time.monotonic())
 
     def _accept_channel(self, connection: RTCPeerConnection, channel: RTCDataChannel) -> None:
-        if connection not in self._open or connection in self._channels:
+        if connection not in self._open or connection in self._with_channel:
             channel.close()  # a page has one
             return
-        self._channels[connection] = channel
+        self._with_channel.add(connection)
         allowance = _Allowance()
 
         @channel.on("message")

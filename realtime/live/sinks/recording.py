@@ -62,6 +62,7 @@ class Recorder(CleanSink):
         self._current: Recording | None = None
         self._all: list[Recording] = []
         self._asked = first
+        self._closed = False
         self.failed = False
         """Whether a recording has ended by itself, as ``record`` found."""
 
@@ -148,13 +149,12 @@ class Recorder(CleanSink):
         """Finish every recording, and say which could not be finished in time."""
         self._current = None
         deadline_s = time.monotonic() + _END_S
-        for begun in self._all:
-            if begun.done:
-                continue
+        unfinished = [] if self._closed else self._all
+        self._closed = True
+        for begun in unfinished:
             begun.finish()
             begun.join(max(0.0, deadline_s - time.monotonic()))
             if begun.is_alive():
-                begun.done = True  # said once
                 self.answers.put(
                     f"no time to finish {begun.path.name}: "
                     f"{begun.partial.name} plays up to about its end"
@@ -191,7 +191,7 @@ class Recording(threading.Thread):
         self, path: Path, open_sound: Callable[[], Sound | None] | None, say: Callable[[str], None]
     ) -> None:
         super().__init__(name="recording", daemon=True)
-        self.failed = self.saved = self.done = False
+        self.failed = self.saved = False
         self.seconds = 0.0
         self.path, self.partial = path, path.with_name(f"{path.stem}.partial{path.suffix}")
         self._open_sound, self._say = open_sound, say
@@ -218,9 +218,8 @@ class Recording(threading.Thread):
 
         try:
             self._record()
-            self.done = True
         except (av.error.FFmpegError, OSError, ValueError, LivebrushError) as error:
-            self.failed = self.done = True
+            self.failed = True
             kept = f"; {self.partial.name} holds what was written" if self.partial.exists() else ""
             self._say(f"recording ended: {getattr(error, 'strerror', None) or error}{kept}")
 
