@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,8 +15,6 @@ from PIL import Image
 from engines import load_model
 from engines.reach import Reach, reach_of
 from tests.conftest import InstalledCopy
-
-ROOT = Path(__file__).parent.parent
 
 INVERTING_ENGINE = """
 import numpy as np
@@ -138,28 +133,18 @@ PPM = PictureFormat(
 """
 
 
-def test_a_file_format_is_one_file(make_video: Callable[..., Path], tmp_path: Path):
-    root = tmp_path / "copy"
-    for room in ("engines", "realtime", "export", "training"):
-        shutil.copytree(ROOT / room, root / room)
-    shutil.copy(ROOT / "stylize_video.py", root)
+def test_a_file_format_is_one_file(
+    installed_copy: InstalledCopy, make_video: Callable[..., Path], tmp_path: Path
+):
     clip = make_video(tones=1)
 
     def run(*arguments: Path | str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "stylize_video.py", *map(str, arguments), "--engine", "passthrough"],
-            cwd=root,
-            env={**os.environ, "PYTHONPATH": str(root)},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return installed_copy.run("stylize_video.py", *arguments, "--engine", "passthrough")
 
     before = run(clip, "-o", tmp_path / "out.nut")
     assert before.returncode == 2 and "the ending '.nut' is none of" in before.stderr
-    (root / "realtime/media/formats/nut.py").write_text(NUT, encoding="utf-8")
-    (root / "realtime/media/formats/ppm.py").write_text(PPM, encoding="utf-8")
+    installed_copy.add("realtime/media/formats/nut.py", NUT)
+    installed_copy.add("realtime/media/formats/ppm.py", PPM)
     painted = run(clip, "-o", tmp_path / "out.nut")
     assert painted.returncode == 0, painted.stderr
     assert "out.nut: 10 frames" in painted.stderr
