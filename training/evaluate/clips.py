@@ -16,7 +16,8 @@ from engines.errors import UsageError
 from realtime.media.reading.video_file import VideoFile
 from training.data import read_photo
 from training.evaluate.figures import HANDHELD, OTHER, SYNTHETIC, WEBCAM, mean
-from training.evaluate.likeness import Features, Likeness
+from training.evaluate.likeness import Features, Likeness, at_size_seen
+from training.evaluate.regions import find_regions
 from training.evaluate.synthetic import exact_motion, synthetic_clip
 from training.faces import Box, FaceFinder
 from training.motion import Motion, estimate_motion, static_change, warp_error
@@ -32,7 +33,7 @@ PHOTO = (
 )
 GAPS = (1, 8)
 _EVERY = {1: 1, 8: 4}  # of the pairs of each gap, one in so many
-PICTURES_SEEN = 3  # frames of each clip of which style and content are measured
+PICTURES_SEEN = 3  # frames of each clip that are looked at one by one
 FACES_SOUGHT = 6
 
 
@@ -70,17 +71,29 @@ class ClipSource:
 
 
 @dataclass(frozen=True)
+class SeenFrame:
+    """A frame of the input at the size at which it is seen.
+
+    faces: boxes in its pixels; regions: masks (H, W) bool of those that there are.
+    """
+
+    features: Features
+    faces: list[Box]
+    regions: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
 class MeasuringClip:
     """A clip and all that is the same for every style.
 
-    motions: by gap, the later frame's number and the motion; features: of the input, by frame
-    number; faces: in the input, by frame number; warp, static: the input's own.
+    motions: by gap, the later frame's number and the motion; seen: of the input, by frame number;
+    faces: in the input, by frame number; warp, static: the input's own.
     """
 
     source: ClipSource
     frames: list[np.ndarray]
     motions: dict[int, list[tuple[int, Motion]]]
-    features: dict[int, Features]
+    seen: dict[int, SeenFrame]
     faces: dict[int, list[Box]]
     warp: dict[int, float]
     static: float
@@ -120,7 +133,7 @@ def prepare(source: ClipSource, count: int, likeness: Likeness, faces: FaceFinde
     }
     real = source.kind != SYNTHETIC
     seen = (
-        {t: likeness.features(frames[t]) for t in _spread(PICTURES_SEEN, len(frames))}
+        {t: _see(frames[t], likeness, faces) for t in _spread(PICTURES_SEEN, len(frames))}
         if real
         else {}
     )
@@ -136,6 +149,14 @@ def prepare(source: ClipSource, count: int, likeness: Likeness, faces: FaceFinde
         warp,
         static,
     )
+
+
+def _see(frame: np.ndarray, likeness: Likeness, faces: FaceFinder) -> SeenFrame:
+    small = at_size_seen(frame)
+    scale = small.shape[0] / frame.shape[0]
+    boxes: list[Box] = [tuple(round(side * scale) for side in box) for box in faces.find(frame)]
+    regions = find_regions(small, boxes)
+    return SeenFrame(likeness.features(small, regions), boxes, regions)
 
 
 def warp_rms(frames: list[np.ndarray], motions: list[tuple[int, Motion]], gap: int) -> float:

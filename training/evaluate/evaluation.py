@@ -6,7 +6,7 @@ import math
 import os
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,15 @@ from typing import Any
 from engines.machine import cpu_threads
 from realtime.picture.sizes import size_text
 from training.data import read_photo
-from training.evaluate.candidates import Candidate, PaintedStyle, paint
+from training.evaluate.candidates import Candidate, Paint, PaintedStyle, paint
 from training.evaluate.clips import ClipSource, MeasuringClip, prepare
-from training.evaluate.figures import StyleFigures, mean_and_worst
+from training.evaluate.figures import EVEN_PAINTINGS, SYNTHETIC, StyleFigures, mean, mean_and_worst
+from training.evaluate.gradients import Texture, smooth_gradients, texture
 from training.evaluate.likeness import Features, Likeness
-from training.evaluate.measure import measure
+from training.evaluate.looks import colourfulness
+from training.evaluate.measure import alike, details_of, measure
 from training.evaluate.pictures import clip_picture, frame_picture, strip
+from training.evaluate.regions import EVEN
 from training.faces import FaceFinder
 
 
@@ -49,6 +52,9 @@ class ClipResult:
     frames: int
     faces: int
     """Frames in which a face was found."""
+    even: float
+    """Share of the picture that is even."""
+    colourfulness: float
     warp_1: float
     warp_8: float
     static: float
@@ -115,7 +121,14 @@ def evaluate(
     """
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else math.nan
     results = [
-        [StyleResult(style, candidate is not candidates[0]) for style in candidate.styles]
+        [
+            StyleResult(
+                style,
+                candidate is not candidates[0],
+                figures=StyleFigures(even_painting=style.name in EVEN_PAINTINGS),
+            )
+            for style in candidate.styles
+        ]
         for candidate in candidates
     ]
     every = [result for of_candidate in results for result in of_candidate]
@@ -136,26 +149,46 @@ def evaluate(
         pictures[source.name] = clip_picture(clip.frames)
         input_strip = input_strip or strip(clip.frames, clip)
         for candidate, of_candidate in zip(candidates, results, strict=True):
-            with candidate.start(clip.size) as open_style:
-                for result in of_candidate:
-                    on_step(f"{source.name}: {result.style.key}")
-                    painted, times_ms = paint(clip.frames, open_style(result.style))
-                    found = measure(
-                        painted,
-                        times_ms,
-                        clip,
-                        features.get(result.style.painting),
-                        likeness,
-                        faces,
-                    )
-                    result.figures.clips[source.name] = (source.kind, found)
-                    result.pictures[source.name] = clip_picture(painted)
-                    result.strip = result.strip or strip(painted, clip)
-                    result.runtime = candidate.runtime
+            _measure_candidate(candidate, of_candidate, clip, features, likeness, faces, on_step)
     date = datetime.now(UTC).strftime("%Y-%m-%d")
     return Evaluation(
         model, date, _processor(), cpu_threads(), load, clips, every, pictures, input_strip
     )
+
+
+def _measure_candidate(
+    candidate: Candidate,
+    results: list[StyleResult],
+    clip: MeasuringClip,
+    features: dict[Path | None, Features],
+    likeness: Likeness,
+    faces: FaceFinder,
+    on_step: Callable[[str], None],
+) -> None:
+    """Add to ``results``, one for each style of ``candidate``, what it is on ``clip``."""
+    name, kind = clip.source.name, clip.source.kind
+    details = []
+    with candidate.start(clip.size) as open_style:
+        for result in results:
+            on_step(f"{name}: {result.style.key}")
+            painted, times_ms = paint(clip.frames, open_style(result.style))
+            painting = features.get(result.style.painting)
+            found = measure(painted, times_ms, clip, painting, likeness, faces)
+            result.figures.clips[name] = (kind, found)
+            result.pictures[name] = clip_picture(painted)
+            result.strip = result.strip or strip(painted, clip)
+            result.runtime = candidate.runtime
+            details.append(details_of(painted, clip))
+            if kind == SYNTHETIC:  # whose size is that of the gradients
+                result.figures.textures = _textures(open_style(result.style), candidate)
+    for result, between in zip(results, alike(details), strict=True):
+        found = result.figures.clips[name][1]
+        result.figures.clips[name] = (kind, replace(found, detail_between=between))
+
+
+def _textures(stylize: Paint, candidate: Candidate) -> list[Texture]:
+    own_px = [candidate.cell_px] if candidate.cell_px else []
+    return [texture(stylize(gradient), own_px) for gradient in smooth_gradients()]
 
 
 def _clip_result(clip: MeasuringClip) -> ClipResult:
@@ -166,6 +199,11 @@ def _clip_result(clip: MeasuringClip) -> ClipResult:
         size,
         len(clip.frames),
         len(clip.faces),
+        mean(
+            float(seen.regions[EVEN].mean()) if EVEN in seen.regions else 0.0
+            for seen in clip.seen.values()
+        ),
+        mean(colourfulness(seen.features.picture) for seen in clip.seen.values()),
         clip.warp[1],
         clip.warp[8],
         clip.static,
@@ -180,6 +218,7 @@ def _style_json(result: StyleResult) -> dict[str, Any]:
         **about,
         "runtime": result.runtime,
         "measured": _rounded(figures.measured()),
+        "textures": [_rounded(asdict(texture)) for texture in figures.textures],
         "clips": clips,
     }
 

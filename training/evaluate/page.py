@@ -9,7 +9,7 @@ from engines.errors import EngineUnavailable
 from training.evaluate.charts import Scatter, scatter
 from training.evaluate.clips import FACES_SOUGHT, PICTURES_SEEN
 from training.evaluate.evaluation import Evaluation, StyleResult
-from training.evaluate.figures import KINDS, MEASURES, Measure, mean_and_worst
+from training.evaluate.figures import EVEN_PAINTINGS, KINDS, MEASURES, Measure, mean_and_worst
 from training.evaluate.likeness import SHORT_SIDE_PX
 from training.evaluate.pictures import DIFFERENCE_GAIN, STRIP_FRAMES
 
@@ -66,6 +66,7 @@ def page(evaluation: Evaluation) -> str:
         clip_columns=_CLIP_COLUMNS,
         kinds=[kind for kind in KINDS if any(clip.kind == kind for clip in evaluation.clips)],
         short_side_px=SHORT_SIDE_PX,
+        even_paintings=EVEN_PAINTINGS,
         pictures_seen=PICTURES_SEEN,
         faces_sought=FACES_SOUGHT,
         gain=DIFFERENCE_GAIN,
@@ -76,8 +77,15 @@ def page(evaluation: Evaluation) -> str:
 # Of the tables by clip: fields of ClipFigures.
 _CLIP_COLUMNS = (
     Measure("style_rel", "style", ""),
+    Measure("style_face", "face", ""),
+    Measure("style_even", "even areas", ""),
+    Measure("style_rest", "rest", ""),
     Measure("content", "content", ""),
-    Measure("face", "face", "", percent=True),
+    Measure("tone", "tone", ""),
+    Measure("detail", "face detail", ""),
+    Measure("contrast", "contrast", ""),
+    Measure("colourfulness", "colourful", "", digits=0),
+    Measure("face", "faces found", "", percent=True),
     Measure("ratio_1", "flicker", "", digits=1),
     Measure("ratio_8", "drift", "", digits=1),
     Measure("warp_1", "warp, next frame", "", digits=4),

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,25 +15,37 @@ import numpy as np
 import pytest
 from safetensors.torch import save_file
 
+from engines import EngineOptions, load_model
+from engines.model_file import Style
 from tests.conftest import write_tiny_model, write_video
 from tests.training.test_vgg import caffe_state
 from training.__main__ import main
 from training.evaluate import clips
+from training.evaluate.candidates import ModelCandidate, painted_styles
 from training.evaluate.charts import WIDTH, scatter
 from training.evaluate.clips import ClipSource, MeasuringClip, prepare
 from training.evaluate.figures import (
     OTHER,
+    STYLE_EVEN,
+    STYLE_EVEN_PAINTING,
     SYNTHETIC,
     WEBCAM,
     ClipFigures,
     StyleFigures,
     mean_and_worst,
 )
-from training.evaluate.likeness import Likeness, content_distance, style_distance
-from training.evaluate.measure import measure
+from training.evaluate.gradients import Texture
+from training.evaluate.likeness import (
+    Likeness,
+    content_distance,
+    layer_distance,
+    style_distance,
+)
+from training.evaluate.measure import alike, measure
 from training.evaluate.pictures import strip_window
 from training.evaluate.synthetic import SIZE, exact_motion, synthetic_clip
 from training.faces import FaceFinder
+from training.losses import STYLE_LAYERS
 from training.motion import Motion, estimate_motion, static_change, warp_error
 from training.vgg import Vgg16, load_vgg
 
@@ -149,6 +162,8 @@ def test_the_input_itself_measures_one(
         found.ratio_8,
     ) == pytest.approx((1, 0, 1, 1, 1))
     assert found.static == pytest.approx(clip.static)
+    ones = ("style_face", "style_rest", "relu1_2", "relu4_3", "tone", "contrast", "detail")
+    assert [getattr(found, name) for name in ones] == pytest.approx([1] * len(ones))
     assert math.isnan(measure(clip.frames, [5.0], clip, None, likeness, finder).style_rel)
 
 
@@ -162,6 +177,27 @@ def test_noise_and_a_painted_out_face_are_noticed(
     assert found.face == 0
     assert found.ratio_1 > 5
     assert found.content > 0.3
+    assert abs(found.detail) < 0.2 and abs(found.tone) < 0.5
+
+
+def test_regions_are_measured_alone(likeness: Likeness, photo: np.ndarray):
+    """Half of the picture is the painting itself, so there the distance is nearly nought."""
+    painting = likeness.features(photo)
+    half = np.vstack([photo, np.random.default_rng(0).integers(0, 256, photo.shape, np.uint8)])
+    upper = np.zeros((128, 64), bool)
+    upper[:64] = True
+    seen = likeness.features(half, {"upper": upper, "lower": ~upper, "speck": upper & False})
+    assert sorted(seen.regions) == ["lower", "upper"]
+    assert style_distance(seen, painting, "upper") < 0.1 * style_distance(seen, painting, "lower")
+    layers = [layer_distance(seen, painting, layer) for layer in STYLE_LAYERS]
+    assert style_distance(seen, painting) == pytest.approx(np.mean(layers))
+
+
+def test_styles_are_alike_if_their_faces_have_the_same_detail():
+    random = np.random.default_rng(0)
+    one, other = random.normal(size=(2, 40, 40))
+    assert alike([[one], [2 * one + 3], [other]]) == pytest.approx([0.5, 0.5, 0], abs=0.05)
+    assert all(map(math.isnan, alike([[one]]))) and all(map(math.isnan, alike([[], []])))
 
 
 def prepared(folder: Path, likeness: Likeness, finder: FaceFinder) -> MeasuringClip:
@@ -183,6 +219,47 @@ def test_means_are_over_clips_of_a_kind_and_faces_count_alike():
     assert f"ratio_1 {OTHER}" not in found and "content" not in found
     average, worst = mean_and_worst([found, {**found, "face": 0.25, "style_rel": 0.5}])
     assert (average["face"], worst["face"], worst["style_rel"]) == (0.5, 0.25, 0.5)
+
+
+def test_an_even_painting_is_in_no_mean_of_even_areas():
+    wave, other = (
+        StyleFigures(
+            {"a": (WEBCAM, ClipFigures(style_even=0.9 if even else 0.4, frame_ms=9))},
+            textures=[Texture(2, 0.5), Texture(4, 0.7)],
+            even_painting=even,
+        ).measured()
+        for even in (True, False)
+    )
+    assert wave[STYLE_EVEN_PAINTING] == 0.9 and STYLE_EVEN not in wave
+    assert (wave["texture"], wave["lattice"]) == pytest.approx((3, 0.6))
+    average, worst = mean_and_worst([wave, other])
+    assert average[STYLE_EVEN] == worst[STYLE_EVEN] == 0.4
+    assert average[STYLE_EVEN_PAINTING] == 0.9
+
+
+def test_paintings_are_those_that_the_model_was_trained_on(folder: Path, tmp_path: Path):
+    model = load_model(folder / "tiny.onnx")
+    trained = {"training": json.dumps({"config": {"name": "canvas"}})}
+    style = Style("noon_rest")
+    model = replace(model, styles=(model.styles[0], style), metadata=trained)
+    (tmp_path / "paintings").mkdir()
+    assert painted_styles(model, tmp_path, {})[0].painting is None
+    picture = tmp_path / "paintings" / "vincent-van-gogh_vg6.jpg"
+    picture.touch()
+    assert painted_styles(model, tmp_path, {})[0].painting == picture
+    elsewhere = {"training": json.dumps({"config": {"name": "../configs/canvas"}})}
+    assert painted_styles(replace(model, metadata=elsewhere), tmp_path, {})[0].painting is None
+
+
+def test_cells_are_counted_in_pixels_of_the_frame(folder: Path):
+    model = load_model(folder / "tiny.onnx")
+    known = {**model.metadata, "reach_px": "16", "cell_px": "8"}
+    for metadata, cell_px in ((known, (16, 16)), (model.metadata, None)):
+        found = replace(model, metadata=metadata)
+        styles = painted_styles(found, folder, {})
+        candidate = ModelCandidate(found, styles, "onnxruntime", EngineOptions())
+        with candidate.start((960, 1280)):
+            assert candidate.cell_px == cell_px
 
 
 def test_labels_of_the_plot_do_not_cover_each_other():
@@ -222,6 +299,11 @@ def test_command_writes_numbers_and_one_page(folder: Path, tmp_path: Path, capsy
         0.5, abs=0.05
     )  # rounding to whole levels adds a little
     assert dim["face"] == 1
+    assert dim["tone"] > 0.99 > -0.99 > negative["tone"]
+    assert dim["contrast"] == pytest.approx(0.5, abs=0.02)
+    assert dim["texture"] < 0.5 and 0 <= dim["lattice"] <= 1
+    assert dim["detail_between"] == negative["detail_between"] < -0.9
+    assert found["clips"][0]["colourfulness"] > negative["colourfulness"] * 0.9
     assert dim["content"] < negative["content"]
     assert found["mean"]["content"] == pytest.approx(
         (dim["content"] + negative["content"]) / 2, abs=1e-3
