@@ -91,6 +91,13 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "training.photos",
         "training.commands",
     ),
+    "training.commands.sheet": (
+        "engines.*",
+        "realtime.*",
+        "training",
+        "training.evaluate",
+        "training.commands",
+    ),
     "training.commands.evaluate": (
         "engines.*",
         "realtime.*",
@@ -101,6 +108,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "training.__main__": (
         *("engines.errors", "realtime.exits"),
         *("training.commands", "training.commands.add_style", "training.commands.evaluate"),
+        "training.commands.sheet",
     ),
     "bench": (),
     "bench.tools": (*ALL, "bench"),

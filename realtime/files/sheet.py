@@ -66,14 +66,17 @@ def write_sheet(
     say(f"{path}: {len(thumbnails)} styles of {engine.model.name}")
 
 
-def contact_sheet(thumbnails: Sequence[tuple[str, np.ndarray]]) -> np.ndarray:
-    """Return thumbnails with their labels as one picture, row by row, nearly square.
+def contact_sheet(
+    thumbnails: Sequence[tuple[str, np.ndarray]], columns: int | None = None
+) -> np.ndarray:
+    """Return thumbnails with their labels as one picture, row by row.
 
-    ``thumbnails``: (label, (H, W, 3) uint8 RGB) pairs, all of one size.
+    ``thumbnails``: (label, (H, W, 3) uint8 RGB) pairs, all of one size. columns: in a row; None:
+    what makes the picture nearly square.
     """
     scaler = Scaler()
     height, width = fit_size(thumbnails[0][1].shape[:2], _THUMBNAIL_BOX)
-    columns = math.ceil(math.sqrt(len(thumbnails) * height / width))
+    columns = columns or math.ceil(math.sqrt(len(thumbnails) * height / width))
     rows = math.ceil(len(thumbnails) / columns)
     step_y, step_x = height + _LABEL_PX + _GAP_PX, width + _GAP_PX
     sheet = np.full((rows * step_y + _GAP_PX, columns * step_x + _GAP_PX, 3), _BACKGROUND, np.uint8)
