@@ -15,11 +15,13 @@ from training.faces import Box
 
 TONE_CELL_PX = 8
 DETAIL_BLUR_PX = 3.0  # deviation of the Gaussian
-_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # of ITU-R BT.709, as the losses have it
+# ITU-R BT.601's, with which the figures were measured that later ones are compared with; training's
+# losses have BT.709's.
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def luma(picture: np.ndarray) -> np.ndarray:
-    """Return 0.2126 R + 0.7152 G + 0.0722 B (ITU-R BT.709), (H, W) fp32 in 0..255."""
+    """Return 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601), (H, W) fp32 in 0..255."""
     light: np.ndarray = picture.astype(np.float32) @ _LUMA
     return light
 

@@ -25,9 +25,9 @@ def photo() -> np.ndarray:
     return astronaut()[:384]
 
 
-def test_luma_is_that_of_bt_709():
+def test_luma_is_that_of_bt_601():
     picture = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]]], np.uint8)
-    assert luma(picture)[0] == pytest.approx([54.2, 182.4, 18.4, 255], abs=0.1)
+    assert luma(picture)[0] == pytest.approx([76.2, 149.7, 29.1, 255], abs=0.1)
 
 
 def test_a_picture_is_all_like_itself_and_its_negative_is_the_opposite(photo: np.ndarray):
