@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 FRAMES = 40
 _FEWEST_FRAMES = 10
 _DESCRIPTION = """Measures every style of a model on clips that nothing was trained on: likeness to
-the painting, faces, flicker, speed. Writes evaluation.html, one page with pictures and plots, and
+the painting, as a whole, in faces and in even areas, what is kept of the picture, what is drawn on
+smooth gradients, flicker, speed. Writes evaluation.html, one page with pictures and plots, and
 evaluation.json."""
 
 
@@ -190,7 +191,7 @@ def _summary(average: dict[str, float], worst: dict[str, float]) -> str:
 
     shown = [m for m in MEASURES if m.key in average]
     return "\n".join(
-        f"{m.label:24} mean {m.text(average[m.key]):>6}  worst {m.text(worst[m.key]):>6}"
+        f"{m.label:26} mean {m.text(average[m.key]):>6}  worst {m.text(worst[m.key]):>6}"
         for m in shown
     )
 
