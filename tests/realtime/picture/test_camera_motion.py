@@ -163,7 +163,7 @@ def test_what_flickers_without_end_is_cut_once_at_most():
 
 def test_another_size_goes_on_from_where_it_was():
     motion = CameraMotion()
-    sizes = [SIZE] * 8 + [(480, 640)] * 8 + [(176, 232)] * 8 + [(48, 64)] * 8 + [SIZE] * 8
+    sizes = [SIZE] * 8 + [(480, 640)] * 8 + [(176, 232)] * 8 + [(96, 128)] * 8 + [SIZE] * 8
     for t, size in enumerate(sizes):
         view = camera(0.01 * t, 0.002 * t, 0.998**t)
         frame = cv2.resize(shot("coffee", view, SIZE, t), size[::-1], interpolation=cv2.INTER_AREA)
