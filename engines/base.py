@@ -128,39 +128,48 @@ class Engine(ABC):
         self._get_specialised((batch, *size))
 
     @overload
-    def infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray: ...
+    def infer(
+        self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None = None
+    ) -> np.ndarray: ...
 
     @overload
-    def infer(self, frames: Tensor, style: np.ndarray) -> Tensor: ...
+    def infer(
+        self, frames: Tensor, style: np.ndarray, canvas: np.ndarray | None = None
+    ) -> Tensor: ...
 
     @overload
-    def infer(self, frames: Frames, style: np.ndarray) -> Frames: ...
+    def infer(
+        self, frames: Frames, style: np.ndarray, canvas: np.ndarray | None = None
+    ) -> Frames: ...
 
-    def infer(self, frames: Frames, style: np.ndarray) -> Frames:
+    def infer(self, frames: Frames, style: np.ndarray, canvas: np.ndarray | None = None) -> Frames:
         """Stylise a batch.
 
         frames: (N, H, W, 3) uint8, RGB, full-range sRGB. style: (N, S) float32, non-negative, each
-        row summing to 1; column 0 is the untouched original. Returns (N, H, W, 3) uint8 RGB, owned
-        by the caller. Where ``takes_tensors``, ``frames`` may be a CUDA tensor, made on the stream
-        that is current; then the result is one, whole when this returns. Raises ValueError for
-        other shapes or types, EngineRunError if the runtime fails.
+        row summing to 1; column 0 is the untouched original. canvas: (N, C, h, w) float32 noise for
+        models that take one (``ModelFile.canvas``), times its strength; absent: the noise of seed 1
+        that does not move, as strong as each style is meant to have it. Returns (N, H, W, 3) uint8
+        RGB, owned by the caller. Where ``takes_tensors``, ``frames`` may be a CUDA tensor, made on
+        the stream that is current; then the result is one, whole when this returns. Raises
+        ValueError for other shapes or types, EngineRunError if the runtime fails.
         """
-        return self.start(frames, style)()
+        return self.start(frames, style, canvas)()
 
-    def start(self, frames: Frames, style: np.ndarray) -> Pending:
+    def start(self, frames: Frames, style: np.ndarray, canvas: np.ndarray | None = None) -> Pending:
         """Begin ``infer`` and return what waits for its result.
 
-        Up to ``in_flight`` may be begun before the first is waited for. Both arrays may be changed
+        Up to ``in_flight`` may be begun before the first is waited for. The arrays may be changed
         as soon as this returns. Raises as ``infer``, here or when waiting.
         """
         self._check(frames, style)
         size = (frames.shape[1], frames.shape[2])
+        canvas = self._complete_canvas(canvas, size, style)
         with self._translate_errors(size):
             style = np.ascontiguousarray(style)
             if isinstance(frames, np.ndarray):
-                finish = self._start(np.ascontiguousarray(frames), style)
+                finish = self._start(np.ascontiguousarray(frames), style, canvas)
             else:
-                finish = self._start_tensor(frames.contiguous(), style)
+                finish = self._start_tensor(frames.contiguous(), style, canvas)
 
         def result() -> Frames:
             with self._translate_errors(size):
@@ -193,12 +202,17 @@ class Engine(ABC):
     def _drop(self, made: Any) -> None:
         """Free what ``_specialise`` made, where that does not go with the last reference to it."""
 
-    def _start(self, frames: np.ndarray, style: np.ndarray) -> Pending:
-        """Do as ``start`` after the checks; what has nothing to overlap computes at once."""
-        result = self._infer(frames, style)
+    def _start(self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None) -> Pending:
+        """Do as ``start`` after the checks; what has nothing to overlap computes at once.
+
+        canvas: given where the model takes one, else None.
+        """
+        result = self._infer(frames, style, canvas)
         return lambda: result
 
-    def _start_tensor(self, frames: Tensor, style: np.ndarray) -> Pending:
+    def _start_tensor(
+        self, frames: Tensor, style: np.ndarray, canvas: np.ndarray | None
+    ) -> Pending:
         """Do as ``start`` for frames on the GPU; for engines that take them."""
         raise NotImplementedError
 
@@ -216,8 +230,13 @@ class Engine(ABC):
             ) from error
 
     @abstractmethod
-    def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
-        """Do as ``infer`` after the checks; both arrays are C-contiguous."""
+    def _infer(
+        self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None
+    ) -> np.ndarray:
+        """Do as ``infer`` after the checks; the arrays are C-contiguous.
+
+        canvas: given where the model takes one, else None.
+        """
 
     def _check(self, frames: Frames, style: np.ndarray) -> None:
         """Raise ValueError for what ``start`` does not take."""
@@ -235,6 +254,27 @@ class Engine(ABC):
         expected = (frames.shape[0], len(self.model.styles))
         if style.shape != expected or style.dtype != np.float32:
             raise ValueError(f"style must be {expected} float32, got {style.shape} {style.dtype}")
+
+    def _complete_canvas(
+        self, canvas: np.ndarray | None, size: tuple[int, int], style: np.ndarray
+    ) -> np.ndarray | None:
+        """Return the canvas to paint on, None where the model takes none.
+
+        Raises ValueError for one that does not fit.
+        """
+        taken = self.model.canvas
+        if taken is None:
+            if canvas is not None:
+                raise ValueError(f"{self.model.name} takes no canvas")
+            return None
+        if canvas is None:
+            return taken.draw(size, style)
+        expected = (len(style), *taken.shape(size))
+        if canvas.shape != expected or canvas.dtype != np.float32:
+            raise ValueError(
+                f"canvas must be {expected} float32, got {canvas.shape} {canvas.dtype}"
+            )
+        return np.ascontiguousarray(canvas)
 
     def __enter__(self) -> Self:
         return self

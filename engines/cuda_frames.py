@@ -31,10 +31,18 @@ class CudaFrames:
     """Why it runs without CUDA graphs although they were wanted, None if it does not."""
 
     def __init__(
-        self, graph: nn.Module, device: str, shape: tuple[int, int, int], styles: int, records: bool
+        self,
+        graph: nn.Module,
+        device: str,
+        shape: tuple[int, int, int],
+        style: np.ndarray,
+        canvas: np.ndarray | None,
+        records: bool,
     ) -> None:
+        """style, canvas: as the first frames may have them; canvas None: the graph takes none."""
         self.problem = None
-        slots = [_Slot(graph, device, shape, styles) for _ in range(SLOTS)]
+        conditions = [array for array in (style, canvas) if array is not None]
+        slots = [_Slot(graph, device, shape, conditions) for _ in range(SLOTS)]
         for slot in slots if records else ():
             self.problem = self.problem or slot.record()
         self._turns = Turns(slots)
@@ -55,11 +63,15 @@ class _Slot:
     """
 
     def __init__(
-        self, graph: nn.Module, device: str, shape: tuple[int, int, int], styles: int
+        self,
+        graph: nn.Module,
+        device: str,
+        shape: tuple[int, int, int],
+        conditions: list[np.ndarray],
     ) -> None:
         self._graph, self._device = graph, torch.device(device)
         self._frame_host = torch.zeros(*shape, 3, dtype=torch.uint8, pin_memory=True)
-        self._style_host = torch.eye(1, styles).repeat(shape[0], 1).pin_memory()
+        self._conditions_host = [torch.tensor(array).pin_memory() for array in conditions]
         self._stylized_host = torch.empty(*shape, 3, dtype=torch.uint8, pin_memory=True)
         streams: Any = torch.cuda  # its classes are untyped
         self._stream = streams.Stream(device)
@@ -67,11 +79,11 @@ class _Slot:
         # What is under way and where its result goes, if they are on the GPU.
         self._given: tuple[Tensor, Tensor] | None = None
         self._frame = self._frame_host.to(device)
-        self._style = self._style_host.to(device)
-        self._stream.wait_stream(torch.cuda.current_stream(device))  # the two copies went there
+        self._conditions = [host.to(device) for host in self._conditions_host]
+        self._stream.wait_stream(torch.cuda.current_stream(device))  # the copies went there
         with torch.inference_mode(), torch.cuda.stream(self._stream):
             for _ in range(_WARM_UP):
-                self._stylized = self._graph(self._frame, self._style)
+                self._stylized = self._graph(self._frame, *self._conditions)
         self._stream.synchronize()
 
     def record(self) -> str | None:
@@ -84,15 +96,17 @@ class _Slot:
                 torch.inference_mode(),
                 torch.cuda.graph(recorded, stream=self._stream, capture_error_mode="thread_local"),
             ):
-                self._stylized = self._graph(self._frame, self._style)
+                self._stylized = self._graph(self._frame, *self._conditions)
         except RuntimeError as error:
             return f"no CUDA graph could be recorded ({error})"
         self._recorded = recorded
         return None
 
-    def start(self, frames: Frames, style: np.ndarray) -> None:
+    def start(self, frames: Frames, style: np.ndarray, canvas: np.ndarray | None = None) -> None:
         """Queue one inference."""
-        np.copyto(self._style_host.numpy(), style)
+        conditions = (style,) if canvas is None else (style, canvas)
+        for host, array in zip(self._conditions_host, conditions, strict=True):
+            np.copyto(host.numpy(), array)
         if isinstance(frames, np.ndarray):
             self._given = None
             np.copyto(self._frame_host.numpy(), frames)
@@ -104,11 +118,12 @@ class _Slot:
             self._stream.wait_stream(torch.cuda.current_stream(self._device))
         with torch.inference_mode(), torch.cuda.stream(self._stream):
             self._frame.copy_(source, non_blocking=True)
-            self._style.copy_(self._style_host, non_blocking=True)
+            for condition, host in zip(self._conditions, self._conditions_host, strict=True):
+                condition.copy_(host, non_blocking=True)
             if self._recorded is not None:
                 self._recorded.replay()
             else:
-                self._stylized = self._graph(self._frame, self._style)
+                self._stylized = self._graph(self._frame, *self._conditions)
             target.copy_(self._stylized, non_blocking=True)
 
     def wait(self) -> Frames:

@@ -15,18 +15,21 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from engines.canvas import MOST_STRENGTH, Canvas
 from engines.errors import ModelError, UnknownStyle, UsageError, printable
 from engines.folders import user_models_dir
 
 BUNDLED_DIR = Path(__file__).parent / "styles"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 ORIGINAL = "original"
 MAX_MODEL_BYTES = 512 * 2**20
 MAX_STYLES = 512
 MAX_TEXT = 300
+_INPUTS = (["frame", "style"], ["frame", "style", "canvas"])
 STYLE_NAME = re.compile(r"[a-z0-9][a-z0-9_+-]{0,63}")
 # What networks of pictures are made of. Control flow is not among it: a loop need never end.
 _OPERATOR_NAMES = """
@@ -83,6 +86,11 @@ class ModelFile:
         sibling = self.path.with_name(f"{self.name}.safetensors")
         return sibling if sibling.exists() else None
 
+    def thumbnail_path(self, style_name: str) -> Path | None:
+        """Return a small picture painted in a style, None if none lies beside the model."""
+        picture = self.path.parent / "thumbnails" / f"{style_name}.jpg"
+        return picture if picture.exists() else None
+
     @property
     def style_names(self) -> tuple[str, ...]:
         """The names of the styles, in the order of the style vector."""
@@ -92,6 +100,15 @@ class ModelFile:
     def default_style(self) -> str:
         """The model's first painting."""
         return self.styles[1].name
+
+    @cached_property
+    def canvas(self) -> Canvas | None:
+        """What it takes as its canvas, None if it paints without one."""
+        if "canvas" not in self.metadata:
+            return None
+        strengths = json.loads(self.metadata["canvas"])
+        of_each = (float(strengths.get(style.name, 1.0)) for style in self.styles)
+        return Canvas(int(self.metadata["cell_px"]), tuple(of_each))
 
     @property
     def measured(self) -> dict[str, dict[str, float]]:
@@ -141,13 +158,18 @@ def load_model(path: Path) -> ModelFile:
         ) from error
     _check_contents(path, proto)
     names = ([i.name for i in proto.graph.input], [o.name for o in proto.graph.output])
-    if names[0][:2] != ["frame", "style"] or names[1][:1] != ["stylized"]:
+    if names[0] not in _INPUTS or names[1][:1] != ["stylized"]:
         raise ModelError(
             f"{path}: has inputs {names[0]} and outputs {names[1]}, "
-            "a Livebrush model has frame, style -> stylized. "
+            "a Livebrush model has frame, style and perhaps canvas -> stylized. "
             "Models made elsewhere are brought to this form by `python -m export import`."
         )
     model = _from_metadata(path, {p.key: p.value for p in proto.metadata_props})
+    if (model.canvas is not None) != ("canvas" in names[0]):
+        raise ModelError(
+            f"{path}: its metadata and its inputs {names[0]} do not agree about a canvas. "
+            "Write it again with `python -m export onnx`."
+        )
     if model.int8_path:
         try:
             int8 = onnx.load(str(model.int8_path), load_external_data=False)
@@ -222,6 +244,7 @@ def _from_metadata(path: Path, metadata: dict[str, str]) -> ModelFile:
             )
         styles = _read_styles(metadata["styles"])
         family = metadata["family"]
+        _check_canvas(metadata)
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ModelError(
             f"{path}: its metadata is missing or damaged ({printable(str(error))[:200]}). "
@@ -233,6 +256,20 @@ def _from_metadata(path: Path, metadata: dict[str, str]) -> ModelFile:
             f"has {[s.name for s in styles]}."
         )
     return ModelFile(path, styles, family, metadata)
+
+
+def _check_canvas(metadata: dict[str, str]) -> None:
+    """Raise KeyError, TypeError or ValueError where what is said of the canvas is not whole."""
+    if "canvas" not in metadata:
+        return
+    strengths = json.loads(metadata["canvas"])
+    if not isinstance(strengths, dict) or not all(
+        isinstance(value, int | float) and 0 <= value <= MOST_STRENGTH
+        for value in strengths.values()
+    ):
+        raise ValueError(f"the canvas is a strength of 0 to {MOST_STRENGTH} for each style")
+    if int(metadata["cell_px"]) < 1:
+        raise ValueError(f"cells of {metadata['cell_px']} pixels")
 
 
 def _read_styles(text: str) -> tuple[Style, ...]:

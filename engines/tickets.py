@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Slot(Protocol):
     """Buffers and a queue of its own, for one inference at a time."""
 
-    def start(self, frames: Frames, style: np.ndarray) -> None:
+    def start(self, frames: Frames, style: np.ndarray, canvas: np.ndarray | None = None) -> None:
         """Queue one inference; arrays may be changed afterwards, a tensor is kept."""
 
     def wait(self) -> Frames:
@@ -32,14 +32,14 @@ class Turns:
         self._tickets: list[_Ticket | None] = [None] * len(slots)
         self._next = 0
 
-    def start(self, frames: Frames, style: np.ndarray) -> Pending:
+    def start(self, frames: Frames, style: np.ndarray, canvas: np.ndarray | None = None) -> Pending:
         """Queue one inference and return what waits for it.
 
         With all slots taken, the oldest is waited for; its result is kept for its caller.
         """
         i, self._next = self._next, (self._next + 1) % len(self._slots)
         self._settle(i)
-        self._slots[i].start(frames, style)
+        self._slots[i].start(frames, style, canvas)
         ticket = self._tickets[i] = _Ticket(self._slots[i])
         return ticket.result
 

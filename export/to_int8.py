@@ -3,9 +3,9 @@
 QuantizeLinear and DequantizeLinear come around the convolutions' inputs. Symmetric with zero points
 0, because that is what every runtime takes; weights per output channel and in 7 bits, because
 products of unsigned and signed bytes saturate in 16 bits on CPUs without VNNI. Everything between
-the convolutions (style, residual sums, output) stays fp32, and what a residual sum carries on is
-convolved in two parts of 8 bits. The weights of `fast` are trained on these steps, so they lose
-nothing here. Source of the scheme: Jacob et al. 2018; clipping by least squared error.
+the convolutions (style, residual sums, output) stays fp32. The weights of `fast` are trained on
+these steps, so they lose nothing here. Source of the scheme: Jacob et al. 2018; clipping by least
+squared error.
 """
 
 from __future__ import annotations
@@ -23,13 +23,11 @@ from export.fold import drop_unread
 from export.halves import restore_halves
 from export.to_onnx import describe
 
-_LATE = 3  # convolutions
 
-
-def quantise(source: Path, target: Path, frames: Iterable[tuple[np.ndarray, np.ndarray]]) -> None:
+def quantise(source: Path, target: Path, inputs: Iterable[dict[str, np.ndarray]]) -> None:
     """Write the int8 sibling of the model file ``source``.
 
-    frames: calibration inputs, ((1, H, W, 3) uint8, (1, S) fp32) each.
+    inputs: to calibrate on, by name, for one frame each.
 
     Raises ExportError if the network has no convolutions to quantise.
     """
@@ -43,27 +41,24 @@ def quantise(source: Path, target: Path, frames: Iterable[tuple[np.ndarray, np.n
         )
     # In front of the padding: bytes are padded faster than floats, and the rounding fuses with what
     # comes before.
-    paths = {node.name: _path(model, node) for node in convs}
-    inputs = list(dict.fromkeys(path[0].input[0] for path in paths.values()))
-    scales = _activation_scales(model, inputs, frames)
+    readers = [_reader(model, node) for node in convs]
+    read = list(dict.fromkeys(node.input[0] for node in readers))
+    scales = _activation_scales(model, read, inputs)
     metadata = {p.key: p.value for p in model.metadata_props}
-    streams = _residual_streams(model, convs, paths)
-    readers = {path[0].name for path in paths.values()}
+    reading, convolving = ({node.name for node in group} for group in (readers, convs))
     nodes: list[onnx.NodeProto] = []
-    quantised = {name: _activation_pair(model, name, *scales[name]) for name in inputs}
+    quantised = {name: _activation_pair(model, name, *scales[name]) for name in read}
     ready: set[str] = set()
     for node in model.graph.node:
-        if node.name in readers:
+        if node.name in reading:
             name = node.input[0]
             if name not in ready:
                 nodes += quantised[name]
                 ready.add(name)
             node.input[0] = f"{name}_dequantised"
-        if node.name in paths:
+        if node.name in convolving:
             nodes.append(_weight_dequantiser(model, node))
         nodes.append(node)
-        if node.name in streams:
-            nodes += _second_part(model, paths[node.name], streams[node.name])
     del model.graph.node[:]
     model.graph.node.extend(nodes)
     drop_unread(model)
@@ -71,76 +66,27 @@ def quantise(source: Path, target: Path, frames: Iterable[tuple[np.ndarray, np.n
     describe(target, {**metadata, "precision": "int8"})
 
 
-def _path(model: onnx.ModelProto, conv: onnx.NodeProto) -> list[onnx.NodeProto]:
-    """Return the nodes from the convolution's padding to itself.
+def _reader(model: onnx.ModelProto, conv: onnx.NodeProto) -> onnx.NodeProto:
+    """Return the convolution's padding, which a transposition may part from it.
 
-    A transposition may lie between them. If nothing is padded, that is the convolution alone.
+    If nothing is padded, that is the convolution itself.
     """
     makers = {node.output[0]: node for node in model.graph.node}
-    path = [conv]
-    while path[0].op_type != "Pad":
-        maker = makers.get(path[0].input[0])
+    first = conv
+    while first.op_type != "Pad":
+        maker = makers.get(first.input[0])
         if maker is None or maker.op_type not in ("Transpose", "Pad"):
-            return [conv]
-        path.insert(0, maker)
-    return path
-
-
-def _residual_streams(
-    model: onnx.ModelProto, convs: list[onnx.NodeProto], paths: dict[str, list[onnx.NodeProto]]
-) -> dict[str, str]:
-    """Return, by convolution, the tensor that it reads, where later nodes add that tensor too.
-
-    A rounding there is carried on through all that follows, and amplified, so it gets twice the
-    bits. The last convolutions are left out: little follows them.
-    """
-    added = {name for node in model.graph.node if node.op_type == "Add" for name in node.input}
-    return {
-        conv.name: tensor
-        for conv in convs[:-_LATE]
-        if (tensor := paths[conv.name][0].input[0]) in added
-    }
-
-
-def _second_part(
-    model: onnx.ModelProto, path: list[onnx.NodeProto], stream: str
-) -> list[onnx.NodeProto]:
-    """Return nodes that convolve what the rounded input has lost, and add it to the convolution.
-
-    The convolution is at the end of ``path``. What was lost is in bytes too.
-    """
-    conv, rest = path[-1], f"{stream}_rest"
-    scale = next(
-        numpy_helper.to_array(t) for t in model.graph.initializer if t.name == f"{stream}_scale"
-    )
-    _constant(model, f"{rest}_scale", scale / np.float32(254))  # half a step to either side
-    _constant(model, f"{rest}_zero", np.array(0, np.int8))
-    bounds = [f"{rest}_scale", f"{rest}_zero"]
-    nodes = [
-        helper.make_node("Sub", [stream, f"{stream}_dequantised"], [rest]),
-        helper.make_node("QuantizeLinear", [rest, *bounds], [f"{rest}_quantised"]),
-        helper.make_node(
-            "DequantizeLinear", [f"{rest}_quantised", *bounds], [f"{rest}_dequantised"]
-        ),
-    ]
-    carried = f"{rest}_dequantised"
-    for node in path:
-        twin = onnx.NodeProto()
-        twin.CopyFrom(node)
-        twin.name, twin.input[0] = f"{node.name}_rest", carried
-        carried = twin.output[0] = f"{conv.name}_{node.op_type}_rest"
-        nodes.append(twin)
-    del nodes[-1].input[2:]  # the bias is in the first
-    whole, conv.output[0] = conv.output[0], f"{conv.name}_rounded"
-    return [*nodes, helper.make_node("Add", [conv.output[0], carried], [whole])]
+            return conv
+        first = maker
+    return first
 
 
 def _activation_scales(
-    model: onnx.ModelProto, names: list[str], frames: Iterable[tuple[np.ndarray, np.ndarray]]
+    model: onnx.ModelProto, names: list[str], inputs: Iterable[dict[str, np.ndarray]]
 ) -> dict[str, tuple[float, bool]]:
     """Return for each tensor the scale of one level, and whether it is signed.
 
-    The scale has the least squared error over the frames.
+    The scale has the least squared error over the inputs.
     """
     import onnxruntime
 
@@ -156,8 +102,8 @@ def _activation_scales(
     signed = np.zeros(len(names), bool)
     kept: list[list[np.ndarray]] = [[] for _ in names]
     random = np.random.default_rng(0)
-    for frame, style in frames:
-        for i, values in enumerate(session.run(names, {"frame": frame, "style": style})):
+    for given in inputs:
+        for i, values in enumerate(session.run(names, given)):
             flat = values.ravel()
             signed[i] |= flat.min() < 0
             limits[i] = max(limits[i], np.abs(flat).max())

@@ -10,6 +10,7 @@ from pathlib import Path
 import onnx
 import torch
 
+from engines.canvas import canvas_shape
 from engines.errors import ExportError
 from engines.model_file import FORMAT_VERSION
 from engines.networks.frame_graph import FrameGraph
@@ -28,22 +29,20 @@ def export_onnx(network: StyleNetwork, metadata: Mapping[str, str], path: Path) 
 
     metadata: a weights header (family, styles, training). How far the network sees is added.
 
-    Raises ExportError if the network has a canvas, or if the exporter fails or leaves other
-    operators than the standard ones.
+    Raises ExportError if the exporter fails or leaves other operators than the standard ones.
     """
-    if network.canvas_channels:
-        raise ExportError(
-            "the network has a canvas, which the model file cannot carry yet. "
-            "To export one, train it without: leave canvas out of the config's network."
-        )
     styles = len(json.loads(metadata["styles"]))
     frame = torch.zeros(2, 96, 128, 3, dtype=torch.uint8)
-    style = torch.eye(1, styles).repeat(2, 1)
+    inputs = {"frame": frame, "style": torch.eye(1, styles).repeat(2, 1)}
     axes = {
         "frame": {0: "N", 1: "H", 2: "W"},
         "style": {0: "N"},
         "stylized": {0: "N", 1: "H", 2: "W"},
     }
+    if network.canvas_channels:
+        cells = canvas_shape((96, 128), network.cell_px)
+        inputs["canvas"] = torch.zeros(2, network.canvas_channels, *cells)
+        axes["canvas"] = {0: "N", 2: "canvas_h", 3: "canvas_w"}
     with warnings.catch_warnings():
         # It warns of its own age and of sizes read as numbers; those it traces, which the parity
         # gate proves at odd sizes.
@@ -51,9 +50,9 @@ def export_onnx(network: StyleNetwork, metadata: Mapping[str, str], path: Path) 
         try:
             torch.onnx.export(
                 FrameGraph(network).eval(),
-                (frame, style),
+                tuple(inputs.values()),
                 str(path),
-                input_names=["frame", "style"],
+                input_names=list(inputs),
                 output_names=["stylized"],
                 dynamic_axes=axes,
                 opset_version=OPSET,
@@ -64,7 +63,10 @@ def export_onnx(network: StyleNetwork, metadata: Mapping[str, str], path: Path) 
     model = onnx.load(str(path))
     fold_constants(model)
     onnx.save(model, str(path))
-    describe(path, {**metadata, **reach_metadata(network), "precision": "fp32"})
+    described = {**metadata, **reach_metadata(network), "precision": "fp32"}
+    if network.canvas_channels:
+        described.setdefault("canvas", "{}")  # each style at its full strength
+    describe(path, described)
 
 
 def reach_metadata(network: StyleNetwork) -> dict[str, str]:

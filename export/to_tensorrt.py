@@ -116,7 +116,7 @@ def _prover(
 
     The buffers stay until ``runs`` is closed.
     """
-    styles, kernels = len(recipe.model.styles), store.sibling(f"{recipe.key.digest}.kernels")
+    model, kernels = recipe.model, store.sibling(f"{recipe.key.digest}.kernels")
 
     def open_run(plan: bytes) -> Infer:
         now: dict[tuple[int, int, int], PlanRun] = {}
@@ -127,9 +127,10 @@ def _prover(
                 runs.close()  # that of the size before
                 now.clear()
                 now[shape] = runs.enter_context(
-                    closing(PlanRun(cuda, recipe.library, plan, shape, styles, store, kernels))
+                    closing(PlanRun(cuda, recipe.library, plan, shape, model, store, kernels))
                 )
-            return now[shape].start(frames, style)()
+            canvas = model.canvas.draw(shape[1:], style) if model.canvas else None
+            return now[shape].start(frames, style, canvas)()
 
         return infer
 

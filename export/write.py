@@ -14,7 +14,7 @@ import numpy as np
 
 from engines.base import EngineOptions
 from engines.errors import ParityError, UsageError
-from engines.model_file import load_model
+from engines.model_file import ModelFile, load_model
 from engines.networks.weights import load_weights
 from engines.opening import open_engine
 from engines.parity import FP32, INT8, Difference, check_frames, compare, require, style_vectors
@@ -104,14 +104,14 @@ def write_int8(source: Path, pictures: list[np.ndarray], say: Say) -> Path:
     target = source.with_name(f"{model.name}.int8.onnx")
     styles = np.eye(len(model.styles), dtype=np.float32)[1:]
     crops = check_frames(pictures, [(240, 320)] * len(pictures))
-    frames = [
-        (crops[(k + i) % len(crops)][None], style[None])
+    inputs = [
+        _calibration_input(model, crops[(k + i) % len(crops)][None], style[None], i + 1)
         for k, style in enumerate(styles)
         for i in range(2)
     ]
     with beside(target) as folder:
         shutil.copyfile(source, folder / source.name)
-        quantise(source, folder / target.name, frames)
+        quantise(source, folder / target.name, inputs)
         for name, difference in compare_engines(
             folder / source.name, "int8", pictures, reference="onnxruntime"
         ).items():
@@ -119,6 +119,15 @@ def write_int8(source: Path, pictures: list[np.ndarray], say: Say) -> Path:
             require(difference, INT8, f"fp32 and int8 in {name}")
         (folder / target.name).replace(target)
     return target
+
+
+def _calibration_input(
+    model: ModelFile, frame: np.ndarray, style: np.ndarray, seed: int
+) -> dict[str, np.ndarray]:
+    given = {"frame": frame, "style": style}
+    if model.canvas:
+        given["canvas"] = model.canvas.draw(frame.shape[1:3], style, seed)
+    return given
 
 
 def compare_engines(

@@ -19,7 +19,7 @@ _UNINSTALLED_VERSION = "0.2.0"  # of a copy that is run without having been inst
 
 
 def add_look_flags(parser: argparse.ArgumentParser) -> None:
-    """Add -s, --model, --strength, --brush, --keep-color, --stability and --no-denoise.
+    """Add what a ``Look`` is made of: -s, --model, --strength, --brush and so on.
 
     ``model_from`` and ``look_from`` read them.
     """
@@ -60,6 +60,21 @@ def add_look_flags(parser: argparse.ArgumentParser) -> None:
         default=0.0,
         metavar="0..1",
         help="how much still areas are held still (default: 0)",
+    )
+    group.add_argument(
+        "--canvas",
+        type=float,
+        default=1.0,
+        metavar="0..1.5",
+        help="how rough the canvas is that even areas are painted from; 0 leaves them even "
+        "(default: 1, as each style is made)",
+    )
+    group.add_argument(
+        "--canvas-seed",
+        type=int,
+        default=1,
+        metavar="N",
+        help="another number, another canvas (default: 1)",
     )
     group.add_argument(
         "--no-denoise",
@@ -137,7 +152,16 @@ def look_from(args: argparse.Namespace, model: ModelFile) -> Look:
     """
     default = args.model if args.model in model.style_names[1:] else model.default_style
     mix = parse_mix(default if args.style is None else args.style)
-    return Look(mix, args.strength, args.brush, args.keep_color, args.stability, args.denoise)
+    return Look(
+        mix,
+        args.strength,
+        args.brush,
+        args.keep_color,
+        args.stability,
+        args.denoise,
+        args.canvas,
+        args.canvas_seed,
+    )
 
 
 def open_engine_from(

@@ -36,6 +36,7 @@ def list_styles() -> list[dict[str, Any]]:
             "model": model.name,
             "path": str(model.path),
             **asdict(style),
+            "thumbnail": str(model.thumbnail_path(style.name) or ""),
             "measured": model.measured.get(style.name, {}),
         }
         for model in installed_models()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engines import ModelFile
+from engines.canvas import MOST_STRENGTH
 from engines.errors import UsageError
 
 Mix = tuple[tuple[str, float], ...]
@@ -19,6 +20,7 @@ Mix = tuple[tuple[str, float], ...]
 STRENGTH_RANGE = (0.0, 1.0)
 BRUSH_RANGE = (0.5, 2.0)
 STABILITY_RANGE = (0.0, 1.0)
+CANVAS_RANGE = (0.0, MOST_STRENGTH)
 _EXAMPLE = "great_wave:0.6,starry_night:0.4"
 
 
@@ -37,11 +39,20 @@ class Look:
     """0..1, how much still areas are held still."""
     denoise: bool = True
     """Whether the network is spared the noise of the camera."""
+    canvas: float = 1.0
+    """0..1.5, how rough the canvas is that even areas are painted from; 1 is as a style is made."""
+    canvas_seed: int = 1
+    """Which canvas it is."""
 
     def __post_init__(self) -> None:
         _check_range("--strength", self.strength, STRENGTH_RANGE)
         _check_range("--brush", self.brush, BRUSH_RANGE)
         _check_range("--stability", self.stability, STABILITY_RANGE)
+        _check_range("--canvas", self.canvas, CANVAS_RANGE)
+        if not 0 <= self.canvas_seed < 2**31:
+            raise UsageError(
+                f"--canvas-seed must be a whole number of 0 to {2**31 - 1}, not {self.canvas_seed}."
+            )
         for name, weight in self.mix:
             if not (math.isfinite(weight) and weight >= 0):
                 raise UsageError(

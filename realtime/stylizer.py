@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Generic
 
 import numpy as np
 
-from engines import Engine
+from engines import Engine, ModelFile
+from engines.canvas import STILL, View
 from realtime.frame import Frame, FrameMemory
 from realtime.look import Look, style_vector
 from realtime.picture import steadiness
+from realtime.picture.camera_motion import CameraMotion
 from realtime.picture.gpu.noise import GpuNoiseReduction
 from realtime.picture.gpu.scaler import GpuScaler
 from realtime.picture.gpu.tensors import on_host
@@ -23,13 +25,17 @@ from realtime.picture.network_pieces import NetworkPieces
 from realtime.picture.noise import FRAMES_REMEMBERED, NoiseReduction
 from realtime.picture.pixels import FrameDenoiser, FrameScaler, P
 from realtime.picture.resample import Scaler
-from realtime.picture.sizes import network_size
+from realtime.picture.sizes import network_size, scaled
 from realtime.picture.steadiness import Steadiness
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from realtime.frame import Pixels
+
+
+_CAMERA = "camera_"  # in front of the names of what is remembered of the camera
+_SEEN_LINES = 240
 
 
 def frames_remembered(look: Look) -> int:
@@ -94,6 +100,7 @@ class Stylizer:
         self._for_arrays: _Tools[np.ndarray] = _Tools(Scaler(), NoiseReduction())
         self._for_tensors: _Tools[Tensor] = _Tools(GpuScaler(), GpuNoiseReduction())
         self._steadiness = Steadiness()
+        self._camera = CameraMotion()
 
     @property
     def engine(self) -> Engine:
@@ -142,13 +149,15 @@ class Stylizer:
         self._for_arrays.noise.reset()
         self._for_tensors.noise.reset()
         self._steadiness.reset()
+        self._camera.reset()
 
-    def noise_state(self) -> FrameMemory:
+    def begun_state(self) -> FrameMemory:
         """Return what is carried from the frame begun last to the next one.
 
         With it and ``steadiness_state``, ``begin`` goes on as if nothing had been.
         """
-        return self._for_arrays.noise.state() or self._for_tensors.noise.state()
+        noise = self._for_arrays.noise.state() or self._for_tensors.noise.state()
+        return noise | as_camera_part(self._camera.state())
 
     def steadiness_state(self) -> FrameMemory:
         """Return what is carried from the frame finished last to the next one."""
@@ -206,6 +215,8 @@ class Stylizer:
         """Begin to paint ``frame``. size: of the network."""
         look = self._look
         share = float(style[0])  # of the frame itself; the network would mix in what it is given
+        small = tools.scaler.resize(frame, size)
+        view = self._follow_camera(tools.scaler, small, state)
         if share >= 1 or not look.denoise:
             tools.noise.reset()
         elif state is not None:
@@ -213,9 +224,8 @@ class Stylizer:
         if share >= 1:
             return lambda: self._copy_untouched(frame)
         paintings = np.concatenate([[0.0], style[1:] / style[1:].sum()]).astype(np.float32)
-        small = tools.scaler.resize(frame, size)
         quiet = tools.noise.reduce(small) if look.denoise else small
-        painted = self.network.start(quiet, paintings)
+        painted = self.network.start(quiet, paintings, self._draw_canvas(size, view, paintings))
 
         def finish() -> P:
             painting = painted()
@@ -226,6 +236,34 @@ class Stylizer:
             return _bring_up(tools.scaler, frame, small, painting, look.keep_color, share)
 
         return finish
+
+    def _follow_camera(self, scaler: FrameScaler[P], small: P, state: FrameMemory | None) -> View:
+        """Return where the camera has gone with the frame ``small``, at the network's size.
+
+        It is followed while the original is shown, too.
+        """
+        if not follows_camera(self._look, self.engine.model):
+            return STILL
+        if state is not None:
+            self._camera.restore(camera_part(state))
+        size = (small.shape[0], small.shape[1])
+        # A frame on a GPU is made small there: this is about all that comes down of it.
+        seen = small if isinstance(small, np.ndarray) else scaler.resize(small, _seen_size(size))
+        (a, b, c), (d, e, f) = self._camera.follow(on_host(seen)).tolist()
+        return (a, b, c), (d, e, f)
+
+    def _draw_canvas(
+        self, size: tuple[int, int], view: View, style: np.ndarray
+    ) -> np.ndarray | None:
+        """Return the canvas of a frame of (height, width) ``size``, (C, h, w) fp32.
+
+        None for models that take none.
+        """
+        canvas, look = self.engine.model.canvas, self._look
+        if canvas is None:
+            return None
+        drawn: np.ndarray = canvas.draw(size, style[None], look.canvas_seed, view, look.canvas)[0]
+        return drawn
 
     def _copy_untouched(self, frame: P) -> P:
         self._steadiness.reset()
@@ -243,6 +281,27 @@ class Stylizer:
             self._steadiness.restore(state)
         held = self._steadiness.hold(on_host(frame), on_host(painting), stability)
         return tools.scaler.from_array(held, painting)
+
+
+def follows_camera(look: Look, model: ModelFile) -> bool:
+    """Return whether there is a canvas that is carried along with the camera."""
+    return model.canvas is not None and look.canvas > 0
+
+
+def camera_part(state: FrameMemory) -> FrameMemory:
+    """Return what of ``Stylizer.begun_state`` is the camera's."""
+    named = {name: array for name, array in state.items() if name.startswith(_CAMERA)}
+    return {name.removeprefix(_CAMERA): array for name, array in named.items()}
+
+
+def as_camera_part(state: FrameMemory) -> FrameMemory:
+    """Return the state of a ``CameraMotion`` as ``Stylizer.begin`` takes it."""
+    return {f"{_CAMERA}{name}": array for name, array in state.items()}
+
+
+def _seen_size(size: tuple[int, int]) -> tuple[int, int]:
+    """Return a (height, width) that is enough to follow the camera in."""
+    return scaled(size, min(1.0, _SEEN_LINES / min(size)))
 
 
 def _bring_up(

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from engines.canvas import Canvas
 from engines.networks import build_network
 from engines.networks.layers import settle_bytes
 from engines.networks.weights import save_weights
@@ -18,7 +19,7 @@ from export.to_int8 import quantise
 from export.to_onnx import export_onnx
 from tests.small_frame import small_frame
 
-CONFIG = {"width": 16, "deep": 16, "blocks": 1}
+CONFIG = {"width": 16, "deep": 16, "blocks": 1, "canvas": 2}
 STYLES = ("original", "first", "second")
 
 
@@ -45,9 +46,12 @@ def write_small_model(path: Path) -> Path:
     export_onnx(
         small_network(), {**small_metadata(), "family": "fast", "config": json.dumps(CONFIG)}, path
     )
-    frames = [
-        (small_frame(64, 80, seed)[None], np.eye(3, dtype=np.float32)[[1 + seed % 2]])
-        for seed in range(4)
-    ]
-    quantise(path, path.with_name(f"{path.stem}.int8.onnx"), frames)
+    inputs = [_calibration_input(seed) for seed in range(4)]
+    quantise(path, path.with_name(f"{path.stem}.int8.onnx"), inputs)
     return path
+
+
+def _calibration_input(seed: int) -> dict[str, np.ndarray]:
+    style = np.eye(3, dtype=np.float32)[[1 + seed % 2]]
+    canvas = Canvas(cell_px=8, strengths=(1.0,) * 3).draw((64, 80), style, seed)
+    return {"frame": small_frame(64, 80, seed)[None], "style": style, "canvas": canvas}

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-_FLOOR = ("errors", "atomic_write", "folders", "machine", "cache")
+_FLOOR = ("errors", "atomic_write", "folders", "machine", "cache", "canvas")
 FLOOR = tuple(f"engines.{name}" for name in _FLOOR)
 ENGINES = (*FLOOR, "engines.model_file", "engines.base", "engines")
 _SHARED = (
@@ -31,6 +31,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "engines.atomic_write": (),
     "engines.folders": (),
     "engines.machine": (),
+    "engines.canvas": (),
     "engines.cache": ("engines.atomic_write",),
     "engines.model_file": FLOOR,
     "engines.base": (*FLOOR, "engines.model_file"),

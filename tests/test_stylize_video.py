@@ -349,7 +349,7 @@ def test_an_engine_that_fails_leaves_the_report_of_what_is_done(
 ):
     painted = []
 
-    def infer(self, frames, style):
+    def infer(self, frames, style, canvas=None):
         painted.append(1)
         if len(painted) > 15:
             raise EngineRunError("the engine broke")

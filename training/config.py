@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import yaml
 
+from engines.canvas import CHANNELS, MOST_STRENGTH
 from engines.errors import TrainingError
-from training.canvas import CHANNELS
 
 
 class StyleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -19,8 +19,9 @@ class StyleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     image: file, relative to the data folder. weight: of its style loss. texture: its size when its
     Gram matrices are taken, 1 = short side of painting_px, the size that frames have in training; 2
     makes strokes twice as broad. calm: of its calm loss, for paintings that have even areas. share:
-    how often it is drawn, of 1 for the others. crop: top, left, bottom and right of the part that
-    is looked at, in shares of its sides.
+    how often it is drawn, of 1 for the others. canvas: how strong its canvas is meant to be, at
+    most 1.5. crop: top, left, bottom and right of the part that is looked at, in shares of its
+    sides.
     """
 
     name: str
@@ -34,9 +35,14 @@ class StyleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     texture: float = 1.0
     calm: float = 0.0
     share: float = 1.0
+    canvas: float = 1.0
     crop: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
 
     def __post_init__(self) -> None:
+        if not 0 <= self.canvas <= MOST_STRENGTH:
+            raise TrainingError(
+                f"{self.name}: canvas must lie between 0 and {MOST_STRENGTH}, got {self.canvas}"
+            )
         top, left, bottom, right = self.crop
         if not (0 <= top < bottom <= 1 and 0 <= left < right <= 1):
             raise TrainingError(
@@ -121,6 +127,11 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: int = 0
     weights: LossWeights = LossWeights()
 
+    @property
+    def cell_px(self) -> int:
+        """Side of the network's deep cells."""
+        return 2 * self.network.get("fine_px", 4)
+
     def __post_init__(self) -> None:
         if self.crop_px % 64 or self.crop_px < 64:
             raise TrainingError(
@@ -161,6 +172,11 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.network.get("canvas", 0) not in (0, CHANNELS):
             raise TrainingError(
                 f"network: canvas must be 0 or {CHANNELS}, got {self.network['canvas']}"
+            )
+        if self.crop_px % (8 * self.cell_px):
+            raise TrainingError(
+                f"crop_px must be a multiple of {8 * self.cell_px} with network: "
+                f"fine_px: {self.cell_px // 2}, got {self.crop_px}"
             )
 
 

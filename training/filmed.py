@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engines.canvas import draw_canvas
 from training.data import read_photo, resize_short_side, spread
 from training.faces import Box, FaceFinder
 from training.loop import Trainer, scaled
@@ -75,7 +76,12 @@ class Filmed:
         )
 
     def _paint(self, frames: Tensor) -> Tensor:
-        return self._trainer.network(frames, frames.new_ones(len(frames), 1)).clamp(0, 1)
+        network, mix = self._trainer.network, frames.new_ones(len(frames), 1)
+        if not network.canvas_channels:
+            return network(frames, mix).clamp(0, 1)
+        noise = draw_canvas((frames.shape[2], frames.shape[3]), network.cell_px)
+        canvas = torch.tensor(noise, device=frames.device).expand(len(frames), -1, -1, -1)
+        return network(frames, mix, canvas).clamp(0, 1)
 
     def _score(self) -> float | None:
         if self._faces is None:

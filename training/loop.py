@@ -242,7 +242,9 @@ class Trainer:
             "steps_done": self.step,
             "pictures_by_licence": dict(self._licences.most_common()),
         }
+        canvas = {"canvas": json.dumps({s.name: s.canvas for s in self.config.styles})}
         return {
+            **(canvas if self.network.canvas_channels else {}),
             "name": self.config.name,
             "styles": json.dumps(styles),
             "training": json.dumps(training),
@@ -333,7 +335,7 @@ class Trainer:
             "relative": relative_temporal_loss(
                 after - pair.luminance_change, warped, own, pair.visible
             ).mean(),
-            "grid": grid_loss(raw).mean(),
+            "grid": grid_loss(raw, self.config.cell_px).mean(),
             "range": range_loss(raw).mean(),
             **self._painting_losses(before, seen, pair, mix, scale),
         }

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.canvas import CELL_PX, cell_centres, draw_field, moved, sample_canvas
+from engines.canvas import View, draw_canvas
 from training.clips import Clip
 from training.config import TrainingConfig
 from training.data import read_photo, resize_short_side
@@ -38,7 +38,8 @@ _SOFT_SHARE, _SOFT_PX = (
 )  # a clip has a third of a photo's fine detail: small lenses, focus, compression
 _SATURATION, _BRIGHTNESS, _CAST, _GAMMA = (0.2, 1.2), 0.15, 0.07, 0.35
 _LOST_SHARE = 0.1  # of the canvases do not follow the camera
-_GRAIN = (0.7, 1.5)  # of the canvas, in cells
+_CELL_PX = 8  # where a config does not say otherwise
+_EVERY_PX = 8  # the camera's motion is looked at
 _LIGHT_PX = 15  # light changes over areas, noise from pixel to pixel
 
 
@@ -50,7 +51,7 @@ class Pair:
     where they were in ``before``, right and down. visible: (N, 1, H, W), 1 where that is known and
     was not covered. luminance_change: (N, 1, H, W), how much brighter ``after`` is along the motion
     by light, noise not counted. face: (N, 1, H, W), 1 where ``before`` shows a face. canvas_before,
-    canvas_after: (N, C, H / 8 + 1, W / 8 + 1), carried along with the camera.
+    canvas_after: (N, C, h, w) at the network's cells, carried along with the camera.
     """
 
     before: Tensor
@@ -126,7 +127,7 @@ class PairSampler:
         random, side, sizes = self._random, self._config.crop_px, self._config.short_side_px
         if self._clips and random.random() < self._config.clip_share:
             clip = self._clips[random.integers(len(self._clips))]
-            found = draw_from_clip(clip, side, random, sizes)
+            found = draw_from_clip(clip, side, random, sizes, self._config.cell_px)
             if found is not None:
                 return found
         layered = random.random() < self._config.layer_share
@@ -135,7 +136,8 @@ class PairSampler:
             relight(photo, random) if random.random() < self._config.relight_share else photo
             for photo in photos
         ]
-        return draw_from_photos(photos, side, random, self._config.still_share, sizes)
+        still = self._config.still_share
+        return draw_from_photos(photos, side, random, still, sizes, self._config.cell_px)
 
     def _draw_photo(self) -> np.ndarray:
         """Return a photo and, in its fourth channel, where it shows faces: (H, W, 4).
@@ -158,10 +160,12 @@ def draw_from_photos(
     random: np.random.Generator,
     still_share: float,
     short_side_px: tuple[float, float] = _SHORT_SIDE_PX,
+    cell_px: int = _CELL_PX,
 ) -> _Drawn:
     """Draw one sample of the first photo (H, W, 4) under drawn motion.
 
     A second one moves in front of it. They are brought to a size between ``short_side_px``.
+    cell_px: side of the canvas's cells.
     """
     motions = [
         np.eye(3) if random.random() < still_share else draw_motion(random, side_px) for _ in photos
@@ -185,7 +189,7 @@ def draw_from_photos(
     before, face, after = before[..., :3], before[..., 3], after[..., :3]
     lit = np.clip(after * _draw_light(random), 0, 1)
     change = (lit - after) @ _LUMA
-    canvases = _draw_canvases(motions[0], side_px, random)
+    canvases = _draw_canvases(motions[0], side_px, random, cell_px)
     before, after = degrade(before, random), degrade(lit, random)
     return _sample(before, after, flow, canvases, visible, change, face)
 
@@ -195,10 +199,12 @@ def draw_from_clip(
     side_px: int,
     random: np.random.Generator,
     short_side_px: tuple[float, float] = _SHORT_SIDE_PX,
+    cell_px: int = _CELL_PX,
 ) -> _Drawn | None:
     """Draw one sample of two frames of ``clip``, at a size between ``short_side_px``.
 
-    None where the motion explains less than half of them, as at a cut.
+    None where the motion explains less than half of them, as at a cut. cell_px: side of the
+    canvas's cells.
     """
     gap = min(_CLIP_GAPS[random.integers(len(_CLIP_GAPS))], len(clip.frames) - 1)
     first = random.integers(len(clip.frames) - gap)
@@ -225,7 +231,8 @@ def draw_from_clip(
     if visible.mean() < 0.5:
         return None
     change = cv2.blur(difference @ _LUMA, (_LIGHT_PX, _LIGHT_PX))
-    canvases = _draw_canvases(_camera_of(motion.flow, visible), side_px, random)
+    camera = _camera_of(motion.flow, visible)
+    canvases = _draw_canvases(camera, side_px, random, cell_px)
     return _sample(before, after, motion.flow, canvases, visible, change, np.zeros_like(change))
 
 
@@ -304,7 +311,7 @@ def _sample(
 
 
 def _draw_canvases(
-    camera: np.ndarray, side_px: int, random: np.random.Generator
+    camera: np.ndarray, side_px: int, random: np.random.Generator, cell_px: int = _CELL_PX
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw the canvas of both moments.
 
@@ -312,13 +319,20 @@ def _draw_canvases(
     """
     if random.random() < _LOST_SHARE:
         camera = np.eye(3)
-    angle, grain_px = random.normal(0, 0.2), CELL_PX * np.exp(random.uniform(*np.log(_GRAIN)))
-    turn = np.array(
-        [[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, grain_px]]
-    )
-    world = _placed(turn / grain_px, *random.uniform(0, 1000, 2))
-    field, cells = draw_field(random), cell_centres(side_px, side_px)
-    return tuple(sample_canvas(field, moved(cells, place)) for place in (world, world @ camera))
+    # From pixels to short sides from the middle, as views are.
+    units = _placed(np.diag([1 / side_px, 1 / side_px, 1]), -0.5, -0.5)
+    angle, zoom = random.normal(0, 0.2), np.exp2(random.uniform(-1, 0))  # all between two octaves
+    turn = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    first = np.eye(3)
+    first[:2] = np.column_stack([turn, random.uniform(0, 100, 2)])
+    seed, size = int(random.integers(2**31)), (side_px, side_px)
+    views = (first, first @ units @ camera @ np.linalg.inv(units))
+    return tuple(draw_canvas(size, cell_px, seed, _as_view(view)) for view in views)
+
+
+def _as_view(matrix: np.ndarray) -> View:
+    """Return a (3, 3) homography as a view, without its little perspective."""
+    return tuple(tuple(row) for row in (matrix / matrix[2, 2])[:2].tolist())
 
 
 def _camera_of(flow: np.ndarray, visible: np.ndarray) -> np.ndarray:
@@ -326,7 +340,8 @@ def _camera_of(flow: np.ndarray, visible: np.ndarray) -> np.ndarray:
 
     The identity where nothing does.
     """
-    grids = np.mgrid[CELL_PX // 2 : flow.shape[0] : CELL_PX, CELL_PX // 2 : flow.shape[1] : CELL_PX]
+    places = slice(_EVERY_PX // 2, flow.shape[0], _EVERY_PX)
+    grids = np.mgrid[places, places]
     rows, columns = (grid.ravel() for grid in grids)
     seen = visible[rows, columns]
     now = np.stack([columns, rows], axis=-1)[seen].astype(np.float32)

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 
 from engines.atomic_write import atomic_write
+from engines.canvas import draw_canvas
 from engines.networks.frame_graph import FrameGraph
 from engines.networks.layers import settle_bytes
 from engines.networks.style_network import StyleNetwork
-from training.canvas import CELL_PX, cell_centres, draw_field, sample_canvas
 from training.data import read_photo, resize_short_side, spread
 
-_LINES, _CANVAS_LINES = 480, 320  # a network with a canvas is made for broader strokes
+_LINES = 480
 
 
 def stylise_photo(
@@ -34,7 +34,8 @@ def stylise_photo(
     network.eval()
     with torch.no_grad():
         if network.canvas_channels:
-            canvas = strength * _canvas(*photo.shape[:2]).to(device)
+            noise = draw_canvas(photo.shape[:2], network.cell_px)
+            canvas = strength * torch.tensor(noise, device=device)[None]
             painted = network(frame.permute(0, 3, 1, 2) / 255, style[:, 1:], canvas)
             out = (painted.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1)
         else:
@@ -43,23 +44,16 @@ def stylise_photo(
     return out[0].cpu().numpy()
 
 
-def _canvas(height: int, width: int) -> torch.Tensor:
-    """Return the same noise for every picture of a size, (1, C, H / 8 + 1, W / 8 + 1)."""
-    height_px, width_px = (-(-side // CELL_PX) * CELL_PX for side in (height, width))
-    points = cell_centres(height_px, width_px) / CELL_PX
-    return torch.from_numpy(sample_canvas(draw_field(np.random.default_rng(1)), points))[None]
-
-
 def save_preview(
     path: Path, network: StyleNetwork, photos: list[Path], names: list[str], cell_px: int = 320
 ) -> None:
     """Write a sheet with a row for each photo and a column for each style.
 
-    They are stylised at 480 lines, or 320 with a canvas, and shown ``cell_px`` high.
+    They are stylised at 480 lines and shown ``cell_px`` high.
     """
     rows = []
     for file in photos:
-        photo = _frame(file, network)
+        photo = _frame(file)
         pictures = [
             photo,
             *(stylise_photo(network, photo, k, len(names)) for k in range(len(names))),
@@ -84,7 +78,7 @@ def save_style_preview(
     columns = [_centre(resize_short_side(read_photo(painting), cell_px))]
     columns = [np.vstack([columns[0], np.full_like(columns[0], 255)])]
     for file in spread(photos, 3):
-        photo = _frame(file, network)
+        photo = _frame(file)
         painted = stylise_photo(settle_bytes(copy.deepcopy(network)), photo, 0, 1)
         columns.append(
             np.vstack([resize_short_side(picture, cell_px) for picture in (photo, painted)])
@@ -115,9 +109,8 @@ def save_curves(path: Path, history: list[dict[str, float]]) -> None:
     pyplot.close(figure)
 
 
-def _frame(file: Path, network: StyleNetwork) -> np.ndarray:
-    lines = _CANVAS_LINES if network.canvas_channels else _LINES
-    return _centre(resize_short_side(read_photo(file), lines))
+def _frame(file: Path) -> np.ndarray:
+    return _centre(resize_short_side(read_photo(file), _LINES))
 
 
 def _centre(photo: np.ndarray) -> np.ndarray:

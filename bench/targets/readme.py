@@ -1,5 +1,7 @@
 """Write what the README shows.
 
+The thumbnails that ship with the bundled model are written too.
+
 The hotkeys come from the table of commands, the figures from docs/bench.json, the styles from
 docs/styles.json, which is what `python -m training evaluate` writes as evaluation.json; and the
 picture.
@@ -32,6 +34,7 @@ from training.evaluate.figures import (
 ROOT = Path(__file__).parents[2]
 _COLUMNS = 5
 _QUALITY = 88
+_THUMBNAIL_FROM_PX, _THUMBNAIL_SIZE = 270, (160, 120)
 _STYLE_COLUMNS = (
     "style_rel",
     STYLE_FACE,
@@ -54,13 +57,15 @@ def main() -> None:
         text = fill(text, "figures", speed(json.loads(figures.read_text(encoding="utf-8"))))
     measured = ROOT / "docs" / "styles.json"
     if measured.is_file():
-        text = fill(text, "styles", styles(json.loads(measured.read_text(encoding="utf-8"))))
+        found = json.loads(measured.read_text(encoding="utf-8"))
+        text = fill(text, "styles", styles(found))
+        (ROOT / "docs" / "styles.md").write_text(styles_page(found), encoding="utf-8")
     readme.write_text(text, encoding="utf-8")
     page = ROOT / "docs" / "live.md"
     page.write_text(
         fill(page.read_text(encoding="utf-8"), "commands", commands()), encoding="utf-8"
     )
-    save_picture(ROOT / "docs" / "pictures" / "before_after.jpg")
+    save_pictures(ROOT / "docs" / "pictures" / "before_after.jpg")
 
 
 def hotkeys() -> str:
@@ -134,14 +139,55 @@ def styles(figures: dict) -> str:
     )
 
 
+def styles_page(figures: dict) -> str:
+    """Return docs/styles.md: each style's picture, and in words what its figures say."""
+    rows = [
+        (
+            f"![{s['name']}](../engines/styles/thumbnails/{s['name']}.jpg)",
+            f"`{s['name']}` {_painting(s)}",
+            "; ".join(_words(s["measured"])),
+        )
+        for s in figures["styles"]
+    ]
+    lines = [
+        "# The styles",
+        "",
+        f"What each is like on people, on rooms and in the hand, measured {figures['date']}",
+        "on clips that nothing was trained on ([README](../README.md#the-styles) has the figures).",
+        "Written by `python -m bench.targets.readme` from `docs/styles.json`.",
+        "",
+        *markdown_table(("", "painting", "what to expect"), rows, 3),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _words(measured: dict[str, float]) -> list[str]:
+    """Say what a user will see: bounds by which pictures were told apart by eye."""
+    words = []
+    found, face = measured.get("face", 1.0), measured.get(STYLE_FACE, 1.0)
+    if found < 0.9:
+        words.append("changes faces much")
+    else:
+        words.append("good on faces" if face <= 0.35 else "faces stay much as filmed")
+    even = measured.get(STYLE_EVEN, measured.get(STYLE_EVEN_PAINTING, 1.0))
+    bounds = ((0.42, "walls become paint"), (0.6, "walls get strokes"), (9.0, "walls stay plain"))
+    words.append(next(text for bound, text in bounds if even <= bound))
+    moving = measured.get(f"ratio_1 {HANDHELD}", 0.0)
+    words.append("restless in the hand" if moving > 2.6 else "calm in the hand")
+    if measured.get("content", 0.0) > 2.2:
+        words.append("takes much of the picture")
+    return words
+
+
 def _painting(style: dict) -> str:
     return ", ".join(part for part in (style["title"], style["artist"], style["year"]) if part)
 
 
-def save_picture(target: Path) -> None:
+def save_pictures(target: Path) -> None:
     """Write the photo untouched and in every painting of the bundled model.
 
-    They stand in rows of ``_COLUMNS``.
+    They stand in rows of ``_COLUMNS``; and each by itself, small, beside the model.
     """
     from PIL import Image
 
@@ -155,6 +201,11 @@ def save_picture(target: Path) -> None:
         "onnxruntime", model, EngineOptions(device="cpu", precision="fp32"), frame.shape[:2]
     ) as engine:
         pictures = [engine.infer(frame[None], style[None])[0] for style in styles]
+    for style, picture in zip(model.style_names, pictures, strict=True):
+        thumbnail = model.path.parent / "thumbnails" / f"{style}.jpg"
+        thumbnail.parent.mkdir(exist_ok=True)
+        small = Image.fromarray(picture[:_THUMBNAIL_FROM_PX, 60:420])
+        small.resize(_THUMBNAIL_SIZE, Image.Resampling.LANCZOS).save(thumbnail, quality=_QUALITY)
     pictures += [np.full_like(frame, 255)] * (-len(pictures) % _COLUMNS)
     sheet = np.vstack(
         [np.hstack(pictures[i : i + _COLUMNS]) for i in range(0, len(pictures), _COLUMNS)]

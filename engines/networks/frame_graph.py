@@ -25,11 +25,13 @@ class FrameGraph(nn.Module):
         self.network: StyleNetwork | CellNetwork = network.in_cells() or network
         self.dtype = dtype
 
-    def forward(self, frame: Tensor, style: Tensor) -> Tensor:
+    def forward(self, frame: Tensor, style: Tensor, canvas: Tensor | None = None) -> Tensor:
         """Paint ``frame``, (N, H, W, 3) uint8 RGB, and return the same.
 
-        style: (N, S) float32, rows summing to 1, column 0 ``original``.
+        style: (N, S) float32, rows summing to 1, column 0 ``original``. canvas: (N, C, h, w)
+        float32, for networks that take one.
         """
+        noise = () if canvas is None else (canvas.to(self.dtype),)
         original = style[:, :1]
         # The floor only keeps 0/0 away at original = 1, where the network's part is multiplied by
         # nothing.
@@ -40,11 +42,11 @@ class FrameGraph(nn.Module):
             # Mixed and rounded in cells, in the order that the network leaves them in.
             scale = self.network.scale
             cells = to_cells(pad_edge(pixels, self.network.cell_px, channels_last=True), scale)
-            painted = self.network((cells * (1 / 255)).to(self.dtype), mix)
+            painted = self.network((cells * (1 / 255)).to(self.dtype), mix, *noise)
             rows = from_cells(_mix(cells, painted, original), scale)
             return rows[:, : frame.shape[1], : frame.shape[2]].to(torch.uint8)
         pixels = pixels.permute(0, 3, 1, 2)
-        painted = self.network((pixels * (1 / 255)).to(self.dtype), mix)
+        painted = self.network((pixels * (1 / 255)).to(self.dtype), mix, *noise)
         return _mix(pixels, painted, original).permute(0, 2, 3, 1).to(torch.uint8)
 
 

@@ -28,7 +28,8 @@ class StyleNetwork(nn.Module):
     def forward(self, image: Tensor, mix: Tensor) -> Tensor:
         """Paint ``image``, (N, 3, H, W) float, RGB in 0..1, with the weights ``mix``, (N, P) float.
 
-        Each row of ``mix`` sums to 1. Returns (N, 3, H, W), not clamped.
+        Each row of ``mix`` sums to 1. Networks with ``canvas_channels`` take ``canvas``, too.
+        Returns (N, 3, H, W), not clamped.
         """
 
     def in_cells(self) -> CellNetwork | None:
@@ -51,7 +52,7 @@ class CellNetwork(nn.Module):
     def forward(self, cells: Tensor, mix: Tensor) -> Tensor:
         """Paint ``cells``, (N, h, w, scale * scale * 3) RGB in 0..1, with the weights ``mix``.
 
-        Returns as ``cells``, not clamped.
+        With a canvas where the network takes one. Returns as ``cells``, not clamped.
         """
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import onnx
 
 from engines.base import OnProgress, ignore_progress
+from engines.canvas import Canvas
 from engines.errors import EngineLoadError, UsageError
 from engines.plans.library import Library
 from engines.plans.shapes import Shapes
@@ -22,12 +23,14 @@ def build_plan(
     target: str = "current",
     on_progress: OnProgress = ignore_progress,
     timing_cache: bytes = b"",
+    canvas: Canvas | None = None,
 ) -> tuple[bytes, bytes]:
     """Build ``graph`` for ``target`` ("current", or one of ``library.targets``).
 
     Returns the plan and the new timing cache. on_progress: told the share that is done, 0..1, and
     the name of the phase; raising KeyboardInterrupt in it stops the build. timing_cache: an earlier
-    one; only the full TensorRT has it, TensorRT for RTX measures nothing while it builds. Raises
+    one; only the full TensorRT has it, TensorRT for RTX measures nothing while it builds. canvas:
+    what the graph takes as one, None if it takes none. Raises
     UsageError for an unknown target, EngineLoadError with TensorRT's own words if it refuses the
     network.
     """
@@ -46,7 +49,7 @@ def build_plan(
     config = builder.create_builder_config()
     _set_target(config, library, target)
     config.clear_flag(trt.BuilderFlag.TF32)  # fp32 is asked for to be exact
-    config.add_optimization_profile(_make_profile(builder, network, shapes))
+    config.add_optimization_profile(_make_profile(builder, network, shapes, canvas))
     progress = _make_monitor(trt, on_progress)
     config.progress_monitor = progress
     cache = None if library.is_rtx else _set_timings(config, timing_cache)
@@ -82,13 +85,13 @@ def _set_timings(config: Any, kept: bytes) -> Any:
     return None
 
 
-def _make_profile(builder: Any, network: Any, shapes: Shapes) -> Any:
+def _make_profile(builder: Any, network: Any, shapes: Shapes, canvas: Canvas | None) -> Any:
     styles = network.get_input(1).shape[1]
     profile = builder.create_optimization_profile()
-    profile.set_shape(
-        "frame",
-        *((shapes.batch, *size, 3) for size in (shapes.smallest, shapes.usual, shapes.largest)),
-    )
+    sizes = (shapes.smallest, shapes.usual, shapes.largest)
+    profile.set_shape("frame", *((shapes.batch, *size, 3) for size in sizes))
+    if canvas:
+        profile.set_shape("canvas", *((shapes.batch, *canvas.shape(size)) for size in sizes))
     profile.set_shape("style", *[(shapes.batch, styles)] * 3)
     return profile
 

@@ -61,8 +61,11 @@ def check_graph(
     )
 
     def infer(frames: np.ndarray, style: np.ndarray) -> np.ndarray:
+        given = {"frame": frames, "style": style}
+        if model.canvas:
+            given["canvas"] = model.canvas.draw(frames.shape[1:3], style)
         stylized: np.ndarray
-        (stylized,) = session.run(["stylized"], {"frame": frames, "style": style})
+        (stylized,) = session.run(["stylized"], given)
         return stylized
 
     frames = check_frames([*pictures] or [check_picture()], GRAPH_SIZES)

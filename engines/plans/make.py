@@ -119,7 +119,13 @@ def make_plan(
     kept_timings = store.sibling(f"timings-{recipe.gpu.target}.bin")
     target = "current" if recipe.gpu.here else recipe.gpu.target
     data, new_timings = build_plan(
-        typed, recipe.shapes, recipe.library, target, on_progress, store.read(kept_timings)
+        typed,
+        recipe.shapes,
+        recipe.library,
+        target,
+        on_progress,
+        store.read(kept_timings),
+        recipe.model.canvas,
     )
     if new_timings:
         store.write(kept_timings, new_timings)

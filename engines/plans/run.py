@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engines.errors import EngineLoadError, EngineRunError
+from engines.model_file import ModelFile
 from engines.plans.cuda import Cuda
 from engines.plans.library import Library
 from engines.plans.store import PlanStore
@@ -41,7 +42,7 @@ class PlanRun:
         library: Library,
         plan: bytes,
         shape: tuple[int, int, int],
-        styles: int,
+        model: ModelFile,
         store: PlanStore,
         kernels: Path,
     ) -> None:
@@ -64,7 +65,7 @@ class PlanRun:
                         self._owner,
                         _make_context(engine, settings),
                         shape,
-                        styles,
+                        model,
                         records=not library.is_rtx,
                     )
                     for _ in range(SLOTS)
@@ -76,18 +77,20 @@ class PlanRun:
                 self._owner.close()
                 raise
 
-    def start(self, frames: Frames, style: np.ndarray) -> Pending:
+    def start(self, frames: Frames, style: np.ndarray, canvas: np.ndarray | None = None) -> Pending:
         """Queue one inference and return what waits for it.
 
         The result is (N, H, W, 3) uint8, where ``frames`` are, owned by the caller. Two may be
         under way. A third waits for the first, whose result is kept for its caller.
         """
         with self._cuda.current():
-            return self._turns.start(frames, style)
+            return self._turns.start(frames, style, canvas)
 
-    def infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
+    def infer(
+        self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None = None
+    ) -> np.ndarray:
         """Run one inference on arrays and wait for it."""
-        return np.asarray(self.start(frames, style)())
+        return np.asarray(self.start(frames, style, canvas)())
 
     def close(self) -> None:
         """Free everything on the GPU; results that were not waited for stay to be had.
@@ -116,25 +119,32 @@ class _Slot:
         owner: ExitStack,
         context: Any,
         shape: tuple[int, int, int],
-        styles: int,
+        model: ModelFile,
         records: bool,
     ) -> None:
         self._cuda, self._context = cuda, context
         picture = (*shape, 3)
         self._frame = cuda.pinned(picture, np.uint8, owner)
-        self._style = cuda.pinned((shape[0], styles), np.float32, owner)
+        shapes: dict[str, tuple[int, ...]] = {"style": (shape[0], len(model.styles))}
+        if model.canvas:
+            shapes["canvas"] = (shape[0], *model.canvas.shape(shape[1:]))
+        # What is uploaded before each frame, beside it.
+        self._conditions = {
+            name: cuda.pinned(lengths, np.float32, owner) for name, lengths in shapes.items()
+        }
         self._stylized = cuda.pinned(picture, np.uint8, owner)
         self._stream = cuda.stream(owner)
         self._addresses = {
             name: cuda.memory(array.nbytes, owner)
             for name, array in (
                 ("frame", self._frame),
-                ("style", self._style),
+                *self._conditions.items(),
                 ("stylized", self._stylized),
             )
         }
-        shaped = context.set_input_shape("frame", picture) and context.set_input_shape(
-            "style", self._style.shape
+        shaped = all(
+            context.set_input_shape(name, lengths)
+            for name, lengths in (("frame", picture), *shapes.items())
         )
         if not shaped or not all(
             context.set_tensor_address(name, address) for name, address in self._addresses.items()
@@ -147,9 +157,11 @@ class _Slot:
         self._warm_up()
         self._recorded = cuda.record(self._stream, self._queue, owner) if records else None
 
-    def start(self, frames: Frames, style: np.ndarray) -> None:
+    def start(self, frames: Frames, style: np.ndarray, canvas: np.ndarray | None = None) -> None:
         """Queue one inference."""
-        np.copyto(self._style, style)
+        conditions = (style,) if canvas is None else (style, canvas)
+        for pinned, array in zip(self._conditions.values(), conditions, strict=True):
+            np.copyto(pinned, array)
         cuda, stream, addresses = self._cuda, self._stream, self._addresses
         if isinstance(frames, np.ndarray):
             self._given = None
@@ -177,7 +189,10 @@ class _Slot:
     def _warm_up(self) -> None:
         """Run it twice: the first runs compile, choose and allocate, which no later one does."""
         self._frame[:] = 0
-        self._style[:] = np.eye(1, self._style.shape[1], dtype=np.float32)
+        style, *canvas = self._conditions.values()
+        style[:] = np.eye(1, style.shape[1], dtype=np.float32)
+        for noise in canvas:
+            noise[:] = 0
         self._cuda.upload(self._addresses["frame"], self._frame, self._stream)
         for _ in range(2):
             self._queue()
@@ -187,7 +202,8 @@ class _Slot:
         (self._recorded or self._queue)()
 
     def _queue(self) -> None:
-        self._cuda.upload(self._addresses["style"], self._style, self._stream)
+        for name, pinned in self._conditions.items():
+            self._cuda.upload(self._addresses[name], pinned, self._stream)
         if not self._context.execute_async_v3(self._stream):
             raise EngineRunError("TensorRT could not queue the frame.")
 

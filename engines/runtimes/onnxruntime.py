@@ -75,8 +75,11 @@ class OnnxRuntime(Engine):
             ("CPUExecutionProvider", {}),
         ]
 
-    def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
+    def _infer(
+        self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None
+    ) -> np.ndarray:
         session = self._get_specialised(frames.shape[:3])
+        given = {"frame": frames, "style": style} | ({} if canvas is None else {"canvas": canvas})
         stylized: np.ndarray
-        (stylized,) = session.run(["stylized"], {"frame": frames, "style": style})
+        (stylized,) = session.run(["stylized"], given)
         return stylized

@@ -64,17 +64,26 @@ class OpenVino(Engine):
         batch, height, width = key
         try:
             network = self._core.read_model(self._path)
-            network.reshape({"frame": [*key, 3], "style": [batch, len(self.model.styles)]})
+            network.reshape(self._shapes(key))
             compiled = self._core.compile_model(network, "CPU", self._make_properties())
             requests = [compiled.create_infer_request() for _ in range(self.in_flight)]
             style = np.eye(1, len(self.model.styles), dtype=np.float32).repeat(batch, 0)
+            canvas = self._complete_canvas(None, (height, width), style)
             for request in requests:
-                _start_request(request, np.zeros((*key, 3), np.uint8), style)()
+                _start_request(request, np.zeros((*key, 3), np.uint8), style, canvas)()
         except RuntimeError as error:
             raise EngineLoadError(
                 f"OpenVINO cannot run {self._path} at {width}x{height}: {error}"
             ) from error
         return cycle(requests)
+
+    def _shapes(self, key: tuple[int, int, int]) -> dict[str, list[int]]:
+        """Return the shapes of the inputs for (batch, height, width)."""
+        batch, *size = key
+        shapes = {"frame": [*key, 3], "style": [batch, len(self.model.styles)]}
+        if self.model.canvas:
+            shapes["canvas"] = [batch, *self.model.canvas.shape((size[0], size[1]))]
+        return shapes
 
     def _make_properties(self) -> dict[str, object]:
         # Without the hint, CPUs with bf16 units silently compute in bf16 and other pictures come
@@ -89,21 +98,30 @@ class OpenVino(Engine):
             ),
         }
 
-    def _start(self, frames: np.ndarray, style: np.ndarray) -> Pending:
-        return self._start_next(frames, style)
+    def _start(self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None) -> Pending:
+        return self._start_next(frames, style, canvas)
 
-    def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
-        return self._start_next(frames, style)()
+    def _infer(
+        self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None
+    ) -> np.ndarray:
+        return self._start_next(frames, style, canvas)()
 
-    def _start_next(self, frames: np.ndarray, style: np.ndarray) -> Callable[[], np.ndarray]:
-        return _start_request(next(self._get_specialised(frames.shape[:3])), frames, style)
+    def _start_next(
+        self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None
+    ) -> Callable[[], np.ndarray]:
+        request = next(self._get_specialised(frames.shape[:3]))
+        return _start_request(request, frames, style, canvas)
 
 
-def _start_request(request: Any, frames: np.ndarray, style: np.ndarray) -> Callable[[], np.ndarray]:
+def _start_request(
+    request: Any, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None
+) -> Callable[[], np.ndarray]:
     """Begin and return what waits for the result, a copy: the memory is the request's own."""
     request.wait()  # for what somebody has begun and given up
     request.get_tensor("frame").data[:] = frames
     request.get_tensor("style").data[:] = style
+    if canvas is not None:
+        request.get_tensor("canvas").data[:] = canvas
     request.start_async()
 
     def result() -> np.ndarray:

@@ -28,5 +28,7 @@ class Passthrough(Engine):
         """Return "uint8" alone."""
         return ("uint8",)
 
-    def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
+    def _infer(
+        self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None
+    ) -> np.ndarray:
         return frames.copy()

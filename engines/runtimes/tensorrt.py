@@ -81,7 +81,9 @@ class TensorRt(Engine):
         def open_to_prove(plan: bytes) -> Infer:
             run = self._open_run(plan, recipe)
             proving.append(run)
-            return run.infer
+            return lambda frames, style: run.infer(
+                frames, style, self._complete_canvas(None, frames.shape[1:3], style)
+            )
 
         what = (
             f"the TensorRT engine of {self.model.name}, {self.precision}, {recipe.shapes} "
@@ -128,22 +130,24 @@ class TensorRt(Engine):
         key, shapes = recipe.key, recipe.shapes
         kernels = self._store.sibling(f"{key.digest}.kernels")
         shape = (shapes.batch, *shapes.usual)
-        return PlanRun(
-            self._cuda, self._library, plan, shape, len(self.model.styles), self._store, kernels
-        )
+        return PlanRun(self._cuda, self._library, plan, shape, self.model, self._store, kernels)
 
     def _get_run(self, frames: Frames) -> PlanRun:
         run: PlanRun = self._get_specialised((frames.shape[0], frames.shape[1], frames.shape[2]))
         return run
 
-    def _start(self, frames: np.ndarray, style: np.ndarray) -> Pending:
-        return self._get_run(frames).start(frames, style)
+    def _start(self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None) -> Pending:
+        return self._get_run(frames).start(frames, style, canvas)
 
-    def _start_tensor(self, frames: Tensor, style: np.ndarray) -> Pending:
-        return self._get_run(frames).start(frames, style)
+    def _start_tensor(
+        self, frames: Tensor, style: np.ndarray, canvas: np.ndarray | None
+    ) -> Pending:
+        return self._get_run(frames).start(frames, style, canvas)
 
-    def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
-        return self._get_run(frames).infer(frames, style)
+    def _infer(
+        self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None
+    ) -> np.ndarray:
+        return self._get_run(frames).infer(frames, style, canvas)
 
     def _drop(self, made: PlanRun) -> None:
         made.close()

@@ -111,30 +111,36 @@ class Torch(Engine):
             return None
         from engines.cuda_frames import CudaFrames
 
-        frames = CudaFrames(
-            self._graph, self.device, key, len(self.model.styles), self._runs_graphs
-        )
+        style = np.eye(1, len(self.model.styles), dtype=np.float32).repeat(key[0], 0)
+        canvas = self._complete_canvas(None, key[1:], style)
+        frames = CudaFrames(self._graph, self.device, key, style, canvas, self._runs_graphs)
         if frames.problem:
             self.note = frames.problem
         return frames
 
-    def _start(self, frames: np.ndarray, style: np.ndarray) -> Pending:
+    def _start(self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None) -> Pending:
         made: CudaFrames | None = self._get_specialised(frames.shape[:3])
-        return made.start(frames, style) if made else super()._start(frames, style)
+        if made:
+            return made.start(frames, style, canvas)
+        return super()._start(frames, style, canvas)
 
-    def _start_tensor(self, frames: Tensor, style: np.ndarray) -> Pending:
+    def _start_tensor(
+        self, frames: Tensor, style: np.ndarray, canvas: np.ndarray | None
+    ) -> Pending:
         made: CudaFrames = self._get_specialised(
             (frames.shape[0], frames.shape[1], frames.shape[2])
         )
-        return made.start(frames, style)
+        return made.start(frames, style, canvas)
 
     def _drop(self, made: CudaFrames | None) -> None:
         if made:
             made.close()
 
-    def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
+    def _infer(
+        self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None
+    ) -> np.ndarray:
+        given = [array for array in (frames, style, canvas) if array is not None]
         with self._torch.inference_mode():
-            frame = self._torch.from_numpy(frames).to(self.device)
-            painted = self._graph(frame, self._torch.from_numpy(style).to(self.device))
+            painted = self._graph(*(self._torch.from_numpy(a).to(self.device) for a in given))
         stylized: np.ndarray = painted.cpu().numpy()
         return stylized

@@ -121,6 +121,12 @@ def set_stability(state: State, stability: float) -> State:
     return say(replace(state, look=look), f"stability {100 * stability:.0f} %")
 
 
+def set_canvas(state: State, canvas: float) -> State:
+    """Set how rough the canvas is."""
+    look = replace(state.look, canvas=canvas)
+    return say(replace(state, look=look), f"canvas {100 * canvas:.0f} %")
+
+
 def set_keep_color(state: State, keep: bool) -> State:
     """Take the colours of the picture, or those of the painting."""
     text = "colours of the picture" if keep else "colours of the painting"

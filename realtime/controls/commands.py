@@ -22,7 +22,7 @@ from realtime.controls.state import (
     State,
 )
 from realtime.controls.values import Nothing, Range, Switch, Text, V, Value, Values, Words
-from realtime.look import BRUSH_RANGE, STABILITY_RANGE, STRENGTH_RANGE, mix_text
+from realtime.look import BRUSH_RANGE, CANVAS_RANGE, STABILITY_RANGE, STRENGTH_RANGE, mix_text
 
 Keys = tuple[tuple[str, Value], ...]
 
@@ -210,6 +210,18 @@ _TABLE: tuple[AnyCommand, ...] = (
         step_help="stability down, up",
         down=("looser", "("),
         up=("steadier", ")"),
+        page=30,
+    ),
+    *_number(
+        "canvas",
+        "roughness of the canvas",
+        acts.set_canvas,
+        Range(*CANVAS_RANGE),
+        lambda s: s.look.canvas,
+        step=0.1,
+        step_help="canvas plainer, rougher",
+        down=("plainer", ";"),
+        up=("rougher", "'"),
         page=30,
     ),
     Command(

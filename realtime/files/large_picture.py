@@ -90,7 +90,11 @@ class LargePicture:
             style = np.concatenate([[0.0], vector[1:] / vector[1:].sum()]).astype(np.float32)
             pieces = NetworkPieces(engine, tile_px)
             pieces.prepare(size)
-            painting = on_host(pieces.start(small, style)())
+            noise = None
+            if canvas := engine.model.canvas:
+                seed, strength = look.canvas_seed, look.canvas
+                noise = canvas.draw(size, style[None], seed, strength=strength)[0]
+            painting = on_host(pieces.start(small, style, noise)())
         pixels, alpha = self._open()
         painted = self._bring_up(painting, small, pixels, scaler) if share < 1 else pixels
         painted = pixels * share + painted * (1 - share)

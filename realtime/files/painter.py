@@ -68,12 +68,12 @@ class FilePainter:
         painted = self._stylizer.begin(frame, float(now_s), self._memory_for(frame))
         self._next_index = frame.index + 1
         ends_segment = self._next_index % SEGMENT_FRAMES == 0
-        noise = self._stylizer.noise_state() if ends_segment else {}
+        begun = self._stylizer.begun_state() if ends_segment else {}
 
         def finish() -> Pixels:
             pixels = painted()
             if ends_segment:
-                memory = noise | self._stylizer.steadiness_state()
+                memory = begun | self._stylizer.steadiness_state()
                 self._resume.leave_memory(frame.index, memory)
             if not self._side_by_side:
                 return pixels

@@ -39,7 +39,13 @@ DEFAULT_PORT = 8080
 DEFAULT_ADDRESS = f"127.0.0.1:{DEFAULT_PORT}"
 # What the flags of the look mean where they are not given; given or not must be told apart, since
 # the rest is as it was left.
-_LOOK_DEFAULTS = {"strength": 1.0, "brush": 1.0, "keep_color": False, "stability": 0.0}
+_LOOK_DEFAULTS = {
+    "strength": 1.0,
+    "brush": 1.0,
+    "keep_color": False,
+    "stability": 0.0,
+    "canvas": 1.0,
+}
 
 
 def add_live_flags(parser: argparse.ArgumentParser) -> None:

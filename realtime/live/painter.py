@@ -109,7 +109,6 @@ class LivePainter:
                 self.stylizer.engine = engine
                 if wanted != self._size:
                     self.stylizer.set_inference_size(wanted)
-                    self.stylizer.reset()
                 self._size, self._changed_s = wanted, now_s
         elif self.quality and not self.waiting:
             self._sizes.prefetch([scaled(full, scale) for scale in self.quality.scales])

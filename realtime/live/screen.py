@@ -27,7 +27,7 @@ from realtime.live.thumbnail_view import (
     sheet_places,
     strip_places,
 )
-from realtime.live.thumbnails import Thumbnails
+from realtime.live.thumbnails import Thumbnails, read_shipped
 from realtime.live.view import compose
 from realtime.timing import Clock
 
@@ -61,7 +61,8 @@ class Screen:
         clock: Clock,
     ) -> None:
         self._desk = desk
-        self._thumbnails = Thumbnails(painter.stylizer.engine)
+        engine = painter.stylizer.engine
+        self._thumbnails = Thumbnails(engine, shipped=read_shipped(engine.model))
         self._places: list[Place] = []
         self._sink, self._source, self._painter, self._figures = sink, source, painter, figures
         self.snapshots, self._outputs, self._clock = snapshots, outputs, clock

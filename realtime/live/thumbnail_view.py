@@ -105,7 +105,7 @@ def draw_thumbnails(
             under[:] = _BACKGROUND
         else:
             cv2.resize(
-                thumbnail,
+                _middle(thumbnail, place.height / place.width),
                 (place.width, place.height),
                 dst=under,
                 interpolation=cv2.INTER_AREA,
@@ -113,6 +113,17 @@ def draw_thumbnails(
         color, thick = (_CHOSEN, 3 * line) if place.style in chosen else ((0, 0, 0), line)
         under[:thick], under[-thick:] = color, color
         under[:, :thick], under[:, -thick:] = color, color
+
+
+def _middle(picture: np.ndarray, proportion: float) -> np.ndarray:
+    """Return as much of the middle of ``picture`` as has ``proportion``, its height to its width.
+
+    What is shipped has not the shape of a camera's frames.
+    """
+    height, width = picture.shape[:2]
+    kept_h, kept_w = min(height, round(width * proportion)), min(width, round(height / proportion))
+    top, left = (height - kept_h) // 2, (width - kept_w) // 2
+    return picture[top : top + max(1, kept_h), left : left + max(1, kept_w)]
 
 
 def shares(

@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+from PIL import Image
 
-from engines import Engine
+from engines import Engine, ModelFile
 from engines.errors import EngineError
 from engines.opening import open_alike
 from realtime.frame import Frame, LiveFrame
@@ -20,6 +21,14 @@ from realtime.look import BRUSH_RANGE, Look
 from realtime.picture.resample import Scaler
 from realtime.picture.sizes import network_size
 from realtime.stylizer import Stylizer
+
+
+def read_shipped(model: ModelFile) -> dict[str, np.ndarray]:
+    """Return the small pictures that lie beside ``model``, (h, w, 3) uint8 RGB by style."""
+    found = {name: model.thumbnail_path(name) for name in model.style_names}
+    return {
+        name: np.asarray(Image.open(path).convert("RGB")) for name, path in found.items() if path
+    }
 
 
 class Thumbnails:
@@ -35,9 +44,13 @@ class Thumbnails:
         engine: Engine,
         open_for: Callable[[Engine, Size], Engine] = open_alike,
         share: float = 0.3,
+        shipped: dict[str, np.ndarray] | None = None,
     ) -> None:
-        self.pictures: dict[str, np.ndarray] = {}
-        """Style -> (h, w, 3) uint8 RGB, in the broadest brush: small, it still shows strokes."""
+        self.pictures = shipped or {}
+        """Style -> (h, w, 3) uint8 RGB, in the broadest brush: small, it still shows strokes.
+
+        Until a style has been painted, what is ``shipped`` with it.
+        """
         self.version = 0
         """Counts the changes of ``pictures``."""
         self.failure: str | None = None

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engines import Engine
+from engines.canvas import canvas_shape
 from engines.errors import UsageError
 from engines.machine import cpu_threads
 from engines.opening import open_alike
@@ -147,17 +148,23 @@ class NetworkPieces:
         """Specialise the engine to what it is given of frames of (height, width) ``size``."""
         self.engine.prepare(self.piece_size(size))
 
-    def start(self, frame: P, style: np.ndarray) -> Callable[[], P]:
+    def start(
+        self, frame: P, style: np.ndarray, canvas: np.ndarray | None = None
+    ) -> Callable[[], P]:
         """Begin to paint as ``Engine.start`` does, and return what waits for the result.
 
-        frame: (H, W, 3) uint8, one frame. style: (S,) float32. The result is (H, W, 3) uint8.
+        frame: (H, W, 3) uint8, one frame. style: (S,) float32. canvas: (C, h, w) float32, of models
+        that take one; absent: as the engine draws it. The result is (H, W, 3) uint8.
         """
+        taken = self.engine.model.canvas
+        if canvas is None and taken is not None:
+            canvas = taken.draw((frame.shape[0], frame.shape[1]), style[None])[0]
         pieces = self.pieces((frame.shape[0], frame.shape[1]))
         if pieces is not None:
             with self._engine_for_pieces(frame, style) as engine:
-                result = _in_pieces(engine, frame, style, *pieces)
+                result = _in_pieces(engine, frame, style, canvas, *pieces)
             return lambda: result
-        return _start_one(self.engine, frame, style)
+        return _start_one(self.engine, frame, style, canvas)
 
     @contextmanager
     def _engine_for_pieces(self, frame: Pixels, style: np.ndarray) -> Iterator[Engine]:
@@ -180,14 +187,21 @@ class NetworkPieces:
                 yield fixed
 
 
-def _start_one(engine: Engine, frame: P, style: np.ndarray) -> Callable[[], P]:
+def _start_one(
+    engine: Engine, frame: P, style: np.ndarray, canvas: np.ndarray | None
+) -> Callable[[], P]:
     """Begin to paint one picture (H, W, 3) that fits the network."""
-    painted = engine.start(frame[None], style[None])
+    painted = engine.start(frame[None], style[None], None if canvas is None else canvas[None])
     return lambda: painted()[0]  # type: ignore[return-value]  # of the kind that it was given
 
 
 def _in_pieces(
-    engine: Engine, frame: P, style: np.ndarray, rows: list[Span], columns: list[Span]
+    engine: Engine,
+    frame: P,
+    style: np.ndarray,
+    canvas: np.ndarray | None,
+    rows: list[Span],
+    columns: list[Span],
 ) -> P:
     painting = copy.deepcopy(frame)
     started: deque[tuple[Span, Span, Callable[[], P]]] = deque()
@@ -196,12 +210,25 @@ def _in_pieces(
             piece = frame[
                 row.start : row.start + row.length, column.start : column.start + column.length
             ]
-            started.append((row, column, _start_one(engine, piece, style)))
+            noise = _canvas_of(engine, canvas, row, column)
+            started.append((row, column, _start_one(engine, piece, style, noise)))
             if len(started) == engine.in_flight:
                 _keep(painting, *started.popleft())
     for part in started:
         _keep(painting, *part)
     return painting
+
+
+def _canvas_of(
+    engine: Engine, canvas: np.ndarray | None, row: Span, column: Span
+) -> np.ndarray | None:
+    """Return the part of ``canvas`` (C, h, w) that belongs to a piece; pieces begin at cells."""
+    taken = engine.model.canvas
+    if canvas is None or taken is None:
+        return None
+    down, across = canvas_shape((row.length, column.length), taken.cell_px)
+    top, left = row.start // taken.cell_px, column.start // taken.cell_px
+    return canvas[:, top : top + down, left : left + across]
 
 
 def _keep(painting: P, row: Span, column: Span, painted: Callable[[], P]) -> None:

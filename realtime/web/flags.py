@@ -18,7 +18,7 @@ from realtime.controls.osc import parse_listen
 from realtime.live.flags import DEFAULT_PORT
 from realtime.live.live_source import LiveSource
 from realtime.live.run import Live
-from realtime.live.thumbnails import Thumbnails
+from realtime.live.thumbnails import Thumbnails, read_shipped
 from realtime.web.guard import Guard, guard_for
 from realtime.web.stream import WebStream
 
@@ -44,7 +44,10 @@ def guard_from(args: argparse.Namespace) -> Guard | None:
 
 def stream_from(guard: Guard | None, engine: Engine) -> WebStream | None:
     """Return what pages watch, None without --serve."""
-    return WebStream(Thumbnails(engine, share=_THUMBNAILS_SHARE)) if guard else None
+    if not guard:
+        return None
+    shipped = read_shipped(engine.model)
+    return WebStream(Thumbnails(engine, share=_THUMBNAILS_SHARE, shipped=shipped))
 
 
 def server_from(

@@ -12,6 +12,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[train]'")
 
+FIRST = np.eye(1, 2, dtype=np.float32)
+
 
 class Stream:
     """Everything that is queued has been done."""
@@ -73,13 +75,13 @@ def test_arrays_and_tensors_in_turn(cuda_frames, records: bool, monkeypatch: pyt
     def graph(recorded: Recorded, stream: Stream, capture_error_mode: str):
         yield
         slot = next(slot for slot in slots if slot._stream is stream)
-        recorded.work = (network, slot._frame, slot._style, slot._stylized)
+        recorded.work = (network, slot._frame, slot._conditions[0], slot._stylized)
 
     cuda_frames.torch.cuda.graph = graph
     slots: list = []
     make = cuda_frames._Slot
     monkeypatch.setattr(cuda_frames, "_Slot", lambda *how: slots.append(make(*how)) or slots[-1])
-    frames = cuda_frames.CudaFrames(network, "cpu", (1, 4, 6), 2, records)
+    frames = cuda_frames.CudaFrames(network, "cpu", (1, 4, 6), FIRST, None, records)
     assert (
         frames.problem is None and [slot._recorded is not None for slot in slots] == [records] * 2
     )
@@ -106,7 +108,7 @@ def test_a_graph_that_cannot_be_recorded_is_a_note(cuda_frames):
         raise RuntimeError("operation not permitted when stream is capturing")
 
     cuda_frames.torch.cuda.graph = refuse
-    frames = cuda_frames.CudaFrames(network, "cpu", (1, 4, 6), 2, True)
+    frames = cuda_frames.CudaFrames(network, "cpu", (1, 4, 6), FIRST, None, True)
     assert "not permitted" in frames.problem
     picture = np.full((1, 4, 6, 3), 9, np.uint8)
     np.testing.assert_array_equal(frames.start(picture, np.eye(1, 2, dtype=np.float32))(), picture)

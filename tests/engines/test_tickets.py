@@ -13,7 +13,7 @@ class Negative:
     def __init__(self, log: list[str], name: str) -> None:
         self._log, self._name = log, name
 
-    def start(self, frames: np.ndarray, style: np.ndarray) -> None:
+    def start(self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None) -> None:
         self._log.append(f"start {self._name}")
         self._frames = frames.copy()
 

@@ -12,16 +12,23 @@ import pytest
 import torch
 
 import export.write
-from engines import load_model
-from engines.errors import ParityError
+from engines import load_model, open_engine
+from engines.errors import ModelError, ParityError
 from engines.networks import build_network
-from engines.networks.weights import load_weights, save_weights
+from engines.networks.layers import settle_bytes
+from engines.networks.weights import load_weights
 from engines.parity import FP32, Difference, require
 from export.__main__ import main
 from export.to_int8 import quantise
 from tests.engines.networks.families.test_transformer_net import checkpoint
 from tests.small_frame import small_frame
-from tests.small_network import CONFIG, STYLES, small_metadata, write_small_weights
+from tests.small_network import (
+    CONFIG,
+    STYLES,
+    small_metadata,
+    write_small_model,
+    write_small_weights,
+)
 
 
 @pytest.fixture
@@ -68,9 +75,7 @@ def test_onnx_then_int8_then_verify(tmp_path: Path, pictures: Path, capsys: pyte
     assert len(weights_8bit) == len({node.input[1] for node in convolutions}) and all(
         np.abs(w.astype(int)).max() <= 63 for w in weights_8bit
     )
-    # What reads the residual sum early on, the way down and the first block, is convolved in two
-    # parts.
-    assert len(convolutions) == len(weights_8bit) + 2
+    assert len(convolutions) == len(weights_8bit)
     makers = {node.output[0]: node for node in int8.graph.node}
     pads = [
         node
@@ -102,12 +107,14 @@ def test_graph_has_the_contract(tmp_path: Path, pictures: Path):
     assert shapes == {
         "frame": ["N", "H", "W", 3],
         "style": ["N", 3],
+        "canvas": ["N", 2, "canvas_h", "canvas_w"],
         "stylized": ["N", "H", "W", 3],
     }
     types = {v.name: v.type.tensor_type.elem_type for v in [*graph.input, *graph.output]}
     assert types == {
         "frame": onnx.TensorProto.UINT8,
         "style": onnx.TensorProto.FLOAT,
+        "canvas": onnx.TensorProto.FLOAT,
         "stylized": onnx.TensorProto.UINT8,
     }
     first = next(node for node in graph.node if "frame" in node.input and node.op_type != "Shape")
@@ -144,15 +151,40 @@ def test_nothing_is_written_when_runtimes_disagree(
     assert sorted(p.name for p in tmp_path.iterdir()) == ["pictures", "style.onnx", "w.safetensors"]
 
 
-def test_a_canvas_is_refused_clearly(tmp_path: Path, pictures: Path, capsys):
-    config = {**CONFIG, "canvas": 2}
-    weights = tmp_path / "w.safetensors"
-    save_weights(weights, build_network("fast", 2, **config), "fast", config, small_metadata())
-    assert load_weights(weights)[0].canvas_channels == 2
-    target = tmp_path / "s.onnx"
-    assert main(["onnx", str(weights), "-o", str(target), "--pictures", str(pictures)]) == 4
-    assert "has a canvas, which the model file cannot carry yet" in capsys.readouterr().err
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["pictures", "w.safetensors"]
+def test_a_canvas_is_what_even_areas_are_painted_from(tmp_path: Path):
+    """Every runtime paints on the same one, and without noise there is none to see."""
+    config = {**CONFIG, "fine_px": 6}
+    network = build_network("fast", 2, **config)
+    with torch.no_grad():
+        network.rows.normal_(0, 0.3)
+    metadata = {**small_metadata(), "family": "fast", "canvas": json.dumps({"second": 0.5})}
+    export.write.export_onnx(settle_bytes(network).eval(), metadata, tmp_path / "s.onnx")
+    model = load_model(tmp_path / "s.onnx")
+    assert (model.canvas.cell_px, model.canvas.strengths) == (12, (1.0, 1.0, 0.5))
+    frame, style = np.full((1, 48, 60, 3), 128, np.uint8), np.array([[0, 1, 0]], np.float32)
+    even = np.zeros((1, *model.canvas.shape((48, 60))), np.float32)
+    with open_engine("onnxruntime", model, size=(48, 60)) as engine:
+        painted, plain = engine.infer(frame, style), engine.infer(frame, style, even)
+        np.testing.assert_array_equal(
+            painted, engine.infer(frame, style, model.canvas.draw((48, 60), style))
+        )
+        with pytest.raises(ValueError, match="canvas must be"):
+            engine.infer(frame, style, even[:, :, 1:])
+    cells = plain.reshape(4, 12, 5, 12, 3)
+    assert np.abs(cells.astype(int) - cells[1:2, :, 1:2]).max() <= 1
+    noise = painted.astype(int) - plain
+    assert (noise.reshape(4, 12, 5, 12, 3).std((0, 2)) > 1).any()
+
+
+def test_metadata_and_inputs_must_agree_about_a_canvas(tmp_path: Path):
+    write_small_model(tmp_path / "s.onnx")
+    damaged = onnx.load(str(tmp_path / "s.onnx"))
+    kept = [p for p in damaged.metadata_props if p.key != "canvas"]
+    del damaged.metadata_props[:]
+    damaged.metadata_props.extend(kept)
+    onnx.save(damaged, str(tmp_path / "s.onnx"))
+    with pytest.raises(ModelError, match="do not agree about a canvas"):
+        load_model(tmp_path / "s.onnx")
 
 
 def test_imports_published_checkpoints(tmp_path: Path, pictures: Path):
@@ -209,7 +241,7 @@ def test_quantises_a_network_that_has_learnt_nothing(tmp_path: Path):
     quantise(
         tmp_path / "new.onnx",
         tmp_path / "new.int8.onnx",
-        [(frame, np.eye(3, dtype=np.float32)[[1]])],
+        [{"frame": frame, "style": np.eye(3, dtype=np.float32)[[1]]}],
     )
     assert load_model(tmp_path / "new.onnx").int8_path
 

@@ -21,7 +21,9 @@ def run(model: onnx.ModelProto) -> np.ndarray:
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
     style = np.array([[0.2, 0.5, 0.3]], np.float32)
-    return session.run(None, {"frame": small_frame(33, 47)[None], "style": style})[0]
+    canvas = np.random.default_rng(0).standard_normal((1, 2, 6, 7), np.float32)
+    given = {"frame": small_frame(33, 47)[None], "style": style, "canvas": canvas}
+    return session.run(None, given)[0]
 
 
 @pytest.fixture

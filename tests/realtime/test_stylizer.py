@@ -23,7 +23,7 @@ class Arithmetic(Passthrough):
         super().__init__(model, EngineOptions())
         self.sizes: list[tuple[int, int]] = []
 
-    def _infer(self, frames, style):
+    def _infer(self, frames, style, canvas):
         self.sizes.append(frames.shape[1:3])
         gain, offset = style @ [1, -1, 0.5], style @ [0, 255, 0]
         return np.rint(frames * gain[:, None, None, None] + offset[:, None, None, None]).astype(
@@ -217,12 +217,12 @@ class OnTensors(Arithmetic):
 
     takes_tensors = True
 
-    def _infer(self, frames, style):
-        painted = super()._infer(np.asarray(frames), style)
+    def _infer(self, frames, style, canvas):
+        painted = super()._infer(np.asarray(frames), style, canvas)
         return painted if isinstance(frames, np.ndarray) else torch_of(painted)
 
-    def _start_tensor(self, frames, style):
-        return self._start(frames, style)
+    def _start_tensor(self, frames, style, canvas):
+        return self._start(frames, style, canvas)
 
 
 def torch_of(array: np.ndarray):
@@ -244,6 +244,6 @@ def test_frames_that_come_to_lie_elsewhere_begin_anew(tiny_model):
     """What is remembered belongs to one kind of pixels."""
     stylizer = Stylizer(OnTensors(tiny_model), Look(NEGATIVE))
     stylizer.stylize(frame_of(SQUARE), 0.0)
-    assert stylizer.noise_state()
+    assert stylizer.begun_state()
     stylizer.stylize(frame_of(torch_of(SQUARE // 2)), 0.0)
-    np.testing.assert_array_equal(stylizer.noise_state()["mean"], SQUARE // 2)
+    np.testing.assert_array_equal(stylizer.begun_state()["mean"], SQUARE // 2)

@@ -174,7 +174,9 @@ def style_config(name: str, painting: Path, photos: Path, texture: float) -> Tra
 
     The network is kept. Sizes are the base network's.
     """
-    from training.config import StyleConfig, TrainingConfig, load_config
+    from msgspec.structs import replace
+
+    from training.config import StyleConfig, load_config
 
     gallery = load_config(Path(__file__).parents[1] / "configs" / "gallery.yaml")
     style = StyleConfig(
@@ -188,25 +190,20 @@ def style_config(name: str, painting: Path, photos: Path, texture: float) -> Tra
         1.0,
         texture,
     )
-    return TrainingConfig(
+    return replace(
+        gallery,
         name=USER_MODEL,
-        family=gallery.family,
-        network=gallery.network,
         styles=(style,),
         photos=photos.name,
+        exclude_licence=(),
+        clips=(),
         previews=(),
-        crop_px=gallery.crop_px,
-        face_share=gallery.face_share,
-        face_weight=gallery.face_weight,
         relight_share=_RELIGHT_SHARE,
         vgg_scales=_VGG_SCALES,
-        batch=gallery.batch,
-        learning_rate=gallery.learning_rate,
         row_rate=_ROW_RATE,
         rows_only=True,
         blend_share=0.0,
         smoothing=(0.0, 0.1),
-        weights=gallery.weights,
     )
 
 
@@ -306,6 +303,8 @@ def save_merged(base: Base, trainer: Trainer, path: Path) -> None:
     history["added"] = [*history.get("added", []), json.loads(trained["training"])]
     styles = [*base.styles, json.loads(trained["styles"])[1]]
     metadata = {"name": USER_MODEL, "styles": json.dumps(styles), "training": json.dumps(history)}
+    if "canvas" in base.header:
+        metadata["canvas"] = base.header["canvas"]
     save_weights(path, settle_bytes(network), family, network_config, metadata)
 
 

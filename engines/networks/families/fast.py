@@ -1,13 +1,13 @@
-"""`fast`: one small network for many styles, at a quarter and an eighth of the resolution.
+"""`fast`: one small network for many styles, on cells of a few pixels.
 
 Source: the residual transform network of Johnson et al. 2016 with the conditional scale and shift
 of Dumoulin et al. 2017, between pixel-unshuffles and pixel-shuffles (Shi et al. 2016, sub-pixel
-convolution). Most of it works on cells of 8 x 8 pixels, where a convolution sees far and costs
-little; what is fine goes past it on cells of 4 x 4. There is no normalisation: instance statistics
-are slow, move with the content and draw rings, and a network that starts as the identity needs none
-to learn. Every padding repeats the edge: zeros would tell where the border is, and the style loss
-makes a frame of that. So that the last convolutions do not tell it either, they pad nothing: the
-features reach a cell beyond the picture. Measured choices: docs/networks.md.
+convolution). Most of it works on deep cells of 8 x 8 or 12 x 12 pixels, where a convolution sees
+far and costs little; what is fine goes past it on cells half as wide. There is no normalisation:
+instance statistics are slow, move with the content and draw rings, and a network that starts as the
+identity needs none to learn. Every padding repeats the edge: zeros would tell where the border is,
+and the style loss makes a frame of that. So that the last convolutions do not tell it either, they
+pad nothing: the features reach a cell beyond the picture. Measured choices: docs/networks.md.
 """
 
 from __future__ import annotations
@@ -22,12 +22,8 @@ from torch import Tensor, nn
 from engines.networks.layers import ByteConv2d, pad_edge
 from engines.networks.style_network import CellNetwork, TrainableNetwork
 
-SCALE = 4
 DEPTH = 2  # the deep cells are so many of the fine ones wide
 RING = 1  # cells around the picture that are computed too, as what the last convolution sees
-CELL_PX = SCALE * DEPTH
-_CELL = SCALE * SCALE  # pixels
-_IN = 3 * _CELL
 # The small steps of the optimiser move the canvas's strengths as fast as the rest of a row.
 _CANVAS_GAIN = 2
 
@@ -36,12 +32,14 @@ _CANVAS_GAIN = 2
 class FastConfig:
     """How large the network is."""
 
+    fine_px: int = 4
+    """Side of the fine cells; the deep ones are two of them wide."""
     width: int = 48
-    """Channels at a quarter of the resolution."""
+    """Channels of the fine cells."""
     deep: int = 64
-    """Channels at an eighth."""
+    """Channels of the deep ones."""
     blocks: int = 4
-    """Residual blocks of two 3x3 convolutions at an eighth; there is one more at a quarter."""
+    """Residual blocks of two 3x3 convolutions at the deep cells; one more is at the fine ones."""
     canvas: int = 0
     """Channels of noise that even areas are painted from."""
 
@@ -93,22 +91,21 @@ class Fast(TrainableNetwork):
     grid that would have to be unlearned.
     """
 
-    cell_px = CELL_PX
-
     def __init__(self, paintings: int, config: FastConfig) -> None:
         super().__init__()
         self.config = config
+        self.cell_px, self.fine_px = DEPTH * config.fine_px, config.fine_px
         self.canvas_channels = config.canvas
         self.reach_px = _reach_px(config)
-        width, deep = config.width, config.deep
-        self.head = StyledConv(_IN, width)
+        width, deep, values = config.width, config.deep, 3 * config.fine_px**2
+        self.head = StyledConv(values, width)
         self.down = StyledConv(width, deep, kernel=3 * DEPTH, stride=DEPTH)
         self.body = nn.ModuleList(Block(deep) for _ in range(config.blocks))
         # Without biases: they could only tell the sub-pixels of a cell apart; the style shifts
         # after the shuffle.
         self.up = ByteConv2d(deep, width * DEPTH**2, 3, bias=False)
         self.detail = Block(width)
-        self.tail = ByteConv2d(width, _IN, 3, bias=False)
+        self.tail = ByteConv2d(width, values, 3, bias=False)
         self._modulated = [width, deep, *[deep] * (2 * config.blocks), width, width, width, 3]
         self._strengths = (config.blocks + 1) * deep * config.canvas
         self.rows = nn.Parameter(torch.zeros(paintings, 2 * sum(self._modulated) + self._strengths))
@@ -120,21 +117,20 @@ class Fast(TrainableNetwork):
     def forward(self, image: Tensor, mix: Tensor, canvas: Tensor | None = None) -> Tensor:
         """Paint ``image`` in ``mix``.
 
-        canvas: (N, C, H / 8 + 1, W / 8 + 1) noise at the deep cells, H and W rounded up to whole
-        ones; the first cell reaches half beyond the picture. Absent: as zeros.
+        canvas: (N, C, H / cell_px + 1, W / cell_px + 1) noise at the deep cells, H and W rounded up
+        to whole ones; the first cell reaches half beyond the picture. Absent: as zeros.
         """
         height, width = image.shape[-2], image.shape[-1]
-        cells = F.pixel_unshuffle(pad_edge(image, CELL_PX), SCALE)
-        return F.pixel_shuffle(self.paint(self.features(cells, mix, canvas), mix), SCALE)[
-            :, :, :height, :width
-        ]
+        cells = F.pixel_unshuffle(pad_edge(image, self.cell_px), self.fine_px)
+        painted = self.paint(self.features(cells, mix, canvas), mix)
+        return F.pixel_shuffle(painted, self.fine_px)[:, :, :height, :width]
 
     def paint_traced(
         self, image: Tensor, mix: Tensor, canvas: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Paint as ``forward``; the features are (N, width, H / 4, W / 4)."""
-        features = self.features(F.pixel_unshuffle(image, SCALE), mix, canvas)
-        painted = F.pixel_shuffle(self.paint(features, mix), SCALE)
+        """Paint as ``forward``; the features are (N, width, H / fine_px, W / fine_px)."""
+        features = self.features(F.pixel_unshuffle(image, self.fine_px), mix, canvas)
+        painted = F.pixel_shuffle(self.paint(features, mix), self.fine_px)
         return painted, features[:, :, RING:-RING, RING:-RING]
 
     def in_cells(self) -> FastInRows:
@@ -144,8 +140,8 @@ class Fast(TrainableNetwork):
     def features(self, cells: Tensor, mix: Tensor, canvas: Tensor | None = None) -> Tensor:
         """Return the features of the cells and of ``RING`` around them, (N, width, h + 2, w + 2).
 
-        cells: (N, 48, h, w) RGB 0..1, pixel-unshuffled by 4, h and w even. mix: (N, P). canvas: (N,
-        C, h / 2 + 1, w / 2 + 1), as ``forward`` takes it.
+        cells: (N, 3 * fine_px^2, h, w) RGB 0..1, pixel-unshuffled, h and w even. mix: (N, P).
+        canvas: (N, C, h / 2 + 1, w / 2 + 1), as ``forward`` takes it.
         """
         # Around zero: with features of one sign, every step of the optimiser would change the
         # brightness of all first.
@@ -154,7 +150,7 @@ class Fast(TrainableNetwork):
     def features_of(self, margined: Tensor, mix: Tensor, canvas: Tensor | None = None) -> Tensor:
         """Return the ``features`` of cells around zero with their margin.
 
-        margined: (N, 48, h + 4, w + 4), the edge repeated ``RING`` + 1 times. canvas: as
+        margined: (N, 3 * fine_px^2, h + 4, w + 4), the edge repeated ``RING`` + 1 times. canvas: as
         ``features`` takes it.
         """
         head, down, *body, up, first, second, _ = self._split_modulations(mix)
@@ -173,7 +169,7 @@ class Fast(TrainableNetwork):
 
     def paint(self, features: Tensor, mix: Tensor) -> Tensor:
         """Return the picture of what ``features`` gave, in cells like its input; not clamped."""
-        tint = self.tint(mix).repeat_interleave(SCALE**2, dim=1)
+        tint = self.tint(mix).repeat_interleave(self.fine_px**2, dim=1)
         return _modulate(self.tail(features), tint) + 0.5
 
     def tint(self, mix: Tensor) -> Tensor:
@@ -186,9 +182,10 @@ class Fast(TrainableNetwork):
         Karras et al. 2019, section 3.2. (N, blocks + 1, deep, h, w).
         """
         strengths = _CANVAS_GAIN * (mix @ self.rows[:, self.rows.shape[1] - self._strengths :])
-        places = (len(mix), self.config.blocks + 1, self.config.deep, self.config.canvas)
-        strengths = strengths.view(places).to(canvas.dtype)
-        return torch.einsum("nbdc,nchw->nbdhw", strengths, canvas)
+        places, deep = self.config.blocks + 1, self.config.deep
+        strengths = strengths.reshape(-1, places * deep, self.config.canvas).to(canvas.dtype)
+        noise = strengths @ canvas.flatten(2)
+        return noise.reshape(-1, places, deep, canvas.shape[2], canvas.shape[3])
 
     def _split_modulations(self, mix: Tensor) -> list[Tensor]:
         sizes = [2 * channels for channels in self._modulated]
@@ -210,25 +207,25 @@ class FastInRows(CellNetwork):
     processors without AMX (2026.4).
     """
 
-    cell_px, scale = CELL_PX, SCALE
-
     def __init__(self, network: Fast) -> None:
         super().__init__()
         self.network = copy.deepcopy(network)
-        in_rows = torch.arange(_IN).reshape(3, _CELL).T.flatten()
+        self.cell_px, self.scale = network.cell_px, network.fine_px
+        in_rows = torch.arange(3 * self.scale**2).reshape(3, -1).T.flatten()
         head, tail = self.network.head.conv, self.network.tail
         head.weight.data = head.weight.data[:, in_rows].contiguous(
             memory_format=torch.channels_last
         )
         tail.weight.data = tail.weight.data[in_rows].contiguous(memory_format=torch.channels_last)
 
-    def forward(self, cells: Tensor, mix: Tensor) -> Tensor:
-        """Paint ``cells``, (N, h, w, 48) RGB in 0..1, h and w even."""
+    def forward(self, cells: Tensor, mix: Tensor, canvas: Tensor | None = None) -> Tensor:
+        """Paint ``cells``, (N, h, w, 3 * scale^2) RGB in 0..1, h and w even."""
         ring = (RING + 1,) * 4
         margined = F.pad(cells - 0.5, (0, 0, *ring), mode="replicate").permute(0, 3, 1, 2)
-        features = self.network.features_of(margined, mix)
+        features = self.network.features_of(margined, mix, canvas)
         scale, shift = (
-            part.repeat(1, _CELL)[:, None, None] for part in self.network.tint(mix).chunk(2, dim=1)
+            part.repeat(1, self.scale**2)[:, None, None]
+            for part in self.network.tint(mix).chunk(2, dim=1)
         )
         painted: Tensor = self.network.tail(features).permute(0, 2, 3, 1)
         return painted * (1 + scale) + shift + 0.5
@@ -243,7 +240,7 @@ def _reach_px(config: FastConfig) -> int:
     # Tail and detail take 3 fine cells, so they end in the second deep one; then up, and the body.
     deep_cells = 2 + 1 + 2 * config.blocks
     fine_cells = DEPTH * deep_cells + 2 + 1  # down, head
-    return -(-fine_cells // DEPTH) * CELL_PX
+    return -(-fine_cells // DEPTH) * DEPTH * config.fine_px
 
 
 def _modulate(x: Tensor, modulation: Tensor) -> Tensor:

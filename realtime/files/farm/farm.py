@@ -19,6 +19,7 @@ from engines.base import PRECISIONS
 from engines.errors import EngineRunError, UsageError
 from engines.identity import EngineIdentity
 from realtime.cli import say
+from realtime.files.farm.camera_track import CameraTrack
 from realtime.files.farm.cluster import Cluster, Ended, Lost, Made, Worker
 from realtime.files.farm.part_painter import Finished, Job, Opened, PartRun
 from realtime.files.farm.parts import Part, divide, segments_per_part
@@ -30,7 +31,7 @@ from realtime.files.progress import FileProgress
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.segments import SEGMENT_FRAMES
 from realtime.media.writing.video_file import VideoOutput
-from realtime.stylizer import frames_remembered
+from realtime.stylizer import follows_camera, frames_remembered
 
 if TYPE_CHECKING:
     from realtime.files.options import FileOptions
@@ -54,6 +55,7 @@ class Farm:
     def __init__(self, address: str, model: ModelFile, choose_engine: ChooseEngine) -> None:
         self._choose_engine = choose_engine
         self._numbers = itertools.count()
+        self._model = model
         self._cluster = Cluster(address, model)
 
     def begin(
@@ -78,7 +80,7 @@ class Farm:
         precision = taken.precision if taken.precision in PRECISIONS else engine.precision
         job = replace(job, engine=(taken.name, replace(engine, precision=precision)))
         sink = open_video_output(output, video, options, opened.made_with)
-        return FarmPainting(self._cluster, video, job, sink, opened.made_with)
+        return FarmPainting(self._cluster, video, job, sink, opened.made_with, self._model)
 
     def engine_for(self, _size: tuple[int, int], _before: EngineIdentity | None, /) -> Engine:
         """Raise UsageError: there is no engine in this process."""
@@ -124,8 +126,10 @@ class FarmPainting:
         job: Job,
         output: VideoOutput,
         made_with: PaintingPlan,
+        model: ModelFile,
     ) -> None:
         self.output = output
+        self._model = model
         self.made_with = made_with
         self._cluster, self._video, self._job = cluster, video, job
         self._waiting: deque[Part] = deque()
@@ -143,10 +147,9 @@ class FarmPainting:
         frames = float((video.info.duration_s or _UNKNOWN_S) * video.info.rate)
         warm_up = frames_remembered(self._job.options.look)
         segments = segments_per_part(frames, cluster.room, warm_up)
+        scan = self._make_scan(segments, warm_up)
         started_s = time.perf_counter()
-        with Scan(
-            video, lambda moments: divide(moments, output.resume.has, segments, warm_up)
-        ) as scan:
+        with scan:
             try:
                 while not scan.ended or self._waiting or self._under_way:
                     self._waiting.extend(scan.take_parts())
@@ -165,6 +168,19 @@ class FarmPainting:
                 f"{self._read_whole} parts were read from its start."
             )
         return self._run
+
+    def _make_scan(self, segments: int, warm_up: int) -> Scan:
+        """Return what divides the file, looking at the camera's way where a canvas follows it."""
+        has = self.output.resume.has
+        if not follows_camera(self._job.options.look, self._model):
+            return Scan(self._video, lambda moments: divide(moments, has, segments, warm_up))
+        held = warm_up + (segments + 2) * SEGMENT_FRAMES  # one part, its warm-up, what comes next
+        track = CameraTrack(self.made_with.size_of_the_network, held)
+        return Scan(
+            self._video,
+            lambda moments: divide(moments, has, segments, warm_up, track.memory_before),
+            track.look_at,
+        )
 
     def figures(self) -> dict[str, Any]:
         """Return how many workers and machines have painted, and how many were lost."""

@@ -61,21 +61,26 @@ def segments_per_part(frames: float, workers: int, warm_up: int) -> int:
 
 
 def divide(
-    moments: Iterable[Moment], has: Callable[[int], bool], segments: int, warm_up: int
+    moments: Iterable[Moment],
+    has: Callable[[int], bool],
+    segments: int,
+    warm_up: int,
+    memory_before: Callable[[int], FrameMemory] = lambda _: {},
 ) -> Iterator[Part]:
     """Yield parts of at most ``segments`` segments, as soon as they are known.
 
     They have all frames but those that ``has`` names. Parts end where they are long enough, or at
     half of that behind a scene cut. The next one is warmed up from that cut, and its frames are
     those of one run. Where there is none among the last ``warm_up`` frames, it is warmed up from
-    all of these.
+    all of these. memory_before: of what no warm-up can find out, before a frame; {} if nothing.
     """
     before: deque[Moment] = deque(maxlen=warm_up)
     part: list[Moment] = []
 
     def end_part() -> Iterator[Part]:
         if part:
-            yield Part(part[0].index, (*_choose_warm_up(before, part[0]), *part))
+            read = (*_choose_warm_up(before, part[0]), *part)
+            yield Part(part[0].index, read, memory_before(read[0].index) or None)
             before.extend(part)
             part.clear()
 

@@ -1,4 +1,4 @@
-"""Reads a file through once, without making pixels of it, and divides it on the way."""
+"""Reads a file through once and divides it on the way."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Self
 
 from realtime.files.farm.parts import Part
-from realtime.frame import Moment
+from realtime.frame import FileFrame, Moment
 from realtime.media.reading.video_file import VideoFile
 
 
@@ -16,16 +16,20 @@ class Scan:
     """Decodes ``video`` in a thread of its own.
 
     That fills in its ``damaged``, ``truncated`` and ``cuts``. ``divide`` makes parts of its
-    moments. ``frames``: their number, None until all are known. ``ended``: all parts have been
+    moments. ``look_at``: is shown each frame before its moment is divided; without it, none is made
+    pixels of. ``frames``: their number, None until all are known. ``ended``: all parts have been
     taken. Use as a context manager.
     """
 
     def __init__(
-        self, video: VideoFile, divide: Callable[[Iterator[Moment]], Iterator[Part]]
+        self,
+        video: VideoFile,
+        divide: Callable[[Iterator[Moment]], Iterator[Part]],
+        look_at: Callable[[FileFrame], None] | None = None,
     ) -> None:
         self.frames: int | None = None
         self.ended = False
-        self._video, self._divide = video, divide
+        self._video, self._divide, self._look_at = video, divide, look_at
         self._parts: queue.SimpleQueue[Part | BaseException | None] = queue.SimpleQueue()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._read, name="scan")
@@ -64,9 +68,15 @@ class Scan:
 
     def _moments(self) -> Iterator[Moment]:
         count = 0
-        for moment in self._video.moments():
+        for moment in self._video.moments() if self._look_at is None else self._looked_at():
             if self._stopped.is_set():
                 return
             count += 1
             yield moment
         self.frames = count
+
+    def _looked_at(self) -> Iterator[Moment]:
+        for frame in self._video.frames():
+            if self._look_at is not None:
+                self._look_at(frame)
+            yield Moment(frame.index, frame.pts, frame.is_cut, frame.mark)

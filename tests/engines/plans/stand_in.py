@@ -102,8 +102,12 @@ class Context:
         return True
 
     def _run(self) -> None:
-        frame, style = self._array("frame", np.uint8), self._array("style", np.float32)
-        (out,) = self._session.run(["stylized"], {"frame": frame, "style": style})
+        given = {
+            name: self._array(name, np.uint8 if name == "frame" else np.float32)
+            for name in self._addresses
+            if name != "stylized"
+        }
+        (out,) = self._session.run(["stylized"], given)
         self._array("stylized", np.uint8)[:] = out
 
     def _array(self, name: str, dtype: type) -> np.ndarray:

@@ -29,15 +29,17 @@ def test_the_bundled_model_builds(target: str, precision: str):
     graph = strongly_typed(
         onnx.load(str(model.int8_path if precision == "int8" else model.path)), precision
     )
-    plan, timings = build_plan(graph, SIZE, import_library(target), target)
+    plan, timings = build_plan(graph, SIZE, import_library(target), target, canvas=model.canvas)
     assert len(plan) > 100_000 and not timings
 
 
 @needs_rtx
 @pytest.mark.parametrize("target", ["sm89", "sm120"])
 def test_the_bundled_model_builds_in_fp8(target: str):
-    graph = strongly_typed(onnx.load(str(find_model(None, []).int8_path)), "fp8")
-    assert len(build_plan(graph, SIZE, import_library(target), target)[0]) > 100_000
+    model = find_model(None, [])
+    graph = strongly_typed(onnx.load(str(model.int8_path)), "fp8")
+    plan, _ = build_plan(graph, SIZE, import_library(target), target, canvas=model.canvas)
+    assert len(plan) > 100_000
 
 
 @needs_rtx
@@ -57,6 +59,7 @@ def test_a_range_of_sizes_builds_with_progress(small_model: ModelFile):
         import_library("sm89"),
         "sm89",
         lambda *now: told.append(now),
+        canvas=small_model.canvas,
     )
     shares = [share for share, _ in told]
     assert shares == sorted(shares) and shares[0] < 0.1 and 0.5 < shares[-1] <= 1
@@ -75,6 +78,7 @@ def test_a_build_can_be_stopped(small_model: ModelFile):
             import_library("sm89"),
             "sm89",
             stop,
+            canvas=small_model.canvas,
         )
 
 

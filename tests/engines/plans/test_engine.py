@@ -39,7 +39,7 @@ class Bench:
         monkeypatch.setattr(make, "build_plan", self._build)
 
     def _build(
-        self, graph: onnx.ModelProto, shapes, library, target, on_progress, timings
+        self, graph: onnx.ModelProto, shapes, library, target, on_progress, timings, canvas
     ) -> tuple[bytes, bytes]:
         self.builds += 1
         assert target == "current"
@@ -160,8 +160,8 @@ def test_older_sizes_are_freed(bench: Bench, small_model: ModelFile):
         late = engine.start(small_frame(*SIZE)[None], FIRST)
         for width in range(16, 24, 2):
             engine.infer(small_frame(16, width)[None], FIRST)
-        assert len(bench.card.held) == 4 * 2 * 6, (
-            "four sizes, two slots, three arrays on either side"
+        assert len(bench.card.held) == 4 * 2 * 8, (
+            "four sizes, two slots, four arrays on either side"
         )
         with open_engine(
             "onnxruntime", small_model, EngineOptions(device="cpu"), SIZE

@@ -93,7 +93,9 @@ def test_original_and_the_blend_stay_exact(small_model: ModelFile):
         typed.SerializeToString(), providers=["CPUExecutionProvider"]
     )
     frame = np.random.default_rng(0).integers(0, 256, (1, 33, 47, 3), np.uint8)
-    (out,) = session.run(None, {"frame": frame, "style": np.array([[1, 0, 0]], np.float32)})
+    style = np.array([[1, 0, 0]], np.float32)
+    canvas = small_model.canvas.draw((33, 47), style)
+    (out,) = session.run(None, {"frame": frame, "style": style, "canvas": canvas})
     np.testing.assert_array_equal(out, frame)
 
 

@@ -49,9 +49,9 @@ class Coded(Synthetic):
         return np.tile(row[None, :, None], (480, 1, 3))
 
 class Delayed(Passthrough):
-    def _infer(self, frames, style):
+    def _infer(self, frames, style, canvas):
         time.sleep(float(sys.argv[1]))
-        return super()._infer(frames, style)
+        return super()._infer(frames, style, canvas)
 
 size = (480, 640)
 model = ModelFile(Path("none.onnx"), (Style("original"), Style("great_wave")), "none", {})

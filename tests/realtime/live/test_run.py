@@ -47,7 +47,9 @@ class Slow(Passthrough):
     fails_on: np.ndarray | None = None
     count = 0
 
-    def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
+    def _infer(
+        self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None
+    ) -> np.ndarray:
         self.count += 1
         if (
             self.count - 1 == self.fails_at
@@ -56,7 +58,7 @@ class Slow(Passthrough):
         ):
             raise RuntimeError("out of memory")
         time.sleep(self.delay_s)
-        return super()._infer(frames, style)
+        return super()._infer(frames, style, canvas)
 
 
 class Screen(LiveSink):
@@ -516,9 +518,11 @@ def test_a_machine_that_copes_keeps_its_full_size():
 
 def test_quality_auto_shrinks_a_live_run():
     class PerPixel(Slow):
-        def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
+        def _infer(
+            self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None
+        ) -> np.ndarray:
             time.sleep(0.04 * frames.shape[1] / 480)
-            return super()._infer(frames, style)
+            return super()._infer(frames, style, canvas)
 
     said: list[str] = []
     engine = PerPixel(MODEL, EngineOptions())

@@ -1,13 +1,20 @@
 import time
 
+import cv2
 import numpy as np
 import pytest
 
-from engines import EngineOptions, ModelFile, open_engine
+from engines import EngineOptions, ModelFile, find_model, open_engine
 from engines.errors import EngineLoadError
 from realtime.frame import LiveFrame
-from realtime.live.thumbnail_view import draw_thumbnails, shares, sheet_places, strip_places
-from realtime.live.thumbnails import Thumbnails
+from realtime.live.thumbnail_view import (
+    Place,
+    draw_thumbnails,
+    shares,
+    sheet_places,
+    strip_places,
+)
+from realtime.live.thumbnails import Thumbnails, read_shipped
 
 VIEWS = [(240, 320), (480, 640), (720, 1280), (640, 360)]
 
@@ -95,3 +102,21 @@ def test_thumbnails_that_cannot_be_painted_say_why_and_harm_nothing(tiny_model: 
     thumbnails.want(("dim",))
     assert wait_for(lambda: thumbnails.failure is not None) and thumbnails.failure == "no memory"
     thumbnails.close()
+
+
+def test_what_ships_is_shown_until_a_style_is_painted():
+    model = find_model(None, [])
+    shipped = read_shipped(model)
+    assert set(shipped) == set(model.style_names)
+    assert all(p.shape == (120, 160, 3) and p.dtype == np.uint8 for p in shipped.values())
+    assert Thumbnails(None, shipped=shipped).pictures == shipped
+
+
+@pytest.mark.parametrize("size", [(90, 160), (240, 120), (60, 80)])
+def test_a_thumbnail_of_another_shape_is_cut_not_squeezed(size: tuple[int, int]):
+    ring = np.zeros((120, 160, 3), np.uint8)
+    cv2.circle(ring, (80, 60), 20, (255, 255, 255), -1)
+    view = np.zeros((*size, 3), np.uint8)
+    draw_thumbnails(view, [Place("a", 0, 0, *size)], {"a": ring}, [])
+    rows, columns = (np.count_nonzero(view[..., 0].max(axis) > 128) for axis in (1, 0))
+    assert rows == pytest.approx(columns, abs=2)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engines import EngineOptions, find_model, open_engine
+from engines import EngineOptions, find_model, load_model, open_engine
 from engines.errors import UsageError
 from engines.fixed_statistics import fix_statistics
 from engines.reach import Reach, reach_of
@@ -138,11 +138,11 @@ def test_pieces_of_a_tensor_are_those_of_an_array(tiny_model):
     class OnTensors(Passthrough):
         takes_tensors = True
 
-        def _infer(self, frames, style):
+        def _infer(self, frames, style, canvas):
             return 255 - frames
 
-        def _start_tensor(self, frames, style):
-            return self._start(frames, style)
+        def _start_tensor(self, frames, style, canvas):
+            return self._start(frames, style, canvas)
 
     engine = OnTensors(replace(tiny_model, family="fast"), EngineOptions())
     frame, style = small_frame(300, 900), np.eye(1, 3, 1, dtype=np.float32)[0]
@@ -216,3 +216,18 @@ def test_large_frames_are_cut_by_themselves_and_others_are_not():
     assert largest_piece((1000, 1000), 512) == (512, 512)
     with pytest.raises(UsageError, match="at least 216"):
         spans(1000, 208, REACH)
+
+
+def test_pieces_are_painted_on_one_canvas(tmp_path):
+    """Noise begins anew in no piece, so there is no seam to be seen."""
+    pytest.importorskip("torch", reason="the small model is exported by torch")
+    from tests.small_network import write_small_model
+
+    model = load_model(write_small_model(tmp_path / "small.onnx"))
+    frame, style = np.full((150, 400, 3), 128, np.uint8), np.eye(1, 3, 1, dtype=np.float32)[0]
+    canvas = model.canvas.draw((150, 400), style[None], seed=5)[0]
+    with open_engine("onnxruntime", model, EngineOptions(precision="fp32"), (48, 64)) as engine:
+        whole = engine.infer(frame[None], style[None], canvas[None])[0]
+        pieces = NetworkPieces(engine, 136).start(frame, style, canvas)()
+    assert whole.std() > 1
+    assert np.abs(whole.astype(int) - pieces).max() <= 1

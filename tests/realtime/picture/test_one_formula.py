@@ -35,7 +35,9 @@ class FixedPainting(Passthrough):
         super().__init__(model, EngineOptions())
         self._painting = painting
 
-    def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
+    def _infer(
+        self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None
+    ) -> np.ndarray:
         assert frames.shape[1:] == self._painting.shape
         return self._painting[None]
 

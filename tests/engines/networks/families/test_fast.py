@@ -8,7 +8,7 @@ import torch
 
 import engines.styles
 from engines.networks import build_network, network_families
-from engines.networks.families.fast import SCALE, Fast
+from engines.networks.families.fast import Fast
 from engines.networks.frame_graph import FrameGraph
 from engines.networks.layers import parameter_count, round_to_bytes, settle_bytes
 from engines.networks.weights import load_weights
@@ -155,10 +155,10 @@ def test_the_bundled_styles_draw_no_bar_along_the_border():
     for mix in torch.eye(network.rows.shape[0]).split(1):
         with torch.no_grad():
             out = network.eval()(photo, mix).clamp(0, 1) * 255
+        cell = network.fine_px
         for rows in (out, out.flip(2)):
-            assert (
-                rows[:, :, :SCALE].mean((2, 3)) - rows[:, :, SCALE : 3 * SCALE].mean((2, 3))
-            ).abs().max() < 15
+            border, inner = rows[:, :, :cell], rows[:, :, cell : 3 * cell]
+            assert (border.mean((2, 3)) - inner.mean((2, 3))).abs().max() < 15
 
 
 def test_rounded_weights_are_exact_in_float16_and_stay():
