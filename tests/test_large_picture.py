@@ -123,3 +123,24 @@ def test_transparency_stays_and_what_cannot_be_is_said(tmp_path, monkeypatch):
         (tmp_path / "cut.png").write_bytes((tmp_path / "in.png").read_bytes()[:20_000])
         stylize_video.main([str(tmp_path / "cut.png"), "--tile", "512", "--engine", "openvino"])
     assert not list(tmp_path.glob("cut_*"))
+
+
+def test_how_far_a_large_picture_is_and_how_large_it_may_be(tmp_path, monkeypatch, capsys):
+    import stylize_video
+
+    monkeypatch.setattr("realtime.files.large_picture.MAX_PIXELS", 1000)
+    monkeypatch.setattr("realtime.files.progress._LINE_EVERY_S", 0.0)
+    source = write_large(tmp_path / "in.png", 800, 600)
+    command = [str(source), "-o", str(tmp_path / "out.png"), "--tile", "512"]
+    command += ["--engine", "passthrough", "--max-pixels"]
+    with pytest.raises(
+        SourceError, match="800x600 is 480000 pixels, more than --max-pixels 479999"
+    ):
+        stylize_video.main([*command, "479999"])
+    assert not (tmp_path / "out.png").exists()
+    assert stylize_video.main([*command, "480000"]) == 0
+    said = capsys.readouterr().err
+    assert "in.png: 800x600, painted in strips" in said
+    assert "in.png: 100%\n" in said
+    with pytest.raises(UsageError, match="--max-pixels must be"):
+        stylize_video.main([*command, "0"])

@@ -115,7 +115,7 @@ def test_a_network_family_is_one_file(installed_copy: InstalledCopy, make_video,
 NUT = """
 from realtime.media.file_format import VideoFormat
 
-NUT = VideoFormat(suffixes=(".nut",), demuxers=("nut",), container="nut")
+NUT = VideoFormat(suffixes=(".nut",), container="nut")
 """
 
 PPM = """
@@ -127,9 +127,7 @@ def _encode(pixels, profile):
     return f"P6 {width} {height} 255\\n".encode() + pixels.tobytes()
 
 
-PPM = PictureFormat(
-    suffixes=(".ppm",), demuxers=("ppm_pipe", "image2"), name="PPM", encode=_encode
-)
+PPM = PictureFormat(suffixes=(".ppm",), name="PPM", encode=_encode)
 """
 
 

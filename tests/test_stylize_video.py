@@ -387,7 +387,7 @@ def test_the_report_replaces_neither_input_nor_output(stylize, make_video, tmp_p
 
 
 def test_strict_makes_concealed_damage_an_error(stylize, make_video, tmp_path):
-    source = damage(make_video(pts=list(range(0, 4000, 40)), tones=0, options={"g": "10"}), 50, 51)
+    source = damage(make_video(pts=list(range(0, 4000, 40)), tones=0, options={"g": "10"}), 51, 75)
     for flags, code in (([], 0), (["--strict"], 1)):
         left, out, _ = stylize(source, "-o", tmp_path / "out.mp4", "-y", "--json", *flags)
         assert (left, json.loads(out)["damaged"]) == (code, 2)

@@ -13,7 +13,7 @@ from engines.base import PRECISIONS
 from engines.errors import UsageError
 from engines.identity import EngineIdentity
 from realtime.build_progress import show_build
-from realtime.cli import look_from, model_from, tell_engine
+from realtime.cli import look_from, model_from, say, tell_engine
 from realtime.files.crew import Crew, OwnEngine
 from realtime.files.inputs import expand_inputs
 from realtime.files.job import Jobs
@@ -132,6 +132,12 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
         "also lets in pictures of more than 64 megapixels",
     )
     group.add_argument(
+        "--max-pixels",
+        type=int,
+        metavar="N",
+        help="with --tile: refuse pictures of more pixels (default: any size is painted)",
+    )
+    group.add_argument(
         "--vcodec", metavar="NAME", help="video encoder (default: libx264; libvpx-vp9 for .webm)"
     )
     group.add_argument(
@@ -202,6 +208,7 @@ def file_options(args: argparse.Namespace, look: Look, timeline: Timeline) -> Fi
         raw_output=args.raw_output,
         deinterlace=args.deinterlace == "auto",
         tile_px=_check_tile(args.tile),
+        max_pixels=_check_max_pixels(args.max_pixels),
     )
 
 
@@ -249,7 +256,10 @@ def plan_inputs(args: argparse.Namespace, style: str) -> list[tuple[Path, Path]]
     Raises SourceError or UsageError.
     """
     files = drop_results(expand_inputs(args.input, args.recursive), args.output, style)
-    outputs = output_paths(files, args.output, style)
+    notes: list[str] = []
+    outputs = output_paths(files, args.output, style, notes)
+    for note in notes:
+        say(f"note: {note}")
     if STDIO in outputs and (len(outputs) > 1 or args.json):
         raise UsageError(
             "-o -: standard output takes one video and nothing else"
@@ -324,3 +334,9 @@ def _check_tile(tile_px: int | None) -> int | None:
     if tile_px is not None and not low <= tile_px <= high:
         raise UsageError(f"--tile must lie between {low} and {high} pixels, not {tile_px}.")
     return tile_px
+
+
+def _check_max_pixels(pixels: int | None) -> int | None:
+    if pixels is not None and pixels < 1:
+        raise UsageError(f"--max-pixels must be at least 1, not {pixels}.")
+    return pixels

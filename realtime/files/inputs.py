@@ -35,8 +35,8 @@ def expand_inputs(arguments: Sequence[str], recursive: bool = False) -> list[Inp
     An argument is a file; ``-``, which is standard input; a folder, of which the videos and
     pictures are taken, with ``recursive`` those of its subfolders too; a pattern such as
     ``'*.mp4'`` or ``'**/*.mov'`` that the shell has left alone; or ``@LIST``, a text file with one
-    argument per line, empty lines and those that begin with # aside. Hidden files and folders are
-    passed over.
+    argument per line, empty lines and those that begin with # aside, or with a NUL behind each, as
+    ``find -print0`` writes it. Hidden files and folders are passed over.
 
     Raises SourceError for a folder or pattern that holds nothing, and for a list that cannot be
     read.
@@ -96,6 +96,13 @@ def _read_list(path: Path) -> list[str]:
         text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
     except OSError as error:
         raise SourceError(f"@{path}: the list cannot be read ({error.strerror}).") from error
+    if "\0" in text:  # as find -print0 writes it, where names are names, whatever is in them
+        names = [name for name in text.split("\0") if name]
+        if not any(map(os.path.lexists, names)):
+            raise SourceError(
+                f"@{path}: is not a text file with a name per line, or a NUL behind each."
+            )
+        return names
     return [
         line.strip()
         for line in text.splitlines()

@@ -5,6 +5,7 @@ The same for many files, where one that fails stops no other.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -212,8 +213,8 @@ def _paint(
     }
     if video.truncated:
         error = PartialResult(
-            f"{video.info.path}: {video.truncated}; the {sink.frames} frames before that are in "
-            f"{written}"
+            f"{video.info.path}: {video.truncated}; the {sink.frames} frames that could be read "
+            f"are in {written}"
         )
         return Result(video.info.path, written, report, error)
     damaged = f", {video.damaged} damaged packets in the input" if video.damaged else ""
@@ -237,7 +238,15 @@ def _paint_large(
             f"{picture.path}: so large a picture becomes one of its own size, as "
             f"{' or '.join(PICTURE_FORMATS)}, without --size, --scale and --side-by-side."
         )
-    picture.paint(output, engine, options.look, options.tile_px)
+    say(f"note: {picture.path}: {size_text(picture.size)}, painted in strips; this takes a while.")
+    with FileProgress(picture.path.name, 1.0) as progress:
+        picture.paint(
+            output,
+            engine,
+            options.look,
+            options.tile_px,
+            lambda done: progress.show(done, 0, 0.0),
+        )
     wall_s = time.perf_counter() - started_s
     report = Report(
         frames_in=1,
@@ -258,7 +267,14 @@ def _paint_large(
 
 def _open_input(source: Path, options: FileOptions) -> VideoFile | LargePicture:
     if options.tile_px is not None and is_large_picture(source):
-        return LargePicture(source)
+        picture = LargePicture(source)
+        pixels = math.prod(picture.size)
+        if options.max_pixels is not None and pixels > options.max_pixels:
+            raise SourceError(
+                f"{source}: {size_text(picture.size)} is {pixels} pixels, more than --max-pixels "
+                f"{options.max_pixels}."
+            )
+        return picture
     return VideoFile(
         source,
         options.start_s,

@@ -9,7 +9,7 @@ with.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,7 +19,7 @@ from engines import Engine
 from engines.errors import EngineUnavailable, SinkError, SourceError
 from realtime.look import Look, style_vector
 from realtime.media.format_registry import PICTURE_ENDINGS, PICTURE_FORMATS
-from realtime.media.reading.decoder import MAX_PIXELS
+from realtime.media.reading.picture_files import MAX_PIXELS
 from realtime.media.writing.pending_file import PendingFile
 from realtime.picture.formulas import LUMA_WEIGHTS, SLOPE_STEPS, SLOPE_ZERO
 from realtime.picture.gpu.tensors import on_host
@@ -71,8 +71,18 @@ class LargePicture:
                 "uchar"
             ), alpha
 
-    def paint(self, output: Path, engine: Engine, look: Look, tile_px: int | None) -> None:
+    def paint(
+        self,
+        output: Path,
+        engine: Engine,
+        look: Look,
+        tile_px: int | None,
+        on_progress: Callable[[float], None] = lambda _: None,
+    ) -> None:
         """Write its painting, of the same size. ``tile_px``: --tile.
+
+        ``on_progress`` is told, from another thread, what share is done, 0..1: twice, as the input
+        is read twice.
 
         Raises UsageError for an engine whose network cannot be given pieces, EngineRunError,
         SinkError.
@@ -82,11 +92,11 @@ class LargePicture:
         share = float(vector[0])
         if share < 1:
             with self._translate_errors():
-                small = (
-                    self._open()[0]
-                    .resize(size[1] / self.size[1], vscale=size[0] / self.size[0], kernel="cubic")
-                    .numpy()
+                smaller = self._open()[0].resize(
+                    size[1] / self.size[1], vscale=size[0] / self.size[0], kernel="cubic"
                 )
+                _report(smaller, on_progress)
+                small = smaller.numpy()
             style = np.concatenate([[0.0], vector[1:] / vector[1:].sum()]).astype(np.float32)
             pieces = NetworkPieces(engine, tile_px)
             pieces.prepare(size)
@@ -100,7 +110,7 @@ class LargePicture:
         painted = pixels * share + painted * (1 - share)
         if look.keep_color:
             painted = pixels + (painted.recomb(_LUMA) - pixels.recomb(_LUMA))
-        self._write(painted.rint().cast("uchar"), alpha, output)
+        self._write(painted.rint().cast("uchar"), alpha, output, on_progress)
 
     def _bring_up(
         self, painting: np.ndarray, small: np.ndarray, pixels: Image, scaler: Scaler
@@ -129,7 +139,13 @@ class LargePicture:
         )
         return larger.copy(interpretation="srgb" if larger.bands == 3 else "b-w")
 
-    def _write(self, painted: Image, alpha: Image | None, output: Path) -> None:
+    def _write(
+        self,
+        painted: Image,
+        alpha: Image | None,
+        output: Path,
+        on_progress: Callable[[float], None],
+    ) -> None:
         file = PendingFile(output)
         form = PICTURE_FORMATS[output.suffix.lower()]
         painted = painted.copy(interpretation="srgb")
@@ -137,6 +153,7 @@ class LargePicture:
             painted = painted.bandjoin(alpha)
         try:
             quality = {} if form.quality is None else {"Q": form.quality}
+            _report(painted, on_progress)
             painted.write_to_file(str(file.temporary), **quality)
             file.commit()
         except self._vips.Error as error:
@@ -167,6 +184,12 @@ def is_large_picture(path: Path) -> bool:
     except vips.Error:
         return False  # who reads it says why
     return bool(header.width * header.height > MAX_PIXELS)
+
+
+def _report(picture: Image, on_progress: Callable[[float], None]) -> None:
+    """Have ``on_progress`` told how much of it is computed whenever it is, 0..1."""
+    picture.set_progress(True)
+    picture.signal_connect("eval", lambda _, progress: on_progress(progress.percent / 100))
 
 
 def _import_libvips() -> Any:

@@ -51,6 +51,8 @@ class FileOptions:
     """What is interlaced is read deinterlaced."""
     tile_px: int | None = None
     """--tile: the longest side of what the network is given; None: as large as memory lets."""
+    max_pixels: int | None = None
+    """--max-pixels: larger pictures are refused with --tile too; None: none are."""
     pipe: BinaryIO | None = None
     """Where the one output goes, if it is a pipe."""
 

@@ -5,17 +5,27 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Mapping, Sequence
-from itertools import count
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engines.errors import SinkError, UsageError
 from realtime.files.inputs import InputFile
 from realtime.files.painter import PaintingPlan, painted_size
-from realtime.media.format_registry import PICTURE_FORMATS, WRITTEN_ENDINGS, default_ending
+from realtime.media.format_registry import (
+    PICTURE_ENDINGS,
+    PICTURE_FORMATS,
+    READ_ENDINGS,
+    VIDEO_FORMATS,
+    WRITTEN_ENDINGS,
+    default_ending,
+)
 from realtime.media.names import output_exists
 from realtime.media.pipes import STDIO
+from realtime.media.reading.picture_files import moves
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.file_output import FileOutput
 from realtime.media.writing.picture_file import PictureOutput
@@ -29,24 +39,29 @@ _PART = re.compile(r"(\.preview)?(\.partial(-\d+)?)?(?=\.[^./\\]+$)")
 _PLACEHOLDERS = ("{dir}", "{stem}", "{style}", "{ext}")
 
 
-def output_paths(files: Sequence[InputFile], output: str | None, style: str) -> list[Path]:
+def output_paths(
+    files: Sequence[InputFile], output: str | None, style: str, notes: list[str] | None = None
+) -> list[Path]:
     """Return one path per input: beside it as STEM_STYLE.EXT, or as ``output`` says.
 
     ``output`` is a file; a folder, in which the inputs' own subfolders are repeated; or a template
-    with {stem}, {style}, {ext} and {dir}, the subfolder, in it.
+    with {stem}, {style}, {ext} and {dir}, the subfolder, in it. Where several inputs would get the
+    same output, each one's own ending joins its stem, and then a number; ``notes`` gets a line that
+    says so.
 
-    Raises UsageError if two inputs would get the same output, or several one FILE.
+    Raises UsageError if ``output`` says nothing that could tell them apart.
     """
-    inputs = [file.path for file in files]
-    paths = [_output_path(file, output, style) for file in files]
-    first: dict[Path, Path] = {}
-    for source, path in zip(inputs, paths, strict=True):
-        if first.setdefault(path, source) is not source:
+    taken: dict[Path, Path] = {}
+    for file, (path, plain) in zip(files, _name_all(files, output, style), strict=True):
+        if path in taken:
             raise UsageError(
-                f"-o {output}: {first[path]} and {source} would both become {path}. "
-                "Use {stem} in it, or -o FOLDER/."
+                f"{f'-o {output}: ' if output else ''}{taken[path]} and {file.path} would both "
+                f"become {path}. Put {{stem}} in it, or name a folder with -o FOLDER/."
             )
-    return paths
+        taken[path] = file.path
+        if path != plain and notes is not None:
+            notes.append(f"{file.path}: others would have the same output; it becomes {path}.")
+    return list(taken)
 
 
 def drop_results(files: Sequence[InputFile], output: str | None, style: str) -> list[InputFile]:
@@ -54,7 +69,8 @@ def drop_results(files: Sequence[InputFile], output: str | None, style: str) -> 
 
     Previews and parts are results too. What the user has named stays.
     """
-    results = {os.path.realpath(_output_path(file, output, style)) for file in files}
+    # With another input beside it, a file may have had another output then.
+    results = set(map(os.path.realpath, chain.from_iterable(_name_all(files, output, style))))
     return [
         file
         for file in files
@@ -176,24 +192,74 @@ def _partial_path(path: Path, number: str = "") -> Path:
     return path.with_name(f"{path.stem}.partial{number}{path.suffix}")
 
 
-def _output_path(file: InputFile, output: str | None, style: str) -> Path:
-    source = file.path
-    default = f"{source.stem}_{style}{default_ending(source)}"
-    if output == str(STDIO):
-        return STDIO
-    if output is None:
-        if source == STDIO:
-            raise UsageError("-: what is piped in needs -o: a file, or - to pipe it out again.")
-        return source.with_name(default)
-    if any(placeholder in output for placeholder in _PLACEHOLDERS):
-        values = dict(
-            zip(
-                _PLACEHOLDERS,
-                (str(file.subfolder), source.stem, style, default_ending(source)[1:]),
-                strict=True,
+def _name_all(
+    files: Sequence[InputFile], output: str | None, style: str
+) -> list[tuple[Path, Path]]:
+    """Return an output for each of ``files``, and the one that it would have alone.
+
+    Equal ones are left only where ``output`` does not take the stem.
+    """
+    outputs = [_Output(file, _painted_ending(file.path), output, style) for file in files]
+    plain = [each.path(each.file.path.stem) for each in outputs]
+    count_of = Counter(plain)
+    taken = {path for path in plain if count_of[path] == 1}
+    named = []
+    for each, path in zip(outputs, plain, strict=True):
+        named.append((path, path))
+        if count_of[path] > 1 and path != each.path(""):
+            other = next(other for other in map(each.path, each.stems()) if other not in taken)
+            taken.add(other)
+            named[-1] = other, path
+    return named
+
+
+def _painted_ending(path: Path) -> str:
+    """Return the ending of a painting of ``path``: that of a film or of a picture, as it is one.
+
+    Of files that are called pictures, or nothing that is known, what is in them decides.
+    """
+    ending, own = default_ending(path), path.suffix.lower()
+    if own in READ_ENDINGS - PICTURE_ENDINGS and own != ".gif":
+        return ending
+    is_film = moves(path)
+    if is_film is None or is_film == (ending.lower() in VIDEO_FORMATS):
+        return ending
+    return ".mp4" if is_film else ".png"
+
+
+@dataclass(frozen=True)
+class _Output:
+    """Where the painting of ``file`` goes, but for its stem."""
+
+    file: InputFile
+    ending: str
+    output: str | None
+    style: str
+
+    def stems(self) -> Iterator[str]:
+        """Yield others than its own: with the ending, and then a number."""
+        stem = "_".join(filter(None, (self.file.path.stem, self.file.path.suffix[1:])))
+        return chain([stem], (f"{stem}-{number}" for number in count(2)))
+
+    def path(self, stem: str) -> Path:
+        """Return it for a file of that stem."""
+        source, output = self.file.path, self.output
+        default = f"{stem}_{self.style}{self.ending}"
+        if output == str(STDIO):
+            return STDIO
+        if output is None:
+            if source == STDIO:
+                raise UsageError("-: what is piped in needs -o: a file, or - to pipe it out again.")
+            return source.with_name(default)
+        if any(placeholder in output for placeholder in _PLACEHOLDERS):
+            values = dict(
+                zip(
+                    _PLACEHOLDERS,
+                    (str(self.file.subfolder), stem, self.style, self.ending[1:]),
+                    strict=True,
+                )
             )
-        )
-        return Path(
-            re.sub("|".join(map(re.escape, values)), lambda found: values[found[0]], output)
-        )
-    return Path(output) / file.subfolder / default if is_folder(output) else Path(output)
+            return Path(
+                re.sub("|".join(map(re.escape, values)), lambda found: values[found[0]], output)
+            )
+        return Path(output) / self.file.subfolder / default if is_folder(output) else Path(output)

@@ -48,12 +48,11 @@ class FileProgress:
             self._bar.update(self._bar.task_ids[0], completed=done, frames=frames, fps=fps)
         elif self._clock() >= self._next_line_s:
             self._next_line_s = self._clock() + _LINE_EVERY_S
-            percent = f"{done:.0%}, " if self._duration_s else ""
-            print(
-                f"{self._name}: {percent}{frames} frames, {fps:.1f} fps",
-                file=sys.stderr,
-                flush=True,
-            )
+            percent = [f"{done:.0%}"] if self._duration_s else []
+            # A picture has none before it is done.
+            counts = [f"{frames} frames", f"{fps:.1f} fps"] if frames else []
+            line = f"{self._name}: {', '.join(percent + counts)}"
+            print(line, file=sys.stderr, flush=True)
 
     def __enter__(self) -> Self:
         if self._bar:

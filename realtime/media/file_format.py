@@ -20,9 +20,6 @@ class FileFormat:
     suffixes: tuple[str, ...]
     """Its endings, in small letters, the usual one first."""
 
-    demuxers: tuple[str, ...]
-    """FFmpeg's names of what reads it. Never one that opens other files or addresses."""
-
     rank: int = 100
     """Where several would do, and in lists for users, the lowest comes first."""
 

@@ -58,13 +58,6 @@ PICTURE_ENDINGS = frozenset(PICTURE_FORMATS) | {
 READ_ENDINGS = frozenset((*WRITTEN_ENDINGS, *READ_ONLY_FORMATS))
 """What is taken from a folder. A file that is named is always tried, whatever it is called."""
 
-DEMUXERS = tuple(dict.fromkeys(name for known in FORMATS for name in known.demuxers))
-"""FFmpeg's names of all that is read.
-
-Containers that hold their pictures themselves. Not among them: playlists and scripts (hls, concat,
-dash, sdp), which make FFmpeg open other files and addresses on behalf of whoever wrote them.
-"""
-
 
 def video_format(path: Path) -> VideoFormat:
     """Return what ``path`` is written as. Raises KeyError if its ending is none of a video."""

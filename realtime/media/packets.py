@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engines.errors import SourceError
-from realtime.media.format_registry import DEMUXERS
 from realtime.picture.sizes import size_text
 
 if TYPE_CHECKING:
@@ -21,12 +21,36 @@ if TYPE_CHECKING:
 _PIPE_BUFFER_BYTES = 1 << 20
 MAX_DAMAGED_IN_A_ROW = 8
 COVER_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: the cover of a sound file, which is no video
-# pattern_type: without it a picture called 50%d.png would stand for a series of files.
-_OPTIONS = {
-    "format_whitelist": ",".join(DEMUXERS),
-    "protocol_whitelist": "file",
-    "pattern_type": "none",
-}
+# Playlists, scripts and drawings, which make FFmpeg open other files and addresses on behalf of
+# whoever wrote them. Names that this FFmpeg does not have are those of other builds.
+REACH_ELSEWHERE = frozenset(
+    (
+        *("applehttp", "avisynth", "concat", "concatf", "dash", "hls", "imf", "rtp", "rtp_mpegts"),
+        *("rtsp", "sap", "sdp", "svg_pipe", "vapoursynth", "webm_dash_manifest"),
+    )
+)
+# What has neither pictures nor a name or a first byte of its own: bare samples, text as a picture.
+_SHAPELESS = frozenset(("bitpacked", "rawvideo", "tty", "v210", "v210x"))
+
+
+@functools.cache
+def demuxers() -> tuple[str, ...]:
+    """Return FFmpeg's names of all that is read: whatever holds its pictures in the one file.
+
+    That is all that this FFmpeg has, but devices, ``REACH_ELSEWHERE``, and what has no shape.
+    """
+    import av
+
+    names = []
+    for name in sorted(av.formats_available):
+        try:
+            form = av.ContainerFormat(name, "r")
+        except ValueError:  # only written
+            continue
+        # image2 has no file of its own either: it opens the one that it is given.
+        if name == "image2" or not form.no_file:
+            names.append(name)
+    return tuple(name for name in names if name not in REACH_ELSEWHERE | _SHAPELESS)
 
 
 def open_pipe(pipe: StandardInput, raw: RawVideo | None = None) -> InputContainer:
@@ -38,7 +62,7 @@ def open_pipe(pipe: StandardInput, raw: RawVideo | None = None) -> InputContaine
     import av
 
     form = None
-    options = {"format_whitelist": _OPTIONS["format_whitelist"], "protocol_whitelist": ""}
+    options = {"format_whitelist": ",".join(demuxers()), "protocol_whitelist": ""}
     if raw:
         form, options = "rawvideo", {"pixel_format": "rgb24", "video_size": size_text(raw.size)}
         options["framerate"] = str(raw.rate)
@@ -72,12 +96,17 @@ def open_container(path: Path, decoder: HWAccel | None = None) -> InputContainer
             raise SourceError(f"{path}: is a folder or device, not a file.")
         if path.stat().st_size == 0:
             raise SourceError(f"{path}: is empty (0 bytes).")
-        return av.open(
-            f"file:{path}", options=dict(_OPTIONS), metadata_errors="replace", hwaccel=decoder
-        )
+        # pattern_type: without it a picture called 50%d.png would stand for a series of files.
+        options = {
+            "format_whitelist": ",".join(demuxers()),
+            "protocol_whitelist": "file",
+            "pattern_type": "none",
+        }
+        return av.open(f"file:{path}", options=options, metadata_errors="replace", hwaccel=decoder)
     except av.error.ArgumentError as error:
         raise SourceError(
-            f"{path}: is a playlist, or another kind of file that is not read."
+            f"{path}: is not read: a playlist or script, which would open other files, or bare "
+            "samples without a size."
         ) from error
     except (av.error.InvalidDataError, av.error.EOFError) as error:
         raise SourceError(
@@ -96,6 +125,11 @@ def time_of(packet: Packet[Any]) -> int:
     if time is None:
         raise ValueError("a packet has no time")
     return time
+
+
+def is_encrypted(packet: Packet[Any]) -> bool:
+    """Tell whether the packet cannot be decoded without a key (DRM), as far as FFmpeg knows."""
+    return "enc_key_id" in packet.stream.metadata or packet.has_sidedata("encryption_info")
 
 
 class PacketReader:

@@ -12,9 +12,13 @@ from engines.errors import SourceError
 from realtime.live.capture_format import CaptureFormat
 from realtime.live.live_source import PATH
 from realtime.live.paced import Paced
+from realtime.media.reading.picture_files import open_picture
 from realtime.timing import Clock
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+ENDINGS = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"),
+    *(".heic", ".heif", ".hif", ".avif", ".tga", ".jp2", ".ppm"),
+)
 SHOWN_S = 4.0
 # A picture that stands still is painted on, so that fades go on, but not at a camera's rate.
 _FPS = 10.0
@@ -92,14 +96,16 @@ class ImageFolder(Paced):
         return False
 
     def _load(self, path: Path) -> bool:
-        from PIL import Image, ImageOps
+        from PIL import ImageOps
 
         try:
-            with Image.open(path) as file:
+            with open_picture(path) as file:
+                # A JPEG is decoded no larger than it is shown, whichever way up that is.
+                file.draft("RGB", (max(self._size), max(self._size)))
                 picture = ImageOps.pad(
                     ImageOps.exif_transpose(file).convert("RGB"), self._size[::-1]
                 )
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        except (SourceError, OSError, ValueError, SyntaxError, RuntimeError):
             self._bad.add(path)
             return False
         self._shown = (path, np.array(picture))

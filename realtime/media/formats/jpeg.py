@@ -25,7 +25,6 @@ def _encode(pixels: np.ndarray, profile: bytes | None) -> bytes:
 
 JPEG = PictureFormat(
     suffixes=(".jpg", ".jpeg"),
-    demuxers=("jpeg_pipe", "image2"),
     rank=2,
     name="JPEG",
     encode=_encode,

@@ -4,7 +4,6 @@ from realtime.media.file_format import VideoFormat
 
 MATROSKA = VideoFormat(
     suffixes=(".mkv",),
-    demuxers=("matroska",),
     rank=3,
     container="matroska",
     subtitles="subrip",

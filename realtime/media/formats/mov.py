@@ -4,7 +4,6 @@ from realtime.media.file_format import VideoFormat
 
 MOV = VideoFormat(
     suffixes=(".mov",),
-    demuxers=("mov",),
     rank=2,
     container="mov",
     subtitles="mov_text",

@@ -4,7 +4,6 @@ from realtime.media.file_format import VideoFormat
 
 MP4 = VideoFormat(
     suffixes=(".mp4", ".m4v"),
-    demuxers=("mov", "mp4", "m4a", "3gp", "3g2", "mj2"),
     rank=1,
     container="mp4",
     subtitles="mov_text",

@@ -21,7 +21,6 @@ def _encode(pixels: np.ndarray, profile: bytes | None) -> bytes:
 
 PNG = PictureFormat(
     suffixes=(".png",),
-    demuxers=("png_pipe", "image2"),
     rank=1,
     name="PNG",
     encode=_encode,

@@ -4,7 +4,6 @@ from realtime.media.file_format import VideoFormat
 
 WEBM = VideoFormat(
     suffixes=(".webm",),
-    demuxers=("webm",),
     rank=4,
     container="webm",
     encoder="libvpx-vp9",

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engines.errors import SourceError
-from realtime.media.packets import COVER_PICTURE, MAX_DAMAGED_IN_A_ROW, PacketReader
+from realtime.media.packets import (
+    MAX_DAMAGED_IN_A_ROW,
+    PacketReader,
+    is_encrypted,
+    open_container,
+)
+from realtime.media.pipes import STDIO
+from realtime.media.reading.losses import Losses, Tail
+from realtime.media.reading.picture_files import MAX_PIXELS
 from realtime.media.reading.picture_filters import deinterlace_pictures
+from realtime.media.reading.video_track import video_track
+from realtime.picture.gpu.decoding import is_on_gpu
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.container.core import Chapter
+    from av.packet import Packet
     from av.video.codeccontext import VideoCodecContext
     from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
 
-MAX_PIXELS = 8192 * 8192
 _TICKS_A_SECOND = 1_000_000  # of FFmpeg's own clock, which times of containers are in
 _EARLY_S = (1, 20, None)  # before --ss; frames between are only decoded
 # FFmpeg's own decoders of these pass over the transparency, which WebM keeps as a second picture
@@ -27,7 +38,7 @@ _DECODERS_OF_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 
 class VideoDecoder:
-    """Decodes the first video track of ``container``, which it closes at the end.
+    """Decodes the main video track of ``container``, which it closes at the end.
 
     Decoded up to its first picture on construction, which raises SourceError if there is none.
     ``start_s`` and ``end_s`` count from the file's first moment; None: all of it. One thread.
@@ -39,8 +50,8 @@ class VideoDecoder:
     damaged: int
     """How many packets could not be decoded."""
 
-    truncated: str | None
-    """Why the end of the file is missing; None if it is not."""
+    is_encrypted: bool
+    """Whether it ends where it cannot be read on without a key."""
 
     notes: list[str]
     """Lines that the user should see."""
@@ -54,11 +65,13 @@ class VideoDecoder:
         deinterlace: bool,
     ) -> None:
         self.damaged = 0
-        self.truncated = None
+        self.is_encrypted = False
         self.notes = []
+        self._missing: str | None = None
+        self._losses = Losses()
         self._path, self._deinterlace = path, deinterlace
         self.container = container
-        self.stream = _video_stream(path, container)
+        self.stream = video_track(path, container, self.notes)
         self._context = self._open_context()
         self.time_base = self.stream.time_base or Fraction(1, _TICKS_A_SECOND)
         self.rate = Fraction(self.stream.average_rate or self.stream.guessed_rate or 25)
@@ -69,6 +82,53 @@ class VideoDecoder:
         self.duration_s = self._planned_duration(start_s or Fraction(0), end_s)
         self._earliest_s: Fraction | None = None
         self.first, self._following = self._find_first()
+
+    @property
+    def truncated(self) -> str | None:
+        """Why it is only a part of what it was, known at the end; None if it is whole."""
+        if self.is_encrypted:
+            return "the rest is encrypted (DRM)"
+        return self._missing or self._losses.describe()
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether it is a picture file."""
+        name = self.container.format.name
+        return name == "image2" or name.endswith("_pipe")
+
+    @property
+    def codec(self) -> str:
+        """FFmpeg's name of what decodes it."""
+        return self.stream.codec_context.name
+
+    @property
+    def pixel_aspect(self) -> Fraction:
+        """Width of a pixel by its height, as coded."""
+        aspect = self.stream.sample_aspect_ratio or Fraction(1)
+        return aspect if aspect > 0 else Fraction(1)
+
+    @property
+    def timescale(self) -> int:
+        """Ticks per second of which every time of picture and sound is a whole multiple."""
+        bases = [sound.time_base for sound in self.container.streams.audio]
+        return math.lcm(
+            self.time_base.denominator, *(base.denominator for base in bases if base is not None)
+        )
+
+    @property
+    def language(self) -> str | None:
+        """The language of its pictures."""
+        return self.stream.metadata.get("language")
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Title, date and the like."""
+        return dict(self.container.metadata)
+
+    @property
+    def chapters(self) -> list[Chapter]:
+        """Its chapters."""
+        return self.container.chapters()
 
     def pictures(self) -> Iterator[VideoFrame]:
         """Yield every picture once, unconverted, in order of presentation; to be iterated once."""
@@ -87,6 +147,8 @@ class VideoDecoder:
         context = self._context_with_alpha() or self.stream.codec_context
         # The decoder checks each frame: sizes may change midway.
         context.options = {"max_pixels": str(MAX_PIXELS)}
+        if context.name == "exr":  # its values are light, not what is sent to a screen
+            context.options["apply_trc"] = "iec61966_2_1"
         context.thread_type = "NONE" if context.is_hwaccel else "AUTO"
         return context
 
@@ -139,6 +201,10 @@ class VideoDecoder:
                 break
             del self.notes[noted:]
             self.damaged = damaged
+        if first is None and self.is_encrypted:
+            raise SourceError(
+                f"{self._path}: is encrypted (DRM). Only a copy without it can be painted."
+            )
         if first is None:
             raise SourceError(f"{self._path}: no frame of it can be decoded.")
         return first, following
@@ -178,40 +244,90 @@ class VideoDecoder:
                 yield picture
 
     def _deinterlaced(self, pictures: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
-        """Deinterlace if the first of them is interlaced: combs would be painted as strokes."""
-        first = next(pictures, None)
-        if first is None:
-            return
-        pictures = itertools.chain([first], pictures)
-        if first.interlaced_frame and self._deinterlace:
-            self.notes.append(f"{self._path.name}: is interlaced; it is painted deinterlaced.")
-            pictures = deinterlace_pictures(pictures, self.time_base)
-        yield from pictures
+        """Deinterlace from the first interlaced one on: combs would be painted as strokes.
+
+        Those that are progressive stay as they are, before it and behind it.
+        """
+        for picture in pictures:
+            if picture.interlaced_frame and self._deinterlace and not is_on_gpu(picture):
+                self.notes.append(f"{self._path.name}: is interlaced; it is painted deinterlaced.")
+                rest = itertools.chain([picture], pictures)
+                yield from deinterlace_pictures(rest, self.time_base)
+                return
+            yield picture
 
     def _decode_all(self) -> Iterator[VideoFrame]:
         import av
 
-        in_a_row = 0
+        unread = 0  # damaged places in a row
+        self._losses = losses = Losses()
+        tail = Tail()
         reader = PacketReader(self.container, {self.stream.index})
-        while in_a_row <= MAX_DAMAGED_IN_A_ROW:
+        while unread <= MAX_DAMAGED_IN_A_ROW and not losses.are_hopeless:
             try:
                 packet = reader.next()
-                pictures = self._context.decode(packet)
             except av.error.EOFError:
                 break
             except (av.error.FFmpegError, OSError):
                 self.damaged += 1
-                in_a_row += 1
+                unread += 1
                 continue
-            in_a_row = 0
-            yield from pictures
+            unread = 0
+            if packet is not None and is_encrypted(packet):
+                self.is_encrypted = True
+                break
+            losses.sent(packet)
+            tail.add(packet)
+            yield from map(losses.shown, self._decode(packet))
             if packet is None:
                 break
-        self.truncated = self._missing_end(in_a_row, reader)
+        if losses.is_behind:
+            yield from map(losses.shown, self._decode_again(tail, losses.last_pts))
+        losses.ended()
+        self._missing = self._missing_end(unread, reader)
 
-    def _missing_end(self, damaged_in_a_row: int, reader: PacketReader) -> str | None:
-        if damaged_in_a_row > MAX_DAMAGED_IN_A_ROW:
-            return f"{damaged_in_a_row} damaged packets in a row"
+    def _decode(self, packet: Packet[Any] | None) -> list[VideoFrame]:
+        """Return the pictures that come with the packet, none for a damaged one; None: the end."""
+        import av
+
+        try:
+            pictures = self._context.decode(packet)
+        except av.error.EOFError:
+            return []
+        except (av.error.FFmpegError, OSError):
+            self.damaged += 1
+            self._losses.failed += 1
+            return []
+        self.damaged += packet is not None and packet.is_corrupt
+        return pictures
+
+    def _decode_again(self, tail: Tail, after_pts: int | None) -> Iterator[VideoFrame]:
+        """Yield the last pictures, which a decoder of several threads gives up with one of them.
+
+        ``after_pts``: the time of the last one that came.
+        """
+        import av
+
+        if self._path == STDIO or self._context is not self.stream.codec_context:
+            return
+        if self._context.is_hwaccel:  # one thread already, and its pictures lie elsewhere
+            return
+        with open_container(self._path) as opened:
+            context = opened.streams.video[self.container.streams.video.index(self.stream)]
+            context.codec_context.options = self._context.options
+            context.codec_context.thread_type = "NONE"
+            for packet in (*tail.packets(), None):
+                try:
+                    pictures = context.codec_context.decode(packet)
+                except (av.error.FFmpegError, OSError):
+                    continue
+                for picture in pictures:
+                    if picture.pts is not None and (after_pts is None or picture.pts > after_pts):
+                        yield picture
+
+    def _missing_end(self, unread: int, reader: PacketReader) -> str | None:
+        if unread > MAX_DAMAGED_IN_A_ROW:
+            return f"{unread} damaged packets in a row"
         if "mov" in self.container.format.name and not self.is_cut:
             # Its index, less what an edit list hides.
             stated = min(self.stream.frames, len(self.stream.index_entries))
@@ -227,22 +343,3 @@ class VideoDecoder:
         if missing_s <= max(0.25, float(3 / self.rate)):
             return None
         return f"the last {missing_s:.2f} of {duration / _TICKS_A_SECOND:.2f} s are missing"
-
-
-def _video_stream(path: Path, container: InputContainer) -> VideoStream:
-    """Find the first video track that is no cover. Raises SourceError if it cannot be decoded."""
-    streams = [
-        stream for stream in container.streams.video if not int(stream.disposition) & COVER_PICTURE
-    ]
-    if not streams:
-        raise SourceError(f"{path}: has no video track.")
-    context = streams[0].codec_context
-    if context is None:
-        raise SourceError(f"{path}: its video is coded in a way that is not known here.")
-    if context.width * context.height > MAX_PIXELS:
-        raise SourceError(
-            f"{path}: {context.width}x{context.height} is more than {MAX_PIXELS >> 20} "
-            "megapixels. A picture of that size is painted with --tile 1024, and with libvips "
-            "(pip install 'livebrush[large]')."
-        )
-    return streams[0]

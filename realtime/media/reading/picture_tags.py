@@ -6,6 +6,8 @@ import struct
 from pathlib import Path
 from typing import NamedTuple
 
+from engines.errors import SourceError
+from realtime.media.reading.picture_files import open_picture
 from realtime.picture.orientation import EXIF_ORIENTATIONS, Orientation
 
 _ORIENTATION = 0x0112
@@ -26,13 +28,11 @@ class PictureTags(NamedTuple):
 
 def read_tags(path: Path) -> PictureTags:
     """Read the tags with Pillow; none of kinds of pictures that only FFmpeg reads."""
-    from PIL import Image
-
     try:
-        with Image.open(path) as picture:
+        with open_picture(path) as picture:
             number = picture.getexif().get(_ORIENTATION, 0)
             profile = picture.info.get("icc_profile")
-    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError):
+    except (SourceError, OSError, SyntaxError, ValueError, struct.error):
         return PictureTags()
     return PictureTags(
         EXIF_ORIENTATIONS.get(number), profile if profile and profile[16:20] == b"RGB " else None

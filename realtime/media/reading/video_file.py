@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +16,7 @@ from realtime.media.pipes import STDIO, RawVideo, StandardInput
 from realtime.media.reading.converter import PixelConverter
 from realtime.media.reading.cuts import CutDetector
 from realtime.media.reading.decoder import VideoDecoder
+from realtime.media.reading.picture_files import PillowDecoder, pillow_format
 from realtime.media.reading.picture_tags import PictureTags, read_tags
 from realtime.picture.gpu.decoding import decoder_on, is_on_gpu, tensors_problem
 from realtime.picture.orientation import orientation_of
@@ -59,8 +59,14 @@ class VideoFile:
         self.last_duration = 0
         self._wanted = _Wanted(path, start_s, end_s, resize, deinterlace)
         self._pipe = StandardInput() if path == STDIO else None
-        container = open_pipe(self._pipe, raw) if self._pipe else open_container(path)
-        self._decoder, self._converter, self.info = _look_into(container, self._wanted)
+        self._decoder: VideoDecoder | PillowDecoder
+        form = None if self._pipe else pillow_format(path)
+        if form:
+            self._decoder = PillowDecoder(path, form, start_s, end_s)
+        else:
+            container = open_pipe(self._pipe, raw) if self._pipe else open_container(path)
+            self._decoder = _open_decoder(container, self._wanted)
+        self._converter, self.info = _look_into(self._decoder, self._wanted)
 
     @property
     def damaged(self) -> int:
@@ -69,7 +75,7 @@ class VideoFile:
 
     @property
     def truncated(self) -> str | None:
-        """Why the end of the file is missing, known at the end; None if it is not."""
+        """Why it is only a part of what it was, known at the end; None if it is whole."""
         return self._decoder.truncated
 
     @property
@@ -103,8 +109,8 @@ class VideoFile:
         """Yield every frame once, in order of presentation.
 
         Those whose index ``skip`` names are only decoded. pts strictly rise: a missing or repeated
-        one is put right. After more than 8 damaged packets in a row, or where the file ends early,
-        it stops, and ``truncated`` says so.
+        one is put right. Damage is read past as far as the container can; where the file ends
+        early or much of it is lost, ``truncated`` says so.
         """
         import av
 
@@ -177,7 +183,8 @@ class VideoFile:
 
     def _start_over(self, container: InputContainer, device: str | None = None) -> None:
         self.close()
-        self._decoder, self._converter, self.info = _look_into(container, self._wanted, device)
+        self._decoder = _open_decoder(container, self._wanted)
+        self._converter, self.info = _look_into(self._decoder, self._wanted, device)
 
 
 def next_pts(stated: int | None, last: int | None, step: int) -> int:
@@ -201,31 +208,38 @@ class _Wanted:
     deinterlace: bool
 
 
-def _look_into(
-    container: InputContainer, wanted: _Wanted, device: str | None = None
-) -> tuple[VideoDecoder, PixelConverter, VideoInfo]:
-    """Decode up to the first frame, and tell what is known by then.
-
-    ``device``: the GPU that was asked to decode. Raises SourceError; the container is then closed.
-    """
+def _open_decoder(container: InputContainer, wanted: _Wanted) -> VideoDecoder:
+    """Decode up to the first frame. Raises SourceError; the container is then closed."""
     try:
-        decoder = VideoDecoder(
+        return VideoDecoder(
             wanted.path, container, wanted.start_s, wanted.end_s, wanted.deinterlace
         )
-        is_picture = container.format.name == "image2" or container.format.name.endswith("_pipe")
-        tags = read_tags(wanted.path) if is_picture else PictureTags()
-        turn = tags.orientation or orientation_of(decoder.first, decoder.stream.codec_context.name)
-        converter = PixelConverter(decoder.first, turn, wanted.resize)
     except BaseException:
         container.close()
+        raise
+
+
+def _look_into(
+    decoder: VideoDecoder | PillowDecoder, wanted: _Wanted, device: str | None = None
+) -> tuple[PixelConverter, VideoInfo]:
+    """Tell what is known by the first frame, and how it is converted.
+
+    ``device``: the GPU that was asked to decode. Raises SourceError; the decoder is then closed.
+    """
+    try:
+        has_tags = decoder.is_picture or isinstance(decoder, PillowDecoder)
+        tags = read_tags(wanted.path) if has_tags else PictureTags()
+        turn = tags.orientation or orientation_of(decoder.first, decoder.codec)
+        converter = PixelConverter(decoder.first, turn, wanted.resize)
+    except BaseException:
+        decoder.close()
         raise
     if converter.hdr_transfer:
         decoder.notes.append(
             f"{wanted.path.name}: is HDR ({converter.hdr_transfer}); it is painted tone-mapped to "
             "BT.709."
         )
-    aspect = decoder.stream.sample_aspect_ratio or Fraction(1)
-    aspect = aspect if aspect > 0 else Fraction(1)
+    aspect = decoder.pixel_aspect
     info = VideoInfo(
         path=wanted.path,
         size=converter.size,
@@ -239,21 +253,15 @@ def _look_into(
         time_base=decoder.time_base,
         first_pts=decoder.first.pts or 0,
         rate=decoder.rate,
-        is_picture=is_picture,
+        is_picture=decoder.is_picture,
         duration_s=decoder.duration_s,
         is_cut=decoder.is_cut,
         origin_s=decoder.origin_s,
         start_s=decoder.start_s,
         end_s=decoder.end_s,
-        timescale=_common_timescale(decoder),
-        metadata=dict(container.metadata),
-        language=decoder.stream.metadata.get("language"),
-        chapters=container.chapters(),
+        timescale=decoder.timescale,
+        metadata=decoder.metadata,
+        language=decoder.language,
+        chapters=decoder.chapters,
     )
-    return decoder, converter, info
-
-
-def _common_timescale(decoder: VideoDecoder) -> int:
-    sounds = decoder.container.streams.audio
-    time_bases = [sound.time_base for sound in sounds if sound.time_base is not None]
-    return math.lcm(*(base.denominator for base in (decoder.time_base, *time_bases)))
+    return converter, info

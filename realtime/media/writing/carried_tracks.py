@@ -25,6 +25,7 @@ from realtime.media.writing.subtitle_text import (
     subtitle_packet,
     subtitle_text,
 )
+from realtime.media.writing.vobsub import header_with_canvas
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -254,6 +255,8 @@ class CarriedTracks:
         if _takes(self._form, track):
             copied = self._output.add_stream_from_template(track)
             _describe_alike(copied, track)
+            if codec == "dvd_subtitle" and track.codec_context:
+                copied.codec_context.extradata = header_with_canvas(self._input, track)
             is_text = codec == "mov_text"
             target = _Text(copied, codec, codec) if is_text else _Copied(copied)
             self._targets[track.index] = target

@@ -4,6 +4,7 @@ import pytest
 
 from engines.errors import SourceError
 from realtime.files.inputs import InputFile, expand_inputs
+from realtime.media.packets import open_container
 
 
 @pytest.fixture
@@ -64,3 +65,25 @@ def test_what_holds_nothing_is_said(tree, argument):
     (tree / "empty").mkdir()
     with pytest.raises(SourceError, match=argument.strip("@*")):
         names(argument)
+
+
+def test_a_list_may_have_a_nul_behind_each_name(tree):
+    """As find -print0 writes it: then names are names, with blanks, # and all."""
+    (tree / " #c\n.mp4").write_bytes(b"x")
+    (tree / "list.txt").write_bytes(b"b.mp4\0 #c\n.mp4\0day\0missing.mp4\0")
+    assert names("@list.txt") == ["b.mp4", " #c\n.mp4", "day/c.png", "missing.mp4"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"\0", b"in/a.mp4\0in/b.mp4\0", b"\x7fELF\0\1\2\0\0\xff", bytes(900)]
+)
+def test_what_is_no_list_is_refused(tree, content):
+    (tree / "list.txt").write_bytes(content)
+    with pytest.raises(SourceError, match="is not a text file with a name per line"):
+        names("@list.txt")
+
+
+def test_a_name_that_no_file_can_have_is_no_traceback(tree):
+    for name in ("a\0b.mp4", "x" * 5000):
+        with pytest.raises(SourceError):
+            open_container(Path(name))

@@ -129,3 +129,49 @@ def test_a_folder_that_may_not_be_looked_into_is_no_traceback(tmp_path):
     with pytest.raises(SinkError):
         check_output(tmp_path / ("n" * 300) / "out.mp4", identify([]), overwrite=False)
     assert output_paths([InputFile(Path("a.mp4"))], "n" * 300, "wave") == [Path("n" * 300)]
+
+
+@pytest.mark.parametrize(
+    ("names", "output", "expected"),
+    [
+        (["a.avi", "a.flv"], None, ["a_avi_wave.mp4", "a_flv_wave.mp4"]),
+        (
+            ["a.avi", "a.flv", "b.mp4"],
+            "o/",
+            ["o/a_avi_wave.mp4", "o/a_flv_wave.mp4", "o/b_wave.mp4"],
+        ),
+        (["a.mp4", "a.avi"], "o/{stem}.{ext}", ["o/a_mp4.mp4", "o/a_avi.mp4"]),
+        (["x/a.mp4", "y/a.mp4"], "o/", ["o/a_mp4_wave.mp4", "o/a_mp4-2_wave.mp4"]),
+        (
+            ["a.avi", "a.flv", "a_avi.mp4"],
+            "o/",
+            ["o/a_avi-2_wave.mp4", "o/a_flv_wave.mp4", "o/a_avi_wave.mp4"],
+        ),
+        (["v1.0.avi", "v1.0.ts"], "o/", ["o/v1.0_avi_wave.mp4", "o/v1.0_ts_wave.mp4"]),
+        (["a.jpg", "a.heic"], "o/", ["o/a_wave.jpg", "o/a_wave.png"]),
+    ],
+)
+def test_inputs_of_one_stem_get_outputs_of_their_own_and_that_is_said(names, output, expected):
+    notes: list[str] = []
+    files = [InputFile(Path(name)) for name in names]
+    assert output_paths(files, output, "wave", notes) == [Path(name) for name in expected]
+    alone = [str(output_paths([file], output, "wave")[0]) for file in files]
+    others = zip(names, expected, alone, strict=True)
+    assert notes == [
+        f"{name}: others would have the same output; it becomes {path}."
+        for name, path, plain in others
+        if path != plain
+    ]
+
+
+def test_results_of_inputs_of_one_stem_are_no_inputs(tmp_path):
+    """Neither those from when the other was not there yet."""
+    names = ["a.avi", "a.flv", "a_avi_wave.mp4", "a_flv_wave.partial.mp4", "a_wave.mp4"]
+    found = [InputFile(tmp_path / name, named=False) for name in names]
+    assert [file.path.name for file in drop_results(found, None, "wave")] == ["a.avi", "a.flv"]
+
+
+def test_what_cannot_be_told_apart_is_refused_with_another_advice():
+    files = [InputFile(Path("a.mp4")), InputFile(Path("b.mp4"))]
+    with pytest.raises(UsageError, match=r"Put \{stem\} in it"):
+        output_paths(files, "o/{style}.{ext}", "wave")

@@ -31,7 +31,6 @@ from tests.realtime.media.test_write_video import copy, sound, times
 MakeVideo = Callable[..., Path]
 SIZE = (48, 64)
 PTS_MS = [0, 40, 80, 200, 240, 1000]
-FORBIDDEN = {"hls", "concat", "concatf", "dash", "sdp", "rtsp", "applehttp", "tee"}
 
 
 @pytest.fixture(params=VIDEO_FORMATS)
@@ -50,12 +49,8 @@ def picture_frame(alpha: np.ndarray | None = None) -> FileFrame:
 
 @pytest.mark.parametrize("known", FORMATS, ids=lambda known: known.suffixes[0])
 def test_what_a_format_says_of_itself(known):
-    assert known.suffixes and known.demuxers
+    assert known.suffixes
     assert all(suffix == suffix.lower() and suffix[0] == "." for suffix in known.suffixes)
-    names = {name for names in av.formats_available for name in names.split(",")}
-    aliases = {"m4a", "mj2"}  # of mov, which is not listed under them
-    assert set(known.demuxers) - aliases <= names
-    assert not set(known.demuxers) & FORBIDDEN, "it would open other files or addresses"
 
 
 def test_no_ending_stands_for_two_formats():

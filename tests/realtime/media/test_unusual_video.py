@@ -14,7 +14,8 @@ from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.encoding import Encoding
 from realtime.media.writing.picture_file import PictureOutput
 from realtime.picture.tone_mapping import nits_to_pq, pq_to_nits
-from tests.conftest import moving_square
+from tests.clips import case
+from tests.conftest import moving_square, write_video
 from tests.realtime.media.test_write_video import copy, times
 
 RAMP = np.tile(np.arange(256), (64, 1))
@@ -108,7 +109,7 @@ def test_ten_bits_stay_ten_bits_where_the_encoder_can(tmp_path):
         assert (picture.format.name, int(picture.colorspace)) == (expected, 1)
 
 
-def interlaced_clip(path: Path) -> Path:
+def interlaced_clip(path: Path, options: dict[str, str] | None = None) -> Path:
     """A bar that moves four pixels from field to field."""
 
     def field(time: int) -> np.ndarray:
@@ -117,9 +118,8 @@ def interlaced_clip(path: Path) -> Path:
         return picture
 
     with av.open(str(path), "w") as output:
-        stream = output.add_stream(
-            "libx264", rate=25, options={"x264-params": "interlaced=1:tff=1", "crf": "5"}
-        )
+        interlaced = {"x264-params": "interlaced=1:tff=1", "crf": "5"}
+        stream = output.add_stream("libx264", rate=25, options={**interlaced, **(options or {})})
         stream.height, stream.width, stream.pix_fmt = 96, 128, "yuv420p"
         for index in range(20):
             frame = field(2 * index)
@@ -310,3 +310,114 @@ def test_a_track_that_is_first_heard_of_midway_is_read_past(tmp_path):
         assert not video.damaged
     copy(path, tmp_path / "out.mp4")
     assert len(times(tmp_path / "out.mp4")) == 30
+
+
+def write_tracks(path: Path, *tracks: tuple[str, tuple[int, int], int, int]) -> Path:
+    """Write video tracks, each (codec, size, frames, disposition), one after the other."""
+    with av.open(str(path), "w") as output:
+        streams = []
+        for codec, size, _, disposition in tracks:
+            stream = output.add_stream(codec, rate=25)
+            stream.height, stream.width = size
+            stream.pix_fmt = {"mjpeg": "yuvj420p", "png": "rgb24"}.get(codec, "yuv420p")
+            stream.disposition = disposition
+            streams.append(stream)
+        for stream, (_, size, frames, _) in zip(streams, tracks, strict=True):
+            for index in range(frames):
+                picture = av.VideoFrame.from_ndarray(moving_square(index, size), "rgb24")
+                picture.pts, picture.time_base = index, Fraction(1, 25)
+                output.mux(stream.encode(picture))
+            output.mux(stream.encode(None))
+    return path
+
+
+SMALL, LARGE = (48, 64), (96, 128)
+
+
+@pytest.mark.parametrize(
+    "tracks",
+    [
+        [("mjpeg", SMALL, 1, 0), ("libx264", LARGE, 10, 1)],
+        [("mjpeg", SMALL, 1, 1), ("libx264", LARGE, 10, 1)],
+        [("mjpeg", SMALL, 10, 1), ("libx264", LARGE, 10, 0)],
+        [("png", SMALL, 1, 1), ("libx264", LARGE, 10, 0)],
+        [("libx264", SMALL, 10, 0), ("libx264", LARGE, 10, 0)],
+        [("libx264", SMALL, 10, 0), ("libx264", LARGE, 10, 1)],
+        [("libx264", LARGE, 10, 1), ("libx264", SMALL, 10, 1)],
+        [("libx264", (192, 256), 10, 0), ("libx264", LARGE, 10, 1)],
+        [("mjpeg", (192, 256), 1, 0x400), ("libx264", LARGE, 10, 1)],
+    ],
+)
+@pytest.mark.parametrize("ending", ["mkv", "mov"])
+def test_the_film_is_the_default_or_the_largest_track(tmp_path, ending, tracks):
+    if ending == "mov" and not any(track[3] & 1 for track in tracks):
+        pytest.skip("in MOV one track is always the default one")
+    if ending == "mkv" and tracks[0][0] == "png":
+        pytest.skip("this Matroska takes no PNG")
+    path = write_tracks(tmp_path / f"in.{ending}", *tracks)
+    with VideoFile(path) as video:
+        assert (video.info.size, sum(1 for _ in video.frames())) == (LARGE, 10)
+        cover = bool(tracks[0][3] & 0x400)
+        assert cover or any("has 2 video tracks" in note for note in video.notes)
+
+
+def test_thumbnails_of_others_are_not_the_film():
+    with VideoFile(case("10_thumbnail_track_first/thumbfirst.mkv")) as video:
+        assert (video.info.size, sum(1 for _ in video.frames())) == ((240, 320), 25)
+
+
+def join_h264(path: Path, *parts: tuple[Path, int]) -> Path:
+    """Write so many frames of each part into one Matroska, all of H.264 and of one size."""
+    with av.open(str(path), "w") as output:
+        stream, time = None, 0
+        for part, count in parts:
+            raw = part.with_suffix(".h264")
+            with av.open(str(part)) as source, av.open(str(raw), "w") as bare:
+                track = bare.add_stream_from_template(source.streams.video[0])
+                packets = [packet for packet in source.demux(video=0) if packet.size][:count]
+                for packet in packets:
+                    packet.stream = track
+                    bare.mux(packet)
+            with av.open(str(raw)) as source:
+                stream = stream or output.add_stream_from_template(source.streams.video[0])
+                for packet in source.demux(video=0):
+                    if packet.size:
+                        packet.pts = packet.dts = time
+                        packet.time_base, time = Fraction(1, 25), time + 1
+                        packet.stream = stream
+                        output.mux(packet)
+    return path
+
+
+def test_interlaced_frames_behind_progressive_ones_are_deinterlaced(tmp_path):
+    still = write_video(
+        tmp_path / "p.mp4",
+        size=(96, 128),
+        tones=0,
+        pixels=lambda _: np.full((96, 128, 3), 90, np.uint8),
+        options={"bf": "0"},
+    )
+    combs = interlaced_clip(tmp_path / "i.mp4", {"bf": "0"})
+    path = join_h264(tmp_path / "in.mkv", (still, 10), (combs, 20))
+    with VideoFile(path) as video:
+        smooth = list(video.frames())
+        assert sum("deinterlaced" in note for note in video.notes) == 1
+    with VideoFile(path, deinterlace=False) as video:
+        combed = list(video.frames())
+    assert [frame.pts for frame in smooth] == [frame.pts for frame in combed]
+    assert len(smooth) == 30
+    for one, other in zip(smooth[:9], combed[:9], strict=True):
+        np.testing.assert_array_equal(one.pixels, other.pixels)
+    assert max(combing(frame.pixels) for frame in smooth) < 1
+    assert min(combing(frame.pixels) for frame in combed[10:]) > 8
+
+
+def test_interlaced_frames_of_others_are_deinterlaced():
+    path = case("11_interlaced_after_progressive/pi.mkv")
+    with VideoFile(path) as video:
+        smooth = [combing(frame.pixels) for frame in video.frames()]
+    with VideoFile(path, deinterlace=False) as video:
+        combed = [combing(frame.pixels) for frame in video.frames()]
+    assert len(smooth) == len(combed) == 40
+    assert smooth[:9] == combed[:9]
+    assert max(smooth[12:]) < 0.9 * min(combed[12:])

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 
@@ -365,6 +366,42 @@ def test_a_folder_of_pictures_is_shown_one_after_another(tmp_path: Path):
     with pytest.raises(SourceError, match="no picture"):
         (tmp_path / "empty").mkdir()
         ImageFolder(tmp_path / "empty", (48, 64)).open()
+
+
+def test_pictures_beyond_measure_are_left_out_of_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+):
+    """Before they are decoded, and without Pillow's own warning."""
+    monkeypatch.setattr("realtime.media.reading.picture_files.MAX_PIXELS", 64 * 48)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 64 * 48)
+    Image.new("RGB", (64, 48), (200, 0, 0)).save(tmp_path / "a.png")
+    Image.new("RGB", (64, 49), (0, 0, 0)).save(tmp_path / "b.png")
+    Image.new("RGB", (640, 480), (0, 0, 0)).save(tmp_path / "c.png")
+    clock = SetClock()
+    source = ImageFolder(tmp_path, (48, 64), loop=True, clock=clock)
+    source.open()
+    for _ in range(4):
+        assert source.read(0).pixels[24, 32, 0] == 200
+        clock.now_s += image_folder.SHOWN_S
+    assert source.warning == "cannot be read: b.png, c.png"
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize("ending", ["jpg", "heic", "avif", "gif", "tga"])
+def test_a_large_photo_in_a_folder_comes_upright(tmp_path: Path, ending: str):
+    """A JPEG is decoded at a smaller size, also where it lies on its side."""
+    pixels = np.zeros((480, 1280, 3), np.uint8)
+    pixels[:, :640] = 250
+    exif = Image.Exif()
+    if ending == "jpg":
+        exif[0x0112] = 6
+        pixels = np.rot90(pixels)
+    pillow_heif.register_heif_opener()
+    Image.fromarray(pixels).save(tmp_path / f"a.{ending}", exif=exif.tobytes(), quality=95)
+    source = ImageFolder(tmp_path, (48, 128))
+    source.open()
+    shown = source.read(0).pixels
+    assert shown[24, 8:60].min() > 235 and shown[24, 70:120].max() < 20
 
 
 @pytest.mark.display
