@@ -6,6 +6,7 @@ import argparse
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
+from math import inf
 from pathlib import Path
 
 from engines import Engine, EngineOptions, ModelFile, open_engine
@@ -74,6 +75,14 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--strict", action="store_true", help="exit 1 if damaged places of an input were read past"
+    )
+    group.add_argument(
+        "--stall",
+        type=float,
+        default=120.0,
+        metavar="S",
+        help="leave when the engine, an encoder or a disk hangs for so many seconds; 0: never "
+        "(default: 120)",
     )
     group.add_argument("--ss", metavar="TIME", help="begin at this time: seconds or H:MM:SS.mmm")
     group.add_argument("--to", metavar="TIME", help="end at this time of the input")
@@ -202,6 +211,7 @@ def file_options(args: argparse.Namespace, look: Look, timeline: Timeline) -> Fi
         raw_output=args.raw_output,
         deinterlace=args.deinterlace == "auto",
         tile_px=_check_tile(args.tile),
+        stall_s=_check_stall(args.stall),
     )
 
 
@@ -324,3 +334,9 @@ def _check_tile(tile_px: int | None) -> int | None:
     if tile_px is not None and not low <= tile_px <= high:
         raise UsageError(f"--tile must lie between {low} and {high} pixels, not {tile_px}.")
     return tile_px
+
+
+def _check_stall(stall_s: float) -> float:
+    if not 0 <= stall_s < inf:  # written so that NaN fails too
+        raise UsageError(f"--stall must be a number of seconds, 0 for never, not {stall_s:g}.")
+    return stall_s

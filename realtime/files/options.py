@@ -51,6 +51,8 @@ class FileOptions:
     """What is interlaced is read deinterlaced."""
     tile_px: int | None = None
     """--tile: the longest side of what the network is given; None: as large as memory lets."""
+    stall_s: float = 120.0
+    """--stall: how long a step may hang before the program is left; 0: for ever."""
     pipe: BinaryIO | None = None
     """Where the one output goes, if it is a pipe."""
 
