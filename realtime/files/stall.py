@@ -91,6 +91,8 @@ class StallWatch:
         trace: TracebackType | None,
     ) -> None:
         self._done.set()
+        if self._stall_s:
+            self._thread.join()
 
     def _watch(self) -> None:
         poll_s = min(_POLL_S, self._stall_s / 4)
