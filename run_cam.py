@@ -1,12 +1,16 @@
 """Paint a camera live, in a window.
 
 python run_cam.py                          the first camera; h shows the keys
-python run_cam.py --source test -s great_wave
 python run_cam.py --serve                  in a browser, with the browser's camera
 python run_cam.py --source clip.mp4 --loop --headless --duration 10 --report report.json
 """
 
 from __future__ import annotations
+
+from realtime.exits import end_by_exceptions
+
+if __name__ == "__main__":
+    end_by_exceptions()  # first: the rest takes a moment to be imported
 
 import argparse
 import contextlib
@@ -71,12 +75,12 @@ def main(argv: list[str]) -> int:
         opened.callback(source.close)
         if osc := live_flags.osc_from(args, desk):
             opened.callback(osc.close)
-        frame_size = source.open()
+        frame_size = live_flags.open_in_time(source)
         outputs = live_flags.outputs_from(args, source, frame_size)
         for output in outputs:
             opened.callback(output.close)
         size = inference_size(fixed_size, frame_size, brush)
-        engine = ahead.get(size)
+        engine = live_flags.engine_in_time(ahead, size)
         cli.tell_engine(args, engine)
         quality = Quality() if args.quality == "auto" else None
         stylizer, sizes = Stylizer(engine, state.look, size), EngineSizes(engine, size)
@@ -98,6 +102,7 @@ def main(argv: list[str]) -> int:
 
 def script() -> NoReturn:
     """Run as the installed command."""
+    end_by_exceptions()
     cli.run(main)
 
 

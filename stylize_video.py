@@ -1,12 +1,16 @@
 """Paint video files and pictures.
 
 python stylize_video.py clip.mp4 -s great_wave
-python stylize_video.py *.mp4 -o 'painted/{stem}_{style}.{ext}' --keep-color --report figures.json
 ffmpeg -i in.mp4 -f yuv4mpegpipe - | python stylize_video.py - -o - | mpv -
 python stylize_video.py holiday/ --recursive -o painted/ --resume
 """
 
 from __future__ import annotations
+
+from realtime.exits import end_by_exceptions
+
+if __name__ == "__main__":
+    end_by_exceptions()  # first: the rest takes a moment to be imported
 
 import argparse
 import time
@@ -40,10 +44,8 @@ STARTED_S = time.perf_counter()
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
     """Parse the command line. Leaves the program for --help and for what argparse refuses."""
-    parser = argparse.ArgumentParser(
-        prog="stylize_video.py",
-        description="Paint video files and pictures in the style of a painting.",
-    )
+    description = "Paint video files and pictures in the style of a painting."
+    parser = argparse.ArgumentParser(prog="stylize_video.py", description=description)
     add_file_flags(parser)
     cli.add_look_flags(parser)
     cli.add_engine_flags(parser)
@@ -99,6 +101,7 @@ def paint(
 
 def script() -> NoReturn:
     """Run as the installed command does."""
+    end_by_exceptions()
     cli.run(main)
 
 

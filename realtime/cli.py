@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -12,7 +13,7 @@ from engines import Engine, EngineOptions, ModelFile, engine_names, find_model, 
 from engines.base import PRECISIONS
 from engines.errors import printable
 from realtime.build_progress import show_build
-from realtime.exits import end_by_exceptions, exit_code
+from realtime.exits import exit_code, leave
 from realtime.look import Look, parse_mix
 
 _UNINSTALLED_VERSION = "0.2.0"  # of a copy that is run without having been installed
@@ -192,11 +193,10 @@ def say(message: str) -> None:
 def run(main: Callable[[list[str]], int]) -> NoReturn:
     """Run a program's ``main(argv)`` and leave with its exit code.
 
-    Every foreseen error is one line on stderr. SIGINT ends it with 130 and SIGTERM with 143.
+    Every foreseen error is one line on stderr.
     """
-    end_by_exceptions()
-    argv = sys.argv[1:]
-    sys.exit(exit_code(lambda: main(argv), debug="--debug" in argv))
+    threads, argv = frozenset(threading.enumerate()), sys.argv[1:]
+    leave(exit_code(lambda: main(argv), debug="--debug" in argv), threads)
 
 
 def version() -> str:

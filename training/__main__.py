@@ -48,5 +48,5 @@ def _run(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    end_by_exceptions()
+    end_by_exceptions(grace_s=None)  # a checkpoint takes its time
     raise SystemExit(main())

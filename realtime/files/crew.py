@@ -13,6 +13,7 @@ from realtime.files.outputs import open_output
 from realtime.files.painter import FilePainter, PaintingPlan, plan_painting
 from realtime.files.pipeline import FileRun, Overlapped, run_file
 from realtime.files.progress import FileProgress
+from realtime.files.stall import StallWatch
 from realtime.look import Look
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.file_output import FileOutput
@@ -37,8 +38,8 @@ class Painting(Protocol):
     def made_with(self) -> PaintingPlan:
         """All that decides how its pixels come out."""
 
-    def run(self, progress: FileProgress) -> FileRun:
-        """Paint all that ``output`` does not have.
+    def run(self, progress: FileProgress, watch: StallWatch) -> FileRun:
+        """Paint all that ``output`` does not have; ``watch`` ends the process where it hangs.
 
         The first error of any part of it is raised, after everything has ended.
         """
@@ -112,7 +113,7 @@ class _PaintingHere:
     output: FileOutput
     made_with: PaintingPlan
 
-    def run(self, progress: FileProgress) -> FileRun:
+    def run(self, progress: FileProgress, watch: StallWatch) -> FileRun:
         return run_file(
             self.video.frames(skip=self.output.resume.has),
             Overlapped(self.painter.begin, self.engine.in_flight),
@@ -120,6 +121,7 @@ class _PaintingHere:
             progress.update,
             self.video.interrupt,
             self.painter.size,
+            watch,
         )
 
     def figures(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import argparse
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
+from math import inf
 from pathlib import Path
 
 from engines import Engine, EngineOptions, ModelFile, open_engine
@@ -74,6 +75,14 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--strict", action="store_true", help="exit 1 if damaged places of an input were read past"
+    )
+    group.add_argument(
+        "--stall",
+        type=float,
+        default=120.0,
+        metavar="S",
+        help="leave when the engine, an encoder or a disk hangs for so many seconds; 0: never "
+        "(default: 120)",
     )
     group.add_argument("--ss", metavar="TIME", help="begin at this time: seconds or H:MM:SS.mmm")
     group.add_argument("--to", metavar="TIME", help="end at this time of the input")
@@ -209,6 +218,7 @@ def file_options(args: argparse.Namespace, look: Look, timeline: Timeline) -> Fi
         deinterlace=args.deinterlace == "auto",
         tile_px=_check_tile(args.tile),
         max_pixels=_check_max_pixels(args.max_pixels),
+        stall_s=_check_stall(args.stall),
     )
 
 
@@ -340,3 +350,9 @@ def _check_max_pixels(pixels: int | None) -> int | None:
     if pixels is not None and pixels < 1:
         raise UsageError(f"--max-pixels must be at least 1, not {pixels}.")
     return pixels
+
+
+def _check_stall(stall_s: float) -> float:
+    if not 0 <= stall_s < inf:  # written so that NaN fails too
+        raise UsageError(f"--stall must be a number of seconds, 0 for never, not {stall_s:g}.")
+    return stall_s

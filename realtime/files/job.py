@@ -5,6 +5,7 @@ The same for many files, where one that fails stops no other.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,8 +24,10 @@ from realtime.files.outputs import check_output, identify, make_folder, partial_
 from realtime.files.painter import PaintingPlan
 from realtime.files.pipeline import FileRun
 from realtime.files.progress import FileProgress
+from realtime.files.stall import StallWatch
 from realtime.media.format_registry import PICTURE_FORMATS, VIDEO_FORMATS
 from realtime.media.names import output_exists
+from realtime.media.pipes import STDIO
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.encoding import Encoding
 from realtime.media.writing.work_folder import recorded_engine
@@ -166,12 +169,27 @@ def _run_job(
         make_folder(output)
     check_output(output, sources, options.overwrite)
     before = recorded_engine(output) if options.resume else None
-    with _open_input(source, options) as video:
+    with contextlib.ExitStack() as opened:
+        watch = opened.enter_context(_watch(source, output, options))
+        with watch.step("open"):
+            video = _open_input(source, options)
+        opened.enter_context(video)
+        with watch.step("engine"):
+            if isinstance(video, LargePicture):
+                engine = crew.engine_for(options.engine_size(video.size), before)
+            else:
+                painting = crew.begin(video, options, output, before)
         if isinstance(video, LargePicture):
-            engine = crew.engine_for(options.engine_size(video.size), before)
-            return _paint_large(video, output, engine, options, started_s)
-        painting = crew.begin(video, options, output, before)
-        return _paint(video, output, painting, options, started_s)
+            with watch.step("finish"):
+                return _paint_large(video, output, engine, options, started_s)
+        return _paint(video, output, painting, options, started_s, watch)
+
+
+def _watch(source: Path, output: Path, options: FileOptions) -> StallWatch:
+    """Return what ends the process where painting hangs; at a pipe, others may take their time."""
+    at_pipes = {"open": source, "decode": source, "encode": output, "finish": output}
+    unwatched = [step for step, path in at_pipes.items() if path == STDIO]
+    return StallWatch(str(source), options.stall_s, unwatched)
 
 
 def _flag_that_skips(options: FileOptions) -> str | None:
@@ -183,14 +201,20 @@ def _flag_that_skips(options: FileOptions) -> str | None:
 
 
 def _paint(
-    video: VideoFile, output: Path, painting: Painting, options: FileOptions, started_s: float
+    video: VideoFile,
+    output: Path,
+    painting: Painting,
+    options: FileOptions,
+    started_s: float,
+    watch: StallWatch,
 ) -> Result:
     sink = painting.output
     try:
         with FileProgress(video.info.path.name, video.info.duration_s) as progress:
-            run = painting.run(progress)
+            run = painting.run(progress, watch)
         name = partial_path(output, options.overwrite) if video.truncated else None
-        written = sink.finish(video.last_duration, name)
+        with watch.step("finish"):
+            written = sink.finish(video.last_duration, name)
     finally:
         kept = sink.discard()
         if kept:

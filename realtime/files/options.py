@@ -53,6 +53,8 @@ class FileOptions:
     """--tile: the longest side of what the network is given; None: as large as memory lets."""
     max_pixels: int | None = None
     """--max-pixels: larger pictures are refused with --tile too; None: none are."""
+    stall_s: float = 120.0
+    """--stall: how long a step may hang before the program is left; 0: for ever."""
     pipe: BinaryIO | None = None
     """Where the one output goes, if it is a pipe."""
 

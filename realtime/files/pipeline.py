@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from engines.base import Pending
+from realtime.files.stall import NO_WATCH, StallWatch
 from realtime.frame import FileFrame
 from realtime.timing import Samples, StageTimes
 
@@ -81,12 +82,13 @@ def run_file(
     on_frame: Callable[[FileFrame, FileRun], None] = lambda *_: None,
     interrupt: Callable[[], None] = lambda: None,
     size: tuple[int, int] = (0, 0),
+    watch: StallWatch = NO_WATCH,
 ) -> FileRun:
     """Take every frame through ``paint`` into ``sink``, in order; ``on_frame`` is told after each.
 
     ``interrupt`` is called at the end, to wake up ``frames`` where they may still be waited for.
     ``size``: (height, width) of the paintings, of which fewer wait between two stages if they are
-    large.
+    large. ``watch`` ends the process where a stage hangs.
 
     ``frames`` is iterated in one thread, ``paint`` called in another, ``sink`` and ``on_frame`` in
     the caller's. The first error of any of them ends the run and is raised here, after both threads
@@ -98,12 +100,12 @@ def run_file(
     decoded: _Channel[_Decoded] = _Channel(stop, waiting)
     painted: _Channel[_Painted] = _Channel(stop, waiting)
     threads = [
-        _start_stage("paint", stop, _paint_all(decoded, paint, run), painted, run),
-        _start_stage("decode", stop, _decode_all(frames, run), decoded, run),
+        _start_stage("paint", stop, _paint_all(decoded, paint, run, watch), painted, run),
+        _start_stage("decode", stop, _decode_all(frames, run, watch), decoded, run),
     ]
     try:
         for frame, pixels, decoded_s in painted:
-            with run.stages.measure("encode"):
+            with run.stages.measure("encode"), watch.step("encode"):
                 sink.write(frame, pixels)
             now_s = time.perf_counter()
             run.first_out_s = run.first_out_s or now_s
@@ -113,11 +115,18 @@ def run_file(
     finally:
         stop.event.set()
         interrupt()
-        for thread in threads:
-            thread.join()
+        try:
+            _join(threads)
+        finally:
+            _join(threads)  # a signal breaks off the first wait, and comes but once
     if stop.error is not None:
         raise stop.error
     return run
+
+
+def _join(threads: list[threading.Thread]) -> None:
+    for thread in threads:
+        thread.join()
 
 
 class _Stop:
@@ -193,11 +202,12 @@ def _start_stage(
     return thread
 
 
-def _decode_all(frames: Iterable[FileFrame], run: FileRun) -> Iterator[_Decoded]:
+def _decode_all(frames: Iterable[FileFrame], run: FileRun, watch: StallWatch) -> Iterator[_Decoded]:
     iterator = iter(frames)
     while True:
         started_s = time.perf_counter()
-        frame = next(iterator, None)
+        with watch.step("decode"):
+            frame = next(iterator, None)
         now_s = time.perf_counter()
         if frame is None:
             return
@@ -207,29 +217,34 @@ def _decode_all(frames: Iterable[FileFrame], run: FileRun) -> Iterator[_Decoded]
 
 
 def _paint_all(
-    decoded: _Channel[_Decoded], paint: Callable[[FileFrame], Pixels] | Overlapped, run: FileRun
+    decoded: _Channel[_Decoded],
+    paint: Callable[[FileFrame], Pixels] | Overlapped,
+    run: FileRun,
+    watch: StallWatch,
 ) -> Iterator[_Painted]:
     if isinstance(paint, Overlapped):
-        yield from _paint_overlapped(decoded, paint, run)
+        yield from _paint_overlapped(decoded, paint, run, watch)
         return
     for frame, decoded_s in decoded:
-        with run.stages.measure("infer"):
+        with run.stages.measure("infer"), watch.step("infer"):
             pixels = paint(frame)
         yield frame, pixels, decoded_s
 
 
 def _paint_overlapped(
-    decoded: _Channel[_Decoded], paint: Overlapped, run: FileRun
+    decoded: _Channel[_Decoded], paint: Overlapped, run: FileRun, watch: StallWatch
 ) -> Iterator[_Painted]:
     begun: deque[tuple[FileFrame, Pending, float]] = deque()
     for frame, decoded_s in decoded:
-        with run.stages.measure("infer"):
+        with run.stages.measure("infer"), watch.step("infer"):
             begun.append((frame, paint.begin(frame), decoded_s))
             finished = _finish_first(begun) if len(begun) == paint.under_way else None
         if finished:
             yield finished
     while begun:
-        yield _finish_first(begun)
+        with watch.step("infer"):
+            finished = _finish_first(begun)
+        yield finished
 
 
 def _finish_first(begun: deque[tuple[FileFrame, Pending, float]]) -> _Painted:

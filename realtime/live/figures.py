@@ -31,7 +31,7 @@ class LiveFigures:
         self.frames_out = 0
         self.latency = Samples()
         self.longest_gap_ms = 0.0
-        """Between two shown frames."""
+        """Between two shown frames, or the last one and the end."""
         self._shown_s: float | None = None
         self.recent_latency = Samples(keep=90)
         self.shown_rate = RateMeter(clock=clock)
@@ -51,16 +51,24 @@ class LiveFigures:
                 self._first_s = now_s
                 self._drops.clear()
             self.frames_out += 1
-        if self._shown_s is not None:
-            self.longest_gap_ms = max(self.longest_gap_ms, (now_s - self._shown_s) * 1000)
+        self._count_gap(now_s)
         self._shown_s = now_s
         self.shown_rate.tick()
         self.latency.add((now_s - captured_s) * 1000)
         self.recent_latency.add((now_s - captured_s) * 1000)
 
+    def _count_gap(self, now_s: float) -> None:
+        if self._shown_s is not None:
+            self.longest_gap_ms = max(self.longest_gap_ms, (now_s - self._shown_s) * 1000)
+
     def end(self) -> None:
-        """Stop the time that ``fps`` is taken over. Only the first call counts."""
-        self._end_s = self._end_s or self._clock()
+        """Stop the time that ``fps`` is taken over, and count the gap that is still open.
+
+        Only the first call counts.
+        """
+        if self._end_s is None:
+            self._end_s = self._clock()
+            self._count_gap(self._end_s)
 
     @property
     def first_shown_s(self) -> float | None:

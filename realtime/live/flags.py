@@ -12,8 +12,8 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
-from engines import ModelFile, find_model
-from engines.errors import UsageError
+from engines import Engine, ModelFile, find_model
+from engines.errors import EngineRunError, SourceError, UsageError
 from realtime import cli
 from realtime.controls.autopilot import Schedule, live_timeline
 from realtime.controls.desk import Desk
@@ -21,6 +21,7 @@ from realtime.controls.keys import keymap_from, user_keys_file
 from realtime.controls.osc import OscServer, parse_listen
 from realtime.controls.remembered import recall, remember, remembered_styles
 from realtime.controls.state import State
+from realtime.exits import end_within
 from realtime.live.capture_format import parse_capture
 from realtime.live.clean_sink import CleanSink
 from realtime.live.live_sink import LiveSink
@@ -32,9 +33,12 @@ from realtime.live.registry import (
     source_summary,
 )
 from realtime.live.run import initial_state
+from realtime.live.start import EngineAhead
 from realtime.report import Report, write_report
 from realtime.timeline import Timeline
 
+# What opens at all does so sooner; an engine may have to be built.
+_OPEN_S, _BUILD_S = 30.0, 1200.0
 DEFAULT_PORT = 8080
 DEFAULT_ADDRESS = f"127.0.0.1:{DEFAULT_PORT}"
 # What the flags of the look mean where they are not given; given or not must be told apart, since
@@ -252,6 +256,24 @@ def outputs_from(
                 outputs.append(output)
         undo.pop_all()
         return outputs
+
+
+def open_in_time(source: LiveSource) -> tuple[int, int]:
+    """Open ``source``; one that hangs ends the program. Returns and raises what it does."""
+    timer = end_within(_OPEN_S, SourceError(f"{source.name} hangs: it cannot be opened."))
+    try:
+        return source.open()
+    finally:
+        timer.cancel()
+
+
+def engine_in_time(ahead: EngineAhead, size: tuple[int, int]) -> Engine:
+    """Get the engine for (height, width) ``size``; one that hangs ends the program."""
+    timer = end_within(_BUILD_S, EngineRunError("the engine hangs: it cannot be opened."))
+    try:
+        return ahead.get(size)
+    finally:
+        timer.cancel()
 
 
 def osc_from(args: argparse.Namespace, desk: Desk) -> OscServer | None:

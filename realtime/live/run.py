@@ -21,11 +21,14 @@ from typing import Any
 import numpy as np
 
 from engines import ModelFile
+from engines.errors import EngineRunError, LivebrushError, SinkError, SourceError
 from realtime.controls.desk import Desk
 from realtime.controls.state import BANK_SIZE, State
+from realtime.exits import end_within, error_line, leave_now
 from realtime.frame import LiveFrame
 from realtime.live.clean_sink import CleanSink
 from realtime.live.figures import LiveFigures
+from realtime.live.hang import PATIENCE_S, HangWatch
 from realtime.live.latest import Latest
 from realtime.live.live_sink import LiveSink
 from realtime.live.live_source import LiveSource
@@ -37,8 +40,11 @@ from realtime.picture.sizes import size_text
 from realtime.report import Report, latency_figures, peak_rss_mb
 from realtime.timing import Clock, Samples
 
-# How long the end waits for threads; a driver or an engine that hangs longer is left behind.
-STOP_S = 2.0
+# How long the end waits for threads; a driver or an engine that hangs longer is left behind. After
+# a signal it waits less.
+STOP_S, _HURRY_S = PATIENCE_S + 0.2, 1.0
+_SCREEN_PATIENCE_S = 120.0  # a window stands still while it is dragged on some systems
+_LATE_S, _CLOSE_S = 4.0, 6.0
 _TICK_S = 0.01  # how often keys are looked at while no frame comes
 _READ_S = 0.1
 
@@ -106,6 +112,9 @@ class Live:
             sink, source, painter, self.figures, desk, snapshots, self._outputs, clock
         )
         self._infer, self._display = Samples(), Samples()
+        self._capturing, self._painting = HangWatch(clock), HangWatch(clock, self._infer)
+        self._showing = HangWatch(clock, patience_s=_SCREEN_PATIENCE_S)
+        self._hang: LivebrushError | None = None
         self._stop = threading.Event()
         self._failure: BaseException | None = None
         self._problem: str | None = None
@@ -117,21 +126,27 @@ class Live:
         """Run until quit, the source's end, ``duration_s``, or an error in any stage.
 
         The error is raised after everything stopped. KeyboardInterrupt and SystemExit pass through,
-        after everything stopped too; ``report`` is valid in every case.
+        after everything stopped too; ``report`` is valid in every case. A stage that hangs, and
+        does so at the end, is left behind and raised as EngineRunError or SourceError; a screen
+        that hangs leaves the process.
         """
         threads = [
             self._make_thread("capture", self._capture),
             self._make_thread("inference", self._paint),
         ]
+        stop_s = STOP_S
         try:
             for thread in threads:
                 thread.start()
             self._show()
+        except BaseException:  # a signal
+            stop_s = _HURRY_S
+            raise
         finally:
             self.figures.end()
-            self._end(threads)
-        if self._failure:
-            raise self._failure
+            self._end(threads, stop_s)
+        if failure := self._failure or self._hang:
+            raise failure
         return self.report()
 
     def report(self) -> Report:
@@ -172,14 +187,18 @@ class Live:
             "dropped": figures.dropped,
             "engine": f"{stylizer.engine.name} {stylizer.engine.precision}",
             "size": size_text(stylizer.inference_size) if stylizer.inference_size else "",
-            "problem": self._source.problem,
+            "problem": self._screen.problem,
             "warning": self._source.warning,
         }
 
     def _capture(self) -> None:
         newest = -1
         while not self._stop.is_set() and not self._source.finished:
-            frame = self._source.read(_READ_S)
+            with self._capturing.step():
+                frame = self._source.read(_READ_S)
+            if self._showing.hangs():
+                error = SinkError("the screen hangs: nothing can be shown any more.")
+                leave_now(error.exit_code, error_line(error))
             if frame is None:
                 continue
             if frame.index > newest + 1 and newest >= 0:
@@ -196,7 +215,8 @@ class Live:
             if todo is None:
                 continue
             started_s = self._clock()
-            shown, pixels = self._painter.paint(todo, self._screen.state)
+            with self._painting.step():
+                shown, pixels = self._painter.paint(todo, self._screen.state)
             self._infer.add((self._clock() - started_s) * 1000)
             self.figures.painted_rate.tick()
             for output in self._outputs:
@@ -206,21 +226,63 @@ class Live:
 
     def _show(self) -> None:
         end_s = None if self._duration_s is None else self._clock() + self._duration_s
+        with contextlib.ExitStack() as at_the_end:
+            if self._duration_s is not None:
+                late = SinkError("the screen hangs: it was to end.")
+                at_the_end.callback(end_within(self._duration_s + _LATE_S, late).cancel)
+            self._show_until(end_s)
+
+    def _show_until(self, end_s: float | None) -> None:
         while (
             not self._stop.is_set() and not self._painted.finished and not self._screen.state.quit
         ):
             painted = self._painted.get(_TICK_S)
             if painted is not None:
                 started_s = self._clock()
-                self._screen.show(painted.frame, painted.pixels)
+                with self._showing.step():
+                    self._screen.show(painted.frame, painted.pixels)
                 self._display.add((self._clock() - started_s) * 1000)
                 if painted.counts:
                     self.figures.show(painted.frame.captured_s)
-            self._screen.listen()
+            with self._showing.step():
+                self._screen.listen()
             self._tell_answers()
+            self._notice_hangs()
             self._tell_changes()
             if self._sink.closed or (end_s is not None and self._clock() >= end_s):
                 return
+            if self._painting.is_hanging and not self._show_original():
+                return
+
+    def _show_original(self) -> bool:
+        """Show the newest frame unpainted while the engine hangs; False once there are no more."""
+        frame = self._captured.get(0)
+        if frame is None:
+            return not self._captured.finished
+        if self._screen.state.mirror:
+            frame = replace(frame, pixels=np.ascontiguousarray(frame.pixels[:, ::-1]))
+        self.figures.drop("inference")
+        self._screen.show(frame, frame.pixels)
+        for output in self._outputs:
+            output.put(frame, frame.pixels)
+        return True
+
+    def _notice_hangs(self) -> None:
+        """Tell of a stage that hangs, and of its end."""
+        before = self._hang
+        if self._painting.hangs():
+            self._hang = before or EngineRunError(
+                f"{self._engine} hangs: no painting comes any more; the original picture is shown"
+            )
+        elif self._capturing.hangs():
+            self._hang = before or SourceError(
+                f"{self._source.name} hangs: it does not answer any more"
+            )
+        else:
+            self._hang = None
+        if self._hang is not before:
+            self._screen.hang = None if self._hang is None else str(self._hang)
+            self._say(self._screen.hang or "it goes on")
 
     def _tell_answers(self) -> None:
         """Tell what became of snapshots, recordings and other outputs, seen and said."""
@@ -257,16 +319,24 @@ class Live:
             self._say(f"{engine.name} goes on: {problem}")
         self._engine, self._engine_problem = engine.name, problem
 
-    def _end(self, threads: list[threading.Thread]) -> None:
-        deadline_s = time.monotonic() + STOP_S
+    def _end(self, threads: list[threading.Thread], stop_s: float) -> None:
+        closing = end_within(_CLOSE_S, SinkError("the screen or an output hangs at the end."))
+        try:
+            self._close_all(threads, stop_s)
+        finally:
+            closing.cancel()
+
+    def _close_all(self, threads: list[threading.Thread], stop_s: float) -> None:
+        deadline_s = time.monotonic() + stop_s
         self._stop.set()
         self._captured.close()
         self._painted.close()
         with self._keep_failure():
             self._source.close()
         for thread in threads:
-            if thread.is_alive():
-                thread.join(max(0.0, deadline_s - time.monotonic()))
+            while thread.is_alive() and time.monotonic() < deadline_s and not self._hang:
+                thread.join(_READ_S)
+                self._notice_hangs()
         with self._keep_failure():
             self._screen.close()
         for output in self._outputs:

@@ -67,6 +67,8 @@ class Screen:
         self._sink, self._source, self._painter, self._figures = sink, source, painter, figures
         self.snapshots, self._outputs, self._clock = snapshots, outputs, clock
         self._hud: Hud | None = None
+        self.hang: str | None = None
+        """What hangs, in the words of ``LiveSource.problem``."""
         self._newest: _Shown | None = None
         self._toast, self._toast_s = "", 0.0
         self._shown_figures: Figures | None = None
@@ -109,6 +111,11 @@ class Screen:
         """The controls as they are now."""
         return self._desk.state
 
+    @property
+    def problem(self) -> str | None:
+        """Why no paintings come now; None if they do."""
+        return self.hang or self._source.problem
+
     def close(self) -> None:
         """Take the picture away, and finish the snapshots."""
         self._thumbnails.close()
@@ -140,7 +147,7 @@ class Screen:
         self._sink.show(view)
 
     def _draw_over(self, view: np.ndarray, hud: Hud) -> None:
-        state, problem = self.state, self._source.problem
+        state, problem = self.state, self.problem
         if problem:
             hud.draw_notice(view, *(part.strip() for part in problem.split(": ", 1)))
         elif self._source.warning and not state.help:
@@ -233,11 +240,7 @@ class Screen:
             self._figures.shown_rate.per_second,
             self._figures.captured_rate.per_second,
         )
-        if (
-            not self.state.frozen
-            and not self._source.problem
-            and 0 < shown < _SLOW_SHARE * captured
-        ):
+        if not self.state.frozen and not self.problem and 0 < shown < _SLOW_SHARE * captured:
             warnings.append("slow here: a broader brush or a smaller --size helps")
         return tuple(warnings)
 

@@ -24,6 +24,7 @@ from realtime.live.sources.browser import BrowserSource
 from realtime.media.writing.picture_file import encode_picture
 from realtime.web.connections import Connections, TooManyConnections, use_addresses
 from realtime.web.guard import Guard, is_loopback
+from realtime.web.patience import ImpatientProtocol, allow_many_files
 from realtime.web.stream import WebStream
 
 MAX_OFFER_BYTES = 64 * 1024
@@ -35,7 +36,10 @@ _FILES = {
 }
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; "
-    "media-src 'self' blob:; frame-ancestors 'none'",
+    "media-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    # Without a token a page of others could show ours as its pictures.
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -68,8 +72,15 @@ class WebServer:
             stream, desk, status, browser, all_controls=guard.all_controls
         )
         app = build_app(self.guard, self.connections, stream)
+        allow_many_files()
         config = uvicorn.Config(
-            app, log_level="error", lifespan="off", timeout_graceful_shutdown=1, server_header=False
+            app,
+            http=ImpatientProtocol,
+            ws="none",
+            log_level="error",
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+            server_header=False,
         )
         self._server = uvicorn.Server(config)
         gc.collect()
@@ -111,16 +122,18 @@ def build_app(guard: Guard, connections: Connections, stream: WebStream) -> Fast
 def _check_requests(app: FastAPI, guard: Guard) -> None:
     @app.middleware("http")
     async def check(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
-        refusal = guard.refusal(request.headers.get("host"), request.headers.get("origin"))
-        if refusal:
-            return Response(refusal, 403)
-        if request.url.path not in _FILES and not guard.knows_token(
-            request.headers.get("authorization")
-        ):
-            return Response("open the address with the token that run_cam.py printed", 401)
-        response = await go_on(request)
+        response = _refuse(request, guard) or await go_on(request)
         response.headers.update(_HEADERS)
         return response
+
+
+def _refuse(request: Request, guard: Guard) -> Response | None:
+    refusal = guard.refusal(request.headers.get("host"), request.headers.get("origin"))
+    if refusal:
+        return Response(refusal, 403)
+    if request.url.path in _FILES or guard.knows_token(request.headers.get("authorization")):
+        return None
+    return Response("open the address with the token that run_cam.py printed", 401)
 
 
 def _answer_offers(app: FastAPI, connections: Connections) -> None:
@@ -129,15 +142,15 @@ def _answer_offers(app: FastAPI, connections: Connections) -> None:
         if request.headers.get("content-type", "").split(";")[0] != "application/json":
             return Response("offers are application/json", 415)
         body = b""
-        async for part in request.stream():
-            body += part
-            if len(body) > MAX_OFFER_BYTES:
-                return Response("too long for an offer", 413)
         try:
+            async for part in request.stream():
+                body += part
+                if len(body) > MAX_OFFER_BYTES:
+                    return Response("too long for an offer", 413)
             sdp = await connections.answer(str(json.loads(body)["sdp"]))
         except TooManyConnections:
             return Response("too many pages are open already", 429)
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except Exception:  # noqa: BLE001 (what comes from outside ends here, pages that leave too)
             return Response("not an offer", 400)
         return Response(json.dumps({"type": "answer", "sdp": sdp}), media_type="application/json")
 

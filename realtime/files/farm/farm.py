@@ -28,6 +28,7 @@ from realtime.files.outputs import open_video_output
 from realtime.files.painter import PaintingPlan
 from realtime.files.pipeline import FileRun
 from realtime.files.progress import FileProgress
+from realtime.files.stall import StallWatch
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.segments import SEGMENT_FRAMES
 from realtime.media.writing.video_file import VideoOutput
@@ -141,7 +142,7 @@ class FarmPainting:
         self._read_whole = 0
         self._run = FileRun()
 
-    def run(self, progress: FileProgress) -> FileRun:
+    def run(self, progress: FileProgress, watch: StallWatch) -> FileRun:
         """Have the workers paint all that the output does not have."""
         video, cluster, output = self._video, self._cluster, self.output
         frames = float((video.info.duration_s or _UNKNOWN_S) * video.info.rate)
@@ -154,7 +155,9 @@ class FarmPainting:
                 while not scan.ended or self._waiting or self._under_way:
                     self._waiting.extend(scan.take_parts())
                     self._hand_out()
-                    self._handle(cluster.next_event(_POLL_S))
+                    event = cluster.next_event(_POLL_S)
+                    with watch.step("encode"):
+                        self._handle(event)
                     fps = self._run.frames_out / (time.perf_counter() - started_s)
                     done = min(1.0, output.frames / (scan.frames or frames))
                     progress.show(done, output.frames, fps)

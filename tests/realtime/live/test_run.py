@@ -288,11 +288,44 @@ def test_an_engine_that_hangs_does_not_hold_the_end():
     engine.delay_s = 4.0
     started = time.monotonic()
     run = live(Synthetic(SIZE, fps=50), engine=engine, duration_s=0.3)
-    run.run()
-    assert time.monotonic() - started < 3
+    with pytest.raises(EngineRunError, match="hangs"):
+        run.run()
+    assert time.monotonic() - started < 5
     end_s = time.monotonic() + 6
     while our_threads() and time.monotonic() < end_s:
         time.sleep(0.05)
+
+
+def test_while_the_engine_hangs_the_original_is_shown_and_told():
+    class Pausing(Slow):
+        def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
+            if self.count == 20:
+                time.sleep(4.5)
+            return 255 - super()._infer(frames, style)
+
+    class Plain(Synthetic):
+        def picture(self, index: int) -> np.ndarray:
+            return np.full((*SIZE, 3), 200, np.uint8)
+
+    told: list[str] = []
+    screen, taken = Screen(), Recorder(Path("."), None)
+    taken.put = lambda frame, painting: paintings.append(painting[0, 0, 0])
+    paintings: list[int] = []
+    run = live(
+        Plain(SIZE, fps=25),
+        screen,
+        Pausing(MODEL, EngineOptions()),
+        outputs=[taken],
+        duration_s=7,
+        say=told.append,
+    )
+    report = run.run()
+    assert [line for line in told if "hangs" in line or "goes on" in line] == [
+        "passthrough hangs: no painting comes any more; the original picture is shown",
+        "it goes on",
+    ]
+    assert paintings.count(200) > 10 and paintings[-1] == 55
+    assert report.extra["longest_gap_ms"] > 4000 and run.status()["problem"] is None
 
 
 def test_duration_ends_it():
