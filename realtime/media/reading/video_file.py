@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from engines.errors import SourceError
 from realtime.frame import FileFrame, Moment
+from realtime.media.clock import origin_of
 from realtime.media.info import VideoInfo
 from realtime.media.packets import open_container, open_pipe
 from realtime.media.pipes import STDIO, RawVideo, StandardInput
@@ -23,6 +24,7 @@ from realtime.picture.orientation import orientation_of
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.container.core import Chapter
     from av.video.frame import VideoFrame
 
 
@@ -34,7 +36,8 @@ class VideoFile:
 
     ``start_s`` and ``end_s`` count from the file's first moment. ``resize`` maps the upright
     (height, width) to the size that frames shall have; ``deinterlace``: what is interlaced comes
-    deinterlaced. Raises SourceError if there is no picture to be had.
+    deinterlaced; ``seeks``: as for VideoDecoder. Raises SourceError if there is no picture to be
+    had.
     """
 
     info: VideoInfo
@@ -54,10 +57,11 @@ class VideoFile:
         resize: Callable[[tuple[int, int]], tuple[int, int]] = lambda size: size,
         raw: RawVideo | None = None,
         deinterlace: bool = True,
+        seeks: bool = False,
     ) -> None:
         self.cuts = []
         self.last_duration = 0
-        self._wanted = _Wanted(path, start_s, end_s, resize, deinterlace)
+        self._wanted = _Wanted(path, start_s, end_s, resize, deinterlace, seeks)
         self._pipe = StandardInput() if path == STDIO else None
         container = open_pipe(self._pipe, raw) if self._pipe else open_container(path)
         self._decoder, self._converter, self.info = _look_into(container, self._wanted)
@@ -159,7 +163,7 @@ class VideoFile:
             self.last_duration = picture.duration or step
             is_cut = detector.is_cut(picture)
             if is_cut:
-                self.cuts.append(pts * info.time_base - info.origin_s)
+                self.cuts.append(pts * info.time_base)
             yield picture, Moment(index, pts, is_cut, detector.mark)
 
     def _gpu_problem(self) -> str | None:
@@ -199,6 +203,7 @@ class _Wanted:
     end_s: Fraction | None
     resize: Callable[[tuple[int, int]], tuple[int, int]]
     deinterlace: bool
+    seeks: bool
 
 
 def _look_into(
@@ -210,7 +215,12 @@ def _look_into(
     """
     try:
         decoder = VideoDecoder(
-            wanted.path, container, wanted.start_s, wanted.end_s, wanted.deinterlace
+            wanted.path,
+            container,
+            wanted.start_s,
+            wanted.end_s,
+            wanted.deinterlace,
+            wanted.seeks,
         )
         is_picture = container.format.name == "image2" or container.format.name.endswith("_pipe")
         tags = read_tags(wanted.path) if is_picture else PictureTags()
@@ -242,15 +252,23 @@ def _look_into(
         is_picture=is_picture,
         duration_s=decoder.duration_s,
         is_cut=decoder.is_cut,
-        origin_s=decoder.origin_s,
         start_s=decoder.start_s,
         end_s=decoder.end_s,
         timescale=_common_timescale(decoder),
         metadata=dict(container.metadata),
         language=decoder.stream.metadata.get("language"),
-        chapters=container.chapters(),
+        chapters=_chapters_of(container),
     )
     return decoder, converter, info
+
+
+def _chapters_of(container: InputContainer) -> list[Chapter]:
+    """Return its chapters on the input's clock."""
+    chapters, origin_s = container.chapters(), origin_of(container)
+    for chapter in chapters:
+        moved = round(origin_s / (chapter["time_base"] or 1))
+        chapter["start"], chapter["end"] = chapter["start"] - moved, chapter["end"] - moved
+    return chapters
 
 
 def _common_timescale(decoder: VideoDecoder) -> int:

@@ -6,12 +6,14 @@ Sound and subtitles packet for packet, or converted where that must be; covers a
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
 
+from realtime.media.clock import may_step, origin_of
 from realtime.media.file_format import VideoFormat
 from realtime.media.packets import (
     COVER_PICTURE,
@@ -111,8 +113,9 @@ class CarriedTracks:
         # By the output's track: from when on its next packet may be.
         self._earliest_dts: dict[int, int] = {}
         self._ended: set[int] = set()
-        if start_s:
-            self._input.seek(max(0, int((start_s - 1) * 1_000_000)))
+        if start_s and not may_step(self._input):  # else what is before is read past
+            place_s = max(Fraction(0), start_s - 1) + origin_of(self._input)
+            self._input.seek(int(place_s * 1_000_000))
 
     def advance(self, until_s: Fraction | None) -> None:
         """Mux what begins up to ``until_s`` of the output's time.
@@ -176,27 +179,29 @@ class CarriedTracks:
         shift = round(self._offset_s / packet.time_base)
         packet.pts = None if packet.pts is None else packet.pts - shift
         packet.dts = None if packet.dts is None else packet.dts - shift
-        moved = _convert_text(packet, target) if isinstance(target, _Text) else packet
+        moved = _convert_text(packet, target) if isinstance(target, _Text) else _plain(packet)
         if moved is not None:
             moved.stream = target.stream
-            self._put_in_order(moved)
             self._write([moved])
 
     def _put_in_order(self, packet: Packet[Stream]) -> None:
         """Have a packet follow the one before.
 
-        Times that run backwards, which no muxer takes, belong to damaged files.
+        Times that run backwards, which no muxer takes, belong to damaged files, and to sound that
+        ends behind a step of the input's times.
         """
-        earliest = self._earliest_dts.get(packet.stream_index)
         if packet.dts is None:
             return
+        earliest = self._earliest_dts.get(packet.stream_index)
         if earliest is not None and packet.dts < earliest:
             packet.pts = max(packet.dts if packet.pts is None else packet.pts, earliest)
             packet.dts = earliest
             if BACKWARDS not in self.notes:
                 self.notes.append(BACKWARDS)
         may_begin_together = packet.stream.type != "audio"
-        self._earliest_dts[packet.stream_index] = packet.dts + (0 if may_begin_together else 1)
+        # What is less than a tick of the container apart would have one time there.
+        tick = math.ceil((packet.stream.time_base or packet.time_base) / packet.time_base)
+        self._earliest_dts[packet.stream_index] = packet.dts + (0 if may_begin_together else tick)
 
     def _write_encoded(self, packet: Packet[AudioStream], target: AudioStream) -> None:
         import av
@@ -213,6 +218,7 @@ class CarriedTracks:
     def _write(self, packets: list[Packet[Stream]]) -> None:
         for packet in packets:
             kind = packet.stream.type
+            self._put_in_order(packet)
             self._output.mux(packet)
             self.written[kind] += 1
 
@@ -308,6 +314,21 @@ class CarriedTracks:
             name = attachment.metadata.get("filename", "attachment")
             mimetype = attachment.metadata.get("mimetype", "application/octet-stream")
             self._output.add_attachment(name, mimetype, attachment.data)
+
+
+def _plain(packet: Packet[Stream]) -> Packet[Stream]:
+    """Return the packet without the head of its codec, which writers would write once more.
+
+    Files that were put one after the other, such as FLV, repeat it.
+    """
+    import av
+
+    if not packet.has_sidedata("new_extradata"):
+        return packet
+    plain = av.Packet(bytes(packet))
+    plain.pts, plain.dts, plain.duration = packet.pts, packet.dts, packet.duration
+    plain.time_base, plain.is_keyframe = packet.time_base, packet.is_keyframe
+    return plain
 
 
 def _convert_text(packet: Packet[Stream], target: _Text) -> Packet[Stream] | None:

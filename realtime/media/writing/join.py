@@ -57,6 +57,7 @@ def join(
             )
         if source.chapters and not source.is_cut:
             output.set_chapters(source.chapters)
+        output.start_encoding()  # from here on tracks know the time bases that they will have
         for packet, dts in _video_packets(segments, source, last_duration):
             packet.stream = stream
             output.mux(packet)
