@@ -248,8 +248,8 @@ class VideoDecoder:
         self.truncated = self._missing_end(in_a_row, reader)
         if steps := reader.clock.steps:
             self.notes.append(
-                f"{self._path.name}: its times start again or jump {steps} times; what is behind "
-                "that follows without a gap."
+                f"{self._path.name}: its times start again or jump in {steps} "
+                f"{'place' if steps == 1 else 'places'}; what is behind follows without a gap."
             )
 
     def _missing_end(self, damaged_in_a_row: int, reader: PacketReader) -> str | None:
