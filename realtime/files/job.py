@@ -37,6 +37,9 @@ from realtime.report import Report, latency_figures, peak_rss_mb, stage_figures
 # (input, output) of each file.
 Jobs = Sequence[tuple[Path, Path]]
 
+# What of an input is missing in its painting that one would hear or read.
+_LEFT_OUT = ("sound: a track", "subtitles: a track")
+
 # What concerns one file alone, so that the others are painted all the same.
 _OF_ONE_FILE = (SourceError, SinkError, UsageError, PartialResult)
 
@@ -56,6 +59,11 @@ class Result:
     def skipped(self) -> bool:
         """Whether its output was there already and ``-n`` or ``--resume`` was given."""
         return bool(self.report.extra.get("skipped"))
+
+    @property
+    def left_out(self) -> bool:
+        """Whether a track of sound or subtitles had to be left out."""
+        return bool(self.report.extra.get("left_out"))
 
     @property
     def damaged(self) -> bool:
@@ -209,6 +217,9 @@ def _paint(
     watch: StallWatch,
 ) -> Result:
     sink = painting.output
+    said = list(sink.notes)  # before hours of painting: what becomes of the tracks
+    for note in said:
+        say(f"note: {note}")
     try:
         with FileProgress(video.info.path.name, video.info.duration_s) as progress:
             run = painting.run(progress, watch)
@@ -224,7 +235,8 @@ def _paint(
             )
     notes = [*video.notes, *sink.notes]
     for note in notes:
-        say(f"note: {note}")
+        if note not in said:
+            say(f"note: {note}")
     report = _make_report(run, painting.made_with, options.label, started_s)
     report.extra = {
         "damaged": video.damaged,
@@ -233,6 +245,7 @@ def _paint(
         # That of this thread since the program began: it waits for no other.
         "thread_s": {**run.thread_s, "encode": time.thread_time()},
         "notes": notes,
+        "left_out": [note for note in sink.notes if note.startswith(_LEFT_OUT)],
         **painting.figures(),
     }
     if video.truncated:

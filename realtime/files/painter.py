@@ -61,7 +61,7 @@ class FilePainter:
 
         To be called in order; at a cut, what is left of the frames before is forgotten.
         """
-        now_s = frame.pts * frame.time_base - self._video.info.origin_s
+        now_s = frame.pts * frame.time_base
         self._entries_done = self._timeline.apply(
             self._stylizer, self._look, now_s, self._video.cuts, self._entries_done
         )

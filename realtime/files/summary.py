@@ -96,7 +96,8 @@ def describe_outcome(result: Result) -> str:
         return f"failed ({result.error.exit_code})"
     if result.skipped:
         return "skipped"
-    return "done, damage concealed" if result.damaged else "done"
+    done = "done, damage concealed" if result.damaged else "done"
+    return f"{done}, tracks left out" if result.left_out else done
 
 
 def _sum_up(results: Sequence[Result], files: int) -> str:

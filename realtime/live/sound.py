@@ -5,30 +5,39 @@ It is the sound track of a file that plays, or a microphone.
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from engines.errors import SourceError, UsageError
 from realtime.frame import LiveFrame
+from realtime.media.clock import may_step, origin_of
+from realtime.media.packets import (
+    MAX_DAMAGED_IN_A_ROW,
+    PacketReader,
+    name_layout,
+    open_container,
+    time_of,
+)
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
+    from av.audio.stream import AudioStream
     from av.container import InputContainer
+    from av.packet import Packet
 
 RATE = 48_000
 CHANNELS = 2
 _DEFAULT_MICROPHONES = {"linux": "alsa:default", "darwin": "avfoundation::0"}
 _WAITING_S = 5.0  # of a microphone that nobody listens to
 _OPEN_S = 5.0
+_EARLY_S = 1.0  # decoded before a place that is jumped to, for codecs that need what was before
 _JITTER_S = 0.01  # of rounding to whole samples: a frame that is held is no jump back
 
 
@@ -50,14 +59,16 @@ class Sound(ABC):
 class FileSound(Sound):
     """The first sound track of the file that the frames come from.
 
-    It is found by their time in the file; after a jump it goes on from there.
+    It is found by their time in the file; after a jump it goes on from there. Raises SourceError
+    for a file that cannot be read, and for one without sound.
     """
 
     def __init__(self, path: Path) -> None:
-        import av
-
-        self._input: InputContainer = av.open(f"file:{path}")
-        self._stream = self._input.streams.audio[0]
+        self._path = path
+        self._input = open_container(path)
+        if not self._input.streams.audio:
+            self._input.close()
+            raise SourceError(f"{path}: has no sound.")
         self._samples: Iterator[tuple[float, np.ndarray]] = iter(())
         self._at_s = 0.0
         self._left = np.zeros((0, CHANNELS), np.float32)
@@ -89,9 +100,13 @@ class FileSound(Sound):
         self._input.close()
 
     def _jump(self, time_s: float) -> None:
-        unit_s = self._stream.time_base or Fraction(1, RATE)
-        self._input.seek(int(time_s / unit_s), stream=self._stream)
-        self._samples, self._at_s = _decode_blocks(self._input), time_s
+        if not may_step(self._input):
+            place_s = time_s + float(origin_of(self._input))
+            self._input.seek(int(place_s * 1_000_000))
+        elif self._at_s > 0:  # where times may step a seek lands anywhere
+            self._input.close()
+            self._input = open_container(self._path)
+        self._samples, self._at_s = _decode_blocks(self._input, time_s), time_s
         self._left = np.zeros((0, CHANNELS), np.float32)
         for begin_s, block in self._samples:
             skip = round((time_s - begin_s) * RATE)
@@ -170,14 +185,10 @@ class Microphone(Sound):
 
 def file_sound(path: Path) -> FileSound | None:
     """Open the sound of a file, None if it has none that can be read."""
-    import av
-
-    with (
-        contextlib.suppress(av.error.FFmpegError, OSError, ValueError),
-        av.open(f"file:{path}") as file,
-    ):
-        return FileSound(path) if file.streams.audio else None
-    return None
+    try:
+        return FileSound(path)
+    except SourceError:
+        return None
 
 
 def _find_default_microphone() -> str:
@@ -188,15 +199,36 @@ def _find_default_microphone() -> str:
     return _DEFAULT_MICROPHONES[sys.platform]
 
 
-def _decode_blocks(container: InputContainer) -> Iterator[tuple[float, np.ndarray]]:
-    """Yield when each block begins, in seconds of the container, and its samples."""
+def _decode_blocks(
+    container: InputContainer, from_s: float = 0.0
+) -> Iterator[tuple[float, np.ndarray]]:
+    """Yield when each block begins, in seconds of the container's clock, and its samples.
+
+    Those that end before about ``from_s`` are left out. Damaged places are passed as far as they
+    are for the pictures.
+    """
+    import av
     from av.audio.resampler import AudioResampler
 
     resampler = AudioResampler(format="fltp", layout="stereo", rate=RATE)
     stream = container.streams.audio[0]
-    for frame in container.decode(stream):
-        begin_s = frame.time or 0.0
-        yield begin_s, _join_blocks(resampler.resample(frame))
+    name_layout(stream)
+    reader = PacketReader(container, {stream.index})
+    damaged = 0
+    while damaged <= MAX_DAMAGED_IN_A_ROW:
+        try:
+            packet = reader.next()
+            if packet is None:
+                return
+            if (time_of(packet) + (packet.duration or 0)) * packet.time_base < from_s - _EARLY_S:
+                continue
+            frames = cast("Packet[AudioStream]", packet).decode()  # of this track alone
+        except (av.error.FFmpegError, OSError):
+            damaged += 1
+            continue
+        damaged = 0
+        for frame in frames:
+            yield frame.time or 0.0, _join_blocks(resampler.resample(frame))
 
 
 def _join_blocks(frames: list[AudioFrame]) -> np.ndarray:

@@ -26,5 +26,7 @@ def write_errors(path: Path, writer: str = "") -> Iterator[None]:
         if getattr(error, "errno", None) in _FULL:
             raise SinkError(f"{path}: cannot be written: the disk is full.") from error
         reason = getattr(error, "strerror", None) or error
+        if getattr(error, "errno", None) == errno.EINVAL:  # which says nothing to anybody
+            reason = "FFmpeg does not say why; another ending such as .mkv, or --vcodec, may do"
         failed = f"{writer} failed: " if writer else ""
         raise SinkError(f"{path}: cannot be written ({failed}{reason}).") from error

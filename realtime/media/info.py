@@ -68,14 +68,11 @@ class VideoInfo:
     is_cut: bool
     """Whether reading begins later than the file."""
 
-    origin_s: Fraction
-    """Its first moment, on its own clock."""
-
     start_s: Fraction | None
-    """Where reading begins, on its own clock; None: at its first frame."""
+    """Where reading begins, in seconds of its clock (clock.py); None: at its first frame."""
 
     end_s: Fraction | None
-    """Where reading ends, on its own clock; None: at its last frame."""
+    """Where reading ends, in seconds of its clock; None: at its last frame."""
 
     timescale: int
     """Ticks per second of which every time of picture and sound is a whole multiple."""

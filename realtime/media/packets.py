@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import functools
+from collections import deque
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engines.errors import SourceError
+from realtime.media.clock import InputClock
 from realtime.picture.sizes import size_text
 
 if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
     from av.codec.hwaccel import HWAccel
     from av.container import InputContainer
     from av.packet import Packet
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
 
 _PIPE_BUFFER_BYTES = 1 << 20
 MAX_DAMAGED_IN_A_ROW = 8
+# Looked through where times step; half a second of pictures and sound.
+_AHEAD, _AHEAD_BYTES = 128, 64 << 20
 COVER_PICTURE = 0x400  # AV_DISPOSITION_ATTACHED_PIC: the cover of a sound file, which is no video
 # Playlists, scripts and drawings, which make FFmpeg open other files and addresses on behalf of
 # whoever wrote them. Names that this FFmpeg does not have are those of other builds.
@@ -116,6 +122,16 @@ def open_container(path: Path, decoder: HWAccel | None = None) -> InputContainer
         raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
 
 
+def name_layout(track: AudioStream) -> None:
+    """Have the track's decoder name the channels where the file gives only their number.
+
+    One is mono, two are stereo and so on, as FFmpeg has it by default. AVI and WAV tell no more.
+    """
+    context = track.codec_context
+    if context is not None and track.layout.name.endswith("channels"):
+        context.layout = f"{track.layout.nb_channels}c"
+
+
 def time_of(packet: Packet[Any]) -> int:
     """Return when the packet is shown, or else decoded, in ticks of its time base.
 
@@ -133,30 +149,78 @@ def is_encrypted(packet: Packet[Any]) -> bool:
 
 
 class PacketReader:
-    """Packets of the streams numbered ``wanted``, in file order. The other tracks are read past."""
+    """Packets of the streams numbered ``wanted``, in file order. The other tracks are read past.
+
+    Their times are those of the input's one clock (clock.py beside this), which begins at 0;
+    ``near_s``: about where on it reading begins.
+    """
 
     count: int
     """How many packets came."""
 
     end_s: Fraction
-    """The latest end of a packet of any track, in seconds of the file's own clock."""
+    """The latest end of a packet of any track, in seconds of the file's own times."""
 
     cut_off: bool
     """Whether the newest packet of any track is only a part of one."""
 
-    def __init__(self, container: InputContainer, wanted: set[int]) -> None:
+    clock: InputClock
+    """Puts the packets on it."""
+
+    def __init__(self, container: InputContainer, wanted: set[int], near_s: float = 0.0) -> None:
         self._container = container
         self._wanted = wanted
         self._packets = container.demux()
+        self._ahead: deque[Packet[Stream]] = deque()
+        self._failure: Exception | None = None
         self.count = 0
         self.end_s = Fraction(0)
         self.cut_off = False
+        self.clock = InputClock(container, near_s)
 
     def next(self) -> Packet[Stream] | None:
         """Return the next packet, or None at the end.
 
         Raises av.FFmpegError at a damaged place; the call after goes on behind it.
         """
+        while True:
+            packet = self._take()
+            if packet is None:
+                return None
+            self.cut_off = packet.is_corrupt
+            time = packet.dts if packet.pts is None else packet.pts
+            if time is not None:
+                self.end_s = max(self.end_s, (time + (packet.duration or 0)) * packet.time_base)
+            self.clock.place(packet, self._look_ahead)
+            if packet.stream_index in self._wanted:
+                self.count += 1
+                return packet
+
+    def _take(self) -> Packet[Stream] | None:
+        if self._ahead:
+            return self._ahead.popleft()
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+        return self._demux()
+
+    def _look_ahead(self) -> Sequence[Packet[Stream]]:
+        """Return packets behind the newest, up to the end or a damaged place; ``next`` has them."""
+        size = sum(packet.size for packet in self._ahead)
+        while self._failure is None and len(self._ahead) < _AHEAD and size < _AHEAD_BYTES:
+            try:
+                packet = self._demux()
+            except Exception as error:  # noqa: BLE001 (raised when its turn comes)
+                self._failure = error
+                break
+            if packet is None:
+                break
+            self._ahead.append(packet)
+            size += packet.size
+        return self._ahead
+
+    def _demux(self) -> Packet[Stream] | None:
+        """Return the next packet of any track as the file has it, or None at the end."""
         while True:
             try:
                 packet = next(self._packets, None)
@@ -167,13 +231,5 @@ class PacketReader:
             except Exception:
                 self._packets = self._container.demux()  # an iterator that raised is at its end
                 raise
-            if packet is None or packet.size == 0:
-                # PyAV ends with one empty packet per stream, meant for flushing decoders.
-                return None
-            self.cut_off = packet.is_corrupt
-            time = packet.dts if packet.pts is None else packet.pts
-            if time is not None:
-                self.end_s = max(self.end_s, (time + (packet.duration or 0)) * packet.time_base)
-            if packet.stream_index in self._wanted:
-                self.count += 1
-                return packet
+            # PyAV ends with one empty packet per stream, meant for flushing decoders.
+            return packet if packet is not None and packet.size else None

@@ -211,7 +211,7 @@ class _PartFrames:
     def __init__(self, job: Job, part: Part, video: VideoFile, node: str) -> None:
         self.read_whole = False
         self._job, self._moments = job, part.moments
-        self._time_base, self._origin_s = video.info.time_base, video.info.origin_s
+        self._time_base = video.info.time_base
         self._node = node
 
     def read(self) -> Generator[FileFrame, None, None]:
@@ -244,17 +244,22 @@ class _PartFrames:
     def _frames_from(self, pts: int) -> Iterator[FileFrame]:
         """Yield them by seeking; none where that fails."""
         try:
-            video = _read_from(self._job, pts * self._time_base - self._origin_s)
+            video = _read_from(self._job, pts * self._time_base, seeks=True)
         except SourceError:
             return
         with video:
             yield from video.frames()
 
 
-def _read_from(job: Job, start_s: Fraction | None) -> VideoFile:
+def _read_from(job: Job, start_s: Fraction | None, seeks: bool = False) -> VideoFile:
     options = job.options
     return VideoFile(
-        job.source, start_s, options.end_s, lambda _: job.size, deinterlace=options.deinterlace
+        job.source,
+        start_s,
+        options.end_s,
+        lambda _: job.size,
+        deinterlace=options.deinterlace,
+        seeks=seeks,
     )
 
 

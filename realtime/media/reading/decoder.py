@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engines.errors import SourceError
+from realtime.media.clock import length_of, may_step, origin_of, stated_end_of
 from realtime.media.packets import (
     MAX_DAMAGED_IN_A_ROW,
     PacketReader,
     is_encrypted,
     open_container,
+    time_of,
 )
 from realtime.media.pipes import STDIO
 from realtime.media.reading.losses import Losses, Tail
@@ -42,6 +44,7 @@ class VideoDecoder:
 
     Decoded up to its first picture on construction, which raises SourceError if there is none.
     ``start_s`` and ``end_s`` count from the file's first moment; None: all of it. One thread.
+    ``seeks``: to seek to ``start_s`` though times may step before it, which the caller then finds.
     """
 
     first: VideoFrame
@@ -63,24 +66,24 @@ class VideoDecoder:
         start_s: Fraction | None,
         end_s: Fraction | None,
         deinterlace: bool,
+        seeks: bool = False,
     ) -> None:
         self.damaged = 0
         self.is_encrypted = False
         self.notes = []
         self._missing: str | None = None
         self._losses = Losses()
-        self._path, self._deinterlace = path, deinterlace
+        self._path, self._deinterlace, self._seeks = path, deinterlace, seeks
         self.container = container
         self.stream = video_track(path, container, self.notes)
         self._context = self._open_context()
         self.time_base = self.stream.time_base or Fraction(1, _TICKS_A_SECOND)
         self.rate = Fraction(self.stream.average_rate or self.stream.guessed_rate or 25)
-        self.origin_s = Fraction(container.start_time or 0, _TICKS_A_SECOND)
         self.is_cut = bool(start_s)
-        self.start_s = None if start_s is None else self.origin_s + start_s
-        self.end_s = None if end_s is None else self.origin_s + end_s
+        self.start_s, self.end_s = start_s, end_s
         self.duration_s = self._planned_duration(start_s or Fraction(0), end_s)
         self._earliest_s: Fraction | None = None
+        self._sought_s = 0.0
         self.first, self._following = self._find_first()
 
     @property
@@ -127,8 +130,12 @@ class VideoDecoder:
 
     @property
     def chapters(self) -> list[Chapter]:
-        """Its chapters."""
-        return self.container.chapters()
+        """Its chapters, on the input's clock."""
+        chapters, origin_s = self.container.chapters(), origin_of(self.container)
+        for chapter in chapters:
+            moved = round(origin_s / (chapter["time_base"] or 1))
+            chapter["start"], chapter["end"] = chapter["start"] - moved, chapter["end"] - moved
+        return chapters
 
     def pictures(self) -> Iterator[VideoFrame]:
         """Yield every picture once, unconverted, in order of presentation; to be iterated once."""
@@ -174,14 +181,13 @@ class VideoDecoder:
         return decoder
 
     def _planned_duration(self, start_s: Fraction, end_s: Fraction | None) -> float | None:
-        duration = self.container.duration
-        whole_s = Fraction(duration, _TICKS_A_SECOND) if duration else None
-        if whole_s is not None and start_s >= whole_s:
+        whole_s = length_of(self.container)
+        if whole_s is not None and start_s >= whole_s and not may_step(self.container):
             raise SourceError(
                 f"--ss {float(start_s):g}: {self._path} ends at {float(whole_s):.2f} s."
             )
         ends = [end for end in (whole_s, end_s) if end is not None]
-        return float(min(ends) - start_s) if ends else None
+        return max(0.0, float(min(ends) - start_s)) if ends else None
 
     def _find_first(self) -> tuple[VideoFrame, Iterator[VideoFrame]]:
         """Decode up to the first picture from ``start_s`` on; return it, and those behind it.
@@ -192,6 +198,11 @@ class VideoDecoder:
         noted, damaged = len(self.notes), self.damaged
         # Bare H.264, which has no times, has no length either, and is read from its start.
         start_s = self.start_s if self.is_cut and self.container.duration else None
+        if start_s is not None and not self._seeks and self._steps_before(start_s):
+            self.notes.append(
+                f"{self._path.name}: its times step back or jump, so it is read from its start."
+            )
+            start_s = None
         for early_s in _EARLY_S if start_s is not None else (None,):
             seeks = start_s is not None and self._seek(start_s, early_s)
             self._earliest_s = None
@@ -206,8 +217,32 @@ class VideoDecoder:
                 f"{self._path}: is encrypted (DRM). Only a copy without it can be painted."
             )
         if first is None:
-            raise SourceError(f"{self._path}: no frame of it can be decoded.")
+            behind = f" from --ss {float(self.start_s):g} on" if self.start_s else ""
+            raise SourceError(f"{self._path}: no frame of it can be decoded{behind}.")
         return first, following
+
+    def _steps_before(self, start_s: Fraction) -> bool:
+        """Whether times step before ``start_s``: a seek would then land anywhere.
+
+        Only looked for where that may be; it is as fast as the disk.
+        """
+        import av
+
+        if not may_step(self.container) or self._path == STDIO:
+            return False
+        damaged = 0
+        with open_container(self._path) as opened:
+            reader = PacketReader(opened, {self.stream.index})
+            while damaged <= MAX_DAMAGED_IN_A_ROW:
+                try:
+                    packet = reader.next()
+                except (av.error.FFmpegError, OSError):
+                    damaged += 1
+                    continue
+                damaged = 0
+                if packet is None or time_of(packet) * packet.time_base > start_s:
+                    break
+            return reader.clock.steps > 0
 
     def _has_seen_before(self, start_s: Fraction | None) -> bool:
         """Whether a picture of that time or an earlier one has been decoded since the seek."""
@@ -220,11 +255,12 @@ class VideoDecoder:
 
         place_s = Fraction(0) if early_s is None else max(Fraction(0), start_s - early_s)
         try:
-            self.container.seek(int(place_s * _TICKS_A_SECOND))
+            self.container.seek(int((place_s + origin_of(self.container)) * _TICKS_A_SECOND))
         except av.error.FFmpegError:
             self.notes.append(f"{self._path.name}: cannot seek, so it is read from its start.")
             return False
         self._context.flush_buffers()
+        self._sought_s = float(place_s)
         return True
 
     def _decode_between(self) -> Iterator[VideoFrame]:
@@ -234,7 +270,7 @@ class VideoDecoder:
         """
         for index, picture in enumerate(self._deinterlaced(self._decode_all())):
             if picture.pts is None:
-                time_s = self.origin_s + index / self.rate
+                time_s = index / self.rate
             else:
                 time_s = picture.pts * self.time_base
                 self._earliest_s = time_s if self._earliest_s is None else self._earliest_s
@@ -262,7 +298,7 @@ class VideoDecoder:
         unread = 0  # damaged places in a row
         self._losses = losses = Losses()
         tail = Tail()
-        reader = PacketReader(self.container, {self.stream.index})
+        reader = PacketReader(self.container, {self.stream.index}, self._sought_s)
         while unread <= MAX_DAMAGED_IN_A_ROW and not losses.are_hopeless:
             try:
                 packet = reader.next()
@@ -285,6 +321,11 @@ class VideoDecoder:
             yield from map(losses.shown, self._decode_again(tail, losses.last_pts))
         losses.ended()
         self._missing = self._missing_end(unread, reader)
+        if steps := reader.clock.steps:
+            self.notes.append(
+                f"{self._path.name}: its times start again or jump in {steps} "
+                f"{'place' if steps == 1 else 'places'}; what is behind follows without a gap."
+            )
 
     def _decode(self, packet: Packet[Any] | None) -> list[VideoFrame]:
         """Return the pictures that come with the packet, none for a damaged one; None: the end."""
@@ -335,11 +376,10 @@ class VideoDecoder:
                 return f"the last {stated - reader.count} of {stated} frames are missing"
             if reader.cut_off:
                 return "a part of the last frame or of its sound is missing"
-        duration = self.container.duration
-        if not duration or reader.count == self.stream.frames:
+        end_s, duration_s = stated_end_of(self.container), length_of(self.container)
+        if end_s is None or duration_s is None or reader.count == self.stream.frames:
             return None
-        end_s = Fraction((self.container.start_time or 0) + duration, _TICKS_A_SECOND)
         missing_s = float(end_s - reader.end_s)
         if missing_s <= max(0.25, float(3 / self.rate)):
             return None
-        return f"the last {missing_s:.2f} of {duration / _TICKS_A_SECOND:.2f} s are missing"
+        return f"the last {missing_s:.2f} of {float(duration_s):.2f} s are missing"

@@ -103,7 +103,6 @@ class PillowDecoder:
     codec = ""
     pixel_aspect = Fraction(1)
     time_base = _TIME_BASE
-    origin_s = Fraction(0)
     timescale = _TIME_BASE.denominator
     language: str | None = None
 

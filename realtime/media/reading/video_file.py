@@ -34,7 +34,8 @@ class VideoFile:
 
     ``start_s`` and ``end_s`` count from the file's first moment. ``resize`` maps the upright
     (height, width) to the size that frames shall have; ``deinterlace``: what is interlaced comes
-    deinterlaced. Raises SourceError if there is no picture to be had.
+    deinterlaced; ``seeks``: as for VideoDecoder. Raises SourceError if there is no picture to be
+    had.
     """
 
     info: VideoInfo
@@ -54,10 +55,11 @@ class VideoFile:
         resize: Callable[[tuple[int, int]], tuple[int, int]] = lambda size: size,
         raw: RawVideo | None = None,
         deinterlace: bool = True,
+        seeks: bool = False,
     ) -> None:
         self.cuts = []
         self.last_duration = 0
-        self._wanted = _Wanted(path, start_s, end_s, resize, deinterlace)
+        self._wanted = _Wanted(path, start_s, end_s, resize, deinterlace, seeks)
         self._pipe = StandardInput() if path == STDIO else None
         self._decoder: VideoDecoder | PillowDecoder
         form = None if self._pipe else pillow_format(path)
@@ -165,7 +167,7 @@ class VideoFile:
             self.last_duration = picture.duration or step
             is_cut = detector.is_cut(picture)
             if is_cut:
-                self.cuts.append(pts * info.time_base - info.origin_s)
+                self.cuts.append(pts * info.time_base)
             yield picture, Moment(index, pts, is_cut, detector.mark)
 
     def _gpu_problem(self) -> str | None:
@@ -206,13 +208,19 @@ class _Wanted:
     end_s: Fraction | None
     resize: Callable[[tuple[int, int]], tuple[int, int]]
     deinterlace: bool
+    seeks: bool
 
 
 def _open_decoder(container: InputContainer, wanted: _Wanted) -> VideoDecoder:
     """Decode up to the first frame. Raises SourceError; the container is then closed."""
     try:
         return VideoDecoder(
-            wanted.path, container, wanted.start_s, wanted.end_s, wanted.deinterlace
+            wanted.path,
+            container,
+            wanted.start_s,
+            wanted.end_s,
+            wanted.deinterlace,
+            wanted.seeks,
         )
     except BaseException:
         container.close()
@@ -256,7 +264,6 @@ def _look_into(
         is_picture=decoder.is_picture,
         duration_s=decoder.duration_s,
         is_cut=decoder.is_cut,
-        origin_s=decoder.origin_s,
         start_s=decoder.start_s,
         end_s=decoder.end_s,
         timescale=decoder.timescale,

@@ -5,13 +5,16 @@ Sound and subtitles packet for packet, or converted where that must be; covers a
 
 from __future__ import annotations
 
+import enum
 import io
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
 
+from realtime.media.clock import may_step, origin_of
 from realtime.media.file_format import VideoFormat
 from realtime.media.packets import (
     COVER_PICTURE,
@@ -19,6 +22,7 @@ from realtime.media.packets import (
     PacketReader,
     open_container,
 )
+from realtime.media.writing.sound_encoder import add_encoder
 from realtime.media.writing.subtitle_text import (
     ASS_HEADER,
     TEXT_CODECS,
@@ -36,8 +40,17 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 BACKWARDS = "times of the sound or the subtitles run backwards in the input; they are put right."
+_TRIAL_S = 5  # behind the end of a trial, in which tracks whose packets lie apart are found
 _CARRIED = ("video", "audio", "subtitle", "attachment")
 _COVER_ENDINGS = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png")}
+
+
+@dataclass
+class Written:
+    """How much of a track of sound."""
+
+    packets: int = 0
+    bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -63,6 +76,18 @@ class _Text:
     after: str
 
 
+class Way(enum.IntEnum):
+    """How a track of sound or subtitles goes over, the best first."""
+
+    AS_IT_IS = 0
+    CONVERTED = 1
+    LEFT_OUT = 2
+
+
+Ways = dict[int, Way]
+"""By the input's number of a track: the best way that it has not failed on. Without: AS_IT_IS."""
+
+
 class CarriedTracks:
     """Every track of the file at ``path`` but its pictures, in ``output``, a file of ``form``.
 
@@ -72,11 +97,18 @@ class CarriedTracks:
 
     Times are moved by ``-offset_s``; packets that begin before ``start_s`` or from ``end_s`` on
     stay out (None: all of them stay in). ``audio``: "copy", "aac", which converts what could be
-    copied, too, or "none".
+    copied, too, or "none". ``ways``: of tracks that have failed; ``only``: the number of a single
+    track to be carried. ``is_trial``: not read to the end for tracks in which nothing comes.
     """
 
     written: dict[str, int]
-    """How many packets, by the type of their track."""
+    """How many packets, by the type of their track, other than sound."""
+
+    sounds: dict[int, Written]
+    """What was written of tracks of sound, by their numbers in the input, in the output's order."""
+
+    earliest_s: Fraction
+    """When the earliest packet is decoded, if that is before 0."""
 
     notes: list[str]
     """What was converted or had to be left out."""
@@ -90,30 +122,43 @@ class CarriedTracks:
         start_s: Fraction | None = None,
         end_s: Fraction | None = None,
         audio: str = "copy",
+        ways: Ways | None = None,
+        only: int | None = None,
+        is_trial: bool = False,
     ) -> None:
-        self.written = {"audio": 0, "subtitle": 0, "cover": 0}
+        self.written = {"subtitle": 0, "cover": 0}
+        self.sounds = {}
+        self.earliest_s = Fraction(0)
         self.notes = []
+        self._ways, self._is_trial = ways or {}, is_trial
         self._output, self._form = output, form
         self._offset_s, self._start_s, self._end_s = offset_s, start_s, end_s
         self._input = open_container(path)
+        self._written_of: dict[int, Written] = {}
         self._targets: dict[int, _Copied | _Encoded | _Text] = {}
-        for sound in self._input.streams.audio if audio != "none" else ():
-            self._add_sound(sound, audio == "aac")
+        sounds = self._input.streams.audio if audio != "none" else ()
+        for sound in sounds:
+            if only in (None, sound.index):
+                self._add_sound(sound, audio == "aac")
         for texts in self._input.streams.subtitles:
-            self._add_subtitles(texts)
-        self._covers = list(self._add_covers(path))
-        self._add_attachments()
+            if only in (None, texts.index):
+                self._add_subtitles(texts)
+        self._covers = list(self._add_covers(path)) if only is None else []
+        if only is None:
+            self._add_attachments()
         if others := [track for track in self._input.streams if track.type not in _CARRIED]:
             self.notes.append(
                 f"{len(others)} tracks of data (such as time codes or positions) are left out."
             )
-        self._reader = PacketReader(self._input, set(self._targets))
+        pictures = {track.index for track in self._input.streams.video} if is_trial else set()
+        self._reader = PacketReader(self._input, set(self._targets) | pictures)
         self._waiting: Packet[Stream] | None = None
         # By the output's track: from when on its next packet may be.
         self._earliest_dts: dict[int, int] = {}
         self._ended: set[int] = set()
-        if start_s:
-            self._input.seek(max(0, int((start_s - 1) * 1_000_000)))
+        if start_s and not may_step(self._input):  # else what is before is read past
+            place_s = max(Fraction(0), start_s - 1) + origin_of(self._input)
+            self._input.seek(int(place_s * 1_000_000))
 
     def advance(self, until_s: Fraction | None) -> None:
         """Mux what begins up to ``until_s`` of the output's time.
@@ -159,6 +204,10 @@ class CarriedTracks:
                 continue
             if packet is None:
                 return None
+            if self._is_trial and self._end_s and _start_s(packet) > self._end_s + _TRIAL_S:
+                return None
+            if packet.stream_index not in self._targets:
+                continue
             if self._end_s is not None and _start_s(packet) >= self._end_s:
                 # Another track's earlier packets may lie behind it in the file.
                 self._ended.add(packet.stream_index)
@@ -177,27 +226,29 @@ class CarriedTracks:
         shift = round(self._offset_s / packet.time_base)
         packet.pts = None if packet.pts is None else packet.pts - shift
         packet.dts = None if packet.dts is None else packet.dts - shift
-        moved = _convert_text(packet, target) if isinstance(target, _Text) else packet
+        moved = _convert_text(packet, target) if isinstance(target, _Text) else _plain(packet)
         if moved is not None:
             moved.stream = target.stream
-            self._put_in_order(moved)
             self._write([moved])
 
     def _put_in_order(self, packet: Packet[Stream]) -> None:
         """Have a packet follow the one before.
 
-        Times that run backwards, which no muxer takes, belong to damaged files.
+        Times that run backwards, which no muxer takes, belong to damaged files, and to sound that
+        ends behind a step of the input's times.
         """
-        earliest = self._earliest_dts.get(packet.stream_index)
         if packet.dts is None:
             return
+        earliest = self._earliest_dts.get(packet.stream_index)
         if earliest is not None and packet.dts < earliest:
             packet.pts = max(packet.dts if packet.pts is None else packet.pts, earliest)
             packet.dts = earliest
             if BACKWARDS not in self.notes:
                 self.notes.append(BACKWARDS)
         may_begin_together = packet.stream.type != "audio"
-        self._earliest_dts[packet.stream_index] = packet.dts + (0 if may_begin_together else 1)
+        # What is less than a tick of the container apart would have one time there.
+        tick = math.ceil((packet.stream.time_base or packet.time_base) / packet.time_base)
+        self._earliest_dts[packet.stream_index] = packet.dts + (0 if may_begin_together else tick)
 
     def _write_encoded(self, packet: Packet[AudioStream], target: AudioStream) -> None:
         import av
@@ -213,36 +264,47 @@ class CarriedTracks:
 
     def _write(self, packets: list[Packet[Stream]]) -> None:
         for packet in packets:
-            kind = packet.stream.type
+            self._put_in_order(packet)
+            if packet.dts is not None:
+                self.earliest_s = min(self.earliest_s, packet.dts * packet.time_base)
+            if packet.stream.type == "audio":
+                written = self._written_of[packet.stream_index]
+                written.packets += 1
+                written.bytes += packet.size
+            else:
+                self.written[packet.stream.type] += 1
             self._output.mux(packet)
-            self.written[kind] += 1
 
     def _add_sound(self, track: AudioStream, convert: bool) -> None:
-        """Copy the track if the container takes it; convert it if not, or if ``convert``."""
-        import av
+        """Copy the track if the container takes it; convert it if not, or if ``convert``.
 
-        if track.codec_context is None:
-            self.notes.append(
-                "sound: a track that is coded in a way that is not known here is left out."
-            )
-            return
-        codec = self._form.sound
-        if not convert and _takes(self._form, track):
+        What can be neither is left out, and that is said.
+        """
+        container, codec = self._form.container, self._form.sound
+        name = track.codec_context.name if track.codec_context else "unknown"
+        way = self._ways.get(track.index, Way.AS_IT_IS)
+        target: AudioStream | None = None
+        if way is Way.AS_IT_IS and not convert and _takes(self._form, track):
             target = self._output.add_stream_from_template(track)
             self._targets[track.index] = _Copied(target)
-        else:
-            wanted = "aac" if convert else track.codec_context.name
-            if not convert or codec != wanted:
-                self.notes.append(
-                    f"sound: {self._form.container} cannot hold {wanted}; converted to {codec}."
-                )
-            rates = av.Codec(codec, "w").audio_rates
-            rate = track.rate if not rates or track.rate in rates else 48_000
-            target = cast(
-                "AudioStream",  # which PyAV's types know only for encoders that they list
-                self._output.add_stream(codec, rate=rate, layout=track.layout),
+        elif way is not Way.LEFT_OUT and track.codec_context is not None:
+            target = add_encoder(self._output, codec, track)
+        if target is None:
+            self.notes.append(
+                f"sound: a track ({name}) is left out: {container} cannot hold it, and it cannot "
+                "be converted."
             )
+            return
+        if track.index not in self._targets:
             self._targets[track.index] = _Encoded(target)
+            wanted = "aac" if convert else name
+            if not convert or codec != wanted:
+                self.notes.append(f"sound: {container} cannot hold {wanted}; converted to {codec}.")
+            if target.layout.nb_channels < track.layout.nb_channels:
+                self.notes.append(
+                    f"sound: {track.layout.name} becomes {target.layout.name} in {codec}."
+                )
+        self.sounds[track.index] = self._written_of[target.index] = Written()
         _describe_alike(target, track)
 
     def _add_subtitles(self, track: SubtitleStream) -> None:
@@ -252,7 +314,8 @@ class CarriedTracks:
         """
         container, text_codec = self._form.container, self._form.subtitles
         codec = track.codec_context.codec.canonical_name if track.codec_context else "unknown"
-        if _takes(self._form, track):
+        way = self._ways.get(track.index, Way.AS_IT_IS)
+        if way is Way.AS_IT_IS and _takes(self._form, track):
             copied = self._output.add_stream_from_template(track)
             _describe_alike(copied, track)
             if codec == "dvd_subtitle" and track.codec_context:
@@ -260,7 +323,7 @@ class CarriedTracks:
             is_text = codec == "mov_text"
             target = _Text(copied, codec, codec) if is_text else _Copied(copied)
             self._targets[track.index] = target
-        elif codec in TEXT_CODECS and text_codec is not None:
+        elif way is not Way.LEFT_OUT and codec in TEXT_CODECS and text_codec is not None:
             converted = self._output.add_stream(text_codec)
             context = cast("SubtitleStream", converted).codec_context
             context.subtitle_header = ASS_HEADER
@@ -274,8 +337,8 @@ class CarriedTracks:
             )
         else:
             self.notes.append(
-                f"subtitles: {container} cannot hold {codec}; left out. An output that ends in "
-                ".mkv keeps them."
+                f"subtitles: a track ({codec}) is left out: {container} cannot hold it. An output "
+                "that ends in .mkv may."
             )
 
     def _add_covers(self, path: Path) -> Iterator[Packet[Stream]]:
@@ -311,6 +374,21 @@ class CarriedTracks:
             name = attachment.metadata.get("filename", "attachment")
             mimetype = attachment.metadata.get("mimetype", "application/octet-stream")
             self._output.add_attachment(name, mimetype, attachment.data)
+
+
+def _plain(packet: Packet[Stream]) -> Packet[Stream]:
+    """Return the packet without the head of its codec, which writers would write once more.
+
+    Files that were put one after the other, such as FLV, repeat it.
+    """
+    import av
+
+    if not packet.has_sidedata("new_extradata"):
+        return packet
+    plain = av.Packet(bytes(packet))
+    plain.pts, plain.dts, plain.duration = packet.pts, packet.dts, packet.duration
+    plain.time_base, plain.is_keyframe = packet.time_base, packet.is_keyframe
+    return plain
 
 
 def _convert_text(packet: Packet[Stream], target: _Text) -> Packet[Stream] | None:

@@ -18,6 +18,8 @@ from realtime.media.writing.work_folder import Segment, file_hash
 if TYPE_CHECKING:
     from av.packet import Packet
     from av.stream import Stream
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
 
     from realtime.frame import Pixels
 
@@ -37,12 +39,16 @@ def segment_suffix(encoder: VideoEncoder, output: Path) -> str:
 
     if encoder.keeps_alpha_beside:
         return output.suffix
-    codec = av.Codec(encoder.codec, "w").canonical_name
     for suffix, form in VIDEO_FORMATS.items():
         if form.has_timescale:
-            with av.open(io.BytesIO(), "w", format=form.container) as container:
-                if codec in container.supported_codecs:
-                    return suffix
+            # Tried: FFmpeg's list of what a container takes has more than it then writes.
+            with (
+                contextlib.suppress(av.error.FFmpegError, ValueError),
+                av.open(io.BytesIO(), "w", format=form.container) as container,
+            ):
+                encoder.add_stream(container)
+                container.start_encoding()
+                return suffix
     return output.suffix
 
 
@@ -71,13 +77,16 @@ class SegmentWriter:
         options = {"movie_timescale": str(timescale)} if self._is_exact else {}
         where = f"file:{target}" if isinstance(target, Path) else target
         self._output = av.open(where, "w", format=form.container, options=options)
-        self._stream = encoder.add_stream(self._output)
+        self._stream: VideoStream | None = None
+        self._held: list[VideoFrame] = []
 
     def write(self, frame: FileFrame, pixels: Pixels) -> None:
         """Encode ``pixels``, (H, W, 3) uint8 RGB of the encoder's size, at the frame's time."""
         picture = self._encoder.picture(pixels, frame.alpha)
         picture.pts, picture.time_base = frame.pts - self._first_pts, frame.time_base
-        self._mux(self._stream.encode(picture))
+        self._held.append(picture)
+        if self._stream is not None or len(self._held) > self._encoder.few_frames:
+            self._encode_held()
         self._last_pts = frame.pts
         self.frames += 1
 
@@ -86,7 +95,7 @@ class SegmentWriter:
 
         ``shift`` is taken from the times that the segment is remembered with.
         """
-        self._mux(self._stream.encode(None))
+        self._mux(self._encode_held().encode(None))
         self._output.close()
         first, last = self._first_pts - shift, self._last_pts - shift
         return Segment(self.frames, first, last, reorder_delay(self._order), _hash(self.target))
@@ -100,6 +109,16 @@ class SegmentWriter:
             self._output.close()
         if isinstance(self.target, Path):
             self.target.unlink(missing_ok=True)
+
+    def _encode_held(self) -> VideoStream:
+        """Encode what is held back, until it is known that there are more than few frames."""
+        if self._stream is None:
+            has_few_frames = len(self._held) <= self._encoder.few_frames
+            self._stream = self._encoder.add_stream(self._output, has_few_frames)
+        for picture in self._held:
+            self._mux(self._stream.encode(picture))
+        self._held.clear()
+        return self._stream
 
     def _mux(self, packets: list[Packet[Stream]]) -> None:
         for packet in packets:

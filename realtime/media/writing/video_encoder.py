@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _ALPHA_BESIDE = ("libvpx", "libvpx-vp9")
 _COARSE_TIMES = ("mpeg4", "libxvid")  # MPEG-4 part 2 has 16 bits for ticks a second
 _MAX_COARSE = 65_535
+_FEW_OF_X265 = 3
 
 
 class VideoEncoder:
@@ -103,12 +104,21 @@ class VideoEncoder:
                 "column twice."
             )
 
-    def add_stream(self, output: OutputContainer) -> VideoStream:
+    @property
+    def few_frames(self) -> int:
+        """Up to how many frames of a segment must be told to ``add_stream`` as few."""
+        return _FEW_OF_X265 if self.codec == "libx265" else 0
+
+    def add_stream(self, output: OutputContainer, has_few_frames: bool = False) -> VideoStream:
         """Add a stream of its own encoder to ``output`` and return it."""
         source, coding = self._source, self._source.coding
+        options = dict(self.options)
+        if has_few_frames:
+            # Without this x265 fails now and then at the end of one or two frames.
+            options["x265-params"] = "bframes=0"
         stream = cast(
             "VideoStream",  # which PyAV's types know only for encoders that they list
-            output.add_stream(self.codec, rate=source.rate, options=dict(self.options)),
+            output.add_stream(self.codec, rate=source.rate, options=options),
         )
         stream.pix_fmt = "cuda" if self._context else self.pixel_format
         stream.height, stream.width = self.size

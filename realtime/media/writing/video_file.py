@@ -7,9 +7,11 @@ around its pictures.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from engines.atomic_write import commit_file
 from engines.errors import SinkError
@@ -17,9 +19,10 @@ from engines.machine import cpu_threads
 from realtime.frame import FileFrame, FrameMemory
 from realtime.media.disk import write_errors
 from realtime.media.info import VideoInfo
+from realtime.media.writing.carried_tracks import Ways
 from realtime.media.writing.encoding import Encoding
 from realtime.media.writing.join import join
-from realtime.media.writing.segment_writer import segment_suffix
+from realtime.media.writing.segment_writer import SegmentWriter, segment_suffix
 from realtime.media.writing.segments import SEGMENT_FRAMES, Resume, SegmentEncoder, SegmentForm
 from realtime.media.writing.video_encoder import VideoEncoder
 from realtime.media.writing.work_folder import Plan, Segment, WorkFolder, recorded_encoder_threads
@@ -118,6 +121,12 @@ class VideoOutput:
         self._segments = SegmentEncoder(
             self._encoder, self.form, self.resume, lambda: self._part, self._work.put
         )
+        self._ways: Ways = {}
+        try:
+            self._rehearse(size or source.size)
+        except BaseException:
+            self._work.leave()
+            raise
 
     @property
     def frames(self) -> int:
@@ -150,11 +159,11 @@ class VideoOutput:
         with write_errors(target):
             if not self._work.segments:
                 raise SinkError(f"{target}: no frame was written.")
-            joined = self._work.path / f"joined{target.suffix}"
             segments = [
                 (self._work.segment_path(n, self.form.suffix), s)
                 for n, s in sorted(self._work.segments.items())
             ]
+            joined = self._work.path / f"joined{target.suffix}"
             join(
                 joined,
                 segments,
@@ -163,10 +172,42 @@ class VideoOutput:
                 self.form.shift,
                 self._encoding.audio,
                 self.notes,
+                self._ways,
             )
             commit_file(joined, target)
         self._work.remove()
         return target
+
+    def _rehearse(self, size: tuple[int, int]) -> None:
+        """Write the file that will be, with one gray frame and the first second of the rest.
+
+        Whatever cannot be written is known before hours of painting.
+        """
+        source = self._source
+        gray = np.full((*size, 3), 128, np.uint8)
+        frame = FileFrame(gray, 0, source.first_pts, source.time_base)
+        ends_s = [source.first_pts * source.time_base + 1, source.end_s]
+        beginning = replace(source, end_s=min(end_s for end_s in ends_s if end_s is not None))
+        joined = self._work.path / f"joined{self.path.suffix}"
+        try:
+            with write_errors(self.path, self._encoder.codec):
+                writer = SegmentWriter(self._part, self.form.suffix, self._encoder, frame)
+                writer.write(frame, gray)
+                segment = writer.finish(self.form.shift)
+                join(
+                    joined,
+                    [(self._part, segment)],
+                    beginning,
+                    max(1, round(1 / source.rate / source.time_base)),
+                    self.form.shift,
+                    self._encoding.audio,
+                    self.notes,
+                    self._ways,
+                    is_trial=True,
+                )
+        finally:
+            self._part.unlink(missing_ok=True)
+            joined.unlink(missing_ok=True)
 
     def discard(self) -> int:
         """Stop.
