@@ -205,7 +205,7 @@ def test_a_trial_reads_a_few_seconds_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(
         carried_module.PacketReader, "next", lambda self: read.append(None) or take(self)
     )
-    form = VideoFormat(suffixes=(".mkv",), demuxers=("matroska",), container="matroska")
+    form = VideoFormat(suffixes=(".mkv",), container="matroska")
     with (
         av.open(str(tmp_path / "out.mkv"), "w") as output,
         carried_module.CarriedTracks(
