@@ -286,6 +286,7 @@ def manifest_of_format_2(case: Case, segment: Path) -> str:
         fingerprint, ticks_a_ms = video.info.fingerprint(), 1 / video.info.time_base / 1000
     packages = ("livebrush", "av", "numpy", "onnxruntime")
     look = {"strength": 0.7, "brush": 2.0, "keep_color": False, "stability": 0.9, "denoise": True}
+    look |= {"canvas": 1.0, "canvas_seed": 1}
     engine = {"name": "onnxruntime", "precision": "fp32", "device": "cpu", "threads": cpu_threads()}
     plan = {
         "look": {"mix": [["negative", 1.0]], **look},

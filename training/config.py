@@ -192,8 +192,19 @@ _Loader.add_implicit_resolver(
 def load_config(path: Path) -> TrainingConfig:
     """Read and check a config.
 
-    Raises TrainingError naming the key that is missing, unknown or of the wrong type.
+    ``extends: FILE`` takes what it does not say from the file beside it. Raises TrainingError
+    naming the key that is missing, unknown or of the wrong type.
     """
+    raw = _read_settings(path)
+    if base := raw.pop("extends", None):
+        raw = {**_read_settings(path.parent / str(base)), **raw}
+    try:
+        return msgspec.convert(raw, TrainingConfig)
+    except msgspec.ValidationError as error:
+        raise TrainingError(f"{path}: {_explain(str(error), raw)}") from error
+
+
+def _read_settings(path: Path) -> dict[str, Any]:
     try:
         raw = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (OSError, yaml.YAMLError) as error:
@@ -204,10 +215,7 @@ def load_config(path: Path) -> TrainingConfig:
         raise TrainingError(
             f"{path}: must be a mapping of settings. Start from one in training/configs/."
         )
-    try:
-        return msgspec.convert(raw, TrainingConfig)
-    except msgspec.ValidationError as error:
-        raise TrainingError(f"{path}: {_explain(str(error), raw)}") from error
+    return raw
 
 
 _FAULT = re.compile(

@@ -61,6 +61,7 @@ from training.vgg import Vgg16
 CHECKPOINT_EVERY, PREVIEW_EVERY, RECORD_EVERY = 250, 500, 50
 _BORDER_PX = 16  # two deep cells
 _FULL_CANVAS_SHARE, _CANVAS_STRENGTHS = 0.7, (0.3, 1.3)
+_FACE_STYLE = 0.5  # of another region: a face is to be known, too
 _WARMUP_STEPS = 200
 _LAST_RATE = 0.02
 
@@ -386,11 +387,13 @@ class Trainer:
         """
         even = even_areas(pair.before) * (1 - pair.face)
         wanted = ((mix @ self._calm) == 0).float()[:, None, None, None]
-        regions = [torch.ones_like(even), pair.face, even * wanted, (1 - pair.face) * (1 - even)]
+        rest = (1 - pair.face) * (1 - even)
+        regions = [torch.ones_like(even), pair.face, even * wanted, rest]
+        shares = (1.0, _FACE_STYLE, 1.0, 1.0)
         return style_loss_by_region(
             [seen[layer] for layer in STYLE_LAYERS],
             self.targets[scale].grams(mix),
-            [scaled(_inside(region), scale) for region in regions],
+            [(scaled(_inside(r), scale), share) for r, share in zip(regions, shares, strict=True)],
             self.config.layer_weights,
         )
 

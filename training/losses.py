@@ -83,17 +83,18 @@ def style_loss(
 def style_loss_by_region(
     features: list[Tensor],
     targets: list[Tensor],
-    regions: list[Tensor],
+    regions: list[tuple[Tensor, float]],
     weights: tuple[float, ...] | None = None,
 ) -> Tensor:
     """Return the mean of the ``style_loss`` of each region over those that there are.
 
-    features: one (N, C, h, w) a layer. regions: (N, 1, H, W) masks in 0..1 over the same area; one
-    of less than 3 % of it is not there, and the first should be all of it. Returns (N,).
+    features: one (N, C, h, w) a layer. regions: (N, 1, H, W) masks in 0..1 over the same area, and
+    how much each counts; one of less than 3 % of it is not there, and the first should be all of
+    it. weights: of the layers. Returns (N,).
     """
     losses, present = [], []
-    for region in regions:
-        there = (region.mean((1, 2, 3)) > _LEAST_REGION).float()
+    for region, share in regions:
+        there = share * (region.mean((1, 2, 3)) > _LEAST_REGION).float()
         present.append(there)
         if not there.any():
             losses.append(torch.zeros_like(there))

@@ -70,7 +70,7 @@ def test_style_by_region_is_the_mean_of_those_that_there_are():
     parts = [
         style_loss([masked_gram(features, mask[..., ::2, ::2])], targets) for mask in (whole, face)
     ]
-    loss = style_loss_by_region([features], targets, [whole, face, whole * 0])
+    loss = style_loss_by_region([features], targets, [(whole, 1), (face, 1), (whole * 0, 1)])
     torch.testing.assert_close(loss[0], (parts[0][0] + parts[1][0]) / 2)
     torch.testing.assert_close(loss[1], parts[0][1])
 

@@ -298,10 +298,12 @@ def test_an_engine_that_hangs_does_not_hold_the_end():
 
 def test_while_the_engine_hangs_the_original_is_shown_and_told():
     class Pausing(Slow):
-        def _infer(self, frames: np.ndarray, style: np.ndarray) -> np.ndarray:
+        def _infer(
+            self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None
+        ) -> np.ndarray:
             if self.count == 20:
                 time.sleep(4.5)
-            return 255 - super()._infer(frames, style)
+            return 255 - super()._infer(frames, style, canvas)
 
     class Plain(Synthetic):
         def picture(self, index: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from realtime.controls.values import Nothing, Range, Switch
 from realtime.look import Look
 from realtime.web.table import controls, hello, state_of
 
-SLIDERS = ["Strength", "Brush", "Stability", "Fade", "Auto period"]
+SLIDERS = ["Strength", "Brush", "Stability", "Canvas", "Fade", "Auto period"]
 BUTTONS = ["Blend", "Keep color", "Mirror", "Freeze", "Auto", "Compare"]
 STATE = State(("great_wave", "the_scream"), Look((("great_wave", 1.0),)))
 

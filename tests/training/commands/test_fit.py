@@ -285,6 +285,14 @@ def test_shipped_configs_are_sound(path: Path):
     assert config.name == path.stem
 
 
+def test_a_config_extends_the_one_beside_it():
+    from training.config import load_config
+
+    fine, gallery = (load_config(CONFIGS / f"{name}.yaml") for name in ("fine", "gallery"))
+    assert fine.styles == gallery.styles and fine.weights == gallery.weights
+    assert fine.network["width"] == 2 * gallery.network["width"]
+
+
 def test_a_device_that_is_not_there_and_two_beginnings(
     tmp_path: Path, data: Path, config: dict, capsys, monkeypatch
 ):
