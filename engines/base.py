@@ -8,8 +8,10 @@ registry and the contract suite (tests/engines/test_contract.py) find it because
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, overload
@@ -36,6 +38,7 @@ DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "fp32", "fp16", "int8", "fp8")
 # Each holds buffers of its own; a folder of differently cropped photos must not fill the memory.
 KEPT_SIZES = 4
+_KEPT_TIMES = 100
 
 
 def ignore_progress(share: float, phase: str) -> None:
@@ -98,6 +101,8 @@ class Engine(ABC):
         self.model = model
         self.options = options
         self._made: dict[tuple[int, int, int], Any] = {}
+        self._watched: tuple[int, int] | None = None
+        self._took_ms: deque[float] = deque(maxlen=_KEPT_TIMES)
 
     @classmethod
     @abstractmethod
@@ -162,6 +167,7 @@ class Engine(ABC):
         as soon as this returns. Raises as ``infer``, here or when waiting.
         """
         self._check(frames, style)
+        began_s = time.perf_counter()
         size = (frames.shape[1], frames.shape[2])
         canvas = self._complete_canvas(canvas, size, style)
         with self._translate_errors(size):
@@ -173,9 +179,20 @@ class Engine(ABC):
 
         def result() -> Frames:
             with self._translate_errors(size):
-                return finish()
+                painted = finish()
+            if size == self._watched and len(frames) == 1:
+                self._took_ms.append((time.perf_counter() - began_s) * 1000)
+            return painted
 
         return result
+
+    def watch(self, size: tuple[int, int]) -> Collection[float]:
+        """Return how many milliseconds frames of (height, width) took, the newest of them.
+
+        It is filled from now on, by ``infer`` of one frame at a time.
+        """
+        self._watched = size
+        return self._took_ms
 
     def close(self) -> None:
         """Free what the runtime holds.

@@ -115,7 +115,7 @@ def add_report_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def add_listing_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
-    """Add --list-styles, --list-engines and --json, and --version, which answers by itself.
+    """Add what is done instead of a run; --version answers by itself.
 
     ``realtime.listing.print_listing`` answers the others. Returns the group of flags.
     """
@@ -127,7 +127,16 @@ def add_listing_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGrou
         "--list-styles", action="store_true", help="show the styles that are installed"
     )
     group.add_argument(
-        "--list-engines", action="store_true", help="show the engines and whether they run here"
+        "--list-engines",
+        action="store_true",
+        help="show the engines, whether they run here, and what --engine auto has measured",
+    )
+    group.add_argument(
+        "--measure",
+        nargs="?",
+        const="640x480",
+        metavar="WxH",
+        help="measure for --engine auto now, for frames of that size (640x480)",
     )
     group.add_argument(
         "--json",

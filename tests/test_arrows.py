@@ -46,7 +46,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "realtime.look": ENGINES,
     "realtime.exits": ("engines.errors",),
     "realtime.build_progress": ("engines.base",),
-    "realtime.listing": ENGINES,
+    "realtime.listing": (*ENGINES, "realtime.look", "realtime.picture"),
     "realtime.cli": (*ENGINES, "realtime.look", "realtime.exits", "realtime.build_progress"),
     "realtime.picture": (*ENGINES, "realtime.frame"),
     "realtime.media": (*ENGINES, "realtime.frame", "realtime.picture"),

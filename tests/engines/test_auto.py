@@ -4,8 +4,22 @@ import sys
 
 import pytest
 
-from engines import EngineOptions, ModelFile, auto, load_model, open_engine
+from engines import (
+    EngineOptions,
+    ModelFile,
+    auto,
+    candidates,
+    load_model,
+    measured,
+    open_engine,
+)
 from engines.errors import EngineUnavailable
+from engines.measured import make_key
+
+DAMAGED = (
+    '{"engine": %s, "precision": %s, "ms": 1.0, "wall_ms": 1.0, "model": "small", '
+    '"size": "64x48", "measured": %s, "load": 0.1}'
+)
 
 
 def test_first_run_guesses_and_says_so(small_model: ModelFile):
@@ -19,7 +33,7 @@ def test_measured_choice_is_remembered(small_model: ModelFile):
     results = auto.measure(small_model, options, (48, 64))
     assert {r.engine for r in results} == {"openvino", "onnxruntime"}
     assert {r.precision for r in results} == {"fp32", "int8"}
-    assert [r.ms for r in results] == sorted(r.ms for r in results)
+    assert [r.ms for r in results[1:]] == sorted(r.ms for r in results[1:])
     with open_engine("auto", small_model, options, (48, 64)) as engine:
         assert (engine.name, engine.precision) == (results[0].engine, results[0].precision)
         assert "when measured" in engine.note
@@ -29,20 +43,18 @@ def test_the_choice_belongs_to_its_circumstances(
     small_model: ModelFile, monkeypatch: pytest.MonkeyPatch
 ):
     options = EngineOptions(device="cpu")
-    key = auto._make_key(small_model, options, (48, 64))
-    assert key == auto._make_key(small_model, options, (48, 64))
-    assert key != auto._make_key(small_model, options, (64, 48))
-    assert key != auto._make_key(
-        small_model, EngineOptions(device="cpu", precision="fp32"), (48, 64)
-    )
-    assert key != auto._make_key(small_model, EngineOptions(device="cpu", threads=1), (48, 64))
-    monkeypatch.setattr(auto, "package_version", lambda package: "another")
-    assert key != auto._make_key(small_model, options, (48, 64))
+    key = make_key(small_model, options, (48, 64))
+    assert key == make_key(small_model, options, (48, 64))
+    assert key != make_key(small_model, options, (64, 48))
+    assert key != make_key(small_model, EngineOptions(device="cpu", precision="fp32"), (48, 64))
+    assert key != make_key(small_model, EngineOptions(device="cpu", threads=1), (48, 64))
+    monkeypatch.setattr(measured, "package_version", lambda package: "another")
+    assert key != make_key(small_model, options, (48, 64))
 
 
 def test_damaged_memory_is_ignored(small_model: ModelFile):
     options = EngineOptions(device="cpu")
-    file = auto._choice_file(auto._make_key(small_model, options, (48, 64)))
+    file = measured.choice_file(make_key(small_model, options, (48, 64)))
     for content in (
         "",
         "{",
@@ -50,6 +62,11 @@ def test_damaged_memory_is_ignored(small_model: ModelFile):
         '{"engine": "torch", "precision": "fp32", "ms": 1}',
         '{"engine": "openvino"}',
         '{"engine": "openvino", "precision": "fp9", "ms": 1.0}',
+        '{"engine": "openvino", "precision": "fp32", "ms": 1.0}',
+        DAMAGED % ('"openvino"', '"fp9"', '"2026-11-29T12:00:00+00:00"'),
+        DAMAGED % ("[]", '"fp32"', '"2026-11-29T12:00:00+00:00"'),
+        DAMAGED % ('"openvino"', '"fp32"', '"yesterday"'),
+        DAMAGED % ('"openvino"', '"fp32"', '"2026-11-29T12:00:00"'),
     ):
         file.write_text(content)
         with open_engine("auto", small_model, options, (48, 64)) as engine:
@@ -82,7 +99,7 @@ def test_a_runtime_that_does_not_start_leaves_the_other(
 def test_int8_is_left_out_where_its_pictures_differ(
     small_model: ModelFile, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(auto, "_INT8_BOUND", 0.0)
+    monkeypatch.setattr(candidates, "_INT8_BOUND", 0.0)
     with open_engine("auto", small_model, EngineOptions(device="cpu"), (48, 64)) as engine:
         assert engine.precision == "fp32"
     assert {
@@ -108,14 +125,3 @@ def test_a_device_that_is_not_here_is_an_error(small_model: ModelFile):
         pass
     with pytest.raises(EngineUnavailable, match="--device cpu works"):
         open_engine("auto", small_model, EngineOptions(device="cuda"), (48, 64))
-
-
-def test_background_measuring_runs_for_real(small_model: ModelFile):
-    """The command that the background process gets does what ``measure`` does."""
-    import subprocess
-    import sys
-
-    command = [sys.executable, "-m", "engines.auto", str(small_model.path), "48", "64", "auto", "0"]
-    assert subprocess.run(command, timeout=100, check=False).returncode == 0
-    with open_engine("auto", small_model, EngineOptions(device="cpu"), (48, 64)) as engine:
-        assert "when measured" in engine.note
