@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import logging
 import os
 import shutil
 import tempfile
@@ -17,15 +18,36 @@ APP = "livebrush"
 def cache_dir() -> Path:
     """Return the user's cache folder, made with mode 0700. ``LIVEBRUSH_CACHE`` overrides it.
 
-    Where it cannot be made or written, as in a container with a read-only home, one that lasts as
-    long as the process.
+    Where it cannot be made or written, as in a container with a read-only home, or where others
+    could put something into it, one that lasts as long as the process.
     """
     path = Path(os.environ.get("LIVEBRUSH_CACHE") or platformdirs.user_cache_dir(APP))
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError:
         return _temporary_cache()
-    return path if os.access(path, os.W_OK) else _temporary_cache()
+    if not os.access(path, os.W_OK):
+        return _temporary_cache()
+    if not is_mine(path):
+        _warn_of(path)
+        return _temporary_cache()
+    return path
+
+
+def is_mine(path: Path) -> bool:
+    """Return whether the file or folder belongs to this user and nobody else may change it."""
+    try:
+        status = path.stat()
+    except OSError:
+        return False
+    return os.name == "nt" or (status.st_uid == os.getuid() and not status.st_mode & 0o022)
+
+
+@functools.cache
+def _warn_of(path: Path) -> None:
+    logging.getLogger(__name__).warning(
+        "%s: is not used, since others may write to it. Type: chmod go-w %s", path, path
+    )
 
 
 @functools.cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -26,16 +25,6 @@ class EngineIdentity:
         """Return the identity of an open engine."""
         threads = engine.options.threads or cpu_threads()
         return cls(engine.name, engine.precision, engine.device, threads)
-
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> EngineIdentity:
-        """Return what ``as_dict`` gave. Raises KeyError where a field is missing."""
-        return cls(
-            str(fields["name"]),
-            str(fields["precision"]),
-            str(fields["device"]),
-            int(fields["threads"]),
-        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields by name, JSON-ready, as manifests of interrupted runs have them."""

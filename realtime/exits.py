@@ -17,7 +17,7 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 UNFORESEEN = 70  # EX_SOFTWARE of sysexits.h
 # How long cleaning up may take after a signal, and after one more.
-_GRACE_S, _HURRY_S = 2.2, 1.0
+_GRACE_S, _HURRY_S = 2.5, 1.0
 _STOPPED = "stopped"
 # SIGHUP comes when the terminal is closed; Windows has none.
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
@@ -44,6 +44,8 @@ class _State:
     signalled: int | None = None
     """The exit code of the first signal."""
     told: bool = False
+    last_words: str = ""
+    """What a user must know where there is no time to clean up."""
     debug: bool = False
     wakeups: socket.socket | None = None
 
@@ -131,6 +133,16 @@ def end_within(seconds: float, error: LivebrushError) -> threading.Timer:
     return _start_timer(seconds, error.exit_code, error_line(error))
 
 
+@contextlib.contextmanager
+def last_words(line: str) -> Iterator[None]:
+    """Say ``line`` before "stopped" if a signal leaves the process in this block."""
+    _state.last_words = f"{line}\n"
+    try:
+        yield
+    finally:
+        _state.last_words = ""
+
+
 def leave(code: int, threads: frozenset[threading.Thread]) -> NoReturn:
     """Leave with ``code``; at once if it was a signal or there are others than these ``threads``.
 
@@ -173,7 +185,7 @@ def _hurry(wakeups: socket.socket, grace_s: float | None) -> None:
 
 
 def _start_timer(seconds: float, code: int, line: str) -> threading.Timer:
-    timer = threading.Timer(seconds, leave_now, (code, line))
+    timer = threading.Timer(seconds, lambda: leave_now(code, _state.last_words + line))
     timer.daemon = True
     timer.start()
     return timer

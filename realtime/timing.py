@@ -6,6 +6,7 @@ The clock is injectable for tests.
 from __future__ import annotations
 
 import time
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -42,25 +43,38 @@ class RateMeter:
 
 
 class Samples:
-    """Durations in milliseconds, the newest ``keep`` of them. One thread adds; others may read."""
+    """Durations in milliseconds, the newest ``keep`` of them. One thread adds; others may read.
+
+    Their memory is taken at the start: growing for an hour would hide what leaks.
+    """
 
     def __init__(self, keep: int = 100_000) -> None:
-        self._values: deque[float] = deque(maxlen=keep)
+        self._ring = array("d", bytes(8 * keep))
+        self._count = 0
 
     def add(self, value_ms: float) -> None:
         """Add one duration."""
-        self._values.append(value_ms)
+        self._ring[self._count % len(self._ring)] = value_ms
+        self._count += 1
 
     def extend(self, other: Samples) -> None:
         """Add all durations of ``other``."""
-        self._values.extend(other._values)
+        for value_ms in other._newest():
+            self.add(value_ms)
 
     def __len__(self) -> int:
-        return len(self._values)
+        return min(self._count, len(self._ring))
+
+    def _newest(self) -> array[float]:
+        """Return a copy of what is kept, the oldest first."""
+        at = self._count % len(self._ring)
+        return (
+            self._ring[:at] if self._count < len(self._ring) else self._ring[at:] + self._ring[:at]
+        )
 
     def percentile(self, percent: float) -> float | None:
         """Return the nearest-rank percentile in milliseconds, None without samples."""
-        values = sorted(self._values.copy())
+        values = sorted(self._newest())
         if not values:
             return None
         return values[min(len(values) - 1, round(percent / 100 * (len(values) - 1)))]

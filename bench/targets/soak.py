@@ -30,7 +30,7 @@ from realtime.exits import error_line
 
 PAGE = ROOT / "docs" / "soak.md"
 # Per 1000 frames: an allocator's drift passes, one kept frame in a hundred (16 MiB) does not.
-_RSS_SLOPE_KB = 512
+_RSS_SLOPE_KB = 50
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from typing import Any, BinaryIO
 from filelock import FileLock
 
 from engines.atomic_write import atomic_write
-from engines.folders import cache_dir, prune
+from engines.folders import cache_dir, is_mine, prune
 from engines.plans.shapes import Shapes
 
 LIMIT_BYTES = 2 * 2**30
@@ -164,7 +164,7 @@ class PlanStore:
     def read(self, path: Path) -> bytes:
         """Return a sibling's content, b"" if it is not there or others could have written it."""
         try:
-            return path.read_bytes() if _is_mine(self.folder) and _is_mine(path) else b""
+            return path.read_bytes() if is_mine(self.folder) and is_mine(path) else b""
         except OSError:
             return b""
 
@@ -223,7 +223,7 @@ class PlanStore:
 
     def _read(self, path: Path, wanted: PlanKey) -> bytes | None:
         """Return the plan in ``path`` if the file is ours, whole and for ``wanted``."""
-        if not (_is_mine(self.folder) and _is_mine(path)):
+        if not (is_mine(self.folder) and is_mine(path)):
             return None
         try:
             with path.open("rb") as file:
@@ -272,12 +272,3 @@ def _parse_key(header: dict[str, Any]) -> PlanKey | None:
         return PlanKey(shapes=Shapes(smallest, usual, largest, int(shapes["batch"])), **fields)
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
-
-
-def _is_mine(path: Path) -> bool:
-    """Return whether the file belongs to this user and nobody else may change it."""
-    try:
-        stat = path.stat()
-    except OSError:
-        return False
-    return os.name == "nt" or (stat.st_uid == os.getuid() and not stat.st_mode & 0o022)

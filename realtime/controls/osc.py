@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engines.errors import SourceError, UsageError
 from realtime.controls.commands import COMMANDS
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 PREFIX = "/livebrush/"
 LOOPBACK = "127.0.0.1"
 _MOST_REFUSALS = 20
+_PACKETS, _WINDOW_S = 100, 0.1  # of more, no command would be seen
 _CLOSE_S = 1.0  # how long the end waits for a packet that is being obeyed
 
 
@@ -57,7 +59,14 @@ class OscServer:
             raise UsageError("--osc needs python-osc: pip install 'livebrush[osc]'") from error
         tell = self._refuse
 
+        allowance = _Allowance()
+
         class Server(BlockingOSCUDPServer):
+            def verify_request(self, request: Any, client_address: Any) -> bool:
+                """Take a pause where more comes than anybody means; the system drops the rest."""
+                allowance.take()
+                return super().verify_request(request, client_address)
+
             def handle_error(self, request: object, client_address: object) -> None:
                 """Tell it, where the library would print a traceback for each packet."""
                 tell("", "a packet that is no OSC message was passed over")
@@ -94,6 +103,22 @@ class OscServer:
         if address not in self._refused and len(self._refused) < _MOST_REFUSALS:
             self._refused.add(address)
             self._say(f"osc: {why}")
+
+
+class _Allowance:
+    """Lets ``_PACKETS`` through in each ``_WINDOW_S``, and sleeps away the rest of it."""
+
+    def __init__(self) -> None:
+        self._begun_s, self._count = time.monotonic(), 0
+
+    def take(self) -> None:
+        """Count a packet."""
+        now_s = time.monotonic()
+        if now_s - self._begun_s >= _WINDOW_S:
+            self._begun_s, self._count = now_s, 0
+        self._count += 1
+        if self._count > _PACKETS:
+            time.sleep(max(0.0, self._begun_s + _WINDOW_S - now_s))
 
 
 def parse_listen(text: str, flag: str, port: int | None = None) -> tuple[str, int]:

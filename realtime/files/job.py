@@ -16,7 +16,7 @@ from typing import Any
 from engines import Engine
 from engines.errors import LivebrushError, PartialResult, SinkError, SourceError, UsageError
 from realtime.cli import say
-from realtime.exits import error_line
+from realtime.exits import error_line, last_words
 from realtime.files.crew import Crew, Painting
 from realtime.files.large_picture import LargePicture, is_large_picture
 from realtime.files.options import FileOptions
@@ -220,8 +220,12 @@ def _paint(
     said = list(sink.notes)  # before hours of painting: what becomes of the tracks
     for note in said:
         say(f"note: {note}")
+    words = f"note: {output}: finished segments are kept; the same command with --resume goes on."
     try:
-        with FileProgress(video.info.path.name, video.info.duration_s) as progress:
+        with (
+            FileProgress(video.info.path.name, video.info.duration_s) as progress,
+            last_words(words if output != STDIO else ""),
+        ):
             run = painting.run(progress, watch)
         name = partial_path(output, options.overwrite) if video.truncated else None
         with watch.step("finish"):

@@ -85,6 +85,8 @@ def test_a_signal_ends_it_whatever_hangs(
         ended = program.end()
         assert ended[0] == code and ended[1].count("stopped") == 1, (program.stage, ended)
         assert not [line for line in ended[1] if "Traceback" in line or "terminate" in line]
+        if program.stage in ("file decode", "file infer", "file encode"):
+            assert ended[1][-2].endswith("with --resume goes on.")
         assert not program.output.exists()
     assert time.monotonic() - started_s < 5
 

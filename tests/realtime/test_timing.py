@@ -1,3 +1,5 @@
+import tracemalloc
+
 import pytest
 
 from realtime.timing import RateMeter, Samples, StageTimes
@@ -39,6 +41,28 @@ def test_percentiles_of_samples():
         994,
         999,
     )
+
+
+def test_samples_take_their_memory_at_the_start():
+    samples = Samples(keep=1000)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for value in range(5000):
+            samples.add(value + 0.5)
+        assert tracemalloc.get_traced_memory()[0] - before < 500
+    finally:
+        tracemalloc.stop()
+
+
+def test_samples_of_others_come_after_those_that_are_there():
+    one, other = Samples(keep=4), Samples(keep=3)
+    for value in range(3):
+        one.add(value)
+    for value in range(10, 14):
+        other.add(value)
+    one.extend(other)
+    assert [one.percentile(share) for share in (0, 100)] == [2, 13] and len(one) == 4
 
 
 def test_a_stage_that_raises_is_not_counted():

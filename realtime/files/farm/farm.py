@@ -7,9 +7,10 @@ segments that a run on one machine fills.
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.segments import SEGMENT_FRAMES
 from realtime.media.writing.video_file import VideoOutput
 from realtime.stylizer import follows_camera, frames_remembered
+from realtime.timing import Samples
 
 if TYPE_CHECKING:
     from realtime.files.options import FileOptions
@@ -135,6 +137,7 @@ class FarmPainting:
         self._cluster, self._video, self._job = cluster, video, job
         self._waiting: deque[Part] = deque()
         self._under_way: dict[Worker, Part] = {}
+        self._silence = _Silence(job.options.stall_s)
         self._losses: Counter[int] = Counter()
         self._machines: set[str] = set()
         self._workers: set[Worker] = set()
@@ -158,6 +161,7 @@ class FarmPainting:
                     event = cluster.next_event(_POLL_S)
                     with watch.step("encode"):
                         self._handle(event)
+                    self._drop_silent()
                     fps = self._run.frames_out / (time.perf_counter() - started_s)
                     done = min(1.0, output.frames / (scan.frames or frames))
                     progress.show(done, output.frames, fps)
@@ -202,10 +206,20 @@ class FarmPainting:
             part = self._waiting.popleft()
             part = part.beginning_at(part.first, self.output.resume.memory_before(part.first))
             self._under_way[worker] = part
+            self._silence.begin(worker)
             cuts = tuple(self._video.cuts)
             self._cluster.begin(worker, "paint", self._job, self.output.form, part, cuts)
 
+    def _drop_silent(self) -> None:
+        """Drop workers that hang without dying, as lost ones."""
+        for worker in self._silence.hanging(self._under_way):
+            self._cluster.drop(worker)
+            self._take_back(worker)
+
     def _handle(self, event: Made | Ended | Lost | None) -> None:
+        if event is not None:
+            made_segment = isinstance(event, Made) and isinstance(event.item, Finished)
+            self._silence.heard(event.worker, made_segment)
         if isinstance(event, Made) and isinstance(event.item, Opened):
             self._check_way(event.worker, event.item)
             self._workers.add(event.worker)
@@ -255,6 +269,37 @@ class FarmPainting:
             "by another one."
         )
         self._waiting.appendleft(part.beginning_at(first, self.output.resume.memory_before(first)))
+
+
+class _Silence:
+    """For how long workers have made nothing.
+
+    They hang after ``stall_s`` (--stall, 0 for never) and 10 times the median of a segment; before
+    anybody knows that, after 10 times ``stall_s``.
+    """
+
+    def __init__(self, stall_s: float) -> None:
+        self._stall_s = stall_s
+        self._heard_s: dict[Worker, float] = {}
+        self._usual = Samples(keep=100)
+
+    def begin(self, worker: Worker) -> None:
+        """Count from now on."""
+        self._heard_s[worker] = time.monotonic()
+
+    def heard(self, worker: Worker, made_segment: bool) -> None:
+        """Count from now on, after ``worker`` has made something."""
+        now_s = time.monotonic()
+        if made_segment:
+            self._usual.add((now_s - self._heard_s[worker]) * 1000)
+        self._heard_s[worker] = now_s
+
+    def hanging(self, busy: Iterable[Worker]) -> list[Worker]:
+        """Return those of the ``busy`` that hang."""
+        usual_ms = self._usual.percentile(50)
+        usual_s = self._stall_s if usual_ms is None else usual_ms / 1000
+        limit_s = max(self._stall_s, 10 * usual_s) if self._stall_s else math.inf
+        return [one for one in busy if time.monotonic() - self._heard_s[one] > limit_s]
 
 
 def _keep_size(size: tuple[int, int]) -> tuple[int, int]:

@@ -27,9 +27,9 @@ from realtime.files.pipeline import FileRun, Overlapped, run_file
 from realtime.frame import FileFrame, FrameMemory
 from realtime.media.disk import write_errors
 from realtime.media.reading.video_file import VideoFile
+from realtime.media.writing.manifest import Segment
 from realtime.media.writing.segments import Resume, SegmentEncoder, SegmentForm
 from realtime.media.writing.video_encoder import VideoEncoder
-from realtime.media.writing.work_folder import Segment
 from realtime.stylizer import Stylizer
 
 if TYPE_CHECKING:

@@ -31,6 +31,7 @@ FAILING_S = 0.5
 BACK_OFF_S = (0.5, 1.0, 2.0, 4.0)
 MAX_STUCK_THREADS = 3
 _BLACK_LEVEL = 16
+_ASLEEP_S = 1.0  # between two looks of a thread that is not asleep there is less
 _CREDENTIALS = re.compile(r"//[^/@]*@")
 
 
@@ -80,6 +81,7 @@ class Camera(LiveSource):
         self._newest = -1
         self._attempts = 0
         self._retry_s = 0.0
+        self._asked_s = self._awake_s = clock()
         self._problem: str | None = None
         self._closed = threading.Event()
         self._picture = None if may_stand_still else _PictureWatch()
@@ -118,6 +120,9 @@ class Camera(LiveSource):
     def read(self, timeout_s: float) -> LiveFrame | None:
         """Return the newest picture; without one, decide whether the device is lost."""
         now_s = self._clock()
+        if now_s - self._asked_s > _ASLEEP_S:
+            self._awake_s = now_s  # a machine that slept asked nobody for pictures
+        self._asked_s = now_s
         grabber = self._grabber
         if grabber is None:
             self._closed.wait(min(timeout_s, max(0.01, self._retry_s - now_s)))
@@ -126,6 +131,9 @@ class Camera(LiveSource):
         shot, self._first = self._first, None
         shot = shot or grabber.slot.get(timeout_s)
         now_s = self._clock()
+        if now_s - self._asked_s > timeout_s + _ASLEEP_S:
+            self._awake_s = now_s
+        self._asked_s = now_s
         if shot is None:
             self._watch(grabber, now_s)
             return None
@@ -183,7 +191,7 @@ class Camera(LiveSource):
         patience_s = SILENT_S if grabber.last_s else FIRST_PICTURE_S
         if not grabber.is_alive():
             self._lose(grabber, f"lost: {grabber.failure or 'unplugged?'}", now_s)
-        elif now_s - max(grabber.begun_s, grabber.last_s) > patience_s:
+        elif now_s - max(grabber.begun_s, grabber.last_s, self._awake_s) > patience_s:
             self._lose(grabber, "silent: it gives no pictures any more.", now_s)
 
     def _lose(self, grabber: _Grabber, how: str, now_s: float) -> None:

@@ -18,8 +18,8 @@ from realtime.media.info import VideoInfo
 from realtime.media.packets import COVER_PICTURE, open_container, time_of
 from realtime.media.pipes import STDIO
 from realtime.media.writing.carried_tracks import CarriedTracks, Way, Ways, Written
+from realtime.media.writing.manifest import Segment
 from realtime.media.writing.segment_writer import MAX_TIMESCALE, ticks_of
-from realtime.media.writing.work_folder import Segment
 
 if TYPE_CHECKING:
     from av.container import OutputContainer

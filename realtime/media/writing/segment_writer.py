@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from realtime.frame import FileFrame
 from realtime.media.format_registry import VIDEO_FORMATS, video_format
 from realtime.media.packets import time_of
+from realtime.media.writing.manifest import Segment
 from realtime.media.writing.video_encoder import VideoEncoder
-from realtime.media.writing.work_folder import Segment, file_hash
+from realtime.media.writing.work_folder import file_hash
 
 if TYPE_CHECKING:
     from av.packet import Packet

@@ -10,9 +10,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from realtime.frame import FileFrame, FrameMemory
+from realtime.media.writing.manifest import Segment
 from realtime.media.writing.segment_writer import SegmentWriter
 from realtime.media.writing.video_encoder import VideoEncoder
-from realtime.media.writing.work_folder import Segment
 
 if TYPE_CHECKING:
     from realtime.frame import Pixels

@@ -22,10 +22,11 @@ from realtime.media.info import VideoInfo
 from realtime.media.writing.carried_tracks import Ways
 from realtime.media.writing.encoding import Encoding
 from realtime.media.writing.join import join
+from realtime.media.writing.manifest import Segment
 from realtime.media.writing.segment_writer import SegmentWriter, segment_suffix
 from realtime.media.writing.segments import SEGMENT_FRAMES, Resume, SegmentEncoder, SegmentForm
 from realtime.media.writing.video_encoder import VideoEncoder
-from realtime.media.writing.work_folder import Plan, Segment, WorkFolder, recorded_encoder_threads
+from realtime.media.writing.work_folder import Plan, WorkFolder, recorded_encoder_threads
 
 if TYPE_CHECKING:
     from realtime.frame import Pixels

@@ -8,43 +8,33 @@ import io
 import os
 import re
 import stat
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
+from zipfile import BadZipFile
 
 import numpy as np
 from filelock import FileLock, Timeout
 
 from engines.atomic_write import atomic_write, commit_file
-from engines.cache import read_json, write_json
 from engines.errors import UsageError
 from engines.identity import EngineIdentity
 from realtime.frame import FrameMemory
 from realtime.media.disk import write_errors
-
-FORMAT_VERSION = 2
-_MANIFEST = "manifest.json"
-# Segments and memories by number, what a kill has left half-written, and what older versions left.
-_OUR_NAMES = re.compile(
-    r"lock|manifest\.json(\.tmp)?|\d{6}\.\w+|(part|joined)\.\w+|\..+\.part(-\d+)?(\.\w+)*"
+from realtime.media.writing.manifest import (
+    MANIFEST,
+    OLD_MANIFEST,
+    Manifest,
+    Segment,
+    append_segment,
+    read_manifest,
+    write_manifest,
 )
 
-
-@dataclass(frozen=True)
-class Segment:
-    """Some frames in a row, encoded on their own. Its fields stand in manifests."""
-
-    frames: int
-    first_pts: int
-    """The time of its first frame, in ticks of the output."""
-    last_pts: int
-    """The time of its last frame, in ticks of the output."""
-    delay: int
-    """How many frames the decoder must hold back to put them in order."""
-    sha256: str
-    """Of its file."""
-    leaves_state: bool = False
-    """Whether the painter remembered something after it."""
+# Segments and memories by number, what a kill has left half-written, and what older versions left.
+_OUR_NAMES = re.compile(
+    r"lock|manifest\.jsonl?(\.tmp)?|\d{6}\.\w+|(part|joined)\.\w+|\..+\.part(-\d+)?(\.\w+)*"
+)
 
 
 class WorkFolder:
@@ -72,15 +62,16 @@ class WorkFolder:
             self.path.mkdir(mode=0o700, exist_ok=True)
             _refuse_foreign_folder(self.path)
         self._lock = FileLock(self.path / "lock")
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise UsageError(f"{output}: another run is writing it.") from None
+        with write_errors(output):  # some network disks have no locks to give
+            try:
+                self._lock.acquire(timeout=0)
+            except Timeout:
+                raise UsageError(f"{output}: another run is writing it.") from None
         try:
             with write_errors(output):
                 self._take_over(output, resumes, overwrite)
         except BaseException:
-            if _recorded_plan(output):
+            if any((self.path / name).exists() for name in (MANIFEST, OLD_MANIFEST)):
                 self._lock.release()
             else:
                 self.remove()
@@ -97,22 +88,44 @@ class WorkFolder:
         after it.
         """
         commit_file(written, self.segment_path(number, written.suffix))
+        segment = replace(segment, leaves_state=bool(memory))
         if memory and number + 1 not in self.segments:
+            state = _pack(memory)
             with atomic_write(self._memory_path(number), fsync=True) as file:
-                file.write_bytes(_pack(memory))
-        self.segments[number] = replace(segment, leaves_state=bool(memory))
-        self._write_manifest()
+                file.write_bytes(state)
+            segment = replace(
+                segment, state_sha256=hashlib.sha256(state).hexdigest(), state_bytes=len(state)
+            )
+        _sync(self.path)
+        self.segments[number] = segment  # before its line: a signal may come between them
+        try:
+            append_segment(self.path, number, segment)
+        except OSError:
+            del self.segments[number]
+            raise
         self._memory_path(number - 1).unlink(missing_ok=True)
 
     def memory_after(self, number: int) -> FrameMemory:
         """Return what the painter remembered after segment ``number``.
 
-        That is {} if it was nothing, or is not kept.
+        That is {} if it was nothing, or is not kept as it was.
         """
+        segment, path = self.segments.get(number), self._memory_path(number)
+        if segment is None or segment.state_sha256 is None:
+            return {}
         try:
-            with np.load(self._memory_path(number), allow_pickle=False) as kept:
-                return dict(kept)
-        except (OSError, ValueError):
+            if (
+                path.stat().st_size != segment.state_bytes
+                or file_hash(path) != segment.state_sha256
+            ):
+                return {}
+            with np.load(path, allow_pickle=False) as kept:
+                # What is packed tightly is not of us, and may grow without end.
+                if sum(packed.file_size for packed in kept.zip.infolist()) > segment.state_bytes:
+                    return {}
+                memory = dict(kept)
+            return memory if all(isinstance(a, np.ndarray) for a in memory.values()) else {}
+        except (OSError, ValueError, EOFError, AttributeError, BadZipFile, MemoryError):
             return {}
 
     def leave(self) -> int:
@@ -139,16 +152,16 @@ class WorkFolder:
         self._lock.release()
 
     def _take_over(self, output: Path, resumes: bool, overwrite: bool) -> None:
-        manifest = _read_manifest(self.path)
-        found = _read_segments(manifest)
+        manifest = None if overwrite and not resumes else read_manifest(self.path)
+        found = manifest.segments if manifest else {}
         if found and not resumes and not overwrite:
             frames = sum(segment.frames for segment in found.values())
             raise UsageError(
                 f"{output}: {frames} frames of it are there from an interrupted run. --resume goes "
                 "on from them, -y begins anew."
             )
-        if found and resumes:
-            _refuse_another_plan(output, manifest["plan"], self._plan)
+        if manifest and found:
+            _refuse_another_plan(output, manifest.plan, self._plan)
             self.segments = {
                 number: segment
                 for number, segment in found.items()
@@ -156,7 +169,8 @@ class WorkFolder:
             }
             self._drop_what_cannot_be_followed()
         self._clear()
-        self._write_manifest()
+        write_manifest(self.path, Manifest(self._plan, self.segments))
+        _sync(self.path)
 
     def _clear(self) -> None:
         """Remove what no finished segment needs, such as what a kill has left half-written."""
@@ -168,7 +182,7 @@ class WorkFolder:
         }
         for path in self.path.iterdir():
             is_segment = path.stem in numbers and path.suffix != ".npz"
-            if not is_segment and path.name not in (_MANIFEST, "lock", *memories):
+            if not is_segment and path.name not in (MANIFEST, "lock", *memories):
                 path.unlink()
 
     def _is_whole(self, number: int, segment: Segment) -> bool:
@@ -192,12 +206,6 @@ class WorkFolder:
     def _memory_path(self, number: int) -> Path:
         return self.path / f"{number:06}.npz"
 
-    def _write_manifest(self) -> None:
-        segments = {number: asdict(segment) for number, segment in self.segments.items()}
-        content = {"format": FORMAT_VERSION, "plan": self._plan, "segments": segments}
-        write_json(self.path / _MANIFEST, content)
-        _sync(self.path)
-
 
 def _pack(memory: FrameMemory) -> bytes:
     kept = io.BytesIO()
@@ -219,21 +227,21 @@ class Plan(Protocol):
 
 
 def recorded_engine(output: Path) -> EngineIdentity | None:
-    """Return the engine of an interrupted run of ``output``; None if there is no such run."""
-    engine = _recorded_plan(output).get("engine")
-    return None if engine is None else EngineIdentity.from_dict(engine)
+    """Return the engine of an interrupted run of ``output``; None if there is no such run.
+
+    Raises UsageError for a manifest that is damaged.
+    """
+    manifest = read_manifest(_folder_of(output))
+    return manifest.engine if manifest and manifest.segments else None
 
 
 def recorded_encoder_threads(output: Path) -> int | None:
-    """Return the encoder's threads of an interrupted run; None if there is no such run."""
-    threads = _recorded_plan(output).get("encoder_threads")
-    return None if threads is None else int(threads)
+    """Return the encoder's threads of an interrupted run; None if there is no such run.
 
-
-def _recorded_plan(output: Path) -> dict[str, Any]:
-    """Return what an interrupted run went by; {} if there is none with a finished segment."""
-    manifest = _read_manifest(_folder_of(output))
-    return dict(manifest["plan"]) if _read_segments(manifest) else {}
+    Raises UsageError for a manifest that is damaged.
+    """
+    manifest = read_manifest(_folder_of(output))
+    return manifest.encoder_threads if manifest and manifest.segments else None
 
 
 def _is_ours(path: Path) -> bool:
@@ -265,24 +273,14 @@ def _folder_of(output: Path) -> Path:
     return output.with_name(f".{name}.unfinished")
 
 
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    manifest = read_json(folder / _MANIFEST)
-    return (
-        manifest if isinstance(manifest, dict) and manifest.get("format") == FORMAT_VERSION else {}
-    )
-
-
-def _read_segments(manifest: dict[str, Any]) -> dict[int, Segment]:
-    return {int(number): Segment(**entry) for number, entry in manifest.get("segments", {}).items()}
-
-
 def _refuse_another_plan(output: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
     """Raise UsageError if the plans differ: such frames must not stand in one video."""
     for name in sorted(before.keys() | now.keys()):
         if before.get(name) != now.get(name):
             raise UsageError(
                 f"--resume: the frames of {output} that are there were made with "
-                f"{name.replace('_', ' ')} {before.get(name)}, not {now.get(name)}. Repeat the "
+                f"{name.replace('_', ' ')} {str(before.get(name))[:300]}, not {now.get(name)}. "
+                "Repeat the "
                 "first command, or begin anew with -y and without --resume."
             )
 

@@ -51,6 +51,28 @@ def test_every_command_can_be_called(client, desk: Desk, said: list[str]):
     assert until(lambda: desk._asked.qsize() == len(COMMANDS)) and not said
 
 
+def test_a_flood_costs_little_and_does_not_lock_others_out(client, desk: Desk):
+    taken = [0]
+    ask = desk.ask
+
+    def count(*arguments) -> None:
+        taken[0] += 1
+        ask(*arguments)
+
+    server = OscServer("127.0.0.1", 0, count, print)
+    flood = osc_client.SimpleUDPClient("127.0.0.1", server.port)
+    begun_s = time.monotonic()
+    while time.monotonic() - begun_s < 1.0:
+        flood.send_message(PREFIX + "strength", 0.5)
+    seconds = time.monotonic() - begun_s
+    assert taken[0] <= 100 * (seconds / 0.1 + 2)
+    assert until(
+        lambda: (flood.send_message(PREFIX + "mirror", 1), desk.follow(0.0))[1] or desk.state.mirror
+    )
+    flood._sock.close()
+    server.close()
+
+
 def test_values_are_clamped_and_words_are_understood(client, desk: Desk):
     client.send_message(PREFIX + "strength", 7.5)
     client.send_message(PREFIX + "mirror", 1)

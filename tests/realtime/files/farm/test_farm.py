@@ -2,6 +2,7 @@
 killed.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -18,6 +19,8 @@ import pytest
 import stylize_video
 from engines.cache import read_json
 from engines.errors import EngineUnavailable, UsageError
+from realtime.files.farm import farm
+from realtime.media.writing.manifest import read_manifest
 from tests.conftest import write_tiny_model, write_video
 from tests.realtime.files.farm.test_part_painter import pictures
 from tests.realtime.media.test_write_video import sound, times
@@ -128,7 +131,8 @@ def wait_for(ready: Callable[[], bool], program: subprocess.Popen) -> None:
 
 
 def segments(folder: Path) -> dict:
-    return (read_json(folder / WORK / "manifest.json") or {"segments": {}})["segments"]
+    manifest = read_manifest(folder / WORK)
+    return manifest.segments if manifest else {}
 
 
 def workers(doing: str = "") -> list[int]:
@@ -160,6 +164,41 @@ def test_a_worker_that_is_killed_costs_only_its_segment(case, tmp_path):
     first, last = map(int, re.search(r"frames (\d+) to (\d+) are painted by another", err).groups())
     assert 0 < last - first < 2 * 48
     assert not workers()
+
+
+def test_a_worker_that_hangs_without_dying_is_dropped(case, tmp_path):
+    output = tmp_path / "out.mp4"
+    program = case.start(output, "--stall", "5")
+    wait_for(lambda: len(segments(tmp_path)) >= 1 and len(workers(".paint")) == 2, program)
+    hung = workers(".paint")[0]
+    os.kill(hung, signal.SIGSTOP)
+    try:
+        _, err = program.communicate(timeout=110)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(hung, signal.SIGKILL)
+    assert program.returncode == 0, err
+    assert "was lost" in err and case.is_whole(output)
+
+
+def test_silence_is_a_hang_when_it_is_long_for_this_video():
+    now_s = 0.0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(farm.time, "monotonic", lambda: now_s)
+        silence, worker = farm._Silence(5.0), object()
+        silence.begin(worker)
+        now_s = 49.0
+        assert not silence.hanging([worker]), "nobody knows yet how long a segment takes"
+        now_s = 51.0
+        assert silence.hanging([worker]) == [worker]
+        silence.heard(worker, made_segment=False)
+        now_s = 53.0
+        silence.heard(worker, made_segment=True)
+        now_s = 72.0
+        assert not silence.hanging([worker])
+        now_s = 74.0
+        assert silence.hanging([worker]) == [worker]
+        assert not farm._Silence(0.0).hanging([])
 
 
 def test_a_farm_that_was_killed_is_gone_on_with_by_one_machine_and_by_a_farm(case, tmp_path):

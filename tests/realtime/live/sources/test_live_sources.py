@@ -279,6 +279,18 @@ def test_a_camera_in_trouble_is_told_and_reopened(noise_camera: Camera, mood: st
     assert frame is not None and noise_camera.problem is None and Noise.opened >= 2
 
 
+def test_a_camera_is_not_silent_because_the_machine_slept(noise_camera: Camera):
+    slept_s = 0.0
+    noise_camera._clock = lambda: time.monotonic() + slept_s
+    Noise.mood = "hang"
+    noise_camera.read(0.02)
+    slept_s = 100.0
+    noise_camera.read(0.02)
+    assert noise_camera.problem is None
+    read_until(noise_camera, lambda _: noise_camera.problem is not None)
+    assert "silent" in noise_camera.problem
+
+
 def test_a_lost_camera_is_waited_for_without_haste(noise_camera: Camera):
     Noise.mood = "fail"
     read_until(noise_camera, lambda _: noise_camera.problem is not None)
