@@ -58,6 +58,7 @@ class Thumbnails:
         self._like, self._open_for, self._share = engine, open_for, share
         self._changed = threading.Condition()
         self._frame: LiveFrame | None = None
+        self._first = 0
         self._styles: tuple[str, ...] = ()
         self._closed = False
         self._thread: threading.Thread | None = None
@@ -75,8 +76,15 @@ class Thumbnails:
     def look_at(self, frame: LiveFrame) -> None:
         """Paint from this frame from now on."""
         with self._changed:
-            self._frame = frame
-            self._changed.notify()
+            if frame.index >= self._first:
+                self._frame = frame
+                self._changed.notify()
+
+    def forget(self, before: int) -> None:
+        """Drop all pictures of frames numbered below ``before``, also one that is being painted."""
+        with self._changed:
+            self._frame, self._first, self.pictures = None, before, {}
+            self.version += 1
 
     def close(self) -> None:
         """Stop, waiting at most two seconds."""
@@ -107,13 +115,18 @@ class Thumbnails:
                 # Without noise reduction: its frames lie seconds apart.
                 stylizer.set_look(Look(((style, 1.0),), denoise=False))
                 small = Frame(scaler.resize(frame.pixels, size), frame.index)
-                self.pictures = {**self.pictures, style: stylizer.stylize(small, 0.0)}
-                self.version += 1
+                self._keep(frame, style, stylizer.stylize(small, 0.0))
                 turn += 1
                 self._rest((time.monotonic() - started_s) * (1 - self._share) / self._share)
         finally:
             if stylizer:
                 stylizer.engine.close()
+
+    def _keep(self, frame: LiveFrame, style: str, picture: np.ndarray) -> None:
+        with self._changed:
+            if frame.index >= self._first:
+                self.pictures = {**self.pictures, style: picture}
+                self.version += 1
 
     def _take_next(self, turn: int) -> tuple[LiveFrame, str] | None:
         with self._changed:

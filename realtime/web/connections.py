@@ -149,7 +149,11 @@ class Connections:
     async def _drop(self, connection: RTCPeerConnection) -> None:
         tasks = self._open.pop(connection, [])
         self._with_channel.discard(connection)
-        self._sender = None if self._sender is connection else self._sender
+        if self._sender is connection:
+            self._sender = None
+            if self._browser is not None:
+                # The next page must not see who was here before.
+                self._stream.forget(self._browser.forget())
         for task in tasks:
             task.cancel()
         for sender in connection.getSenders():

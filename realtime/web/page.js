@@ -279,8 +279,12 @@ async function refreshThumbnails() {
     if (document.hidden || !channel || channel.readyState !== "open") break;
     const address = `/thumbnail/${encodeURIComponent(button.dataset.style)}`;
     const answer = await request(address).catch(() => null);
-    if (!answer || answer.status !== 200) continue;
     const old = button.firstChild;
+    if (answer && answer.status === 204 && old.tagName === "IMG") {  // who it showed has left
+      URL.revokeObjectURL(old.src);
+      old.replaceWith(makeElement("span", "blank"));
+    }
+    if (!answer || answer.status !== 200) continue;
     const image = old.tagName === "IMG" ? old : document.createElement("img");
     if (image.src) URL.revokeObjectURL(image.src);
     image.src = URL.createObjectURL(await answer.blob());

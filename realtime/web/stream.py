@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -29,18 +30,29 @@ class WebStream(CleanSink):
         super().__init__()
         self.thumbnails = thumbnails
         self.newest: Newest | None = None
-        """None before the first painting."""
+        """None before the first painting, and when who sent it has left."""
+        self._number = self._first = 0
+        self._changing = threading.Lock()
         self.wakers: set[Callable[[], None]] = set()
         """Called after each painting, in the thread that paints: they must return at once."""
 
     def put(self, frame: LiveFrame, painting: np.ndarray) -> None:
         """Make ``painting`` the newest one."""
-        number = self.newest.number + 1 if self.newest else 1
-        self.newest = Newest(frame.pixels, painting, number)
+        with self._changing:
+            if frame.index < self._first:
+                return  # who sent it has left while it was painted, or it is held
+            self._number += 1
+            self.newest = Newest(frame.pixels, painting, self._number)
         if self.wakers:
             self.thumbnails.look_at(frame)
         for wake in tuple(self.wakers):
             wake()
+
+    def forget(self, before: int) -> None:
+        """Show nothing that comes of frames numbered below ``before``, now and later."""
+        with self._changing:
+            self._first, self.newest = before, None
+        self.thumbnails.forget(before)
 
     def close(self) -> None:
         """Paint no more thumbnails."""

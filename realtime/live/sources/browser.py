@@ -59,6 +59,11 @@ class BrowserSource(LiveSource):
         self._count += 1
         self._fed_s = captured_s
 
+    def forget(self) -> int:
+        """Drop what the page that has left sent; return the number of the next picture."""
+        self._slot.get(0)
+        return self._count
+
     def read(self, timeout_s: float) -> LiveFrame | None:
         """Return the newest picture; huge ones are made smaller."""
         fed = self._slot.get(timeout_s)

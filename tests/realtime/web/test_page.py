@@ -231,6 +231,44 @@ def test_a_camera_goes_in_and_its_painting_comes_back(page: Page):
     assert not page.server.connections._stream.wakers
 
 
+def test_who_left_is_forgotten(page: Page):
+    def seen(path: str) -> int:
+        return ask(page, "GET", path, **page.bearer)[0]
+
+    async def session() -> None:
+        client = Client(page)
+        await client.open()
+        await client.until(lambda: seen("/snapshot") == seen("/thumbnail/negative") == 200)
+        await client.connection.close()
+        await client.until(lambda: page.server.connections.count == 0)
+        page.desk.ask("style", "dim")  # a held picture would be painted anew
+        for _ in range(10):
+            assert seen("/snapshot") == 404 and seen("/thumbnail/negative") == 204
+            await asyncio.sleep(0.05)
+        other = Client(page)
+        await other.open()
+        await other.until(lambda: seen("/snapshot") == 200)
+        await other.connection.close()
+
+    asyncio.run(session())
+
+
+def test_what_was_being_painted_when_its_page_left_is_not_shown():
+    from realtime.frame import LiveFrame
+    from realtime.live.thumbnails import Thumbnails
+    from realtime.web.stream import WebStream
+
+    stream = WebStream(Thumbnails(None))
+    picture = np.zeros((4, 4, 3), np.uint8)
+    stream.put(LiveFrame(picture, 6, 0.0), picture)
+    stream.forget(before=7)
+    stream.thumbnails._keep(LiveFrame(picture, 6, 0.0), "dim", picture)
+    stream.put(LiveFrame(picture, 6, 9.0), picture)
+    assert stream.newest is None and not stream.thumbnails.pictures
+    stream.put(LiveFrame(picture, 7, 9.1), picture)
+    assert stream.newest.number == 2
+
+
 def test_pages_that_come_and_go_leave_nothing_behind(page: Page):
     from realtime.web.connections import MAX_CONNECTIONS
 
