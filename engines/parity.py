@@ -26,7 +26,7 @@ FP32 = Tolerance(largest=2, mean=0.5)
 FP16 = Tolerance(largest=8, mean=1)
 # An int8 network is another network: single values may differ where a brush stroke shifts, the
 # picture may not.
-INT8 = Tolerance(largest=255, mean=2)
+INT8 = Tolerance(largest=255, mean=2.5)
 # Three bits of mantissa are fewer than the levels of bytes that the weights were trained on.
 FP8 = Tolerance(largest=255, mean=4)
 TOLERANCES = {"fp32": FP32, "fp16": FP16, "int8": INT8, "fp8": FP8}

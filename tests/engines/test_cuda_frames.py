@@ -53,7 +53,7 @@ def cuda_frames(monkeypatch: pytest.MonkeyPatch):
     stand_in = SimpleNamespace(
         **{
             name: getattr(torch, name)
-            for name in ("eye", "uint8", "device", "inference_mode", "empty_like")
+            for name in ("tensor", "uint8", "device", "inference_mode", "empty_like")
         }
     )
     stand_in.zeros, stand_in.empty, stand_in.cuda = (

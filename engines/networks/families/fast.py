@@ -183,9 +183,13 @@ class Fast(TrainableNetwork):
         """
         strengths = _CANVAS_GAIN * (mix @ self.rows[:, self.rows.shape[1] - self._strengths :])
         places, deep = self.config.blocks + 1, self.config.deep
-        strengths = strengths.reshape(-1, places * deep, self.config.canvas).to(canvas.dtype)
-        noise = strengths @ canvas.flatten(2)
-        return noise.reshape(-1, places, deep, canvas.shape[2], canvas.shape[3])
+        strengths = strengths.reshape(-1, places, deep, self.config.canvas, 1).to(canvas.dtype)
+        # Plane by plane: Turing GPUs have no product of fp32 matrices (TensorRT for RTX).
+        planes = canvas[:, :, None, None]
+        noise = strengths[:, :, :, 0, :, None] * planes[:, 0]
+        for channel in range(1, self.config.canvas):
+            noise = noise + strengths[:, :, :, channel, :, None] * planes[:, channel]
+        return noise
 
     def _split_modulations(self, mix: Tensor) -> list[Tensor]:
         sizes = [2 * channels for channels in self._modulated]

