@@ -17,6 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
+from engines.canvas import CHANNELS, canvas_shape
+
 BYTES = {"fp32": 4, "fp16": 2, "int8": 1}
 _PROBE = (192, 256)
 _ROUNDS = 5
@@ -74,6 +76,10 @@ def work_of(model: Path, size: tuple[int, int]) -> Work:
         "frame": np.zeros((1, *_PROBE, 3), np.uint8),
         "style": np.eye(1, styles, 1, dtype=np.float32),
     }
+    facts = {prop.key: prop.value for prop in graph.metadata_props}
+    if "canvas" in facts:
+        cells = canvas_shape(_PROBE, int(facts["cell_px"]))
+        feed["canvas"] = np.zeros((1, CHANNELS, *cells), np.float32)
     shapes = dict(zip(ends, (value.shape for value in session.run(ends, feed)), strict=True))
     flop = activations = 0.0
     for node in convs:

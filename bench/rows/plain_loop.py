@@ -14,6 +14,7 @@ import av
 import numpy as np
 import onnxruntime
 
+from engines import load_model
 from realtime.media.writing.encoding import Encoding
 
 
@@ -22,6 +23,7 @@ def main(model: str, style_index: str, source: str, target: str) -> None:
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     styles = session.get_inputs()[1].shape[1]
     style = np.eye(1, styles, int(style_index), dtype=np.float32)
+    canvas = load_model(Path(model)).canvas
     encoding = Encoding()
     with av.open(source) as clip, av.open(target, "w") as output:
         video = clip.streams.video[0]
@@ -33,10 +35,12 @@ def main(model: str, style_index: str, source: str, target: str) -> None:
         )
         stream.height, stream.width, stream.pix_fmt = video.height, video.width, "yuv420p"
         stream.codec_context.time_base = video.time_base
+        given = {"style": style}
+        if canvas:
+            given["canvas"] = canvas.draw((video.height, video.width), style)
         for frame in clip.decode(video):
-            painted = session.run(
-                ["stylized"], {"frame": frame.to_ndarray(format="rgb24")[None], "style": style}
-            )[0][0]
+            given["frame"] = frame.to_ndarray(format="rgb24")[None]
+            painted = session.run(["stylized"], given)[0][0]
             picture = av.VideoFrame.from_ndarray(painted, "rgb24")
             picture.pts, picture.time_base = frame.pts, frame.time_base
             output.mux(stream.encode(picture))
