@@ -39,6 +39,8 @@ STYLE ?=
 demo: .venv/clip
 	$(BIN)/python -m bench.targets.demo $(if $(IN),--input '$(IN)') $(if $(STYLE),--style '$(STYLE)')
 
+# Threads of PyTorch that wait asleep: spinning, they hold up for minutes on two cores what other runtimes compute.
+test: export OMP_WAIT_POLICY = PASSIVE
 test: .venv/dev
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 
