@@ -71,7 +71,7 @@ def test_pieces_of_the_bundled_network_are_the_whole(engine, precision):
     frame = small_frame(483, 645)
     style = np.eye(len(model.styles), dtype=np.float32)
     with open_engine(engine, model, EngineOptions(precision=precision), frame.shape[:2]) as opened:
-        tiles = NetworkPieces(opened, 256)
+        tiles = NetworkPieces(opened, 372)
         rows, columns = tiles.pieces(frame.shape[:2])
         assert len(rows) * len(columns) > 12
         for number in (1, 2, len(model.styles) - 1):

@@ -110,12 +110,18 @@ def test_starts_from_the_nearest_style(models: Path, command: list[str], tmp_pat
     assert [name for name, p in trainer.network.named_parameters() if p.requires_grad] == ["rows"]
 
 
+def shifts(trainer: Trainer) -> torch.Tensor:
+    """What is added to the painting's colours, (1, 3); the canvas's strengths follow it."""
+    end = trainer.network.rows.shape[1] - trainer.network._strengths
+    return trainer.network.rows[:, end - 3 : end]
+
+
 def test_distances_are_those_of_soft_pictures(models: Path, command: list[str], tmp_path: Path):
     trainer = begin(tmp_path)[1]
     filmed = Filmed(trainer)  # its network has learnt nothing yet: it nearly gives the picture back
     style, content, face = filmed.measure()
     with torch.no_grad():
-        trainer.network.rows[:, -3:] += 0.3  # brighter
+        shifts(trainer)[:] += 0.3  # brighter
     assert filmed.measure().style != style
     assert filmed.measure().content > content
     assert face is filmed.measure().face is None
@@ -135,7 +141,7 @@ def test_faces_of_the_photos_are_looked_at(models: Path, command: list[str], tmp
     assert len(filmed._boxes) == 4  # two people, each seen from near and from afar
     clear = filmed.measure().face
     with torch.no_grad():
-        trainer.network.rows[:, -3:] += 0.7  # all white
+        shifts(trainer)[:] += 0.7  # all white
     assert filmed.measure().face < clear - 0.5
 
 
@@ -150,7 +156,7 @@ def test_weights_that_change_between_steps_count(models: Path, command: list[str
         "content": 1,
     }
     with torch.no_grad():
-        trainer.network.rows[:, -3:] += 0.3  # so that there is something to keep
+        shifts(trainer)[:] += 0.3  # so that there is something to keep
     picture = torch.from_numpy(small_frame(384, 384)).permute(2, 0, 1)[None].float() / 255
     still, one = torch.zeros(1, 2, 384, 384), torch.ones(1, 1, 384, 384)
     canvas = torch.zeros(1, 2, 49, 49)
@@ -159,7 +165,7 @@ def test_weights_that_change_between_steps_count(models: Path, command: list[str
     for trainer.face_weight in (1.0, 400.0):
         torch.manual_seed(0)
         with torch.no_grad():
-            found.append(float(trainer.losses(pair)["content"]))
+            found.append(float(trainer.losses(pair)["structure"]))
     assert found[1] == pytest.approx(400 * found[0], rel=0.01)
 
 
