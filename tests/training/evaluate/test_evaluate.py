@@ -239,7 +239,7 @@ def test_an_even_painting_is_in_no_mean_of_even_areas():
 
 def test_paintings_are_those_that_the_model_was_trained_on(folder: Path, tmp_path: Path):
     model = load_model(folder / "tiny.onnx")
-    trained = {"training": json.dumps({"config": {"name": "canvas"}})}
+    trained = {"training": json.dumps({"config": {"name": "gallery"}})}
     style = Style("noon_rest")
     model = replace(model, styles=(model.styles[0], style), metadata=trained)
     (tmp_path / "paintings").mkdir()
@@ -247,7 +247,7 @@ def test_paintings_are_those_that_the_model_was_trained_on(folder: Path, tmp_pat
     picture = tmp_path / "paintings" / "vincent-van-gogh_vg6.jpg"
     picture.touch()
     assert painted_styles(model, tmp_path, {})[0].painting == picture
-    elsewhere = {"training": json.dumps({"config": {"name": "../configs/canvas"}})}
+    elsewhere = {"training": json.dumps({"config": {"name": "../configs/gallery"}})}
     assert painted_styles(replace(model, metadata=elsewhere), tmp_path, {})[0].painting is None
 
 
