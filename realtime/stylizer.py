@@ -215,14 +215,17 @@ class Stylizer:
         """Begin to paint ``frame``. size: of the network."""
         look = self._look
         share = float(style[0])  # of the frame itself; the network would mix in what it is given
-        small = tools.scaler.resize(frame, size)
-        view = self._follow_camera(tools.scaler, small, state)
-        if share >= 1 or not look.denoise:
+        if share >= 1:
+            tools.noise.reset()
+            if follows_camera(look, self.engine.model):
+                self._follow_camera(tools.scaler, tools.scaler.resize(frame, size), state)
+            return lambda: self._copy_untouched(frame)
+        if not look.denoise:
             tools.noise.reset()
         elif state is not None:
             tools.noise.restore(state)
-        if share >= 1:
-            return lambda: self._copy_untouched(frame)
+        small = tools.scaler.resize(frame, size)
+        view = self._follow_camera(tools.scaler, small, state)
         paintings = np.concatenate([[0.0], style[1:] / style[1:].sum()]).astype(np.float32)
         quiet = tools.noise.reduce(small) if look.denoise else small
         painted = self.network.start(quiet, paintings, self._draw_canvas(size, view, paintings))
