@@ -76,6 +76,19 @@ def no_thread_left_behind() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def scheduled_as_before() -> Iterator[None]:
+    """An encoder that makes real-time threads of this one's would stop later tests for ever."""
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    before, priority = os.sched_getscheduler(0), os.sched_getparam(0)
+    yield
+    after = os.sched_getscheduler(0)
+    os.sched_setscheduler(0, before, priority)
+    assert after == before, "the scheduling of this thread has changed"
+
+
+@pytest.fixture(autouse=True)
 def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests neither read nor change the user's cache, models, keys and settings, and measure no
     engines in the background.

@@ -11,6 +11,7 @@ import pytest
 
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.encoding import Encoding
+from realtime.media.writing.scheduling import scheduling_kept
 from tests.realtime.media.test_write_video import copy, times
 
 VARIABLE = [0, 40, 45, 400, 1000, 1500, 1501, 2000]
@@ -57,7 +58,7 @@ _SWSCALE = {1: "ITU709", 6: "SMPTE170M", 9: "BT2020"}
 def write_bars(path: Path, codec: str, coding: tuple[int, int], pts: list[int]) -> Path:
     name, pixel_format, options = CODECS[codec]
     matrix, color_range = coding
-    with av.open(str(path), "w") as output:
+    with av.open(str(path), "w") as output, scheduling_kept():
         stream = output.add_stream(name, rate=25, options=options)
         stream.height, stream.width, stream.pix_fmt = *BARS.shape[:2], pixel_format
         context = stream.codec_context

@@ -13,6 +13,7 @@ from realtime.frame import FileFrame
 from realtime.media.format_registry import VIDEO_FORMATS, video_format
 from realtime.media.packets import time_of
 from realtime.media.writing.manifest import Segment
+from realtime.media.writing.scheduling import scheduling_kept
 from realtime.media.writing.video_encoder import VideoEncoder
 from realtime.media.writing.work_folder import file_hash
 
@@ -46,6 +47,7 @@ def segment_suffix(encoder: VideoEncoder, output: Path) -> str:
             with (
                 contextlib.suppress(av.error.FFmpegError, ValueError),
                 av.open(io.BytesIO(), "w", format=form.container) as container,
+                scheduling_kept(),
             ):
                 encoder.add_stream(container)
                 container.start_encoding()
@@ -113,13 +115,18 @@ class SegmentWriter:
 
     def _encode_held(self) -> VideoStream:
         """Encode what is held back, until it is known that there are more than few frames."""
-        if self._stream is None:
-            has_few_frames = len(self._held) <= self._encoder.few_frames
-            self._stream = self._encoder.add_stream(self._output, has_few_frames)
+        if self._stream is not None:
+            return self._encode_with(self._stream)
+        has_few_frames = len(self._held) <= self._encoder.few_frames
+        self._stream = self._encoder.add_stream(self._output, has_few_frames)
+        with scheduling_kept():  # the first picture opens the encoder
+            return self._encode_with(self._stream)
+
+    def _encode_with(self, stream: VideoStream) -> VideoStream:
         for picture in self._held:
-            self._mux(self._stream.encode(picture))
+            self._mux(stream.encode(picture))
         self._held.clear()
-        return self._stream
+        return stream
 
     def _mux(self, packets: list[Packet[Stream]]) -> None:
         for packet in packets:

@@ -4,6 +4,7 @@ and what cannot be is known before the first frame is painted.
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -115,6 +116,19 @@ def test_videos_whose_decoder_has_another_name_than_their_encoder(tmp_path, code
     for ending in ("mkv", "webm") if codec == "libvpx" else ("mp4", "mkv", "webm"):
         copy(source, tmp_path / f"out.{ending}", Encoding(codec=codec))
         assert len(times(tmp_path / f"out.{ending}")) == 49
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="asks Linux")
+def test_no_encoder_makes_this_process_a_real_time_one(tmp_path):
+    """SVT-AV1 does, where it is run by root, as in containers."""
+    source = write_clip(tmp_path / "in.mp4", sound=None, frames=3)
+    with VideoFile(source) as video:
+        output = VideoOutput(tmp_path / "out.mp4", video.info, Encoding(codec="libsvtav1"))
+        for frame in video.frames():
+            output.write(frame, frame.pixels)
+        policies = {os.sched_getscheduler(int(one)) for one in os.listdir("/proc/self/task")}
+        output.finish(video.last_duration)
+    assert policies == {os.SCHED_OTHER}
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3, 4, 49, 50])

@@ -11,6 +11,7 @@ import pytest
 
 from engines.errors import SourceError
 from realtime.media.reading.video_file import VideoFile
+from realtime.media.writing.scheduling import scheduling_kept
 from tests.clips import case
 from tests.conftest import ROOT, moving_square, write_video
 from tests.realtime.media.test_read_video import damage
@@ -41,7 +42,7 @@ def paint(path: Path, output: Path) -> subprocess.CompletedProcess[str]:
 
 
 def write_film(path: Path, codec: str, options: dict[str, str], frames: int = 100) -> Path:
-    with av.open(str(path), "w") as output:
+    with av.open(str(path), "w") as output, scheduling_kept():
         stream = output.add_stream(codec, rate=25, options=options)
         stream.height, stream.width, stream.pix_fmt = 96, 128, "yuv420p"
         for index in range(frames):
