@@ -13,12 +13,12 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, overload
 
 import numpy as np
 
-from engines.errors import EngineError, EngineRunError
+from engines.errors import EngineError, EngineLoadError, EngineRunError, LivebrushError
 from engines.model_file import ModelFile
 
 if TYPE_CHECKING:
@@ -51,6 +51,17 @@ def build_silently(_what: str, _expected_s: float | None) -> Iterator[OnProgress
     yield ignore_progress
 
 
+class Cancel:
+    """Asks builds that are under way to stop, from any thread."""
+
+    def __init__(self) -> None:
+        self.is_asked = False
+
+    def ask(self) -> None:
+        """Stop what is built now and later."""
+        self.is_asked = True
+
+
 @dataclass(frozen=True)
 class EngineOptions:
     """How an engine shall run."""
@@ -71,6 +82,8 @@ class EngineOptions:
     """
     show_build: ShowBuild = build_silently
     """What shows the progress of an engine that is built first."""
+    cancel: Cancel = field(default_factory=Cancel, compare=False)
+    """What stops such a build; engines like this one share it."""
 
 
 class Engine(ABC):
@@ -128,9 +141,18 @@ class Engine(ABC):
         """Specialise to (height, width) and ``batch`` frames.
 
         Then the first ``infer`` of that size is as fast as the rest. The last ``KEPT_SIZES``
-        specialisations stay. Raises EngineLoadError if the model cannot be brought to that size.
+        specialisations stay. Raises EngineLoadError if the model cannot be brought to that size, or
+        the runtime fails at its first work.
         """
-        self._get_specialised((batch, *size))
+        try:
+            self._get_specialised((batch, *size))
+        except (LivebrushError, MemoryError):
+            raise
+        except Exception as error:
+            raise EngineLoadError(
+                f"{self.name} cannot be made ready for frames of {size[1]}x{size[0]} on "
+                f"{self.device}: {error}. Try another engine, for example --engine onnxruntime."
+            ) from error
 
     @overload
     def infer(

@@ -1,10 +1,11 @@
 """Runs frames through PyTorch on a CUDA GPU.
 
-Pinned buffers, two frames under way, one CUDA graph each, no wait but the last.
+Pinned buffers, a stream and a CUDA graph for each frame under way, no wait but the last.
 """
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,9 +17,14 @@ from engines.tickets import Turns
 if TYPE_CHECKING:
     from engines.base import Frames
 
-SLOTS = 2
+SLOTS = 2  # where many frames a second matter more than memory
 # cuDNN chooses its algorithms and the allocator takes its memory before anything is recorded.
 _WARM_UP = 3
+_POOL = 32  # streams that PyTorch hands out in turn for ever (c10/cuda/CUDAStream.cpp)
+# What is warmed up or recorded: one at a time, since a graph is recorded by one thread of a process
+# at a time only.
+_recording = threading.Lock()
+_streams_in_use: set[int] = set()
 
 
 class CudaFrames:
@@ -38,14 +44,19 @@ class CudaFrames:
         style: np.ndarray,
         canvas: np.ndarray | None,
         records: bool,
+        slots: int = SLOTS,
     ) -> None:
-        """style, canvas: as the first frames may have them; canvas None: the graph takes none."""
+        """style, canvas: as the first frames may have them; canvas None: the graph takes none.
+
+        slots: how many frames are under way.
+        """
         self.problem = None
         conditions = [array for array in (style, canvas) if array is not None]
-        slots = [_Slot(graph, device, shape, conditions) for _ in range(SLOTS)]
-        for slot in slots if records else ():
-            self.problem = self.problem or slot.record()
-        self._turns = Turns(slots)
+        with _recording:
+            self._slots = [_Slot(graph, device, shape, conditions) for _ in range(slots)]
+            for slot in self._slots if records else ():
+                self.problem = self.problem or slot.record()
+        self._turns = Turns(self._slots)
         self.start = self._turns.start
 
     def close(self) -> None:
@@ -54,6 +65,8 @@ class CudaFrames:
         Its results stay to be had.
         """
         self._turns.finish()
+        while self._slots:
+            self._slots.pop().give_back()
 
 
 class _Slot:
@@ -73,8 +86,7 @@ class _Slot:
         self._frame_host = torch.zeros(*shape, 3, dtype=torch.uint8, pin_memory=True)
         self._conditions_host = [torch.tensor(array).pin_memory() for array in conditions]
         self._stylized_host = torch.empty(*shape, 3, dtype=torch.uint8, pin_memory=True)
-        streams: Any = torch.cuda  # its classes are untyped
-        self._stream = streams.Stream(device)
+        self._stream = _take_stream(device)
         self._recorded: torch.cuda.CUDAGraph | None = None
         # What is under way and where its result goes, if they are on the GPU.
         self._given: tuple[Tensor, Tensor] | None = None
@@ -126,8 +138,28 @@ class _Slot:
                 self._stylized = self._graph(self._frame, *self._conditions)
             target.copy_(self._stylized, non_blocking=True)
 
+    def give_back(self) -> None:
+        """Let others have the stream."""
+        _streams_in_use.discard(self._stream.cuda_stream)
+
     def wait(self) -> Frames:
         """Wait for what was started and return its result."""
         self._stream.synchronize()
         given, self._given = self._given, None
         return given[1] if given else self._stylized_host.numpy().copy()
+
+
+def _take_stream(device: str) -> Any:
+    """Return a stream that no other slot has.
+
+    After 32, PyTorch hands out the same ones again: two slots on one would wait for each other, and
+    one that is recorded on would end the other's run.
+    """
+    streams: Any = torch.cuda  # its classes are untyped
+    stream = streams.Stream(device)
+    for _ in range(_POOL):
+        if stream.cuda_stream not in _streams_in_use:
+            break
+        stream = streams.Stream(device)
+    _streams_in_use.add(stream.cuda_stream)
+    return stream

@@ -12,7 +12,7 @@ import argparse
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +26,7 @@ from bench.tools.clips import bikes, cut
 from bench.tools.machine import describe_machine
 from engines import Engine, EngineOptions, ModelFile, engine_class, find_model, installed_models
 from engines.base import Pending
-from engines.errors import EngineUnavailable, LivebrushError, UsageError
+from engines.errors import EngineUnavailable, UsageError
 from engines.plans.cuda import cuda_problem
 from engines.plans.library import INSTALL, library_names
 from engines.registry import prepared
@@ -104,20 +104,22 @@ def main(argv: list[str]) -> int:
         "--output", type=Path, default=ROOT / "docs", metavar="DIR", help="where bench-gpu.md goes"
     )
     args = parser.parse_args(argv)
-    gpu = require_cuda()
+    facts = {"GPU": require_cuda(), **describe_machine()}
     rates = measure_rates()
     rows: list[TableRow] = []
+    args.output.mkdir(exist_ok=True, parents=True)
+    page = args.output / "bench-gpu.md"
     with tempfile.TemporaryDirectory() as folder:
         for model in _models(Path(folder)):
             for size in SIZES:
                 work = work_of(model.path, size)
                 for way in WAYS:
                     cli.say(f"{model.name}, {size_text(size)}, {way}")
-                    rows += measure(model, size, way, work, rates, Path(folder))
-    text = markdown({"GPU": gpu, **describe_machine()}, rates, rows)
-    print(text)
-    args.output.mkdir(exist_ok=True, parents=True)
-    (args.output / "bench-gpu.md").write_text(text, encoding="utf-8")
+                    for row in measure(model, size, way, work, rates, Path(folder)):
+                        rows.append(row)
+                        # At once: a run that is cut short has what it has measured.
+                        page.write_text(markdown(facts, rates, rows), encoding="utf-8")
+    print(page.read_text(encoding="utf-8"))
     return 0
 
 
@@ -144,56 +146,59 @@ def require_cuda() -> str:
 
 def measure(
     model: ModelFile, size: tuple[int, int], way: str, work: Work, rates: Rates, folder: Path
-) -> list[TableRow]:
-    """Return the rows of one model, size and way.
+) -> Iterator[TableRow]:
+    """Yield the rows of one model, size and way.
 
     Engine only, from a file into nothing, from a file into a file. What cannot run is a row that
-    says why.
+    says why, and the others run all the same.
     """
+    text = size_text(size)
     try:
-        with open_way(model, way, size) as engine:
-            limit = limit_ms(work, rates, engine.precision)
+        engine = open_way(model, way, size)
+    except Exception as error:  # noqa: BLE001 (a GPU that is full raises the runtime's own)
+        yield MissingRow("engine only", model.name, text, way, _one_line(error))
+        return
+    with engine:
+        limit = limit_ms(work, rates, engine.precision)
+
+        def alone() -> FileFigures:
             p50_ms, p95_ms = latencies_ms(engine, size)
-            rows: list[TableRow] = [
-                GpuRow(
-                    "engine only",
-                    model.name,
-                    size_text(size),
-                    way,
-                    engine.precision,
-                    throughput(engine, size),
-                    p50_ms,
-                    p95_ms,
-                    limit,
-                )
-            ]
-            clip = folder / f"{size_text(size)}.mp4"
+            return FileFigures(throughput(engine, size), p50_ms, p95_ms, None)
+
+        def through(output: Path | None, encoder: str) -> FileFigures:
+            clip = folder / f"{text}.mp4"
             if not clip.exists():
                 cut(bikes(), clip, size, 25, _FILE_FRAMES)
-            encoder = encoder_here()
-            for part, output in (
-                ("file to nothing", None),
-                (f"file to file, {encoder}", folder / "painted.mp4"),
-            ):
-                found = from_file(engine, clip, output, encoder)
-                rows.append(
-                    GpuRow(
-                        part,
-                        model.name,
-                        size_text(size),
-                        way,
-                        engine.precision,
-                        found.fps,
-                        found.p50_ms,
-                        found.p95_ms,
-                        limit,
-                        found.allocations,
-                    )
-                )
-            return rows
-    except LivebrushError as error:
-        problem = " ".join(str(error).split())
-        return [MissingRow("engine only", model.name, size_text(size), way, problem)]
+            return from_file(engine, clip, output, encoder)
+
+        encoder = encoder_here()
+        parts: dict[str, Callable[[], FileFigures]] = {
+            "engine only": alone,
+            "file to nothing": lambda: through(None, encoder),
+            f"file to file, {encoder}": lambda: through(folder / "painted.mp4", encoder),
+        }
+        for part, measured in parts.items():
+            try:
+                found = measured()
+            except Exception as error:  # noqa: BLE001 (the same)
+                yield MissingRow(part, model.name, text, way, _one_line(error))
+                continue
+            yield GpuRow(
+                part,
+                model.name,
+                text,
+                way,
+                engine.precision,
+                found.fps,
+                found.p50_ms,
+                found.p95_ms,
+                limit,
+                found.allocations,
+            )
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def open_way(model: ModelFile, way: str, size: tuple[int, int], device: str = "cuda") -> Engine:
@@ -202,7 +207,7 @@ def open_way(model: ModelFile, way: str, size: tuple[int, int], device: str = "c
     reason = cls.unavailable()
     if reason:
         raise EngineUnavailable(reason)
-    engine = cls(model, EngineOptions(device=device, show_build=show_build))
+    engine = cls(model, EngineOptions(device=device, throughput=True, show_build=show_build))
     if way == "torch eager":
         engine.eager()  # type: ignore[attr-defined]  # only the torch engine has it
     return prepared(engine, size)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import onnx
@@ -13,7 +15,7 @@ from engines.plans.library import Library
 from engines.plans.shapes import Shapes
 
 # Part of every plan's key: change it whenever the same model would be built into something else.
-BUILDER_FLAGS = "strongly-typed,no-tf32,1"
+BUILDER_FLAGS = "strongly-typed,no-tf32,one-size,1"
 
 
 def build_plan(
@@ -30,17 +32,17 @@ def build_plan(
     Returns the plan and the new timing cache. on_progress: told the share that is done, 0..1, and
     the name of the phase; raising KeyboardInterrupt in it stops the build. timing_cache: an earlier
     one; only the full TensorRT has it, TensorRT for RTX measures nothing while it builds. canvas:
-    what the graph takes as one, None if it takes none. Raises
-    UsageError for an unknown target, EngineLoadError with TensorRT's own words if it refuses the
-    network.
+    what the graph takes as one, None if it takes none. Raises UsageError for an unknown target,
+    EngineUnavailable for a driver that is too old, EngineLoadError with TensorRT's own words if it
+    refuses the network.
     """
     trt = library.module
     logger, errors = library.logger()
-    builder = trt.Builder(logger)
-    if builder is None:
-        raise EngineLoadError(f"{library.name} could not start a build: {_last_of(errors)}")
+    builder = library.start(trt.Builder, logger, errors)
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
     parser = trt.OnnxParser(network, logger)
+    if shapes.fixed:
+        graph = with_one_size(graph, shapes, canvas)
     if not parser.parse(graph.SerializeToString()):
         reasons = "; ".join(parser.get_error(i).desc() for i in range(parser.num_errors))
         raise EngineLoadError(
@@ -61,6 +63,40 @@ def build_plan(
             f"{library.name} could not build the network for {shapes}: {_last_of(errors)}"
         )
     return bytes(plan), bytes(cache.serialize()) if cache else b""
+
+
+def with_one_size(graph: onnx.ModelProto, shapes: Shapes, canvas: Canvas | None) -> onnx.ModelProto:
+    """Return a copy of ``graph`` whose inputs have the one size of ``shapes``, folded.
+
+    What depends on sizes alone, nearly half of all nodes, is computed here, by ONNX Runtime:
+    TensorRT then has no shapes to find at run time, and fuses what these stood between.
+    """
+    import onnxruntime
+
+    known = onnx.ModelProto()
+    known.CopyFrom(graph)
+    lengths = {"frame": (shapes.batch, *shapes.usual, 3), "style": (shapes.batch,)}
+    if canvas:
+        lengths["canvas"] = (shapes.batch, *canvas.shape(shapes.usual))
+    for taken in known.graph.input:
+        for axis, length in zip(
+            taken.type.tensor_type.shape.dim, lengths[taken.name], strict=False
+        ):
+            axis.dim_value = length
+    settings = onnxruntime.SessionOptions()
+    # Beyond the basic ones they bring nodes of its own.
+    settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    settings.log_severity_level = 3
+    with tempfile.TemporaryDirectory() as folder:
+        folded = Path(folder) / "folded.onnx"
+        settings.optimized_model_filepath = str(folded)
+        try:
+            onnxruntime.InferenceSession(
+                known.SerializeToString(), settings, providers=["CPUExecutionProvider"]
+            )
+        except Exception:  # noqa: BLE001 (its own kinds; what TensorRT cannot read it says itself)
+            return known
+        return onnx.load(str(folded))
 
 
 def _set_target(config: Any, library: Library, target: str) -> None:

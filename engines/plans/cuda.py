@@ -1,6 +1,6 @@
 """Memory, streams and graphs of one NVIDIA GPU.
 
-Through PyCUDA, or through cuda-python where PyCUDA is not installed. Both work in the GPU's primary
+Through cuda-python, or through PyCUDA where that alone is installed. Both work in the GPU's primary
 context, which PyTorch uses too. Addresses and streams are plain integers, as TensorRT wants them;
 what is allocated is freed by the ``ExitStack`` that is handed in.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import importlib.util
 import os
 from abc import ABC, abstractmethod
@@ -103,13 +104,24 @@ def cuda_problem() -> str | None:
     Imports nothing of NVIDIA's.
     """
     if not (_find("pycuda") or _find("cuda.bindings")):
-        return "neither PyCUDA nor cuda-python is installed. Type: pip install cuda-bindings"
+        return "neither cuda-python nor PyCUDA is installed. Type: pip install cuda-bindings"
     if os.name != "nt" and not Path("/dev/nvidiactl").exists() and not Path("/dev/dxg").exists():
         return (
             "there is no NVIDIA driver here. Use --engine auto, "
             "or install the driver from nvidia.com/drivers"
         )
     return None
+
+
+@functools.lru_cache
+def gpu_target() -> str | None:
+    """Return the compute capability of the first GPU, such as "sm89"; None if none starts."""
+    try:
+        card = open_cuda()
+    except EngineUnavailable:
+        return None
+    card.close()
+    return card.target
 
 
 def open_cuda(device: str = "cuda") -> Cuda:
@@ -122,7 +134,8 @@ def open_cuda(device: str = "cuda") -> Cuda:
         raise EngineUnavailable(f"--device {device}: {problem}.")
     index = int(device.partition(":")[2] or 0)
     try:
-        return PyCuda(index) if _find("pycuda") else CudaPython(index)
+        # PyCUDA has no CUDA graphs.
+        return CudaPython(index) if _find("cuda.bindings") else PyCuda(index)
     except EngineUnavailable:
         raise
     except Exception as error:

@@ -1,6 +1,6 @@
 """Runs a plan.
 
-Everything is allocated once, two frames are under way at a time, and only bytes go over the bus.
+Everything is allocated once, and only bytes go over the bus.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from engines.base import Frames, Pending
 
-# While one frame is computed, the next is uploaded and the one before downloaded.
+# While one frame is computed, the next is uploaded or the one before downloaded.
 SLOTS = 2
 
 
@@ -32,8 +32,8 @@ class PlanRun:
 
     Call it from one thread at a time; it makes the GPU's context current by itself.
 
-    kernels: where TensorRT for RTX keeps what it has compiled for this GPU, so that the next start
-    need not. Raises EngineLoadError if the plan is refused.
+    slots: how many frames are under way. kernels: where TensorRT for RTX keeps what it has compiled
+    for this GPU, so that the next start need not. Raises EngineLoadError if the plan is refused.
     """
 
     def __init__(
@@ -45,20 +45,22 @@ class PlanRun:
         model: ModelFile,
         store: PlanStore,
         kernels: Path,
+        slots: int = SLOTS,
     ) -> None:
         self._cuda, self._owner = cuda, ExitStack()
         with cuda.current():
             try:
                 logger, errors = library.logger()
-                runtime = library.module.Runtime(logger)
+                runtime = library.start(library.module.Runtime, logger, errors)
                 engine = runtime.deserialize_cuda_engine(plan)
                 if engine is None:
                     reason = errors[-1] if errors else "no reason given"
                     raise EngineLoadError(
                         f"{library.name} refuses the plan on {cuda.name}: {reason}"
                     )
-                self._kept = [logger, runtime, engine]  # each must outlive what it has made
                 settings, compiled = _make_rtx_settings(library, engine, store, kernels)
+                # Each must outlive what it has made, and settings the contexts made from them.
+                self._kept = [logger, runtime, engine, compiled, settings]
                 self._slots = [
                     _Slot(
                         cuda,
@@ -68,7 +70,7 @@ class PlanRun:
                         model,
                         records=not library.is_rtx,
                     )
-                    for _ in range(SLOTS)
+                    for _ in range(slots)
                 ]
                 self._turns = Turns(self._slots)
                 if compiled is not None:
@@ -80,8 +82,9 @@ class PlanRun:
     def start(self, frames: Frames, style: np.ndarray, canvas: np.ndarray | None = None) -> Pending:
         """Queue one inference and return what waits for it.
 
-        The result is (N, H, W, 3) uint8, where ``frames`` are, owned by the caller. Two may be
-        under way. A third waits for the first, whose result is kept for its caller.
+        The result is (N, H, W, 3) uint8, where ``frames`` are, owned by the caller. As many may be
+        under way as there are slots. One more waits for the first, whose result is kept for its
+        caller.
         """
         with self._cuda.current():
             return self._turns.start(frames, style, canvas)

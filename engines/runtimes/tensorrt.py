@@ -15,7 +15,7 @@ from engines.errors import EngineLoadError, EngineUnavailable
 from engines.model_file import ModelFile
 from engines.parity import Infer
 from engines.plans.cuda import cuda_problem, open_cuda
-from engines.plans.library import INSTALL, import_library, library_names
+from engines.plans.library import INSTALL, import_library, library_names, rtx_problem
 from engines.plans.make import Gpu, Recipe, kept_plan
 from engines.plans.run import SLOTS, PlanRun
 from engines.plans.shapes import Shapes
@@ -26,11 +26,10 @@ if TYPE_CHECKING:
 
 
 class TensorRt(Engine):
-    """TensorRT: two frames under way, from host memory or on the GPU."""
+    """TensorRT: from host memory or on the GPU, two frames under way where many are wanted."""
 
     name = "tensorrt"
     summary = "TensorRT on an NVIDIA GPU, fp16, fp32, int8 and fp8; built for the GPU at first use"
-    in_flight = SLOTS
     takes_tensors = True
 
     def __init__(self, model: ModelFile, options: EngineOptions) -> None:
@@ -40,6 +39,8 @@ class TensorRt(Engine):
                 f"--engine tensorrt runs on NVIDIA GPUs, not on {options.device!r}. "
                 "Use --device cuda, or --engine openvino."
             )
+        # Live there is one frame at a time, and each size that is kept open has its own memory.
+        self.in_flight = SLOTS if options.throughput else 1
         self._library = import_library()
         self._cuda = open_cuda("cuda" if options.device == "auto" else options.device)
         self.device = options.device if ":" in options.device else "cuda:0"
@@ -50,9 +51,10 @@ class TensorRt(Engine):
     @classmethod
     def unavailable(cls) -> str | None:
         """Return why TensorRT cannot run here."""
-        if not library_names():
+        names = library_names()
+        if not names:
             return f"TensorRT is not installed. Type: {INSTALL}"
-        return cuda_problem()
+        return cuda_problem() or rtx_problem(names)
 
     @classmethod
     def precisions(cls, model: ModelFile) -> tuple[str, ...]:
@@ -95,11 +97,19 @@ class TensorRt(Engine):
                 self.options.show_build(what, expected_s) as on_progress,
                 self._cuda.current(),
             ):
-                return self._open_kept(recipe, proving, open_to_prove, on_progress)
+                return self._open_kept(recipe, proving, open_to_prove, self._stoppable(on_progress))
         except BaseException:
             for run in proving:
                 run.close()
             raise
+
+    def _stoppable(self, on_progress: OnProgress) -> OnProgress:
+        def tell(share: float, phase: str) -> None:
+            if self.options.cancel.is_asked:
+                raise EngineUnavailable("tensorrt: the build was stopped.")
+            on_progress(share, phase)
+
+        return tell
 
     def _open_kept(
         self,
@@ -130,7 +140,16 @@ class TensorRt(Engine):
         key, shapes = recipe.key, recipe.shapes
         kernels = self._store.sibling(f"{key.digest}.kernels")
         shape = (shapes.batch, *shapes.usual)
-        return PlanRun(self._cuda, self._library, plan, shape, self.model, self._store, kernels)
+        return PlanRun(
+            self._cuda,
+            self._library,
+            plan,
+            shape,
+            self.model,
+            self._store,
+            kernels,
+            self.in_flight,
+        )
 
     def _get_run(self, frames: Frames) -> PlanRun:
         run: PlanRun = self._get_specialised((frames.shape[0], frames.shape[1], frames.shape[2]))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Torch(Engine):
-    """PyTorch: on CUDA with two frames under way, elsewhere one at a time."""
+    """PyTorch: on CUDA with two frames under way where many are wanted, else one at a time."""
 
     name = "torch"
     summary = "PyTorch on the CPU (fp32), CUDA or MPS (fp16), from the model's weights"
@@ -60,7 +60,8 @@ class Torch(Engine):
         if kind == "cuda":
             from engines.cuda_frames import SLOTS
 
-            self.in_flight, self.takes_tensors = SLOTS, True
+            # Live there is one frame at a time, and each size that is kept open has its own memory.
+            self.in_flight, self.takes_tensors = SLOTS if options.throughput else 1, True
             torch.backends.cudnn.benchmark = True  # sizes do not change
             if self.precision == "fp32":  # fp32 is asked for to be exact
                 torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
@@ -113,7 +114,9 @@ class Torch(Engine):
 
         style = np.eye(1, len(self.model.styles), dtype=np.float32).repeat(key[0], 0)
         canvas = self._complete_canvas(None, key[1:], style)
-        frames = CudaFrames(self._graph, self.device, key, style, canvas, self._runs_graphs)
+        frames = CudaFrames(
+            self._graph, self.device, key, style, canvas, self._runs_graphs, self.in_flight
+        )
         if frames.problem:
             self.note = frames.problem
         return frames

@@ -83,7 +83,12 @@ class EngineSizes:
                 self._wake()
 
     def close(self) -> None:
-        """Close every engine; one that is still being opened is closed by its thread."""
+        """Close every engine; one that is still being opened is closed by its thread.
+
+        A build is stopped and waited for: it calls Python from threads of its own, which at the end
+        of the program would abort it.
+        """
+        self._first.options.cancel.ask()
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -92,7 +97,7 @@ class EngineSizes:
         for engine in engines:
             engine.close()
         if self._thread:
-            self._thread.join(1.0)
+            self._thread.join()
 
     def _want(self, size: Size) -> None:
         if self._wanted[-1:] != [size]:

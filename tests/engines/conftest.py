@@ -21,7 +21,17 @@ def small_model(tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Each test has a cache of its own: what one engine remembers is not another test's."""
-    monkeypatch.setenv("LIVEBRUSH_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+def own_cache(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """Each test has a cache of its own: what one engine remembers is not another test's.
+
+    But for those on a GPU with TensorRT, which builds for a minute what the cache has.
+    """
+    on_tensorrt = request.node.get_closest_marker("tensorrt")
+    cache = (tmp_path_factory.getbasetemp() / "built" if on_tensorrt else tmp_path) / "cache"
+    monkeypatch.setenv("LIVEBRUSH_CACHE", str(cache))
+    return cache

@@ -22,7 +22,11 @@ from tests.small_frame import small_frame
 CPU = [pytest.param((name, "cpu"), id=name) for name in engine_names() if name != "tensorrt"]
 GPU = [
     pytest.param(("torch", "cuda"), id="torch-cuda", marks=pytest.mark.cuda),
-    pytest.param(("tensorrt", "cuda"), id="tensorrt", marks=pytest.mark.tensorrt),
+    pytest.param(
+        ("tensorrt", "cuda"),
+        id="tensorrt",
+        marks=[pytest.mark.tensorrt, pytest.mark.timeout(900)],  # it builds
+    ),
 ]
 SIZES = [(48, 64), (33, 47), (1, 1), (5, 3)]
 

@@ -5,6 +5,7 @@ it proves nothing of CUDA.
 from __future__ import annotations
 
 import contextlib
+import itertools
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[train]'")
 
+POOL = itertools.cycle(range(32))  # as PyTorch hands them out
 FIRST = np.eye(1, 2, dtype=np.float32)
 
 
@@ -19,7 +21,7 @@ class Stream:
     """Everything that is queued has been done."""
 
     def __init__(self, device: object = None) -> None:
-        pass
+        self.cuda_stream = next(POOL)
 
     def wait_stream(self, other: object) -> None:
         assert isinstance(other, Stream)
@@ -101,6 +103,29 @@ def test_arrays_and_tensors_in_turn(cuda_frames, records: bool, monkeypatch: pyt
         np.testing.assert_array_equal(
             np.asarray(result), 255 - pictures[index] if index % 2 else pictures[index]
         )
+
+
+def test_no_two_slots_share_a_stream(cuda_frames):
+    """PyTorch hands out 32 in turn; the fifth size of an hour must not have the first one's."""
+
+    def opened() -> object:
+        return cuda_frames.CudaFrames(network, "cpu", (1, 4, 6), FIRST, None, False)
+
+    kept = opened()
+    streams = {slot._stream.cuda_stream for slot in kept._slots}
+    for _ in range(40):
+        other = opened()
+        assert not streams & {slot._stream.cuda_stream for slot in other._slots}
+        other.close()
+    kept.close()
+    assert not cuda_frames._streams_in_use
+
+
+def test_one_slot_where_one_frame_is_under_way(cuda_frames):
+    frames = cuda_frames.CudaFrames(network, "cpu", (1, 4, 6), FIRST, None, False, slots=1)
+    picture = np.full((1, 4, 6, 3), 9, np.uint8)
+    begun = [frames.start(picture + i, FIRST) for i in range(3)]
+    assert [int(finish()[0, 0, 0, 0]) for finish in begun] == [9, 10, 11]
 
 
 def test_a_graph_that_cannot_be_recorded_is_a_note(cuda_frames):

@@ -13,6 +13,7 @@ import torch
 from onnx import helper
 
 from bench.rows.gpu_limits import Rates, limit_ms, work_of
+from bench.targets import gpu_table
 from bench.targets.gpu_table import (
     GpuRow,
     MissingRow,
@@ -21,9 +22,10 @@ from bench.targets.gpu_table import (
     latencies_ms,
     main,
     markdown,
+    measure,
     throughput,
 )
-from engines import EngineOptions, load_model, open_engine
+from engines import Engine, EngineOptions, ModelFile, load_model, open_engine
 from engines.errors import EngineUnavailable
 from tests.conftest import write_video
 from tests.engines.plans.test_typed import conv_graph
@@ -86,6 +88,30 @@ def test_measuring_loops_and_page(small: Path, tmp_path: Path):
         [row, MissingRow("engine only", "small", "64x48", "tensorrt", "no GPU")],
     )
     assert "| 0.500 | memory | 25 % |" in page and "no GPU" in page
+
+
+def test_a_row_that_cannot_be_had_leaves_the_others(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    model, size = load_model(small), (48, 64)
+    monkeypatch.setattr(gpu_table, "_MEASURE_S", 0.05)
+
+    def no_clip() -> Path:
+        raise RuntimeError("CUDA out of memory")
+
+    def on_the_cpu(model: ModelFile, way: str, size: tuple[int, int]) -> Engine:
+        return open_engine("onnxruntime", model, EngineOptions(device="cpu"), size)
+
+    monkeypatch.setattr(gpu_table, "bikes", no_clip)
+    monkeypatch.setattr(gpu_table, "open_way", on_the_cpu)
+    work = work_of(small, size)
+    first, *others = measure(model, size, "torch eager", work, RATES, tmp_path)
+    assert isinstance(first, GpuRow) and first.fps > 0
+    assert [row.problem for row in others] == ["CUDA out of memory"] * 2
+
+    monkeypatch.setattr(gpu_table, "open_way", lambda *how: no_clip())
+    (row,) = measure(model, size, "torch eager", work, RATES, tmp_path)
+    assert row.problem == "CUDA out of memory"
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")

@@ -140,4 +140,5 @@ def stand_in_library(card: HostCard, refused: set[bytes]) -> SimpleNamespace:
         targets=[],
         module=SimpleNamespace(Runtime=Runtime),
         logger=lambda: (object(), ["built for another driver"]),
+        start=lambda make, logger, errors: make(logger),
     )

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+import numpy as np
 import onnx
+import onnxruntime
 import pytest
 
 from engines import ModelFile, find_model
 from engines.errors import EngineLoadError, EngineUnavailable, UsageError
 from engines.plans import library
-from engines.plans.build import _set_timings, build_plan
+from engines.plans.build import _set_timings, build_plan, with_one_size
 from engines.plans.library import import_library
 from engines.plans.shapes import Shapes
 from engines.plans.typed import strongly_typed
+from tests.small_frame import small_frame
 
 needs_rtx = pytest.mark.skipif(
     "tensorrt_rtx" not in library.library_names(),
@@ -66,6 +71,28 @@ def test_a_range_of_sizes_builds_with_progress(small_model: ModelFile):
     assert all(phase for _, phase in told)
 
 
+def test_a_plan_of_one_size_finds_no_shapes(small_model: ModelFile):
+    """Its pictures stay, and its pairs of scales: folded, int8 would be fp32."""
+    for path in (small_model.path, small_model.int8_path):
+        graph = onnx.load(str(path))
+        folded = with_one_size(graph, SIZE, small_model.canvas)
+        kinds, before = (Counter(n.op_type for n in g.graph.node) for g in (folded, graph))
+        assert "Shape" not in kinds and sum(kinds.values()) < 0.75 * sum(before.values())
+        assert kinds["QuantizeLinear"] == before["QuantizeLinear"]
+        assert kinds["DequantizeLinear"] == before["DequantizeLinear"]
+        assert kinds["Conv"] == before["Conv"]
+        frame, style = small_frame(*SIZE.usual)[None], np.array([[0, 0.5, 0.5]], np.float32)
+        given = {"frame": frame, "style": style}
+        given["canvas"] = small_model.canvas.draw(SIZE.usual, style)
+        ours, theirs = (
+            onnxruntime.InferenceSession(
+                g.SerializeToString(), providers=["CPUExecutionProvider"]
+            ).run(None, given)[0]
+            for g in (folded, graph)
+        )
+        assert np.abs(ours.astype(int) - theirs).max() <= 1
+
+
 @needs_rtx
 def test_a_build_can_be_stopped(small_model: ModelFile):
     def stop(share: float, phase: str) -> None:
@@ -87,10 +114,10 @@ def test_what_it_cannot_build_is_said(small_model: ModelFile):
     rtx = import_library("sm89")
     graph = onnx.load(str(small_model.path))
     with pytest.raises(UsageError, match="sm89"):
-        build_plan(graph, SIZE, rtx, "sm90")
+        build_plan(graph, SIZE, rtx, "sm90", canvas=small_model.canvas)
     graph.graph.node[0].op_type = "Nonsense"
     with pytest.raises(EngineLoadError, match="cannot read the network"):
-        build_plan(graph, SIZE, rtx, "sm89")
+        build_plan(graph, SIZE, rtx, "sm89", canvas=small_model.canvas)
 
 
 def test_timings_of_another_card_are_left():

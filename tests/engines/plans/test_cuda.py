@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import ast
 import re
+import threading
 from contextlib import ExitStack
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -114,6 +115,95 @@ def test_a_graph_that_cannot_be_recorded_leaves_the_capture():
         "destroy ready",
         "destroy graph",
     ]
+
+
+def test_cuda_python_is_taken_before_pycuda(monkeypatch: pytest.MonkeyPatch):
+    """PyCUDA has no CUDA graphs."""
+    monkeypatch.setattr(engines.plans.cuda, "cuda_problem", lambda: None)
+    monkeypatch.setattr(engines.plans.cuda, "CudaPython", lambda index: "cuda-python")
+    monkeypatch.setattr(engines.plans.cuda, "PyCuda", lambda index: "pycuda")
+    for installed, expected in (
+        ({"cuda.bindings", "pycuda"}, "cuda-python"),
+        ({"pycuda"}, "pycuda"),
+    ):
+        monkeypatch.setattr(engines.plans.cuda, "_find", installed.__contains__)
+        assert open_cuda() == expected
+
+
+def test_a_card_that_rtx_does_not_know_is_said(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(library, "gpu_target", lambda: "sm90")
+    assert "sm90" in library.rtx_problem(["tensorrt_rtx"])
+    assert "livebrush[tensorrt]" in library.rtx_problem(["tensorrt_rtx"])
+    assert library.rtx_problem(["tensorrt", "tensorrt_rtx"]) is None
+    for target in ("sm89", None):
+        monkeypatch.setattr(library, "gpu_target", lambda target=target: target)
+        assert library.rtx_problem(["tensorrt_rtx"]) is None
+
+
+def test_the_cards_that_rtx_knows_are_those_of_the_library():
+    pytest.importorskip(
+        "tensorrt_rtx", reason="TensorRT for RTX is not installed: pip install '.[tensorrt-rtx]'"
+    )
+    assert set(library.import_library("sm89").targets) == set(library.RTX_TARGETS)
+
+
+def stand_in_module(logger: type, base: type) -> ModuleType:
+    module = ModuleType("trt")
+    module.Logger, module.ILogger, module.__version__ = logger, base, "11.4"
+    return module
+
+
+def library_of(module: ModuleType) -> library.Library:
+    return library.Library("tensorrt", module)
+
+
+def test_a_driver_that_is_too_old_is_said():
+    """The binding then raises TypeError; why, it tells the logger alone."""
+
+    class Logger:
+        INTERNAL_ERROR, ERROR, WARNING = range(3)
+
+    class Base:
+        pass
+
+    trt = stand_in_module(Logger, Base)
+    logger, errors = library_of(trt).logger()
+
+    def refuse(told: object) -> None:
+        told.log(Logger.ERROR, "CUDA initialization failure with error: 35")
+        raise TypeError("pybind11::init(): factory function returned nullptr")
+
+    with pytest.raises(EngineUnavailable, match=r"failure with error: 35.*driver is too old"):
+        library_of(trt).start(refuse, logger, errors)
+    with pytest.raises(EngineUnavailable, match="does not start"):
+        library_of(trt).start(lambda told: None, logger, [])
+    assert library_of(trt).start(lambda told: "made", logger, errors) == "made"
+
+
+def test_there_is_one_logger_and_a_list_of_errors_for_each_thread():
+    """TensorRT keeps the first logger that it is given for ever."""
+
+    class Logger:
+        INTERNAL_ERROR, ERROR = range(2)
+
+    class Base:
+        pass
+
+    trt = stand_in_module(Logger, Base)
+    first, errors = library_of(trt).logger()
+    heard: list[list[str]] = []
+
+    def elsewhere() -> None:
+        logger, others = library_of(trt).logger()
+        logger.log(Logger.ERROR, "theirs")
+        heard.append(others)
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    first.log(Logger.ERROR, "ours")
+    assert (errors, heard) == (["ours"], [["theirs"]])
+    assert library_of(trt).logger()[0] is first
 
 
 @no_gpu

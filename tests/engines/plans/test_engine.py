@@ -5,6 +5,7 @@ CUDA and TensorRT are not in it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 
 import engines.runtimes.tensorrt
 from engines import Engine, EngineOptions, ModelFile, open_engine
-from engines.errors import EngineLoadError, ParityError
+from engines.errors import EngineLoadError, EngineUnavailable, ParityError
 from engines.plans import make
 from engines.plans.store import PlanStore
 from tests.engines.plans.stand_in import HostCard, stand_in_library
@@ -53,7 +54,8 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 
 def open_it(model: ModelFile, precision: str = "auto", size: tuple[int, int] = SIZE) -> Engine:
-    return open_engine("tensorrt", model, EngineOptions(device="cuda", precision=precision), size)
+    options = EngineOptions(device="cuda", precision=precision, throughput=True)
+    return open_engine("tensorrt", model, options, size)
 
 
 def test_gives_the_models_pictures(bench: Bench, small_model: ModelFile):
@@ -188,6 +190,33 @@ def test_auto_waits_for_a_build_only_where_it_may(
         assert engine.name == "tensorrt" and engine.better is None, "it is built now"
     with open_engine("auto", load_model(lonely), EngineOptions(), (40, 56)) as engine:
         assert engine.name == "tensorrt" and bench.builds == 2
+
+
+def test_auto_leaves_a_pytorch_that_cannot_use_the_gpu(
+    small_model: ModelFile, monkeypatch: pytest.MonkeyPatch
+):
+    """It sees a card for which it has no kernels, or one that is full: that raises at first use."""
+    from engines import auto
+    from engines.runtimes.torch import Torch
+
+    def no_kernel(*_: object) -> None:
+        raise RuntimeError("CUDA error: no kernel image is available for execution on the device")
+
+    monkeypatch.setattr(auto, "_gpu_may_be_here", lambda: True)
+    monkeypatch.setattr(Torch, "_specialise", no_kernel)
+    with open_engine("auto", small_model, EngineOptions(), SIZE) as engine:
+        assert engine.name in auto.CPU_ENGINES and "no kernel image" in engine.note
+    with pytest.raises(EngineLoadError, match="no kernel image"):
+        open_engine("torch", small_model, EngineOptions(), SIZE)
+
+
+def test_a_build_is_stopped_where_nobody_waits_for_it(bench: Bench, small_model: ModelFile):
+    """As when the live view is left: what calls Python while the program ends aborts it."""
+    options = EngineOptions(device="cuda")
+    options.cancel.ask()
+    with pytest.raises(EngineUnavailable, match="stopped"):
+        open_engine("tensorrt", small_model, replace(options, precision="fp32"), SIZE)
+    assert not bench.builds and not bench.card.held
 
 
 def test_auto_says_why_it_is_not_on_the_gpu(

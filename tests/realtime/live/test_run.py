@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from engines import Engine, EngineOptions, ModelFile, Style, open_engine
-from engines.errors import EngineRunError, SinkError, SourceError
+from engines.errors import EngineRunError, EngineUnavailable, SinkError, SourceError
 from engines.runtimes.passthrough import Passthrough
 from realtime.controls.desk import Desk
 from realtime.frame import LiveFrame
@@ -424,6 +424,22 @@ def test_only_so_many_engines_are_kept():
     assert len(closed) == 3
     sizes.close()
     assert len(closed) == 7
+
+
+def test_a_build_is_stopped_and_waited_for_at_the_end():
+    """It calls Python from threads of its own, which at the end of the program aborts it."""
+    begun = threading.Event()
+
+    def build(first: Engine, size: tuple[int, int]) -> Engine:
+        begun.set()
+        while not first.options.cancel.is_asked:
+            time.sleep(0.005)
+        raise EngineUnavailable("the build was stopped.")
+
+    sizes = EngineSizes(Slow(MODEL, EngineOptions()), (2, 2), build)
+    assert sizes.get((4, 4)) is None and begun.wait(5)
+    sizes.close()
+    assert not any(thread.name == "engine sizes" for thread in threading.enumerate())
 
 
 def test_frozen_means_frozen_but_the_style_can_still_change(tiny_engine: Engine):

@@ -6,6 +6,7 @@ its decoder gives what a GPU's gives; the engine is TensorRT's around its stand-
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -240,7 +241,8 @@ def test_on_a_real_gpu(make_video: Callable[..., Path], small_model: ModelFile, 
     with VideoFile(path) as plain, VideoFile(path) as video:
         video.decode_on("cuda:0")
         if video.info.device is None:
-            pytest.skip(video.notes[0])
+            required = "nvdec" in os.environ.get("REQUIRE", "").split(",")
+            (pytest.fail if required else pytest.skip)(video.notes[0])
         for ours, expected in zip(video.frames(), plain.frames(), strict=True):
             assert ours.pixels.is_cuda and ours.pts == expected.pts
             assert np.abs(ours.pixels.cpu().numpy().astype(int) - expected.pixels).mean() < 2
