@@ -28,5 +28,6 @@ def write_errors(path: Path, writer: str = "") -> Iterator[None]:
         reason = getattr(error, "strerror", None) or error
         if getattr(error, "errno", None) == errno.EINVAL:  # which says nothing to anybody
             reason = "FFmpeg does not say why; another ending such as .mkv, or --vcodec, may do"
-        failed = f"{writer} failed: " if writer else ""
+        is_ours = isinstance(error, OSError) and not isinstance(error, av.error.FFmpegError)
+        failed = f"{writer} failed: " if writer and not is_ours else ""
         raise SinkError(f"{path}: cannot be written ({failed}{reason}).") from error

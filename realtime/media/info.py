@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engines.errors import SourceError
 from realtime.media.pipes import STDIO
 from realtime.picture.color import ColorCoding
 
@@ -89,14 +90,18 @@ class VideoInfo:
     def fingerprint(self) -> str:
         """Return what tells this file from others: a hash of its length and of samples of it.
 
-        Not all of it is read. A pipe, which cannot be read again, is equal to none.
+        Not all of it is read. A pipe, which cannot be read again, is equal to none. Raises
+        SourceError.
         """
         if self.path == STDIO:
             return os.urandom(16).hex()
-        length = self.path.stat().st_size
-        digest = hashlib.sha256(str(length).encode())
-        with open(self.path, "rb") as file:
-            for place in range(_FINGERPRINT_SAMPLES):
-                file.seek(place * max(0, length - _SAMPLE_BYTES) // (_FINGERPRINT_SAMPLES - 1))
-                digest.update(file.read(_SAMPLE_BYTES))
+        try:
+            length = self.path.stat().st_size
+            digest = hashlib.sha256(str(length).encode())
+            with open(self.path, "rb") as file:
+                for place in range(_FINGERPRINT_SAMPLES):
+                    file.seek(place * max(0, length - _SAMPLE_BYTES) // (_FINGERPRINT_SAMPLES - 1))
+                    digest.update(file.read(_SAMPLE_BYTES))
+        except OSError as error:
+            raise SourceError(f"{self.path}: cannot be read ({error.strerror}).") from error
         return digest.hexdigest()[:32]

@@ -67,12 +67,13 @@ class WorkFolder:
                 self._lock.acquire(timeout=0)
             except Timeout:
                 raise UsageError(f"{output}: another run is writing it.") from None
+        self._held = True
         try:
             with write_errors(output):
                 self._take_over(output, resumes, overwrite)
         except BaseException:
             if any((self.path / name).exists() for name in (MANIFEST, OLD_MANIFEST)):
-                self._lock.release()
+                self._let_go()
             else:
                 self.remove()
             raise
@@ -133,13 +134,13 @@ class WorkFolder:
 
         Finished segments stay; without any, nothing stays. Harmless after ``remove``.
         """
-        if not self._lock.is_locked:
+        if not self._held:
             return 0
         if not self.segments:
             self.remove()
             return 0
         self._clear()
-        self._lock.release()
+        self._let_go()
         return sum(segment.frames for segment in self.segments.values())
 
     def remove(self) -> None:
@@ -149,7 +150,12 @@ class WorkFolder:
                 if _is_ours(path):
                     path.unlink()
             self.path.rmdir()
-        self._lock.release()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self._held = False
+        with contextlib.suppress(OSError):  # nobody is kept out longer than this process lives
+            self._lock.release()
 
     def _take_over(self, output: Path, resumes: bool, overwrite: bool) -> None:
         manifest = None if overwrite and not resumes else read_manifest(self.path)
