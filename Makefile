@@ -8,7 +8,7 @@ UV = UV_HTTP_TIMEOUT=180 UV_DEFAULT_INDEX="$${PIP_INDEX_URL:-$$($(BIN)/python -m
 	$(BIN)/python -m uv --quiet pip
 INSTALL = $(UV) install --python $(BIN)/python --constraint constraints.txt --build-constraint constraints.txt
 
-.PHONY: demo test quick check constraints docs bench soak bench-gpu clean
+.PHONY: demo test quick check constraints docs bench soak bench-gpu site clean
 
 .venv/uv:
 	test -x $(BIN)/python || test -x $(BIN)/python.exe || $(PYTHON) -m venv .venv
@@ -51,9 +51,11 @@ STYLE ?=
 demo: .venv/clip
 	$(BIN)/python -m bench.targets.demo $(if $(IN),--input '$(IN)') $(if $(STYLE),--style '$(STYLE)')
 
+# The tests of the page need onnxruntime-web, which building it fetches; without a network they are skipped.
 # Threads of PyTorch that wait asleep: spinning, they hold up for minutes on two cores what other runtimes compute.
 test: export OMP_WAIT_POLICY = PASSIVE
 test: .venv/dev
+	-test -d site || $(BIN)/python -m export web
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
 
 # Under a minute on two cores; the paths are those of tests/quick.txt.
@@ -78,6 +80,10 @@ constraints: .venv/uv
 		--no-header --no-annotate --no-emit-package torch --output-file constraints.txt \
 		$(addprefix --extra ,train evaluate dev tensorrt-rtx docs bench supply) > /dev/null
 
+# A page that paints in its visitors' browsers, in site/: docs/web.md.
+site: .venv/base
+	$(BIN)/python -m export web
+
 # Pages of the API from the docstrings, in out/docs.
 docs: .venv/docs
 	$(BIN)/python -m pdoc --no-show-source --output-directory out/docs engines realtime export training
@@ -92,4 +98,4 @@ soak: .venv/dev .venv/clip
 	$(BIN)/python -m bench.targets.soak
 
 clean:
-	rm -rf .venv out build *.egg-info
+	rm -rf .venv out site build *.egg-info

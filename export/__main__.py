@@ -8,6 +8,7 @@ python -m export import candy.pth -o candy.onnx
 python -m export verify engines/styles/gallery.onnx
 python -m export measured gallery out/evaluate/gallery/evaluation.json
 python -m export tensorrt gallery --size 1280x720
+python -m export web gallery -o site/
 """
 
 from __future__ import annotations
@@ -91,6 +92,22 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     )
     measured.add_argument("model", help="a model's name, or FILE.onnx")
     measured.add_argument("evaluation", type=Path, help="its evaluation.json")
+    web = commands.add_parser("web", help="a page that paints in its visitors' browsers")
+    web.add_argument(
+        "model",
+        nargs="?",
+        default="gallery",
+        metavar="MODEL",
+        help="a model's name, or FILE.onnx (default: gallery)",
+    )
+    web.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("site"),
+        metavar="DIR",
+        help="folder to write (default: site)",
+    )
     return parser.parse_args(argv)
 
 
@@ -98,6 +115,12 @@ def run(args: argparse.Namespace) -> None:
     """Do what ``args`` asks for and print what came of it."""
     if args.command == "tensorrt":
         _tensorrt(args)
+        return
+    if args.command == "web":
+        from engines.model_file import find_model
+        from export.web import write_site
+
+        write_site(find_model(args.model, []), args.output, print)
         return
     if args.command == "measured":
         from engines.model_file import find_model

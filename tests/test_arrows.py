@@ -78,7 +78,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "realtime.controls",
         "realtime.picture",
     ),
-    "export": ("engines.*", "realtime.exits", "realtime.build_progress"),
+    "export": ("engines.*", "realtime.exits", "realtime.build_progress", "export.web"),
+    # The page in the browser has the commands and keys of the programs.
+    "export.web": ("engines.*", "realtime.controls", "realtime.look"),
     "training": (*FLOOR, "engines.networks"),
     # What is measured is what the programs show.
     "training.evaluate": ("engines.*", "realtime.*", "training"),
@@ -192,6 +194,8 @@ FORBIDDEN = [
     ("run_cam", "realtime.files.flags"),
     ("export.to_onnx", "realtime.look"),
     ("export.write", "training.loop"),
+    ("export.web", "realtime.web.server"),
+    ("export.to_onnx", "realtime.controls.commands"),
     ("training.loop", "realtime.frame"),
     ("training.pairs", "training.evaluate.clips"),
     ("training.commands.fit", "export.write"),

@@ -1,0 +1,456 @@
+// The page: opens what is painted, has it painted, shows it, and listens to keys and controls.
+
+import { buildControls, drawControls } from "./controls.js";
+import { isolate, keepAll } from "./isolation.js";
+import { clipKind, Recording, saveSnapshot } from "./keep.js";
+import { keyName } from "./keys.js";
+import { Painter } from "./painter.js";
+import { Show } from "./show.js";
+import { listCameras, openCamera, openFile } from "./sources.js";
+import { State } from "./state.js";
+import { fillWords, loadWords, recall, remember, say, turnLanguage } from "./words.js";
+
+const $ = (id) => document.getElementById(id);
+const LOCAL = {  // commands that change no state
+  snapshot: takeSnapshot, record: toggleRecording, fullscreen: toggleFullscreen,
+};
+const DEGREES = new Set(["strength", "canvas"]);  // said in hundredths
+const FIGURES_MS = 500, ADDRESS_MS = 300, TOAST_MS = 1800;
+
+let state, show, painter, ready = false;
+let source = null, frozen = null;  // what is painted; the frame that was held fast
+let fresh = false, busy = false, shown = { share: 0 };
+let recording = null, wakeLock = null, wasHidden = false;
+let toastTimer = 0, addressTimer = 0, turned_ms = 0;
+const painted_ms = [];  // when the last frames were shown
+
+// ---- what is said ----
+
+function toast(text) {
+  $("toast").textContent = text;
+  $("toast").classList.add("shown");
+  clearTimeout(toastTimer);
+  toastTimer = setTimeout(() => $("toast").classList.remove("shown"), TOAST_MS);
+}
+
+/** Puts a sentence on the stage: what is wrong, and what to do. */
+function showProblem(error) {
+  const known = { OverconstrainedError: "NotFoundError", AbortError: "NotReadableError" };
+  const name = known[error.name] || error.name || "Other";
+  const reason = String(error.message || error).replace(/\.$/, "").slice(0, 200);
+  let text;
+  try { text = say(`error_${name}`, { reason }); } catch { text = say("error_Other", { reason }); }
+  showStart(text, "problem");
+}
+
+/** The stage before there is a picture: "problem", "loading" or "choice". */
+function showStart(text, is = "choice") {
+  const isLoading = is === "loading";
+  $("start").hidden = false;
+  $("start").className = isLoading ? "loading" : "";
+  $("stage").classList.toggle("empty", !source);
+  $("problem").textContent = text;
+  $("begin").hidden = $("open").hidden = $("promise").hidden = isLoading;
+}
+
+function sayCommand({ name, value }) {
+  if (name === "compare") return toast(say(`said_compare_${state.compare}`));
+  if (name === "blend" && state.blend) return toast(say("said_blend"));
+  if (name.startsWith("bank_")) {
+    return toast(say("said_bank", { bank: state.bank + 1, banks: state.banks }));
+  }
+  if (typeof state[name] === "boolean" && name !== "hud" && name !== "help") {
+    return toast(say(state[name] ? "said_on" : "said_off", { name: say(name) }));
+  }
+  if (typeof value === "number" && DEGREES.has(name)) {
+    return toast(say("said_percent", { name: say(name), value: Math.round(100 * state[name]) }));
+  }
+  if (typeof value === "number" && name in state && name !== "divider") {
+    return toast(say("said_number", { name: say(name), value: Number(state[name].toFixed(2)) }));
+  }
+  const labels = new Map(state.table.styles.map((style) => [style.name, style.label]));
+  if (["slot", "style", "original", "next", "previous"].includes(name)) {
+    const name_of = (style) => (style === "original" ? say("original") : labels.get(style));
+    toast(state.chosen.map(name_of).join(" + "));
+  }
+}
+
+// ---- painting ----
+
+function wake(from) {
+  from.whenNext(() => {
+    if (from !== source) return;
+    fresh = true;
+    paintNext();
+    wake(from);
+  });
+}
+
+async function paintNext() {
+  const from = frozen || source;
+  if (busy || !fresh || !from || !from.size[0]) return;
+  fresh = false;
+  busy = true;
+  const began_ms = performance.now(), vector = state.vectorAt(began_ms);
+  let painted = null;
+  try {
+    show.take(from);
+    const { brush, canvas, seed } = state;
+    const look = { vector, brush, canvas, seed };
+    if (ready && vector[0] < 1) painted = await painter.paint(from, look);
+  } catch (error) {
+    busy = false;
+    return onPaintError(error);
+  }
+  busy = false;
+  if (from !== (frozen || source)) return;
+  show.put(painted);
+  shown = { share: vector[0], painted, took_ms: 0 };
+  if (state.fades || (!from.moves && Boolean(painted) !== (ready && vector[0] < 1))) fresh = true;
+  paintNext();  // the worker goes on while this frame is drawn
+  redraw();
+  if (painted) $("stage").dataset.frames = Number($("stage").dataset.frames || 0) + 1;
+  if (painted) notePainting(from, performance.now() - began_ms);
+}
+
+function notePainting(from, took_ms) {
+  shown.took_ms = took_ms;
+  painted_ms.push(performance.now());
+  if (painted_ms.length > 30) painted_ms.shift();
+  if (from.moves && painter.note(took_ms, state.brush)) painted_ms.length = 0;
+}
+
+function onPaintError(error) {
+  if (error.name === "NoMemory" && painter.quality.shrink()) {
+    toast(say("said_smaller"));
+    fresh = true;
+    return paintNext();
+  }
+  if (error.name !== "InvalidStateError") closeSource();  // a film that is between two frames
+  if (error.name !== "InvalidStateError") showProblem(error);
+}
+
+function redraw() {
+  const { keep_color: keepColor, mirror, compare, divider } = state;
+  show.draw({ share: shown.share, keepColor, mirror, compare, divider });
+}
+
+function showFigures() {
+  const { painted, took_ms } = shown;
+  const isShown = state.hud && $("start").hidden && Boolean(painted) && Boolean(source);
+  $("figures").hidden = !isShown;
+  if (!isShown) return;
+  const size = `${painted.width}x${painted.height}`, latency = Math.round(took_ms);
+  if (!source.isLive || frozen) $("figures").textContent = say("still_figures", { size, latency });
+  else {
+    const span_ms = performance.now() - painted_ms[0];
+    const fps = (painted_ms.length > 1 ? 1000 * (painted_ms.length - 1) / span_ms : 0).toFixed(1);
+    const one = self.crossOriginIsolated ? "one_thread" : "no_isolation";
+    const threads = painter.threads > 1 ? say("threads", { count: painter.threads }) : say(one);
+    $("figures").textContent = say("figures", { fps, latency, size, threads });
+  }
+}
+
+// ---- what is painted ----
+
+function closeSource() {
+  stopRecording();
+  if (frozen) frozen.stop();
+  if (source) source.stop();
+  source = frozen = null;
+  state.freeze = false;
+  $("end").hidden = $("turn").hidden = true;
+  $("camera").hidden = false;
+  if (wakeLock) wakeLock.release();
+  wakeLock = null;
+  drawControls(state);
+}
+
+function takeSource(opened) {
+  closeSource();
+  source = opened;
+  painted_ms.length = 0;
+  state.mirror = opened.isCamera && !opened.facesAway;
+  drawControls(state);
+  $("end").hidden = false;
+  $("camera").hidden = opened.isCamera;
+  $("start").hidden = ready;
+  $("stage").classList.remove("empty");
+  $("stage").style.backgroundImage = "none";
+  if (!ready) showStart(say("loading"), "loading");
+  fresh = true;
+  paintNext();
+  wake(source);
+  stayAwake();
+}
+
+async function startCamera(deviceId) {
+  showStart(say("asking"), "loading");
+  try {
+    if (source && source.isCamera) closeSource();  // phones open one camera at a time
+    takeSource(await openCamera(deviceId, () => {
+      closeSource();
+      showProblem({ name: "CameraGone" });
+    }));
+    $("turn").hidden = (await listCameras()).length < 2;
+  } catch (error) {
+    showProblem(error);
+  }
+}
+
+async function turnCamera() {
+  const cameras = await listCameras();
+  await startCamera(cameras[(cameras.indexOf(source.opened) + 1) % cameras.length]);
+}
+
+async function startFile(file) {
+  if (!file) return;
+  try {
+    takeSource(await openFile(file, show.mostSide));
+  } catch (error) {
+    if (!source) showProblem(error);
+    else toast(say("error_UnknownFile"));
+  }
+}
+
+function end() {
+  closeSource();
+  showStart("");
+  showSample();
+}
+
+// Before there is a picture of the visitor's, one in the style that is chosen.
+function showSample() {
+  if (!source) $("stage").style.backgroundImage = `url(styles/${state.chosen[0]}.jpg)`;
+}
+
+async function freeze() {
+  if (!source || !source.moves) state.freeze = false;
+  else if (state.freeze && !frozen) frozen = await source.freeze();
+  else if (frozen) {
+    frozen.stop();
+    frozen = null;
+  }
+  drawControls(state);
+  fresh = true;
+  paintNext();
+}
+
+async function stayAwake() {
+  if (!navigator.wakeLock || !source || !source.isLive || document.hidden) return;
+  wakeLock = await navigator.wakeLock.request("screen").catch(() => null);
+}
+
+// ---- what is kept ----
+
+function takeSnapshot() {
+  if (!source) return toast(say("said_nothing"));
+  redraw();
+  saveSnapshot($("picture"), state.chosen).then(() => toast(say("said_saved")));
+}
+
+function toggleRecording() {
+  if (recording) return stopRecording();
+  if (!source) return toast(say("said_nothing"));
+  if (!clipKind() || !$("picture").captureStream) return toast(say("said_no_recording"));
+  recording = new Recording($("picture"), source.soundTracks(), state.chosen, (isSaved) => {
+    recording = null;
+    showRecording();
+    toast(say(isSaved ? "said_saved" : "said_nothing"));
+  });
+  showRecording();
+}
+
+function stopRecording() { if (recording) recording.stop(); }
+
+function showRecording() {
+  $("record").setAttribute("aria-pressed", Boolean(recording));
+  const clock = recording && recording.clock;
+  $("record").textContent = recording ? say("recording", { clock }) : say("record");
+}
+
+// ---- the window ----
+
+function toggleFullscreen() {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else if ($("stage").requestFullscreen) $("stage").requestFullscreen().catch(() => fill());
+  else fill();
+}
+
+// For telephones that show nothing but films in full screen.
+function fill() {
+  document.body.classList.toggle("filled");
+  if (document.body.classList.contains("filled")) toast(say("leave_full"));
+}
+
+function onKey(event) {
+  const isOther = event.ctrlKey || event.metaKey || event.altKey || !$("keys_on").checked;
+  if (event.code === "Escape") return leave();
+  if (isOther || event.target.tagName === "INPUT") return;
+  const [command, value] = state.table.keys[keyName(event)] || [];
+  const pressesButton = event.target.tagName === "BUTTON" && event.code === "Space";
+  if (!command || pressesButton) return;
+  event.preventDefault();
+  if (!event.repeat || typeof state[command] !== "boolean") perform(command, value);
+}
+
+function leave() {
+  if (state.help) perform("help");
+  else if (document.body.classList.contains("filled") && !state.clean) fill();
+}
+
+function perform(command, value = null) {
+  if (LOCAL[command]) LOCAL[command]();
+  else state.perform(command, value);
+}
+
+function onCommand({ detail }) {
+  sayCommand(detail);
+  if (detail.name === "freeze") freeze();
+  if (detail.name === "hud") remember("hud", state.hud ? "on" : "off");
+  if (detail.name === "auto" || detail.name === "style") turned_ms = performance.now();
+  $("card").hidden = !state.help;
+  $("help").setAttribute("aria-expanded", state.help);
+  drawControls(state);
+  showFigures();
+  showSample();
+  fresh = true;
+  paintNext();
+  redraw();
+  clearTimeout(addressTimer);
+  addressTimer = setTimeout(() => history.replaceState(null, "", state.address()), ADDRESS_MS);
+}
+
+function turnStyles() {
+  if (!state.auto || document.hidden) return;
+  if (performance.now() - turned_ms < 1000 * state.auto_period) return;
+  turned_ms = performance.now();
+  state.perform("next");
+}
+
+function onVisibility() {
+  if (!document.hidden && wasHidden && source && source.isLive) toast(say("said_hidden"));
+  wasHidden = document.hidden;
+  if (!document.hidden) stayAwake();
+}
+
+function pullDivider(event) {
+  if (!event.buttons || state.compare !== "split" || event.target.tagName === "BUTTON") return;
+  const box = $("stage").getBoundingClientRect(), { width, height } = $("picture");
+  const shownWidth = Math.min(box.width, box.height * width / height);  // the rest is a margin
+  const left = box.left + (box.width - shownWidth) / 2;
+  state.perform("divider", (event.clientX - left) / shownWidth);
+}
+
+function listen() {
+  const press = (id, act) => { $(id).onclick = act; };
+  press("begin", () => startCamera());
+  press("camera", () => startCamera());
+  press("open", () => $("file").click());
+  press("more", () => $("file").click());
+  press("turn", turnCamera);
+  press("end", end);
+  press("snapshot", takeSnapshot);
+  press("record", toggleRecording);
+  press("fullscreen", toggleFullscreen);
+  press("help", () => perform("help"));
+  press("language", changeLanguage);
+  press("settings", () => {
+    const isOpen = document.querySelector("main").classList.toggle("settings");
+    $("settings").setAttribute("aria-expanded", isOpen);
+  });
+  $("file").onchange = () => { startFile($("file").files[0]); $("file").value = ""; };
+  $("keys_on").checked = recall("keys") !== "off";
+  $("keys_on").onchange = () => remember("keys", $("keys_on").checked ? "on" : "off");
+  for (const type of ["pointerdown", "pointermove"]) $("stage").addEventListener(type, pullDivider);
+  $("picture").onclick = () => {
+    if (document.body.classList.contains("filled") && !state.clean) fill();
+  };
+  addEventListener("keydown", onKey);
+  addEventListener("dragover", (event) => event.preventDefault());
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    startFile(event.dataTransfer.files[0]);
+  });
+  addEventListener("paste", (event) => startFile(event.clipboardData.files[0]));
+  addEventListener("hashchange", () => {
+    state.readAddress(location.hash);
+    onCommand({ detail: { name: "address" } });
+  });
+  addEventListener("beforeinstallprompt", (event) => {
+    event.preventDefault();
+    $("install").hidden = false;
+    press("install", () => { event.prompt(); $("install").hidden = true; });
+  });
+  document.addEventListener("visibilitychange", onVisibility);
+  listenToGraphics();
+  state.addEventListener("command", onCommand);
+  setInterval(showFigures, FIGURES_MS);
+  setInterval(turnStyles, 200);
+  setInterval(() => { if (recording) showRecording(); }, 250);
+}
+
+function listenToGraphics() {
+  $("picture").addEventListener("webglcontextlost", (event) => {
+    event.preventDefault();
+    showProblem({ name: "GraphicsLost" });
+  });
+  $("picture").addEventListener("webglcontextrestored", () => {
+    show.begin();
+    $("start").hidden = Boolean(source);
+    fresh = true;
+    paintNext();
+  });
+}
+
+async function changeLanguage() {
+  turnLanguage();
+  fillWords();
+  await buildControls(state);
+  showRecording();
+  if (!source) showStart("");
+}
+
+async function openPainter(table) {
+  try {
+    await painter.open(table);
+  } catch (error) {
+    closeSource();
+    return showProblem(error);
+  }
+  ready = fresh = true;
+  if (source) $("start").hidden = true;
+  paintNext();
+  keepAll();
+}
+
+async function run() {
+  const offerNewer = (takeOver) => { $("update").hidden = false; $("update").onclick = takeOver; };
+  await isolate(offerNewer);
+  const [answer] = await Promise.all([fetch("site.json"), loadWords()]);
+  const table = await answer.json();
+  document.body.classList.add("running");
+  fillWords();
+  state = new State(table);
+  state.readAddress(location.hash);
+  state.hud = recall("hud") !== "off";
+  await buildControls(state);
+  end();
+  try {
+    show = new Show($("picture"));
+  } catch (error) {
+    return showProblem(error);
+  }
+  painter = new Painter();
+  listen();
+  if (state.clean) {
+    document.body.classList.add("filled", "clean");
+    startCamera();
+  }
+  await openPainter(table);
+}
+
+run().catch((error) => {
+  document.body.classList.add("running");
+  document.getElementById("problem").textContent = String(error.message || error);
+});

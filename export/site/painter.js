@@ -1,0 +1,129 @@
+// Has frames painted by the worker, one at a time, the newest first, as large as this device can.
+
+import { linesFor, networkSize } from "./state.js";
+
+const LEVELS = [480, 400, 330, 270, 220, 180, 150, 120];  // lines of the network
+const TRIAL = [180, 320];
+const SLOW_MS = 1000 / 12;  // of a frame; slower than this the size goes down
+const GOOD_MS = 1000 / 16;  // what a new size is predicted to take at most
+const DOWN_FRAMES = 12, UP_FRAMES = 90;  // for so many frames it must be so
+const RELAPSE_MS = 15000;  // a larger size that was left so soon is not tried again
+
+/** The number of lines that this device paints in time. Decides; paints nothing. */
+export class Quality {
+  constructor() {
+    Object.assign(this, { step: LEVELS.length - 1, most: 0, up_ms: 0 });
+    this.begin();
+  }
+
+  get lines() { return LEVELS[this.step]; }
+
+  begin() { Object.assign(this, { slow: 0, quick: 0 }); }
+
+  /** Takes the largest size that is predicted to be in time, where `lines` took `took_ms`. */
+  choose(lines, took_ms) {
+    const fits = (other) => took_ms * (other / lines) ** 2 <= GOOD_MS;
+    const found = LEVELS.findIndex(fits);
+    this.step = Math.max(found < 0 ? LEVELS.length - 1 : found, this.most);
+    this.begin();
+  }
+
+  /** Learns that a frame took `took_ms`; returns whether the size has changed. */
+  note(took_ms, now_ms) {
+    this.slow = took_ms > SLOW_MS ? this.slow + 1 : Math.max(0, this.slow - 1);
+    const growth = this.step ? (LEVELS[this.step - 1] / this.lines) ** 2 : Infinity;
+    this.quick = took_ms * growth < GOOD_MS ? this.quick + 1 : Math.max(0, this.quick - 2);
+    if (this.slow >= DOWN_FRAMES && this.step < LEVELS.length - 1) {
+      if (now_ms - this.up_ms < RELAPSE_MS) this.most = this.step + 1;
+      this.step += 1;
+    } else if (this.quick >= UP_FRAMES && this.step > this.most) {
+      this.step -= 1;
+      this.up_ms = now_ms;
+    } else return false;
+    this.begin();
+    return true;
+  }
+
+  /** Goes down a step for good; false where there is none. */
+  shrink() {
+    if (this.step === LEVELS.length - 1) return false;
+    this.most = this.step += 1;
+    this.begin();
+    return true;
+  }
+}
+
+/** Talks to the worker. */
+export class Painter {
+  constructor() {
+    this.quality = new Quality();
+    this.busy = false;
+    this.small = document.createElement("canvas");
+    this.context = this.small.getContext("2d", { willReadFrequently: true });
+    this.context.imageSmoothingQuality = "medium";
+    this.worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    this.waiting = new Map();
+    this.count = 0;
+    this.worker.onmessage = ({ data }) => this.settle(data.id, data);
+    this.worker.onerror = (event) => {
+      for (const id of this.waiting.keys()) this.settle(id, { error: event.message || "worker" });
+    };
+  }
+
+  settle(id, { answer, error }) {
+    const { done, fail } = this.waiting.get(id);
+    this.waiting.delete(id);
+    if (error === undefined) done(answer);
+    else {
+      const name = isMemory(error) ? "NoMemory" : "NoPainter";
+      fail(Object.assign(new Error(error), { name }));
+    }
+  }
+
+  ask(task, told, moved = []) {
+    const id = this.count++;
+    return new Promise((done, fail) => {
+      this.waiting.set(id, { done, fail });
+      this.worker.postMessage({ task, id, ...told }, moved);
+    });
+  }
+
+  /** Opens the model, and finds out by trial how large this device can paint. */
+  async open(table) {
+    const { threads } = await this.ask("open", { model: table.model, canvas: table.canvas });
+    this.threads = threads;
+    const [height, width] = TRIAL, style = new Float32Array(table.styles.length);
+    style[1] = 1;
+    let took_ms;
+    for (let run = 0; run < 2; run++) {  // the first run also sets up
+      const pixels = new Uint8ClampedArray(4 * height * width);
+      const told = { pixels, height, width, style, canvas: 1, seed: 1, moves: false };
+      ({ took_ms } = await this.ask("paint", { ...told, enlarged: true }, [pixels.buffer]));
+    }
+    this.quality.choose(height, took_ms);
+  }
+
+  /** Paints `source`, a film's or a picture's frame, with the `look` at this moment. */
+  async paint(source, { vector, brush, canvas, seed }) {
+    const [height, width] = source.size;
+    const lines = linesFor(brush, source.isLive ? this.quality.lines : undefined);
+    const [down, across] = networkSize(height, width, lines);
+    if (this.small.height !== down || this.small.width !== across) {
+      Object.assign(this.small, { height: down, width: across });
+      this.context.imageSmoothingQuality = "medium";
+    }
+    this.context.drawImage(source.frame, 0, 0, across, down);
+    const pixels = this.context.getImageData(0, 0, across, down).data;
+    const rest = 1 - vector[0], style = vector.map((weight, i) => (i ? weight / rest : 0));
+    const enlarged = down < height || across < width;
+    const told = { pixels, height: down, width: across, style, canvas, seed, enlarged };
+    return this.ask("paint", { ...told, moves: source.moves }, [pixels.buffer]);
+  }
+
+  /** Learns how long a frame took; finer strokes than usual are the visitor's own wish. */
+  note(took_ms, brush) {
+    return this.quality.note(took_ms * Math.min(1, brush * brush), performance.now());
+  }
+}
+
+function isMemory(error) { return /memory|allocat|RangeError/i.test(error); }

@@ -1,0 +1,200 @@
+// What can be controlled, and what the commands do: as realtime/controls has it, for one visitor.
+
+const BANK = 9;
+const STEPS = {  // what each command changes, and by how much
+  weaker: ["strength", -0.1], stronger: ["strength", 0.1],
+  finer: ["brush", -0.25], broader: ["brush", 0.25],
+  plainer: ["canvas", -0.1], rougher: ["canvas", 0.1],
+  fade_shorter: ["fade", -0.2], fade_longer: ["fade", 0.2],
+  auto_slower: ["auto_period", 1], auto_faster: ["auto_period", -1],
+  divider_left: ["divider", -0.05], divider_right: ["divider", 0.05],
+};
+const SWITCHES = ["blend", "keep_color", "auto", "freeze", "mirror", "hud", "help"];
+// Under these names a look stands behind the # of the address.
+const IN_ADDRESS = { strength: "strength", brush: "brush", canvas: "canvas", fade: "fade" };
+const MOST_SEED = 2 ** 31 - 1;
+const EVEN_LINES = 480;  // the short side at which strokes have the breadth of brush 1
+
+/** The state of the controls. `onChange(name)` is called after each command. */
+export class State extends EventTarget {
+  constructor(table) {
+    super();
+    this.table = table;
+    this.styles = table.styles.slice(1).map((style) => style.name);
+    // Instead of a function from state to state there is one object: the page has one thread.
+    Object.assign(this, table.values, { divider: 0.5, bank: 0, seed: 1, painting: null });
+    this.mix = [[this.styles[0], 1]];
+    this.fadeFrom = null;
+  }
+
+  /** The styles that digits mean now. */
+  get bankStyles() { return this.styles.slice(this.bank * BANK, (this.bank + 1) * BANK); }
+
+  get banks() { return Math.max(1, Math.ceil(this.styles.length / BANK)); }
+
+  get chosen() { return this.mix.map(([name]) => name); }
+
+  /** Does what a command says; no value means the next or the other one. */
+  perform(name, value = null) {
+    if (STEPS[name]) {
+      const [number, by] = STEPS[name];
+      return this.perform(number, stepped(this[number], by));
+    }
+    if (this.table.ranges[name] && name !== "slot") this.setNumber(name, value);
+    else if (SWITCHES.includes(name)) this[name] = value === null ? !this[name] : Boolean(value);
+    else if (name === "compare") this.turnCompare();
+    else if (name === "slot") this.pickSlot(value);
+    else if (name === "style") this.choose(value);
+    else if (name === "original") this.toggleOriginal();
+    else if (name === "next" || name === "previous") this.turnStyles(name === "next" ? 1 : -1);
+    else if (name === "bank_next") this.bank = (this.bank + 1) % this.banks;
+    else if (name === "bank_previous") this.bank = (this.bank + this.banks - 1) % this.banks;
+    this.dispatchEvent(new CustomEvent("command", { detail: { name, value } }));
+  }
+
+  setNumber(name, value) {
+    const [low, high] = this.table.ranges[name];
+    if (!Number.isFinite(value)) return;
+    this.startFade(name === "strength");
+    this[name] = Math.min(Math.max(Number(value.toFixed(6)), low), high);
+  }
+
+  turnCompare() {
+    const modes = this.table.compare;
+    this.compare = modes[(modes.indexOf(this.compare) + 1) % modes.length];
+  }
+
+  pickSlot(number) {
+    const name = this.bankStyles[number - 1];
+    if (name) this.choose(name);
+  }
+
+  /** Picks a style, or adds it to the blend while one is being made. */
+  choose(name) {
+    if (this.blend && name !== "original") this.blendIn(name);
+    else this.pick(name);
+  }
+
+  pick(name) {
+    this.setMix([[name, 1]]);
+    if (name === "original") return;
+    this.bank = Math.floor(this.styles.indexOf(name) / BANK);
+    this.blend = false;
+  }
+
+  blendIn(name) {
+    const names = this.chosen.filter((other) => other !== "original");
+    const others = names.filter((other) => other !== name);
+    const isOut = others.length < names.length && others.length > 0;
+    this.setMix((isOut ? others : [...others, name]).map((other) => [other, 1]));
+  }
+
+  setMix(mix) {
+    this.startFade(true);
+    this.mix = mix;
+  }
+
+  toggleOriginal() {
+    const isOriginal = this.chosen.every((name) => name === "original");
+    if (!isOriginal) {
+      this.painting = this.mix;
+      this.setMix([["original", 1]]);
+    } else if (this.painting) this.setMix(this.painting);
+  }
+
+  turnStyles(by) {
+    const heaviest = this.mix.reduce((a, b) => (b[1] > a[1] ? b : a))[0];
+    const at = this.styles.indexOf(heaviest), count = this.styles.length;
+    this.pick(this.styles[at < 0 ? (by > 0 ? 0 : count - 1) : (at + by + count) % count]);
+  }
+
+  /** The style input of the network, as Float32Array of sum 1; column 0 is the frame itself. */
+  vector() {
+    const vector = new Float32Array(this.styles.length + 1);
+    const total = this.mix.reduce((sum, [, weight]) => sum + weight, 0);
+    for (const [name, weight] of this.mix) {
+      vector[this.styles.indexOf(name) + 1] += this.strength * weight / total;
+    }
+    vector[0] += 1 - this.strength;
+    return vector;
+  }
+
+  startFade(isWanted) {
+    const start = performance.now();
+    if (isWanted) this.fadeFrom = { vector: this.vectorAt(start), start };
+  }
+
+  get fades() { return this.fadeFrom !== null; }
+
+  /** The style input at a time, in the middle of a fade too. */
+  vectorAt(now_ms) {
+    const after = this.vector();
+    if (!this.fadeFrom) return after;
+    const t = Math.min(1, (now_ms - this.fadeFrom.start) / 1000 / this.fade);
+    if (!(t < 1)) {
+      this.fadeFrom = null;
+      return after;
+    }
+    const smooth = t * t * (3 - 2 * t), before = this.fadeFrom.vector;
+    return after.map((value, i) => before[i] + smooth * (value - before[i]));
+  }
+
+  /** Takes what stands behind the # of the address; what is not there is as usual. */
+  readAddress(hash) {
+    const told = new URLSearchParams(hash.replace(/^#/, ""));
+    const mix = parseMix(told.get("s") || "", ["original", ...this.styles]);
+    this.mix = mix.length ? mix : [[this.styles[0], 1]];
+    this.bank = Math.max(0, Math.floor(this.styles.indexOf(this.chosen[0]) / BANK));
+    for (const [name, key] of Object.entries(IN_ADDRESS)) {
+      const number = parseFloat(told.get(key));
+      this.setNumber(name, Number.isFinite(number) ? number : this.table.values[name]);
+    }
+    this.keep_color = told.get("keep_color") === "on";
+    const seed = parseInt(told.get("seed"), 10);
+    this.seed = seed >= 0 && seed <= MOST_SEED ? seed : 1;
+    this.clean = told.get("view") === "clean";
+    this.fadeFrom = null;
+  }
+
+  /** The address part that brings this look back: what is as usual is left out. */
+  address() {
+    const total = this.mix.reduce((sum, [, weight]) => sum + weight, 0);
+    const mix = this.mix.map(([name, weight]) => mixPart(name, weight / total));
+    const parts = [`s=${mix.join(",")}`];
+    for (const [name, key] of Object.entries(IN_ADDRESS)) {
+      if (this[name] !== this.table.values[name]) parts.push(`${key}=${this[name]}`);
+    }
+    if (this.keep_color) parts.push("keep_color=on");
+    if (this.seed !== 1) parts.push(`seed=${this.seed}`);
+    if (this.clean) parts.push("view=clean");
+    return `#${parts.join("&")}`;
+  }
+}
+
+/** The size [height, width] of the network for a frame: `lines` on the short side, even. */
+export function networkSize(height, width, lines) {
+  const scale = Math.min(lines / Math.min(height, width), 1600 / Math.max(height, width));
+  const even = (length) => Math.max(2, 2 * Math.round(length * scale / 2));
+  return Math.abs(scale - 1) <= 0.05 && height % 2 === 0 && width % 2 === 0
+    ? [height, width] : [even(height), even(width)];
+}
+
+/** Lines of the network that give strokes of `brush`, where `lines` are what the device can. */
+export function linesFor(brush, lines = EVEN_LINES) { return Math.min(lines, EVEN_LINES) / brush; }
+
+// The next multiple of the step, as the programs count.
+function stepped(now, by) {
+  const size = Math.abs(by), at = now / size;
+  return (by > 0 ? Math.floor(at + 1e-6) + 1 : Math.ceil(at - 1e-6) - 1) * size;
+}
+
+function mixPart(name, share) { return share === 1 ? name : `${name}:${Number(share.toFixed(3))}`; }
+
+function parseMix(text, names) {
+  const mix = new Map();
+  for (const part of text.split(",")) {
+    const [name, weight = "1"] = part.split(":"), number = parseFloat(weight);
+    if (names.includes(name) && number > 0) mix.set(name, (mix.get(name) || 0) + number);
+  }
+  return [...mix];
+}

@@ -1,0 +1,413 @@
+"""The page for visitors' browsers in a real Chromium, whose fake camera plays a clip."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import io
+import json
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from engines import EngineOptions, find_model, open_engine
+from engines.canvas import draw_canvas
+from engines.folders import cache_dir
+from export import web
+from realtime.frame import Frame
+from realtime.look import Look, parse_mix
+from realtime.picture.noise import NoiseReduction
+from realtime.picture.resample import Scaler
+from realtime.stylizer import Stylizer
+
+sync_api = pytest.importorskip("playwright.sync_api")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+CHROMIUM = next(
+    (p for name in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(name))),
+    None,
+)
+PACKAGE = cache_dir() / web.PACKAGE
+LIMIT_MS = 60_000
+LIMIT_S = LIMIT_MS / 1000
+DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+pytestmark = [
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+    pytest.mark.skipif(
+        not PACKAGE.is_file(), reason="onnxruntime-web was not fetched yet: make site"
+    ),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Hands out a folder, as `python -m http.server` does."""
+
+    daemon_threads = True
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/"
+
+    def end(self) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+def write_site(model, folder: Path) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(web, "_runtime_package", PACKAGE.read_bytes)
+        web.write_site(model, folder, print)
+    return folder
+
+
+def files_of(site: Path) -> list[str]:
+    """What its service worker keeps: all of it but itself."""
+    text = (site / "service.js").read_text(encoding="utf-8")
+    return json.loads(text.split("FILES = ")[1].split(";\n")[0])
+
+
+@pytest.fixture(scope="module")
+def tiny_site(tiny_model, tmp_path_factory) -> Iterator[Server]:
+    """Its styles are arithmetic: what they make of a pixel is known."""
+    server = Server(write_site(tiny_model, tmp_path_factory.mktemp("site") / "tiny"))
+    yield server
+    server.end()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory) -> Iterator[sync_api.Browser]:
+    """Grey 51 left, grey 191 right is what its camera sees: luma of 60 and 180, limited range."""
+    clip = tmp_path_factory.mktemp("camera") / "camera.y4m"
+    luma = np.repeat(np.array([[60, 180]], np.uint8), 160, axis=1).repeat(180, axis=0)
+    frame = b"FRAME\n" + luma.tobytes() + bytes([128]) * (2 * 160 * 90)
+    clip.write_bytes(b"YUV4MPEG2 W320 H180 F15:1 Ip A1:1 C420jpeg\n" + frame * 15)
+    flags = [
+        "--no-sandbox",
+        "--use-angle=swiftshader",
+        "--enable-unsafe-swiftshader",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-video-capture={clip}",
+    ]
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(browser) -> Iterator[sync_api.BrowserContext]:
+    context = browser.new_context(viewport=DESK, permissions=["camera"], locale="en-GB")
+    context.set_default_timeout(LIMIT_MS)
+    yield context
+    context.close()
+
+
+def open_page(context, address: str) -> tuple[sync_api.Page, list[str]]:
+    """The page, and a list that fills with what goes wrong in it."""
+    page, wrong = context.new_page(), []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    page.goto(address)
+    page.wait_for_selector("#begin:visible, .clean")
+    return page, wrong
+
+
+def until(page, script: str, told: object = None) -> None:
+    """Until ``script`` gives true. Playwright's own waiting evaluates a text, which CSP forbids."""
+    end_s = time.monotonic() + LIMIT_S
+    while not page.evaluate(script, told):
+        assert time.monotonic() < end_s, (script, told, page.inner_text("#stage"))
+        time.sleep(0.1)
+
+
+def until_said(page, sentence: str) -> None:
+    until(page, "text => document.getElementById('problem').textContent.includes(text)", sentence)
+
+
+def snapshot(page) -> np.ndarray:
+    """What is shown, (H, W, 3) uint8, as its button saves it."""
+    with page.expect_download() as download:
+        page.click("#snapshot")
+    return np.asarray(Image.open(download.value.path()).convert("RGB"))
+
+
+def until_shown(page, left: int, right: int) -> None:
+    """Until the two halves of the picture have these levels."""
+    end_s, seen = time.monotonic() + LIMIT_S, None
+    while time.monotonic() < end_s:
+        picture = snapshot(page).astype(int)
+        eighth = picture.shape[1] // 8
+        seen = picture[90, [eighth, -eighth]]
+        if np.abs(seen - [[left], [right]]).max() <= 5:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{seen} is not {left}, {right}")
+
+
+def as_png(picture: np.ndarray) -> dict[str, object]:
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "png")
+    return {"name": "picture.png", "mimeType": "image/png", "buffer": file.getvalue()}
+
+
+def test_the_camera_is_painted_and_controlled(tiny_site, context):
+    asked: list[str] = []
+    context.on("request", lambda request: asked.append(request.url))
+    page, wrong = open_page(context, tiny_site.address)
+    assert page.evaluate("crossOriginIsolated")
+    page.click("#begin")
+    page.wait_for_selector("#stage[data-frames]")
+    assert page.get_attribute("#c-mirror", "aria-pressed") == "true"  # a camera that faces us
+    until_shown(page, 64, 204)  # negative
+    page.keyboard.press("KeyM")
+    until_shown(page, 204, 64)
+    page.click("button[data-style=dim]")
+    until_shown(page, 26, 96)
+    page.keyboard.press("Digit0")
+    until_shown(page, 51, 191)
+    page.keyboard.press("Digit0")
+    page.keyboard.press("KeyB")
+    page.keyboard.press("Digit1")  # half of both
+    until_shown(page, 115, 80)
+    page.click("button[data-style=dim]")
+    page.keyboard.press("KeyB")
+    until_shown(page, 204, 64)
+    for _ in range(5):
+        page.keyboard.press("BracketLeft")  # strength
+    until_shown(page, 128, 128)
+    page.wait_for_url("**/#s=negative&strength=0.5")
+    page.fill("#c-strength", "1")
+    page.keyboard.press("Shift+Comma")  # not while a slider has the keys
+    page.click("#c-compare")
+    until_shown(page, 51, 64)
+    page.click("#c-compare")
+    until(page, "document.getElementById('picture').width === 640")
+    page.click("#c-compare")
+    page.click("#c-keep_color")
+    until_shown(page, 204, 64)
+    page.click("#c-freeze")
+    frames = page.get_attribute("#stage", "data-frames")
+    assert page.get_attribute("#c-freeze", "aria-pressed") == "true" and int(frames) > 5
+    page.click("#c-freeze")
+    record(page)
+    page.click("#help")
+    page.uncheck("#keys_on")
+    page.keyboard.press("Digit2")
+    assert page.get_attribute("button[data-style=dim]", "aria-pressed") == "false"
+    page.click("#end")
+    page.wait_for_selector("#begin:visible")
+    assert not wrong
+    assert all(url.startswith((tiny_site.address, "blob:")) for url in asked), asked
+
+
+def record(page) -> None:
+    page.keyboard.press("KeyR")
+    until(page, "document.getElementById('record').textContent.includes('0:01')")
+    with page.expect_download() as download:
+        page.click("#record")
+    with av.open(str(download.value.path())) as film:
+        picture = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)][-1]
+    assert picture.shape == (180, 320, 3)
+    assert abs(int(picture[90, 40, 1]) - 204) < 12 and abs(int(picture[90, 280, 1]) - 64) < 12
+
+
+def test_a_look_comes_from_the_address_and_without_controls(tiny_site, context):
+    page, wrong = open_page(context, tiny_site.address + "#s=dim:.5,negative:.5&view=clean")
+    page.wait_for_selector("#stage[data-frames]")
+    assert page.evaluate("document.elementFromPoint(640, 790).closest('#stage') !== null")
+    assert page.is_hidden("#start") and page.is_hidden("#figures") and not wrong
+
+
+COUNT_KEPT = """async (count) => {
+  const [name] = await caches.keys();
+  return name && (await (await caches.open(name)).keys()).length === count;
+}"""
+
+
+def test_without_a_network_it_works_from_the_second_time_on(tiny_model, tmp_path, context):
+    site = write_site(tiny_model, tmp_path / "site")
+    server = Server(site)
+    page, _ = open_page(context, server.address)
+    until(page, COUNT_KEPT, len(files_of(site)))
+    server.end()
+    page, wrong = open_page(context, server.address)
+    page.set_input_files("#file", as_png(np.full((480, 640, 3), 60, np.uint8)))
+    page.wait_for_selector("#stage[data-frames]")
+    until_shown(page, 195, 195)
+    assert not wrong
+
+
+PROBLEMS = {
+    "NotAllowedError": "does not give its camera",
+    "NotFoundError": "There is no camera",
+    "NotReadableError": "another program may have it",
+    "OverconstrainedError": "There is no camera",
+}
+
+
+def test_every_trouble_is_a_sentence_on_the_stage(tiny_site, context):
+    page, _ = open_page(context, tiny_site.address)
+    for name, sentence in PROBLEMS.items():
+        page.evaluate(
+            "name => { navigator.mediaDevices.getUserMedia ="
+            " () => Promise.reject(new DOMException('no', name)); }",
+            name,
+        )
+        page.click("#begin")
+        until_said(page, sentence)
+        assert page.is_visible("#begin")
+    file = {"name": "x.png", "mimeType": "image/png", "buffer": b"no picture"}
+    page.set_input_files("#file", file)
+    until_said(page, "cannot read that file")
+    page.click("#language")
+    assert page.evaluate("document.documentElement.lang") == "de"
+    page.click("#begin")
+    until_said(page, "Es gibt keine Kamera")
+
+
+@pytest.mark.parametrize(
+    ("script", "sentence"),
+    [
+        ("delete Navigator.prototype.mediaDevices", "https:// and localhost only"),
+        ("HTMLCanvasElement.prototype.getContext = () => null", "WebGL 2"),
+        ("delete Navigator.prototype.serviceWorker", ""),  # no threads, and no trouble
+    ],
+)
+def test_what_a_browser_lacks_is_said(tiny_site, context, script: str, sentence: str):
+    context.add_init_script(script)
+    page, _ = open_page(context, tiny_site.address)
+    if "WebGL" not in sentence:
+        page.click("#begin")
+    if sentence:
+        until_said(page, sentence)
+    else:
+        page.wait_for_selector("#figures:visible")
+        assert "1 thread" in page.inner_text("#figures")
+
+
+def test_a_painter_that_does_not_load_is_said(tiny_model, tmp_path, context):
+    site = write_site(tiny_model, tmp_path / "site")
+    (site / "model.onnx").write_bytes(b"not a model")
+    server = Server(site)
+    page, _ = open_page(context, server.address)
+    until_said(page, "The painter does not run here")
+    server.end()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_is_accessible_at_every_width(tiny_site, browser, scheme: str):
+    context = browser.new_context(color_scheme=scheme, reduced_motion="reduce", locale="de-DE")
+    page, _ = open_page(context, tiny_site.address)
+    for size in (DESK, PHONE):
+        page.set_viewport_size(size)
+        if size == PHONE:
+            page.click("#settings")
+            page.click("#help")
+        found = axe.Axe().run(page).response["violations"]
+        assert not [
+            (entry["id"], [node["target"] for node in entry["nodes"]])
+            for entry in found
+            if entry["impact"] in ("serious", "critical")
+        ]
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+    context.close()
+
+
+def test_its_arithmetic_is_that_of_the_programs(tiny_site, context):
+    page = context.new_page()
+    page.goto(tiny_site.address)
+    page.wait_for_selector("#begin:visible")
+    for size, cell, seed, view in [
+        ((180, 320), 12, 1, ((1, 0, 0), (0, 1, 0))),
+        ((481, 642), 12, 77, ((0.9, 0.1, 0.3), (-0.1, 0.9, -1000.2))),
+        ((97, 64), 8, 2**31 - 1, ((2.5, 0, 4), (0, 2.5, 1))),
+    ]:
+        drawn = page.evaluate(
+            "async ([height, width, cell, seed, view]) => Array.from("
+            "(await import('/canvas.js')).drawCanvas(height, width, cell, seed, 1, view))",
+            [*size, cell, seed, [*view[0], *view[1]]],
+        )
+        np.testing.assert_allclose(drawn, draw_canvas(size, cell, seed, view).ravel(), atol=3e-5)
+    rng, noise = np.random.default_rng(1), NoiseReduction()
+    frames = rng.integers(0, 256, (1, 19, 26, 3)) + rng.normal(0, 4, (6, 19, 26, 3))
+    frames[3:, 4:9, 8:16] += 30
+    frames = frames.clip(0, 255).astype(np.uint8)
+    reduced = page.evaluate(
+        "async (frames) => { const noise = new (await import('/noise.js')).NoiseReduction();"
+        " return frames.map((f) => Array.from(noise.reduce(Uint8Array.from(f), 19, 26))); }",
+        [frame.ravel().tolist() for frame in frames],
+    )
+    for ours, frame in zip(reduced, frames, strict=True):
+        assert np.array_equal(np.reshape(ours, frame.shape), noise.reduce(frame))
+    frame, painting = rng.integers(0, 256, (2, 40, 60, 3), np.uint8)
+    slopes = page.evaluate(
+        "async ([frame, painting]) => Array.from("
+        "(await import('/slopes.js')).slopesOf(frame, painting, 40, 60))",
+        [np.dstack([p, p[..., :1]]).ravel().tolist() for p in (frame, painting)],
+    )
+    scaler = Scaler()
+    planes = [np.ascontiguousarray(painting[..., channel]) for channel in range(3)]
+    expected = scaler.slopes(planes, scaler.luma(frame)).astype(int)
+    assert np.abs(np.reshape(slopes, (20, 30, 4))[..., :3].transpose(2, 0, 1) - expected).max() <= 1
+
+
+LOOKS = {
+    "s=starry_night": Look((("starry_night", 1.0),)),
+    "s=great_wave:.6,the_scream:.4&strength=.7&canvas=.5&seed=7": Look(
+        parse_mix("great_wave:.6,the_scream:.4"), strength=0.7, canvas=0.5, canvas_seed=7
+    ),
+    "s=udnie&keep_color=on&brush=1.6": Look((("udnie", 1.0),), keep_color=True, brush=1.6),
+}
+
+
+def test_the_shipped_styles_are_painted_as_the_programs_paint_them(context, tmp_path):
+    model = find_model("gallery", [])
+    server = Server(write_site(model, tmp_path / "site"))
+    sample = Image.open(model.path.parent / "thumbnails" / "original.jpg").convert("RGB")
+    picture = np.asarray(sample.resize((640, 480), Image.Resampling.BICUBIC))
+    page, wrong = open_page(context, server.address)
+    page.set_input_files("#file", as_png(picture))
+    with open_engine("onnxruntime", model, EngineOptions(precision="fp32"), (480, 640)) as engine:
+        for address, look in LOOKS.items():
+            page.evaluate("hash => { location.hash = hash; }", f"{address}&fade=0")
+            expected = Stylizer(engine, look).stylize(Frame(picture, 0), 0.0).astype(int)
+            until_like(page, expected, enlarged=look.brush != 1)
+    assert not wrong
+    server.end()
+
+
+def until_like(page, expected: np.ndarray, enlarged: bool) -> None:
+    """Until the picture that is shown is the expected one; resamplers are not quite alike."""
+    end_s, stray = time.monotonic() + LIMIT_S, None
+    most, mean = (12, 2.5) if enlarged else (2, 0.5)
+    while time.monotonic() < end_s:
+        stray = np.abs(snapshot(page).astype(int) - expected)
+        if np.quantile(stray, 0.95) <= most and stray.mean() <= mean:
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"{np.quantile(stray, 0.95)} at 95 %, {stray.mean():.2f} on average")
+
+
+def test_little_is_loaded_before_the_first_picture(tmp_path):
+    import gzip
+
+    site = write_site(find_model("gallery", []), tmp_path / "site")
+    packed = sum(len(gzip.compress((site / name).read_bytes(), 9)) for name in files_of(site))
+    assert packed < 6_000_000
