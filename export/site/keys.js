@@ -9,6 +9,7 @@ const PLAIN = {
 const SHIFTED = {
   Equal: "+", BracketLeft: "{", BracketRight: "}", Comma: "<", Period: ">", Slash: "?",
 };
+const UNSHIFTED = { Equal: "=", Slash: "/" };  // what else a key of SHIFTED has where keys are usual
 const SIGNS = {
   left: "←", right: "→", up: "↑", down: "↓", pageup: "PgUp", pagedown: "PgDn",
   space: "Space", f11: "F11",
@@ -32,7 +33,7 @@ export async function readLabels() {
     const code = shifted || find(PLAIN, name) || letter;
     const printed = layout && code && layout.get(code);
     if (!printed) return name;
-    const isUsual = keyName({ code, shiftKey: false }) === printed;
+    const isUsual = (keyName({ code }) || UNSHIFTED[code]) === printed;
     return shifted ? (isUsual ? name : `⇧ ${printed}`) : printed;
   };
 }
