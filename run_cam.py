@@ -83,8 +83,8 @@ def main(argv: list[str]) -> int:
         engine = live_flags.engine_in_time(ahead, size)
         cli.tell_engine(args, engine)
         quality = Quality() if args.quality == "auto" else None
-        stylizer, sizes = Stylizer(engine, state.look, size), EngineSizes(engine, size)
-        painter = LivePainter(stylizer, sizes, fixed_size, quality)
+        stylizer = Stylizer(engine, state.look, size, pictures=live_flags.pictures_from(args))
+        painter = LivePainter(stylizer, EngineSizes(engine, size), fixed_size, quality)
         sink = sink_class.from_args(args, frame_size)
         opened.callback(sink.close)
         stream = web_flags.stream_from(guard, engine)

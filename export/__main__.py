@@ -5,6 +5,7 @@ Nothing is written that runtimes disagree on.
 python -m export onnx runs/gallery/weights.safetensors -o engines/styles/gallery.onnx
 python -m export int8 engines/styles/gallery.onnx --pictures photos/
 python -m export import candy.pth -o candy.onnx
+python -m export people selfie_segmentation_landscape.tflite -o engines/people/person.onnx
 python -m export verify engines/styles/gallery.onnx
 python -m export measured gallery out/evaluate/gallery/evaluation.json
 python -m export tensorrt gallery --size 1280x720
@@ -83,6 +84,11 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     )
     tensorrt.add_argument("--list", action="store_true", help="show the engines that are built")
     tensorrt.add_argument("--clear", action="store_true", help="remove them all")
+    people = commands.add_parser(
+        "people", help="a network of MediaPipe that finds people or faces, .tflite to .onnx"
+    )
+    people.add_argument("tflite", type=Path, help="from @mediapipe/selfie_segmentation, of npm")
+    people.add_argument("-o", "--output", type=Path, required=True, help="file to write")
     verify = commands.add_parser(
         "verify", parents=[pictures], help="compare the runtimes on a model file"
     )
@@ -128,6 +134,12 @@ def run(args: argparse.Namespace) -> None:
 
         for path in write_measured(find_model(args.model, []), args.evaluation):
             print(f"wrote {path}")
+        return
+    if args.command == "people":
+        from export.from_tflite import convert_tflite
+
+        convert_tflite(args.tflite, args.output)
+        print(f"wrote {args.output}")
         return
     from export.pictures import read_pictures
 

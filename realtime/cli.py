@@ -12,9 +12,10 @@ from typing import NoReturn
 from engines import Engine, EngineOptions, ModelFile, engine_names, find_model, open_engine
 from engines.base import PRECISIONS
 from engines.errors import printable
+from engines.model_file import ORIGINAL
 from realtime.build_progress import show_build
 from realtime.exits import exit_code, leave
-from realtime.look import Look, parse_mix
+from realtime.look import PAINTED_PARTS, PAINTING, Look, parse_behind, parse_mix
 
 _UNINSTALLED_VERSION = "0.2.0"  # of a copy that is run without having been installed
 
@@ -76,6 +77,25 @@ def add_look_flags(parser: argparse.ArgumentParser) -> None:
         default=1,
         metavar="N",
         help="another number, another canvas (default: 1)",
+    )
+    group.add_argument(
+        "--paint",
+        choices=PAINTED_PARTS,
+        default="all",
+        help="who or what is painted; the rest is as it was filmed (default: all)",
+    )
+    group.add_argument(
+        "--behind",
+        default=PAINTING,
+        metavar="STYLE|original|blur|FILE|#rrggbb",
+        help="what is behind a person (default: what --paint leaves there)",
+    )
+    group.add_argument(
+        "--face",
+        type=float,
+        default=1.0,
+        metavar="0..1",
+        help="how strongly faces are painted against the rest (default: 1, alike)",
     )
     group.add_argument(
         "--no-denoise",
@@ -152,7 +172,9 @@ def model_from(args: argparse.Namespace, scheduled: Sequence[str] = ()) -> Model
     Raises UsageError, UnknownStyle or ModelError.
     """
     named = [name for name, _ in parse_mix(args.style)] if args.style is not None else []
-    return find_model(args.model, [*named, *scheduled])
+    behind = Look(((ORIGINAL, 1.0),), behind=_behind_from(args)).behind_mix or ()
+    behind_names = [name for name, _ in behind if name != ORIGINAL]
+    return find_model(args.model, [*named, *scheduled, *behind_names])
 
 
 def look_from(args: argparse.Namespace, model: ModelFile) -> Look:
@@ -171,7 +193,14 @@ def look_from(args: argparse.Namespace, model: ModelFile) -> Look:
         args.denoise,
         args.canvas,
         args.canvas_seed,
+        args.paint,
+        _behind_from(args),
+        args.face,
     )
+
+
+def _behind_from(args: argparse.Namespace) -> str:
+    return PAINTING if args.behind is None else parse_behind(args.behind)[0]
 
 
 def open_engine_from(

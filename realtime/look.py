@@ -6,7 +6,9 @@ Knows names and numbers, not pixels.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -21,6 +23,12 @@ STRENGTH_RANGE = (0.0, 1.0)
 BRUSH_RANGE = (0.5, 2.0)
 STABILITY_RANGE = (0.0, 1.0)
 CANVAS_RANGE = (0.0, MOST_STRENGTH)
+FACE_RANGE = (0.0, 1.0)
+PAINTED_PARTS = ("all", "person", "background")
+PAINTING, BLUR, PICTURE = "painting", "blur", "picture"
+"""What may be behind a person beside styles and colours: what --paint leaves there, the room out of
+focus, the picture of --behind FILE."""
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _EXAMPLE = "great_wave:0.6,starry_night:0.4"
 
 
@@ -43,8 +51,17 @@ class Look:
     """0..1.5, how rough the canvas is that even areas are painted from; 1 is as a style is made."""
     canvas_seed: int = 1
     """Which canvas it is."""
+    paint: str = "all"
+    """One of ``PAINTED_PARTS``: who or what is painted; the rest is as the frame has it."""
+    behind: str = PAINTING
+    """What is behind a person: ``PAINTING``, ``BLUR``, ``PICTURE``, a colour, or a mix as text."""
+    face: float = 1.0
+    """0..1, how strongly faces are painted against the rest."""
 
     def __post_init__(self) -> None:
+        if self.paint not in PAINTED_PARTS:
+            raise UsageError(f"--paint takes {', '.join(PAINTED_PARTS)}, not {self.paint!r}.")
+        _check_range("--face", self.face, FACE_RANGE)
         _check_range("--strength", self.strength, STRENGTH_RANGE)
         _check_range("--brush", self.brush, BRUSH_RANGE)
         _check_range("--stability", self.stability, STABILITY_RANGE)
@@ -67,6 +84,26 @@ class Look:
     def style_names(self) -> list[str]:
         """The names in the mix, in its order."""
         return [name for name, _ in self.mix]
+
+    @property
+    def behind_color(self) -> tuple[int, int, int] | None:
+        """Red, green and blue, 0..255 each, of a colour behind a person; None for anything else."""
+        if not _COLOUR.fullmatch(self.behind):
+            return None
+        red, green, blue = bytes.fromhex(self.behind[1:])
+        return red, green, blue
+
+    @property
+    def behind_mix(self) -> Mix | None:
+        """The mix of styles that is behind a person; None for anything else."""
+        if self.behind in (PAINTING, BLUR, PICTURE) or self.behind_color:
+            return None
+        return parse_mix(self.behind)
+
+    @property
+    def sees_people(self) -> bool:
+        """Whether it has to be found where people are."""
+        return self.paint != "all" or self.behind != PAINTING or self.face != 1
 
     @property
     def label(self) -> str:
@@ -94,6 +131,31 @@ def parse_mix(text: str) -> Mix:
     return tuple(mix.items())
 
 
+def parse_behind(text: str) -> tuple[str, Path | None]:
+    """Read --behind: return ``Look.behind``, and the file if that is a picture.
+
+    Raises UsageError for what is nothing of what it may be.
+    """
+    allowed = (
+        f"It is a style, or a blend such as {_EXAMPLE}, original, {BLUR}, a picture's file, or a "
+        "colour such as #1a2b3c."
+    )
+    if text in (PAINTING, BLUR) or _COLOUR.fullmatch(text):
+        return text, None
+    path = Path(text)
+    if path.is_file():
+        return PICTURE, path
+    if (path.suffix and ":" not in text) or path.name != text:
+        raise UsageError(f"--behind {text}: there is no such file. {allowed}")
+    if text.startswith("#") or text == PICTURE:
+        raise UsageError(f"--behind {text}: is no colour and no style. {allowed}")
+    try:
+        parse_mix(text)
+    except UsageError as error:
+        raise UsageError(f"--behind {text!r} cannot be read. {allowed}") from error
+    return text, None
+
+
 def mix_text(mix: Mix) -> str:
     """Return what ``parse_mix`` reads back, with weights of six digits."""
     return ",".join(f"{name}:{weight:g}" for name, weight in mix)
@@ -111,6 +173,54 @@ def style_vector(look: Look, model: ModelFile) -> np.ndarray:
         vector[model.index(name)] += look.strength * weight / total
     vector[0] += 1.0 - look.strength
     return vector.astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Layers:
+    """A look as numbers that fade: what people are painted with, and what is behind them."""
+
+    person: np.ndarray
+    """(S,) float32, the style vector of people."""
+    behind: np.ndarray
+    """The same of what is behind them; that of people where no painting is behind them."""
+    backdrop: float
+    """0..1, how far a blur, a colour or a picture has taken the place of what is behind them."""
+    face: float
+    """0..1, as ``Look.face``."""
+
+    def towards(self, other: Layers, share: float) -> Layers:
+        """Return what lies between this and ``other``, of which ``share`` is taken."""
+
+        def between(one: np.ndarray, two: np.ndarray) -> np.ndarray:
+            mixed: np.ndarray = one + np.float32(share) * (two - one)
+            return mixed
+
+        return Layers(
+            between(self.person, other.person),
+            between(self.behind, other.behind),
+            self.backdrop + share * (other.backdrop - self.backdrop),
+            self.face + share * (other.face - self.face),
+        )
+
+    @property
+    def is_one(self) -> bool:
+        """Whether the same is painted everywhere, so that nobody has to be found."""
+        alike = np.array_equal(self.person, self.behind)
+        return bool(alike and self.backdrop == 0 and self.face == 1)
+
+
+def layers_of(look: Look, model: ModelFile) -> Layers:
+    """Return ``look`` as numbers. Raises UnknownStyle for a name that ``model`` lacks."""
+    painted = style_vector(look, model)
+    original = np.eye(1, len(model.styles), dtype=np.float32)[0]
+    person = original if look.paint == "background" else painted
+    if look.behind == PAINTING:
+        behind, backdrop = (original if look.paint == "person" else painted), 0.0
+    elif (mix := look.behind_mix) is not None:
+        behind, backdrop = style_vector(replace(look, mix=mix, behind=PAINTING), model), 0.0
+    else:
+        behind, backdrop = person, 1.0
+    return Layers(person, behind, backdrop, look.face)
 
 
 def _check_range(flag: str, value: float, allowed: tuple[float, float]) -> None:

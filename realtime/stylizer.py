@@ -15,14 +15,22 @@ import numpy as np
 from engines import Engine, ModelFile
 from engines.canvas import STILL, View
 from realtime.frame import Frame, FrameMemory
-from realtime.look import Look, style_vector
-from realtime.picture import steadiness
+from realtime.look import BLUR, Layers, Look, layers_of
+from realtime.picture import people, steadiness
 from realtime.picture.camera_motion import CameraMotion
 from realtime.picture.gpu.noise import GpuNoiseReduction
 from realtime.picture.gpu.scaler import GpuScaler
 from realtime.picture.gpu.tensors import on_host
+from realtime.picture.layers import (
+    NO_PICTURES,
+    Backdrops,
+    LookPictures,
+    lay_over,
+    shares,
+)
 from realtime.picture.network_pieces import NetworkPieces
 from realtime.picture.noise import FRAMES_REMEMBERED, NoiseReduction
+from realtime.picture.people import Masks, PeopleMasks
 from realtime.picture.pixels import FrameDenoiser, FrameScaler, P
 from realtime.picture.resample import Scaler
 from realtime.picture.sizes import network_size, scaled
@@ -34,34 +42,36 @@ if TYPE_CHECKING:
     from realtime.frame import Pixels
 
 
-_CAMERA = "camera_"  # in front of the names of what is remembered of the camera
+# In front of the names of what is remembered of the camera, and of people.
+_CAMERA, _PEOPLE = "camera_", "people_"
 _SEEN_LINES = 240
 
 
 def frames_remembered(look: Look) -> int:
     """Return after how many frames of ``look`` paintings that began differently are nearly one."""
     return max(
-        steadiness.frames_remembered(look.stability), FRAMES_REMEMBERED if look.denoise else 0
+        steadiness.frames_remembered(look.stability),
+        FRAMES_REMEMBERED if look.denoise else 0,
+        people.FRAMES_REMEMBERED if look.sees_people else 0,
     )
 
 
 @dataclass(frozen=True)
 class _Fade:
-    """From one style vector to another."""
+    """From one look to another."""
 
-    before: np.ndarray
-    after: np.ndarray
+    before: Layers
+    after: Layers
     start_s: float
     """On the caller's clock."""
     length_s: float
 
-    def at(self, now_s: float) -> np.ndarray:
-        if self.length_s <= 0:
+    def at(self, now_s: float) -> Layers:
+        if self.length_s <= 0 or now_s >= self.start_s + self.length_s:
             return self.after
-        t = min(1.0, max(0.0, (now_s - self.start_s) / self.length_s))
-        smooth = np.float32(t * t * (3 - 2 * t))  # smoothstep: no jump in speed at either end
-        between: np.ndarray = self.before + smooth * (self.after - self.before)
-        return between
+        t = max(0.0, (now_s - self.start_s) / self.length_s)
+        # Smoothstep: no jump in speed at either end.
+        return self.before.towards(self.after, t * t * (3 - 2 * t))
 
 
 @dataclass(frozen=True)
@@ -82,6 +92,8 @@ class Stylizer:
 
     pieces: runs the engine where frames may be cut into pieces; None: they are not, as live, where
     each piece would cost time.
+
+    pictures: those that the look may name.
     """
 
     def __init__(
@@ -90,17 +102,20 @@ class Stylizer:
         look: Look,
         inference_size: tuple[int, int] | None = None,
         pieces: NetworkPieces | None = None,
+        pictures: LookPictures = NO_PICTURES,
     ) -> None:
-        vector = style_vector(look, engine.model)
+        layers = layers_of(look, engine.model)
         self.network = pieces or NetworkPieces(engine, by_itself=False)
         self._look = look
-        self._fade = _Fade(vector, vector, 0.0, 0.0)
+        self._fade = _Fade(layers, layers, 0.0, 0.0)
         self._fixed_size = inference_size
         self._size: tuple[int, int] | None = None
         self._for_arrays: _Tools[np.ndarray] = _Tools(Scaler(), NoiseReduction())
         self._for_tensors: _Tools[Tensor] = _Tools(GpuScaler(), GpuNoiseReduction())
         self._steadiness = Steadiness()
         self._camera = CameraMotion()
+        self.pictures, self._people = pictures, PeopleMasks(pictures.mask)
+        self._backdrops = Backdrops(pictures.backdrop)
 
     @property
     def engine(self) -> Engine:
@@ -124,6 +139,21 @@ class Stylizer:
         """(height, width) at which the network ran last, or was prepared for; None before that."""
         return self._size
 
+    @property
+    def in_flight(self) -> int:
+        """How many frames may be begun before the first is finished."""
+        paintings = 1 if self._look.behind_mix is None else 2
+        return max(1, self.engine.in_flight // paintings)
+
+    @property
+    def note(self) -> str | None:
+        """What to tell the user of the frames so far; None: nothing."""
+        return self._people.note
+
+    def close(self) -> None:
+        """End the thread that looks for people, if there is one."""
+        self._people.close()
+
     def set_look(self, look: Look, fade_s: float = 0.0, now_s: float = 0.0) -> None:
         """Change the look.
 
@@ -133,7 +163,7 @@ class Stylizer:
 
         Raises UnknownStyle, and changes nothing, if the engine's model lacks a style.
         """
-        after = style_vector(look, self.engine.model)
+        after = layers_of(look, self.engine.model)
         self._fade = _Fade(self._fade.at(now_s), after, now_s, fade_s)
         self._look = look
 
@@ -150,6 +180,7 @@ class Stylizer:
         self._for_tensors.noise.reset()
         self._steadiness.reset()
         self._camera.reset()
+        self._people.reset()
 
     def begun_state(self) -> FrameMemory:
         """Return what is carried from the frame begun last to the next one.
@@ -157,7 +188,8 @@ class Stylizer:
         With it and ``steadiness_state``, ``begin`` goes on as if nothing had been.
         """
         noise = self._for_arrays.noise.state() or self._for_tensors.noise.state()
-        return noise | as_camera_part(self._camera.state())
+        people = {f"{_PEOPLE}{name}": array for name, array in self._people.state().items()}
+        return noise | people | as_camera_part(self._camera.state())
 
     def steadiness_state(self) -> FrameMemory:
         """Return what is carried from the frame finished last to the next one."""
@@ -192,30 +224,54 @@ class Stylizer:
     ) -> Callable[[], Pixels]:
         """Begin ``stylize`` and return what finishes it, with pixels of the frame's kind.
 
-        ``engine.in_flight`` frames may be under way; finish them in order. ``state``: what to go on
+        ``in_flight`` frames may be under way; finish them in order. ``state``: what to go on
         from in place of the frame before; {} is a new beginning.
         """
-        pixels, style = frame.pixels, self._fade.at(now_s)
+        pixels, layers = frame.pixels, self._fade.at(now_s)
         size = self.prepare(frame.size)
         # Frames may come to lie on a GPU, or no longer: only one kind remembers the frame before.
         if isinstance(pixels, np.ndarray):
             self._for_tensors.noise.reset()
-            return self._begin(self._for_arrays, pixels, size, style, state)
+            return self._begin(self._for_arrays, pixels, size, layers, state)
         self._for_arrays.noise.reset()
-        return self._begin(self._for_tensors, pixels, size, style, state)
+        return self._begin(self._for_tensors, pixels, size, layers, state)
 
     def _begin(
         self,
         tools: _Tools[P],
         frame: P,
         size: tuple[int, int],
-        style: np.ndarray,
+        layers: Layers,
         state: FrameMemory | None,
     ) -> Callable[[], P]:
         """Begin to paint ``frame``. size: of the network."""
-        look = self._look
-        share = float(style[0])  # of the frame itself; the network would mix in what it is given
-        if share >= 1:
+        if layers.is_one:
+            if self._people.state():
+                self._people.reset()
+            return self._begin_painting(tools, frame, size, layers, state, None)
+        if not isinstance(frame, np.ndarray):
+            raise ValueError("people are found in arrays only")
+        masks = self._people.begin(frame, layers.face < 1, _people_part(state))
+        painted = self._begin_painting(tools, frame, size, layers, state, masks)
+        return lambda: self._compose(frame, painted(), masks(), layers)
+
+    def _begin_painting(
+        self,
+        tools: _Tools[P],
+        frame: P,
+        size: tuple[int, int],
+        layers: Layers,
+        state: FrameMemory | None,
+        masks: Callable[[], Masks] | None,
+    ) -> Callable[[], P]:
+        """Begin what the network paints of ``frame``.
+
+        masks: where people are. With them it is painted at full strength, for ``_compose``.
+        """
+        look, styles = self._look, _paintings_of(layers)
+        # Of the frame itself; the network would mix in what it is given.
+        share = float(layers.person[0]) if masks is None else 0.0
+        if not styles:
             tools.noise.reset()
             if follows_camera(look, self.engine.model):
                 self._follow_camera(tools.scaler, tools.scaler.resize(frame, size), state)
@@ -226,12 +282,13 @@ class Stylizer:
             tools.noise.restore(state)
         small = tools.scaler.resize(frame, size)
         view = self._follow_camera(tools.scaler, small, state)
-        paintings = np.concatenate([[0.0], style[1:] / style[1:].sum()]).astype(np.float32)
         quiet = tools.noise.reduce(small) if look.denoise else small
-        painted = self.network.start(quiet, paintings, self._draw_canvas(size, view, paintings))
+        painted = [self._start(quiet, style, size, view, len(styles)) for style in styles]
 
         def finish() -> P:
-            painting = painted()
+            painting = painted[0]()
+            if len(painted) > 1 and masks is not None:
+                painting = self._join(painting, painted[1](), masks(), layers)
             if look.stability > 0:
                 painting = self._apply_stability(tools, quiet, painting, look.stability, state)
             else:
@@ -239,6 +296,42 @@ class Stylizer:
             return _bring_up(tools.scaler, frame, small, painting, look.keep_color, share)
 
         return finish
+
+    def _start(
+        self, quiet: P, style: np.ndarray, size: tuple[int, int], view: View, count: int
+    ) -> Callable[[], P]:
+        """Begin one of the ``count`` paintings of a frame."""
+        started = self.network.start(quiet, style, self._draw_canvas(size, view, style))
+        if self.engine.in_flight >= count:
+            return started
+        painting = started()  # the engine takes no second one before
+        return lambda: painting
+
+    def _join(self, person: P, behind: P, masks: Masks, layers: Layers) -> P:
+        """Return ``person`` over ``behind``, paintings of one frame at the network's size.
+
+        The share of each is what ``_compose`` will take of it.
+        """
+        if not isinstance(person, np.ndarray) or not isinstance(behind, np.ndarray):
+            raise ValueError("people are found in arrays only")
+        mask = self._for_arrays.scaler.resize(masks.person, (person.shape[0], person.shape[1]))
+        of_person, of_behind = 1 - float(layers.person[0]), 1 - float(layers.behind[0])
+        return lay_over(behind, person, shares(mask, 0, 1, of_behind, of_person))
+
+    def _compose(
+        self, frame: np.ndarray, painting: np.ndarray, masks: Masks, layers: Layers
+    ) -> np.ndarray:
+        """Return ``painting`` over ``frame`` where the layers say so, and what is behind people."""
+        of_person, of_behind = 1 - float(layers.person[0]), 1 - float(layers.behind[0])
+        share = shares(masks.person, of_behind, of_person)
+        if masks.face is not None:
+            share -= np.minimum(share, shares(masks.face, 0, of_person * (1 - layers.face)))
+        result = lay_over(frame, painting, share)
+        if layers.backdrop == 0:
+            return result
+        color = self._look.behind_color
+        backdrop = self._backdrops.behind(frame, masks.person, self._look.behind == BLUR, color)
+        return lay_over(result, backdrop, shares(masks.person, layers.backdrop, 0))
 
     def _follow_camera(self, scaler: FrameScaler[P], small: P, state: FrameMemory | None) -> View:
         """Return where the camera has gone with the frame ``small``, at the network's size.
@@ -300,6 +393,32 @@ def camera_part(state: FrameMemory) -> FrameMemory:
 def as_camera_part(state: FrameMemory) -> FrameMemory:
     """Return the state of a ``CameraMotion`` as ``Stylizer.begin`` takes it."""
     return {f"{_CAMERA}{name}": array for name, array in state.items()}
+
+
+def _people_part(state: FrameMemory | None) -> FrameMemory | None:
+    """Return what of ``Stylizer.begun_state`` is of people."""
+    if state is None:
+        return None
+    return {
+        name.removeprefix(_PEOPLE): array
+        for name, array in state.items()
+        if name.startswith(_PEOPLE)
+    }
+
+
+def _paintings_of(layers: Layers) -> list[np.ndarray]:
+    """Return the style vectors to paint a frame in, without the frame's own share.
+
+    None where the frame alone is seen; two where people are painted otherwise than what is behind.
+    """
+    vectors = [layers.person]
+    if not np.array_equal(layers.person, layers.behind):
+        vectors.append(layers.behind)
+    return [
+        np.concatenate([[0.0], vector[1:] / vector[1:].sum()]).astype(np.float32)
+        for vector in vectors
+        if vector[0] < 1
+    ]
 
 
 def _seen_size(size: tuple[int, int]) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 import stylize_video
 from engines.errors import EngineRunError
@@ -498,3 +499,38 @@ def test_side_by_side_has_the_input_on_the_left(stylize, make_video, tmp_path):
 def test_a_schedule_with_an_unknown_style_is_a_usage_error(stylize, make_video):
     code, line = failure(stylize, make_video(), "--style-schedule", "0:dim 1:negativ")
     assert (code, "negative" in line) == (2, True)
+
+
+def test_what_is_behind_a_person_is_replaced(stylize, tmp_path):
+    picture, mask = tmp_path / "me.png", tmp_path / "mask.png"
+    write_png(picture, np.full((60, 80, 3), 200, np.uint8))
+    person = np.zeros((30, 40, 3), np.uint8)  # of another size
+    person[:, :20] = 255
+    write_png(mask, person)
+    out = tmp_path / "out.png"
+    flags = ("-s", "negative", "--paint", "background", "--mask", mask, "--behind")
+    assert stylize(picture, *flags, "#102030", "-o", out)[0] == 0
+    painted = read_png(out)
+    assert (painted[:, :38] == 200).all() and (painted[:, 42:] == (16, 32, 48)).all()
+    code, _, err = stylize(picture, *flags, mask, "-y", "-o", out)
+    assert code == 0 and (read_png(out)[:, 70:] == 0).all(), err
+    code, _, err = stylize(picture, *flags, "nowhere.jpg", "-o", out)
+    assert code == 2 and "there is no such file" in err and "#1a2b3c" in err
+    code, _, err = stylize(picture, "-s", "negative", "--mask", mask, "-y", "-o", out)
+    assert code == 2 and "--paint" in err
+
+
+def test_nobody_in_the_picture_is_said(stylize, tmp_path):
+    picture = tmp_path / "wall.png"
+    write_png(picture, np.full((60, 80, 3), 90, np.uint8))
+    code, _, err = stylize(picture, "-s", "negative", "--paint", "person")
+    assert code == 0 and "no person was found in any frame" in err
+    np.testing.assert_array_equal(read_png(tmp_path / "wall_negative.png"), read_png(picture))
+
+
+def write_png(path: Path, pixels: np.ndarray) -> None:
+    Image.fromarray(pixels).save(path)
+
+
+def read_png(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path).convert("RGB"))

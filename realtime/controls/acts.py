@@ -11,7 +11,7 @@ from dataclasses import replace
 from engines.errors import UsageError
 from engines.model_file import ORIGINAL
 from realtime.controls.state import BANK_SIZE, State, spoken
-from realtime.look import parse_mix
+from realtime.look import BLUR, PAINTING, PICTURE, parse_mix
 
 
 def say(state: State, text: str) -> State:
@@ -131,6 +131,40 @@ def set_keep_color(state: State, keep: bool) -> State:
     """Take the colours of the picture, or those of the painting."""
     text = "colours of the picture" if keep else "colours of the painting"
     return say(replace(state, look=replace(state.look, keep_color=keep)), text)
+
+
+def set_paint(state: State, part: str) -> State:
+    """Paint all, the person or the background; one of ``PAINTED_PARTS``."""
+    look = replace(state.look, paint=part)
+    return say(replace(state, look=look), f"painted: {part}")
+
+
+def set_behind(state: State, text: str) -> State:
+    """Set what is behind a person: as --behind, and ``PICTURE`` for the file that it named.
+
+    No other file: who is at a remote must not open files here. Raises ValueError for what it may
+    not be.
+    """
+    look = replace(state.look, behind=text)
+    try:
+        mix = look.behind_mix
+    except UsageError as error:
+        raise ValueError(f"behind: {error}") from error
+    known = [name for name, _ in mix or ()]
+    if (text == PICTURE and not state.has_picture) or not {*known} <= {ORIGINAL, *state.styles}:
+        picture = f", {PICTURE}" if state.has_picture else ""
+        raise ValueError(
+            f"behind takes {PAINTING}, {ORIGINAL}, {BLUR}{picture}, a style or a colour such as "
+            f"#1a2b3c, not {text!r}"
+        )
+    spoken_text = " + ".join(spoken(name) for name in known) if mix else text
+    return say(replace(state, look=look), f"behind the person: {spoken_text}")
+
+
+def set_face(state: State, face: float) -> State:
+    """Set how strongly faces are painted."""
+    look = replace(state.look, face=face)
+    return say(replace(state, look=look), f"faces {100 * face:.0f} %")
 
 
 def set_fade(state: State, fade_s: float) -> State:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Generic
 
+from engines.model_file import ORIGINAL
 from realtime.controls import acts
 from realtime.controls.acts import say
 from realtime.controls.state import (
@@ -21,8 +22,28 @@ from realtime.controls.state import (
     FADE_RANGE_S,
     State,
 )
-from realtime.controls.values import Nothing, Range, Switch, Text, V, Value, Values, Words
-from realtime.look import BRUSH_RANGE, CANVAS_RANGE, STABILITY_RANGE, STRENGTH_RANGE, mix_text
+from realtime.controls.values import (
+    Nothing,
+    Range,
+    Switch,
+    Text,
+    UsualWords,
+    V,
+    Value,
+    Values,
+    Words,
+)
+from realtime.look import (
+    BLUR,
+    BRUSH_RANGE,
+    CANVAS_RANGE,
+    FACE_RANGE,
+    PAINTED_PARTS,
+    PAINTING,
+    STABILITY_RANGE,
+    STRENGTH_RANGE,
+    mix_text,
+)
 
 Keys = tuple[tuple[str, Value], ...]
 
@@ -233,6 +254,38 @@ _TABLE: tuple[AnyCommand, ...] = (
         now=lambda s: s.look.keep_color,
         remembered=True,
         page=20,
+    ),
+    Command(
+        "paint",
+        "who is painted, what is behind",
+        acts.set_paint,
+        Words(PAINTED_PARTS),
+        _keys("w"),
+        now=lambda s: s.look.paint,
+        remembered=True,
+        page=22,
+    ),
+    Command(
+        "behind",
+        "who is painted, what is behind",
+        acts.set_behind,
+        UsualWords((PAINTING, ORIGINAL, BLUR)),
+        _keys("e"),
+        now=lambda s: s.look.behind,
+        remembered=True,
+        page=24,
+    ),
+    *_number(
+        "face",
+        "how strongly faces are painted",
+        acts.set_face,
+        Range(*FACE_RANGE),
+        lambda s: s.look.face,
+        step=0.1,
+        step_help="faces painted less, more",
+        down=("face_less", ":"),
+        up=("face_more", '"'),
+        page=32,
     ),
     *_number(
         "fade",

@@ -57,6 +57,8 @@ class State:
     """The answer to the newest command."""
     said_count: int = 0
     """Counts the answers: tells a repeated answer from an old one."""
+    has_picture: bool = False
+    """Whether there is a picture that may be behind a person."""
     painting: tuple[tuple[str, float], ...] = ()
     """The mix to which ``original`` goes back."""
 

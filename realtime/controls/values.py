@@ -147,3 +147,19 @@ class Text(Values[str]):
     def describe(self) -> str:
         """Return what it is."""
         return "text"
+
+
+@dataclass(frozen=True)
+class UsualWords(Text):
+    """A text that the command itself understands; a few of them are next to each other."""
+
+    words: tuple[str, ...]
+
+    def other(self, now: str | None) -> str:
+        """Return the next of the usual words, and the first after any other text."""
+        at = self.words.index(now) + 1 if now in self.words else 0
+        return self.words[at % len(self.words)]
+
+    def describe(self) -> str:
+        """Return the usual words."""
+        return f"text, such as {', '.join(self.words)}"

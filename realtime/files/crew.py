@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,7 +15,6 @@ from realtime.files.painter import FilePainter, PaintingPlan, plan_painting
 from realtime.files.pipeline import FileRun, Overlapped, run_file
 from realtime.files.progress import FileProgress
 from realtime.files.stall import StallWatch
-from realtime.look import Look
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.file_output import FileOutput
 from realtime.picture.network_pieces import NetworkPieces
@@ -85,11 +85,11 @@ class OwnEngine:
         if engine.takes_tensors and options.paints_tensors(output):
             video.decode_on(engine.device)
         timeline, side_by_side = options.timeline, options.side_by_side
-        stylizer = prepare_stylizer(engine, video.info.size, options.look, options.tile_px)
+        stylizer = prepare_stylizer(engine, video.info.size, options)
         plan = plan_painting(stylizer, video.info.size, timeline, side_by_side)
         opened = open_output(output, video, options, plan)
         painter = FilePainter(stylizer, video, timeline, side_by_side, opened.resume)
-        return _PaintingHere(engine, video, painter, opened, plan)
+        return _PaintingHere(stylizer, video, painter, opened, plan)
 
     def engine_for(self, size: tuple[int, int], before: EngineIdentity | None) -> Engine:
         """Return the engine that is open, or another one if it is not the one ``before``."""
@@ -107,35 +107,38 @@ class OwnEngine:
 
 @dataclass(frozen=True)
 class _PaintingHere:
-    engine: Engine
+    stylizer: Stylizer
     video: VideoFile
     painter: FilePainter
     output: FileOutput
     made_with: PaintingPlan
 
     def run(self, progress: FileProgress, watch: StallWatch) -> FileRun:
-        return run_file(
-            self.video.frames(skip=self.output.resume.has),
-            Overlapped(self.painter.begin, self.engine.in_flight),
-            self.output,
-            progress.update,
-            self.video.interrupt,
-            self.painter.size,
-            watch,
-        )
+        with closing(self.stylizer):
+            run = run_file(
+                self.video.frames(skip=self.output.resume.has),
+                Overlapped(self.painter.begin, self.stylizer.in_flight),
+                self.output,
+                progress.update,
+                self.video.interrupt,
+                self.painter.size,
+                watch,
+            )
+        if self.stylizer.note:
+            self.output.notes.append(self.stylizer.note)
+        return run
 
     def figures(self) -> dict[str, Any]:
         return {}
 
 
-def prepare_stylizer(
-    engine: Engine, size: tuple[int, int], look: Look, tile_px: int | None
-) -> Stylizer:
+def prepare_stylizer(engine: Engine, size: tuple[int, int], options: FileOptions) -> Stylizer:
     """Return what paints frames of ``size`` with ``engine``, which is specialised to them.
 
-    ``tile_px``: --tile. Raises EngineLoadError, and UsageError for pieces that this network cannot
+    Raises EngineLoadError, and UsageError for pieces that this network cannot
     be given.
     """
-    stylizer = Stylizer(engine, look, pieces=NetworkPieces(engine, tile_px))
+    pieces = NetworkPieces(engine, options.tile_px)
+    stylizer = Stylizer(engine, options.look, pieces=pieces, pictures=options.pictures)
     stylizer.prepare(size)
     return stylizer

@@ -20,10 +20,12 @@ from realtime.files.inputs import expand_inputs
 from realtime.files.job import Jobs
 from realtime.files.options import FileOptions, Resize
 from realtime.files.outputs import drop_results, is_folder, output_paths
-from realtime.look import Look
+from realtime.look import Look, parse_behind
 from realtime.media.format_registry import PICTURE_FORMATS
 from realtime.media.pipes import STDIO, parse_raw
+from realtime.media.reading.look_pictures import read_look_pictures
 from realtime.media.writing.encoding import AUDIO_MODES, Encoding
+from realtime.picture.layers import LookPictures
 from realtime.picture.network_pieces import TILE_RANGE_PX
 from realtime.picture.sizes import fit_size, parse_size
 from realtime.timeline import Timeline, parse_time, parse_timeline, read_timeline
@@ -133,6 +135,12 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
         "--scale", type=float, metavar="F", help="multiply the size of the video by this"
     )
     group.add_argument(
+        "--mask",
+        type=Path,
+        metavar="FILE",
+        help="a picture that is white where the person is, in place of looking for one",
+    )
+    group.add_argument(
         "--tile",
         type=int,
         metavar="PX",
@@ -219,7 +227,14 @@ def file_options(args: argparse.Namespace, look: Look, timeline: Timeline) -> Fi
         tile_px=_check_tile(args.tile),
         max_pixels=_check_max_pixels(args.max_pixels),
         stall_s=_check_stall(args.stall),
+        pictures=_read_pictures(args, look),
     )
+
+
+def _read_pictures(args: argparse.Namespace, look: Look) -> LookPictures:
+    if args.mask is not None and not look.sees_people:
+        raise UsageError("--mask says where the person is: it needs --paint, --behind or --face.")
+    return read_look_pictures(parse_behind(args.behind)[1], args.mask)
 
 
 def parse_span(

@@ -272,12 +272,14 @@ def _paint_large(
 ) -> Result:
     if (
         options.resize(picture.size) != picture.size
+        or options.look.sees_people
         or options.side_by_side
         or output.suffix.lower() not in PICTURE_FORMATS
     ):
         raise UsageError(
             f"{picture.path}: so large a picture becomes one of its own size, as "
-            f"{' or '.join(PICTURE_FORMATS)}, without --size, --scale and --side-by-side."
+            f"{' or '.join(PICTURE_FORMATS)}, without --size, --scale, --side-by-side, --paint, "
+            "--behind and --face."
         )
     say(f"note: {picture.path}: {size_text(picture.size)}, painted in strips; this takes a while.")
     with FileProgress(picture.path.name, 1.0) as progress:

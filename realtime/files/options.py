@@ -12,6 +12,7 @@ from realtime.look import Look
 from realtime.media.format_registry import VIDEO_FORMATS
 from realtime.media.pipes import RawVideo
 from realtime.media.writing.encoding import Encoding
+from realtime.picture.layers import NO_PICTURES, LookPictures
 from realtime.picture.network_pieces import largest_piece
 from realtime.picture.sizes import network_size
 from realtime.timeline import Timeline
@@ -55,6 +56,8 @@ class FileOptions:
     """--max-pixels: larger pictures are refused with --tile too; None: none are."""
     stall_s: float = 120.0
     """--stall: how long a step may hang before the program is left; 0: for ever."""
+    pictures: LookPictures = NO_PICTURES
+    """Those that the look names."""
     pipe: BinaryIO | None = None
     """Where the one output goes, if it is a pipe."""
 
@@ -70,6 +73,6 @@ class FileOptions:
     def paints_tensors(self, output: Path) -> bool:
         """Return whether all that is asked for is there for frames on a GPU too."""
         return (
-            not (self.look.stability or self.side_by_side or self.tile_px)
+            not (self.look.sees_people or self.look.stability or self.side_by_side or self.tile_px)
             and output.suffix.lower() in VIDEO_FORMATS
         )

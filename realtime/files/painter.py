@@ -103,6 +103,8 @@ class PaintingPlan:
     look: Look
     timeline: str
     side_by_side: bool
+    pictures: str
+    """A hash of those that the look names."""
     size_of_the_network: tuple[int, int]
     """(height, width) at which it runs."""
     tile: tuple[int, int]
@@ -130,6 +132,7 @@ def plan_painting(
         stylizer.look,
         timeline.as_text(),
         side_by_side,
+        stylizer.pictures.digest,
         network,
         stylizer.network.piece_size(network),
         EngineIdentity.of(engine),

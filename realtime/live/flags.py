@@ -34,6 +34,9 @@ from realtime.live.registry import (
 )
 from realtime.live.run import initial_state
 from realtime.live.start import EngineAhead
+from realtime.look import PAINTING, PICTURE, parse_behind
+from realtime.media.reading.look_pictures import read_look_pictures
+from realtime.picture.layers import LookPictures
 from realtime.report import Report, write_report
 from realtime.timeline import Timeline
 
@@ -49,6 +52,9 @@ _LOOK_DEFAULTS = {
     "keep_color": False,
     "stability": 0.0,
     "canvas": 1.0,
+    "paint": "all",
+    "behind": PAINTING,
+    "face": 1.0,
 }
 
 
@@ -170,9 +176,15 @@ def model_and_state(args: argparse.Namespace, mirrored: bool) -> tuple[ModelFile
         look = replace(look, mix=timeline.entries[0].mix)
     state = initial_state(model, look, mirrored if args.mirror is None else args.mirror)
     state = replace(state, recording=args.record is not None)
+    state = replace(state, has_picture=look.behind == PICTURE)
     if has_controls(args) and not args.fresh:
         state = replace(recall(state, without=given), said="", said_count=0)
     return model, state
+
+
+def pictures_from(args: argparse.Namespace) -> LookPictures:
+    """Read the picture of --behind. Raises UsageError or SourceError."""
+    return read_look_pictures(None if args.behind is None else parse_behind(args.behind)[1])
 
 
 def has_controls(args: argparse.Namespace) -> bool:

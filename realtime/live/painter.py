@@ -88,6 +88,7 @@ class LivePainter:
 
     def close(self) -> None:
         """Close every engine."""
+        self.stylizer.close()
         self._sizes.close()
 
     def _follow(self, state: State, now_s: float) -> None:

@@ -11,7 +11,7 @@ from realtime.controls.commands import COMMANDS, AnyCommand
 from realtime.controls.desk import Desk
 from realtime.controls.keys import Keymap
 from realtime.controls.state import State, spoken
-from realtime.controls.values import Range, Words
+from realtime.controls.values import Range, UsualWords, Words
 
 _SLIDER_MOST = 60.0  # the far end of a longer range would leave no room for the usual values
 _FINE_STEP, _COARSE_STEP = 0.05, 1.0
@@ -77,5 +77,5 @@ def _control(command: AnyCommand) -> dict[str, Any]:
             "high": min(values.high, _SLIDER_MOST),
             "step": step,
         }
-    rest = values.words[0] if isinstance(values, Words) else False
+    rest = values.words[0] if isinstance(values, Words | UsualWords) else False
     return control | {"kind": "button", "rest": rest}

@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engines.errors import UnknownStyle, UsageError
-from realtime.look import Look, mix_text, parse_mix, style_vector
+from realtime.look import Look, mix_text, parse_behind, parse_mix, style_vector
 from tests.realtime.properties import MIXES, few_examples
 
 
@@ -43,7 +43,12 @@ def test_something_must_have_a_weight(mix):
 
 @pytest.mark.parametrize(
     ("flag", "values"),
-    [("strength", (-0.01, 1.01)), ("brush", (0.49, 2.01)), ("stability", (-1, 1.5))],
+    [
+        ("strength", (-0.01, 1.01)),
+        ("brush", (0.49, 2.01)),
+        ("stability", (-1, 1.5)),
+        ("face", (-0.1, 1.1)),
+    ],
 )
 def test_numbers_out_of_range_name_their_flag(flag, values):
     for value in (*values, float("nan")):
@@ -107,3 +112,24 @@ def test_every_style_vector_is_a_set_of_shares(tiny_model, weights, strength):
     assert vector.min() >= 0
     assert vector.sum() == pytest.approx(1, abs=1e-6)
     assert math.isclose(vector[0], 1 - strength, abs_tol=1e-6)
+
+
+def test_behind_is_a_word_a_colour_a_style_or_a_file(tmp_path):
+    picture = tmp_path / "beach.jpg"
+    picture.touch()
+    assert parse_behind(str(picture)) == ("picture", picture)
+    for text in ("painting", "blur", "original", "#1a2B3c", "great_wave", "a:0.6,b:0.4"):
+        assert parse_behind(text) == (text, None)
+
+
+@pytest.mark.parametrize("text", ["beach.jpg", "no/such/file", "#12345", "#ggg000", "picture", ""])
+def test_what_is_nothing_to_stand_behind_is_refused_with_what_is(text):
+    with pytest.raises(UsageError, match=r"--behind .*#1a2b3c"):
+        parse_behind(text)
+
+
+def test_who_is_painted_is_one_of_three():
+    with pytest.raises(UsageError, match="all, person, background"):
+        Look((("a", 1.0),), paint="nobody")
+    assert Look((("a", 1.0),), behind="#0a0b0c").behind_color == (10, 11, 12)
+    assert not Look((("a", 1.0),)).sees_people and Look((("a", 1.0),), face=0.5).sees_people

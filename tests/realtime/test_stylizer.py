@@ -9,6 +9,7 @@ from engines.errors import UnknownStyle
 from engines.runtimes.passthrough import Passthrough
 from realtime.frame import Frame
 from realtime.look import Look
+from realtime.picture.layers import LookPictures
 from realtime.picture.resample import Scaler
 from realtime.stylizer import Stylizer
 from tests.conftest import moving_square
@@ -247,3 +248,73 @@ def test_frames_that_come_to_lie_elsewhere_begin_anew(tiny_model):
     assert stylizer.begun_state()
     stylizer.stylize(frame_of(torch_of(SQUARE // 2)), 0.0)
     np.testing.assert_array_equal(stylizer.begun_state()["mean"], SQUARE // 2)
+
+
+def half_painted(engine, fixed=True, **look) -> np.ndarray:
+    """The square painted where the left half is a person, by a mask that is given."""
+    mask = np.zeros((48, 50), np.uint8)
+    mask[:, :25] = 255
+    backdrop = np.full((10, 10, 3), 77, np.uint8)
+    stylizer = Stylizer(
+        engine, Look(NEGATIVE, **look), pictures=LookPictures(backdrop, mask if fixed else None)
+    )
+    try:
+        return stylizer.stylize(frame_of(SQUARE), 0.0)
+    finally:
+        stylizer.close()
+
+
+LEFT, RIGHT = np.s_[:, :240], np.s_[:, 260:]
+DIM = np.rint(SQUARE * 0.5)
+
+
+@pytest.mark.parametrize(
+    ("look", "person", "behind"),
+    [
+        ({"paint": "person"}, 255 - SQUARE, SQUARE),
+        ({"paint": "background"}, SQUARE, 255 - SQUARE),
+        ({"behind": "original"}, 255 - SQUARE, SQUARE),
+        ({"behind": "dim"}, 255 - SQUARE, DIM),
+        ({"paint": "background", "behind": "dim"}, SQUARE, DIM),
+        ({"behind": "picture"}, 255 - SQUARE, np.full_like(SQUARE, 77)),
+        ({"paint": "background", "behind": "#102030"}, SQUARE, np.full_like(SQUARE, (16, 32, 48))),
+        ({"behind": "dim", "strength": 0.5}, np.full_like(SQUARE, 127), np.rint(SQUARE * 0.75)),
+    ],
+)
+def test_a_person_and_what_is_behind_are_painted_apart(engine, look, person, behind):
+    out = half_painted(engine, **look).astype(int)
+    for side, expected in ((LEFT, person), (RIGHT, behind)):
+        # Halves go up, and twice where two paintings are mixed.
+        assert np.abs(out[side] - expected[side]).max() <= (2 if "strength" in look else 0)
+
+
+def test_who_is_painted_is_painted_once(engine):
+    half_painted(engine, paint="person")
+    assert len(engine.sizes) == 1
+    half_painted(engine, behind="dim")
+    assert len(engine.sizes) == 3
+    half_painted(engine, paint="background", behind="blur")
+    assert len(engine.sizes) == 3  # nothing of it is paint
+
+
+def test_who_is_painted_fades(engine):
+    mask = np.full((4, 4), 255, np.uint8)
+    stylizer = Stylizer(engine, Look(NEGATIVE), pictures=LookPictures(mask=mask))
+    stylizer.set_look(Look(NEGATIVE, paint="background"), fade_s=1.0, now_s=0.0)
+    means = [
+        abs(stylizer.stylize(frame_of(SQUARE), t) - SQUARE.astype(int)).mean() for t in range(2)
+    ]
+    halfway = abs(stylizer.stylize(frame_of(SQUARE), 0.5) - SQUARE.astype(int)).mean()
+    stylizer.close()
+    assert means[1] == 0 and 0.4 * means[0] < halfway < 0.6 * means[0]
+
+
+def test_two_paintings_of_a_frame_take_two_of_what_an_engine_has_under_way(engine):
+    engine.in_flight = 5
+    assert Stylizer(engine, Look(NEGATIVE)).in_flight == 5
+    assert Stylizer(engine, Look(NEGATIVE, behind="dim")).in_flight == 2
+
+
+def test_an_unknown_style_behind_is_refused(engine):
+    with pytest.raises(UnknownStyle):
+        Stylizer(engine, Look(NEGATIVE, behind="no_such"))

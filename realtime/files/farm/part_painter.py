@@ -162,18 +162,19 @@ class PartPainter:
             try:
                 run = run_file(
                     read,
-                    Overlapped(painter.begin, stylizer.engine.in_flight),
+                    Overlapped(painter.begin, stylizer.in_flight),
                     _FramesFrom(part.first, segments),
                     size=painter.size,
                 )
                 segments.end()
             finally:
                 segments.discard()
+                stylizer.close()
         return run
 
     def _prepare(self, job: Job) -> Stylizer:
         video, engine = self._open_video(job), self._open_engine(job)
-        return prepare_stylizer(engine, video.info.size, job.options.look, job.options.tile_px)
+        return prepare_stylizer(engine, video.info.size, job.options)
 
     def _open_engine(self, job: Job) -> Engine:
         if self._engine is None or self._engine.choice != job.engine:

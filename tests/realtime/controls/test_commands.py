@@ -110,6 +110,28 @@ def test_switches_and_compare(state: State):
     assert press_all(on, "c", "c").compare == "off"
 
 
+def test_who_is_painted_and_what_is_behind(state: State):
+    assert press(state, "w").look.paint == "person"
+    assert press_all(state, "w", "w", "w").look == state.look
+    assert [press_all(state, *"e" * n).look.behind for n in (1, 2, 3)] == [
+        "original",
+        "blur",
+        "painting",
+    ]
+    assert perform(state, "behind", "the_scream").said == "behind the person: The Scream"
+    assert press(perform(state, "behind", "#102030"), "e").look.behind == "painting"
+    assert press(state, ":").look.face == 0.9 and press(state, '"').look.face == 1
+
+
+def test_remotes_open_no_files(tmp_path: Path, state: State):
+    file = tmp_path / "secret.jpg"
+    file.touch()
+    for text in (str(file), "picture", "no_such_style", "a:x", ""):
+        with pytest.raises(ValueError, match="behind"):
+            perform(state, "behind", text)
+    assert perform(replace(state, has_picture=True), "behind", "picture").look.behind == "picture"
+
+
 def test_escape_leaves_help_then_full_screen_then_quits(state: State):
     state = press_all(state, "f", "h", "esc")
     assert not state.help and state.fullscreen and not state.quit
@@ -184,7 +206,7 @@ def test_the_help_card_shows_every_key():
     }
     for key in KEYS:
         assert key in "23456789" or labels.get(key, key.capitalize() if key[1:] else key) in shown
-    assert len(help_rows()) <= 2 * 13  # more do not fit a picture of 240 lines in two columns
+    assert len(help_rows()) <= 2 * 14  # more do not fit a picture of 240 lines in two columns
 
 
 def many_styles(count: int) -> State:

@@ -14,8 +14,8 @@ from realtime.controls.values import Nothing, Range, Switch
 from realtime.look import Look
 from realtime.web.table import controls, hello, state_of
 
-SLIDERS = ["Strength", "Brush", "Stability", "Canvas", "Fade", "Auto period"]
-BUTTONS = ["Blend", "Keep color", "Mirror", "Freeze", "Auto", "Compare"]
+SLIDERS = ["Strength", "Brush", "Stability", "Canvas", "Face", "Fade", "Auto period"]
+BUTTONS = ["Blend", "Keep color", "Paint", "Behind", "Mirror", "Freeze", "Auto", "Compare"]
 STATE = State(("great_wave", "the_scream"), Look((("great_wave", 1.0),)))
 
 
@@ -29,6 +29,8 @@ def test_the_controls_of_the_page_are_in_their_order():
     assert (period["low"], period["high"], period["step"]) == (1, 60, 1)
     (compare,) = (control for control in controls() if control["name"] == "compare")
     assert compare["rest"] == "off" == state_of(STATE)["compare"]
+    (behind,) = (control for control in controls() if control["name"] == "behind")
+    assert behind["rest"] == "painting" == state_of(STATE)["behind"]
 
 
 def test_everything_that_is_told_is_json_and_has_its_value():

@@ -1,0 +1,1 @@
+"""Networks that find people and faces; whence they are: ORIGIN.md beside this."""

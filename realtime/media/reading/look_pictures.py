@@ -1,0 +1,30 @@
+"""Reads the pictures that the flags of a look name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from realtime.media.reading.video_file import VideoFile
+from realtime.picture.layers import NO_PICTURES, LookPictures
+
+
+def read_look_pictures(backdrop: Path | None, mask: Path | None = None) -> LookPictures:
+    """Read --behind FILE and --mask FILE; of a film, its first frame.
+
+    Raises SourceError for a file that is no picture.
+    """
+    if backdrop is None and mask is None:
+        return NO_PICTURES
+    return LookPictures(
+        None if backdrop is None else _read_first(backdrop),
+        # A mask is grey: any one of its colours has it.
+        None if mask is None else np.ascontiguousarray(_read_first(mask)[..., 1]),
+    )
+
+
+def _read_first(path: Path) -> np.ndarray:
+    with VideoFile(path) as video:
+        pixels = next(iter(video.frames())).pixels
+    return np.asarray(pixels)

@@ -1,0 +1,141 @@
+"""Lays pictures over each other where masks say so: person, background, what stands behind."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from types import ModuleType
+
+import numpy as np
+
+from engines.errors import EngineUnavailable
+from realtime.picture.resample import Floats, Scaler
+
+_BLUR_LINES = 40  # the short side at which a background is blurred
+_BLUR_PX = 3
+_LEAST_SEEN = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class LookPictures:
+    """The pictures that the flags of a look name."""
+
+    backdrop: np.ndarray | None = None
+    """--behind FILE, (H, W, 3) uint8 RGB."""
+    mask: np.ndarray | None = None
+    """--mask, (H, W) uint8, 255 where a person is."""
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash of them, "" if there are none."""
+        pictures = [picture for picture in (self.backdrop, self.mask) if picture is not None]
+        if not pictures:
+            return ""
+        shapes = repr([picture.shape for picture in pictures]).encode()
+        content = b"".join(picture.tobytes() for picture in pictures)
+        return hashlib.sha256(shapes + content).hexdigest()[:16]
+
+
+NO_PICTURES = LookPictures()
+
+
+def import_opencv() -> ModuleType:
+    """Return OpenCV. Raises EngineUnavailable where it does not load."""
+    try:
+        import cv2
+    except ImportError as error:
+        raise EngineUnavailable(
+            "--paint, --behind and --face need OpenCV, which does not load here "
+            f"({error}). Type: apt install libgl1 libglib2.0-0."
+        ) from error
+    return cv2
+
+
+def shares(
+    mask: np.ndarray, outside: float, inside: float, weigh_out: float = 1, weigh_in: float = 1
+) -> Floats:
+    """Return shares for ``lay_over``: ``outside`` where a mask is 0, ``inside`` where it is 255.
+
+    mask: (H, W) uint8. The shares are 0..1, and between the two each counts by how far the mask is
+    there and by its weight. Returns (H, W) float32.
+    """
+    level = np.linspace(0, 1, 256, dtype=np.float32)
+    out, within = (1 - level) * weigh_out, level * weigh_in
+    mixed = (outside * out + inside * within) / np.maximum(out + within, 1e-6)
+    mapped: Floats = import_opencv().LUT(mask, mixed.astype(np.float32))
+    return mapped
+
+
+def lay_over(under: np.ndarray, over: np.ndarray, share: Floats) -> np.ndarray:
+    """Return ``over`` laid over ``under``, (H, W, 3) uint8 both, by ``shares``; rounded."""
+    mixed: np.ndarray = import_opencv().blendLinear(over, under, share, 1 - share)
+    return mixed
+
+
+class Backdrops:
+    """What takes the place of the room behind a person.
+
+    ``picture``: (H, W, 3) uint8 RGB, shown where neither a blur nor a colour is asked for; without
+    it the room is blurred. One thread.
+    """
+
+    def __init__(self, picture: np.ndarray | None) -> None:
+        self._picture, self._scaler = picture, Scaler()
+        self._made: np.ndarray | None = None
+        self._made_for: object = None
+
+    def behind(
+        self,
+        frame: np.ndarray,
+        person: np.ndarray,
+        blur: bool,
+        color: tuple[int, int, int] | None,
+    ) -> np.ndarray:
+        """Return what to show behind the person of ``frame``: (H, W, 3) uint8, as it is.
+
+        person: (H, W) uint8.
+        """
+        picture, size = self._picture, (frame.shape[0], frame.shape[1])
+        if blur or (color is None and picture is None):
+            return _blur_background(frame, person, self._scaler)
+        if self._made is None or self._made_for != (color, size):
+            if color is not None or picture is None:
+                self._made = np.full_like(frame, color)
+            else:
+                self._made = _cover(picture, size, self._scaler)
+            self._made_for = (color, size)
+        return self._made
+
+
+def _blur_background(frame: np.ndarray, person: np.ndarray, scaler: Scaler) -> np.ndarray:
+    """Return ``frame`` (H, W, 3) uint8 out of focus, as if there was nobody.
+
+    person: (H, W) uint8. What is behind the person is made of what is around, so that nobody has
+    a halo.
+    """
+    cv2, (height, width) = import_opencv(), frame.shape[:2]
+    scale = _BLUR_LINES / min(height, width)
+    size = (max(3, round(height * scale)), max(3, round(width * scale)))
+    finer = (4 * size[0], 4 * size[1])  # at which people are cut out
+    room, mask = scaler.resize(frame, finer), scaler.resize(person, finer)
+    room = lay_over(np.zeros_like(room), room, shares(mask, 1, 0))
+    small = scaler.resize(room, size).astype(np.float32)
+    seen = 1 - scaler.resize(mask, size).astype(np.float32)[..., None] / 255
+    # Far behind somebody there is nothing to see: there it is the mean of the room.
+    small += _LEAST_SEEN * small.mean((0, 1)) / max(float(seen.mean()), _LEAST_SEEN)
+    weighted = np.concatenate([small, seen + _LEAST_SEEN], axis=2)
+    for _ in range(3):
+        weighted = cv2.blur(weighted, (_BLUR_PX, _BLUR_PX), borderType=cv2.BORDER_REPLICATE)
+    mean = np.clip(np.rint(weighted[..., :3] / weighted[..., 3:]), 0, 255).astype(np.uint8)
+    return scaler.resize(mean, (height, width))
+
+
+def _cover(picture: np.ndarray, size: tuple[int, int], scaler: Scaler) -> np.ndarray:
+    """Return the middle of ``picture`` (H, W, 3) uint8 that has the shape of ``size``, at it."""
+    height, width = picture.shape[:2]
+    scale = max(size[0] / height, size[1] / width)
+    down, across = (min(height, round(size[0] / scale)), min(width, round(size[1] / scale)))
+    top, left = (height - down) // 2, (width - across) // 2
+    middle = np.ascontiguousarray(picture[top : top + max(1, down), left : left + max(1, across)])
+    return scaler.resize(middle, size)
