@@ -12,7 +12,6 @@ from realtime.exits import end_by_exceptions
 if __name__ == "__main__":
     end_by_exceptions()  # first: the rest takes a moment to be imported
 
-import argparse
 import contextlib
 import os
 import time
@@ -22,7 +21,8 @@ from typing import NoReturn
 from realtime import cli
 from realtime.listing import print_listing
 from realtime.live import flags as live_flags
-from realtime.live.doctor import add_doctor_flag, print_findings
+from realtime.live.command_line import parse_args
+from realtime.live.doctor import print_findings
 from realtime.live.engine_sizes import EngineSizes
 from realtime.live.painter import LivePainter, inference_size
 from realtime.live.quality import Quality
@@ -34,20 +34,6 @@ from realtime.stylizer import Stylizer
 from realtime.web import flags as web_flags
 
 STARTED_S = time.monotonic()
-
-
-def parse_args(argv: list[str]) -> argparse.Namespace:
-    """Read the command line; leaves with a message where it is wrong."""
-    parser = argparse.ArgumentParser(
-        prog="run_cam.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    live_flags.add_live_flags(parser)
-    cli.add_look_flags(parser)
-    live_flags.use_live_defaults(parser)
-    cli.add_engine_flags(parser)
-    cli.add_report_flags(parser)
-    add_doctor_flag(cli.add_listing_flags(parser))
-    return parser.parse_args(argv)
 
 
 def main(argv: list[str]) -> int:

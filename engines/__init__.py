@@ -7,9 +7,10 @@ import os
 
 from engines.base import Engine, EngineOptions
 from engines.errors import LivebrushError
-from engines.model_file import ModelFile, Style, find_model, installed_models, load_model
+from engines.model_file import ModelFile, find_model, installed_models, load_model
 from engines.opening import open_engine
 from engines.registry import engine_class, engine_names
+from engines.style import Style
 
 # ONNX Runtime reports its use to its maker unless it is told not to before it is imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

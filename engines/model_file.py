@@ -8,7 +8,6 @@ user's own in the user's data folder (``user_models_dir``).
 
 from __future__ import annotations
 
-import difflib
 import json
 import logging
 import math
@@ -22,6 +21,7 @@ from typing import Any
 from engines.canvas import MOST_STRENGTH, Canvas
 from engines.errors import ModelError, UnknownStyle, UsageError, printable
 from engines.folders import user_models_dir
+from engines.style import Style, match_style, say_unknown
 
 BUNDLED_DIR = Path(__file__).parent / "styles"
 FORMAT_VERSION = 2
@@ -43,18 +43,6 @@ Selu Shape Sigmoid Sign Slice Softmax SpaceToDepth Split Sqrt Squeeze Sub Sum Ta
 Unsqueeze Upsample Where
 """
 OPERATORS = frozenset(_OPERATOR_NAMES.split())
-
-
-@dataclass(frozen=True)
-class Style:
-    """One column of the style vector, and the picture that it comes from."""
-
-    name: str
-    title: str = ""
-    artist: str = ""
-    year: str = ""
-    licence: str = ""
-    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -129,7 +117,14 @@ class ModelFile:
         try:
             return self.style_names.index(style_name)
         except ValueError:
-            raise UnknownStyle(_say_unknown(style_name, self.style_names)) from None
+            raise UnknownStyle(say_unknown(style_name, self.style_names)) from None
+
+    def find_style(self, text: str) -> str:
+        """Return the name of the style that a user's ``text`` means (engines/style.py).
+
+        Raises UnknownStyle.
+        """
+        return match_style(text, self.styles)
 
 
 def load_model(path: Path) -> ModelFile:
@@ -324,7 +319,8 @@ def _load_readable(paths: list[Path]) -> list[ModelFile]:
 def find_model(model: str | None, styles: list[str]) -> ModelFile:
     """Return the model to run.
 
-    model: a file, a model's name, a style's name, or None for whichever has all named ``styles``.
+    model: a file, a model's name, a style's name, or None for whichever has all named ``styles``,
+    each by its name or as ``match_style`` takes it.
     Without ``model`` the newest user model that has every named style wins, else the bundled one.
     Raises UsageError if the styles are spread over several models, UnknownStyle if nobody has one
     of them, ModelError if the file is unusable.
@@ -334,7 +330,7 @@ def find_model(model: str | None, styles: list[str]) -> ModelFile:
     else:
         found = _find_by_name(model, styles, installed_models())
     for style in styles:
-        found.index(style)
+        found.find_style(style)
     return found
 
 
@@ -348,13 +344,11 @@ def _find_by_name(model: str | None, styles: list[str], installed: list[ModelFil
         for candidate in installed:
             if candidate.name == model or model in candidate.style_names[1:]:
                 return candidate
-        raise UsageError(_say_unknown(model, [m.name for m in installed], what="model"))
-    every_name = [name for candidate in installed for name in candidate.style_names]
-    for style in styles:
-        if style not in every_name:
-            raise UnknownStyle(_say_unknown(style, every_name))
+        raise UsageError(say_unknown(model, [m.name for m in installed], what="model"))
+    every_style = [style for candidate in installed for style in candidate.styles]
+    names = {match_style(style, every_style) for style in styles}
     for candidate in installed if styles else installed[::-1]:
-        if set(styles) <= set(candidate.style_names):
+        if names <= set(candidate.style_names):
             return candidate
     raise UsageError(
         f"the styles {', '.join(styles)} are in different models and cannot be blended. "
@@ -365,10 +359,3 @@ def _find_by_name(model: str | None, styles: list[str], installed: list[ModelFil
 def _network_files(folder: Path) -> list[Path]:
     """Return the network files in ``folder``, int8 siblings and hidden files left out."""
     return [path for path in folder.glob("[!.]*.onnx") if not path.name.endswith(".int8.onnx")]
-
-
-def _say_unknown(name: str, known: tuple[str, ...] | list[str], what: str = "style") -> str:
-    names = list(dict.fromkeys(known))
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
-    hint = f"Did you mean {' or '.join(close)}? " if close else ""
-    return f"there is no {what} {name!r}. {hint}There are: {', '.join(names)}."

@@ -19,6 +19,7 @@ import tempfile
 from pathlib import Path
 
 from engines.errors import EngineUnavailable, UsageError
+from engines.install import install_line
 from engines.model_file import user_models_dir
 from realtime.exits import exit_code
 
@@ -228,9 +229,8 @@ def _run(args: argparse.Namespace) -> None:
     try:
         run(args)
     except ImportError as error:
-        wanted = "pip install 'livebrush[train]'"
         raise EngineUnavailable(
-            f"this needs what is not all installed ({error}). Type: {wanted}"
+            f"this needs what is not all installed ({error}). Type: {install_line('train')}"
         ) from error
 
 

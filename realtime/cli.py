@@ -15,22 +15,27 @@ from engines.errors import printable
 from engines.model_file import ORIGINAL
 from realtime.build_progress import show_build
 from realtime.exits import exit_code, leave
-from realtime.look import PAINTED_PARTS, PAINTING, Look, parse_behind, parse_mix
+from realtime.look import PAINTED_PARTS, PAINTING, Look, name_styles, parse_behind, parse_mix
 
 _UNINSTALLED_VERSION = "0.2.0"  # of a copy that is run without having been installed
 
 
-def add_look_flags(parser: argparse.ArgumentParser) -> None:
+def add_look_flags(parser: argparse.ArgumentParser, several: bool = False) -> None:
     """Add what a ``Look`` is made of: -s, --model, --strength, --brush and so on.
 
-    ``model_from`` and ``look_from`` read them.
+    ``model_from`` and ``look_from`` read them. ``several``: -s may be given several times, and
+    is a list; else once, and a text.
     """
     group = parser.add_argument_group("look")
     group.add_argument(
         "-s",
         "--style",
         metavar="NAME",
-        help="a style, or a blend: great_wave:0.6,starry_night:0.4 (default: the first)",
+        action="append" if several else _Once,
+        help="a style by its name, its title or anything that one alone has, or a blend: "
+        "great_wave:0.6,starry_night:0.4"
+        + ("; several -s, or -s all, give several outputs" if several else "")
+        + " (default: the first)",
     )
     group.add_argument(
         "--model",
@@ -183,7 +188,7 @@ def look_from(args: argparse.Namespace, model: ModelFile) -> Look:
     Without ``-s`` it is the model's first painting, or the style that --model named.
     """
     default = args.model if args.model in model.style_names[1:] else model.default_style
-    mix = parse_mix(default if args.style is None else args.style)
+    mix = name_styles(parse_mix(default if args.style is None else args.style), model)
     return Look(
         mix,
         args.strength,
@@ -245,6 +250,21 @@ def version() -> str:
         return importlib.metadata.version("livebrush")
     except importlib.metadata.PackageNotFoundError:
         return _UNINSTALLED_VERSION
+
+
+class _Once(argparse.Action):
+    """Refuses a flag that is given twice: the first would be forgotten without a word."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        value: object,
+        flag: str | None = None,
+    ) -> None:
+        if getattr(namespace, self.dest) is not None:
+            parser.error(f"{flag} {value}: is given twice. A blend is -s great_wave,starry_night")
+        setattr(namespace, self.dest, value)
 
 
 class _PrintVersion(argparse.Action):

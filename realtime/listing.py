@@ -75,7 +75,8 @@ def measure_engines(args: argparse.Namespace) -> list[dict[str, Any]]:
     """
     from engines.auto import measure  # brings what the lists do without
 
-    names = [name for name, _ in parse_mix(args.style)] if args.style else []
+    texts = [args.style] if isinstance(args.style, str) else args.style or []
+    names = [name for text in texts for name, _ in parse_mix(text)]
     model, size = find_model(args.model, names), parse_size(args.measure, "--measure")
     options = EngineOptions(precision=args.precision)
     results = measure(model, options, network_size(size, args.brush or 1.0))

@@ -9,6 +9,7 @@ import math
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -154,6 +155,23 @@ def parse_behind(text: str) -> tuple[str, Path | None]:
     except UsageError as error:
         raise UsageError(f"--behind {text!r} cannot be read. {allowed}") from error
     return text, None
+
+
+class _Styles(Protocol):
+    def find_style(self, text: str, /) -> str:
+        """Return the name of the style that ``text`` means. Raises UnknownStyle."""
+
+
+def name_styles(mix: Mix, styles: _Styles) -> Mix:
+    """Return ``mix`` with the names that ``styles`` have for what a user has called them.
+
+    Raises UnknownStyle.
+    """
+    named: dict[str, float] = {}
+    for text, weight in mix:
+        name = styles.find_style(text)
+        named[name] = named.get(name, 0.0) + weight
+    return tuple(named.items())
 
 
 def mix_text(mix: Mix) -> str:

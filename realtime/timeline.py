@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+from engines import ModelFile
 from engines.errors import UsageError
-from realtime.look import Look, Mix, parse_mix
+from realtime.look import Look, Mix, name_styles, parse_mix
 from realtime.stylizer import Stylizer
 
 _FADE_S = Fraction(1)
@@ -58,6 +59,11 @@ class Timeline:
     def style_names(self) -> list[str]:
         """The names of all styles, each once, in order."""
         return list(dict.fromkeys(name for entry in self.entries for name, _ in entry.mix))
+
+    def named_by(self, model: ModelFile) -> Timeline:
+        """Return it with the model's own names for the styles. Raises UnknownStyle."""
+        entries = (replace(entry, mix=name_styles(entry.mix, model)) for entry in self.entries)
+        return Timeline(tuple(entries))
 
     def begun_by(self, now_s: Fraction, cuts: Sequence[Fraction]) -> list[tuple[Fraction, Entry]]:
         """Return the entries that have begun at ``now_s``, each with its time.

@@ -246,7 +246,7 @@ def test_a_video_cut_off_before_its_first_frame_is_unreadable(stylize, make_vide
 
 def test_unknown_names_are_usage_errors(stylize, make_video, tmp_path):
     source = make_video()
-    code, line = failure(stylize, source, "-s", "negativ")
+    code, line = failure(stylize, source, "-s", "negatif")
     assert code == 2
     assert "negative" in line
     code, line = failure(stylize, source, engine="quantum")
@@ -497,7 +497,7 @@ def test_side_by_side_has_the_input_on_the_left(stylize, make_video, tmp_path):
 
 
 def test_a_schedule_with_an_unknown_style_is_a_usage_error(stylize, make_video):
-    code, line = failure(stylize, make_video(), "--style-schedule", "0:dim 1:negativ")
+    code, line = failure(stylize, make_video(), "--style-schedule", "0:dim 1:negatif")
     assert (code, "negative" in line) == (2, True)
 
 
@@ -534,3 +534,65 @@ def write_png(path: Path, pixels: np.ndarray) -> None:
 
 def read_png(path: Path) -> np.ndarray:
     return np.asarray(Image.open(path).convert("RGB"))
+
+
+def test_a_style_is_named_as_people_do(stylize, make_video, tmp_path):
+    assert stylize(make_video(), "-s", "Nega Tive:2,DIM")[0] == 0
+    assert visible(tmp_path) == {"clip.mp4", "clip_negative+dim.mp4"}
+    assert stylize(tmp_path / "clip.mp4", "--style-schedule", "0:DIM 1:Negative")[0] == 0
+
+
+@pytest.mark.parametrize("flags", [("-s", "all"), ("-s", "negative", "-s", "dim", "-s", "Dim")])
+def test_several_styles_give_several_outputs(stylize, make_video, tmp_path, flags):
+    source = make_video()
+    code, out, err = stylize(source, *flags, "--json", engine="onnxruntime")
+    assert code == 0
+    assert "2 files: 2 done" in err
+    assert visible(tmp_path) == {"clip.mp4", "clip_negative.mp4", "clip_dim.mp4"}
+    assert [item["style"] for item in json.loads(out)["items"]] == ["negative", "dim"]
+    levels = [
+        float(np.mean(mean_levels(tmp_path / f"clip{end}.mp4")))
+        for end in ("", "_negative", "_dim")
+    ]
+    assert levels[1] == pytest.approx(255 - levels[0], abs=4)
+    assert levels[2] == pytest.approx(levels[0] / 2, abs=4)
+    # What a folder holds of it is no input of another style.
+    plans = json.loads(stylize(tmp_path, *flags, "-y", "--dry-run", "--json")[1])
+    assert {plan["input"] for plan in plans} == {str(source)}
+
+
+def test_several_styles_never_share_an_output(stylize, make_video, tmp_path):
+    both = ("-s", "negative", "-s", "dim")
+    code, line = failure(stylize, make_video(), *both, "-o", tmp_path / "out.mp4")
+    assert (code, "Put {style} in it" in line) == (2, True)
+    assert failure(stylize, tmp_path / "clip.mp4", *both, "-o", "-")[0] == 2
+    assert failure(stylize, "-", *both, "-o", tmp_path / "out{style}.mp4")[0] == 2
+    code, line = failure(stylize, tmp_path / "clip.mp4", *both, "--style-schedule", "0:dim")
+    assert (code, "styles over time" in line) == (2, True)
+
+
+def test_one_style_that_fails_does_not_stop_the_others(stylize, make_video, tmp_path):
+    (tmp_path / "clip_negative.mp4").write_bytes(b"precious")
+    code, _, err = stylize(make_video(), "-s", "all")
+    assert (code, "exists" in err, (tmp_path / "clip_dim.mp4").exists()) == (1, True, True)
+
+
+def test_a_gif_keeps_its_times_and_says_what_it_lacks(stylize, make_video, tmp_path):
+    pts = [0, 40, 45, 400, 1000]
+    code, _, err = stylize(make_video(pts=pts), "-o", tmp_path / "out.gif", "-s", "negative")
+    assert (code, "no sound" in err) == (0, True)
+    # What is shown for less than two hundredths is left out: browsers would show it far longer.
+    assert times(tmp_path / "out.gif") == [pytest.approx(t / 1000) for t in (0, 40, 400, 1000)]
+    with VideoFile(tmp_path / "clip.mp4") as before, VideoFile(tmp_path / "out.gif") as after:
+        one, two = next(before.frames()).pixels, next(after.frames()).pixels
+    assert np.abs(one.astype(int) - two).mean() < 8
+    code, line = failure(stylize, tmp_path / "clip.mp4", "-o", tmp_path / "x.gif", "--crf", "20")
+    assert (code, "GIF" in line) == (2, True)
+
+
+def test_a_file_that_is_not_there_is_asked_back(stylize, make_video, tmp_path):
+    make_video("holiday.mp4")
+    code, line = failure(stylize, tmp_path / "Holliday.mp4")
+    assert (code, f"Did you mean {tmp_path / 'holiday.mp4'}?" in line) == (3, True)
+    code, line = failure(stylize, "https://youtu.be/x")
+    assert (code, "https://youtu.be/x: is an address" in line) == (3, True)

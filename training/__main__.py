@@ -13,6 +13,7 @@ import argparse
 import os
 
 from engines.errors import EngineUnavailable
+from engines.install import install_line
 from realtime.exits import end_by_exceptions, exit_code
 from training.commands import add_style, evaluate, fit, optimise, sheet
 
@@ -41,7 +42,7 @@ def _run(args: argparse.Namespace) -> None:
     except ImportError as error:
         raise EngineUnavailable(
             f"this needs what is not all installed ({error}). Type: "
-            "pip install 'livebrush[train,evaluate]'   (PyTorch and more, "
+            f"{install_line('train', 'evaluate')}   (PyTorch and more, "
             "about 250 MB on a CPU). The first style also downloads VGG16's published weights, 528 "
             "MB, once."
         ) from error

@@ -15,9 +15,24 @@ from training.filmed import Distances
 AIM = 0.25
 MOST_CONTENT = 2.3  # beyond it hardly anything of the picture is left to be seen
 LEAST_FACE = 0.8  # of FaceFinder.score, with a margin: on other faces it comes to less
+_NEAR = 0.4  # the gallery's own farthest
+_FAR = 0.6
+_LOST_FACE = 0.5
 _MOST_CHANGE = 1.3
 _STYLE_WEIGHTS = (0.3, 8.0)
 _FACE_WEIGHTS = (32.0, 1000.0)
+
+
+def in_words(now: Distances) -> str:
+    """Return how far a painting is, for people."""
+    words = ["near the painting"]
+    if now.style > _NEAR:
+        words = ["still far from the painting" if now.style > _FAR else "getting nearer"]
+    if now.content > MOST_CONTENT:
+        words.append("the picture gets lost")
+    if now.face is not None and now.face < _LOST_FACE:
+        words.append("faces change much")
+    return ", ".join(words)
 
 
 @dataclass

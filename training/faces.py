@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from engines.errors import EngineUnavailable
+from engines.install import install_line
 from training.data import resize_short_side
 
 _SHORT_SIDE_PX = 480
@@ -29,7 +30,7 @@ class FaceFinder:
         except ImportError as error:
             raise EngineUnavailable(
                 f"faces are found by dlib, which is not installed ({error}). Type: "
-                "pip install '.[train]'"
+                f"{install_line('train')}"
             ) from error
         self._detector = dlib.get_frontal_face_detector()
 

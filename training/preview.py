@@ -17,6 +17,7 @@ from engines.networks.style_network import StyleNetwork
 from training.data import read_photo, resize_short_side, spread
 
 _LINES = 480
+_DARK = 24
 
 
 def stylise_photo(
@@ -61,28 +62,36 @@ def save_preview(
         rows.append(np.hstack([resize_short_side(p, cell_px) for p in pictures]))
     sheet = np.vstack(rows)
     for column, name in enumerate(["input", *names]):
-        at = (column * cell_px + 6, 20)
-        cv2.putText(sheet, name, at, cv2.FONT_HERSHEY_DUPLEX, 0.5, (0, 0, 0), 4, cv2.LINE_AA)
-        cv2.putText(sheet, name, at, cv2.FONT_HERSHEY_DUPLEX, 0.5, (255, 255, 255), 1, cv2.LINE_AA)
+        _write(sheet, name, (column * cell_px + 6, 20))
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imencode(".jpg", sheet[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tofile(path)
 
 
 def save_style_preview(
-    path: Path, network: StyleNetwork, photos: list[Path], painting: Path, cell_px: int = 360
+    path: Path,
+    network: StyleNetwork,
+    photos: list[Path],
+    painting: Path,
+    lines: list[str],
+    cell_px: int = 360,
 ) -> None:
     """Write the painting beside up to three photos, each with its painted version below it.
 
-    Replaced in one rename.
+    ``lines``, small letters of ASCII, stand below the painting. Replaced in one rename.
     """
-    columns = [_centre(resize_short_side(read_photo(painting), cell_px))]
-    columns = [np.vstack([columns[0], np.full_like(columns[0], 255)])]
+    first = _centre(resize_short_side(read_photo(painting), cell_px))
+    words = np.full_like(first, _DARK)
+    for number, line in enumerate(lines):
+        _write(words, line, (16, 40 + 30 * number))
+    _write(first, "painting", (8, 22))
+    columns = [np.vstack([first, words])]
     for file in spread(photos, 3):
         photo = _frame(file)
         painted = stylise_photo(settle_bytes(copy.deepcopy(network)), photo, 0, 1)
-        columns.append(
-            np.vstack([resize_short_side(picture, cell_px) for picture in (photo, painted)])
-        )
+        pair = [resize_short_side(picture, cell_px).copy() for picture in (photo, painted)]
+        for picture, word in zip(pair, ("photo", "painted"), strict=True):
+            _write(picture, word, (8, 22))
+        columns.append(np.vstack(pair))
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as written:
         cv2.imencode(path.suffix, np.hstack(columns)[:, :, ::-1])[1].tofile(written)
@@ -107,6 +116,12 @@ def save_curves(path: Path, history: list[dict[str, float]]) -> None:
     figure.tight_layout()
     figure.savefig(path, dpi=80)
     pyplot.close(figure)
+
+
+def _write(picture: np.ndarray, text: str, at: tuple[int, int]) -> None:
+    """Write ``text`` with its baseline from (x, y) ``at``: white with a dark edge, in place."""
+    for color, thickness in (((0, 0, 0), 4), ((255, 255, 255), 1)):
+        cv2.putText(picture, text, at, cv2.FONT_HERSHEY_DUPLEX, 0.55, color, thickness, cv2.LINE_AA)
 
 
 def _frame(file: Path) -> np.ndarray:

@@ -15,10 +15,11 @@ from types import ModuleType
 from typing import Any
 
 from engines.errors import EngineUnavailable
+from engines.install import install_line
 from engines.machine import package_version
 from engines.plans.cuda import gpu_target
 
-INSTALL = "pip install 'livebrush[tensorrt-rtx]'"
+INSTALL = install_line("tensorrt-rtx")
 # Compute capabilities that TensorRT for RTX builds for; its own list is known once it is imported.
 RTX_TARGETS = ("sm75", "sm80", "sm86", "sm89", "sm120", "sm121")
 _LIBRARIES = ("tensorrt", "tensorrt_rtx")

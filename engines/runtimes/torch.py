@@ -13,6 +13,7 @@ import numpy as np
 
 from engines.base import Engine, EngineOptions, Pending
 from engines.errors import EngineLoadError, EngineUnavailable
+from engines.install import install_line
 from engines.machine import cpu_threads
 from engines.model_file import ModelFile
 
@@ -77,7 +78,7 @@ class Torch(Engine):
     def unavailable(cls) -> str | None:
         """Return why PyTorch cannot run here."""
         if importlib.util.find_spec("torch") is None:
-            return "PyTorch is not installed. Type: pip install 'livebrush[train]'"
+            return f"PyTorch is not installed. Type: {install_line('train')}"
         return None
 
     @classmethod

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from engines.errors import UsageError
+from engines.errors import UnknownStyle, UsageError
 from engines.model_file import ORIGINAL
 from realtime.controls.state import BANK_SIZE, State, spoken
-from realtime.look import BLUR, PAINTING, PICTURE, parse_mix
+from realtime.look import BLUR, PAINTING, PICTURE, name_styles, parse_mix
 
 
 def say(state: State, text: str) -> State:
@@ -31,18 +31,20 @@ def pick_slot(state: State, number: float) -> State:
 
 
 def pick_style(state: State, text: str) -> State:
-    """Pick a style by its number in the model, from 1, or by its name, ``original`` included.
+    """Pick a style by its number in the model, from 1, or by its name or title, or ``original``.
 
-    Raises ValueError for a name that the model lacks.
+    Raises ValueError for what is none of the model's, or several.
     """
     text = text or "1"
-    if text in (ORIGINAL, *state.styles):
-        return toggle_original(state) if text == ORIGINAL and state.number else _pick(state, text)
-    if not text.isdecimal():
-        raise ValueError(f"there is no style {text!r}; there are {', '.join(state.styles)}")
-    if not 1 <= int(text) <= len(state.styles):
-        return say(state, f"there is no style {text}: this model has {len(state.styles)}")
-    return _pick(state, state.styles[int(text) - 1])
+    if text.isdecimal() and text not in state.styles:
+        if not 1 <= int(text) <= len(state.styles):
+            return say(state, f"there is no style {text}: this model has {len(state.styles)}")
+        return _pick(state, state.styles[int(text) - 1])
+    try:
+        name = state.find_style(text)
+    except UnknownStyle as error:
+        raise ValueError(str(error)) from error
+    return toggle_original(state) if name == ORIGINAL and state.number else _pick(state, name)
 
 
 def turn_styles(by: int) -> Callable[[State, None], State]:
@@ -78,11 +80,7 @@ def set_mix(state: State, text: str) -> State:
     Raises ValueError for what is no blend, and for a name that the model lacks.
     """
     try:
-        mix = parse_mix(text)
-        for name, _ in mix:
-            if name not in (ORIGINAL, *state.styles):
-                raise ValueError(f"there is no style {name!r}; there are {', '.join(state.styles)}")
-        return _with_mix(state, mix)
+        return _with_mix(state, name_styles(parse_mix(text), state))
     except UsageError as error:
         raise ValueError(str(error)) from error
 
@@ -217,7 +215,7 @@ def _pick(state: State, name: str) -> State:
     number = state.styles.index(name)
     picked = replace(state, look=replace(state.look, mix=((name, 1.0),)))
     picked = replace(picked, bank=number // BANK_SIZE, blending=False)
-    return say(picked, f"{number + 1}  {spoken(name)}")
+    return say(picked, f"{number + 1}  {state.title(name)}")
 
 
 def _blend_in(state: State, name: str) -> State:
@@ -231,5 +229,5 @@ def _blend_in(state: State, name: str) -> State:
 
 
 def _with_mix(state: State, mix: tuple[tuple[str, float], ...]) -> State:
-    text = " + ".join(spoken(name) for name, _ in mix)
+    text = " + ".join(state.title(name) for name, _ in mix)
     return say(replace(state, look=replace(state.look, mix=mix)), text)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from engines.errors import SourceError, UsageError
+from engines.install import install_line
 from realtime.controls.commands import COMMANDS
 from realtime.controls.values import Nothing, Value
 
@@ -56,7 +57,7 @@ class OscServer:
             from pythonosc.dispatcher import Dispatcher
             from pythonosc.osc_server import BlockingOSCUDPServer
         except ImportError as error:
-            raise UsageError("--osc needs python-osc: pip install 'livebrush[osc]'") from error
+            raise UsageError(f"--osc needs python-osc: {install_line('osc')}") from error
         tell = self._refuse
 
         allowance = _Allowance()

@@ -9,6 +9,8 @@ import math
 import re
 from dataclasses import dataclass
 
+from engines.model_file import ORIGINAL
+from engines.style import Style, match_style
 from realtime.look import Look
 
 BANK_SIZE = 9
@@ -61,6 +63,8 @@ class State:
     """Whether there is a picture that may be behind a person."""
     painting: tuple[tuple[str, float], ...] = ()
     """The mix to which ``original`` goes back."""
+    about: tuple[Style, ...] = ()
+    """What the model says of its styles, the original included."""
 
     @property
     def number(self) -> int:
@@ -79,6 +83,19 @@ class State:
     def bank_styles(self) -> tuple[str, ...]:
         """The styles that the digits mean now, at most nine."""
         return self.styles[self.bank * BANK_SIZE : (self.bank + 1) * BANK_SIZE]
+
+    def title(self, name: str) -> str:
+        """Return a style's title for people; of one without, its name in words."""
+        titles = (style.title for style in self.about if style.name == name != ORIGINAL)
+        return next(filter(None, titles), spoken(name))
+
+    def find_style(self, text: str) -> str:
+        """Return the name of the style that ``text`` means, ``original`` included.
+
+        Raises UnknownStyle.
+        """
+        known = self.about or tuple(map(Style, (ORIGINAL, *self.styles)))
+        return match_style(text, known)
 
 
 def spoken(style: str) -> str:

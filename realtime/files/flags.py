@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -21,7 +22,7 @@ from realtime.files.job import Jobs
 from realtime.files.options import FileOptions, Resize
 from realtime.files.outputs import drop_results, is_folder, output_paths
 from realtime.look import Look, parse_behind
-from realtime.media.format_registry import PICTURE_FORMATS
+from realtime.media.format_registry import VIDEO_FORMATS
 from realtime.media.pipes import STDIO, parse_raw
 from realtime.media.reading.look_pictures import read_look_pictures
 from realtime.media.writing.encoding import AUDIO_MODES, Encoding
@@ -32,9 +33,9 @@ from realtime.timeline import Timeline, parse_time, parse_timeline, read_timelin
 
 
 def add_file_flags(parser: argparse.ArgumentParser) -> None:
-    """Add what says which files, which part of them, how large, how encoded.
+    """Add what says which files, and which part of them; ``file_options`` reads it, and the rest.
 
-    ``file_options`` and ``plan_inputs`` read it.
+    ``plan_inputs`` reads the names.
     """
     parser.add_argument(
         "input",
@@ -47,13 +48,8 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         metavar="PATH",
-        help="a file, a folder, a name with {dir}, {stem}, {style}, {ext}, or - for a pipe "
-        "(default: beside INPUT)",
-    )
-    group.add_argument(
-        "--recursive",
-        action="store_true",
-        help="take the subfolders of folders too; -o FOLDER repeats them",
+        help="a file, a folder, a name with {dir}, {stem}, {style}, {ext}, or - for a pipe; .gif "
+        "is written too (default: beside INPUT)",
     )
     existing = group.add_mutually_exclusive_group()
     existing.add_argument(
@@ -63,68 +59,52 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
         "-n", "--skip-existing", action="store_true", help="skip inputs whose output exists"
     )
     group.add_argument(
-        "--resume",
-        action="store_true",
-        help="go on where an interrupted run of the same command ended",
-    )
-    group.add_argument(
-        "--cluster",
-        metavar="HOST:PORT|local",
-        help="paint on the machines of a Ray cluster, or on workers on this one",
-    )
-    group.add_argument(
-        "--dry-run", action="store_true", help="say what would be done, and do nothing"
-    )
-    group.add_argument(
-        "--strict", action="store_true", help="exit 1 if damaged places of an input were read past"
-    )
-    group.add_argument(
-        "--stall",
-        type=float,
-        default=120.0,
-        metavar="S",
-        help="leave when the engine, an encoder or a disk hangs for so many seconds; 0: never "
-        "(default: 120)",
-    )
-    group.add_argument("--ss", metavar="TIME", help="begin at this time: seconds or H:MM:SS.mmm")
-    group.add_argument("--to", metavar="TIME", help="end at this time of the input")
-    group.add_argument(
         "--preview",
         metavar="TIME",
         help="paint only so much from --ss on, for example 5s, as NAME.preview.EXT",
     )
+    group.add_argument("--ss", metavar="TIME", help="begin at this time: seconds or H:MM:SS.mmm")
+    group.add_argument("--to", metavar="TIME", help="end at this time of the input")
     group.add_argument(
         "--side-by-side",
         action="store_true",
         help="the input on the left, the painting on the right",
     )
     group.add_argument(
-        "--raw-input",
-        metavar="WxH@FPS",
-        help="INPUT - is bare rgb24 pictures (default: y4m or any container)",
+        "--resume",
+        action="store_true",
+        help="go on where an interrupted run of the same command ended",
     )
     group.add_argument(
-        "--raw-output", action="store_true", help="-o - gets bare rgb24 pictures (default: y4m)"
+        "--recursive",
+        action="store_true",
+        help="take the subfolders of folders too; -o FOLDER repeats them",
     )
-    styles = group.add_mutually_exclusive_group()
-    styles.add_argument(
-        "--timeline",
-        type=Path,
-        metavar="FILE",
-        help="styles over time, as for --style-schedule, in a text file",
+    group.add_argument(
+        "--dry-run", action="store_true", help="say what would be done, and do nothing"
     )
+
+
+def add_schedule_flags(parser: argparse.ArgumentParser) -> None:
+    """Add --style-schedule and --timeline; ``timeline_from`` reads them."""
+    styles = parser.add_argument_group("styles over time").add_mutually_exclusive_group()
     styles.add_argument(
         "--style-schedule",
         metavar="TEXT",
         help='styles over time: "0:great_wave 12.5:starry_night/2s cut:the_scream" changes at 0 s, '
         "from 12.5 s within 2 s, and at the next scene cut",
     )
-    group.add_argument(
-        "--deinterlace",
-        choices=("auto", "off"),
-        default="auto",
-        help="deinterlace interlaced video (default: auto)",
+    styles.add_argument(
+        "--timeline",
+        type=Path,
+        metavar="FILE",
+        help="the same in a text file",
     )
+
+
+def add_encoding_flags(parser: argparse.ArgumentParser) -> None:
+    """Add how large and how finely encoded outputs are."""
+    group = parser.add_argument_group("size and encoding")
     size = group.add_mutually_exclusive_group()
     size.add_argument(
         "--size",
@@ -139,20 +119,6 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="a picture that is white where the person is, in place of looking for one",
-    )
-    group.add_argument(
-        "--tile",
-        type=int,
-        metavar="PX",
-        help="give the network pieces of at most so many pixels a side, which saves memory "
-        "(default: whole frames, pieces by itself for very large ones; the result is the same); "
-        "also lets in pictures of more than 64 megapixels",
-    )
-    group.add_argument(
-        "--max-pixels",
-        type=int,
-        metavar="N",
-        help="with --tile: refuse pictures of more pixels (default: any size is painted)",
     )
     group.add_argument(
         "--vcodec", metavar="NAME", help="video encoder (default: libx264; libvpx-vp9 for .webm)"
@@ -172,11 +138,60 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
         default="copy",
         help="sound: packet for packet, as AAC, or none (default: copy)",
     )
+    group.add_argument(
+        "--deinterlace",
+        choices=("auto", "off"),
+        default="auto",
+        help="deinterlace interlaced video (default: auto)",
+    )
 
 
-def add_sheet_flag(parser: argparse.ArgumentParser) -> None:
+def add_farm_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what few need: very large pictures, damaged files, pipes and clusters."""
+    group = parser.add_argument_group("large pictures, damage, pipes and farms")
+    group.add_argument(
+        "--tile",
+        type=int,
+        metavar="PX",
+        help="give the network pieces of at most so many pixels a side, which saves memory "
+        "(default: whole frames, pieces by itself for very large ones; the result is the same); "
+        "also lets in pictures of more than 64 megapixels",
+    )
+    group.add_argument(
+        "--max-pixels",
+        type=int,
+        metavar="N",
+        help="with --tile: refuse pictures of more pixels (default: any size is painted)",
+    )
+    group.add_argument(
+        "--strict", action="store_true", help="exit 1 if damaged places of an input were read past"
+    )
+    group.add_argument(
+        "--stall",
+        type=float,
+        default=120.0,
+        metavar="S",
+        help="leave when the engine, an encoder or a disk hangs for so many seconds; 0: never "
+        "(default: 120)",
+    )
+    group.add_argument(
+        "--raw-input",
+        metavar="WxH@FPS",
+        help="INPUT - is bare rgb24 pictures (default: y4m or any container)",
+    )
+    group.add_argument(
+        "--raw-output", action="store_true", help="-o - gets bare rgb24 pictures (default: y4m)"
+    )
+    group.add_argument(
+        "--cluster",
+        metavar="HOST:PORT|local",
+        help="paint on the machines of a Ray cluster, or on workers on this one",
+    )
+
+
+def add_sheet_flag(group: argparse._ArgumentGroup) -> None:
     """Add --sheet, which is done instead of a run."""
-    parser.add_argument(
+    group.add_argument(
         "--sheet",
         type=Path,
         metavar="OUT.png",
@@ -202,7 +217,7 @@ def model_and_look(args: argparse.Namespace, timeline: Timeline) -> tuple[ModelF
     model = model_from(args, timeline.style_names)
     look = look_from(args, model)
     if timeline.entries and args.style is None:
-        look = replace(look, mix=timeline.entries[0].mix)
+        look = replace(look, mix=timeline.named_by(model).entries[0].mix)
     return model, look
 
 
@@ -274,13 +289,17 @@ def parse_resize(size: str | None, scale: float | None) -> Resize:
     return lambda size: fit_size(size, (round(size[0] * scale), round(size[1] * scale)))
 
 
-def plan_inputs(args: argparse.Namespace, style: str) -> list[tuple[Path, Path]]:
-    """Return every (input, output) that the arguments mean.
+def plan_inputs(
+    args: argparse.Namespace, style: str, styles: Sequence[str] = ()
+) -> list[tuple[Path, Path]]:
+    """Return every (input, output) that the arguments mean in one ``style``.
 
-    What folders and patterns found of this very command's results, from a run before, is no input.
-    Raises SourceError or UsageError.
+    What folders and patterns found of this very command's results, from a run before, in any of
+    its ``styles``, is no input. Raises SourceError or UsageError.
     """
-    files = drop_results(expand_inputs(args.input, args.recursive), args.output, style)
+    files = expand_inputs(args.input, args.recursive)
+    for each in styles or [style]:
+        files = drop_results(files, args.output, each)
     notes: list[str] = []
     outputs = output_paths(files, args.output, style, notes)
     for note in notes:
@@ -327,10 +346,10 @@ def open_crew(args: argparse.Namespace, model: ModelFile, jobs: Jobs) -> Crew:
                 "--cluster: takes files, no pipes: what has passed a pipe cannot be read by "
                 "several machines."
             )
-        if output.suffix.lower() in PICTURE_FORMATS:
+        if output.suffix.lower() not in VIDEO_FORMATS:
             raise UsageError(
-                f"--cluster: {source} is a picture, which cannot be divided. Leave --cluster out "
-                "for pictures."
+                f"--cluster: {output} is a picture or a GIF, which cannot be divided. Leave "
+                "--cluster out for it."
             )
     from realtime.files.farm.farm import Farm
 

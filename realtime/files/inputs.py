@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from pathlib import Path
 from engines.errors import SourceError
 from realtime.media.format_registry import READ_ENDINGS
 from realtime.media.pipes import STDIO
+
+_ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,11 @@ def expand_inputs(arguments: Sequence[str], recursive: bool = False) -> list[Inp
 
 
 def _expand(argument: str, recursive: bool, inside_list: bool) -> Iterator[InputFile]:
+    if _ADDRESS.match(argument):
+        raise SourceError(
+            f"{argument}: is an address, and files are painted. Save it first; live, "
+            f"run_cam.py --source {argument} plays streams."
+        )
     path = Path(argument)
     if argument != "-" and path == STDIO:  # ./- is a file of that name
         path = path.absolute()

@@ -25,7 +25,7 @@ from realtime.files.painter import PaintingPlan
 from realtime.files.pipeline import FileRun
 from realtime.files.progress import FileProgress
 from realtime.files.stall import StallWatch
-from realtime.media.format_registry import PICTURE_FORMATS, VIDEO_FORMATS
+from realtime.media.format_registry import ANIMATION_ENDINGS, PICTURE_FORMATS, VIDEO_FORMATS
 from realtime.media.names import output_exists
 from realtime.media.pipes import STDIO
 from realtime.media.reading.video_file import VideoFile
@@ -86,35 +86,38 @@ def run_jobs(
     options: FileOptions,
     crew: Crew,
     started_s: float | None = None,
+    is_all: bool = True,
 ) -> Iterator[Result]:
-    """Have ``crew`` paint every (input, output) and tell how each went; it is closed at the end.
+    """Have ``crew`` paint every (input, output) and tell how each went.
 
     ``started_s``: when the program began, on ``time.perf_counter``; it counts for the first file.
+    ``is_all``: whether the call paints nothing else; the error of its only file is the caller's to
+    tell.
 
     An input or output that fails is reported and left; an engine that fails would fail for all: its
     result comes, and then the error is raised.
     """
     sources = identify([source for source, _ in jobs])
-    try:
-        check_encoding(options.encoding, [output for _, output in jobs])
-        for source, output in jobs:
-            started_s = started_s or time.perf_counter()
-            try:
-                result = _run_job(source, output, sources, options, crew, started_s)
-            except LivebrushError as error:
-                result = Result(source, output, error=error)
-            yield result
-            if result.error and not isinstance(result.error, _OF_ONE_FILE):
-                raise result.error
-            if result.error and len(jobs) > 1:
-                say(error_line(result.error))
-            started_s = None
-    finally:
-        crew.close()
+    check_encoding(options.encoding, [output for _, output in jobs])
+    for source, output in jobs:
+        started_s = started_s or time.perf_counter()
+        try:
+            result = _run_job(source, output, sources, options, crew, started_s)
+        except LivebrushError as error:
+            result = Result(source, output, error=error)
+        yield result
+        if result.error and not isinstance(result.error, _OF_ONE_FILE):
+            raise result.error
+        if result.error and (len(jobs) > 1 or not is_all):
+            say(error_line(result.error))
+        started_s = None
 
 
 def check_encoding(encoding: Encoding, outputs: Sequence[Path]) -> None:
     """Raise UsageError for an encoder or a setting that cannot be, before any work is done."""
+    asked = any(value is not None for value in (encoding.codec, encoding.crf, encoding.preset))
+    if asked and any(output.suffix.lower() in ANIMATION_ENDINGS for output in outputs):
+        raise UsageError("--vcodec, --crf and --preset: a GIF has no such settings.")
     for suffix in {output.suffix.lower() for output in outputs} & set(VIDEO_FORMATS):
         encoding.options_for(Path(f"output{suffix}"))
 

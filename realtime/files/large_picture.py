@@ -17,6 +17,7 @@ import numpy as np
 
 from engines import Engine
 from engines.errors import EngineUnavailable, SinkError, SourceError
+from engines.install import install_line
 from realtime.look import Look, style_vector
 from realtime.media.format_registry import PICTURE_ENDINGS, PICTURE_FORMATS
 from realtime.media.reading.picture_files import MAX_PIXELS
@@ -198,7 +199,7 @@ def _import_libvips() -> Any:
     except (ImportError, OSError) as error:
         raise EngineUnavailable(
             f"pictures larger than memory need libvips, which does not load here ({error}). Type: "
-            "pip install 'livebrush[large]'"
+            f"{install_line('large')}"
         ) from error
     return pyvips
 

@@ -16,11 +16,12 @@ from engines.errors import SinkError, UsageError
 from realtime.files.inputs import InputFile
 from realtime.files.painter import PaintingPlan, painted_size
 from realtime.media.format_registry import (
+    ANIMATION_ENDINGS,
+    OUTPUT_ENDINGS,
     PICTURE_ENDINGS,
     PICTURE_FORMATS,
     READ_ENDINGS,
     VIDEO_FORMATS,
-    WRITTEN_ENDINGS,
     default_ending,
 )
 from realtime.media.names import output_exists
@@ -28,6 +29,7 @@ from realtime.media.pipes import STDIO
 from realtime.media.reading.picture_files import moves
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.file_output import FileOutput
+from realtime.media.writing.gif import GifOutput
 from realtime.media.writing.picture_file import PictureOutput
 from realtime.media.writing.pipe import PipeOutput
 from realtime.media.writing.video_file import VideoOutput
@@ -128,9 +130,9 @@ def check_output(path: Path, inputs: Mapping[object, Path], overwrite: bool) -> 
         raise UsageError(
             f"{path}: has no ending, such as .mp4. If it is to be a folder, type -o {path}/"
         )
-    if path.suffix.lower() not in WRITTEN_ENDINGS:
+    if path.suffix.lower() not in OUTPUT_ENDINGS:
         raise UsageError(
-            f"{path}: the ending {path.suffix!r} is none of {', '.join(WRITTEN_ENDINGS)}."
+            f"{path}: the ending {path.suffix!r} is none of {', '.join(OUTPUT_ENDINGS)}."
         )
     if not os.path.isdir(path.parent):
         raise SinkError(f"{path}: the folder {path.parent} does not exist.")
@@ -161,6 +163,8 @@ def open_output(
         return PipeOutput(options.pipe, video.info, size, options.raw_output)
     if path.suffix.lower() in PICTURE_FORMATS:
         return PictureOutput(path, video.info.profile)
+    if path.suffix.lower() in ANIMATION_ENDINGS:
+        return GifOutput(path, video.info, painted_size(video.info.size, options.side_by_side))
     return open_video_output(path, video, options, made_with)
 
 

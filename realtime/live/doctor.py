@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 
 from engines import installed_models
+from engines.install import install_line
+from engines.measured import CPU_ENGINES
 from realtime.controls.keys import user_keys_file
 from realtime.listing import list_engines
 from realtime.live.bootstrap import display_problem
@@ -31,6 +33,8 @@ class Finding:
     """What there is of it, for people."""
     missing: str | None = None
     """Why it does not work and what to do, None if it works."""
+    optional: bool = False
+    """Whether all that most people want works without it."""
 
 
 def add_doctor_flag(group: argparse._ArgumentGroup) -> None:
@@ -61,10 +65,9 @@ def print_findings(as_json: bool) -> int:
         return 0
     width = max(len(finding.what) for finding in findings)
     for finding in findings:
-        mark, text = (
-            ("ok     ", finding.found) if finding.missing is None else ("missing", finding.missing)
-        )
-        print(f"{mark}  {finding.what:{width}}  {text}".rstrip())
+        mark = "optional" if finding.optional else "missing"
+        mark, text = ("ok", finding.found) if finding.missing is None else (mark, finding.missing)
+        print(f"{mark:8}  {finding.what:{width}}  {text}".rstrip())
     return 0
 
 
@@ -83,8 +86,11 @@ def _examine_cameras() -> Iterator[Finding]:
 
 
 def _examine_engines() -> Iterator[Finding]:
-    for row in list_engines():
-        yield Finding(f"engine {row['engine']}", row["summary"], row["unavailable"])
+    rows = list_engines()
+    # One that runs a model on the CPU is enough.
+    runs = any(row["engine"] in CPU_ENGINES and not row["unavailable"] for row in rows)
+    for row in rows:
+        yield Finding(f"engine {row['engine']}", row["summary"], row["unavailable"], runs)
     names = [f"{model.name} ({len(model.styles) - 1} styles)" for model in installed_models()]
     yield Finding(
         "models", ", ".join(names), None if names else "none is installed: install Livebrush again."
@@ -123,20 +129,21 @@ def _examine_virtual_camera() -> Iterator[Finding]:
             "sudo apt install v4l2loopback-dkms; "
             "sudo modprobe v4l2loopback exclusive_caps=1 card_label=Livebrush"
         )
-        yield Finding("virtual camera", ", ".join(devices), None if devices else hint)
+        yield Finding("virtual camera", ", ".join(devices), None if devices else hint, True)
     else:
         yield Finding(
             "virtual camera",
             "pyvirtualcam",
-            None if find_spec("pyvirtualcam") else "pip install 'livebrush[virtual-cam]'",
+            None if find_spec("pyvirtualcam") else install_line("virtual-cam"),
+            optional=True,
         )
 
 
 def _examine_remotes() -> Iterator[Finding]:
     missing = [name for name in ("fastapi", "uvicorn", "aiortc") if not find_spec(name)]
-    yield Finding("page", "--serve", "pip install 'livebrush[web]'" if missing else None)
+    yield Finding("page", "--serve", install_line("web") if missing else None, True)
     yield Finding(
-        "OSC", "--osc PORT", None if find_spec("pythonosc") else "pip install 'livebrush[osc]'"
+        "OSC", "--osc PORT", None if find_spec("pythonosc") else install_line("osc"), True
     )
     keys = user_keys_file()
     yield Finding(

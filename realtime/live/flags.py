@@ -58,12 +58,9 @@ _LOOK_DEFAULTS = {
 }
 
 
-def add_live_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the group "live": --source, --size, --duration, --serve and the like.
-
-    The flags of sinks stand in the files of the sinks.
-    """
-    group = parser.add_argument_group("live")
+def add_source_flags(parser: argparse.ArgumentParser) -> None:
+    """Add where the picture comes from, and at which size it is painted."""
+    group = parser.add_argument_group("picture")
     group.add_argument(
         "--source",
         metavar="N|NAME|PATH|URL|screen|browser|test",
@@ -77,9 +74,9 @@ def add_live_flags(parser: argparse.ArgumentParser) -> None:
         help="what to ask of the camera, or of test (default: 640x480@30)",
     )
     group.add_argument(
-        "--size",
-        metavar="WxH",
-        help="size at which the network runs at --brush 1 (default: 480 lines)",
+        "--mirror",
+        action=argparse.BooleanOptionalAction,
+        help="as in a mirror (default: for cameras only)",
     )
     group.add_argument(
         "--quality",
@@ -88,13 +85,28 @@ def add_live_flags(parser: argparse.ArgumentParser) -> None:
         help="auto: a smaller size when it gets too slow (default: fixed)",
     )
     group.add_argument(
-        "--mirror",
-        action=argparse.BooleanOptionalAction,
-        help="as in a mirror (default: for cameras only)",
+        "--size",
+        metavar="WxH",
+        help="size at which the network runs at --brush 1 (default: 480 lines)",
     )
+
+
+def add_show_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the window, what else the paintings go to, and what a show is begun with.
+
+    The flags of sinks stand in the files of the sinks.
+    """
+    group = parser.add_argument_group("show")
     for live_sink in live_sink_classes():
         live_sink.add_flags(group)
+    for clean_sink in clean_sink_classes():
+        clean_sink.add_flags(group)
     group.add_argument("--duration", type=float, metavar="S", help="end after so many seconds")
+    group.add_argument(
+        "--style-schedule",
+        metavar="PLAN",
+        help='styles by the clock: "0:great_wave 12.5:starry_night/2s"',
+    )
     group.add_argument(
         "--keys",
         type=Path,
@@ -102,12 +114,13 @@ def add_live_flags(parser: argparse.ArgumentParser) -> None:
         help=f"keys of your own (default: {user_keys_file()}, if any)",
     )
     group.add_argument(
-        "--style-schedule",
-        metavar="PLAN",
-        help='styles by the clock: "0:great_wave 12.5:starry_night/2s"',
+        "--fresh", action="store_true", help="begin with the defaults, not with what was used last"
     )
-    for clean_sink in clean_sink_classes():
-        clean_sink.add_flags(group)
+
+
+def add_remote_flags(parser: argparse.ArgumentParser) -> None:
+    """Add who else controls the show: pages and OSC."""
+    group = parser.add_argument_group("page and remotes")
     group.add_argument(
         "--serve",
         nargs="?",
@@ -134,9 +147,6 @@ def add_live_flags(parser: argparse.ArgumentParser) -> None:
         "--osc",
         metavar="PORT",
         help="obey OSC messages /livebrush/COMMAND from here; HOST:PORT for others",
-    )
-    group.add_argument(
-        "--fresh", action="store_true", help="begin with the defaults, not with what was used last"
     )
 
 
@@ -173,7 +183,7 @@ def model_and_state(args: argparse.Namespace, mirrored: bool) -> tuple[ModelFile
     model = _choose_model(args, given, timeline)
     look = cli.look_from(_fill_look_defaults(args), model)
     if args.style is None and timeline.entries:
-        look = replace(look, mix=timeline.entries[0].mix)
+        look = replace(look, mix=timeline.named_by(model).entries[0].mix)
     state = initial_state(model, look, mirrored if args.mirror is None else args.mirror)
     state = replace(state, recording=args.record is not None)
     state = replace(state, has_picture=look.behind == PICTURE)

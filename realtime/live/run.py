@@ -367,5 +367,5 @@ class Live:
 
 def initial_state(model: ModelFile, look: Look, mirror: bool) -> State:
     """Return the controls at the start of a run."""
-    state = State(model.style_names[1:], look, mirror=mirror, painting=look.mix)
+    state = State(model.style_names[1:], look, mirror=mirror, painting=look.mix, about=model.styles)
     return replace(state, bank=max(0, state.number - 1) // BANK_SIZE)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from realtime.controls.desk import Desk
-from realtime.controls.state import State, spoken
+from realtime.controls.state import State
 from realtime.frame import LiveFrame
 from realtime.live.clean_sink import CleanSink
 from realtime.live.figures import LiveFigures
@@ -183,7 +183,7 @@ class Screen:
         for at in self._places:
             number = self.state.styles.index(at.style) + 1
             text = (
-                f"{number}  {spoken(at.style)}"
+                f"{number}  {self.state.title(at.style)}"
                 if self.state.sheet
                 else str(self.state.bank_styles.index(at.style) + 1)
             )
@@ -247,4 +247,4 @@ class Screen:
 
 def painting_name(state: State) -> str:
     """Return what is being painted, for people."""
-    return " + ".join(spoken(name) for name in state.look.style_names)
+    return " + ".join(state.title(name) for name in state.look.style_names)

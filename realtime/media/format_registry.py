@@ -41,6 +41,12 @@ PICTURE_FORMATS = {
 
 WRITTEN_ENDINGS = (*VIDEO_FORMATS, *PICTURE_FORMATS)
 
+ANIMATION_ENDINGS = (".gif",)
+"""What a video is written as where the user says so; its painting becomes a film otherwise."""
+
+OUTPUT_ENDINGS = (*WRITTEN_ENDINGS, *ANIMATION_ENDINGS)
+"""Every ending that an output may have."""
+
 READ_ONLY_FORMATS = {
     suffix: known
     for known in FORMATS

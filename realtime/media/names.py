@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from pathlib import Path
 
@@ -26,3 +27,16 @@ def output_exists(path: Path) -> bool:
         return path != STDIO and path.exists()
     except OSError as error:
         raise SinkError(f"{path}: cannot be written ({error.strerror}).") from error
+
+
+def close_names(path: Path) -> str:
+    """Return a question about files of such names in its folder, " " before it; "" for none."""
+    try:
+        with os.scandir(path.parent) as entries:
+            names = [entry.name for entry in entries if entry.name[0] != "." and entry.is_file()]
+    except OSError:
+        return ""
+    small = {name.lower(): name for name in names}
+    close = difflib.get_close_matches(path.name.lower(), small, n=3, cutoff=0.6)
+    found = " or ".join(str(path.with_name(small[name])) for name in close)
+    return f" Did you mean {found}?" if found else ""

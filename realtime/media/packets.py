@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from engines.errors import SourceError
 from realtime.media.clock import InputClock
+from realtime.media.names import close_names
 from realtime.picture.sizes import size_text
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def open_container(path: Path, decoder: HWAccel | None = None) -> InputContainer
 
     try:
         if not path.exists():
-            raise SourceError(f"{path}: no such file.")
+            raise SourceError(f"{path}: no such file.{close_names(path)}")
         if not path.is_file():
             raise SourceError(f"{path}: is a folder or device, not a file.")
         if path.stat().st_size == 0:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from engines import Engine
 from engines.errors import UsageError
+from engines.install import install_line
 from realtime import cli
 from realtime.controls.desk import Desk
 from realtime.controls.osc import parse_listen
@@ -36,7 +37,7 @@ def guard_from(args: argparse.Namespace) -> Guard | None:
         return None
     missing = [name for name in ("fastapi", "uvicorn", "aiortc") if not find_spec(name)]
     if missing:
-        raise UsageError(f"--serve needs {', '.join(missing)}: pip install 'livebrush[web]'")
+        raise UsageError(f"--serve needs {', '.join(missing)}: {install_line('web')}")
     listens = parse_listen(args.serve, "--serve", DEFAULT_PORT)
     guard = guard_for(*listens, args.token, args.serve_as)
     return replace(guard, all_controls=args.web_controls == "all")

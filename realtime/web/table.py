@@ -10,7 +10,7 @@ from typing import Any
 from realtime.controls.commands import COMMANDS, AnyCommand
 from realtime.controls.desk import Desk
 from realtime.controls.keys import Keymap
-from realtime.controls.state import State, spoken
+from realtime.controls.state import State
 from realtime.controls.values import Range, UsualWords, Words
 
 _SLIDER_MOST = 60.0  # the far end of a longer range would leave no room for the usual values
@@ -38,7 +38,7 @@ def hello(desk: Desk, wants_camera: bool) -> dict[str, Any]:
         "controls": controls(),
         "keys": {key: list(action) for key, action in keymap.bound.items()},
         "help": keymap.help_rows(),
-        "styles": [{"name": name, "title": spoken(name)} for name in desk.state.styles],
+        "styles": [{"name": name, "title": desk.state.title(name)} for name in desk.state.styles],
         "wants_camera": wants_camera,
     }
 

@@ -1,6 +1,6 @@
 import pytest
 
-from training.balance import AIM, LEAST_FACE, MOST_CONTENT, Balance
+from training.balance import AIM, LEAST_FACE, MOST_CONTENT, Balance, in_words
 from training.filmed import Distances
 
 
@@ -52,3 +52,16 @@ def test_what_is_right_stays():
 def test_what_pulls_harder_is_held_steadier():
     assert after(20, AIM / 2, 1.0).smoothing_weight == 1
     assert 1.5 < after(20, 3 * AIM, 1.0).smoothing_weight < after(20, 3 * AIM, 1.0).style_weight
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        (Distances(0.3, 1.0, 0.9), "near the painting"),
+        (Distances(0.5, 1.0, None), "getting nearer"),
+        (Distances(0.7, 3.0, 0.2), "still far from the painting, the picture gets lost, "
+         "faces change much"),
+    ],
+)  # fmt: skip
+def test_how_far_it_is_in_words(now: Distances, words: str):
+    assert in_words(now) == words

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 USER_MODEL = "user"
 _MINUTES = 6.0
+_PHASES = 4
 _TIMED_STEPS = 8  # they tell how many more fit into the minutes
 _PREVIEWS = 12
 _WEIGHED_STEPS = 20  # between two looks at how far it is
@@ -101,6 +102,7 @@ def run(args: argparse.Namespace) -> None:
     """
     _check(args)
     from export.pictures import read_pictures
+    from training.balance import in_words
     from training.filmed import Filmed
     from training.photos import gather_photos
     from training.vgg import load_vgg
@@ -116,6 +118,7 @@ def run(args: argparse.Namespace) -> None:
             f"{', '.join(base.names)}."
         )
     check_device(args.device)
+    _say_phase(1, "reading the painting and the photos")
     vgg = load_vgg(args.vgg)
     with tempfile.TemporaryDirectory(prefix="livebrush-") as folder:
         photos = gather_photos(args.photos, Path(folder) / "photos")
@@ -123,17 +126,26 @@ def run(args: argparse.Namespace) -> None:
         trainer = build_trainer(config, photos.parent, vgg, Path(folder) / "run", args.device, base)
         pictures = read_pictures(photos if args.photos else None, 4)
         filmed = Filmed(trainer)
+        _say_phase(2, f"finding the nearest of {len(base.names) - 1} styles, to begin with it")
         begin_nearest(trainer, base, filmed)
         preview = args.preview or Path(f"{name}_preview.jpg")
-        print(
-            f"{preview} shows {name} while it is trained, for {args.minutes:g} minutes, on "
-            f"{len(trainer.files)} photos."
+        _say_phase(
+            3,
+            f"training for {args.minutes:g} minutes on {len(trainer.files)} photos; {preview} "
+            "shows how it comes along",
         )
         train(trainer, filmed, args.minutes * 60, preview)
+        result = in_words(filmed.measure())
+        _say_phase(4, "writing the model, and checking that it paints the same in every engine")
         weights = Path(folder) / f"{USER_MODEL}.safetensors"
         save_merged(base, trainer, weights)
         target = install(weights, pictures)
+    print(f"{name} is {result}.")
     print(f"{target} has it, beside {len(base.names) - 1} others. Try: python run_cam.py -s {name}")
+
+
+def _say_phase(number: int, text: str) -> None:
+    print(f"{number}/{_PHASES} {text}", flush=True)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -228,11 +240,13 @@ def begin_nearest(trainer: Trainer, base: Base, filmed: Filmed) -> None:
 
     It is the row of the style that is nearest to the painting already.
     """
+    from rich.progress import track
+
     from engines.networks.weights import load_weights
 
     state = load_weights(base.weights)[0].state_dict()
     distances = []
-    for row in state["rows"]:
+    for row in track(state["rows"], description=""):
         trainer.network.load_state_dict({**state, "rows": row[None]})
         distances.append(filmed.measure().style)
     nearest = min(range(len(distances)), key=distances.__getitem__)
@@ -244,7 +258,7 @@ def train(trainer: Trainer, filmed: Filmed, seconds: float, preview: Path) -> No
     from msgspec.structs import replace
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from training.balance import Balance
+    from training.balance import Balance, in_words
     from training.preview import save_style_preview
 
     balance = Balance()
@@ -252,22 +266,19 @@ def train(trainer: Trainer, filmed: Filmed, seconds: float, preview: Path) -> No
     started_s, shown = 0.0, 0
     with Progress(
         BarColumn(),
-        TextColumn("{task.fields[losses]}"),
+        TextColumn("{task.fields[words]}"),
         TimeRemainingColumn(),
         refresh_per_second=1,
     ) as progress:
-        task = progress.add_task("add-style", total=seconds, losses="")
+        task, words = progress.add_task("add-style", total=seconds, words=""), ""
 
         def show(step: int, _: dict[str, float]) -> None:
-            nonlocal started_s, shown
+            nonlocal started_s, shown, words
             started_s = started_s or time.monotonic()  # reading the photos does not count
             elapsed_s = time.monotonic() - started_s
             if step % _TIMED_STEPS == 0:  # again and again: other programs come and go
                 steps = step + round((seconds - elapsed_s) * (step - 1) / elapsed_s)
                 trainer.config = replace(trainer.config, steps=max(step, steps))
-            if elapsed_s >= shown * seconds / _PREVIEWS or step == trainer.config.steps:
-                save_style_preview(preview, trainer.network, trainer.files, painting)
-                shown = 1 + int(elapsed_s * _PREVIEWS / seconds)
             if step % _WEIGHED_STEPS == 1:
                 now = filmed.measure()
                 balance.see(now)
@@ -276,10 +287,13 @@ def train(trainer: Trainer, filmed: Filmed, seconds: float, preview: Path) -> No
                     balance.face_weight,
                     balance.smoothing_weight,
                 )
-                face = "" if now.face is None else f" face {now.face:.2f}"
-                progress.update(
-                    task, losses=f"style {now.style:.2f} content {now.content:.2f}{face}"
-                )
+                words = in_words(now)
+                progress.update(task, words=words)
+            if elapsed_s >= shown * seconds / _PREVIEWS or step == trainer.config.steps:
+                after = f"{elapsed_s / 60:.1f} of {seconds / 60:g} minutes"
+                lines = [trainer.config.styles[0].name, after, *words.split(", ")]
+                save_style_preview(preview, trainer.network, trainer.files, painting, lines)
+                shown = 1 + int(elapsed_s * _PREVIEWS / seconds)
             progress.update(task, completed=elapsed_s)
 
         trainer.fit(show)

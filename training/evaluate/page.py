@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engines.errors import EngineUnavailable
+from engines.install import install_line
 from training.evaluate.charts import Scatter, scatter
 from training.evaluate.clips import FACES_SOUGHT, PICTURES_SEEN
 from training.evaluate.evaluation import Evaluation, StyleResult
@@ -18,7 +19,7 @@ try:
 except ImportError as error:
     raise EngineUnavailable(
         f"the page is filled in by Jinja, which is not installed ({error}). Type: "
-        "pip install '.[train,evaluate]'"
+        f"{install_line('train', 'evaluate')}"
     ) from error
 
 

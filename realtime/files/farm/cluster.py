@@ -20,6 +20,7 @@ from typing import Any
 
 from engines import ModelFile
 from engines.errors import EngineUnavailable, LivebrushError, UsageError
+from engines.install import install_line
 from engines.machine import cpu_threads
 from realtime.cli import say
 from realtime.files.farm.part_painter import PartPainter, pack_model
@@ -97,7 +98,7 @@ class Cluster:
     def __init__(self, address: str, model: ModelFile) -> None:
         if importlib.util.find_spec("ray") is None:
             raise EngineUnavailable(
-                "--cluster needs Ray, which is not installed. Type: pip install 'livebrush[farm]'"
+                f"--cluster needs Ray, which is not installed. Type: {install_line('farm')}"
             )
         _check_address(address)
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -203,7 +204,7 @@ class Cluster:
                 reason = str(error).strip().splitlines()[-1]
                 raise EngineUnavailable(
                     f"--cluster: workers do not start ({reason}). Every machine needs the same "
-                    "Livebrush and the same Python: pip install 'livebrush[farm]'"
+                    f"Livebrush and the same Python: {install_line('farm')}"
                 ) from error
         return Lost(worker)
 

@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from engines.errors import SinkError, UsageError
+from engines.install import install_line
 from realtime.frame import LiveFrame
 from realtime.live.clean_sink import CleanSink
 from realtime.live.latest import Latest
@@ -163,7 +164,7 @@ class _Pyvirtualcam:
             import pyvirtualcam
         except ImportError as error:
             raise UsageError(
-                "--virtual-cam needs pyvirtualcam here: pip install 'livebrush[virtual-cam]'"
+                f"--virtual-cam needs pyvirtualcam here: {install_line('virtual-cam')}"
             ) from error
         try:
             self._camera = pyvirtualcam.Camera(size[1], size[0], _FPS, device=device or None)

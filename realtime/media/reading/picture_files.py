@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engines.errors import SourceError
+from engines.install import install_line
 
 if TYPE_CHECKING:
     from av.container.core import Chapter
@@ -173,5 +174,5 @@ class PillowDecoder:
 def _too_large(path: Path, size: str) -> SourceError:
     return SourceError(
         f"{path}: {size} is more than {MAX_PIXELS >> 20} megapixels. A picture of that size is "
-        "painted with --tile 1024, and with libvips (pip install 'livebrush[large]')."
+        f"painted with --tile 1024, and with libvips ({install_line('large')})."
     )

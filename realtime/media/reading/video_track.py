@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engines.errors import SourceError
+from engines.install import install_line
 from realtime.media.packets import COVER_PICTURE
 from realtime.media.reading.picture_files import MAX_PIXELS
 
@@ -50,7 +51,7 @@ def video_track(path: Path, container: InputContainer, notes: list[str]) -> Vide
         raise SourceError(
             f"{path}: {context.width}x{context.height} is more than {MAX_PIXELS >> 20} "
             "megapixels. A picture of that size is painted with --tile 1024, and with libvips "
-            "(pip install 'livebrush[large]')."
+            f"({install_line('large')})."
         )
     if len(streams) > 1:
         notes.append(

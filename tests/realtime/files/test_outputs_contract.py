@@ -1,4 +1,4 @@
-"""What every output of a painted file keeps to: a picture, a video and a pipe."""
+"""What every output of a painted file keeps to: a picture, a video, a GIF and a pipe."""
 
 from __future__ import annotations
 
@@ -88,16 +88,17 @@ class Pipe(io.BytesIO):
         return super().write(data)
 
 
-@pytest.fixture(params=["picture", "video", "pipe"])
+@pytest.fixture(params=["picture", "video", "gif", "pipe"])
 def kind(request: pytest.FixtureRequest, tmp_path: Path) -> Kind:
     (tmp_path / "out").mkdir()
     if request.param == "pipe":
         return InPipe(10)
-    ending, length = {"picture": ("png", 1), "video": ("mp4", 10)}[request.param]
+    kinds = {"picture": ("png", 1), "video": ("mp4", 10), "gif": ("gif", 10)}
+    ending, length = kinds[request.param]
     return InFile(tmp_path / "out" / f"film.{ending}", length)
 
 
-of_files = pytest.mark.parametrize("kind", ["picture", "video"], indirect=True)
+of_files = pytest.mark.parametrize("kind", ["picture", "video", "gif"], indirect=True)
 
 
 @pytest.fixture

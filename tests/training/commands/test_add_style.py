@@ -63,7 +63,11 @@ def test_adds_styles_and_keeps_the_others(
 ):
     before = load_weights(models / "user.safetensors")[0]
     assert main([*command, "My Wave.png"]) == 0
-    assert "run_cam.py -s my_wave" in capfd.readouterr().out
+    told = capfd.readouterr().out
+    assert "run_cam.py -s my_wave" in told
+    places = [told.index(f"{number}/4 ") for number in (1, 2, 3, 4)]
+    assert places == sorted(places)
+    assert "the nearest of " in told and "my_wave is " in told
     assert cv2.imread(str(tmp_path / "my_wave_preview.jpg")).shape[1] == 3 * 360
     assert main([*command, "other.png", "--preview", "p.png"]) == 0
     assert cv2.imread(str(tmp_path / "p.png")).shape[1] == 3 * 360

@@ -16,7 +16,7 @@ import pytest
 from safetensors.torch import save_file
 
 from engines import EngineOptions, load_model
-from engines.model_file import Style
+from engines.style import Style
 from tests.conftest import write_tiny_model, write_video
 from tests.training.test_vgg import caffe_state
 from training.__main__ import main
@@ -360,4 +360,4 @@ def test_a_missing_painting_and_a_short_clip_are_named(folder: Path, tmp_path: P
 def test_without_the_detector_its_extra_is_named(folder: Path, tmp_path: Path, capsys, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "dlib", None)
     assert evaluate(folder, tmp_path) == 4
-    assert "pip install '.[train]'" in capsys.readouterr().err
+    assert "pip install 'livebrush[train]'" in capsys.readouterr().err

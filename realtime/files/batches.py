@@ -1,0 +1,111 @@
+"""What a call paints: its inputs once for each -s, every batch with the model of its style."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engines import ModelFile, installed_models
+from engines.errors import UsageError
+from realtime.cli import model_from
+from realtime.files.crew import Crew
+from realtime.files.flags import file_options, model_and_look, open_crew, plan_inputs
+from realtime.files.job import Jobs, Result, run_jobs
+from realtime.files.options import FileOptions
+from realtime.files.summary import tell_results
+from realtime.media.pipes import STDIO
+from realtime.timeline import Timeline
+
+EVERY_STYLE = "all"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The inputs of a call in one look."""
+
+    model: ModelFile
+    options: FileOptions
+    jobs: Jobs = ()
+
+
+def plan_looks(args: argparse.Namespace, timeline: Timeline) -> list[Batch]:
+    """Return a batch for each -s, each once, without its jobs.
+
+    Raises UsageError, UnknownStyle or ModelError.
+    """
+    texts = list(_each_text(args))
+    if len(texts) > 1 and timeline.entries:
+        raise UsageError("-s: with styles over time it is given once, or not at all.")
+    batches: dict[tuple[Path, object], Batch] = {}
+    for text in texts:
+        own = argparse.Namespace(**{**vars(args), "style": text})
+        model, look = model_and_look(own, timeline)
+        options = file_options(own, look, timeline.named_by(model))
+        batches.setdefault((model.path, look), Batch(model, options))
+    return list(batches.values())
+
+
+def plan_batches(args: argparse.Namespace, looks: Sequence[Batch]) -> list[Batch]:
+    """Return ``looks`` with the (input, output) of every file.
+
+    Raises SourceError, or UsageError where outputs would have one name.
+    """
+    labels = [batch.options.label for batch in looks]
+    batches = [
+        Batch(batch.model, batch.options, plan_inputs(args, batch.options.label, labels))
+        for batch in looks
+    ]
+    if len(looks) > 1 and any(source == STDIO for batch in batches for source, _ in batch.jobs):
+        raise UsageError("-: what is piped in can be read once, so one -s.")
+    taken: set[Path] = set()
+    for batch in batches:
+        outputs = {output for _, output in batch.jobs}
+        if both := outputs & taken:
+            name = min(both)
+            if name == STDIO:
+                raise UsageError("-o -: standard output takes one video, so one -s.")
+            raise UsageError(
+                f"{f'-o {args.output}: ' if args.output else ''}several styles would become "
+                f"{name}. Put {{style}} in it, or name a folder with -o FOLDER/."
+            )
+        taken |= outputs
+    return batches
+
+
+def paint_batches(
+    batches: Sequence[Batch], args: argparse.Namespace, program_started_s: float
+) -> list[Result]:
+    """Paint all ``batches`` and tell how it went, also when an error or Ctrl-C ends it.
+
+    ``program_started_s``: as for ``run_jobs``. Raises what ends all.
+    """
+    results: list[Result] = []
+    files = sum(len(batch.jobs) for batch in batches)
+    crews: dict[Path, Crew] = {}
+    with contextlib.ExitStack() as opened:
+        opened.callback(lambda: tell_results(results, files, args.report, args.json))
+        for batch in batches:
+            crew = crews.get(batch.model.path)
+            if crew is None:
+                crew = crews[batch.model.path] = open_crew(args, batch.model, batch.jobs)
+                opened.callback(crew.close)
+            started_s = None if results else program_started_s
+            for result in run_jobs(
+                batch.jobs, batch.options, crew, started_s, is_all=len(batches) == 1
+            ):
+                results.append(result)
+    return results
+
+
+def _each_text(args: argparse.Namespace) -> Iterator[str | None]:
+    """Yield what each -s says, ``all`` as the styles that it stands for; None without any."""
+    for text in args.style or [None]:
+        if text != EVERY_STYLE:
+            yield text
+            continue
+        none = argparse.Namespace(model=args.model, style=None)
+        models = [model_from(none)] if args.model else installed_models()
+        yield from dict.fromkeys(style.name for model in models for style in model.styles[1:])
