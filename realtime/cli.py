@@ -199,9 +199,17 @@ def look_from(args: argparse.Namespace, model: ModelFile) -> Look:
         args.canvas,
         args.canvas_seed,
         args.paint,
-        _behind_from(args),
+        _named(_behind_from(args), model),
         args.face,
     )
+
+
+def _named(behind: str, model: ModelFile) -> str:
+    """Return ``Look.behind`` with the names that ``model`` has for its styles."""
+    mix = Look(((ORIGINAL, 1.0),), behind=behind).behind_mix
+    if mix is None:
+        return behind
+    return ",".join(f"{name}:{weight:g}" for name, weight in name_styles(mix, model))
 
 
 def _behind_from(args: argparse.Namespace) -> str:

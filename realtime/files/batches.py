@@ -106,6 +106,6 @@ def _each_text(args: argparse.Namespace) -> Iterator[str | None]:
         if text != EVERY_STYLE:
             yield text
             continue
-        none = argparse.Namespace(model=args.model, style=None)
+        none = argparse.Namespace(**{**vars(args), "style": None})
         models = [model_from(none)] if args.model else installed_models()
         yield from dict.fromkeys(style.name for model in models for style in model.styles[1:])
