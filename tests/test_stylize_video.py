@@ -596,3 +596,18 @@ def test_a_file_that_is_not_there_is_asked_back(stylize, make_video, tmp_path):
     assert (code, f"Did you mean {tmp_path / 'holiday.mp4'}?" in line) == (3, True)
     code, line = failure(stylize, "https://youtu.be/x")
     assert (code, "https://youtu.be/x: is an address" in line) == (3, True)
+
+
+@pytest.mark.parametrize("codec", ["libx265", "libsvtav1"])
+def test_encoders_say_nothing_of_their_own(make_video, tmp_path, codec):
+    if codec not in av.codecs_available:
+        pytest.skip(f"this FFmpeg has no {codec}")
+    command = ["stylize_video.py", make_video(), "-o", tmp_path / "out.mkv", "--vcodec", codec]
+    done = subprocess.run(
+        [sys.executable, *map(str, command), "--engine", "passthrough"],
+        cwd=Path(stylize_video.__file__).parent,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "265 [" not in done.stderr and "Svt[" not in done.stderr

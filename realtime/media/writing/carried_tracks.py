@@ -5,8 +5,10 @@ Sound and subtitles packet for packet, or converted where that must be; covers a
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import io
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from realtime.media.packets import (
     COVER_PICTURE,
     MAX_DAMAGED_IN_A_ROW,
     PacketReader,
+    is_encrypted,
     open_container,
 )
 from realtime.media.writing.sound_encoder import add_encoder
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
 
 BACKWARDS = "times of the sound or the subtitles run backwards in the input; they are put right."
 _TRIAL_S = 5  # behind the end of a trial, in which tracks whose packets lie apart are found
+_LOOKED_AT = 200  # packets, in which every track of sound has begun or is taken to be clear
 _CARRIED = ("video", "audio", "subtitle", "attachment")
 _COVER_ENDINGS = {"mjpeg": ("jpg", "image/jpeg"), "png": ("png", "image/png")}
 
@@ -136,9 +140,12 @@ class CarriedTracks:
         self._input = open_container(path)
         self._written_of: dict[int, Written] = {}
         self._targets: dict[int, _Copied | _Encoded | _Text] = {}
+        encrypted = _encrypted_sounds(path) if audio != "none" else set()
         sounds = self._input.streams.audio if audio != "none" else ()
         for sound in sounds:
-            if only in (None, sound.index):
+            if sound.index in encrypted:
+                self.notes.append("sound: a track is encrypted (DRM), and left out.")
+            elif only in (None, sound.index):
                 self._add_sound(sound, audio == "aac")
         for texts in self._input.streams.subtitles:
             if only in (None, texts.index):
@@ -207,6 +214,10 @@ class CarriedTracks:
             if self._is_trial and self._end_s and _start_s(packet) > self._end_s + _TRIAL_S:
                 return None
             if packet.stream_index not in self._targets:
+                continue
+            if is_encrypted(packet):
+                note = "sound: a track is encrypted (DRM) after its beginning; that is left out."
+                self.notes += [note] if note not in self.notes else []
                 continue
             if self._end_s is not None and _start_s(packet) >= self._end_s:
                 # Another track's earlier packets may lie behind it in the file.
@@ -454,3 +465,22 @@ def _takes(form: VideoFormat, track: Stream) -> bool:
     except (av.error.FFmpegError, ValueError):
         return False
     return True
+
+
+def _encrypted_sounds(path: Path) -> set[int]:
+    """Return the numbers of the tracks of sound whose first packets have no key here."""
+    import av
+
+    found: set[int] = set()
+    with open_container(path) as opened:
+        waiting = {track.index for track in opened.streams.audio}
+        if not waiting:
+            return found
+        with contextlib.suppress(av.error.FFmpegError, OSError):  # whoever carries it will see
+            for packet in itertools.islice(opened.demux(*opened.streams.audio), _LOOKED_AT):
+                if packet.size and packet.stream_index in waiting:
+                    waiting.remove(packet.stream_index)
+                    found |= {packet.stream_index} if is_encrypted(packet) else set()
+                if not waiting:
+                    break
+    return found

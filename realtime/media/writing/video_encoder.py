@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -113,9 +114,13 @@ class VideoEncoder:
         """Add a stream of its own encoder to ``output`` and return it."""
         source, coding = self._source, self._source.coding
         options = dict(self.options)
-        if has_few_frames:
-            # Without this x265 fails now and then at the end of one or two frames.
-            options["x265-params"] = "bframes=0"
+        if self.codec == "libx265":
+            # It tells forty lines of each segment, past FFmpeg's own log.
+            params = ["log-level=error"]
+            # Without this it fails now and then at the end of one or two frames.
+            params += ["bframes=0"] if has_few_frames else []
+            options["x265-params"] = ":".join(params)
+        os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1's errors; it tells as much
         stream = cast(
             "VideoStream",  # which PyAV's types know only for encoders that they list
             output.add_stream(self.codec, rate=source.rate, options=options),

@@ -72,6 +72,33 @@ def test_an_encrypted_film_is_refused_by_name(tmp_path, make_video):
     assert sorted(file.name for file in tmp_path.iterdir()) == ["clear.mp4", "in.mp4"]
 
 
+def unlock_pictures(path: Path, clear: Path) -> None:
+    """Make the video of ``encrypt_clip`` clear again, as it is where only sound is protected."""
+    content = bytearray(path.read_bytes())
+    with av.open(str(clear)) as source, av.open(str(path)) as locked:
+        for one, other in zip(source.demux(video=0), locked.demux(video=0), strict=True):
+            if other.size:
+                assert one.size == other.size
+                content[other.pos : other.pos + other.size] = bytes(one)
+    begin, end = content.index(b"encv"), content.index(b"enca")
+    for name, other in ((b"encv", b"avc1"), *((n, b"free") for n in (b"sinf", b"senc"))):
+        at = content.index(name, begin, end)
+        content[at : at + 4] = other
+    path.write_bytes(content)
+
+
+def test_encrypted_sound_beside_clear_pictures_is_left_out_and_said(tmp_path, make_video):
+    clear = make_video("clear.mp4", tones=2)
+    path = encrypt_clip(tmp_path / "in.mp4", clear)
+    unlock_pictures(path, clear)
+    painted = paint(path, tmp_path / "out.mp4")
+    assert painted.returncode == 0, painted.stderr
+    assert "sound: a track is encrypted (DRM), and left out." in painted.stderr
+    with av.open(str(tmp_path / "out.mp4")) as file:
+        assert len(file.streams.video) == 1 and not file.streams.audio
+        assert sum(1 for _ in file.decode(video=0)) == 10
+
+
 def test_encrypted_films_of_others_are_refused_by_name():
     with pytest.raises(SourceError, match="is encrypted"):
         VideoFile(case("12_encrypted_is_success/cenc.mp4"))
