@@ -19,10 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-import numpy as np
-
 from bench import ROOT
 from bench.tools.breaking_stream import BreakingStream
+from bench.tools.growth import GIVES_BACK, slope_of_lows
 from bench.tools.live_program import END_S, Held, LiveProgram
 from bench.tools.virtual_screen import virtual_screen
 from realtime.cli import say
@@ -32,7 +31,6 @@ SIZE = (120, 160)
 FPS = 45.0  # some of it is lost while the stream is away
 SLOPE_KB = 0.05  # a frame: 54 MiB in ten hours at 30 fps
 REST_S = 40.0  # ICE needs half a minute to notice that a browser is gone
-_WINDOWS = 20
 _BROKEN_S = 0.3
 
 Found = list[tuple[str, bool, str]]
@@ -140,7 +138,9 @@ def check_strain(
             "--report",
             report,
         )
-        with LiveProgram(folder, "--serve", "127.0.0.1:0", *flags) as program:
+        with LiveProgram(
+            folder, "--serve", "127.0.0.1:0", *flags, environment=GIVES_BACK
+        ) as program:
             address = program.wait_for("open http").removeprefix("open ").strip()
             show = _Show(osc_port, address)
             _perform(warm_up, show, stream, program)
@@ -220,20 +220,13 @@ def _at_rest(show: _Show, program: LiveProgram, rest_s: float) -> Held:
 
 
 def _memory(held: list[tuple[float, Held]], fps: float) -> tuple[str, bool, str]:
-    """Judge the slope through the least of each window.
-
-    Recordings and browsers come and go, and what they take is not growth.
-    """
-    lows = []
-    for window in np.array_split(np.arange(len(held)), min(_WINDOWS, len(held))):
-        lows.append(min((held[n] for n in window), key=lambda sample: sample[1].rss_kb))
-    slope_kb = np.polyfit(
-        [at_s * fps for at_s, _ in lows], [sample.rss_kb for _, sample in lows], 1
-    )[0]
-    seen = f"{slope_kb:+.2f} KiB a frame at {lows[-1][1].rss_kb / 1024:.0f} MiB"
+    """Judge by how much memory grows."""
+    held_kb = [sample.rss_kb for _, sample in held]
+    slope_kb = slope_of_lows([at_s * fps for at_s, _ in held], held_kb)
+    seen = f"{slope_kb:+.2f} KiB a frame at {held_kb[-1] / 1024:.0f} MiB"
     return (
         f"live: memory grows by less than {SLOPE_KB:g} KiB a frame",
-        bool(slope_kb < SLOPE_KB),
+        slope_kb < SLOPE_KB,
         seen,
     )
 

@@ -16,8 +16,7 @@ from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
 
-import numpy as np
-
+from bench.tools.growth import slope_of_lows
 from engines import EngineOptions, find_model, open_engine
 from engines.errors import UsageError
 from realtime import cli
@@ -38,7 +37,7 @@ _BRUSHES = (1.0, 1.25, 1.5)  # each is a size of its own that the engine keeps r
 class Growth:
     """What the run showed after its warm-up.
 
-    Slope in KiB per 1000 frames, fitted by least squares; counts as (least, most).
+    Slope in KiB per 1000 frames, through the least of each window; counts as (least, most).
     """
 
     frames: int
@@ -79,11 +78,9 @@ def run_long(frames: int, warm_up: int) -> Growth:
                 )
         wall_s = time.perf_counter() - started_s
     rss, files, threads = zip(*samples, strict=True)
-    slope = np.polyfit(np.arange(len(rss)) * _SAMPLE_FRAMES / 1000, rss, 1)[0]
+    slope = slope_of_lows([n * _SAMPLE_FRAMES / 1000 for n in range(len(rss))], rss)
     counts = (min(files), max(files)), (min(threads), max(threads))
-    return Growth(
-        frames, frames // _SWITCH_FRAMES, frames / wall_s, rss[-1] / 1024, float(slope), *counts
-    )
+    return Growth(frames, frames // _SWITCH_FRAMES, frames / wall_s, rss[-1] / 1024, slope, *counts)
 
 
 def _looks(names: tuple[str, ...]) -> Iterator[Look]:
