@@ -79,8 +79,8 @@ def measure_at_exit(
     """When this process ends, measure in one of low priority if ``kept`` is missing or doubtful.
 
     No slow or crashing runtime reaches this one, and by then the machine has room. ``frames``: as
-    for ``MeasuredEngine.is_doubtful``, looked at then. ``LIVEBRUSH_MEASURE=off`` forbids it. Nothing
-    is measured after a signal: who stops a program, or the machine, wants no other to begin.
+    for ``MeasuredEngine.is_doubtful``, looked at then. ``LIVEBRUSH_MEASURE=off`` forbids it.
+    Nothing is measured after a signal: who stops a program wants no other to begin.
     """
     if os.environ.get("LIVEBRUSH_MEASURE") == "off":
         return
