@@ -15,6 +15,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -102,6 +103,8 @@ class Cluster:
             )
         _check_address(address)
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        # Whoever reaches a cluster without one can run anything there.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
         import ray
 
         self._ray: ModuleType = ray
@@ -270,10 +273,14 @@ def _connect(address: str) -> Callable[[], None]:
             logging_level=logging.ERROR,
         )
     except Exception as error:  # Ray has no class for what goes wrong here
+        reason = str(error).strip().splitlines()[0].rstrip(".")
         raise EngineUnavailable(
-            f"--cluster {address}: {str(error).strip().splitlines()[0]}"
+            f"--cluster {address}: {reason}. Its token must be in ~/.ray/auth_token here too: copy "
+            "that of the cluster's first machine, where `ray get-auth-token --generate` makes it."
         ) from error
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+    with contextlib.suppress(OSError):  # it is elsewhere, or somebody else's
+        (Path.home() / ".ray" / "auth_token").chmod(0o600)
     return ray.shutdown

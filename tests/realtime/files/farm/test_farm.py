@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import secrets
 import signal
 import subprocess
 import sys
@@ -99,6 +100,8 @@ class Case:
 
 def started_cluster(nodes: int):
     """A head that paints nothing, and ``nodes`` that do."""
+    # Before Ray is imported, which reads it then.
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     from ray.cluster_utils import Cluster
 
     os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "180"}
@@ -120,6 +123,24 @@ def cluster() -> Iterator:
 @pytest.fixture(scope="module")
 def case(tmp_path_factory, cluster) -> Case:
     return Case(tmp_path_factory.mktemp("farm"), cluster.address)
+
+
+def test_who_has_not_the_token_is_refused(case: Case):
+    code = (
+        "import sys; from pathlib import Path; from engines import load_model;"
+        "from realtime.files.farm.cluster import Cluster;"
+        "Cluster(sys.argv[1], load_model(Path(sys.argv[2])))"
+    )
+    wrong = {**os.environ, "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    done = subprocess.run(
+        [sys.executable, "-c", code, case.address, str(case.model)],
+        env=wrong,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode and "~/.ray/auth_token" in done.stderr, done.stderr
 
 
 def wait_for(ready: Callable[[], bool], program: subprocess.Popen) -> None:
