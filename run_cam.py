@@ -25,14 +25,14 @@ from realtime.live.command_line import parse_args
 from realtime.live.doctor import print_findings
 from realtime.live.engine_sizes import EngineSizes
 from realtime.live.painter import LivePainter, inference_size
-from realtime.live.quality import Quality
 from realtime.live.run import Live, LiveOptions
-from realtime.live.start import EngineAhead
+from realtime.live.start import EngineAhead, show_start
 from realtime.picture.sizes import parse_size
 from realtime.report import check_report
 from realtime.stylizer import Stylizer
 from realtime.web import flags as web_flags
 
+DEFAULT_SIZE = (480, 640)  # of the window, until the source tells
 STARTED_S = time.monotonic()
 
 
@@ -43,7 +43,10 @@ def main(argv: list[str]) -> int:
         return 0
     if args.doctor:
         return print_findings(as_json=args.json)
-    options = LiveOptions(live_flags.duration_from(args), say=cli.say, started_s=STARTED_S)
+    hint = live_flags.needs_hint(args)
+    options = LiveOptions(
+        live_flags.duration_from(args), say=cli.say, hint=hint, started_s=STARTED_S
+    )
     source, text = live_flags.source_from(args), live_flags.source_text(args)
     check_report(args.report, [Path(text)] if os.path.exists(text) else [])
     fixed_size = parse_size(args.size) if args.size else None
@@ -58,21 +61,24 @@ def main(argv: list[str]) -> int:
         opened.callback(ahead.close)
         sink_class = live_flags.sink_class_from(args)
         live_flags.check_outputs(args)
+        sink = sink_class.from_args(args, expected or DEFAULT_SIZE)
+        opened.callback(sink.close)
+        show_start(sink, f"starting {source.name} …")
         opened.callback(source.close)
         if osc := live_flags.osc_from(args, desk):
             opened.callback(osc.close)
         frame_size = live_flags.open_in_time(source)
+        sink.fit(frame_size)
+        show_start(sink, "starting …")
         outputs = live_flags.outputs_from(args, source, frame_size)
         for output in outputs:
             opened.callback(output.close)
         size = inference_size(fixed_size, frame_size, brush)
         engine = live_flags.engine_in_time(ahead, size)
         cli.tell_engine(args, engine)
-        quality = Quality() if args.quality == "auto" else None
         stylizer = Stylizer(engine, state.look, size, pictures=live_flags.pictures_from(args))
-        painter = LivePainter(stylizer, EngineSizes(engine, size), fixed_size, quality)
-        sink = sink_class.from_args(args, frame_size)
-        opened.callback(sink.close)
+        sizes, quality = EngineSizes(engine, size), live_flags.quality_from(args)
+        painter = LivePainter(stylizer, sizes, fixed_size, quality)
         stream = web_flags.stream_from(guard, engine)
         live = Live(source, painter, sink, desk, [*outputs, *([stream] if stream else [])], options)
         if guard and stream:

@@ -42,6 +42,8 @@ def test_headless_test_source_and_its_report(tmp_path: Path, tiny_model):
         "--headless",
         "--duration",
         "2",
+        "--quality",
+        "fixed",
         "--model",
         tiny_model.path,
         "--engine",

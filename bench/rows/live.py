@@ -101,6 +101,8 @@ def _measure(
         "--report",
         str(report_file),
     ]
+    if "--quality" not in run.flags:
+        command += ["--quality", "fixed"]  # one size, so that engines and machines compare
     command += [*([] if run.in_window else ["--headless"]), *run.flags, *flags]
     environment = {
         **os.environ,

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from engines.errors import UnknownStyle, UsageError
 from engines.model_file import ORIGINAL
-from realtime.controls.state import BANK_SIZE, State, spoken
-from realtime.look import BLUR, PAINTING, PICTURE, name_styles, parse_mix
+from realtime.controls.state import BANK_SIZE, State
+from realtime.look import BLUR, PAINTING, PICTURE, Look, name_styles, parse_mix
 
 
 def say(state: State, text: str) -> State:
@@ -155,7 +155,7 @@ def set_behind(state: State, text: str) -> State:
             f"behind takes {PAINTING}, {ORIGINAL}, {BLUR}{picture}, a style or a colour such as "
             f"#1a2b3c, not {text!r}"
         )
-    spoken_text = " + ".join(spoken(name) for name in known) if mix else text
+    spoken_text = " + ".join(state.title(name) for name in known) if mix else text
     return say(replace(state, look=look), f"behind the person: {spoken_text}")
 
 
@@ -196,16 +196,63 @@ def set_mirror(state: State, on: bool) -> State:
     return say(replace(state, mirror=on), "mirrored" if on else "not mirrored")
 
 
+def set_black(fades: bool) -> Callable[[State, bool], State]:
+    """Return what makes the picture black, or brings it back: at once, or in the time of a fade."""
+
+    def act(state: State, on: bool) -> State:
+        seconds = state.fade_s if fades else 0.0
+        return say(replace(state, black=on, black_fade_s=seconds), "" if on else "picture")
+
+    return act
+
+
+def reset(state: State, _: None) -> State:
+    """Bring everything that decides how the styles are painted back to where it begins."""
+    fresh = State(state.styles, Look(state.look.mix))
+    look = replace(fresh.look, denoise=state.look.denoise, canvas_seed=state.look.canvas_seed)
+    settled = replace(state, look=look, fade_s=fresh.fade_s, frozen=False, compare="off")
+    settled = replace(settled, blending=False, cycling=False, black=False, black_fade_s=0.0)
+    return say(settled, "reset: strength, brush and the rest as at the beginning")
+
+
+def tap(state: State, _: None) -> State:
+    """Tap the beat; what comes of it is the clock's to say (autopilot.py beside this)."""
+    return replace(state, taps=state.taps + 1)
+
+
+def set_beats(state: State, beats: float) -> State:
+    """Set how many beats each style stays."""
+    return say(replace(state, beats=int(beats)), f"auto: every {int(beats)} beats")
+
+
+def set_storing(state: State, on: bool) -> State:
+    """Let the next preset be stored, or not."""
+    return say(replace(state, storing=on), "store: now the preset's key" if on else "store: done")
+
+
 def go_back(state: State, _: None) -> State:
     """Leave what is open, one thing at a time; at last, the program."""
     if state.help:
         return replace(state, help=False)
     if state.sheet:
         return replace(state, sheet=False)
-    if state.blending:
-        return replace(state, blending=False)
+    if state.blending or state.storing:
+        return replace(state, blending=False, storing=False)
     if state.fullscreen:
         return replace(state, fullscreen=False)
+    return end_show(state)
+
+
+def end_show(state: State, _: None = None) -> State:
+    """Quit; where that would be a mishap on stage, ask once."""
+    risks = {
+        "recording": state.recording,
+        "in full screen": state.fullscreen,
+        "on the virtual camera": state.on_air,
+    }
+    reasons = [name for name, on in risks.items() if on]
+    if reasons and not state.asked:
+        return say(replace(state, asked=True), f"{', '.join(reasons)}: once more ends the show")
     return replace(state, quit=True)
 
 

@@ -5,33 +5,74 @@ Decides; the clock is the caller's.
 
 from __future__ import annotations
 
+import math
+from collections import deque
+from dataclasses import replace
 from itertools import pairwise
 
 from engines.errors import UsageError
+from realtime.controls.acts import say
 from realtime.controls.commands import perform
 from realtime.controls.state import CYCLE_RANGE_S, FADE_RANGE_S, State
 from realtime.look import mix_text
 from realtime.timeline import Timeline, parse_timeline
 
+_FEWEST_TAPS, _MOST_TAPS = 3, 8
+_LONGEST_BEAT_S, _SHORTEST_BEAT_S = 2.0, 0.2
+
 
 class Cycle:
     """Turns to the next style when the last one has stayed for ``state.cycle_s``.
 
-    It does not matter who has picked that one.
+    It does not matter who has picked that one. Once the beat was tapped, styles change on it,
+    every ``state.beats``: never closer than a second, at twice the beats or more where that is due.
     """
 
     def __init__(self) -> None:
         self._mix: object = None
         self._changed_s = 0.0
+        self._taps: deque[float] = deque(maxlen=_MOST_TAPS)
+        self._tapped = 0
+        self._beats = 0
 
     def follow(self, state: State, now_s: float) -> State:
         """Return ``state``, with the next style if it is due at ``now_s``."""
+        state = self._follow_beat(state, now_s)
         if not state.cycling or state.look.mix != self._mix:
             self._mix, self._changed_s = state.look.mix, now_s
-        elif now_s - self._changed_s >= state.cycle_s:
+        elif now_s >= self._due_s(state):
             state = perform(state, "next")
             self._mix, self._changed_s = state.look.mix, now_s
         return state
+
+    def _follow_beat(self, state: State, now_s: float) -> State:
+        if state.taps != self._tapped:
+            self._tapped = state.taps
+            if self._taps and now_s - self._taps[-1] > _LONGEST_BEAT_S:
+                self._taps.clear()
+            self._taps.append(now_s)
+            if len(self._taps) < _FEWEST_TAPS:
+                return say(state, "tap" + " ·" * len(self._taps))
+            beat_s = (self._taps[-1] - self._taps[0]) / (len(self._taps) - 1)
+            state = replace(state, beat_s=max(beat_s, _SHORTEST_BEAT_S))
+        elif state.beat_s is None or state.beats == self._beats:
+            return state
+        self._beats = state.beats
+        assert state.beat_s is not None
+        cycle_s = state.beats * state.beat_s
+        while cycle_s < CYCLE_RANGE_S[0]:
+            cycle_s *= 2
+        state = perform(state, "auto_period", cycle_s)
+        beats = round(state.cycle_s / (state.beat_s or 1))
+        return say(state, f"{60 / (state.beat_s or 1):.0f} bpm, auto: every {beats} beats")
+
+    def _due_s(self, state: State) -> float:
+        """Return when the next style comes, on a beat if there is one."""
+        if state.beat_s is None or not self._taps:
+            return self._changed_s + state.cycle_s
+        soonest_s = self._changed_s + max(CYCLE_RANGE_S[0], state.cycle_s / 2)
+        periods = math.ceil((soonest_s - self._taps[-1]) / state.cycle_s - 1e-6)
+        return self._taps[-1] + periods * state.cycle_s
 
 
 class Schedule:

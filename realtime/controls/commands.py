@@ -16,10 +16,13 @@ from realtime.controls import acts
 from realtime.controls.acts import say
 from realtime.controls.state import (
     BANK_SIZE,
+    BEATS_RANGE,
     COMPARE_MODES,
     CYCLE_RANGE_S,
     DIVIDER_RANGE,
     FADE_RANGE_S,
+    HUD_STEPS,
+    PRESETS_RANGE,
     State,
 )
 from realtime.controls.values import (
@@ -46,6 +49,7 @@ from realtime.look import (
 )
 
 Keys = tuple[tuple[str, Value], ...]
+_WINDOWS = ("hud", "fill")  # settings that are no part of a preset
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class Command(Generic[V]):
     on_host: bool = False
     """Whether it ends the show, rules its window or writes its disk: no page's to ask for."""
     by_page_keys: bool = True
-    """False for what ends the program or rules its window: pages' keys leave that alone."""
+    """False for what ends the program or rules its window, and where browsers need the key."""
 
     def __post_init__(self) -> None:
         shows_value = self.page is not None and not isinstance(self.values, Nothing)
@@ -111,7 +115,35 @@ def perform(state: State, name: str, value: Value = None) -> State:
     Raises KeyError for a name that is not in ``COMMANDS``, ValueError for a value that the command
     cannot take.
     """
-    return COMMANDS[name].perform(state, value)
+    after = COMMANDS[name].perform(state, value)
+    return replace(after, asked=False) if state.asked else after
+
+
+def recall_preset(state: State, number: float) -> State:
+    """Bring a preset back, by a fade; or store it, if that was asked for before.
+
+    What a preset has that means nothing any more, of another model say, is passed over and said.
+    """
+    if state.storing:
+        return _store_preset(state, int(number))
+    preset = dict(state.presets).get(int(number))
+    if preset is None:
+        return say(state, f"there is no preset {number:g} yet: store it first")
+    missing = []
+    for name, value in preset:
+        try:
+            state = perform(state, name, value)
+        except (KeyError, ValueError):
+            missing.append(name)
+    lacks = f", without {', '.join(missing)}" if missing else ""
+    return say(state, f"preset {number:g}{lacks}")
+
+
+def _store_preset(state: State, number: int) -> State:
+    kept = tuple((name, value) for name, value in settings(state).items() if name not in _WINDOWS)
+    presets = {**dict(state.presets), number: kept}
+    stored = replace(state, storing=False, presets=tuple(sorted(presets.items())))
+    return say(stored, f"preset {number} stored")
 
 
 def settings(state: State) -> dict[str, Value]:
@@ -321,6 +353,56 @@ _TABLE: tuple[AnyCommand, ...] = (
         page=50,
     ),
     Command(
+        "tap",
+        "tap the beat for auto",
+        acts.tap,
+        Nothing(),
+        _keys("enter"),
+        by_page_keys=False,  # on a page it presses buttons
+    ),
+    Command(
+        "beats",
+        "beats that each style stays",
+        acts.set_beats,
+        Range(*BEATS_RANGE),
+        now=lambda s: float(s.beats),
+    ),
+    Command(
+        "preset",
+        "preset 1 - 8",
+        recall_preset,
+        Range(*PRESETS_RANGE),
+        tuple((f"f{number}", number) for number in range(1, PRESETS_RANGE[1] + 1)),
+        by_page_keys=False,  # they are the browser's
+    ),
+    Command(
+        "store",
+        "store the next preset",
+        acts.set_storing,
+        Switch(),
+        _keys("v"),
+        now=lambda s: s.storing,
+        by_page_keys=False,
+        on_host=True,
+    ),
+    Command("reset", "all as at the beginning", acts.reset, Nothing(), _keys("backspace")),
+    Command(
+        "black",
+        "black at once, by a fade",
+        acts.set_black(fades=False),
+        Switch(),
+        _keys("x"),
+        now=lambda s: s.black,
+    ),
+    Command(
+        "fade_black",
+        "black at once, by a fade",
+        acts.set_black(fades=True),
+        Switch(),
+        _keys("d"),
+        now=lambda s: s.black,
+    ),
+    Command(
         "compare",
         "compare with the original",
         acts.set_compare,
@@ -398,9 +480,9 @@ _TABLE: tuple[AnyCommand, ...] = (
     ),
     Command(
         "hud",
-        "figures on, off",
-        lambda s, on: say(replace(s, hud=on), ""),
-        Switch(),
+        "figures: short, all, off",
+        lambda s, step: say(replace(s, hud=step), ""),
+        Words(HUD_STEPS),
         _keys("i"),
         now=lambda s: s.hud,
         remembered=True,
@@ -423,6 +505,17 @@ _TABLE: tuple[AnyCommand, ...] = (
         on_host=True,
     ),
     Command(
+        "fill",
+        "fill the window, or fit",
+        lambda s, on: say(replace(s, fill=on), "fill" if on else "fit"),
+        Switch(),
+        _keys("z"),
+        now=lambda s: s.fill,
+        remembered=True,
+        on_host=True,
+        by_page_keys=False,
+    ),
+    Command(
         "back",
         "leave, then quit",
         acts.go_back,
@@ -434,7 +527,7 @@ _TABLE: tuple[AnyCommand, ...] = (
     Command(
         "quit",
         "quit",
-        lambda s, _: replace(s, quit=True),
+        acts.end_show,
         Nothing(),
         _keys("q"),
         on_host=True,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import queue
+from collections.abc import Callable
 
+from engines.errors import SinkError
 from realtime.controls.acts import say
 from realtime.controls.autopilot import Cycle, Schedule
 from realtime.controls.commands import perform
 from realtime.controls.keys import Keymap, default_keymap
 from realtime.controls.pointer import Pointer
+from realtime.controls.presets import Presets
 from realtime.controls.state import State
 from realtime.controls.values import Value
 
@@ -18,13 +21,19 @@ _MOST_ASKED = 1000  # of one turn: a remote that floods must not hold up the pic
 class Desk:
     """Owns the ``State``, which is replaced as a whole, so any thread may read it.
 
-    ``ask`` may be called from any thread, the rest from one.
+    ``ask`` may be called from any thread, the rest from one. ``keep_presets`` is called when a
+    preset was stored, and may raise SinkError.
     """
 
     def __init__(
-        self, state: State, keymap: Keymap | None = None, schedule: Schedule | None = None
+        self,
+        state: State,
+        keymap: Keymap | None = None,
+        schedule: Schedule | None = None,
+        keep_presets: Callable[[Presets], None] | None = None,
     ) -> None:
         self.state = state
+        self._keep_presets, self._kept = keep_presets, state.presets
         self.keymap = keymap or default_keymap()
         self._asked: queue.SimpleQueue[tuple[str, Value]] = queue.SimpleQueue()
         self._pilots: list[Cycle | Schedule] = [Cycle(), *([schedule] if schedule else [])]
@@ -57,6 +66,12 @@ class Desk:
             self.state = perform(self.state, *self._asked.get())
         for pilot in self._pilots:
             self.state = pilot.follow(self.state, now_s)
+        if self._keep_presets and self.state.presets != self._kept:
+            self._kept = self.state.presets
+            try:
+                self._keep_presets(self._kept)
+            except SinkError as error:
+                self.state = say(self.state, str(error))
 
     def point(
         self, pointer: Pointer, styles_at: dict[str, tuple[float, float, float, float]]

@@ -35,6 +35,11 @@ class Keymap:
         """Return the state after a key of the keyboard; one without a command changes nothing."""
         return perform(state, *self.bound[key]) if key in self.bound else state
 
+    def key_of(self, command: str) -> str:
+        """Return the first key that performs a command, as it is labelled; "" if none does."""
+        keys = (_label(key) for key, (name, _) in self.bound.items() if name == command)
+        return next(keys, "")
+
     def help_rows(self) -> list[tuple[str, str]]:
         """Return the help card: keys and what they do, a row for each help line of the table."""
         rows: dict[str, dict[str, list[str]]] = {}
@@ -47,9 +52,7 @@ class Keymap:
                         if value is None or value in usual
                         else f"{command.name} {value}"
                     )
-                    rows.setdefault(text, {}).setdefault(name, []).append(
-                        _LABELS.get(key, key.capitalize() if key[1:] else key)
-                    )
+                    rows.setdefault(text, {}).setdefault(name, []).append(_label(key))
         return [(_label_keys(list(commands.values())), text) for text, commands in rows.items()]
 
 
@@ -70,9 +73,13 @@ def default_keymap() -> Keymap:
 
 
 def user_keys_file() -> Path:
-    """Return where the user's keys are looked for; ``LIVEBRUSH_CONFIG`` overrides the folder."""
-    folder = os.environ.get("LIVEBRUSH_CONFIG") or platformdirs.user_config_dir(APP)
-    return Path(folder) / "keys.toml"
+    """Return where the user's keys are looked for."""
+    return user_folder() / "keys.toml"
+
+
+def user_folder() -> Path:
+    """Return the folder of what users write themselves; ``LIVEBRUSH_CONFIG`` overrides it."""
+    return Path(os.environ.get("LIVEBRUSH_CONFIG") or platformdirs.user_config_dir(APP))
 
 
 def keymap_from(path: Path | None) -> Keymap:
@@ -123,6 +130,10 @@ def _parse_action(file: Path, key: str, action: object) -> tuple[str, Value]:
         return name, command.accept(text.strip() or None)
     except ValueError as error:
         raise UsageError(f"{file}: {key}: {error}.") from error
+
+
+def _label(key: str) -> str:
+    return _LABELS.get(key, key.capitalize() if key[1:] else key)
 
 
 def _label_keys(commands: list[list[str]]) -> str:

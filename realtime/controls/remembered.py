@@ -17,6 +17,8 @@ from realtime.controls.state import State
 from realtime.controls.values import Value
 from realtime.look import parse_mix
 
+_RUNS = "runs"  # no command has that name
+
 
 def settings_file() -> Path:
     """Return where it is kept; ``LIVEBRUSH_STATE`` overrides the folder."""
@@ -27,6 +29,12 @@ def remembered() -> dict[str, Value]:
     """Return the settings of the last run by command name; none if the file is damaged."""
     kept = read_json(settings_file())
     return kept if isinstance(kept, dict) else {}
+
+
+def runs_before() -> int:
+    """Return how many runs have been remembered so far."""
+    count = remembered().get(_RUNS)
+    return int(count) if isinstance(count, int) else 0
 
 
 def remembered_styles() -> list[str]:
@@ -54,4 +62,4 @@ def remember(state: State) -> None:
     file = settings_file()
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_json(file, settings(state))
+        write_json(file, {**settings(state), _RUNS: runs_before() + 1})

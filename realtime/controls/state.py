@@ -11,10 +11,16 @@ from dataclasses import dataclass
 
 from engines.model_file import ORIGINAL
 from engines.style import Style, match_style
+from realtime.controls.values import Value
 from realtime.look import Look
 
 BANK_SIZE = 9
 COMPARE_MODES = ("off", "split", "side by side")
+BEATS_RANGE = (1, 64)
+PRESETS_RANGE = (1, 8)
+Preset = tuple[tuple[str, Value], ...]
+"""Commands and the values that they had."""
+HUD_STEPS = ("short", "all", "off")
 FADE_RANGE_S = (0.0, 10.0)
 # WCAG 2.3.1 allows three flashes a second; one change of style a second cannot come near it,
 # whatever the two styles are.
@@ -48,11 +54,18 @@ class State:
     """Whether thumbnails of the bank's styles are shown."""
     sheet: bool = False
     """Whether thumbnails of all styles are shown instead of the painting."""
-    hud: bool = True
+    hud: str = "short"
+    """How much is told of what goes on, one of ``HUD_STEPS``."""
     help: bool = False
     fullscreen: bool = False
+    fill: bool = False
+    """Whether the picture fills the window, its edges cut off, where the shapes differ."""
     quit: bool = False
+    asked: bool = False
+    """Whether the newest command was to quit, and asked whether that was meant."""
     recording: bool = False
+    on_air: bool = False
+    """Whether other programs have the picture, so that its end would be seen."""
     snapshots: int = 0
     """How many snapshots have been asked for so far."""
     said: str = ""
@@ -63,6 +76,20 @@ class State:
     """Whether there is a picture that may be behind a person."""
     painting: tuple[tuple[str, float], ...] = ()
     """The mix to which ``original`` goes back."""
+    black: bool = False
+    """Whether the picture is black, for everybody who sees it."""
+    black_fade_s: float = 0.0
+    """How long the newest change from or to black takes."""
+    taps: int = 0
+    """How often the beat has been tapped so far."""
+    beat_s: float | None = None
+    """From beat to beat, as it was tapped; None: it was not."""
+    beats: int = 8
+    """How many beats each style stays, once they were tapped."""
+    storing: bool = False
+    """Whether the next preset that is asked for is stored instead."""
+    presets: tuple[tuple[int, Preset], ...] = ()
+    """By their numbers."""
     about: tuple[Style, ...] = ()
     """What the model says of its styles, the original included."""
 

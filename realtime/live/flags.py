@@ -10,6 +10,7 @@ import contextlib
 import json
 from collections.abc import Collection
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from engines import Engine, ModelFile, find_model
@@ -19,13 +20,20 @@ from realtime.controls.autopilot import Schedule, live_timeline
 from realtime.controls.desk import Desk
 from realtime.controls.keys import keymap_from, user_keys_file
 from realtime.controls.osc import OscServer, parse_listen
-from realtime.controls.remembered import recall, remember, remembered_styles
+from realtime.controls.presets import read_presets, user_presets_file, write_presets
+from realtime.controls.remembered import (
+    recall,
+    remember,
+    remembered_styles,
+    runs_before,
+)
 from realtime.controls.state import State
 from realtime.exits import end_within
 from realtime.live.capture_format import parse_capture
 from realtime.live.clean_sink import CleanSink
 from realtime.live.live_sink import LiveSink
 from realtime.live.live_source import LiveSource
+from realtime.live.quality import Quality
 from realtime.live.registry import (
     clean_sink_classes,
     live_sink_classes,
@@ -42,6 +50,7 @@ from realtime.timeline import Timeline
 
 # What opens at all does so sooner; an engine may have to be built.
 _OPEN_S, _BUILD_S = 30.0, 1200.0
+_HINTED_RUNS = 3
 DEFAULT_PORT = 8080
 DEFAULT_ADDRESS = f"127.0.0.1:{DEFAULT_PORT}"
 # What the flags of the look mean where they are not given; given or not must be told apart, since
@@ -81,8 +90,7 @@ def add_source_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--quality",
         choices=("auto", "fixed"),
-        default="fixed",
-        help="auto: a smaller size when it gets too slow (default: fixed)",
+        help="auto: a smaller size when it gets too slow (default: auto, with --size fixed)",
     )
     group.add_argument(
         "--size",
@@ -112,6 +120,12 @@ def add_show_flags(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE.toml",
         help=f"keys of your own (default: {user_keys_file()}, if any)",
+    )
+    group.add_argument(
+        "--presets",
+        type=Path,
+        metavar="FILE.toml",
+        help=f"the file that presets are kept in (default: {user_presets_file()})",
     )
     group.add_argument(
         "--fresh", action="store_true", help="begin with the defaults, not with what was used last"
@@ -155,6 +169,12 @@ def use_live_defaults(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(**dict.fromkeys(_LOOK_DEFAULTS))
 
 
+def quality_from(args: argparse.Namespace) -> Quality | None:
+    """Return what shrinks the size where the machine is too slow, None for a fixed size."""
+    wanted = args.quality or ("fixed" if args.size else "auto")
+    return Quality() if wanted == "auto" else None
+
+
 def source_text(args: argparse.Namespace) -> str:
     """Return what --source says, or what it means not to say it."""
     default = "0" if args.serve is None else "browser"
@@ -185,7 +205,7 @@ def model_and_state(args: argparse.Namespace, mirrored: bool) -> tuple[ModelFile
     if args.style is None and timeline.entries:
         look = replace(look, mix=timeline.named_by(model).entries[0].mix)
     state = initial_state(model, look, mirrored if args.mirror is None else args.mirror)
-    state = replace(state, recording=args.record is not None)
+    state = replace(state, recording=args.record is not None, on_air=args.virtual_cam is not None)
     state = replace(state, has_picture=look.behind == PICTURE)
     if has_controls(args) and not args.fresh:
         state = replace(recall(state, without=given), said="", said_count=0)
@@ -195,6 +215,11 @@ def model_and_state(args: argparse.Namespace, mirrored: bool) -> tuple[ModelFile
 def pictures_from(args: argparse.Namespace) -> LookPictures:
     """Read the picture of --behind. Raises UsageError or SourceError."""
     return read_look_pictures(None if args.behind is None else parse_behind(args.behind)[1])
+
+
+def needs_hint(args: argparse.Namespace) -> bool:
+    """Tell whether somebody new looks at the window."""
+    return not args.headless and args.serve is None and runs_before() < _HINTED_RUNS
 
 
 def has_controls(args: argparse.Namespace) -> bool:
@@ -233,7 +258,13 @@ def desk_from(args: argparse.Namespace, state: State) -> Desk:
     Raises UsageError.
     """
     timeline = _read_timeline(args)
-    return Desk(state, keymap_from(args.keys), Schedule(timeline) if timeline.entries else None)
+    presets = args.presets or user_presets_file()
+    return Desk(
+        replace(state, presets=read_presets(presets)),
+        keymap_from(args.keys),
+        Schedule(timeline) if timeline.entries else None,
+        partial(write_presets, presets),
+    )
 
 
 def _read_timeline(args: argparse.Namespace) -> Timeline:

@@ -17,8 +17,9 @@ _TEXT_PER_LINE = 0.029  # text size as a share of the picture's height: 14 pixel
 _PANEL = (18, 18, 22)
 _PANEL_WEIGHT = 0.76  # white keeps a contrast of 7:1 on the panel over a white picture
 _WHITE, _SOFT, _AMBER = (255, 255, 255), (214, 218, 224), (255, 190, 70)
+_RED = (255, 96, 88)
 _REGULAR, _BOLD = 450, 650
-_KEYS_EM = 6.6  # room for the keys on the help card, in text sizes
+_KEYS_GAP_EM = 0.9  # from the keys on the help card to what they do, in text sizes
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,10 @@ class Figures:
     inference_size: tuple[int, int] | None = None
     flags: tuple[str, ...] = ()
     """States to be reminded of, like "frozen"."""
+    more_flags: tuple[str, ...] = ()
+    """Others, for who wants to know everything."""
+    recording: str = ""
+    """What is being recorded, like "● REC 0:12"."""
     warnings: tuple[str, ...] = ()
     """What is wrong and what to do about it."""
 
@@ -76,15 +81,37 @@ class Hud:
         self._font = cv2.FontFace("sans")
         self._panel = lru_cache(maxsize=64)(self._render)
 
-    def draw_figures(self, picture: np.ndarray, figures: Figures) -> None:
-        """Draw the panel in the top left corner."""
-        margin = text_px(picture.shape[0]) // 2
-        self._place(picture, tuple(_compose_lines(figures)), (0.0, 0.0), margin)
+    def draw_figures(self, picture: np.ndarray, figures: Figures, brief: bool = False) -> None:
+        """Draw the panel in the top left corner, and what is recorded in the top right one.
 
-    def draw_toast(self, picture: np.ndarray, text: str) -> None:
-        """Draw the answer to an action, at the bottom in the middle."""
+        ``brief``: only what everybody wants to know.
+        """
+        margin = text_px(picture.shape[0]) // 2
+        lines = _compose_brief(figures) if brief else _compose_lines(figures)
+        self._place(picture, tuple(lines), (0.0, 0.0), margin)
+        if figures.recording:
+            line = _Line(figures.recording, _RED, _BOLD)
+            self._place(picture, (line,), (0.0, 1.0), margin, scale=1.1)
+
+    def draw_toast(self, picture: np.ndarray, text: str, bottom: int | None = None) -> None:
+        """Draw the answer to an action, in as many lines as it needs, at the bottom in the middle.
+
+        ``bottom``: where the room for it ends, if not with the picture.
+        """
         margin = text_px(picture.shape[0])
-        self._place(picture, (_Line(text, weight=_BOLD),), (1.0, 0.5), margin, scale=1.25)
+        px = round(text_px(picture.shape[0]) * 1.25)
+        room = picture.shape[1] - 2 * margin - 2 * _measure_spacing(px)[0]
+        lines = tuple(_Line(line, weight=_BOLD) for line in self._wrap(text, px, room))
+        self._place(picture[:bottom], lines, (1.0, 0.5), margin, px=px)
+
+    def draw_hint(self, picture: np.ndarray, text: str) -> None:
+        """Draw what a newcomer should know, where answers stand."""
+        margin = text_px(picture.shape[0])
+        self._place(picture, (_Line(text, _SOFT),), (1.0, 0.5), margin, scale=1.1)
+
+    def draw_start(self, picture: np.ndarray, text: str) -> None:
+        """Draw what is waited for, in the middle."""
+        self._place(picture, (_Line(text, _SOFT, _BOLD),), (0.5, 0.5), 0, scale=1.4)
 
     def draw_notice(self, picture: np.ndarray, title: str, text: str) -> None:
         """Darken the picture, and draw what the user must know in the middle."""
@@ -107,21 +134,28 @@ class Hud:
         columns = 2 if picture.shape[1] > picture.shape[0] else 1
         half = math.ceil(len(rows) / columns)
         rows = rows + [("", "")] * (half * columns - len(rows))  # panels of one height
-        shares = [rows[n * half : (n + 1) * half] for n in range(columns)]
         room = picture.shape[1] // columns
-        for n, share in enumerate(shares):
-            lines = tuple(
-                _Line(keys, _AMBER, _BOLD, second=text, tab=_KEYS_EM) for keys, text in share
-            )
-            across = (0.5,) if columns == 1 else (1.0, 0.0)
-            self._place(
-                picture[:, n * room : (n + 1) * room],
-                lines,
-                (0.5, across[n]),
-                0,
-                scale=1.1,
-                text_lines=half,
-            )
+        px = self._fit_rows(rows, (picture.shape[0], room), half)
+        tab = self._measure_keys(rows, px) / px + _KEYS_GAP_EM
+        for n in range(columns):
+            share = rows[n * half : (n + 1) * half]
+            lines = tuple(_Line(keys, _AMBER, _BOLD, second=text, tab=tab) for keys, text in share)
+            across = 0.5 if columns == 1 else 1.0 - n
+            self._place(picture[:, n * room : (n + 1) * room], lines, (0.5, across), 0, px=px)
+
+    def _fit_rows(self, rows: list[tuple[str, str]], room: tuple[int, int], lines: int) -> int:
+        """Return the largest text size at which no row is cut, but one that is legible."""
+        px = _fit_text_size(text_px(room[0]) * 1.1, lines, room[0])
+        while px > MIN_TEXT_PX:
+            keys = self._measure_keys(rows, px) + round(_KEYS_GAP_EM * px)
+            text = max(self._measure_text(text, px, _REGULAR) for _, text in rows)
+            if keys + text + 2 * _measure_spacing(px)[0] <= room[1]:
+                break
+            px -= 1
+        return px
+
+    def _measure_keys(self, rows: list[tuple[str, str]], px: int) -> int:
+        return max(self._measure_text(keys, px, _BOLD) for keys, _ in rows)
 
     def draw_name(self, picture: np.ndarray, top: int, left: int, width: int, text: str) -> None:
         """Draw a name on a thumbnail that lies at ``top``, ``left`` in the picture."""
@@ -202,6 +236,17 @@ class Hud:
         for text, x, color, weight in pieces:
             self._cv2.putText(pixels, text, (x, baseline), color, self._font, px, weight)
             self._cv2.putText(coverage, text, (x, baseline), (255,), self._font, px, weight)
+
+    def _wrap(self, text: str, px: int, room: int) -> list[str]:
+        """Return the words in lines of at most ``room`` pixels, but for words that are longer."""
+        lines = [""]
+        for word in text.split(" "):
+            longer = f"{lines[-1]} {word}".lstrip()
+            if lines[-1] and self._measure_text(longer, px, _BOLD) > room:
+                lines.append(word)
+            else:
+                lines[-1] = longer
+        return lines
 
     def _measure_line(self, line: _Line, px: int) -> int:
         if line.second:
@@ -306,5 +351,23 @@ def _compose_lines(f: Figures) -> list[_Line]:
         _Line(engine, _SOFT),
         *drops,
     ]
-    flags = [_Line("  ·  ".join(f.flags), weight=_BOLD)] if f.flags else []
-    return [*lines, *flags, *(_Line(f"! {warning}", _AMBER, _BOLD) for warning in f.warnings)]
+    flags = (*f.flags, *f.more_flags)
+    return [*lines, *_compose_flags(flags), *_compose_warnings(f)]
+
+
+def _compose_brief(f: Figures) -> list[_Line]:
+    parts = (
+        f.style,
+        f"{100 * f.strength:.0f} %" if f.strength < 1 and f.number else "",
+        f"{f.fps:.0f} fps" if f.fps else "",
+    )
+    title = _Line("  ·  ".join(filter(None, parts)), weight=_BOLD)
+    return [title, *_compose_flags(f.flags), *_compose_warnings(f)]
+
+
+def _compose_flags(flags: tuple[str, ...]) -> list[_Line]:
+    return [_Line("  ·  ".join(flags), _SOFT, _BOLD)] if flags else []
+
+
+def _compose_warnings(f: Figures) -> list[_Line]:
+    return [_Line(f"! {warning}", _AMBER, _BOLD) for warning in f.warnings]

@@ -47,6 +47,9 @@ class LiveSink(ABC):
         Raises SinkError if that cannot be.
         """
 
+    def fit(self, size: tuple[int, int]) -> None:
+        """Know that pictures are of (height, width) ``size`` after all."""
+
     @property
     @abstractmethod
     def view_size(self) -> tuple[int, int] | None:

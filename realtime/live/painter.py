@@ -12,6 +12,7 @@ import numpy as np
 
 from realtime.controls.state import State
 from realtime.frame import LiveFrame
+from realtime.live.curtain import Curtain, darken
 from realtime.live.engine_sizes import EngineSizes
 from realtime.live.quality import Quality
 from realtime.look import Look
@@ -41,6 +42,7 @@ class LivePainter:
         self.waiting = False
         """Whether the old size goes on while an engine for a new one is being opened."""
         self._sizes, self._clock, self._fixed_size = sizes, clock, fixed_size
+        self._curtain = Curtain()
         self._held: LiveFrame | None = None
         self._followed: Look = stylizer.look
         self._size = sizes.first_size
@@ -60,11 +62,15 @@ class LivePainter:
             self._held = frame or self._held
             return frame
         moves = state.look != self._followed or state.mirror != self._mirrored or self.waiting
+        moves = moves or self._curtain.moves(state)
         moves = moves or self._settled <= frames_remembered(state.look)
         return replace(self._held, captured_s=self._clock()) if moves else None
 
     def paint(self, frame: LiveFrame, state: State) -> tuple[LiveFrame, np.ndarray]:
-        """Return the frame as it was seen (mirrored, if asked for) and its painting."""
+        """Return the frame as it was seen (mirrored, if asked for) and its painting.
+
+        Both are dark as far as the controls say.
+        """
         now_s = self._clock()
         self._follow(state, now_s)
         self._resize(frame.size, state.look.brush, now_s)
@@ -74,7 +80,10 @@ class LivePainter:
         self._settled = 0 if now_s - self._changed_s < state.fade_s else self._settled + 1
         if self.quality and not self._sizes.opening:
             self.quality.note(frame, self._clock() - now_s, self._clock())
-        return frame, painting
+        level = self._curtain.level(state, now_s)
+        if level < 1:
+            frame = replace(frame, pixels=darken(frame.pixels, level))
+        return frame, darken(painting, level)
 
     @property
     def quality_scale(self) -> float:
@@ -111,7 +120,7 @@ class LivePainter:
                 if wanted != self._size:
                     self.stylizer.set_inference_size(wanted)
                 self._size, self._changed_s = wanted, now_s
-        elif self.quality and not self.waiting:
+        elif self.quality and self.quality.is_tight and not self.waiting:
             self._sizes.prefetch([scaled(full, scale) for scale in self.quality.scales])
         self.waiting = wanted != self._size
 

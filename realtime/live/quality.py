@@ -41,6 +41,8 @@ class Quality:
         self._up_s = float("-inf")
         self._recent = Samples(keep=_KEPT)
         self._high_s = self._tight_s = 0.0
+        self.is_tight = False
+        """Whether a smaller size may be wanted soon."""
 
     @property
     def scale(self) -> float:
@@ -63,6 +65,7 @@ class Quality:
             return
         (first, first_s), (last, last_s) = self._stamps[0], self._stamps[-1]
         load = typical_s * (last - first) / max(last_s - first_s, 1e-6)
+        self.is_tight = load > _ROOM
         self._high_s = now_s if load < _TOO_MUCH else self._high_s
         self._tight_s = (
             now_s if self._step == 0 or load * self._predict_growth() > _ROOM else self._tight_s

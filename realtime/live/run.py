@@ -74,6 +74,8 @@ class LiveOptions:
     """The folder in which pictures of the moment are saved."""
     say: Callable[[str], None] = _keep_silent
     """Gets lines for the user."""
+    hint: bool = False
+    """Whether a line in the window tells a newcomer of the keys."""
     started_s: float | None = None
     """When the program started, on ``clock``; None: when the run is made."""
     clock: Clock = time.monotonic
@@ -109,7 +111,8 @@ class Live:
         self._outputs = tuple(outputs)
         snapshots = Snapshots(options.snapshot_dir)
         self._screen = Screen(
-            sink, source, painter, self.figures, desk, snapshots, self._outputs, clock
+            *(sink, source, painter, self.figures, desk, snapshots, self._outputs, clock),
+            options.hint,
         )
         self._infer, self._display = Samples(), Samples()
         self._capturing, self._painting = HangWatch(clock), HangWatch(clock, self._infer)

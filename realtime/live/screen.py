@@ -31,7 +31,8 @@ from realtime.live.thumbnails import Thumbnails, read_shipped
 from realtime.live.view import compose
 from realtime.timing import Clock
 
-_TOAST_S = 1.6
+_TOAST_S, _LETTER_S = 1.6, 0.05  # at least; to read
+_HINT_S = 15.0
 _FIGURES_S = 0.33  # figures that change faster cannot be read
 # Without new frames: for toasts that end, notices, a window that changes its size.
 _REDRAW_S = 0.1
@@ -59,6 +60,7 @@ class Screen:
         snapshots: Snapshots,
         outputs: Sequence[CleanSink],
         clock: Clock,
+        hint: bool = False,
     ) -> None:
         self._desk = desk
         engine = painter.stylizer.engine
@@ -67,10 +69,13 @@ class Screen:
         self._sink, self._source, self._painter, self._figures = sink, source, painter, figures
         self.snapshots, self._outputs, self._clock = snapshots, outputs, clock
         self._hud: Hud | None = None
+        # For a newcomer, until the keys have been looked at.
+        self._hint = self._compose_hint() if hint else ""
+        self._hint_s: float | None = None
         self.hang: str | None = None
         """What hangs, in the words of ``LiveSource.problem``."""
         self._newest: _Shown | None = None
-        self._toast, self._toast_s = "", 0.0
+        self._toast, self._toast_s, self._toast_lasts_s = "", 0.0, 0.0
         self._shown_figures: Figures | None = None
         self._shown_figures_s = self._drawn_s = clock()
 
@@ -123,8 +128,9 @@ class Screen:
         self.snapshots.close()
 
     def toast(self, text: str) -> None:
-        """Show a line for a moment."""
+        """Show a line for a moment, a long one for longer."""
         self._toast, self._toast_s = text, self._clock()
+        self._toast_lasts_s = max(_TOAST_S, len(text) * _LETTER_S) if text else 0.0
 
     def _draw(self) -> None:
         self._drawn_s = self._clock()
@@ -141,6 +147,7 @@ class Screen:
                 self.state.compare,
                 view_size,
                 self.state.divider,
+                self.state.fill,
             )
             self._draw_thumbnails(view, self._hud, self._newest.frame.size)
         self._draw_over(view, self._hud)
@@ -157,10 +164,27 @@ class Screen:
             hud.draw_labels(view[:bottom], "original", painting_name(state))
         if state.help:
             hud.draw_help(view, self._desk.keymap.help_rows())
-        elif state.hud and not state.sheet:
-            hud.draw_figures(view, self._refresh_figures())
-        if self._clock() - self._toast_s < _TOAST_S and self._toast:
-            hud.draw_toast(view, self._toast)
+        elif state.hud != "off" and not state.sheet:
+            hud.draw_figures(view, self._refresh_figures(), brief=state.hud == "short")
+        if self._clock() - self._toast_s < self._toast_lasts_s:
+            strip = [place.top for place in self._places if not state.sheet]
+            hud.draw_toast(view, self._toast, min(strip, default=None))
+        elif self._shows_hint():
+            hud.draw_hint(view, self._hint)
+
+    def _compose_hint(self) -> str:
+        key = self._desk.keymap.key_of
+        keys = {"help": " shows the keys", "slot": "-9 styles", "sheet": " all styles"}
+        return "   ·   ".join(f"{key(name)}{text}" for name, text in keys.items())
+
+    def _shows_hint(self) -> bool:
+        """Tell whether the line for newcomers is due: for a while, with nothing else there."""
+        if not self._hint or self._newest is None:
+            return False
+        self._hint_s = self._clock() if self._hint_s is None else self._hint_s
+        if self.state.help or self._clock() - self._hint_s > _HINT_S:
+            self._hint = ""
+        return bool(self._hint) and not (self.state.sheet or self.state.strip)
 
     def _choose_thumbnails(self) -> tuple[str, ...]:
         """Return the styles to be seen small now; none where nobody looks or asks for them."""
@@ -214,21 +238,32 @@ class Screen:
             frame_size=self._newest.frame.size if self._newest else None,
             inference_size=stylizer.inference_size,
             flags=self._collect_flags(),
+            more_flags=self._collect_more_flags(),
+            recording="  ".join(output.note for output in self._outputs if output.note),
             warnings=self._collect_warnings(),
         )
 
     def _collect_flags(self) -> tuple[str, ...]:
-        state, quality = self.state, self._painter.quality_scale
+        state = self.state
         flags = (
-            *((output.note, True) for output in self._outputs if output.note),
             ("frozen", state.frozen),
             ("blend", state.blending),
-            (f"bank {state.bank + 1}/{state.banks}", state.banks > 1),
+            ("black", state.black),
             (f"auto {state.cycle_s:g} s", state.cycling),
+        )
+        return tuple(text for text, on in flags if on)
+
+    def _collect_more_flags(self) -> tuple[str, ...]:
+        state, quality = self.state, self._painter.quality_scale
+        flags = (
+            (f"bank {state.bank + 1}/{state.banks}", state.banks > 1),
             (
                 f"brush {state.look.brush:g}" + (" …" if self._painter.waiting else ""),
                 state.look.brush != 1 or self._painter.waiting,
             ),
+            (f"stability {100 * state.look.stability:.0f} %", state.look.stability > 0),
+            (f"canvas {100 * state.look.canvas:.0f} %", state.look.canvas != 1),
+            (f"fade {state.fade_s:g} s", True),
             ("colours kept", state.look.keep_color),
             (f"quality {100 * quality:.0f} %", quality < 1),
         )
@@ -241,7 +276,10 @@ class Screen:
             self._figures.captured_rate.per_second,
         )
         if not self.state.frozen and not self.problem and 0 < shown < _SLOW_SHARE * captured:
-            warnings.append("slow here: a broader brush or a smaller --size helps")
+            quality = self._painter.quality
+            if quality is None or quality.scale == quality.scales[-1]:
+                key = self._desk.keymap.key_of("broader")
+                warnings.append(f"slow here: {key} for broader strokes, which cost less")
         return tuple(warnings)
 
 

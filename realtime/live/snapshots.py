@@ -59,7 +59,7 @@ class Snapshots:
         while (job := self._jobs.get()) is not None:
             try:
                 path = save_snapshot(self._folder, job.frame, job.painting, job.label)
-                self.answers.put(f"saved {path.name}")
+                self.answers.put(f"saved {path.name} in {path.absolute().parent}")
             except OSError as error:
                 self.answers.put(f"snapshot not saved: {error.strerror}")
 

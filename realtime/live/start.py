@@ -1,15 +1,30 @@
-"""Opens the engine while the camera wakes up and the screen is looked for.
-
-So the first painting comes sooner.
-"""
+"""The first seconds: a window at once, and the engine opened while the camera wakes up."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
+import numpy as np
+
 from engines import Engine
 from realtime.live.engine_sizes import Size
+from realtime.live.live_sink import LiveSink
+
+_GREY = 40
+_DRAWN = 3  # times: the first may come before the window is laid out
+
+
+def show_start(sink: LiveSink, text: str) -> None:
+    """Show what is waited for, where somebody looks."""
+    for _ in range(_DRAWN):
+        if (size := sink.view_size) is None:
+            return
+        from realtime.live.hud import Hud
+
+        view = np.full((*size, 3), _GREY, np.uint8)
+        Hud().draw_start(view, text)
+        sink.show(view)
 
 
 class EngineAhead:

@@ -16,14 +16,19 @@ def compose(
     compare: str,
     view_size: tuple[int, int],
     divider: float = 0.5,
+    fill: bool = False,
 ) -> np.ndarray:
     """Return the picture for a window of (height, width) ``view_size``.
 
-    It has black bars where the shapes differ. original, painting: (H, W, 3) uint8 RGB of one size.
-    ``compare``: one of ``controls.COMPARE_MODES``. ``divider``: where the line of a split lies, as
+    It has black bars where the shapes differ, or with ``fill`` its edges are cut off there.
+    original, painting: (H, W, 3) uint8 RGB of one size. ``compare``: one of
+    ``controls.COMPARE_MODES``. ``divider``: where the line of a split lies, as
     a share of the view's width, which is also where the mouse is. Returns (view height, view width,
     3) uint8 RGB, never one of the inputs: it may be drawn on.
     """
+    if fill:
+        height, width = view_size[0], view_size[1] // (2 if compare == "side by side" else 1)
+        original, painting = (_cut_to(pixels, height, width) for pixels in (original, painting))
     if compare == "side by side":
         left_width = view_size[1] // 2
         left = _fit(original, (view_size[0], left_width))
@@ -48,6 +53,15 @@ def fitted_size(size: tuple[int, int], view_size: tuple[int, int]) -> tuple[int,
         view_size[0] if abs(view_size[0] - height) <= 1 else height,
         view_size[1] if abs(view_size[1] - width) <= 1 else width,
     )
+
+
+def _cut_to(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return the middle of ``pixels``, as large as can be, of the shape ``height`` by ``width``."""
+    wide, high = pixels.shape[1], pixels.shape[0]
+    new_high = min(high, round(wide * height / width))
+    new_wide = min(wide, round(high * width / height))
+    top, left = (high - new_high) // 2, (wide - new_wide) // 2
+    return pixels[top : top + max(1, new_high), left : left + max(1, new_wide)]
 
 
 def _fit(pixels: np.ndarray, view_size: tuple[int, int]) -> np.ndarray:

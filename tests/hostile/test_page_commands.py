@@ -13,7 +13,7 @@ from realtime.look import Look
 
 pytest.importorskip("aiortc", reason="pip install 'livebrush[web]'")
 
-HOSTS = ("quit", "back", "fullscreen", "strip", "sheet", "snapshot", "record")
+HOSTS = ("quit", "back", "fullscreen", "strip", "sheet", "snapshot", "record", "fill", "store")
 
 
 @pytest.fixture

@@ -242,7 +242,8 @@ class Recording(threading.Thread):
         commit_file(self.partial, self.path)
         self.saved = True
         lost = f", {self._dropped} frames left out" if self._dropped else ""
-        self._say(f"saved {self.path.name}, {self.seconds:.1f} s{lost}")
+        folder = self.path.absolute().parent
+        self._say(f"saved {self.path.name}, {self.seconds:.1f} s{lost} in {folder}")
 
     def _take_next(self) -> tuple[LiveFrame, np.ndarray] | None:
         """Return the next frame; None once all are written and it shall end."""

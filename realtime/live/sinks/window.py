@@ -14,13 +14,15 @@ from engines.errors import SinkError, UsageError
 from realtime.controls.pointer import Pointer
 from realtime.live.bootstrap import display_problem, import_for_window
 from realtime.live.live_sink import LiveSink
+from realtime.live.sources.screen_capture import first_screen
 
 # OpenCV enlarges pictures with hard pixel edges, so a picture is brought to the window's size
 # before; beyond this many pixels (a 4K screen) at half that size, which costs a quarter and shows
 # as clean double pixels.
 MAX_VIEW_PIXELS = 1920 * 1200
 _FIRST_HEIGHTS = (480, 720)
-_FIRST_PLACE = (60, 60)
+_SMALL_SCREEN = (0, 0, 1280, 720)  # left, top, width, height: where none tells its own
+_SCREEN_SHARE = 0.9  # of the screen, for a new window with its frame
 
 _X11_KEYS = {
     65361: "left",
@@ -101,14 +103,11 @@ class Window(LiveSink):
         self._pointers: list[Pointer] = []
         self._shown_size = (1, 1)
         self._pumped = self._left = False
-        scale = float(np.clip(size[0], *_FIRST_HEIGHTS)) / size[0]
-        self._first_view = (round(size[0] * scale), round(size[1] * scale))
+        self._screen = first_screen() or _SMALL_SCREEN
         try:
             self._system = cv2.currentUIFramework()
             cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL)
-            cv2.resizeWindow(title, *self._first_view[::-1])
-            # Placed before it had its size, it may lie half off the screen.
-            cv2.moveWindow(title, *_FIRST_PLACE)
+            self.fit(size)
         except cv2.error as error:
             raise SinkError(
                 f"a window cannot be opened: {error}. "
@@ -135,6 +134,17 @@ class Window(LiveSink):
     def from_args(cls, args: argparse.Namespace, size: tuple[int, int]) -> Self:
         """Open the program's window."""
         return cls("Livebrush", size)
+
+    def fit(self, size: tuple[int, int]) -> None:
+        """Give the window the size of pictures of (height, width), as far as the screen goes."""
+        scale = float(np.clip(size[0], *_FIRST_HEIGHTS)) / size[0]
+        left, top, width, height = self._screen
+        scale = min(scale, _SCREEN_SHARE * width / size[1], _SCREEN_SHARE * height / size[0])
+        self._first_view = high, wide = round(size[0] * scale), round(size[1] * scale)
+        self._cv2.resizeWindow(self._title, wide, high)
+        # Placed before it had its size, it may lie half off the screen.
+        place = left + (width - wide) // 2, top + (height - high) // 3
+        self._cv2.moveWindow(self._title, *place)
 
     @property
     def view_size(self) -> tuple[int, int]:

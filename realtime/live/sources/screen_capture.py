@@ -77,6 +77,18 @@ def open_screen(device: int | str, _size: tuple[int, int], fps: float) -> Captur
     return _ScreenCapture(parse_region(str(device)), fps)
 
 
+def first_screen() -> tuple[int, int, int, int] | None:
+    """Return left, top, width and height of the first screen; None if it does not tell."""
+    try:
+        import mss
+
+        with mss.MSS() as screens:
+            first = screens.monitors[1]
+        return first["left"], first["top"], first["width"], first["height"]
+    except Exception:  # noqa: BLE001 (Wayland and the like: each system has errors of its own)
+        return None
+
+
 class _ScreenCapture:
     note = ""
 

@@ -1,9 +1,11 @@
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from engines.errors import UsageError
+from engines.style import Style
 from realtime.controls.autopilot import CYCLE_RANGE_S, Cycle, Schedule, live_timeline
 from realtime.controls.commands import COMMANDS, perform, settings
 from realtime.controls.desk import Desk
@@ -103,7 +105,7 @@ def test_switches_and_compare(state: State):
     assert (on.mirror, on.frozen, on.hud, on.fullscreen, on.compare) == (
         True,
         True,
-        False,
+        "all",
         True,
         "split",
     )
@@ -132,6 +134,36 @@ def test_remotes_open_no_files(tmp_path: Path, state: State):
     assert perform(replace(state, has_picture=True), "behind", "picture").look.behind == "picture"
 
 
+def test_the_end_is_asked_for_once_where_it_would_be_seen(state: State):
+    for risk in ({"recording": True}, {"fullscreen": True}, {"on_air": True}):
+        shown = replace(state, **risk)
+        asked = press_all(shown, "q")
+        assert not asked.quit and "once more ends the show" in asked.said
+        assert press_all(asked, "q").quit
+        assert not press_all(asked, "k", "q").quit  # something else was done meanwhile
+    assert press_all(state, "q").quit
+    recording = press_all(replace(state, recording=True, help=True), "esc", "esc")
+    assert not recording.quit and press_all(recording, "esc").quit
+
+
+def test_figures_come_in_three_steps(state: State):
+    assert [press_all(state, *"i" * n).hud for n in (0, 1, 2, 3)] == [
+        "short",
+        "all",
+        "off",
+        "short",
+    ]
+
+
+def test_titles_are_the_models(state: State):
+    about = (Style("original", "untouched"), Style(STYLES[0], "The Great Wave off Kanagawa"))
+    told = replace(state, about=about)
+    assert press_all(told, "1").said == "1  The Great Wave off Kanagawa"
+    assert (told.title(STYLES[1]), told.title("original")) == ("Starry Night", "Original")
+    assert perform(told, "style", "kanagawa").look.mix == ((STYLES[0], 1.0),)
+    assert perform(told, "mix", "kanagawa:2").look.mix == ((STYLES[0], 2.0),)
+
+
 def test_escape_leaves_help_then_full_screen_then_quits(state: State):
     state = press_all(state, "f", "h", "esc")
     assert not state.help and state.fullscreen and not state.quit
@@ -141,7 +173,7 @@ def test_escape_leaves_help_then_full_screen_then_quits(state: State):
 
 
 def test_unknown_keys_do_nothing(state: State):
-    assert press_all(state, "x", "home", "é") == state
+    assert press_all(state, "j", "home", "é") == state
 
 
 @pytest.mark.parametrize(
@@ -204,9 +236,10 @@ def test_the_help_card_shows_every_key():
         "pageup": "PgUp",
         "pagedown": "PgDn",
     }
+    between = (*"23456789", *(f"f{number}" for number in range(2, 8)))
     for key in KEYS:
-        assert key in "23456789" or labels.get(key, key.capitalize() if key[1:] else key) in shown
-    assert len(help_rows()) <= 2 * 14  # more do not fit a picture of 240 lines in two columns
+        assert key in between or labels.get(key, key.capitalize() if key[1:] else key) in shown
+    assert len(help_rows()) <= 2 * 20  # more do not fit a picture of 360 lines in two columns
 
 
 def many_styles(count: int) -> State:
@@ -430,3 +463,62 @@ def test_the_mirror_is_the_sources_own(state: State):
     assert not recall(state).mirror
     settings_file().write_text('{"mirror": true}')  # by an earlier version
     assert not recall(state).mirror
+
+
+def tapped(state: State, cycle: Cycle, times_s: list[float]) -> State:
+    for time_s in times_s:
+        state = cycle.follow(press_all(state, "enter"), time_s)
+    return state
+
+
+def changes(state: State, cycle: Cycle, begin_s: float, end_s: float) -> list[float]:
+    """When a new style comes by itself, looked at a hundred times a second."""
+    found, now_s = [], begin_s
+    while now_s < end_s:
+        after = cycle.follow(state, now_s)
+        if after.look.mix != state.look.mix:
+            found.append(now_s)
+        state, now_s = after, now_s + 0.01
+    return found
+
+
+def test_the_beat_is_tapped_and_styles_change_on_it(state: State):
+    cycle = Cycle()
+    state = tapped(state, cycle, [10.0, 10.5, 11.0, 11.5])
+    assert (state.beat_s, state.cycle_s) == (pytest.approx(0.5), pytest.approx(4.0))
+    assert state.said == "120 bpm, auto: every 8 beats"
+    auto = press_all(state, "a")
+    assert changes(auto, cycle, 12.3, 24.3) == pytest.approx([15.5, 19.5, 23.5], abs=0.011)
+    # Whoever picks a style by hand is not followed by another one at once, and the beat stays.
+    picked = cycle.follow(press_all(auto, "3"), 27.2)
+    assert changes(picked, cycle, 27.21, 36) == pytest.approx([31.5, 35.5], abs=0.011)
+
+
+def test_a_fast_beat_never_flashes(state: State):
+    cycle = Cycle()
+    state = tapped(perform(state, "beats", 1), cycle, [1.0, 1.25, 1.5])
+    assert (state.said, state.cycle_s) == ("240 bpm, auto: every 4 beats", pytest.approx(1.0))
+    seen = changes(press_all(state, "a"), cycle, 1.6, 8)
+    assert min(b - a for a, b in pairwise(seen)) > 0.98
+
+
+def test_taps_long_after_begin_anew_and_beats_change_the_period(state: State):
+    cycle = Cycle()
+    state = tapped(state, cycle, [1.0, 1.5, 2.0, 60.0])
+    assert state.said == "tap ·"
+    state = tapped(state, cycle, [61.0, 62.0])
+    assert state.beat_s == pytest.approx(1.0)
+    assert cycle.follow(perform(state, "beats", 4), 63.0).cycle_s == pytest.approx(4.0)
+
+
+def test_reset_keeps_the_style(state: State):
+    far = press_all(state, "2", "down", "}", "k", ")", "'", ".", "a", "c", "space", "x")
+    back = press_all(far, "backspace")
+    assert back.look == Look((("starry_night", 1.0),)) and back.fade_s == state.fade_s
+    assert not (back.black or back.frozen or back.cycling) and back.compare == "off"
+
+
+def test_black_comes_at_once_or_in_the_time_of_a_fade(state: State):
+    assert (press_all(state, "x").black, press_all(state, "x", "x").black) == (True, False)
+    faded = press_all(state, "d")
+    assert (faded.black, faded.black_fade_s) == (True, state.fade_s)

@@ -97,7 +97,7 @@ def test_text_is_never_smaller_than_legible():
     assert text_px(480) == 14 and text_px(1080) > 28
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", [(360, 480), *SIZES[1:]])
 def test_the_help_card_fits_whole(hud: Hud, size: tuple[int, int]):
     picture = grey(size)
     hud.draw_help(picture, help_rows())
@@ -106,6 +106,35 @@ def test_the_help_card_fits_whole(hud: Hud, size: tuple[int, int]):
     assert (picture != with_less).any()  # the last row is there
     top, bottom, left, right = changed_box(grey(size), picture)
     assert bottom - top < size[0] and right - left < size[1]
+
+
+@pytest.mark.parametrize("size", [(480, 640), (720, 1280), (640, 360)])
+def test_no_row_of_the_help_card_is_cut(hud: Hud, size: tuple[int, int], monkeypatch):
+    written = []
+    write = Hud._write
+    monkeypatch.setattr(Hud, "_write", lambda *a: written.append(a[3]) or write(*a))
+    Hud().draw_help(grey(size), help_rows())
+    assert {line.text: line.second for line in written if line.text} == dict(help_rows())
+
+
+def test_what_everybody_wants_to_know_is_one_line_and_rec_has_its_own_place(hud: Hud):
+    facts = dict(style="Great Wave", number=1, total=14, strength=1.0, fps=29.8, engine="openvino")
+    plain, recording = grey((480, 640)), grey((480, 640))
+    hud.draw_figures(plain, Figures(**facts), brief=True)
+    hud.draw_figures(recording, Figures(**facts, recording="● REC 0:12"), brief=True)
+    _, bottom, left, right = changed_box(grey((480, 640)), plain)
+    assert bottom < 45 and right < 250
+    top, bottom, left, right = changed_box(plain, recording)
+    assert left > 500 and bottom < 45
+    red, green, _ = recording[top:bottom, left:right].reshape(-1, 3).astype(int).max(axis=0)
+    assert red > 240 and green < 170
+
+
+def test_a_long_answer_takes_two_lines_above_the_strip(hud: Hud):
+    picture = grey((480, 640))
+    hud.draw_toast(picture, "saved " + "a" * 50 + ".png in /home/me", bottom=400)
+    top, bottom, *_ = changed_box(grey((480, 640)), picture)
+    assert bottom < 400 and bottom - top > 40
 
 
 def test_a_long_text_is_cut_not_spilled(hud: Hud):
@@ -137,6 +166,19 @@ def test_the_view_never_touches_the_frame(compare: str, view: tuple[int, int]):
     assert seen.shape == (*view, 3)
     seen[:] = 0
     assert (frame == kept[0]).all() and (painting == kept[1]).all()
+
+
+@pytest.mark.parametrize("compare", COMPARE_MODES)
+def test_a_filled_view_has_no_bars_and_keeps_the_shape(compare: str):
+    picture = np.zeros((90, 160, 3), np.uint8)
+    picture[:, 70:90] = 200
+    seen = compose(picture, picture, compare, (400, 400), fill=True)
+    assert seen.shape == (400, 400, 3)
+    if compare == "off":
+        columns = np.nonzero(seen[200, :, 0] > 100)[0]
+        assert columns.size == pytest.approx(20 * 400 / 90, abs=4)  # as high as the view
+    full = np.full((90, 160, 3), 200, np.uint8)
+    assert compose(full, full, "off", (400, 400), fill=True).min() == 200
 
 
 def test_split_shows_the_original_on_the_left_and_the_painting_on_the_right():

@@ -59,12 +59,12 @@ engine, look = Delayed(model, EngineOptions()), Look((("great_wave", 1.0),))
 source, window = Coded(fps=15), Window("coded", size)
 painter = LivePainter(Stylizer(engine, look, size), EngineSizes(engine, size), size)
 source.open()
-desk = Desk(replace(initial_state(model, look, False), hud=False))
+desk = Desk(replace(initial_state(model, look, False), hud='off'))
 live = Live(source, painter, window, desk, options=LiveOptions(duration_s=6))
 count, reported = live.figures.show, {}
 def show(captured_s):
     count(captured_s)
-    latency_s = live.figures.latency._values[-1] / 1000
+    latency_s = live.figures.latency._newest()[-1] / 1000
     reported[round((captured_s - source._start_s) * 15)] = captured_s + latency_s
 live.figures.show = show
 report = live.run()

@@ -135,7 +135,7 @@ def live(
     source.open()
     state = replace(
         initial_state(engine.model, look, mirror),
-        hud=options.pop("hud", False),
+        hud=options.pop("hud", "off"),
         **options.pop("state", {}),
     )
     folder = options.get("snapshot_dir", Path("."))
@@ -471,7 +471,7 @@ def test_snapshots_show_no_hud_and_overwrite_nothing(tmp_path: Path):
 
     big = (240, 320)
     screen = Screen({3: ["space"], 8: ["s"], 10: ["s"], 30: ["q"]}, size=big)
-    live(Synthetic(big, fps=50), screen, fixed_size=big, hud=True, snapshot_dir=tmp_path).run()
+    live(Synthetic(big, fps=50), screen, fixed_size=big, hud="all", snapshot_dir=tmp_path).run()
     names = sorted(path.name for path in tmp_path.iterdir())
     assert len(names) == 4 and all("great_wave" in name for name in names)
     for original in tmp_path.glob("*-original.png"):
@@ -629,7 +629,7 @@ def test_a_recording_of_a_live_run_holds_no_hud(tmp_path: Path):
 
     big = (240, 320)
     screen = Screen({3: ["r"], 30: ["r"], 35: ["q"]}, size=big)
-    live(Synthetic(big, fps=50), screen, fixed_size=big, hud=True, snapshot_dir=tmp_path).run()
+    live(Synthetic(big, fps=50), screen, fixed_size=big, hud="all", snapshot_dir=tmp_path).run()
     (path,) = tmp_path.iterdir()
     with av.open(str(path)) as file:
         first = next(file.decode(video=0)).to_ndarray(format="rgb24")

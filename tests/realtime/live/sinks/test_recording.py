@@ -69,7 +69,8 @@ def test_a_recording_keeps_time_and_pixels_and_gets_its_name_at_the_end(tmp_path
     )
     assert np.abs(np.array([level for _, level in seen]) - [p.mean() for _, p in items]).max() < 3
     assert [p.name for p in tmp_path.iterdir()] == ["show.mp4"]
-    assert answers(recorder) == ["recording show.mp4, without sound", "saved show.mp4, 2.4 s"]
+    saved = f"saved show.mp4, 2.4 s in {tmp_path}"
+    assert answers(recorder) == ["recording show.mp4, without sound", saved]
 
 
 def test_it_starts_and_stops_again_under_free_names(tmp_path: Path):

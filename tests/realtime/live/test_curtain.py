@@ -1,0 +1,45 @@
+"""Black-outs, also of a picture that stands still."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from realtime.controls.state import State
+from realtime.live.curtain import Curtain, darken
+from realtime.live.sources.synthetic import Synthetic
+from realtime.look import Look
+from tests.realtime.live.test_run import SIZE, Screen, live
+
+STATE = State(("a",), Look((("a", 1.0),)))
+
+
+def test_a_black_out_is_at_once_and_a_fade_takes_its_time():
+    curtain = Curtain()
+    assert curtain.level(STATE, 1.0) == 1.0 and not curtain.moves(STATE)
+    assert curtain.level(replace(STATE, black=True), 2.0) == 0.0
+    assert curtain.level(STATE, 3.0) == 1.0
+    fades = replace(STATE, black=True, black_fade_s=2.0)
+    levels = [curtain.level(fades, time_s) for time_s in (10.0, 10.5, 11.0, 12.5)]
+    assert levels == pytest.approx([1.0, 0.75, 0.5, 0.0])
+    back = replace(STATE, black_fade_s=2.0)
+    assert curtain.moves(back)
+    assert [curtain.level(back, t) for t in (20.0, 21.0, 23.0)] == pytest.approx([0.0, 0.5, 1.0])
+
+
+def test_pixels_get_dark_and_the_frame_stays():
+    pixels = np.full((4, 6, 3), 200, np.uint8)
+    assert darken(pixels, 1.0) is pixels
+    assert (darken(pixels, 0.5) == 100).all() and not darken(pixels, 0.0).any()
+    assert (pixels == 200).all()
+
+
+@pytest.mark.parametrize("before", [[], ["space"], ["c"]], ids=["runs", "frozen", "compared"])
+def test_nobody_sees_anything_of_a_black_picture(before: list[str]):
+    screen = Screen({4: before, 8: ["x"], 30: ["q"]}, size=(480, 640))
+    live(Synthetic(SIZE, fps=30), screen, duration_s=6).run()
+    assert (screen.pictures[5] > 100).mean() > 0.3
+    # Only the line and the names of a comparison are drawn over it.
+    assert (screen.pictures[-1] > 0).mean() < 0.07
