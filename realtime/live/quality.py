@@ -18,6 +18,7 @@ _ROOM = 0.75  # what a larger size may take at most, as predicted from its numbe
 _DOWN_S, _UP_S = 1.0, 4.0  # how long it must be so
 _UP_LIMIT_S = 60.0
 _RELAPSE_S = 15.0
+_WARM_UP_S = 1.0  # at the beginning everything else wakes up too
 _FEWEST, _KEPT = 5, 15  # frames that are measured
 
 
@@ -36,6 +37,7 @@ class Quality:
     def __init__(self, scales: tuple[float, ...] = SCALES) -> None:
         self.scales = scales
         self._stamps: deque[tuple[int, float]] = deque(maxlen=30)
+        self._first_s: float | None = None
         self._step = 0
         self._up_wait_s = _UP_S
         self._up_s = float("-inf")
@@ -52,8 +54,11 @@ class Quality:
     def note(self, frame: LiveFrame, painting_s: float, now_s: float) -> None:
         """Learn that ``frame`` took ``painting_s`` seconds to paint, and was done at ``now_s``.
 
-        A frame painted once more does not count.
+        A frame painted once more does not count, nor does the first second.
         """
+        self._first_s = now_s if self._first_s is None else self._first_s
+        if now_s - self._first_s < _WARM_UP_S:
+            return
         if self._stamps and frame.index <= self._stamps[-1][0]:
             return
         if not self._recent:

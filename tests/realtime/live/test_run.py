@@ -547,8 +547,15 @@ def test_quality_steps_down_until_it_fits_and_stays_there():
 def test_quality_goes_at_once_where_it_must():
     """At 1.8 times the time between frames; the next size would not fit either."""
     quality = Quality()
-    run_quality(quality, 0.5, full_s=0.06)
+    run_quality(quality, 1.5, full_s=0.06)
     assert quality.scale == 0.5
+
+
+def test_frames_of_the_first_second_tell_nothing():
+    quality = Quality()
+    at = run_quality(quality, 0.9, full_s=0.3)
+    run_quality(quality, 5, full_s=0.01, begin=at)
+    assert quality.scale == 1.0 and not quality.is_tight
 
 
 def test_quality_comes_back_when_there_is_room_and_not_before():
