@@ -63,6 +63,7 @@ class LossWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     statistics: float = 0.0
     contrast: float = 0.0
     tone: float = 2.0
+    likeness: float = 0.0
     tv: float = 1.0
     temporal: float = 60.0
     relative: float = 0.0

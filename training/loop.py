@@ -36,6 +36,7 @@ from training.losses import (
     even_areas,
     gram_matrix,
     grid_loss,
+    likeness_loss,
     range_loss,
     statistics,
     statistics_loss,
@@ -61,7 +62,7 @@ from training.vgg import Vgg16
 CHECKPOINT_EVERY, PREVIEW_EVERY, RECORD_EVERY = 250, 500, 50
 _BORDER_PX = 16  # two deep cells
 _FULL_CANVAS_SHARE, _CANVAS_STRENGTHS = 0.7, (0.3, 1.3)
-_FACE_STYLE = 0.5  # of another region: a face is to be known, too
+_FACE_STYLE = 0.25  # of another region: a face is to be known, too
 _WARMUP_STEPS = 200
 _LAST_RATE = 0.02
 
@@ -364,6 +365,8 @@ class Trainer:
             found = [statistics(seen[layer]) for layer in STYLE_LAYERS]
             per_sample = statistics_loss(found, self.targets[scale].statistics(mix))
             losses["statistics"] = (per_sample * (mix @ self.style_weights)).mean()
+        if self.config.weights.likeness:
+            losses["likeness"] = likeness_loss(before, pair.before, pair.face).mean()
         if self.config.weights.contrast:
             losses["contrast"] = contrast_loss(before, pair.before).mean()
         return losses

@@ -10,6 +10,7 @@ from training.losses import (
     even_areas,
     gram_matrix,
     grid_loss,
+    likeness_loss,
     masked_gram,
     range_loss,
     statistics,
@@ -151,6 +152,28 @@ def test_tone_counts_by_place():
     weight = torch.ones(1, 1, 32, 32)
     weight[..., :8, :8] = 5
     assert tone_loss(seen, photo, weight).item() > 2 * tone_loss(seen, photo).item() > 0
+
+
+def test_likeness_sees_features_of_large_and_small_faces():
+    """Eyes that are moved cost as much in a small face; palette and skin cost next to nothing."""
+
+    def drawn(side_px: int, eyes: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
+        head = torch.full((1, 3, 20, 20), 0.7)
+        head[..., 6:8, eyes[0] : eyes[0] + 4] = head[..., 6:8, eyes[1] : eyes[1] + 4] = 0.1
+        picture = torch.rand(1, 3, 240, 240)
+        face = torch.zeros(1, 1, 240, 240)
+        scale = side_px // 20
+        large = head.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
+        picture[..., :side_px, :side_px], face[..., :side_px, :side_px] = large, 1
+        return picture, face
+
+    for side_px in (60, 240):
+        photo, face = drawn(side_px, (3, 13))
+        skin = photo + 0.1 * (torch.rand(1, 1, 240, 240) - 0.5)
+        assert likeness_loss(skin * 0.5 + 0.2, photo, face).item() < 0.1
+        assert likeness_loss(drawn(side_px, (7, 13))[0], photo, face).item() > 0.5
+        assert likeness_loss(1 - photo, photo, face).item() > 3
+    assert likeness_loss(1 - photo, photo, face * 0).item() == 0
 
 
 def test_content_counts_by_place():
