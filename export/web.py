@@ -48,8 +48,31 @@ _FETCH_S = 60.0
 _SAMPLE = Path(__file__).parent.parent / "engines" / "styles" / "thumbnails" / "original.jpg"
 # What the page has no use for: its styles are always in sight, and closing it is the browser's.
 _NOT_ON_PAGE = frozenset(
-    "style bank mix stability looser steadier strip sheet back quit paint behind face face_less "
-    "face_more tap beats preset store reset black fade_black fill".split()
+    {
+        "style",
+        "bank",
+        "mix",
+        "stability",
+        "looser",
+        "steadier",
+        "strip",
+        "sheet",
+        "back",
+        "quit",
+        "paint",
+        "behind",
+        "face",
+        "face_less",
+        "face_more",
+        "tap",
+        "beats",
+        "preset",
+        "store",
+        "reset",
+        "black",
+        "fade_black",
+        "fill",
+    }
 )
 
 Say = Callable[[str], None]
