@@ -290,11 +290,13 @@ def manifest_of_format_3(case: Case, segment: Path) -> list[dict]:
     packages = ("livebrush", "av", "numpy", "onnxruntime")
     look = {"strength": 0.7, "brush": 2.0, "keep_color": False, "stability": 0.9, "denoise": True}
     look |= {"canvas": 1.0, "canvas_seed": 1}
+    look |= {"paint": "all", "behind": "painting", "face": 1.0}
     engine = {"name": "onnxruntime", "precision": "fp32", "device": "cpu", "threads": cpu_threads()}
     plan = {
         "look": {"mix": [["negative", 1.0]], **look},
         "timeline": "",
         "side_by_side": False,
+        "pictures": "",
         "size_of_the_network": [240, 320],
         "tile": [240, 320],
         "engine": engine,
