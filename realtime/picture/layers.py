@@ -15,6 +15,7 @@ from realtime.picture.resample import Floats, Scaler
 _BLUR_LINES = 40  # the short side at which a background is blurred
 _BLUR_PX = 3
 _LEAST_SEEN = 0.01
+_NOBODY = 8  # a mask's level, of 255, up to which there is nobody
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,9 +120,11 @@ def _blur_background(frame: np.ndarray, person: np.ndarray, scaler: Scaler) -> n
     size = (max(3, round(height * scale)), max(3, round(width * scale)))
     finer = (4 * size[0], 4 * size[1])  # at which people are cut out
     room, mask = scaler.resize(frame, finer), scaler.resize(person, finer)
-    room = lay_over(np.zeros_like(room), room, shares(mask, 1, 0))
+    # Whole pixels: in those that are half a person, the room has the person's colour.
+    seen_finer = np.where(mask > _NOBODY, 0, 255).astype(np.uint8)
+    room = cv2.bitwise_and(room, room, mask=seen_finer)
     small = scaler.resize(room, size).astype(np.float32)
-    seen = 1 - scaler.resize(mask, size).astype(np.float32)[..., None] / 255
+    seen = scaler.resize(seen_finer, size).astype(np.float32)[..., None] / 255
     # Far behind somebody there is nothing to see: there it is the mean of the room.
     small += _LEAST_SEEN * small.mean((0, 1)) / max(float(seen.mean()), _LEAST_SEEN)
     weighted = np.concatenate([small, seen + _LEAST_SEEN], axis=2)
