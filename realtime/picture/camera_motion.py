@@ -9,13 +9,14 @@ standing still is taken to be: the canvas must not creep behind somebody who mov
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import ModuleType
+from functools import partial
 
 import numpy as np
 
-from engines.errors import EngineUnavailable
 from realtime.frame import FrameMemory
+from realtime.picture.opencv import import_opencv
 
+_import_opencv = partial(import_opencv, "The canvas follows the camera with")
 _SMALL_PX = 160 * 120  # of the picture in which points are followed
 _LEAST_SIDE_PX = 16  # a smaller picture says nothing of motion
 _CELL_PX = 14  # squares of the small picture; each gives its best corner
@@ -195,17 +196,6 @@ class CameraMotion:
         self._key = _Key(flat, _corners(flat), self._view)
         self._held, self._motion = self._key.points, _AT_REST
         self._layer = np.ones(len(self._held), bool)
-
-
-def _import_opencv() -> ModuleType:
-    try:
-        import cv2
-    except ImportError as error:
-        raise EngineUnavailable(
-            "The canvas follows the camera with OpenCV, which does not load here "
-            f"({error}). Type: apt install libgl1 libglib2.0-0."
-        ) from error
-    return cv2
 
 
 def _flattened(frame: np.ndarray) -> np.ndarray:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import cached_property
-from types import ModuleType
+from functools import cached_property, partial
 
 import numpy as np
 
-from engines.errors import EngineUnavailable
+from realtime.picture import opencv
 from realtime.picture.resample import Floats, Scaler
 
+import_opencv = partial(opencv.import_opencv, "--paint, --behind and --face need")
 _BLUR_LINES = 40  # the short side at which a background is blurred
 _BLUR_PX = 3
 _LEAST_SEEN = 0.01
@@ -39,18 +39,6 @@ class LookPictures:
 
 
 NO_PICTURES = LookPictures()
-
-
-def import_opencv() -> ModuleType:
-    """Return OpenCV. Raises EngineUnavailable where it does not load."""
-    try:
-        import cv2
-    except ImportError as error:
-        raise EngineUnavailable(
-            "--paint, --behind and --face need OpenCV, which does not load here "
-            f"({error}). Type: apt install libgl1 libglib2.0-0."
-        ) from error
-    return cv2
 
 
 def shares(

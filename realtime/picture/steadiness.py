@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from types import ModuleType
+from functools import partial
 
 import numpy as np
 
-from engines.errors import EngineUnavailable
 from realtime.frame import FrameMemory
+from realtime.picture.opencv import import_opencv
 
+_import_opencv = partial(import_opencv, "--stability needs", ", or leave --stability out")
 _MOST = 0.95  # of the last painting, at stability 1; with all of it, nothing new would be seen
 # Short side from which motion is sought at half size: a quarter of the work, and hands are still
 # found.
@@ -114,17 +115,6 @@ class Steadiness:
                 shown = cv2.blendLinear(moved, shown, weight, 1 - weight)
         self._last = _Last(small, shown)
         return np.rint(shown).astype(np.uint8)
-
-
-def _import_opencv() -> ModuleType:
-    try:
-        import cv2
-    except ImportError as error:
-        raise EngineUnavailable(
-            f"--stability needs OpenCV, which does not load here ({error}). "
-            "Type: apt install libgl1 libglib2.0-0, or leave --stability out."
-        ) from error
-    return cv2
 
 
 def _find_motion(
