@@ -15,7 +15,15 @@ from engines.errors import printable
 from engines.model_file import ORIGINAL
 from realtime.build_progress import show_build
 from realtime.exits import exit_code, leave
-from realtime.look import PAINTED_PARTS, PAINTING, Look, name_styles, parse_behind, parse_mix
+from realtime.look import (
+    PAINTED_PARTS,
+    PAINTING,
+    Look,
+    mix_behind,
+    name_styles,
+    parse_behind,
+    parse_mix,
+)
 
 _UNINSTALLED_VERSION = "0.2.0"  # of a copy that is run without having been installed
 
@@ -177,7 +185,7 @@ def model_from(args: argparse.Namespace, scheduled: Sequence[str] = ()) -> Model
     Raises UsageError, UnknownStyle or ModelError.
     """
     named = [name for name, _ in parse_mix(args.style)] if args.style is not None else []
-    behind = Look(((ORIGINAL, 1.0),), behind=_behind_from(args)).behind_mix or ()
+    behind = mix_behind(_behind_from(args)) or ()
     behind_names = [name for name, _ in behind if name != ORIGINAL]
     return find_model(args.model, [*named, *scheduled, *behind_names])
 
@@ -206,7 +214,7 @@ def look_from(args: argparse.Namespace, model: ModelFile) -> Look:
 
 def _named(behind: str, model: ModelFile) -> str:
     """Return ``Look.behind`` with the names that ``model`` has for its styles."""
-    mix = Look(((ORIGINAL, 1.0),), behind=behind).behind_mix
+    mix = mix_behind(behind)
     if mix is None:
         return behind
     return ",".join(f"{name}:{weight:g}" for name, weight in name_styles(mix, model))

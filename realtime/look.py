@@ -97,9 +97,7 @@ class Look:
     @property
     def behind_mix(self) -> Mix | None:
         """The mix of styles that is behind a person; None for anything else."""
-        if self.behind in (PAINTING, BLUR, PICTURE) or self.behind_color:
-            return None
-        return parse_mix(self.behind)
+        return mix_behind(self.behind)
 
     @property
     def sees_people(self) -> bool:
@@ -130,6 +128,16 @@ def parse_mix(text: str) -> Mix:
                 f"-s {text!r}: {weight!r} is not a number. Write it like {_EXAMPLE}"
             ) from None
     return tuple(mix.items())
+
+
+def mix_behind(behind: str) -> Mix | None:
+    """Return the mix of styles that ``Look.behind`` is; None for anything else.
+
+    Raises UsageError for what cannot be read.
+    """
+    if behind in (PAINTING, BLUR, PICTURE) or _COLOUR.fullmatch(behind):
+        return None
+    return parse_mix(behind)
 
 
 def parse_behind(text: str) -> tuple[str, Path | None]:
@@ -219,6 +227,11 @@ class Layers:
             self.backdrop + share * (other.backdrop - self.backdrop),
             self.face + share * (other.face - self.face),
         )
+
+    @property
+    def painted(self) -> tuple[float, float]:
+        """How much of people is painted, and of what is behind them, 0..1 each."""
+        return 1 - float(self.person[0]), 1 - float(self.behind[0])
 
     @property
     def is_one(self) -> bool:

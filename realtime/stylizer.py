@@ -315,14 +315,14 @@ class Stylizer:
         if not isinstance(person, np.ndarray) or not isinstance(behind, np.ndarray):
             raise ValueError("people are found in arrays only")
         mask = self._for_arrays.scaler.resize(masks.person, (person.shape[0], person.shape[1]))
-        of_person, of_behind = 1 - float(layers.person[0]), 1 - float(layers.behind[0])
+        of_person, of_behind = layers.painted
         return lay_over(behind, person, shares(mask, 0, 1, of_behind, of_person))
 
     def _compose(
         self, frame: np.ndarray, painting: np.ndarray, masks: Masks, layers: Layers
     ) -> np.ndarray:
         """Return ``painting`` over ``frame`` where the layers say so, and what is behind people."""
-        of_person, of_behind = 1 - float(layers.person[0]), 1 - float(layers.behind[0])
+        of_person, of_behind = layers.painted
         share = shares(masks.person, of_behind, of_person)
         if masks.face is not None:
             share -= np.minimum(share, shares(masks.face, 0, of_person * (1 - layers.face)))

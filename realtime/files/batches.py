@@ -43,7 +43,8 @@ def plan_looks(args: argparse.Namespace, timeline: Timeline) -> list[Batch]:
     for text in texts:
         own = argparse.Namespace(**{**vars(args), "style": text})
         model, look = model_and_look(own, timeline)
-        options = file_options(own, look, timeline.named_by(model))
+        pictures = next((batch.options.pictures for batch in batches.values()), None)
+        options = file_options(own, look, timeline.named_by(model), pictures)
         batches.setdefault((model.path, look), Batch(model, options))
     return list(batches.values())
 

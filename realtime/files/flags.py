@@ -221,8 +221,16 @@ def model_and_look(args: argparse.Namespace, timeline: Timeline) -> tuple[ModelF
     return model, look
 
 
-def file_options(args: argparse.Namespace, look: Look, timeline: Timeline) -> FileOptions:
-    """Return what holds for every file. Raises UsageError, naming the flag, for what cannot be."""
+def file_options(
+    args: argparse.Namespace,
+    look: Look,
+    timeline: Timeline,
+    pictures: LookPictures | None = None,
+) -> FileOptions:
+    """Return what holds for every file. Raises UsageError, naming the flag, for what cannot be.
+
+    pictures: those of --behind and --mask where they have been read already.
+    """
     start_s, end_s = parse_span(args.ss, args.to, args.preview)
     return FileOptions(
         look=look,
@@ -242,7 +250,7 @@ def file_options(args: argparse.Namespace, look: Look, timeline: Timeline) -> Fi
         tile_px=_check_tile(args.tile),
         max_pixels=_check_max_pixels(args.max_pixels),
         stall_s=_check_stall(args.stall),
-        pictures=_read_pictures(args, look),
+        pictures=_read_pictures(args, look) if pictures is None else pictures,
     )
 
 
