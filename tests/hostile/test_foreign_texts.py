@@ -46,6 +46,13 @@ def mangled(text: str, dice: random.Random) -> str:
     return "".join(pieces)
 
 
+def nearly(good: str, seed: int) -> bytes:
+    """A file of lines that is nearly ``good``; every second one is damaged in its bytes, too."""
+    dice = random.Random(seed)
+    text = mangled(good, dice).encode()
+    return mutated(text or b"\n", dice) if seed % 2 else text
+
+
 @pytest.fixture
 def desk() -> Desk:
     return Desk(State(("great_wave", "udnie"), Look((("great_wave", 1.0),))))
@@ -150,9 +157,7 @@ def test_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     listing, read = tmp_path / "list.txt", 0
     good = "a.mp4\n# note\nb c.png\r\nfolder\nfolder/*.mkv\n~/x\n@list.txt\n"
     for seed in range(150):
-        dice = random.Random(seed)
-        text = mangled(good, dice)
-        listing.write_bytes(mutated(text.encode() or b"\n", dice) if seed % 2 else text.encode())
+        listing.write_bytes(nearly(good, seed))
         try:
             files = expand_inputs([f"@{listing}"])
             assert len({file.path for file in files}) == len(files)
@@ -166,9 +171,7 @@ def test_keys(tmp_path: Path):
     file, read = tmp_path / "keys.toml", 0
     good = '[keys]\nx = "snapshot"\ny = "style udnie"\n"f5" = "strength 0.3"\nq = ""\n'
     for seed in range(400):
-        dice = random.Random(seed)
-        text = mangled(good, dice)
-        file.write_bytes(mutated(text.encode() or b"\n", dice) if seed % 2 else text.encode())
+        file.write_bytes(nearly(good, seed))
         try:
             assert keymap_from(file).bound
             read += 1

@@ -16,20 +16,9 @@ from realtime.controls.state import State
 from realtime.controls.values import Range
 from realtime.look import STRENGTH_RANGE, Look
 from realtime.timeline import Timeline
+from tests.realtime.controls.conftest import STYLES, press, press_all
 
-STYLES = ("great_wave", "starry_night", "the_scream")
-press, help_rows, KEYS = default_keymap().press, default_keymap().help_rows, default_keymap().bound
-
-
-@pytest.fixture
-def state() -> State:
-    return State(STYLES, Look((("great_wave", 1.0),)), painting=(("great_wave", 1.0),))
-
-
-def press_all(state: State, *keys: str) -> State:
-    for key in keys:
-        state = press(state, key)
-    return state
+help_rows, KEYS = default_keymap().help_rows, default_keymap().bound
 
 
 def test_digits_pick_styles_and_zero_goes_to_the_original_and_back(state: State):

@@ -10,24 +10,9 @@ import pytest
 from engines.errors import SinkError, UsageError
 from realtime.controls.commands import perform
 from realtime.controls.desk import Desk
-from realtime.controls.keys import default_keymap
 from realtime.controls.presets import read_presets, write_presets
 from realtime.controls.state import State
-from realtime.look import Look
-
-STYLES = ("great_wave", "starry_night", "the_scream")
-press = default_keymap().press
-
-
-@pytest.fixture
-def state() -> State:
-    return State(STYLES, Look((("great_wave", 1.0),)), painting=(("great_wave", 1.0),))
-
-
-def press_all(state: State, *keys: str) -> State:
-    for key in keys:
-        state = press(state, key)
-    return state
+from tests.realtime.controls.conftest import press_all
 
 
 def test_a_preset_brings_everything_back_that_decides_the_picture(state: State):
