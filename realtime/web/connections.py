@@ -124,8 +124,9 @@ class Connections:
             task.add_done_callback(self._ending.discard)
 
     async def close(self) -> None:
-        """Drop all pages."""
-        await asyncio.gather(*(self._drop(connection) for connection in list(self._open)))
+        """Drop all pages, and wait for those that are being dropped."""
+        drops = (self._drop(connection) for connection in list(self._open))
+        await asyncio.gather(*drops, *self._ending)
 
     def _want_thumbnails(self) -> None:
         styles = (ORIGINAL, *self._desk.state.styles) if self._open else ()
