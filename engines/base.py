@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, overload
 
 import numpy as np
 
+from engines.conditions import conditions_of
 from engines.errors import EngineError, EngineLoadError, EngineRunError, LivebrushError
 from engines.model_file import ModelFile
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 # (N, H, W, 3) uint8 RGB, in host memory or on a GPU.
 Frames: TypeAlias = "np.ndarray | Tensor"
+# What a network is given beside the frames, by the names of its inputs, each C-contiguous.
+Conditions: TypeAlias = "dict[str, np.ndarray]"
 # Waits for a result that is under way and returns it.
 Pending: TypeAlias = Callable[[], "Frames"]
 # Told the share that is done, 0..1, and the name of the phase.
@@ -173,12 +176,15 @@ class Engine(ABC):
         """Stylise a batch.
 
         frames: (N, H, W, 3) uint8, RGB, full-range sRGB. style: (N, S) float32, non-negative, each
-        row summing to 1; column 0 is the untouched original. canvas: (N, C, h, w) float32 noise for
-        models that take one (``ModelFile.canvas``), times its strength; absent: the noise of seed 1
-        that does not move, as strong as each style is meant to have it. Returns (N, H, W, 3) uint8
-        RGB, owned by the caller. Where ``takes_tensors``, ``frames`` may be a CUDA tensor, made on
-        the stream that is current; then the result is one, whole when this returns. Raises
-        ValueError for other shapes or types, EngineRunError if the runtime fails.
+        row summing to 1; column 0 is the untouched original. For models that take rows
+        (``ModelFile.row_length``) it may be (N, S + 1 + R): then comes the weight of styles that
+        the model does not hold, and the sum of their rows, each times its weight. canvas:
+        (N, C, h, w) float32 noise for models that take one (``ModelFile.canvas``), times its
+        strength; absent: the noise of seed 1 that does not move, as strong as each style is meant
+        to have it. Returns (N, H, W, 3) uint8 RGB, owned by the caller. Where ``takes_tensors``,
+        ``frames`` may be a CUDA tensor, made on the stream that is current; then the result is one,
+        whole when this returns. Raises ValueError for other shapes or types, EngineRunError if the
+        runtime fails.
         """
         return self.start(frames, style, canvas)()
 
@@ -191,13 +197,12 @@ class Engine(ABC):
         self._check(frames, style)
         began_s = time.perf_counter()
         size = (frames.shape[1], frames.shape[2])
-        canvas = self._complete_canvas(canvas, size, style)
+        conditions = conditions_of(self.model, style, size, canvas)
         with self._translate_errors(size):
-            style = np.ascontiguousarray(style)
             if isinstance(frames, np.ndarray):
-                finish = self._start(np.ascontiguousarray(frames), style, canvas)
+                finish = self._start(np.ascontiguousarray(frames), conditions)
             else:
-                finish = self._start_tensor(frames.contiguous(), style, canvas)
+                finish = self._start_tensor(frames.contiguous(), conditions)
 
         def result() -> Frames:
             with self._translate_errors(size):
@@ -241,17 +246,12 @@ class Engine(ABC):
     def _drop(self, made: Any) -> None:
         """Free what ``_specialise`` made, where that does not go with the last reference to it."""
 
-    def _start(self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None) -> Pending:
-        """Do as ``start`` after the checks; what has nothing to overlap computes at once.
-
-        canvas: given where the model takes one, else None.
-        """
-        result = self._infer(frames, style, canvas)
+    def _start(self, frames: np.ndarray, conditions: Conditions) -> Pending:
+        """Do as ``start`` after the checks; what has nothing to overlap computes at once."""
+        result = self._infer(frames, conditions)
         return lambda: result
 
-    def _start_tensor(
-        self, frames: Tensor, style: np.ndarray, canvas: np.ndarray | None
-    ) -> Pending:
+    def _start_tensor(self, frames: Tensor, conditions: Conditions) -> Pending:
         """Do as ``start`` for frames on the GPU; for engines that take them."""
         raise NotImplementedError
 
@@ -269,13 +269,8 @@ class Engine(ABC):
             ) from error
 
     @abstractmethod
-    def _infer(
-        self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None
-    ) -> np.ndarray:
-        """Do as ``infer`` after the checks; the arrays are C-contiguous.
-
-        canvas: given where the model takes one, else None.
-        """
+    def _infer(self, frames: np.ndarray, conditions: Conditions) -> np.ndarray:
+        """Do as ``infer`` after the checks; the arrays are C-contiguous."""
 
     def _check(self, frames: Frames, style: np.ndarray) -> None:
         """Raise ValueError for what ``start`` does not take."""
@@ -290,30 +285,8 @@ class Engine(ABC):
                 "frames must be (N, H, W, 3) uint8 with no empty side, "
                 f"got {tuple(frames.shape)} {frames.dtype}"
             )
-        expected = (frames.shape[0], len(self.model.styles))
-        if style.shape != expected or style.dtype != np.float32:
-            raise ValueError(f"style must be {expected} float32, got {style.shape} {style.dtype}")
-
-    def _complete_canvas(
-        self, canvas: np.ndarray | None, size: tuple[int, int], style: np.ndarray
-    ) -> np.ndarray | None:
-        """Return the canvas to paint on, None where the model takes none.
-
-        Raises ValueError for one that does not fit.
-        """
-        taken = self.model.canvas
-        if taken is None:
-            if canvas is not None:
-                raise ValueError(f"{self.model.name} takes no canvas")
-            return None
-        if canvas is None:
-            return taken.draw(size, style)
-        expected = (len(style), *taken.shape(size))
-        if canvas.shape != expected or canvas.dtype != np.float32:
-            raise ValueError(
-                f"canvas must be {expected} float32, got {canvas.shape} {canvas.dtype}"
-            )
-        return np.ascontiguousarray(canvas)
+        if len(style) != len(frames):
+            raise ValueError(f"style must be of {len(frames)} frames, got {style.shape}")
 
     def __enter__(self) -> Self:
         return self

@@ -72,7 +72,7 @@ def _measure_int8(name: str, model: ModelFile, options: EngineOptions) -> float:
         with open_named(
             name, model, replace(options, device="cpu", precision=precision), _CHECK_SIZE
         ) as engine:
-            styles = np.eye(len(model.styles), dtype=np.float32)[1:, None]
+            styles = np.eye(model.own_styles, dtype=np.float32)[1:, None]
             pictures.append(
                 np.concatenate([engine.infer(frame, style) for style in styles]).astype(np.int16)
             )

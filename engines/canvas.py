@@ -54,11 +54,13 @@ class Canvas:
     ) -> np.ndarray:
         """Return the canvas of frames of (height, width) ``size``, (N, C, h, w) fp32.
 
-        style: (N, S) float32. strength: times the mean of what the styles are meant to have.
+        style: (N, S) float32, or longer: what stands behind the weights is passed over. strength:
+        times the mean of what the styles are meant to have.
         """
         noise = draw_canvas(size, self.cell_px, seed, view)[None]
-        painted = style[:, 1:]
-        meant = painted @ np.array(self.strengths[1:], np.float32) * np.float32(strength)
+        painted = style[:, 1 : len(self.strengths)]
+        strengths = np.array(self.strengths[1 : 1 + painted.shape[1]], np.float32)
+        meant = painted @ strengths * np.float32(strength)
         means = meant / np.maximum(painted.sum(1), np.float32(1e-6))
         strong: np.ndarray = noise * means.astype(np.float32)[:, None, None, None]
         return strong

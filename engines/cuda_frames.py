@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from engines.tickets import Turns
 
 if TYPE_CHECKING:
-    from engines.base import Frames
+    from engines.base import Conditions, Frames
 
 SLOTS = 2  # where many frames a second matter more than memory
 # cuDNN chooses its algorithms and the allocator takes its memory before anything is recorded.
@@ -41,17 +41,12 @@ class CudaFrames:
         graph: nn.Module,
         device: str,
         shape: tuple[int, int, int],
-        style: np.ndarray,
-        canvas: np.ndarray | None,
+        conditions: Conditions,
         records: bool,
         slots: int = SLOTS,
     ) -> None:
-        """style, canvas: as the first frames may have them; canvas None: the graph takes none.
-
-        slots: how many frames are under way.
-        """
+        """conditions: as the first frames may have them. slots: how many frames are under way."""
         self.problem = None
-        conditions = [array for array in (style, canvas) if array is not None]
         with _recording:
             self._slots = [_Slot(graph, device, shape, conditions) for _ in range(slots)]
             for slot in self._slots if records else ():
@@ -80,22 +75,24 @@ class _Slot:
         graph: nn.Module,
         device: str,
         shape: tuple[int, int, int],
-        conditions: list[np.ndarray],
+        conditions: Conditions,
     ) -> None:
         self._graph, self._device = graph, torch.device(device)
         self._frame_host = torch.zeros(*shape, 3, dtype=torch.uint8, pin_memory=True)
-        self._conditions_host = [torch.tensor(array).pin_memory() for array in conditions]
+        self._conditions_host = {
+            name: torch.tensor(array).pin_memory() for name, array in conditions.items()
+        }
         self._stylized_host = torch.empty(*shape, 3, dtype=torch.uint8, pin_memory=True)
         self._stream = _take_stream(device)
         self._recorded: torch.cuda.CUDAGraph | None = None
         # What is under way and where its result goes, if they are on the GPU.
         self._given: tuple[Tensor, Tensor] | None = None
         self._frame = self._frame_host.to(device)
-        self._conditions = [host.to(device) for host in self._conditions_host]
+        self._conditions = {name: host.to(device) for name, host in self._conditions_host.items()}
         self._stream.wait_stream(torch.cuda.current_stream(device))  # the copies went there
         with torch.inference_mode(), torch.cuda.stream(self._stream):
             for _ in range(_WARM_UP):
-                self._stylized = self._graph(self._frame, *self._conditions)
+                self._stylized = self._graph(self._frame, **self._conditions)
         self._stream.synchronize()
 
     def record(self) -> str | None:
@@ -108,17 +105,16 @@ class _Slot:
                 torch.inference_mode(),
                 torch.cuda.graph(recorded, stream=self._stream, capture_error_mode="thread_local"),
             ):
-                self._stylized = self._graph(self._frame, *self._conditions)
+                self._stylized = self._graph(self._frame, **self._conditions)
         except RuntimeError as error:
             return f"no CUDA graph could be recorded ({error})"
         self._recorded = recorded
         return None
 
-    def start(self, frames: Frames, style: np.ndarray, canvas: np.ndarray | None = None) -> None:
+    def start(self, frames: Frames, conditions: Conditions) -> None:
         """Queue one inference."""
-        conditions = (style,) if canvas is None else (style, canvas)
-        for host, array in zip(self._conditions_host, conditions, strict=True):
-            np.copyto(host.numpy(), array)
+        for name, array in conditions.items():
+            np.copyto(self._conditions_host[name].numpy(), array)
         if isinstance(frames, np.ndarray):
             self._given = None
             np.copyto(self._frame_host.numpy(), frames)
@@ -130,12 +126,12 @@ class _Slot:
             self._stream.wait_stream(torch.cuda.current_stream(self._device))
         with torch.inference_mode(), torch.cuda.stream(self._stream):
             self._frame.copy_(source, non_blocking=True)
-            for condition, host in zip(self._conditions, self._conditions_host, strict=True):
-                condition.copy_(host, non_blocking=True)
+            for name, host in self._conditions_host.items():
+                self._conditions[name].copy_(host, non_blocking=True)
             if self._recorded is not None:
                 self._recorded.replay()
             else:
-                self._stylized = self._graph(self._frame, *self._conditions)
+                self._stylized = self._graph(self._frame, **self._conditions)
             target.copy_(self._stylized, non_blocking=True)
 
     def give_back(self) -> None:

@@ -155,7 +155,7 @@ def _order(turns: dict[tuple[str, str], list[_Time]]) -> list[tuple[str, str]]:
 def _time(name: str, model: ModelFile, options: EngineOptions, size: tuple[int, int]) -> _Time:
     """Time one engine, which is open for this alone."""
     frame = np.random.default_rng(0).integers(0, 255, (1, *size, 3), np.uint8)
-    style = np.eye(1, len(model.styles), 1, dtype=np.float32)
+    style = np.eye(1, model.own_styles, 1, dtype=np.float32)
     walls_ms: list[float] = []
     fewest, most = _FRAMES
     with open_named(name, model, options, size) as engine:

@@ -11,26 +11,29 @@ from __future__ import annotations
 import json
 import logging
 import math
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
 
 from engines.canvas import MOST_STRENGTH, Canvas
 from engines.errors import ModelError, UnknownStyle, UsageError, printable
 from engines.folders import user_models_dir
-from engines.style import Style, match_style, say_unknown
+from engines.style import Style, check_style, match_style, say_unknown
+from engines.style_row import ENDING, StyleRow, read_row
 
+T = TypeVar("T")
 BUNDLED_DIR = Path(__file__).parent / "styles"
 FORMAT_VERSION = 2
 ORIGINAL = "original"
 MAX_MODEL_BYTES = 512 * 2**20
 MAX_STYLES = 512
-MAX_TEXT = 300
-_INPUTS = (["frame", "style"], ["frame", "style", "canvas"])
-STYLE_NAME = re.compile(r"[a-z0-9][a-z0-9_+-]{0,63}")
+PICTURE = "picture"
+"""The last column of models that take rows: the weight of the row."""
+MAX_ROW = 2**16
 # What networks of pictures are made of. Control flow is not among it: a loop need never end.
 _OPERATOR_NAMES = """
 Abs Add And ArgMax AveragePool BatchNormalization Cast Ceil Clip Concat Constant ConstantOfShape
@@ -56,6 +59,8 @@ class ModelFile:
     """The network family, as engines/networks/families has it."""
     metadata: dict[str, str]
     """All of it, as docs/model-file.md says."""
+    rows: tuple[StyleRow, ...] = ()
+    """Those of the last ``styles``, which the file itself does not hold."""
 
     @property
     def name(self) -> str:
@@ -80,6 +85,44 @@ class ModelFile:
         return picture if picture.exists() else None
 
     @property
+    def own_styles(self) -> int:
+        """How many of the ``styles`` the file itself holds."""
+        return len(self.styles) - len(self.rows)
+
+    @property
+    def row_length(self) -> int:
+        """How many numbers a row has that it takes from outside; 0: it takes none."""
+        return int(self.metadata.get("row_length", 0))
+
+    def with_rows(self, rows: Iterable[StyleRow]) -> ModelFile:
+        """Return it with the styles of ``rows`` beside its own, in place of those that it has.
+
+        Raises ModelError for rows of another network.
+        """
+        beside = tuple(rows)
+        for row in beside:
+            row.check_network(self.name, self.metadata.get("network", ""), self.row_length)
+        styles = (*self.styles[: self.own_styles], *(row.style for row in beside))
+        return replace(self, styles=styles, rows=beside)
+
+    def read_own_rows(self) -> np.ndarray:
+        """Return the rows of the paintings that the file itself holds, (P, R) float32.
+
+        Raises ModelError where there are none.
+        """
+        import onnx
+        from onnx import numpy_helper
+
+        shape = [self.own_styles - 1, self.row_length]
+        for tensor in onnx.load(str(self.path)).graph.initializer:
+            if list(tensor.dims) == shape:
+                rows: np.ndarray = numpy_helper.to_array(tensor).astype(np.float32)
+                return rows
+        raise ModelError(
+            f"{self.path}: holds no rows. Write it again with `python -m export onnx`."
+        )
+
+    @property
     def style_names(self) -> tuple[str, ...]:
         """The names of the styles, in the order of the style vector."""
         return tuple(style.name for style in self.styles)
@@ -95,8 +138,10 @@ class ModelFile:
         if "canvas" not in self.metadata:
             return None
         strengths = json.loads(self.metadata["canvas"])
-        of_each = (float(strengths.get(style.name, 1.0)) for style in self.styles)
-        return Canvas(int(self.metadata["cell_px"]), tuple(of_each))
+        styles = self.styles[: self.own_styles]
+        of_each = [float(strengths.get(style.name, 1.0)) for style in styles]
+        of_rows = [1.0] if self.row_length else []
+        return Canvas(int(self.metadata["cell_px"]), (*of_each, *of_rows))
 
     @property
     def measured(self) -> dict[str, dict[str, float]]:
@@ -124,7 +169,8 @@ class ModelFile:
 
         Raises UnknownStyle.
         """
-        return match_style(text, self.styles)
+        typed = (row.style.name for row in self.rows if row.typed == text)
+        return next(typed, None) or match_style(text, self.styles)
 
 
 def load_model(path: Path) -> ModelFile:
@@ -153,18 +199,24 @@ def load_model(path: Path) -> ModelFile:
         ) from error
     _check_contents(path, proto)
     names = ([i.name for i in proto.graph.input], [o.name for o in proto.graph.output])
-    if names[0] not in _INPUTS or names[1][:1] != ["stylized"]:
+    extra = set(names[0][2:])
+    if (
+        names[0][:2] != ["frame", "style"]
+        or not extra <= {"canvas", "row"}
+        or (names[1][:1] != ["stylized"])
+    ):
         raise ModelError(
             f"{path}: has inputs {names[0]} and outputs {names[1]}, "
-            "a Livebrush model has frame, style and perhaps canvas -> stylized. "
+            "a Livebrush model has frame, style and perhaps canvas and row -> stylized. "
             "Models made elsewhere are brought to this form by `python -m export import`."
         )
     model = _from_metadata(path, {p.key: p.value for p in proto.metadata_props})
-    if (model.canvas is not None) != ("canvas" in names[0]):
-        raise ModelError(
-            f"{path}: its metadata and its inputs {names[0]} do not agree about a canvas. "
-            "Write it again with `python -m export onnx`."
-        )
+    for name, has in (("canvas", model.canvas is not None), ("row", model.row_length > 0)):
+        if has != (name in extra):
+            raise ModelError(
+                f"{path}: its metadata and its inputs {names[0]} do not agree about a {name}. "
+                "Write it again with `python -m export onnx`."
+            )
     if model.int8_path:
         try:
             int8 = onnx.load(str(model.int8_path), load_external_data=False)
@@ -240,6 +292,7 @@ def _from_metadata(path: Path, metadata: dict[str, str]) -> ModelFile:
         styles = _read_styles(metadata["styles"])
         family = metadata["family"]
         _check_canvas(metadata)
+        styles = _without_picture(styles, metadata)
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ModelError(
             f"{path}: its metadata is missing or damaged ({printable(str(error))[:200]}). "
@@ -268,24 +321,28 @@ def _check_canvas(metadata: dict[str, str]) -> None:
 
 
 def _read_styles(text: str) -> tuple[Style, ...]:
-    """Read the list of styles.
-
-    Names become parts of file names and of commands, and all of it is shown: so names have small
-    letters and digits only, and texts no control characters. Raises TypeError or ValueError.
-    """
+    """Read the list of styles. Raises TypeError or ValueError."""
     entries = json.loads(text)
     if not isinstance(entries, list) or len(entries) > MAX_STYLES:
         raise ValueError(f"styles are a list of at most {MAX_STYLES}")
     styles = tuple(Style(**entry) for entry in entries)
     for style in styles:
-        for value in vars(style).values():
-            if not isinstance(value, str) or len(value) > MAX_TEXT or printable(value) != value:
-                raise ValueError(f"not a text of at most {MAX_TEXT} characters: {value!r}")
-        if not STYLE_NAME.fullmatch(style.name):
-            raise ValueError(
-                f"a style's name is small letters, digits, _, + and -, not {style.name!r}"
-            )
+        check_style(style)
     return styles
+
+
+def _without_picture(styles: tuple[Style, ...], metadata: dict[str, str]) -> tuple[Style, ...]:
+    """Return ``styles`` without the column of the row, which is no style of its own.
+
+    Raises ValueError where what is said of rows is not whole.
+    """
+    if "row_length" not in metadata:
+        return styles
+    if not 1 <= int(metadata["row_length"]) <= MAX_ROW:
+        raise ValueError(f"rows have 1 to {MAX_ROW} numbers")
+    if styles[-1:] != (Style(PICTURE),):
+        raise ValueError(f"the last style of a model that takes rows is called {PICTURE}")
+    return styles[:-1]
 
 
 def installed_models() -> list[ModelFile]:
@@ -299,21 +356,33 @@ def installed_models() -> list[ModelFile]:
         if user_dir.is_dir()
         else []
     )
-    return [
-        *_load_readable(user),
+    models = [
+        *_load_readable(load_model, user),
         *(load_model(path) for path in sorted(_network_files(BUNDLED_DIR))),
     ]
+    rows = _kept_rows()
+    return [_with_fitting(model, rows) for model in models]
 
 
-def _load_readable(paths: list[Path]) -> list[ModelFile]:
-    """Load the models that can be; a bad file is said and passed over, the others still work."""
-    models = []
+def _kept_rows() -> list[StyleRow]:
+    """Return the styles that the user has kept as rows, by name."""
+    return list(_load_readable(read_row, sorted(user_models_dir().glob(f"[!.]*{ENDING}"))))
+
+
+def _with_fitting(model: ModelFile, rows: list[StyleRow]) -> ModelFile:
+    """Return ``model`` with those of ``rows`` that are for its network and bring a new name."""
+    names, network = model.style_names, model.metadata.get("network")
+    fitting = [row for row in rows if row.network == network and row.style.name not in names]
+    return model.with_rows(fitting)
+
+
+def _load_readable(load: Callable[[Path], T], paths: list[Path]) -> Iterator[T]:
+    """Load the files that can be; a bad one is said and passed over, the others still work."""
     for path in paths:
         try:
-            models.append(load_model(path))
+            yield load(path)
         except ModelError as error:
             logging.getLogger(__name__).warning("passed over: %s", error)
-    return models
 
 
 def find_model(model: str | None, styles: list[str]) -> ModelFile:
@@ -326,7 +395,7 @@ def find_model(model: str | None, styles: list[str]) -> ModelFile:
     of them, ModelError if the file is unusable.
     """
     if model and (model.endswith(".onnx") or "/" in model or "\\" in model):
-        found = load_model(Path(model))
+        found = _with_fitting(load_model(Path(model)), _kept_rows())
     else:
         found = _find_by_name(model, styles, installed_models())
     for style in styles:

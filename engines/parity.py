@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engines.errors import ParityError
+from engines.model_file import ModelFile
 
 # ``Engine.infer`` or anything like it: frames (N, H, W, 3) uint8 and style (N, S) float32 to
 # frames.
@@ -79,17 +80,25 @@ def require(difference: Difference, tolerance: Tolerance, pair: str) -> None:
         )
 
 
-def style_vectors(count: int) -> list[np.ndarray]:
+def style_vectors(model: ModelFile) -> list[np.ndarray]:
     """Return style vectors to compare with, (1, S) fp32 each.
 
     Every single style, original first, then an even blend of all and a half-strength first
-    painting.
+    painting; of models that take rows, also one with a row beside the painting.
     """
+    count = model.own_styles
     single = list(np.eye(count, dtype=np.float32)[:, None])
     even = np.full((1, count), 1 / count, np.float32)
     half = np.zeros((1, count), np.float32)
     half[0, :2] = 0.5
-    return [*single, even, half]
+    with_row = [] if not model.row_length else [_with_row(model, half)]
+    return [*single, *with_row, even, half]
+
+
+def _with_row(model: ModelFile, style: np.ndarray) -> np.ndarray:
+    """Return ``style``, half of it given up for the mean of the model's own rows."""
+    row = model.read_own_rows().mean(0, keepdims=True)
+    return np.concatenate([style / 2, [[np.float32(0.5)]], row / 2], axis=1)
 
 
 def check_frames(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from engines.errors import UnknownStyle
+from engines.errors import UnknownStyle, printable
 
+STYLE_NAME = re.compile(r"[a-z0-9][a-z0-9_+-]{0,63}")
+MAX_TEXT = 300
 _FEWEST_LETTERS = 3  # fewer are the beginning of too much
 
 
@@ -22,6 +25,19 @@ class Style:
     year: str = ""
     licence: str = ""
     source: str = ""
+
+
+def check_style(style: Style) -> None:
+    """Raise ValueError for a style that may not be shown.
+
+    Names become parts of file names and of commands, and all of it is shown: so names have small
+    letters and digits only, and texts no control characters.
+    """
+    for value in vars(style).values():
+        if not isinstance(value, str) or len(value) > MAX_TEXT or printable(value) != value:
+            raise ValueError(f"not a text of at most {MAX_TEXT} characters: {value!r}")
+    if not STYLE_NAME.fullmatch(style.name):
+        raise ValueError(f"a style's name is small letters, digits, _, + and -, not {style.name!r}")
 
 
 def match_style(text: str, styles: Iterable[Style]) -> str:

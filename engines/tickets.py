@@ -8,16 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-
 if TYPE_CHECKING:
-    from engines.base import Frames, Pending
+    from engines.base import Conditions, Frames, Pending
 
 
 class Slot(Protocol):
     """Buffers and a queue of its own, for one inference at a time."""
 
-    def start(self, frames: Frames, style: np.ndarray, canvas: np.ndarray | None = None) -> None:
+    def start(self, frames: Frames, conditions: Conditions) -> None:
         """Queue one inference; arrays may be changed afterwards, a tensor is kept."""
 
     def wait(self) -> Frames:
@@ -32,14 +30,14 @@ class Turns:
         self._tickets: list[_Ticket | None] = [None] * len(slots)
         self._next = 0
 
-    def start(self, frames: Frames, style: np.ndarray, canvas: np.ndarray | None = None) -> Pending:
+    def start(self, frames: Frames, conditions: Conditions) -> Pending:
         """Queue one inference and return what waits for it.
 
         With all slots taken, the oldest is waited for; its result is kept for its caller.
         """
         i, self._next = self._next, (self._next + 1) % len(self._slots)
         self._settle(i)
-        self._slots[i].start(frames, style, canvas)
+        self._slots[i].start(frames, conditions)
         ticket = self._tickets[i] = _Ticket(self._slots[i])
         return ticket.result
 

@@ -12,9 +12,10 @@ import torch
 
 from engines.canvas import canvas_shape
 from engines.errors import ExportError
-from engines.model_file import FORMAT_VERSION
+from engines.model_file import FORMAT_VERSION, PICTURE
 from engines.networks.frame_graph import FrameGraph
 from engines.networks.style_network import StyleNetwork
+from engines.networks.weights import network_hash
 from export.fold import fold_constants
 from export.halves import restore_halves, store_in_halves
 
@@ -31,9 +32,17 @@ def export_onnx(network: StyleNetwork, metadata: Mapping[str, str], path: Path) 
 
     Raises ExportError if the exporter fails or leaves other operators than the standard ones.
     """
-    styles = len(json.loads(metadata["styles"]))
+    styles = json.loads(metadata["styles"])
+    described = {**metadata, **reach_metadata(network), "precision": "fp32"}
+    if network.row_length:
+        if any(style["name"] == PICTURE for style in styles):
+            raise ExportError(f"a style cannot be called {PICTURE}: that is the one from outside")
+        styles.append({"name": PICTURE})
+        described["row_length"] = str(network.row_length)
+        described["network"] = network_hash(network)
+    described["styles"] = json.dumps(styles)
     frame = torch.zeros(2, 96, 128, 3, dtype=torch.uint8)
-    inputs = {"frame": frame, "style": torch.eye(1, styles).repeat(2, 1)}
+    inputs = {"frame": frame, "style": torch.eye(1, len(styles)).repeat(2, 1)}
     axes = {
         "frame": {0: "N", 1: "H", 2: "W"},
         "style": {0: "N"},
@@ -43,6 +52,9 @@ def export_onnx(network: StyleNetwork, metadata: Mapping[str, str], path: Path) 
         cells = canvas_shape((96, 128), network.cell_px)
         inputs["canvas"] = torch.zeros(2, network.canvas_channels, *cells)
         axes["canvas"] = {0: "N", 2: "canvas_h", 3: "canvas_w"}
+    if network.row_length:
+        inputs["row"] = torch.zeros(2, network.row_length)
+        axes["row"] = {0: "N"}
     with warnings.catch_warnings():
         # It warns of its own age and of sizes read as numbers; those it traces, which the parity
         # gate proves at odd sizes.
@@ -50,7 +62,7 @@ def export_onnx(network: StyleNetwork, metadata: Mapping[str, str], path: Path) 
         try:
             torch.onnx.export(
                 FrameGraph(network).eval(),
-                tuple(inputs.values()),
+                (frame, inputs["style"], inputs.get("canvas"), inputs.get("row")),
                 str(path),
                 input_names=list(inputs),
                 output_names=["stylized"],
@@ -63,7 +75,6 @@ def export_onnx(network: StyleNetwork, metadata: Mapping[str, str], path: Path) 
     model = onnx.load(str(path))
     fold_constants(model)
     onnx.save(model, str(path))
-    described = {**metadata, **reach_metadata(network), "precision": "fp32"}
     if network.canvas_channels:
         described.setdefault("canvas", "{}")  # each style at its full strength
     describe(path, described)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from engines.atomic_write import atomic_write
+from engines.conditions import conditions_of
 from engines.errors import EngineUnavailable, UsageError
 from engines.model_file import ModelFile
 from engines.parity import Infer
@@ -129,8 +130,7 @@ def _prover(
                 now[shape] = runs.enter_context(
                     closing(PlanRun(cuda, recipe.library, plan, shape, model, store, kernels))
                 )
-            canvas = model.canvas.draw(shape[1:], style) if model.canvas else None
-            return now[shape].start(frames, style, canvas)()
+            return now[shape].start(frames, conditions_of(model, style, shape[1:]))()
 
         return infer
 

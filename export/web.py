@@ -128,6 +128,7 @@ def site_table(model: ModelFile) -> dict[str, Any]:
             }
             for style in model.styles
         ],
+        "row_length": model.row_length,
         "canvas": model.canvas
         and {"cell_px": model.canvas.cell_px, "strengths": model.canvas.strengths},
         "ranges": {
@@ -200,7 +201,7 @@ def _write_thumbnails(model: ModelFile, folder: Path) -> None:
     engine = open_engine("onnxruntime", model, EngineOptions(), sample.shape[:2])
     try:
         for name in missing:
-            style = np.eye(len(model.styles), dtype=np.float32)[model.index(name)]
+            style = np.eye(model.own_styles, dtype=np.float32)[model.index(name)]
             painted = engine.infer(sample[None], style[None])[0]
             Image.fromarray(painted).save(folder / f"{name}.jpg", quality=85)
     finally:

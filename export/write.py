@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from engines.base import EngineOptions
+from engines.conditions import conditions_of
 from engines.errors import ParityError, UsageError
 from engines.model_file import ModelFile, load_model
 from engines.networks.weights import load_weights
@@ -97,12 +98,12 @@ def _refuse_strangers(target: Path, weights: Path) -> None:
 def write_int8(source: Path, pictures: list[np.ndarray], say: Say) -> Path:
     """Quantise the model file ``source`` to its sibling NAME.int8.onnx.
 
-    It is calibrated on ``pictures`` in every style. Raises ParityError if it strays from fp32 by
-    more than the gate allows, in any style on any picture.
+    It is calibrated on ``pictures`` in every style; rows from outside lie among theirs. Raises
+    ParityError if it strays from fp32 by more than the gate allows, in any style on any picture.
     """
     model = load_model(source)
     target = source.with_name(f"{model.name}.int8.onnx")
-    styles = np.eye(len(model.styles), dtype=np.float32)[1:]
+    styles = np.eye(model.own_styles, dtype=np.float32)[1:]
     crops = check_frames(pictures, [(240, 320)] * len(pictures))
     inputs = [
         _calibration_input(model, crops[(k + i) % len(crops)][None], style[None], i + 1)
@@ -124,10 +125,9 @@ def write_int8(source: Path, pictures: list[np.ndarray], say: Say) -> Path:
 def _calibration_input(
     model: ModelFile, frame: np.ndarray, style: np.ndarray, seed: int
 ) -> dict[str, np.ndarray]:
-    given = {"frame": frame, "style": style}
-    if model.canvas:
-        given["canvas"] = model.canvas.draw(frame.shape[1:3], style, seed)
-    return given
+    size = (frame.shape[1], frame.shape[2])
+    canvas = model.canvas.draw(size, style, seed) if model.canvas else None
+    return {"frame": frame, **conditions_of(model, style, size, canvas)}
 
 
 def compare_engines(
@@ -151,7 +151,5 @@ def compare_engines(
             with open_engine(
                 name, model, EngineOptions(device="cpu", precision=precision), (64, 64)
             ) as other:
-                differences[name] = compare(
-                    exact.infer, other.infer, frames, style_vectors(len(model.styles))
-                )
+                differences[name] = compare(exact.infer, other.infer, frames, style_vectors(model))
     return differences

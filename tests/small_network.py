@@ -12,6 +12,8 @@ import torch
 from torch import nn
 
 from engines.canvas import Canvas
+from engines.conditions import conditions_of
+from engines.model_file import ModelFile, load_model
 from engines.networks import build_network
 from engines.networks.layers import settle_bytes
 from engines.networks.weights import save_weights
@@ -46,12 +48,14 @@ def write_small_model(path: Path) -> Path:
     export_onnx(
         small_network(), {**small_metadata(), "family": "fast", "config": json.dumps(CONFIG)}, path
     )
-    inputs = [_calibration_input(seed) for seed in range(4)]
+    model = load_model(path)
+    inputs = [_calibration_input(model, seed) for seed in range(4)]
     quantise(path, path.with_name(f"{path.stem}.int8.onnx"), inputs)
     return path
 
 
-def _calibration_input(seed: int) -> dict[str, np.ndarray]:
+def _calibration_input(model: ModelFile, seed: int) -> dict[str, np.ndarray]:
     style = np.eye(3, dtype=np.float32)[[1 + seed % 2]]
     canvas = Canvas(cell_px=8, strengths=(1.0,) * 3).draw((64, 80), style, seed)
-    return {"frame": small_frame(64, 80, seed)[None], "style": style, "canvas": canvas}
+    conditions = conditions_of(model, style, (64, 80), canvas)
+    return {"frame": small_frame(64, 80, seed)[None], **conditions}

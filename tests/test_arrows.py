@@ -14,9 +14,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-_FLOOR = ("errors", "atomic_write", "folders", "install", "machine", "cache", "canvas", "style")
-FLOOR = tuple(f"engines.{name}" for name in _FLOOR)
-ENGINES = (*FLOOR, "engines.model_file", "engines.base", "engines")
+_FLOOR = ("errors", "atomic_write", "folders", "install", "machine", "cache", "canvas")
+_STYLES = ("style", "style_row", "predictor")
+FLOOR = tuple(f"engines.{name}" for name in (*_FLOOR, *_STYLES))
+ENGINES = (*FLOOR, "engines.model_file", "engines.conditions", "engines.base", "engines")
 _SHARED = (
     *("frame", "timing", "look", "exits", "build_progress", "listing", "cli"),
     *("parser", "stylizer", "timeline", "report"),
@@ -32,12 +33,15 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "engines.folders": (),
     "engines.install": (),
     "engines.style": ("engines.errors",),
+    "engines.style_row": ("engines.errors", "engines.atomic_write", "engines.style"),
+    "engines.predictor": ("engines.errors",),
     "engines.machine": (),
     "engines.canvas": (),
     "engines.cache": ("engines.atomic_write",),
     "engines.model_file": FLOOR,
-    "engines.base": (*FLOOR, "engines.model_file"),
-    "engines": (*FLOOR, "engines.model_file", "engines.base"),
+    "engines.conditions": (*FLOOR, "engines.model_file"),
+    "engines.base": (*FLOOR, "engines.model_file", "engines.conditions"),
+    "engines": (*FLOOR, "engines.model_file", "engines.conditions", "engines.base"),
     "engines.styles": (),
     "engines.people": FLOOR,
     "engines.networks": FLOOR,
@@ -51,7 +55,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "realtime.build_progress": ("engines.base",),
     "realtime.parser": ("engines.errors",),
     "realtime.listing": (*ENGINES, "realtime.look", "realtime.picture"),
-    "realtime.cli": (*ENGINES, "realtime.look", "realtime.exits", "realtime.build_progress"),
+    "realtime.cli": (
+        *(*ENGINES, "realtime.look", "realtime.exits", "realtime.build_progress"),
+        "realtime.media.*",  # a style may be a picture
+    ),
     "realtime.picture": (*ENGINES, "engines.people", "realtime.frame"),
     "realtime.media": (*ENGINES, "realtime.frame", "realtime.picture"),
     "realtime.media.reading": (*ENGINES, "realtime.frame", "realtime.picture", "realtime.media"),
@@ -153,6 +160,9 @@ FORBIDDEN = [
     ("engines.folders", "engines.cache"),
     ("engines.atomic_write", "engines.folders"),
     ("engines.machine", "engines.base"),
+    ("engines.style_row", "engines.model_file"),
+    ("engines.predictor", "engines.base"),
+    ("engines.conditions", "engines.base"),
     ("engines.base", "engines.registry"),
     ("engines.registry", "engines.runtimes.torch"),
     ("engines.auto", "engines.plans.make"),

@@ -35,7 +35,7 @@ class Inverting(Engine):
     def precisions(cls, model):
         return ("uint8",)
 
-    def _infer(self, frames, style, canvas):
+    def _infer(self, frames, conditions):
         return 255 - frames
 """
 

@@ -121,5 +121,5 @@ def _opened(
 
 def _inference(engine: Engine, size: tuple[int, int]) -> Call:
     frame = np.random.default_rng(0).integers(0, 256, (1, *size, 3), np.uint8)
-    style = np.eye(1, len(engine.model.styles), 1, dtype=np.float32)
+    style = np.eye(1, engine.model.own_styles, 1, dtype=np.float32)
     return lambda: engine.infer(frame, style)

@@ -77,6 +77,8 @@ def work_of(model: Path, size: tuple[int, int]) -> Work:
         "style": np.eye(1, styles, 1, dtype=np.float32),
     }
     facts = {prop.key: prop.value for prop in graph.metadata_props}
+    if "row_length" in facts:
+        feed["row"] = np.zeros((1, int(facts["row_length"])), np.float32)
     if "canvas" in facts:
         cells = canvas_shape(_PROBE, int(facts["cell_px"]))
         feed["canvas"] = np.zeros((1, CHANNELS, *cells), np.float32)

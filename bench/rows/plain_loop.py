@@ -15,15 +15,15 @@ import numpy as np
 import onnxruntime
 
 from engines import load_model
+from engines.conditions import conditions_of
 from realtime.media.writing.encoding import Encoding
 
 
 def main(model: str, style_index: str, source: str, target: str) -> None:
     """Paint the file ``source`` into ``target``."""
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    styles = session.get_inputs()[1].shape[1]
-    style = np.eye(1, styles, int(style_index), dtype=np.float32)
-    canvas = load_model(Path(model)).canvas
+    described = load_model(Path(model))
+    style = np.eye(1, described.own_styles, int(style_index), dtype=np.float32)
     encoding = Encoding()
     with av.open(source) as clip, av.open(target, "w") as output:
         video = clip.streams.video[0]
@@ -35,9 +35,7 @@ def main(model: str, style_index: str, source: str, target: str) -> None:
         )
         stream.height, stream.width, stream.pix_fmt = video.height, video.width, "yuv420p"
         stream.codec_context.time_base = video.time_base
-        given = {"style": style}
-        if canvas:
-            given["canvas"] = canvas.draw((video.height, video.width), style)
+        given = conditions_of(described, style, (video.height, video.width))
         for frame in clip.decode(video):
             given["frame"] = frame.to_ndarray(format="rgb24")[None]
             painted = session.run(["stylized"], given)[0][0]

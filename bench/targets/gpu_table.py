@@ -380,7 +380,7 @@ def _models(folder: Path) -> Iterator[ModelFile]:
 
 def _inputs(engine: Engine, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     frame = np.random.default_rng(0).integers(0, 256, (1, *size, 3), np.uint8)
-    return frame, np.eye(1, len(engine.model.styles), 1, dtype=np.float32)
+    return frame, np.eye(1, engine.model.own_styles, 1, dtype=np.float32)
 
 
 if __name__ == "__main__":

@@ -196,7 +196,7 @@ def save_pictures(target: Path) -> None:
         Image.open(photo).convert("RGB").resize((480, 480), Image.Resampling.LANCZOS)
     )
     model = find_model(None, [])
-    styles = np.eye(len(model.styles), dtype=np.float32)
+    styles = np.eye(model.own_styles, dtype=np.float32)
     with open_engine(
         "onnxruntime", model, EngineOptions(device="cpu", precision="fp32"), frame.shape[:2]
     ) as engine:

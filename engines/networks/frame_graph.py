@@ -25,13 +25,21 @@ class FrameGraph(nn.Module):
         self.network: StyleNetwork | CellNetwork = network.in_cells() or network
         self.dtype = dtype
 
-    def forward(self, frame: Tensor, style: Tensor, canvas: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        frame: Tensor,
+        style: Tensor,
+        canvas: Tensor | None = None,
+        row: Tensor | None = None,
+    ) -> Tensor:
         """Paint ``frame``, (N, H, W, 3) uint8 RGB, and return the same.
 
         style: (N, S) float32, rows summing to 1, column 0 ``original``. canvas: (N, C, h, w)
-        float32, for networks that take one.
+        float32, for networks that take one. row: (N, R) float32, for networks that take one: the
+        style of the last column.
         """
-        noise = () if canvas is None else (canvas.to(self.dtype),)
+        given = {"canvas": canvas, "row": row}
+        more = {name: array.to(self.dtype) for name, array in given.items() if array is not None}
         original = style[:, :1]
         # The floor only keeps 0/0 away at original = 1, where the network's part is multiplied by
         # nothing.
@@ -42,11 +50,11 @@ class FrameGraph(nn.Module):
             # Mixed and rounded in cells, in the order that the network leaves them in.
             scale = self.network.scale
             cells = to_cells(pad_edge(pixels, self.network.cell_px, channels_last=True), scale)
-            painted = self.network((cells * (1 / 255)).to(self.dtype), mix, *noise)
+            painted = self.network((cells * (1 / 255)).to(self.dtype), mix, **more)
             rows = from_cells(_mix(cells, painted, original), scale)
             return rows[:, : frame.shape[1], : frame.shape[2]].to(torch.uint8)
         pixels = pixels.permute(0, 3, 1, 2)
-        painted = self.network((pixels * (1 / 255)).to(self.dtype), mix, *noise)
+        painted = self.network((pixels * (1 / 255)).to(self.dtype), mix, **more)
         return _mix(pixels, painted, original).permute(0, 2, 3, 1).to(torch.uint8)
 
 

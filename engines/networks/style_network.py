@@ -21,6 +21,8 @@ class StyleNetwork(nn.Module):
     """Whether it also takes statistics of the whole frame, which its pieces must be given."""
     canvas_channels: int = 0
     """Channels of noise that ``forward`` takes as ``canvas``, too; 0: it takes none."""
+    row_length: int = 0
+    """Numbers of a row that ``forward`` takes as ``row``, too; 0: it takes none."""
     rows: nn.Parameter
     """(P, R) float: one row of parameters for each painting, where a family holds several."""
 
@@ -28,8 +30,9 @@ class StyleNetwork(nn.Module):
     def forward(self, image: Tensor, mix: Tensor) -> Tensor:
         """Paint ``image``, (N, 3, H, W) float, RGB in 0..1, with the weights ``mix``, (N, P) float.
 
-        Each row of ``mix`` sums to 1. Networks with ``canvas_channels`` take ``canvas``, too.
-        Returns (N, 3, H, W), not clamped.
+        Each row of ``mix`` sums to 1. Networks with ``canvas_channels`` take ``canvas``, too. Those
+        with a ``row_length`` take ``row``, (N, R) float, the row of a style that they do not hold:
+        ``mix`` then has its weight, too, as the last one. Returns (N, 3, H, W), not clamped.
         """
 
     def in_cells(self) -> CellNetwork | None:
@@ -52,7 +55,7 @@ class CellNetwork(nn.Module):
     def forward(self, cells: Tensor, mix: Tensor) -> Tensor:
         """Paint ``cells``, (N, h, w, scale * scale * 3) RGB in 0..1, with the weights ``mix``.
 
-        With a canvas where the network takes one. Returns as ``cells``, not clamped.
+        With a canvas and a row where the network takes one. Returns as ``cells``, not clamped.
         """
 
 

@@ -5,9 +5,12 @@ The header has what is needed to build the network again.
 
 from __future__ import annotations
 
+import copy
+import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
@@ -15,6 +18,7 @@ from torch import nn
 from engines.atomic_write import atomic_write
 from engines.errors import ModelError
 from engines.networks import build_network
+from engines.networks.layers import settle_bytes
 from engines.networks.style_network import StyleNetwork
 
 
@@ -53,3 +57,16 @@ def load_weights(path: Path) -> tuple[StyleNetwork, dict[str, str]]:
             f"{path}: its header or tensors do not describe a Livebrush network ({error})."
         ) from error
     return network.eval(), header
+
+
+def network_hash(network: nn.Module) -> str:
+    """Return what tells a network from others that rows are of no use to: 64 hexadecimal digits.
+
+    It is of all that ships but the rows, which models of one network may have others of.
+    """
+    digest = hashlib.sha256()
+    tensors = settle_bytes(copy.deepcopy(network)).state_dict()
+    for name in sorted(tensors.keys() - {"rows"}):
+        values = tensors[name].detach().cpu().float().numpy()
+        digest.update(f"{name} {values.shape}".encode() + np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()

@@ -75,12 +75,14 @@ def with_one_size(graph: onnx.ModelProto, shapes: Shapes, canvas: Canvas | None)
 
     known = onnx.ModelProto()
     known.CopyFrom(graph)
-    lengths = {"frame": (shapes.batch, *shapes.usual, 3), "style": (shapes.batch,)}
+    lengths = {"frame": (shapes.batch, *shapes.usual, 3)}
     if canvas:
         lengths["canvas"] = (shapes.batch, *canvas.shape(shapes.usual))
     for taken in known.graph.input:
         for axis, length in zip(
-            taken.type.tensor_type.shape.dim, lengths[taken.name], strict=False
+            taken.type.tensor_type.shape.dim,
+            lengths.get(taken.name, (shapes.batch,)),
+            strict=False,
         ):
             axis.dim_value = length
     settings = onnxruntime.SessionOptions()
@@ -122,13 +124,14 @@ def _set_timings(config: Any, kept: bytes) -> Any:
 
 
 def _make_profile(builder: Any, network: Any, shapes: Shapes, canvas: Canvas | None) -> Any:
-    styles = network.get_input(1).shape[1]
     profile = builder.create_optimization_profile()
     sizes = (shapes.smallest, shapes.usual, shapes.largest)
     profile.set_shape("frame", *((shapes.batch, *size, 3) for size in sizes))
     if canvas:
         profile.set_shape("canvas", *((shapes.batch, *canvas.shape(size)) for size in sizes))
-    profile.set_shape("style", *[(shapes.batch, styles)] * 3)
+    for taken in map(network.get_input, range(network.num_inputs)):
+        if taken.name not in ("frame", "canvas"):
+            profile.set_shape(taken.name, *[(shapes.batch, taken.shape[1])] * 3)
     return profile
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 
 from engines.base import EngineOptions
+from engines.conditions import conditions_of
 from engines.machine import cpu_threads
 from engines.model_file import ModelFile
 from engines.parity import (
@@ -61,17 +62,13 @@ def check_graph(
     )
 
     def infer(frames: np.ndarray, style: np.ndarray) -> np.ndarray:
-        given = {"frame": frames, "style": style}
-        if model.canvas:
-            given["canvas"] = model.canvas.draw(frames.shape[1:3], style)
+        conditions = conditions_of(model, style, frames.shape[1:3])
         stylized: np.ndarray
-        (stylized,) = session.run(["stylized"], given)
+        (stylized,) = session.run(["stylized"], {"frame": frames, **conditions})
         return stylized
 
     frames = check_frames([*pictures] or [check_picture()], GRAPH_SIZES)
-    return _compare(
-        infer, model, precision, frames, style_vectors(len(model.styles)), f"the {precision} graph"
-    )
+    return _compare(infer, model, precision, frames, style_vectors(model), f"the {precision} graph")
 
 
 def check_plan(
@@ -89,7 +86,7 @@ def check_plan(
     def infer(frames: np.ndarray, style: np.ndarray) -> np.ndarray:
         return run(frames.repeat(shapes.batch, 0), style.repeat(shapes.batch, 0))[:1]
 
-    vectors = style_vectors(len(model.styles))
+    vectors = style_vectors(model)
     frames = check_frames([*pictures] or [check_picture()], shapes.sizes())
     worst = Difference(0, 0, "")
     for frame in frames:

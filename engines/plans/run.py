@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engines.conditions import condition_shapes
 from engines.errors import EngineLoadError, EngineRunError
 from engines.model_file import ModelFile
 from engines.plans.cuda import Cuda
@@ -21,7 +22,7 @@ from engines.tickets import Turns
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from engines.base import Frames, Pending
+    from engines.base import Conditions, Frames, Pending
 
 # While one frame is computed, the next is uploaded or the one before downloaded.
 SLOTS = 2
@@ -79,7 +80,7 @@ class PlanRun:
                 self._owner.close()
                 raise
 
-    def start(self, frames: Frames, style: np.ndarray, canvas: np.ndarray | None = None) -> Pending:
+    def start(self, frames: Frames, conditions: Conditions) -> Pending:
         """Queue one inference and return what waits for it.
 
         The result is (N, H, W, 3) uint8, where ``frames`` are, owned by the caller. As many may be
@@ -87,13 +88,11 @@ class PlanRun:
         caller.
         """
         with self._cuda.current():
-            return self._turns.start(frames, style, canvas)
+            return self._turns.start(frames, conditions)
 
-    def infer(
-        self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None = None
-    ) -> np.ndarray:
+    def infer(self, frames: np.ndarray, conditions: Conditions) -> np.ndarray:
         """Run one inference on arrays and wait for it."""
-        return np.asarray(self.start(frames, style, canvas)())
+        return np.asarray(self.start(frames, conditions)())
 
     def close(self) -> None:
         """Free everything on the GPU; results that were not waited for stay to be had.
@@ -128,9 +127,7 @@ class _Slot:
         self._cuda, self._context = cuda, context
         picture = (*shape, 3)
         self._frame = cuda.pinned(picture, np.uint8, owner)
-        shapes: dict[str, tuple[int, ...]] = {"style": (shape[0], len(model.styles))}
-        if model.canvas:
-            shapes["canvas"] = (shape[0], *model.canvas.shape(shape[1:]))
+        shapes = condition_shapes(model, shape[1:], shape[0])
         # What is uploaded before each frame, beside it.
         self._conditions = {
             name: cuda.pinned(lengths, np.float32, owner) for name, lengths in shapes.items()
@@ -160,11 +157,10 @@ class _Slot:
         self._warm_up()
         self._recorded = cuda.record(self._stream, self._queue, owner) if records else None
 
-    def start(self, frames: Frames, style: np.ndarray, canvas: np.ndarray | None = None) -> None:
+    def start(self, frames: Frames, conditions: Conditions) -> None:
         """Queue one inference."""
-        conditions = (style,) if canvas is None else (style, canvas)
-        for pinned, array in zip(self._conditions.values(), conditions, strict=True):
-            np.copyto(pinned, array)
+        for name, array in conditions.items():
+            np.copyto(self._conditions[name], array)
         cuda, stream, addresses = self._cuda, self._stream, self._addresses
         if isinstance(frames, np.ndarray):
             self._given = None
@@ -192,10 +188,9 @@ class _Slot:
     def _warm_up(self) -> None:
         """Run it twice: the first runs compile, choose and allocate, which no later one does."""
         self._frame[:] = 0
-        style, *canvas = self._conditions.values()
-        style[:] = np.eye(1, style.shape[1], dtype=np.float32)
-        for noise in canvas:
-            noise[:] = 0
+        for pinned in self._conditions.values():
+            pinned[:] = 0
+        self._conditions["style"][:, 0] = 1
         self._cuda.upload(self._addresses["frame"], self._frame, self._stream)
         for _ in range(2):
             self._queue()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engines.base import Engine, EngineOptions
+from engines.base import Conditions, Engine, EngineOptions
 from engines.errors import EngineLoadError, EngineUnavailable
 from engines.machine import cpu_threads
 from engines.model_file import ModelFile
@@ -75,11 +75,8 @@ class OnnxRuntime(Engine):
             ("CPUExecutionProvider", {}),
         ]
 
-    def _infer(
-        self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None
-    ) -> np.ndarray:
+    def _infer(self, frames: np.ndarray, conditions: Conditions) -> np.ndarray:
         session = self._get_specialised(frames.shape[:3])
-        given = {"frame": frames, "style": style} | ({} if canvas is None else {"canvas": canvas})
         stylized: np.ndarray
-        (stylized,) = session.run(["stylized"], given)
+        (stylized,) = session.run(["stylized"], {"frame": frames, **conditions})
         return stylized

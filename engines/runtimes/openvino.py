@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from engines.base import Engine, EngineOptions, Pending
+from engines.base import Conditions, Engine, EngineOptions, Pending
+from engines.conditions import condition_shapes, first_conditions
 from engines.errors import EngineLoadError, EngineUnavailable
 from engines.folders import cache_dir, prune
 from engines.machine import cpu_threads
@@ -64,26 +65,18 @@ class OpenVino(Engine):
         batch, height, width = key
         try:
             network = self._core.read_model(self._path)
-            network.reshape(self._shapes(key))
+            shapes = condition_shapes(self.model, (height, width), batch)
+            network.reshape({"frame": [*key, 3], **{name: [*s] for name, s in shapes.items()}})
             compiled = self._core.compile_model(network, "CPU", self._make_properties())
             requests = [compiled.create_infer_request() for _ in range(self.in_flight)]
-            style = np.eye(1, len(self.model.styles), dtype=np.float32).repeat(batch, 0)
-            canvas = self._complete_canvas(None, (height, width), style)
+            conditions = first_conditions(self.model, (height, width), batch)
             for request in requests:
-                _start_request(request, np.zeros((*key, 3), np.uint8), style, canvas)()
+                _start_request(request, np.zeros((*key, 3), np.uint8), conditions)()
         except RuntimeError as error:
             raise EngineLoadError(
                 f"OpenVINO cannot run {self._path} at {width}x{height}: {error}"
             ) from error
         return cycle(requests)
-
-    def _shapes(self, key: tuple[int, int, int]) -> dict[str, list[int]]:
-        """Return the shapes of the inputs for (batch, height, width)."""
-        batch, *size = key
-        shapes = {"frame": [*key, 3], "style": [batch, len(self.model.styles)]}
-        if self.model.canvas:
-            shapes["canvas"] = [batch, *self.model.canvas.shape((size[0], size[1]))]
-        return shapes
 
     def _make_properties(self) -> dict[str, object]:
         # Without the hint, CPUs with bf16 units silently compute in bf16 and other pictures come
@@ -98,30 +91,24 @@ class OpenVino(Engine):
             ),
         }
 
-    def _start(self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None) -> Pending:
-        return self._start_next(frames, style, canvas)
+    def _start(self, frames: np.ndarray, conditions: Conditions) -> Pending:
+        return self._start_next(frames, conditions)
 
-    def _infer(
-        self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None
-    ) -> np.ndarray:
-        return self._start_next(frames, style, canvas)()
+    def _infer(self, frames: np.ndarray, conditions: Conditions) -> np.ndarray:
+        return self._start_next(frames, conditions)()
 
-    def _start_next(
-        self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None
-    ) -> Callable[[], np.ndarray]:
+    def _start_next(self, frames: np.ndarray, conditions: Conditions) -> Callable[[], np.ndarray]:
         request = next(self._get_specialised(frames.shape[:3]))
-        return _start_request(request, frames, style, canvas)
+        return _start_request(request, frames, conditions)
 
 
 def _start_request(
-    request: Any, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None
+    request: Any, frames: np.ndarray, conditions: Conditions
 ) -> Callable[[], np.ndarray]:
     """Begin and return what waits for the result, a copy: the memory is the request's own."""
     request.wait()  # for what somebody has begun and given up
-    request.get_tensor("frame").data[:] = frames
-    request.get_tensor("style").data[:] = style
-    if canvas is not None:
-        request.get_tensor("canvas").data[:] = canvas
+    for name, array in {"frame": frames, **conditions}.items():
+        request.get_tensor(name).data[:] = array
     request.start_async()
 
     def result() -> np.ndarray:

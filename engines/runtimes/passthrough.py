@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engines.base import Engine
+from engines.base import Conditions, Engine
 from engines.model_file import ModelFile
 
 
@@ -28,7 +28,5 @@ class Passthrough(Engine):
         """Return "uint8" alone."""
         return ("uint8",)
 
-    def _infer(
-        self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None
-    ) -> np.ndarray:
+    def _infer(self, frames: np.ndarray, conditions: Conditions) -> np.ndarray:
         return frames.copy()

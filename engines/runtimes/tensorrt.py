@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engines.base import Engine, EngineOptions, Frames, OnProgress, Pending
+from engines.base import Conditions, Engine, EngineOptions, Frames, OnProgress, Pending
+from engines.conditions import conditions_of
 from engines.errors import EngineLoadError, EngineUnavailable
 from engines.model_file import ModelFile
 from engines.parity import Infer
@@ -84,7 +85,7 @@ class TensorRt(Engine):
             run = self._open_run(plan, recipe)
             proving.append(run)
             return lambda frames, style: run.infer(
-                frames, style, self._complete_canvas(None, frames.shape[1:3], style)
+                frames, conditions_of(self.model, style, frames.shape[1:3])
             )
 
         what = (
@@ -155,18 +156,14 @@ class TensorRt(Engine):
         run: PlanRun = self._get_specialised((frames.shape[0], frames.shape[1], frames.shape[2]))
         return run
 
-    def _start(self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None) -> Pending:
-        return self._get_run(frames).start(frames, style, canvas)
+    def _start(self, frames: np.ndarray, conditions: Conditions) -> Pending:
+        return self._get_run(frames).start(frames, conditions)
 
-    def _start_tensor(
-        self, frames: Tensor, style: np.ndarray, canvas: np.ndarray | None
-    ) -> Pending:
-        return self._get_run(frames).start(frames, style, canvas)
+    def _start_tensor(self, frames: Tensor, conditions: Conditions) -> Pending:
+        return self._get_run(frames).start(frames, conditions)
 
-    def _infer(
-        self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None
-    ) -> np.ndarray:
-        return self._get_run(frames).infer(frames, style, canvas)
+    def _infer(self, frames: np.ndarray, conditions: Conditions) -> np.ndarray:
+        return self._get_run(frames).infer(frames, conditions)
 
     def _drop(self, made: PlanRun) -> None:
         made.close()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engines.base import Engine, EngineOptions, Pending
+from engines.base import Conditions, Engine, EngineOptions, Pending
+from engines.conditions import first_conditions
 from engines.errors import EngineLoadError, EngineUnavailable
 from engines.install import install_line
 from engines.machine import cpu_threads
@@ -113,38 +114,34 @@ class Torch(Engine):
             return None
         from engines.cuda_frames import CudaFrames
 
-        style = np.eye(1, len(self.model.styles), dtype=np.float32).repeat(key[0], 0)
-        canvas = self._complete_canvas(None, key[1:], style)
+        conditions = first_conditions(self.model, key[1:], key[0])
         frames = CudaFrames(
-            self._graph, self.device, key, style, canvas, self._runs_graphs, self.in_flight
+            self._graph, self.device, key, conditions, self._runs_graphs, self.in_flight
         )
         if frames.problem:
             self.note = frames.problem
         return frames
 
-    def _start(self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None) -> Pending:
+    def _start(self, frames: np.ndarray, conditions: Conditions) -> Pending:
         made: CudaFrames | None = self._get_specialised(frames.shape[:3])
         if made:
-            return made.start(frames, style, canvas)
-        return super()._start(frames, style, canvas)
+            return made.start(frames, conditions)
+        return super()._start(frames, conditions)
 
-    def _start_tensor(
-        self, frames: Tensor, style: np.ndarray, canvas: np.ndarray | None
-    ) -> Pending:
+    def _start_tensor(self, frames: Tensor, conditions: Conditions) -> Pending:
         made: CudaFrames = self._get_specialised(
             (frames.shape[0], frames.shape[1], frames.shape[2])
         )
-        return made.start(frames, style, canvas)
+        return made.start(frames, conditions)
 
     def _drop(self, made: CudaFrames | None) -> None:
         if made:
             made.close()
 
-    def _infer(
-        self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None
-    ) -> np.ndarray:
-        given = [array for array in (frames, style, canvas) if array is not None]
+    def _infer(self, frames: np.ndarray, conditions: Conditions) -> np.ndarray:
+        arrays = {"frame": frames, **conditions}.items()
+        given = {name: self._torch.from_numpy(array).to(self.device) for name, array in arrays}
         with self._torch.inference_mode():
-            painted = self._graph(*(self._torch.from_numpy(a).to(self.device) for a in given))
+            painted = self._graph(**given)
         stylized: np.ndarray = painted.cpu().numpy()
         return stylized

@@ -90,7 +90,8 @@ export class Painter {
 
   /** Opens the model, and finds out by trial how large this device can paint. */
   async open(table) {
-    const { threads } = await this.ask("open", { model: table.model, canvas: table.canvas });
+    const { model, canvas, row_length } = table;
+    const { threads } = await this.ask("open", { model, canvas, row_length });
     this.threads = threads;
     const [height, width] = TRIAL, style = new Float32Array(table.styles.length);
     style[1] = 1;

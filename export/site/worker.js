@@ -7,15 +7,16 @@ import { slopesOf } from "./slopes.js";
 
 const MOST_THREADS = 4;  // the small cores of a phone would hold up the large ones
 const noise = new NoiseReduction();
-let session, canvasOfModel;
+let session, canvasOfModel, rowLength;
 
 // Without isolation there is no shared memory, and so there are no threads.
 function countThreads() {
   return self.crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1) : 1;
 }
 
-async function open({ model, canvas }) {
+async function open({ model, canvas, row_length }) {
   canvasOfModel = canvas;
+  rowLength = row_length;
   ort.env.wasm.wasmPaths = new URL("./", self.location.href).href;
   ort.env.wasm.numThreads = countThreads();
   ort.env.logLevel = "error";
@@ -57,6 +58,12 @@ async function paint({ pixels, height, width, style, canvas, seed, moves, enlarg
     frame: new ort.Tensor("uint8", quiet, [1, height, width, 3]),
     style: new ort.Tensor("float32", style, [1, style.length]),
   };
+  if (rowLength) {  // the style from outside, of which there is none here
+    const weights = new Float32Array(style.length + 1);
+    weights.set(style);
+    inputs.style = new ort.Tensor("float32", weights, [1, weights.length]);
+    inputs.row = new ort.Tensor("float32", new Float32Array(rowLength), [1, rowLength]);
+  }
   if (canvasOfModel) {
     const { cell_px: cell, strengths } = canvasOfModel;
     const drawn = drawCanvas(height, width, cell, seed, meantStrength(style, strengths, canvas));

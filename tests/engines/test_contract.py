@@ -226,3 +226,33 @@ def test_torch_without_weights_says_so(small_model: ModelFile, tmp_path):
     lonely.write_bytes(small_model.path.read_bytes())
     with pytest.raises(EngineUnavailable, match="safetensors"):
         open_engine("torch", load_model(lonely))
+
+
+def test_a_row_paints_as_the_style_that_has_it(engine: Engine, small_model: ModelFile):
+    rows, frame = small_model.read_own_rows(), small_frame(48, 64)[None]
+
+    def with_row(*weights: float, of: int) -> np.ndarray:
+        return np.concatenate([vector(*weights), weights[-1] * rows[of : of + 1]], axis=1)
+
+    for own, row in (
+        (vector(0, 0, 1), with_row(0, 0, 0, 1, of=1)),
+        (vector(0.3, 0.5, 0.2), with_row(0.3, 0.5, 0, 0.2, of=1)),
+        (vector(1, 0, 0), with_row(1, 0, 0, 0, of=0)),
+    ):
+        difference = np.abs(engine.infer(frame, own).astype(int) - engine.infer(frame, row))
+        assert difference.max() <= 1
+
+
+def test_several_rows_mix_as_styles_do(engine: Engine, small_model: ModelFile):
+    rows, frame = small_model.read_own_rows(), small_frame(33, 47)[None]
+    mixed = 0.25 * rows[:1] + 0.75 * rows[1:2]
+    out = engine.infer(frame, np.concatenate([vector(0, 0, 0, 1), mixed], axis=1))
+    difference = np.abs(engine.infer(frame, vector(0, 0.25, 0.75)).astype(int) - out)
+    assert difference.max() <= 1
+
+
+def test_a_style_of_another_length_is_refused(engine: Engine, small_model: ModelFile):
+    longer = np.zeros((1, 4 + small_model.row_length + 1), np.float32)
+    for style in (vector(0, 1), vector(0, 1, 0, 0), longer):
+        with pytest.raises(ValueError, match="style must be"):
+            engine.infer(small_frame(48, 64)[None], style)

@@ -34,8 +34,8 @@ class Recorded:
     """Plays what was recorded once more."""
 
     def replay(self) -> None:
-        network, frame, style, out = self.work
-        out.copy_(network(frame, style))
+        network, frame, conditions, out = self.work
+        out.copy_(network(frame, **conditions))
 
 
 @pytest.fixture
@@ -77,13 +77,13 @@ def test_arrays_and_tensors_in_turn(cuda_frames, records: bool, monkeypatch: pyt
     def graph(recorded: Recorded, stream: Stream, capture_error_mode: str):
         yield
         slot = next(slot for slot in slots if slot._stream is stream)
-        recorded.work = (network, slot._frame, slot._conditions[0], slot._stylized)
+        recorded.work = (network, slot._frame, slot._conditions, slot._stylized)
 
     cuda_frames.torch.cuda.graph = graph
     slots: list = []
     make = cuda_frames._Slot
     monkeypatch.setattr(cuda_frames, "_Slot", lambda *how: slots.append(make(*how)) or slots[-1])
-    frames = cuda_frames.CudaFrames(network, "cpu", (1, 4, 6), FIRST, None, records)
+    frames = cuda_frames.CudaFrames(network, "cpu", (1, 4, 6), {"style": FIRST}, records)
     assert (
         frames.problem is None and [slot._recorded is not None for slot in slots] == [records] * 2
     )
@@ -95,7 +95,10 @@ def test_arrays_and_tensors_in_turn(cuda_frames, records: bool, monkeypatch: pyt
         torch.from_numpy(picture) if index % 3 else picture
         for index, picture in enumerate(pictures)
     ]
-    begun = [frames.start(*one) for one in zip(given, styles, strict=True)]
+    begun = [
+        frames.start(picture, {"style": style})
+        for picture, style in zip(given, styles, strict=True)
+    ]
     frames.close()
     for index, finish in enumerate(begun):
         result = finish()
@@ -109,7 +112,7 @@ def test_no_two_slots_share_a_stream(cuda_frames):
     """PyTorch hands out 32 in turn; the fifth size of an hour must not have the first one's."""
 
     def opened() -> object:
-        return cuda_frames.CudaFrames(network, "cpu", (1, 4, 6), FIRST, None, False)
+        return cuda_frames.CudaFrames(network, "cpu", (1, 4, 6), {"style": FIRST}, False)
 
     kept = opened()
     streams = {slot._stream.cuda_stream for slot in kept._slots}
@@ -122,9 +125,9 @@ def test_no_two_slots_share_a_stream(cuda_frames):
 
 
 def test_one_slot_where_one_frame_is_under_way(cuda_frames):
-    frames = cuda_frames.CudaFrames(network, "cpu", (1, 4, 6), FIRST, None, False, slots=1)
+    frames = cuda_frames.CudaFrames(network, "cpu", (1, 4, 6), {"style": FIRST}, False, slots=1)
     picture = np.full((1, 4, 6, 3), 9, np.uint8)
-    begun = [frames.start(picture + i, FIRST) for i in range(3)]
+    begun = [frames.start(picture + i, {"style": FIRST}) for i in range(3)]
     assert [int(finish()[0, 0, 0, 0]) for finish in begun] == [9, 10, 11]
 
 
@@ -133,7 +136,7 @@ def test_a_graph_that_cannot_be_recorded_is_a_note(cuda_frames):
         raise RuntimeError("operation not permitted when stream is capturing")
 
     cuda_frames.torch.cuda.graph = refuse
-    frames = cuda_frames.CudaFrames(network, "cpu", (1, 4, 6), FIRST, None, True)
+    frames = cuda_frames.CudaFrames(network, "cpu", (1, 4, 6), {"style": FIRST}, True)
     assert "not permitted" in frames.problem
     picture = np.full((1, 4, 6, 3), 9, np.uint8)
-    np.testing.assert_array_equal(frames.start(picture, np.eye(1, 2, dtype=np.float32))(), picture)
+    np.testing.assert_array_equal(frames.start(picture, {"style": FIRST})(), picture)

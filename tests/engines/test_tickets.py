@@ -4,7 +4,7 @@ import numpy as np
 
 from engines.tickets import Turns
 
-STYLE = np.ones((1, 2), np.float32)
+STYLE = {"style": np.ones((1, 2), np.float32)}
 
 
 class Negative:
@@ -13,7 +13,7 @@ class Negative:
     def __init__(self, log: list[str], name: str) -> None:
         self._log, self._name = log, name
 
-    def start(self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None) -> None:
+    def start(self, frames: np.ndarray, conditions: dict[str, np.ndarray]) -> None:
         self._log.append(f"start {self._name}")
         self._frames = frames.copy()
 

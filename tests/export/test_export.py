@@ -13,6 +13,7 @@ import torch
 
 import export.write
 from engines import load_model, open_engine
+from engines.conditions import conditions_of
 from engines.errors import ModelError, ParityError
 from engines.networks import build_network
 from engines.networks.layers import settle_bytes
@@ -106,7 +107,8 @@ def test_graph_has_the_contract(tmp_path: Path, pictures: Path):
     }
     assert shapes == {
         "frame": ["N", "H", "W", 3],
-        "style": ["N", 3],
+        "style": ["N", 4],
+        "row": ["N", 294],
         "canvas": ["N", 2, "canvas_h", "canvas_w"],
         "stylized": ["N", "H", "W", 3],
     }
@@ -114,6 +116,7 @@ def test_graph_has_the_contract(tmp_path: Path, pictures: Path):
     assert types == {
         "frame": onnx.TensorProto.UINT8,
         "style": onnx.TensorProto.FLOAT,
+        "row": onnx.TensorProto.FLOAT,
         "canvas": onnx.TensorProto.FLOAT,
         "stylized": onnx.TensorProto.UINT8,
     }
@@ -160,7 +163,7 @@ def test_a_canvas_is_what_even_areas_are_painted_from(tmp_path: Path):
     metadata = {**small_metadata(), "family": "fast", "canvas": json.dumps({"second": 0.5})}
     export.write.export_onnx(settle_bytes(network).eval(), metadata, tmp_path / "s.onnx")
     model = load_model(tmp_path / "s.onnx")
-    assert (model.canvas.cell_px, model.canvas.strengths) == (12, (1.0, 1.0, 0.5))
+    assert (model.canvas.cell_px, model.canvas.strengths) == (12, (1.0, 1.0, 0.5, 1.0))
     frame, style = np.full((1, 48, 60, 3), 128, np.uint8), np.array([[0, 1, 0]], np.float32)
     even = np.zeros((1, *model.canvas.shape((48, 60))), np.float32)
     with open_engine("onnxruntime", model, size=(48, 60)) as engine:
@@ -237,11 +240,12 @@ def test_quantises_a_network_that_has_learnt_nothing(tmp_path: Path):
     export.write.export_onnx(
         build_network("fast", 2), {**small_metadata(), "family": "fast"}, tmp_path / "new.onnx"
     )
-    frame = small_frame(48, 64)[None]
+    style = np.eye(3, dtype=np.float32)[[1]]
+    conditions = conditions_of(load_model(tmp_path / "new.onnx"), style, (48, 64))
     quantise(
         tmp_path / "new.onnx",
         tmp_path / "new.int8.onnx",
-        [{"frame": frame, "style": np.eye(3, dtype=np.float32)[[1]]}],
+        [{"frame": small_frame(48, 64)[None], **conditions}],
     )
     assert load_model(tmp_path / "new.onnx").int8_path
 

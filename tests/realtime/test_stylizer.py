@@ -24,8 +24,9 @@ class Arithmetic(Passthrough):
         super().__init__(model, EngineOptions())
         self.sizes: list[tuple[int, int]] = []
 
-    def _infer(self, frames, style, canvas):
+    def _infer(self, frames, conditions):
         self.sizes.append(frames.shape[1:3])
+        style = conditions["style"]
         gain, offset = style @ [1, -1, 0.5], style @ [0, 255, 0]
         return np.rint(frames * gain[:, None, None, None] + offset[:, None, None, None]).astype(
             np.uint8
@@ -218,12 +219,12 @@ class OnTensors(Arithmetic):
 
     takes_tensors = True
 
-    def _infer(self, frames, style, canvas):
-        painted = super()._infer(np.asarray(frames), style, canvas)
+    def _infer(self, frames, conditions):
+        painted = super()._infer(np.asarray(frames), conditions)
         return painted if isinstance(frames, np.ndarray) else torch_of(painted)
 
-    def _start_tensor(self, frames, style, canvas):
-        return self._start(frames, style, canvas)
+    def _start_tensor(self, frames, conditions):
+        return self._start(frames, conditions)
 
 
 def torch_of(array: np.ndarray):

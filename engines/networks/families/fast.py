@@ -108,13 +108,20 @@ class Fast(TrainableNetwork):
         self.tail = ByteConv2d(width, values, 3, bias=False)
         self._modulated = [width, deep, *[deep] * (2 * config.blocks), width, width, width, 3]
         self._strengths = (config.blocks + 1) * deep * config.canvas
-        self.rows = nn.Parameter(torch.zeros(paintings, 2 * sum(self._modulated) + self._strengths))
+        self.row_length = 2 * sum(self._modulated) + self._strengths
+        self.rows = nn.Parameter(torch.zeros(paintings, self.row_length))
         nn.init.dirac_(self.head.conv.weight)
         nn.init.dirac_(self.tail.weight)
         with torch.no_grad():
             self.up.weight.mul_(0.1)
 
-    def forward(self, image: Tensor, mix: Tensor, canvas: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        image: Tensor,
+        mix: Tensor,
+        canvas: Tensor | None = None,
+        row: Tensor | None = None,
+    ) -> Tensor:
         """Paint ``image`` in ``mix``.
 
         canvas: (N, C, H / cell_px + 1, W / cell_px + 1) noise at the deep cells, H and W rounded up
@@ -122,41 +129,52 @@ class Fast(TrainableNetwork):
         """
         height, width = image.shape[-2], image.shape[-1]
         cells = F.pixel_unshuffle(pad_edge(image, self.cell_px), self.fine_px)
-        painted = self.paint(self.features(cells, mix, canvas), mix)
+        mixed = self.mixed_row(mix, row)
+        painted = self.paint(self.features(cells, mixed, canvas), mixed)
         return F.pixel_shuffle(painted, self.fine_px)[:, :, :height, :width]
 
     def paint_traced(
         self, image: Tensor, mix: Tensor, canvas: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Paint as ``forward``; the features are (N, width, H / fine_px, W / fine_px)."""
-        features = self.features(F.pixel_unshuffle(image, self.fine_px), mix, canvas)
-        painted = F.pixel_shuffle(self.paint(features, mix), self.fine_px)
+        row = self.mixed_row(mix)
+        features = self.features(F.pixel_unshuffle(image, self.fine_px), row, canvas)
+        painted = F.pixel_shuffle(self.paint(features, row), self.fine_px)
         return painted, features[:, :, RING:-RING, RING:-RING]
 
     def in_cells(self) -> FastInRows:
         """Return a copy for pictures as bytes lie."""
         return FastInRows(self)
 
-    def features(self, cells: Tensor, mix: Tensor, canvas: Tensor | None = None) -> Tensor:
+    def mixed_row(self, mix: Tensor, row: Tensor | None = None) -> Tensor:
+        """Return the row that ``mix`` is, (N, R).
+
+        row: (N, R), that of the last weight of ``mix``; absent: all weights are of paintings.
+        """
+        if row is None:
+            return mix @ self.rows
+        return mix[:, :-1] @ self.rows + mix[:, -1:] * row
+
+    def features(self, cells: Tensor, row: Tensor, canvas: Tensor | None = None) -> Tensor:
         """Return the features of the cells and of ``RING`` around them, (N, width, h + 2, w + 2).
 
-        cells: (N, 3 * fine_px^2, h, w) RGB 0..1, pixel-unshuffled, h and w even. mix: (N, P).
+        cells: (N, 3 * fine_px^2, h, w) RGB 0..1, pixel-unshuffled, h and w even. row: (N, R).
         canvas: (N, C, h / 2 + 1, w / 2 + 1), as ``forward`` takes it.
         """
         # Around zero: with features of one sign, every step of the optimiser would change the
         # brightness of all first.
-        return self.features_of(repeat_edge(cells - 0.5, RING + 1), mix, canvas)
+        return self.features_of(repeat_edge(cells - 0.5, RING + 1), row, canvas)
 
-    def features_of(self, margined: Tensor, mix: Tensor, canvas: Tensor | None = None) -> Tensor:
+    def features_of(self, margined: Tensor, row: Tensor, canvas: Tensor | None = None) -> Tensor:
         """Return the ``features`` of cells around zero with their margin.
 
         margined: (N, 3 * fine_px^2, h + 4, w + 4), the edge repeated ``RING`` + 1 times. canvas: as
         ``features`` takes it.
         """
-        head, down, *body, up, first, second, _ = self._split_modulations(mix)
+        head, down, *body, up, first, second, _ = self._split_modulations(row)
         fine = self.head(margined, head)
         x = self.down(repeat_edge(fine, DEPTH), down)
-        noise = None if canvas is None else self._noise(canvas, mix)
+        noise = None if canvas is None else self._noise(canvas, row)
         if noise is not None:
             x = x + noise[:, 0]
         for i, block in enumerate(self.body):
@@ -167,21 +185,21 @@ class Fast(TrainableNetwork):
         features: Tensor = self.detail(fine, first, second)
         return features
 
-    def paint(self, features: Tensor, mix: Tensor) -> Tensor:
+    def paint(self, features: Tensor, row: Tensor) -> Tensor:
         """Return the picture of what ``features`` gave, in cells like its input; not clamped."""
-        tint = self.tint(mix).repeat_interleave(self.fine_px**2, dim=1)
+        tint = self.tint(row).repeat_interleave(self.fine_px**2, dim=1)
         return _modulate(self.tail(features), tint) + 0.5
 
-    def tint(self, mix: Tensor) -> Tensor:
+    def tint(self, row: Tensor) -> Tensor:
         """Return what the picture's colours are multiplied by, less 1, and shifted by: (N, 6)."""
-        return self._split_modulations(mix)[-1]
+        return self._split_modulations(row)[-1]
 
-    def _noise(self, canvas: Tensor, mix: Tensor) -> Tensor:
+    def _noise(self, canvas: Tensor, row: Tensor) -> Tensor:
         """Return what is added after the way down and after each block.
 
         Karras et al. 2019, section 3.2. (N, blocks + 1, deep, h, w).
         """
-        strengths = _CANVAS_GAIN * (mix @ self.rows[:, self.rows.shape[1] - self._strengths :])
+        strengths = _CANVAS_GAIN * row[:, row.shape[1] - self._strengths :]
         places, deep = self.config.blocks + 1, self.config.deep
         strengths = strengths.reshape(-1, places, deep, self.config.canvas, 1).to(canvas.dtype)
         # Plane by plane: Turing GPUs have no product of fp32 matrices (TensorRT for RTX).
@@ -191,11 +209,11 @@ class Fast(TrainableNetwork):
             noise = noise + strengths[:, :, :, channel, :, None] * planes[:, channel]
         return noise
 
-    def _split_modulations(self, mix: Tensor) -> list[Tensor]:
+    def _split_modulations(self, row: Tensor) -> list[Tensor]:
         sizes = [2 * channels for channels in self._modulated]
         if self._strengths:
             sizes.append(self._strengths)
-        return list(torch.split(mix @ self.rows, sizes, dim=1))[: len(self._modulated)]
+        return list(torch.split(row, sizes, dim=1))[: len(self._modulated)]
 
 
 class FastInRows(CellNetwork):
@@ -222,14 +240,21 @@ class FastInRows(CellNetwork):
         )
         tail.weight.data = tail.weight.data[in_rows].contiguous(memory_format=torch.channels_last)
 
-    def forward(self, cells: Tensor, mix: Tensor, canvas: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        cells: Tensor,
+        mix: Tensor,
+        canvas: Tensor | None = None,
+        row: Tensor | None = None,
+    ) -> Tensor:
         """Paint ``cells``, (N, h, w, 3 * scale^2) RGB in 0..1, h and w even."""
+        mixed = self.network.mixed_row(mix, row)
         ring = (RING + 1,) * 4
         margined = F.pad(cells - 0.5, (0, 0, *ring), mode="replicate").permute(0, 3, 1, 2)
-        features = self.network.features_of(margined, mix, canvas)
+        features = self.network.features_of(margined, mixed, canvas)
         scale, shift = (
             part.repeat(1, self.scale**2)[:, None, None]
-            for part in self.network.tint(mix).chunk(2, dim=1)
+            for part in self.network.tint(mixed).chunk(2, dim=1)
         )
         painted: Tensor = self.network.tail(features).permute(0, 2, 3, 1)
         return painted * (1 + scale) + shift + 0.5

@@ -10,6 +10,7 @@ import onnxruntime
 import pytest
 
 from engines import ModelFile, find_model
+from engines.conditions import conditions_of
 from engines.errors import EngineLoadError, EngineUnavailable, UsageError
 from engines.plans import library
 from engines.plans.build import _set_timings, build_plan, with_one_size
@@ -82,8 +83,7 @@ def test_a_plan_of_one_size_finds_no_shapes(small_model: ModelFile):
         assert kinds["DequantizeLinear"] == before["DequantizeLinear"]
         assert kinds["Conv"] == before["Conv"]
         frame, style = small_frame(*SIZE.usual)[None], np.array([[0, 0.5, 0.5]], np.float32)
-        given = {"frame": frame, "style": style}
-        given["canvas"] = small_model.canvas.draw(SIZE.usual, style)
+        given = {"frame": frame, **conditions_of(small_model, style, SIZE.usual)}
         ours, theirs = (
             onnxruntime.InferenceSession(
                 g.SerializeToString(), providers=["CPUExecutionProvider"]

@@ -10,6 +10,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from engines import ModelFile, find_model
+from engines.conditions import conditions_of
 from engines.errors import EngineLoadError, ParityError
 from engines.plans.gate import check_graph
 from engines.plans.typed import strongly_typed
@@ -65,8 +66,7 @@ def half_values(model: ModelFile, typed: onnx.ModelProto, frame: np.ndarray) -> 
         probe.SerializeToString(), providers=["CPUExecutionProvider"]
     )
     style = np.eye(len(model.styles), dtype=np.float32)[-1:]
-    given = {"frame": frame, "style": style, "canvas": model.canvas.draw(frame.shape[1:3], style)}
-    return session.run(names, given)
+    return session.run(names, {"frame": frame, **conditions_of(model, style, frame.shape[1:3])})
 
 
 def test_a_network_on_0_to_255_does_not_overflow(classic_model: ModelFile):
@@ -96,8 +96,7 @@ def test_original_and_the_blend_stay_exact(small_model: ModelFile):
     )
     frame = np.random.default_rng(0).integers(0, 256, (1, 33, 47, 3), np.uint8)
     style = np.array([[1, 0, 0]], np.float32)
-    canvas = small_model.canvas.draw((33, 47), style)
-    (out,) = session.run(None, {"frame": frame, "style": style, "canvas": canvas})
+    (out,) = session.run(None, {"frame": frame, **conditions_of(small_model, style, (33, 47))})
     np.testing.assert_array_equal(out, frame)
 
 

@@ -49,9 +49,9 @@ class Coded(Synthetic):
         return np.tile(row[None, :, None], (480, 1, 3))
 
 class Delayed(Passthrough):
-    def _infer(self, frames, style, canvas):
+    def _infer(self, frames, conditions):
         time.sleep(float(sys.argv[1]))
-        return super()._infer(frames, style, canvas)
+        return super()._infer(frames, conditions)
 
 size = (480, 640)
 model = ModelFile(Path("none.onnx"), (Style("original"), Style("great_wave")), "none", {})

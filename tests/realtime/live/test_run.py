@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from engines import Engine, EngineOptions, ModelFile, Style, open_engine
+from engines.base import Conditions
 from engines.errors import EngineRunError, EngineUnavailable, SinkError, SourceError
 from engines.runtimes.passthrough import Passthrough
 from realtime.controls.desk import Desk
@@ -47,9 +48,7 @@ class Slow(Passthrough):
     fails_on: np.ndarray | None = None
     count = 0
 
-    def _infer(
-        self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None
-    ) -> np.ndarray:
+    def _infer(self, frames: np.ndarray, conditions: Conditions) -> np.ndarray:
         self.count += 1
         if (
             self.count - 1 == self.fails_at
@@ -58,7 +57,7 @@ class Slow(Passthrough):
         ):
             raise RuntimeError("out of memory")
         time.sleep(self.delay_s)
-        return super()._infer(frames, style, canvas)
+        return super()._infer(frames, conditions)
 
 
 class Screen(LiveSink):
@@ -298,12 +297,10 @@ def test_an_engine_that_hangs_does_not_hold_the_end():
 
 def test_while_the_engine_hangs_the_original_is_shown_and_told():
     class Pausing(Slow):
-        def _infer(
-            self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None
-        ) -> np.ndarray:
+        def _infer(self, frames: np.ndarray, conditions: Conditions) -> np.ndarray:
             if self.count == 20:
                 time.sleep(4.5)
-            return 255 - super()._infer(frames, style, canvas)
+            return 255 - super()._infer(frames, conditions)
 
     class Plain(Synthetic):
         def picture(self, index: int) -> np.ndarray:
@@ -576,11 +573,9 @@ def test_a_machine_that_copes_keeps_its_full_size():
 
 def test_quality_auto_shrinks_a_live_run():
     class PerPixel(Slow):
-        def _infer(
-            self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None
-        ) -> np.ndarray:
+        def _infer(self, frames: np.ndarray, conditions: Conditions) -> np.ndarray:
             time.sleep(0.04 * frames.shape[1] / 480)
-            return super()._infer(frames, style, canvas)
+            return super()._infer(frames, conditions)
 
     said: list[str] = []
     engine = PerPixel(MODEL, EngineOptions())

@@ -138,11 +138,11 @@ def test_pieces_of_a_tensor_are_those_of_an_array(tiny_model):
     class OnTensors(Passthrough):
         takes_tensors = True
 
-        def _infer(self, frames, style, canvas):
+        def _infer(self, frames, conditions):
             return 255 - frames
 
-        def _start_tensor(self, frames, style, canvas):
-            return self._start(frames, style, canvas)
+        def _start_tensor(self, frames, conditions):
+            return self._start(frames, conditions)
 
     engine = OnTensors(replace(tiny_model, family="fast"), EngineOptions())
     frame, style = small_frame(300, 900), np.eye(1, 3, 1, dtype=np.float32)[0]

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from engines import EngineOptions, ModelFile
+from engines.base import Conditions
 from engines.plans.gate import check_picture
 from engines.runtimes.passthrough import Passthrough
 from realtime.look import Look
@@ -35,9 +36,7 @@ class FixedPainting(Passthrough):
         super().__init__(model, EngineOptions())
         self._painting = painting
 
-    def _infer(
-        self, frames: np.ndarray, style: np.ndarray, canvas: np.ndarray | None
-    ) -> np.ndarray:
+    def _infer(self, frames: np.ndarray, conditions: Conditions) -> np.ndarray:
         assert frames.shape[1:] == self._painting.shape
         return self._painting[None]
 

@@ -114,6 +114,19 @@ def test_a_canvas_without_strength_equals_none_and_begins_so():
         plain(image, mix, canvas)  # has no strengths for it
 
 
+@pytest.mark.parametrize("make", [network, canvas_network])
+def test_a_row_from_outside_paints_as_one_of_its_own(make):
+    built = make().eval()
+    image, canvas = torch.rand(1, 3, 33, 47), torch.randn(1, 2, 6, 7)
+    noise = {"canvas": canvas} if built.canvas_channels else {}
+    own = built(image, torch.tensor([[0.3, 0.0, 0.7]]), **noise)
+    mix, row = torch.tensor([[0.3, 0.0, 0.0, 0.7]]), built.rows[None, 2]
+    torch.testing.assert_close(built(image, mix, row=row, **noise), own)
+    nothing = torch.tensor([[0.3, 0.0, 0.7, 0.0]])
+    torch.testing.assert_close(built(image, nothing, row=torch.ones_like(row), **noise), own)
+    assert row.shape[1] == built.row_length
+
+
 def test_training_traces_what_is_painted_from_the_canvas():
     built, canvas = canvas_network(), torch.randn(1, 2, 9, 7)
     image, mix = torch.rand(1, 3, 64, 48), torch.eye(3)[:1]
