@@ -24,6 +24,7 @@ from realtime.look import (
     parse_behind,
     parse_mix,
 )
+from realtime.media.reading.style_pictures import add_styles, style_files
 
 _UNINSTALLED_VERSION = "0.2.0"  # of a copy that is run without having been installed
 
@@ -40,8 +41,8 @@ def add_look_flags(parser: argparse.ArgumentParser, several: bool = False) -> No
         "--style",
         metavar="NAME",
         action="append" if several else _Once,
-        help="a style by its name, its title or anything that one alone has, or a blend: "
-        "great_wave:0.6,starry_night:0.4"
+        help="a style by its name, its title or anything that one alone has; any picture, or a "
+        "NAME.row; or a blend: great_wave:0.6,picture.jpg:0.4"
         + ("; several -s, or -s all, give several outputs" if several else "")
         + " (default: the first)",
     )
@@ -49,6 +50,13 @@ def add_look_flags(parser: argparse.ArgumentParser, several: bool = False) -> No
         "--model",
         metavar="NAME|FILE.onnx",
         help="the model to take styles from (default: one that has them)",
+    )
+    group.add_argument(
+        "--style-scale",
+        type=float,
+        default=1.0,
+        metavar="0.5..2",
+        help="how large what is taken from a picture becomes, as its strokes (default: 1)",
     )
     group.add_argument(
         "--strength",
@@ -182,12 +190,16 @@ def add_listing_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGrou
 def model_from(args: argparse.Namespace, scheduled: Sequence[str] = ()) -> ModelFile:
     """Return the model that has every style named by ``-s`` and all that are ``scheduled``.
 
-    Raises UsageError, UnknownStyle or ModelError.
+    Pictures and rows that ``-s`` names are among its styles then. Raises UsageError, UnknownStyle,
+    SourceError or ModelError, and EngineError where a picture cannot be made a style.
     """
     named = [name for name, _ in parse_mix(args.style)] if args.style is not None else []
+    files = style_files(named)
     behind = mix_behind(_behind_from(args)) or ()
     behind_names = [name for name, _ in behind if name != ORIGINAL]
-    return find_model(args.model, [*named, *scheduled, *behind_names])
+    names = [name for name in named if name not in files]
+    model = find_model(args.model, [*names, *scheduled, *behind_names])
+    return add_styles(model, files, args.style_scale, say) if files else model
 
 
 def look_from(args: argparse.Namespace, model: ModelFile) -> Look:

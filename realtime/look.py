@@ -113,12 +113,17 @@ class Look:
 def parse_mix(text: str) -> Mix:
     """Read ``great_wave`` or ``great_wave:0.6,starry_night:0.4``.
 
-    A name without a weight has weight 1, the weights of a repeated name add up. Raises UsageError
-    for an empty name and for a weight that is not a number.
+    A name without a weight has weight 1, the weights of a repeated name add up. A name may be that
+    of a file, with commas and colons in it if it stands alone. Raises UsageError for an empty name
+    and for a weight that is not a number.
     """
+    if _is_file(text):
+        return ((text, 1.0),)
     mix: dict[str, float] = {}
     for part in text.split(","):
-        name, colon, weight = (piece.strip() for piece in part.partition(":"))
+        cut = part.partition if not _is_file(part.rpartition(":")[0]) else part.rpartition
+        parts = (part, "", "") if _is_file(part.strip()) else cut(":")
+        name, colon, weight = (piece.strip() for piece in parts)
         if not name:
             raise UsageError(f"-s {text!r}: a style's name is missing. Write it like {_EXAMPLE}")
         try:
@@ -128,6 +133,13 @@ def parse_mix(text: str) -> Mix:
                 f"-s {text!r}: {weight!r} is not a number. Write it like {_EXAMPLE}"
             ) from None
     return tuple(mix.items())
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return not text.isidentifier() and Path(text).is_file()
+    except (OSError, ValueError):  # too long for a name, or with a zero in it
+        return False
 
 
 def mix_behind(behind: str) -> Mix | None:
@@ -191,14 +203,33 @@ def style_vector(look: Look, model: ModelFile) -> np.ndarray:
     """Return the engine's style input: (S,) float32, non-negative, of sum 1.
 
     Column 0 is the original, with weight 1 - strength. ``original`` may be part of the mix; its
-    share then adds to column 0. Raises UnknownStyle for a name that ``model`` lacks.
+    share then adds to column 0. For models that take rows it is (S + 1 + R,), as ``Engine.infer``
+    takes it. Raises UnknownStyle for a name that ``model`` lacks.
     """
-    vector = np.zeros(len(model.styles), np.float64)
+    own = model.own_styles
+    vector = np.zeros(_weights(model) + model.row_length, np.float64)
     total = sum(weight for _, weight in look.mix)
     for name, weight in look.mix:
-        vector[model.index(name)] += look.strength * weight / total
+        column, share = model.index(name), look.strength * weight / total
+        if column < own:
+            vector[column] += share
+        else:
+            vector[own] += share
+            vector[own + 1 :] += share * model.rows[column - own].row
     vector[0] += 1.0 - look.strength
     return vector.astype(np.float32)
+
+
+def paint_alone(vector: np.ndarray, model: ModelFile) -> np.ndarray:
+    """Return a ``style_vector`` without the original's share, of sum 1 again."""
+    alone = vector / vector[1 : _weights(model)].sum()
+    alone[0] = 0
+    return alone.astype(np.float32)
+
+
+def _weights(model: ModelFile) -> int:
+    """Return how many weights stand at the beginning of a style vector."""
+    return model.own_styles + bool(model.row_length)
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,7 +237,7 @@ class Layers:
     """A look as numbers that fade: what people are painted with, and what is behind them."""
 
     person: np.ndarray
-    """(S,) float32, the style vector of people."""
+    """float32, the ``style_vector`` of people."""
     behind: np.ndarray
     """The same of what is behind them; that of people where no painting is behind them."""
     backdrop: float
@@ -243,7 +274,7 @@ class Layers:
 def layers_of(look: Look, model: ModelFile) -> Layers:
     """Return ``look`` as numbers. Raises UnknownStyle for a name that ``model`` lacks."""
     painted = style_vector(look, model)
-    original = np.eye(1, len(model.styles), dtype=np.float32)[0]
+    original = np.eye(1, len(painted), dtype=np.float32)[0]
     person = original if look.paint == "background" else painted
     if look.behind == PAINTING:
         behind, backdrop = (original if look.paint == "person" else painted), 0.0

@@ -15,7 +15,7 @@ import numpy as np
 from engines import Engine, ModelFile
 from engines.canvas import STILL, View
 from realtime.frame import Frame, FrameMemory
-from realtime.look import BLUR, Layers, Look, layers_of
+from realtime.look import BLUR, Layers, Look, layers_of, paint_alone
 from realtime.picture import people, steadiness
 from realtime.picture.camera_motion import CameraMotion
 from realtime.picture.gpu.noise import GpuNoiseReduction
@@ -93,8 +93,12 @@ class Stylizer:
     pieces: runs the engine where frames may be cut into pieces; None: they are not, as live, where
     each piece would cost time.
 
-    pictures: those that the look may name.
+    pictures: those that the look may name. model: the engine's, with the styles that looks may
+    name; None: the engine's own.
     """
+
+    model: ModelFile
+    """The engine's, with the styles that looks may name; more may come between two looks."""
 
     def __init__(
         self,
@@ -103,9 +107,11 @@ class Stylizer:
         inference_size: tuple[int, int] | None = None,
         pieces: NetworkPieces | None = None,
         pictures: LookPictures = NO_PICTURES,
+        model: ModelFile | None = None,
     ) -> None:
-        layers = layers_of(look, engine.model)
+        layers = layers_of(look, model or engine.model)
         self.network = pieces or NetworkPieces(engine, by_itself=False)
+        self.model = model or engine.model
         self._look = look
         self._fade = _Fade(layers, layers, 0.0, 0.0)
         self._fixed_size = inference_size
@@ -161,9 +167,9 @@ class Stylizer:
         is given), from wherever a running fade has come to; brush, colour and stability change with
         the next frame.
 
-        Raises UnknownStyle, and changes nothing, if the engine's model lacks a style.
+        Raises UnknownStyle, and changes nothing, if the model lacks a style.
         """
-        after = layers_of(look, self.engine.model)
+        after = layers_of(look, self.model)
         self._fade = _Fade(self._fade.at(now_s), after, now_s, fade_s)
         self._look = look
 
@@ -268,7 +274,7 @@ class Stylizer:
 
         masks: where people are. With them it is painted at full strength, for ``_compose``.
         """
-        look, styles = self._look, _paintings_of(layers)
+        look, styles = self._look, _paintings_of(layers, self.model)
         # Of the frame itself; the network would mix in what it is given.
         share = float(layers.person[0]) if masks is None else 0.0
         if not styles:
@@ -406,7 +412,7 @@ def _people_part(state: FrameMemory | None) -> FrameMemory | None:
     }
 
 
-def _paintings_of(layers: Layers) -> list[np.ndarray]:
+def _paintings_of(layers: Layers, model: ModelFile) -> list[np.ndarray]:
     """Return the style vectors to paint a frame in, without the frame's own share.
 
     None where the frame alone is seen; two where people are painted otherwise than what is behind.
@@ -414,11 +420,7 @@ def _paintings_of(layers: Layers) -> list[np.ndarray]:
     vectors = [layers.person]
     if not np.array_equal(layers.person, layers.behind):
         vectors.append(layers.behind)
-    return [
-        np.concatenate([[0.0], vector[1:] / vector[1:].sum()]).astype(np.float32)
-        for vector in vectors
-        if vector[0] < 1
-    ]
+    return [paint_alone(vector, model) for vector in vectors if vector[0] < 1]
 
 
 def _seen_size(size: tuple[int, int]) -> tuple[int, int]:

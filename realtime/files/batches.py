@@ -39,13 +39,14 @@ def plan_looks(args: argparse.Namespace, timeline: Timeline) -> list[Batch]:
     texts = list(_each_text(args))
     if len(texts) > 1 and timeline.entries:
         raise UsageError("-s: with styles over time it is given once, or not at all.")
-    batches: dict[tuple[Path, object], Batch] = {}
+    batches: dict[tuple[Path, object, object], Batch] = {}
     for text in texts:
         own = argparse.Namespace(**{**vars(args), "style": text})
         model, look = model_and_look(own, timeline)
         pictures = next((batch.options.pictures for batch in batches.values()), None)
-        options = file_options(own, look, timeline.named_by(model), pictures)
-        batches.setdefault((model.path, look), Batch(model, options))
+        options = file_options(own, look, timeline.named_by(model), pictures, model.rows)
+        made_from = tuple(row.digest for row in model.rows)
+        batches.setdefault((model.path, look, made_from), Batch(model, options))
     return list(batches.values())
 
 

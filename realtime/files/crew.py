@@ -139,6 +139,7 @@ def prepare_stylizer(engine: Engine, size: tuple[int, int], options: FileOptions
     be given.
     """
     pieces = NetworkPieces(engine, options.tile_px)
-    stylizer = Stylizer(engine, options.look, pieces=pieces, pictures=options.pictures)
+    model = engine.model.with_rows(options.rows)
+    stylizer = Stylizer(engine, options.look, pieces=pieces, pictures=options.pictures, model=model)
     stylizer.prepare(size)
     return stylizer

@@ -14,6 +14,7 @@ from engines import Engine, EngineOptions, ModelFile, open_engine
 from engines.base import PRECISIONS
 from engines.errors import UsageError
 from engines.identity import EngineIdentity
+from engines.style_row import StyleRow
 from realtime.build_progress import show_build
 from realtime.cli import look_from, model_from, say, tell_engine
 from realtime.files.crew import Crew, OwnEngine
@@ -226,10 +227,12 @@ def file_options(
     look: Look,
     timeline: Timeline,
     pictures: LookPictures | None = None,
+    rows: tuple[StyleRow, ...] = (),
 ) -> FileOptions:
     """Return what holds for every file. Raises UsageError, naming the flag, for what cannot be.
 
-    pictures: those of --behind and --mask where they have been read already.
+    pictures: those of --behind and --mask where they have been read already. rows: of the styles
+    beside the model's own.
     """
     start_s, end_s = parse_span(args.ss, args.to, args.preview)
     return FileOptions(
@@ -251,6 +254,7 @@ def file_options(
         max_pixels=_check_max_pixels(args.max_pixels),
         stall_s=_check_stall(args.stall),
         pictures=_read_pictures(args, look) if pictures is None else pictures,
+        rows=rows,
     )
 
 

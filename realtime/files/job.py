@@ -292,6 +292,7 @@ def _paint_large(
             options.look,
             options.tile_px,
             lambda done: progress.show(done, 0, 0.0),
+            options.rows,
         )
     wall_s = time.perf_counter() - started_s
     report = Report(

@@ -9,7 +9,7 @@ with.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,7 +18,8 @@ import numpy as np
 from engines import Engine
 from engines.errors import EngineUnavailable, SinkError, SourceError
 from engines.install import install_line
-from realtime.look import Look, style_vector
+from engines.style_row import StyleRow
+from realtime.look import Look, paint_alone, style_vector
 from realtime.media.format_registry import PICTURE_ENDINGS, PICTURE_FORMATS
 from realtime.media.reading.picture_files import MAX_PIXELS
 from realtime.media.writing.pending_file import PendingFile
@@ -79,8 +80,9 @@ class LargePicture:
         look: Look,
         tile_px: int | None,
         on_progress: Callable[[float], None] = lambda _: None,
+        rows: Sequence[StyleRow] = (),
     ) -> None:
-        """Write its painting, of the same size. ``tile_px``: --tile.
+        """Write its painting, of the same size. ``tile_px``: --tile. rows: as in ``FileOptions``.
 
         ``on_progress`` is told, from another thread, what share is done, 0..1: twice, as the input
         is read twice.
@@ -89,7 +91,8 @@ class LargePicture:
         SinkError.
         """
         scaler, size = Scaler(), network_size(self.size, look.brush)
-        vector = style_vector(look, engine.model)
+        model = engine.model.with_rows(rows)
+        vector = style_vector(look, model)
         share = float(vector[0])
         if share < 1:
             with self._translate_errors():
@@ -98,7 +101,7 @@ class LargePicture:
                 )
                 _report(smaller, on_progress)
                 small = smaller.numpy()
-            style = np.concatenate([[0.0], vector[1:] / vector[1:].sum()]).astype(np.float32)
+            style = paint_alone(vector, model)
             pieces = NetworkPieces(engine, tile_px)
             pieces.prepare(size)
             noise = None

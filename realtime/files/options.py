@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
+from engines.style_row import StyleRow
 from realtime.look import Look
 from realtime.media.format_registry import VIDEO_FORMATS
 from realtime.media.pipes import RawVideo
@@ -58,6 +59,8 @@ class FileOptions:
     """--stall: how long a step may hang before the program is left; 0: for ever."""
     pictures: LookPictures = NO_PICTURES
     """Those that the look names."""
+    rows: tuple[StyleRow, ...] = ()
+    """The styles that the look may name beside the model's own."""
     pipe: BinaryIO | None = None
     """Where the one output goes, if it is a pipe."""
 

@@ -101,6 +101,8 @@ class PaintingPlan:
     """All that decides how pixels come out: frames with equal plans may stand in one video."""
 
     look: Look
+    rows: dict[str, str]
+    """By the names of styles that are not the model's own, a hash of what they were made from."""
     timeline: str
     side_by_side: bool
     pictures: str
@@ -128,8 +130,12 @@ def plan_painting(
 ) -> PaintingPlan:
     """Return how frames of (height, width) ``size`` will be painted."""
     engine, network = stylizer.engine, stylizer.plan_size(size)
+    named = {*stylizer.look.style_names, *timeline.style_names}
+    named |= {name for name, _ in stylizer.look.behind_mix or ()}
+    rows = {row.style.name: row.digest for row in stylizer.model.rows if row.style.name in named}
     return PaintingPlan(
         stylizer.look,
+        rows,
         timeline.as_text(),
         side_by_side,
         stylizer.pictures.digest,
