@@ -90,6 +90,11 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     )
     people.add_argument("tflite", type=Path, help="from @mediapipe/selfie_segmentation, of npm")
     people.add_argument("-o", "--output", type=Path, required=True, help="file to write")
+    predictor = commands.add_parser(
+        "predictor", help="what finds the row of any picture, .safetensors to .onnx"
+    )
+    predictor.add_argument("weights", type=Path, help="written by `python -m training predictor`")
+    predictor.add_argument("-o", "--output", type=Path, required=True, help="file to write")
     verify = commands.add_parser(
         "verify", parents=[pictures], help="compare the runtimes on a model file"
     )
@@ -140,6 +145,12 @@ def run(args: argparse.Namespace) -> None:
         from export.from_tflite import convert_tflite
 
         convert_tflite(args.tflite, args.output)
+        print(f"wrote {args.output}")
+        return
+    if args.command == "predictor":
+        from export.predictor import export_predictor
+
+        export_predictor(args.weights, args.output)
         print(f"wrote {args.output}")
         return
     from export.pictures import read_pictures

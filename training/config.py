@@ -62,6 +62,7 @@ class LossWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     style: float = 12.0
     statistics: float = 0.0
     contrast: float = 0.0
+    palette: float = 0.0
     tone: float = 2.0
     likeness: float = 0.0
     tv: float = 1.0
@@ -85,7 +86,7 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     of a clip; of those from photos, layer_share have a second photo moving in front, still_share
     stand still but for noise and light, and face_share show faces, whose content counts face_weight
     times, and relight_share are in another light: for few photos. crop_px: side of the square
-    crops, divisible by 64. vgg_scales: what crops and paintings are scaled by for VGG16, one drawn
+    crops, divisible by 32. vgg_scales: what crops and paintings are scaled by for VGG16, one drawn
     a step; smaller ones see broader strokes at less cost, but nothing of the finest. short_side_px:
     sizes between which photos and clips are drawn. painting_px: short side of a painting whose
     texture is 1. layer_weights: of the style layers. by_region: faces and even areas have a style
@@ -134,9 +135,9 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return 2 * self.network.get("fine_px", 4)
 
     def __post_init__(self) -> None:
-        if self.crop_px % 64 or self.crop_px < 64:
+        if self.crop_px % 32 or self.crop_px < 64:
             raise TrainingError(
-                f"crop_px must be a multiple of 64 and at least 64, got {self.crop_px}"
+                f"crop_px must be a multiple of 32 and at least 64, got {self.crop_px}"
             )
         if not self.vgg_scales or any(
             not 0.5 <= scale <= 1 or self.crop_px * scale % 8 for scale in self.vgg_scales

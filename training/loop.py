@@ -111,10 +111,7 @@ class Trainer:
                 f"previews: {photos} has no {missing}. Name photos that are there, or leave "
                 "previews: []."
             )
-        self.targets = {
-            scale: Targets(config, data, self.vgg, scale, device)
-            for scale in set(config.vgg_scales)
-        }
+        self.targets = self._look_at_paintings()
         self._calm = torch.tensor(
             [s.calm for s in config.styles], dtype=torch.float32, device=device
         )
@@ -122,6 +119,12 @@ class Trainer:
         self.style_weights = torch.tensor(
             [s.weight for s in config.styles], dtype=torch.float32, device=device
         )
+
+    def _look_at_paintings(self) -> dict[float, Targets]:
+        return {
+            scale: Targets(self.config, self.data, self.vgg, scale, self.device)
+            for scale in set(self.config.vgg_scales)
+        }
 
     def resume(self) -> None:
         """Continue from the folder's checkpoint.
@@ -282,7 +285,7 @@ class Trainer:
     def _train_step(self, pair: Pair) -> dict[str, float]:
         self._set_rate()
         losses = self.losses(pair)
-        total = sum(self._weight(name) * loss for name, loss in losses.items())
+        total = sum(self.weight_of(name) * loss for name, loss in losses.items())
         if not torch.isfinite(total):
             raise TrainingError(
                 f"the loss became {total.item()} at step {self.step}. "
@@ -294,7 +297,7 @@ class Trainer:
         self.optimizer.step()
         return {name: float(value.detach()) for name, value in losses.items()}
 
-    def _weight(self, loss: str) -> float:
+    def weight_of(self, loss: str) -> float:
         """Return a loss's weight now.
 
         What flattens the picture comes in gradually: grey would please it best at first.

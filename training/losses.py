@@ -129,6 +129,30 @@ def statistics_loss(found: list[Tensor], targets: list[Tensor]) -> Tensor:
     return torch.stack(per_layer).mean(0)
 
 
+def colours(image: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean (N, 3) and covariance (N, 3, 3) of the colours of ``image``, (N, 3, H, W)."""
+    flat = image.flatten(2)
+    mean = flat.mean(2)
+    apart = flat - mean[..., None]
+    return mean, apart @ apart.transpose(1, 2) / flat.shape[2]
+
+
+def palette_loss(image: Tensor, mean: Tensor, covariance: Tensor) -> Tensor:
+    """Return how far the colours of ``image`` are from those of a painting.
+
+    |m - M|^2 / tr C + |c - C|^2 / |C|^2 of their means and covariances (ours, after Reinhard et al.
+    2001). Gram matrices hardly notice a palette: most of their energy is in light and dark.
+    image: (N, 3, H, W) in 0..1. mean: (N, 3), covariance: (N, 3, 3) of the paintings. Returns (N,).
+    """
+    found, spread = colours(image)
+    # The floor: a picture of one colour has none to be relative to.
+    size = covariance.diagonal(dim1=1, dim2=2).sum(1) + 0.01
+    apart = (found - mean).square().sum(1) / size
+    return apart + (spread - covariance).square().sum((1, 2)) / (
+        covariance.square().sum((1, 2)) + 1e-4
+    )
+
+
 def contrast_loss(image: Tensor, photo: Tensor) -> Tensor:
     """Return by how much the deviation of luma falls short of the photo's.
 

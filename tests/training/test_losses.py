@@ -5,6 +5,7 @@ import torch
 
 from training.losses import (
     calm_loss,
+    colours,
     content_loss,
     contrast_loss,
     even_areas,
@@ -12,6 +13,7 @@ from training.losses import (
     grid_loss,
     likeness_loss,
     masked_gram,
+    palette_loss,
     range_loss,
     statistics,
     statistics_loss,
@@ -183,3 +185,15 @@ def test_content_counts_by_place():
     weight[..., :2, :2] = 5
     plain, weighted = content_loss(seen, target), content_loss(seen, target, weight)
     torch.testing.assert_close(weighted, 5 * plain)
+
+
+def test_a_palette_is_near_when_the_colours_are_wherever_they_lie():
+    painting = torch.rand(1, 3, 16, 16, generator=torch.manual_seed(0)) * 0.5
+    painting[:, 0] += 0.4
+    mean, covariance = colours(painting)
+    moved = painting.flip(2).transpose(2, 3)
+    assert palette_loss(moved, mean, covariance).item() < 1e-6
+    grey = painting.mean(1, keepdim=True).expand(-1, 3, -1, -1)
+    assert palette_loss(grey, mean, covariance).item() > 0.5
+    flat = torch.full_like(painting, 0.5)
+    assert torch.isfinite(palette_loss(painting, *colours(flat))).all()

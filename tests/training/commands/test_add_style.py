@@ -152,9 +152,9 @@ def test_faces_of_the_photos_are_looked_at(models: Path, command: list[str], tmp
 def test_weights_that_change_between_steps_count(models: Path, command: list[str], tmp_path: Path):
     trainer = begin(tmp_path)[1]
     trainer.step = trainer.config.steps
-    before = {name: trainer._weight(name) for name in ("temporal", "grid", "content")}
+    before = {name: trainer.weight_of(name) for name in ("temporal", "grid", "content")}
     trainer.smoothing_weight = 2.0
-    assert {name: trainer._weight(name) / weight for name, weight in before.items()} == {
+    assert {name: trainer.weight_of(name) / weight for name, weight in before.items()} == {
         "temporal": 2,
         "grid": 2,
         "content": 1,

@@ -193,7 +193,7 @@ def test_starts_from_weights_with_another_painting(tmp_path: Path, data: Path, c
         ({"batch": "two"}, "batch must be a whole number"),
         ({"learning_rate": "fast"}, "learning_rate must be a number"),
         ({"styles": ["wave"]}, "must be a mapping"),
-        ({"crop_px": 100}, "multiple of 64"),
+        ({"crop_px": 100}, "multiple of 32"),
         ({"vgg_scales": [0.3]}, "between 0.5 and 1"),
         ({"layer_weights": [1, 1]}, "layer_weights must be a list of 4, got [1, 1]"),
         ({"layer_weights": [0, 0, 0, 0]}, "one must be more than 0"),
