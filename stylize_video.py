@@ -25,6 +25,7 @@ from realtime.files.command_line import parse_args
 from realtime.files.flags import open_engine_like, timeline_from
 from realtime.files.inputs import expand_inputs
 from realtime.files.job import plan_jobs
+from realtime.files.refine import refine_batches
 from realtime.files.sheet import write_sheet
 from realtime.files.summary import print_plans
 from realtime.listing import print_listing
@@ -58,6 +59,8 @@ def main(argv: list[str]) -> int:
         plans = [plan for batch in batches for plan in plan_jobs(batch.jobs, batch.options)]
         print_plans(plans, args.json)
         return 0
+    if args.refine is not None:
+        batches = refine_batches(batches, args.refine, args.style_scale, args.vgg)
     if any(output == STDIO for _, output in jobs):
         batches = [
             replace(batch, options=replace(batch.options, pipe=take_standard_output()))

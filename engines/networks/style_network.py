@@ -62,6 +62,9 @@ class CellNetwork(nn.Module):
 class TrainableNetwork(StyleNetwork):
     """A network that `python -m training` can train: it has ``rows``, and tells its features."""
 
+    tint_at: int
+    """Where in a row its last six numbers for the picture stand: three scales and three shifts."""
+
     @abstractmethod
     def paint_traced(
         self, image: Tensor, mix: Tensor, canvas: Tensor | None = None

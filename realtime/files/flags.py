@@ -77,6 +77,15 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
         help="go on where an interrupted run of the same command ended",
     )
     group.add_argument(
+        "--refine",
+        type=float,
+        metavar="S",
+        help="for pictures as styles: train so many seconds before, which needs livebrush[train]",
+    )
+    group.add_argument(
+        "--vgg", type=Path, metavar="FILE", help="VGG16 weights for --refine (default: download)"
+    )
+    group.add_argument(
         "--recursive",
         action="store_true",
         help="take the subfolders of folders too; -o FOLDER repeats them",

@@ -156,6 +156,7 @@ def _finish(predictor: PredictorRun, guessing: Guessing, folder: Path) -> None:
         "kept": str(guessing.targets.shape[1]),
         "paintings": str(network.row.paintings),
         "values": str(network.row.free.shape[1]),
+        "tint_at": str(network.row.tint_at),
         "network": predictor.network_hash,
     }
     with atomic_write(folder / "predictor.safetensors") as written:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.predictor.loop import PredictorRun
-from training.predictor.network import PictureToRow, PictureToStatistics
+from training.predictor.network import PictureToRow, PictureToStatistics, colours_of
 from training.predictor.views import Seen
 
 _BATCH, _SAVE_EVERY = 16, 200
@@ -53,7 +53,9 @@ class Guessing:
                 group["lr"] = _PEAK_RATE * rate * min(1, (self.step + 1) / 200)
             chosen = torch.randint(len(self.targets), (_BATCH,))
             wanted = self.targets[chosen].to(self.run.device)
-            loss = self._loss(_varied(self.run.seen.pictures[chosen]).to(self.run.device), wanted)
+            pictures = self.run.seen.pictures[chosen]
+            whole = colours_of(pictures.to(self.run.device).float() / 255)
+            loss = self._loss(_varied(pictures).to(self.run.device), wanted, whole)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             self.optimizer.step()
@@ -63,11 +65,11 @@ class Guessing:
                 self._save()
         self._save()
 
-    def _loss(self, pictures: Tensor, wanted: Tensor) -> Tensor:
+    def _loss(self, pictures: Tensor, wanted: Tensor, colours: Tensor) -> Tensor:
         guessed = self.network(pictures)
         with torch.no_grad():
-            row = self.run.row(self.run.code(wanted))
-        near = self.run.row(self.run.code(guessed))
+            row = self.run.row(self.run.code(wanted), colours)
+        near = self.run.row(self.run.code(guessed), colours)
         spread = self.run.row.spread + 1e-3
         return F.mse_loss(guessed, wanted) + ((near - row) / spread).square().mean()
 

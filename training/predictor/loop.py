@@ -12,21 +12,25 @@ import torch
 from torch import Tensor, nn
 
 from engines.errors import TrainingError
+from engines.networks.style_network import StyleNetwork
 from engines.networks.weights import load_weights, network_hash
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import TrainingConfig
+from training.data import read_photo, resize_short_side, spread
 from training.loop import Trainer
 from training.losses import palette_loss
 from training.pairs import Pair, PairSampler
-from training.predictor.network import CodeToRow, StatisticsToCode, Whitening
+from training.predictor.network import CodeToRow, StatisticsToCode, Whitening, colours_of
 from training.predictor.views import Seen, Targets
+from training.preview import stylise_photo
 from training.targets import Targets as PaintingTargets
 from training.vgg import Vgg16
 
 KEPT = 192
 """Principal components of the statistics that a predictor is shown."""
 _SAVE_EVERY = 100
-_PEAK_RATE, _KNOWN_RATE, _LAST = 1e-3, 0.05, 0.02
+_PEAK_RATE, _KNOWN_RATE, _LAST = 2e-4, 0.05, 0.02
+_LINES_PX, _PHOTOS = 240, 6
 _SUM_WEIGHT = 10.0  # how strictly the weights of a mix sum to 1
 _NOISE = 0.15  # of the whitened statistics: a few hundred paintings are soon known by heart
 
@@ -93,7 +97,8 @@ class PredictorRun:
         self.scale = max(config.vgg_scales)
         self.whitening = Whitening(seen.statistics[self.scale], min(KEPT, len(seen) - 1)).to(device)
         self.code = StatisticsToCode(self.whitening.whiten).to(device)
-        self.row = CodeToRow(rows).to(device)
+        painted = colours_painted(source, self.trainer.files, device)
+        self.row = CodeToRow(rows, painted, source.tint_at).to(device)
         known = [self.row.known]
         others = [self.row.free, *self.code.parameters()]
         self.optimizer = torch.optim.AdamW(
@@ -174,11 +179,6 @@ class PredictorRun:
             self.save()
             sampler.close()
 
-    def predict(self, statistics: Tensor) -> Tensor:
-        """Return the rows, (N, R), of statistics of VGG16's channels, (N, 1920)."""
-        row: Tensor = self.row(self.code(self.whitening(statistics)))
-        return row
-
     def _train_step(self, sampler: PairSampler) -> dict[str, float]:
         config, done = self.trainer.config, self.step / self.trainer.config.steps
         factor = min(1.0, (self.step + 1) / 100)
@@ -188,7 +188,9 @@ class PredictorRun:
         chosen = torch.randint(len(self.seen), (config.batch,))
         statistics = self.seen.statistics[self.scale][chosen].to(self.device)
         whitened = self.whitening(statistics)
-        rows = self.row(self.code(whitened + _NOISE * torch.randn_like(whitened)))
+        pictures = self.seen.pictures[chosen].to(self.device).float() / 255
+        noisy = whitened + _NOISE * torch.randn_like(whitened)
+        rows = self.row(self.code(noisy), colours_of(pictures))
         self.trainer.begin(rows, self.seen.picked(chosen, self.device))
         losses = self.trainer.losses(sampler.next())
         total = sum(self.trainer.weight_of(name) * loss for name, loss in losses.items())
@@ -202,6 +204,24 @@ class PredictorRun:
 
 
 _MODULES = ("whitening", "code", "row")
+
+
+def colours_painted(network: StyleNetwork, photos: list[Path], device: str) -> Tensor:
+    """Return mean and deviation of the channels of what each style paints, (P, 2, 3).
+
+    Over a few of the ``photos``: a painting's own colours are not quite met.
+    """
+    chosen = [resize_short_side(read_photo(path), _LINES_PX) for path in spread(photos, _PHOTOS)]
+    network, count = network.to(device), len(network.rows)
+    found = []
+    for style in range(count):
+        painted = [
+            torch.from_numpy(stylise_photo(network, photo, style, count)).float() / 255
+            for photo in chosen
+        ]
+        pixels = torch.cat([picture.flatten(0, 1) for picture in painted])
+        found.append(torch.stack([pixels.mean(0), pixels.std(0)]))
+    return torch.stack(found)
 
 
 def nearest_mixes(bundled: list[Tensor], seen: Seen, scale: float) -> Tensor:

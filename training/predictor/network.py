@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 CODE = 100
 """Numbers that a style is squeezed into (Ghiasi et al. 2017, section 4)."""
+_GAINS = (0.4, 2.5)  # of a painting's contrast in a channel
 _FREE_MOST = 3.0  # of the numbers that are no shares of bundled styles: three deviations
 _WIDTHS = (32, 64, 96, 128, 192)
 _HIDDEN, _DROPPED = 384, 0.1
@@ -18,22 +19,42 @@ _HIDDEN, _DROPPED = 384, 0.1
 class CodeToRow(nn.Module):
     """A code is a mix of the bundled styles and what they lack; a row is linear in it.
 
-    rows: (P, R), those of the bundled styles.
+    Its colours are then moved to the picture's: the last scales and shifts of a row, its tint,
+    are an affine map of each channel, so means and deviations are met without being learned
+    (Reinhard et al. 2001, in RGB). rows: (P, R), those of the bundled styles. colours: (P, 2, 3),
+    mean and deviation of what each of them paints. tint_at: where the tint's six numbers begin.
     """
 
-    def __init__(self, rows: Tensor) -> None:
+    def __init__(self, rows: Tensor, colours: Tensor, tint_at: int) -> None:
         super().__init__()
-        self.paintings = rows.shape[0]
+        self.paintings, self.tint_at = rows.shape[0], tint_at
         self.known = nn.Parameter(rows.clone())
         # In deviations of the bundled rows: an optimiser's steps would be far too long for some.
-        self.free = nn.Parameter(0.05 * torch.randn(CODE - self.paintings, rows.shape[1]))
+        self.free = nn.Parameter(torch.zeros(CODE - self.paintings, rows.shape[1]))
         self.register_buffer("spread", rows.std(0))
+        self.register_buffer("colours", colours.clone())
 
-    def forward(self, code: Tensor) -> Tensor:
-        """Return the rows, (N, R), of codes (N, CODE)."""
-        mix, rest = code.split([self.paintings, CODE - self.paintings], 1)
+    def forward(self, code: Tensor, colours: Tensor) -> Tensor:
+        """Return the rows, (N, R), of codes (N, CODE) and of pictures' ``colours`` (N, 2, 3)."""
+        logits, rest = code.split([self.paintings, CODE - self.paintings], 1)
+        mix = logits.softmax(1)
         free = _FREE_MOST * torch.tanh(rest / _FREE_MOST)
-        return mix.softmax(1) @ self.known + free @ (self.free * self.spread)
+        row = mix @ self.known + free @ (self.free * self.spread)
+        mean, deviation = torch.einsum("np,pkc->knc", mix, self.colours).unbind()
+        gain = (colours[:, 1] / deviation).clamp(*_GAINS)
+        before, scale, shift, strengths = row.split(
+            [self.tint_at, 3, 3, row.shape[1] - self.tint_at - 6], 1
+        )
+        scale = (1 + scale) * gain - 1
+        shift = (shift + 0.5 - mean) * gain + colours[:, 0] - 0.5
+        return torch.cat([before, scale, shift, strengths], 1)
+
+
+def colours_of(pictures: Tensor) -> Tensor:
+    """Return mean and deviation of the channels of ``pictures``, (N, 3, H, W): (N, 2, 3)."""
+    flat = pictures.flatten(2)
+    mean = flat.mean(2)
+    return torch.stack([mean, (flat - mean[..., None]).square().mean(2).sqrt()], 1)
 
 
 class StatisticsToCode(nn.Module):
@@ -126,5 +147,5 @@ class PictureToRow(nn.Module):
     def forward(self, picture: Tensor) -> Tensor:
         """Return the rows of ``picture``, (N, H, W, 3) uint8 RGB."""
         image = picture.permute(0, 3, 1, 2).float() / 255
-        row: Tensor = self.row(self.code(self.statistics(image)))
+        row: Tensor = self.row(self.code(self.statistics(image)), colours_of(image))
         return row

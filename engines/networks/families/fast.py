@@ -109,6 +109,7 @@ class Fast(TrainableNetwork):
         self._modulated = [width, deep, *[deep] * (2 * config.blocks), width, width, width, 3]
         self._strengths = (config.blocks + 1) * deep * config.canvas
         self.row_length = 2 * sum(self._modulated) + self._strengths
+        self.tint_at = 2 * sum(self._modulated[:-1])
         self.rows = nn.Parameter(torch.zeros(paintings, self.row_length))
         nn.init.dirac_(self.head.conv.weight)
         nn.init.dirac_(self.tail.weight)
