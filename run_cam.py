@@ -45,7 +45,11 @@ def main(argv: list[str]) -> int:
         return print_findings(as_json=args.json)
     hint = live_flags.needs_hint(args)
     options = LiveOptions(
-        live_flags.duration_from(args), say=cli.say, hint=hint, started_s=STARTED_S
+        live_flags.duration_from(args),
+        say=cli.say,
+        hint=hint,
+        style_scale=args.style_scale,
+        started_s=STARTED_S,
     )
     source, text = live_flags.source_from(args), live_flags.source_text(args)
     check_report(args.report, [Path(text)] if os.path.exists(text) else [])
@@ -79,7 +83,7 @@ def main(argv: list[str]) -> int:
         stylizer = Stylizer(engine, state.look, size, pictures=live_flags.pictures_from(args))
         sizes, quality = EngineSizes(engine, size), live_flags.quality_from(args)
         painter = LivePainter(stylizer, sizes, fixed_size, quality)
-        stream = web_flags.stream_from(guard, engine)
+        stream = web_flags.stream_from(guard, stylizer)
         live = Live(source, painter, sink, desk, [*outputs, *([stream] if stream else [])], options)
         if guard and stream:
             opened.callback(web_flags.server_from(guard, stream, desk, live, source).close)

@@ -72,6 +72,8 @@ _NOT_ON_PAGE = frozenset(
         "black",
         "fade_black",
         "fill",
+        "grab",
+        "keep",
     }
 )
 

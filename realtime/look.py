@@ -222,9 +222,9 @@ def style_vector(look: Look, model: ModelFile) -> np.ndarray:
 
 def paint_alone(vector: np.ndarray, model: ModelFile) -> np.ndarray:
     """Return a ``style_vector`` without the original's share, of sum 1 again."""
-    alone = vector / vector[1 : _weights(model)].sum()
+    alone: np.ndarray = (vector / vector[1 : _weights(model)].sum()).astype(np.float32)
     alone[0] = 0
-    return alone.astype(np.float32)
+    return alone
 
 
 def _weights(model: ModelFile) -> int:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from engines.errors import UnknownStyle, UsageError
 from engines.model_file import ORIGINAL
+from engines.style import Style
 from realtime.controls.state import BANK_SIZE, State
 from realtime.look import BLUR, PAINTING, PICTURE, Look, name_styles, parse_mix
 
@@ -45,6 +46,13 @@ def pick_style(state: State, text: str) -> State:
     except UnknownStyle as error:
         raise ValueError(str(error)) from error
     return toggle_original(state) if name == ORIGINAL and state.number else _pick(state, name)
+
+
+def add_style(state: State, style: Style) -> State:
+    """Put ``style`` behind the others and pick it."""
+    about = state.about or tuple(map(Style, (ORIGINAL, *state.styles)))
+    more = replace(state, styles=(*state.styles, style.name), about=(*about, style))
+    return _pick(more, style.name)
 
 
 def turn_styles(by: int) -> Callable[[State, None], State]:
@@ -228,6 +236,16 @@ def set_beats(state: State, beats: float) -> State:
 def set_storing(state: State, on: bool) -> State:
     """Let the next preset be stored, or not."""
     return say(replace(state, storing=on), "store: now the preset's key" if on else "store: done")
+
+
+def grab(state: State, _: None) -> State:
+    """Make the source's picture a style; it is said once it is there."""
+    return replace(state, grabs=state.grabs + 1)
+
+
+def keep_style(state: State, _: None) -> State:
+    """Keep what is painted for later runs; what came of it is said once it is written."""
+    return replace(state, keeps=state.keeps + 1)
 
 
 def go_back(state: State, _: None) -> State:

@@ -228,6 +228,21 @@ _TABLE: tuple[AnyCommand, ...] = (
         now=lambda s: mix_text(s.look.mix),
         remembered=True,
     ),
+    Command(
+        "grab",
+        "the camera's picture as a style",
+        acts.grab,
+        Nothing(),
+        _keys("g"),
+    ),
+    Command(
+        "keep",
+        "keep a picture's style",
+        acts.keep_style,
+        Nothing(),
+        _keys("K"),
+        on_host=True,
+    ),
     Command("original", "original, and back", acts.toggle_original, Nothing(), _keys("0")),
     *_number(
         "strength",

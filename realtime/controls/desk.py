@@ -6,7 +6,8 @@ import queue
 from collections.abc import Callable
 
 from engines.errors import SinkError
-from realtime.controls.acts import say
+from engines.style import Style
+from realtime.controls.acts import add_style, say
 from realtime.controls.autopilot import Cycle, Schedule
 from realtime.controls.commands import perform
 from realtime.controls.keys import Keymap, default_keymap
@@ -51,6 +52,14 @@ class Desk:
     def perform(self, name: str, value: Value = None) -> None:
         """Perform a command now; raises KeyError and ValueError as ``commands.perform`` does."""
         self.state = perform(self.state, name, value)
+
+    def tell(self, text: str) -> None:
+        """Answer what was asked for, once it is known what came of it."""
+        self.state = say(self.state, text)
+
+    def add_style(self, style: Style) -> None:
+        """Put a style that the model has from now on beside the others, and paint in it."""
+        self.state = add_style(self.state, style)
 
     def ask(self, name: str, value: Value = None) -> None:
         """Have a command performed at the next ``follow``.

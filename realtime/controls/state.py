@@ -68,6 +68,10 @@ class State:
     """Whether other programs have the picture, so that its end would be seen."""
     snapshots: int = 0
     """How many snapshots have been asked for so far."""
+    grabs: int = 0
+    """How often the source's picture was asked to become a style so far."""
+    keeps: int = 0
+    """How often the style was asked to be kept so far."""
     said: str = ""
     """The answer to the newest command."""
     said_count: int = 0

@@ -249,6 +249,9 @@ def _choose_model(
     if has_controls(args) and not args.fresh and "mix" not in given:
         with contextlib.suppress(UsageError):  # a style that is no longer installed is forgotten
             return find_model(None, remembered_styles())
+    if args.style and "." in args.style:  # perhaps a picture, which av reads
+        with contextlib.suppress(ImportError):
+            import cv2  # noqa: F401  (a window works only where it comes before av)
     return cli.model_from(args, timeline.style_names)
 
 

@@ -76,6 +76,8 @@ class LiveOptions:
     """Gets lines for the user."""
     hint: bool = False
     """Whether a line in the window tells a newcomer of the keys."""
+    style_scale: float = 1.0
+    """--style-scale, of pictures that become styles meanwhile."""
     started_s: float | None = None
     """When the program started, on ``clock``; None: when the run is made."""
     clock: Clock = time.monotonic
@@ -113,7 +115,9 @@ class Live:
         self._screen = Screen(
             *(sink, source, painter, self.figures, desk, snapshots, self._outputs, clock),
             options.hint,
+            options.style_scale,
         )
+        self.pictures = self._screen.pictures
         self._infer, self._display = Samples(), Samples()
         self._capturing, self._painting = HangWatch(clock), HangWatch(clock, self._infer)
         self._showing = HangWatch(clock, patience_s=_SCREEN_PATIENCE_S)

@@ -19,6 +19,7 @@ from realtime.live.hud import Figures, Hud
 from realtime.live.live_sink import LiveSink
 from realtime.live.live_source import LiveSource
 from realtime.live.painter import LivePainter
+from realtime.live.picture_styles import PictureStyles
 from realtime.live.snapshots import Snapshots
 from realtime.live.thumbnail_view import (
     Place,
@@ -61,10 +62,16 @@ class Screen:
         outputs: Sequence[CleanSink],
         clock: Clock,
         hint: bool = False,
+        style_scale: float = 1.0,
     ) -> None:
         self._desk = desk
-        engine = painter.stylizer.engine
-        self._thumbnails = Thumbnails(engine, shipped=read_shipped(engine.model))
+        stylizer = painter.stylizer
+        self._thumbnails = Thumbnails(
+            stylizer.engine,
+            shipped=read_shipped(stylizer.model),
+            model_now=lambda: stylizer.model,
+        )
+        self.pictures = PictureStyles(stylizer, style_scale)
         self._places: list[Place] = []
         self._sink, self._source, self._painter, self._figures = sink, source, painter, figures
         self.snapshots, self._outputs, self._clock = snapshots, outputs, clock
@@ -96,6 +103,7 @@ class Screen:
         for pointer in self._sink.pointers():
             self._desk.point(pointer, places)
         self._desk.follow(self._clock())
+        self._follow_pictures(before)
         self._thumbnails.want(self._choose_thumbnails())
         if self.state.said_count != before.said_count and self.state.said:
             self.toast(self.state.said)
@@ -111,6 +119,16 @@ class Screen:
         if self.state != before or self._clock() - self._drawn_s > _REDRAW_S:
             self._draw()
 
+    def _follow_pictures(self, before: State) -> None:
+        """Obey what the controls ask of pictures as styles since ``before``."""
+        if self.state.grabs != before.grabs and self._newest:
+            pixels = self._newest.frame.pixels
+            if not self.pictures.bring(lambda: pixels, "camera"):
+                self._desk.tell("too many pictures at once")
+        if self.state.keeps != before.keeps:
+            self.pictures.keep(self.state.look.style_names)
+        self.pictures.follow(self._desk)
+
     @property
     def state(self) -> State:
         """The controls as they are now."""
@@ -124,6 +142,7 @@ class Screen:
     def close(self) -> None:
         """Take the picture away, and finish the snapshots."""
         self._thumbnails.close()
+        self.pictures.close()
         self._sink.close()
         self.snapshots.close()
 

@@ -36,7 +36,8 @@ class Thumbnails:
 
     ``want`` and ``look_at`` may be called from any thread and return at once. Nothing runs while
     nothing is wanted, and the engine is opened when first needed. ``share``: of the time, at most,
-    that is spent on thumbnails; the rest belongs to the big picture.
+    that is spent on thumbnails; the rest belongs to the big picture. ``model_now``: gives the
+    engine's model with the styles that there are by now; absent: they stay the engine's own.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Thumbnails:
         open_for: Callable[[Engine, Size], Engine] = open_alike,
         share: float = 0.3,
         shipped: dict[str, np.ndarray] | None = None,
+        model_now: Callable[[], ModelFile] | None = None,
     ) -> None:
         self.pictures = shipped or {}
         """Style -> (h, w, 3) uint8 RGB, in the broadest brush: small, it still shows strokes.
@@ -56,6 +58,7 @@ class Thumbnails:
         self.failure: str | None = None
         """Why there are none."""
         self._like, self._open_for, self._share = engine, open_for, share
+        self._model_now = model_now or (lambda: engine.model)
         self._changed = threading.Condition()
         self._frame: LiveFrame | None = None
         self._first = 0
@@ -110,7 +113,10 @@ class Thumbnails:
                 size = network_size(frame.size, BRUSH_RANGE[1])
                 if stylizer is None:
                     engine = self._open_for(self._like, size)
-                    stylizer = Stylizer(engine, Look(((style, 1.0),)), size)
+                    stylizer = Stylizer(
+                        engine, Look(((style, 1.0),)), size, model=self._model_now()
+                    )
+                stylizer.model = self._model_now()
                 stylizer.set_inference_size(size)
                 # Without noise reduction: its frames lie seconds apart.
                 stylizer.set_look(Look(((style, 1.0),), denoise=False))

@@ -225,10 +225,16 @@ class Connections:
         return None
 
     async def _tell(self, channel: RTCDataChannel) -> None:
-        """Tell a page what there is, and then how it stands, until the page leaves."""
-        self._want_thumbnails()
-        channel.send(json.dumps(hello(self._desk, self._browser is not None)))
+        """Tell a page what there is, and then how it stands, until the page leaves.
+
+        Where styles have come meanwhile, it is told what there is once more.
+        """
+        told: tuple[str, ...] | None = None
         while channel.readyState == "open":
+            if told != self._desk.state.styles:
+                told = self._desk.state.styles
+                self._want_thumbnails()
+                channel.send(json.dumps(hello(self._desk, self._browser is not None)))
             channel.send(
                 json.dumps({"state": state_of(self._desk.state), "status": self._status()})
             )

@@ -10,7 +10,6 @@ from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from engines import Engine
 from engines.errors import UsageError
 from engines.install import install_line
 from realtime import cli
@@ -20,6 +19,7 @@ from realtime.live.flags import DEFAULT_PORT
 from realtime.live.live_source import LiveSource
 from realtime.live.run import Live
 from realtime.live.thumbnails import Thumbnails, read_shipped
+from realtime.stylizer import Stylizer
 from realtime.web.guard import Guard, guard_for
 from realtime.web.stream import WebStream
 
@@ -43,12 +43,18 @@ def guard_from(args: argparse.Namespace) -> Guard | None:
     return replace(guard, all_controls=args.web_controls == "all")
 
 
-def stream_from(guard: Guard | None, engine: Engine) -> WebStream | None:
+def stream_from(guard: Guard | None, stylizer: Stylizer) -> WebStream | None:
     """Return what pages watch, None without --serve."""
     if not guard:
         return None
-    shipped = read_shipped(engine.model)
-    return WebStream(Thumbnails(engine, share=_THUMBNAILS_SHARE, shipped=shipped))
+    return WebStream(
+        Thumbnails(
+            stylizer.engine,
+            share=_THUMBNAILS_SHARE,
+            shipped=read_shipped(stylizer.model),
+            model_now=lambda: stylizer.model,
+        )
+    )
 
 
 def server_from(
@@ -58,8 +64,7 @@ def server_from(
     from realtime.live.sources.browser import BrowserSource
     from realtime.web.server import WebServer
 
-    server = WebServer(
-        guard, stream, desk, live.status, source if isinstance(source, BrowserSource) else None
-    )
+    browser = source if isinstance(source, BrowserSource) else None
+    server = WebServer(guard, stream, desk, live.status, browser, live.pictures.bring)
     cli.say(f"open {server.guard.address}")
     return server

@@ -12,6 +12,8 @@ const LOCAL = {  // commands that are this user's own business, not the server's
   snapshot: takeSnapshot, record: toggleRecording, fullscreen: toggleFullscreen, help: toggleCard,
 };
 
+const MOST_SENT_PX = 1920;
+
 let connection, channel, table, state = {};
 let camera = null, recorder = null, heldBlend = false, toastTimer = 0, measured = {};
 
@@ -303,6 +305,25 @@ function saveFile(blob, ending) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
+// Sent smaller and upright, as this browser reads it: phones have pictures of their own kinds.
+async function addStyle(file) {
+  if (!file) return;
+  const picture = await createImageBitmap(file).catch(() => null);
+  if (!picture) return toast(`${file.name}: this browser cannot read it as a picture`);
+  const scale = Math.min(1, MOST_SENT_PX / Math.max(picture.width, picture.height));
+  const shrunk = document.createElement("canvas"), context = shrunk.getContext("2d");
+  shrunk.width = Math.max(1, Math.round(picture.width * scale));
+  shrunk.height = Math.max(1, Math.round(picture.height * scale));
+  context.fillStyle = "white";
+  context.fillRect(0, 0, shrunk.width, shrunk.height);
+  context.drawImage(picture, 0, 0, shrunk.width, shrunk.height);
+  const body = await new Promise((done) => { shrunk.toBlob(done, "image/jpeg", 0.92); });
+  const title = encodeURIComponent(file.name.replace(/\.[^.]*$/, ""));
+  const headers = { "Content-Type": "image/jpeg" };
+  const answer = await request(`/style?title=${title}`, { method: "POST", headers, body });
+  toast(answer.ok ? "making a style of it …" : await answer.text());
+}
+
 async function takeSnapshot() {
   const answer = await request("/snapshot");
   if (!answer.ok) return toast(await answer.text());
@@ -374,6 +395,11 @@ $("begin").onclick = startCamera;
 $("take").onclick = takeSnapshot;
 $("keep").onclick = toggleRecording;
 $("full").onclick = toggleFullscreen;
+$("add").onclick = () => $("file").click();
+$("file").onchange = () => {
+  addStyle($("file").files[0]).catch(showProblem);
+  $("file").value = "";  // the same one may be chosen again
+};
 $("turn").onclick = () => turnCamera().catch(showProblem);
 $("end").onclick = endCamera;
 $("keys").onclick = toggleCard;
@@ -388,6 +414,12 @@ for (const type of ["pointerdown", "pointermove"]) {
     perform("divider", (event.clientX - box.left) / box.width);
   });
 }
+addEventListener("dragover", (event) => event.preventDefault());
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  addStyle(event.dataTransfer.files[0]).catch(showProblem);
+});
+addEventListener("paste", (event) => addStyle(event.clipboardData.files[0]).catch(showProblem));
 addEventListener("keydown", onKey);
 addEventListener("keyup", onKeyUp);
 addEventListener("pagehide", () => { if (connection) connection.close(); });

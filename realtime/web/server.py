@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import uvicorn
 from fastapi import FastAPI, Request, Response
 
@@ -21,6 +22,7 @@ from engines.errors import UsageError
 from engines.machine import cpu_threads
 from realtime.controls.desk import Desk
 from realtime.live.sources.browser import BrowserSource
+from realtime.media.reading.style_pictures import read_uploaded
 from realtime.media.writing.picture_file import encode_picture
 from realtime.web.connections import Connections, TooManyConnections, use_addresses
 from realtime.web.guard import Guard, is_loopback
@@ -28,6 +30,10 @@ from realtime.web.patience import ImpatientProtocol, allow_many_files
 from realtime.web.stream import WebStream
 
 MAX_OFFER_BYTES = 64 * 1024
+MAX_PICTURE_BYTES = 16 * 2**20
+_LONGEST_TITLE = 60
+# Told what reads a picture and what it is called; False: not now.
+Bring = Callable[[Callable[[], np.ndarray], str], bool]
 _PAGE = Path(__file__).parent
 _FILES = {
     "/": ("page.html", "text/html"),
@@ -61,6 +67,7 @@ class WebServer:
         desk: Desk,
         status: Callable[[], dict[str, Any]],
         browser: BrowserSource | None,
+        bring: Bring,
     ) -> None:
         self._socket = _listen(guard.host, guard.port)
         self.guard = replace(guard, port=self._socket.getsockname()[1])
@@ -71,7 +78,7 @@ class WebServer:
         self.connections = Connections(
             stream, desk, status, browser, all_controls=guard.all_controls
         )
-        app = build_app(self.guard, self.connections, stream)
+        app = build_app(self.guard, self.connections, stream, bring)
         allow_many_files()
         config = uvicorn.Config(
             app,
@@ -108,13 +115,17 @@ class WebServer:
                 await asyncio.wait_for(self.connections.close(), _END_S)
 
 
-def build_app(guard: Guard, connections: Connections, stream: WebStream) -> FastAPI:
-    """Return what answers requests, those that ``guard`` lets in."""
+def build_app(guard: Guard, connections: Connections, stream: WebStream, bring: Bring) -> FastAPI:
+    """Return what answers requests, those that ``guard`` lets in.
+
+    bring: as ``PictureStyles.bring``.
+    """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     _check_requests(app, guard)
     for path, (name, kind) in _FILES.items():
         app.get(path)(_file(name, kind))
     _answer_offers(app, connections)
+    _take_styles(app, bring)
     _show_pictures(app, stream)
     return app
 
@@ -141,18 +152,43 @@ def _answer_offers(app: FastAPI, connections: Connections) -> None:
     async def offer(request: Request) -> Response:
         if request.headers.get("content-type", "").split(";")[0] != "application/json":
             return Response("offers are application/json", 415)
-        body = b""
         try:
-            async for part in request.stream():
-                body += part
-                if len(body) > MAX_OFFER_BYTES:
-                    return Response("too long for an offer", 413)
+            body = await _read_body(request, MAX_OFFER_BYTES)
+            if body is None:
+                return Response("too long for an offer", 413)
             sdp = await connections.answer(str(json.loads(body)["sdp"]))
         except TooManyConnections:
             return Response("too many pages are open already", 429)
         except Exception:  # noqa: BLE001 (what comes from outside ends here, pages that leave too)
             return Response("not an offer", 400)
         return Response(json.dumps({"type": "answer", "sdp": sdp}), media_type="application/json")
+
+
+def _take_styles(app: FastAPI, bring: Bring) -> None:
+    @app.post("/style")
+    async def take(request: Request) -> Response:
+        if not request.headers.get("content-type", "").startswith("image/"):
+            return Response("a style is made of a picture", 415)
+        try:
+            content = await _read_body(request, MAX_PICTURE_BYTES)
+        except Exception:  # noqa: BLE001 (a page that has left)
+            return Response("the picture did not arrive", 400)
+        if content is None:
+            return Response("the picture is too large: 2000 pixels are plenty", 413)
+        title = request.query_params.get("title", "")[:_LONGEST_TITLE] or "picture"
+        if not bring(lambda: read_uploaded(content), title):
+            return Response("too many pictures at once", 429)
+        return Response(status_code=202)
+
+
+async def _read_body(request: Request, most_bytes: int) -> bytes | None:
+    """Return what comes with ``request``; None where that is too much."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > most_bytes:
+            return None
+    return bytes(body)
 
 
 def _show_pictures(app: FastAPI, stream: WebStream) -> None:

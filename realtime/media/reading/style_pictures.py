@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import struct
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -18,12 +20,14 @@ from engines.predictor import SCALE_RANGE, Predictor, predictor_view
 from engines.style import MAX_TEXT
 from engines.style_row import ENDING, StyleRow, read_row
 from realtime.media.format_registry import READ_ENDINGS
+from realtime.media.reading.picture_files import open_picture
 
 if TYPE_CHECKING:
     from realtime.media.reading.video_file import VideoFile
 
 _SMALL_PX = 64  # of the short side; smaller ones have no strokes to be seen
 _NAME_LENGTH = 40
+_SENT_PX = 2560  # of the longer side of what a page sends
 
 Say = Callable[[str], None]
 
@@ -66,8 +70,7 @@ def add_styles(
         else:
             predictor = predictor or open_predictor(model)
             row = row_of(read_style_picture(path, say), path.stem, predictor, scale)
-        style = replace(row.style, name=free_name(row.style.name, taken))
-        rows.append(replace(row, style=style, typed=file))
+        rows.append(replace(row, style=distinct(row.style, taken), typed=file))
     return model.with_rows(rows)
 
 
@@ -95,6 +98,13 @@ def row_of(picture: np.ndarray, title: str, predictor: Predictor, scale: float =
 def name_of(title: str) -> str:
     """Return a style's name that is like ``title``."""
     return re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")[:_NAME_LENGTH] or "picture"
+
+
+def distinct(style: Style, taken: Iterable[str]) -> Style:
+    """Return ``style`` under a name that is not ``taken``, and a title that says so, too."""
+    name = free_name(style.name, taken)
+    title = style.title if name == style.name else f"{style.title} {name.rpartition('_')[2]}"
+    return replace(style, name=name, title=title[:MAX_TEXT])
 
 
 def free_name(name: str, taken: Iterable[str]) -> str:
@@ -130,6 +140,26 @@ def read_style_picture(path: Path, say: Say = lambda _: None) -> np.ndarray:
         size = f"{pixels.shape[1]}x{pixels.shape[0]}"
         say(f"note: {path}: has {size} pixels: little more than its colours can be taken.")
     return pixels
+
+
+def read_uploaded(content: bytes) -> np.ndarray:
+    """Read a picture that somebody has sent, as ``read_style_picture`` does, but smaller.
+
+    By Pillow alone: films and playlists, which may name other files, are none. Raises SourceError.
+    """
+    from PIL import Image, ImageOps
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "picture"
+        path.write_bytes(content)
+        try:
+            with open_picture(path) as opened:
+                opened.thumbnail((_SENT_PX, _SENT_PX))
+                upright = ImageOps.exif_transpose(opened).convert("RGBA")
+        except (SourceError, OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
+            raise SourceError("is damaged, or no picture that can be read here.") from error
+    white = Image.new("RGBA", upright.size, "white")
+    return np.asarray(Image.alpha_composite(white, upright).convert("RGB"))
 
 
 def _middle_s(video: VideoFile) -> Fraction:

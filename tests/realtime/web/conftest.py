@@ -4,13 +4,14 @@ are tested against.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
 
-from engines import EngineOptions, ModelFile, open_engine
+from engines import EngineOptions, ModelFile, load_model, open_engine
 from realtime.controls.desk import Desk
 from realtime.live.engine_sizes import EngineSizes
 from realtime.live.painter import LivePainter
@@ -46,18 +47,42 @@ class Page:
 
 @pytest.fixture
 def page(tiny_model: ModelFile, tmp_path) -> Iterator[Page]:
+    with serve(tiny_model, "negative", tmp_path) as served:
+        yield served
+
+
+@pytest.fixture
+def picture_page(tmp_path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
+    """One that paints with a model that takes pictures as styles."""
+    pytest.importorskip("torch", reason="the small model is exported by torch")
+    import engines.predictor
+    from tests.small_network import write_small_model
+    from tests.stand_in_predictor import write_predictor
+
+    model = load_model(write_small_model(tmp_path / "small.onnx"))
+    predictor = write_predictor(tmp_path / "predictor.onnx", model)
+    monkeypatch.setattr(engines.predictor, "PREDICTOR", predictor)
+    with serve(model, "first", tmp_path) as served:
+        yield served
+
+
+@contextlib.contextmanager
+def serve(model: ModelFile, style: str, folder) -> Iterator[Page]:
     from realtime.web.guard import guard_for
     from realtime.web.server import WebServer
     from realtime.web.stream import WebStream
 
-    engine = open_engine("onnxruntime", tiny_model, EngineOptions(threads=1), SIZE)
-    source, look = BrowserSource(SIZE), Look((("negative", 1.0),))
+    engine = open_engine("onnxruntime", model, EngineOptions(threads=1), SIZE)
+    source, look = BrowserSource(SIZE), Look(((style, 1.0),))
     source.open()
-    desk = Desk(initial_state(tiny_model, look, mirror=False))
-    stream = WebStream(Thumbnails(engine))
-    painter = LivePainter(Stylizer(engine, look, SIZE), EngineSizes(engine, SIZE), SIZE)
-    live = Live(source, painter, Null(), desk, [stream], LiveOptions(snapshot_dir=tmp_path))
-    server = WebServer(guard_for("127.0.0.1", 0, None), stream, desk, live.status, source)
+    desk = Desk(initial_state(model, look, mirror=False))
+    stylizer = Stylizer(engine, look, SIZE)
+    stream = WebStream(Thumbnails(engine, model_now=lambda: stylizer.model))
+    painter = LivePainter(stylizer, EngineSizes(engine, SIZE), SIZE)
+    live = Live(source, painter, Null(), desk, [stream], LiveOptions(snapshot_dir=folder))
+    server = WebServer(
+        guard_for("127.0.0.1", 0, None), stream, desk, live.status, source, live.pictures.bring
+    )
     running = threading.Thread(target=live.run, name="live")
     running.start()
     try:

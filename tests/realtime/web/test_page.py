@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.errors import UsageError
+from engines.errors import SourceError, UsageError
 from realtime.controls.commands import COMMANDS
 from realtime.web.guard import Guard, guard_for
 from tests.realtime.web.conftest import SIZE, Page
@@ -321,3 +321,65 @@ def test_behind_a_proxy():
             guard_for("127.0.0.1", 80, None, wrong)
     with pytest.raises(UsageError, match="without a token"):
         guard_for("127.0.0.1", 80, "none", "https://paint.example.org")
+
+
+def test_a_picture_that_is_sent_becomes_a_style_on_every_page(picture_page: Page):
+    import io
+
+    from PIL import Image
+
+    jpeg = io.BytesIO()
+    Image.new("RGB", (60, 40), (200, 30, 30)).save(jpeg, "JPEG")
+
+    def send(body: bytes, title: str = "Red%20Sea", kind: str = "image/jpeg", **headers: str):
+        headers = {"Content_Type": kind, **(headers or picture_page.bearer)}
+        return ask(picture_page, "POST", f"/style?title={title}", body, **headers)[0]
+
+    async def session() -> None:
+        client = Client(picture_page)
+        await client.open()
+        await client.until(lambda: client.pictures and client.messages)
+        before = client.pictures[-1].astype(int)
+        assert send(jpeg.getvalue()) == 202
+        told = {"name": "red_sea", "title": "Red Sea"}
+        await client.until(lambda: any(told in m.get("styles", ()) for m in client.messages))
+        await client.until(
+            lambda: client.messages[-1].get("state", {}).get("chosen") == ["red_sea"]
+        )
+        await client.until(lambda: np.abs(client.pictures[-1] - before).mean() > 3)
+        thumbnail = lambda: ask(  # noqa: E731
+            picture_page, "GET", "/thumbnail/red_sea", **picture_page.bearer
+        )
+        await client.until(lambda: thumbnail()[0] == 200)
+        assert send(b"#EXTM3U", "list") == 202
+        await client.until(lambda: "list: is damaged" in str(client.messages[-1].get("state")))
+        await client.connection.close()
+
+    assert send(jpeg.getvalue(), Authorization="Bearer wrong") == 401
+    assert send(b"x", kind="text/html") == 415
+    assert send(b"x" * (16 * 2**20 + 1)) == 413
+    asyncio.run(session())
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 100, b"#EXTM3U\n/etc/passwd\n", b"\xff\xd8\xff"])
+def test_what_is_sent_and_is_no_picture_is_said(content: bytes):
+    from realtime.media.reading.style_pictures import read_uploaded
+
+    with pytest.raises(SourceError, match="no picture that can be read"):
+        read_uploaded(content)
+
+
+def test_a_picture_that_is_sent_is_upright_and_over_white():
+    import io
+
+    from PIL import Image
+
+    from realtime.media.reading.style_pictures import read_uploaded
+
+    jpeg, png, exif = io.BytesIO(), io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (60, 40), (200, 30, 30)).save(jpeg, "JPEG", exif=exif)
+    Image.new("RGBA", (9000, 10), (0, 0, 0, 0)).save(png, "PNG")
+    assert read_uploaded(jpeg.getvalue()).shape == (60, 40, 3)
+    white = read_uploaded(png.getvalue())
+    assert white.shape[1] == 2560 and white.min() == 255

@@ -1,0 +1,129 @@
+"""Pictures that become styles while a live run goes on: dropped, chosen, or held up to the camera.
+
+They are read and made styles on a thread of their own; the picture goes on meanwhile.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from engines.errors import LivebrushError
+from engines.folders import user_models_dir
+from engines.predictor import Predictor
+from engines.style_row import ENDING, StyleRow, write_row
+from realtime.controls.desk import Desk
+from realtime.media.reading.style_pictures import (
+    distinct,
+    free_name,
+    open_predictor,
+    row_of,
+)
+from realtime.stylizer import Stylizer
+
+MOST_WAITING = 4
+MOST_STYLES = 100
+"""From outside, in one run: beyond that nobody finds one of them any more."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What reads a picture, (H, W, 3) uint8 RGB, and what it is called."""
+
+    read: Callable[[], np.ndarray]
+    title: str
+    scale: float
+
+
+class PictureStyles:
+    """Makes pictures styles of the model that ``stylizer`` paints with.
+
+    ``bring`` may be called from any thread, the rest from the one that owns the desk.
+    """
+
+    def __init__(self, stylizer: Stylizer, scale: float = 1.0) -> None:
+        self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._stylizer, self._scale = stylizer, scale
+        self._jobs: queue.Queue[_Job | None] = queue.Queue(MOST_WAITING)
+        self._made: queue.SimpleQueue[StyleRow] = queue.SimpleQueue()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+        # Those that a flag names by a file are not.
+        self._kept = {row.digest for row in stylizer.model.rows if not row.typed}
+
+    def bring(self, read: Callable[[], np.ndarray], title: str) -> bool:
+        """Have what ``read`` gives made a style that is called like ``title``; return at once.
+
+        read: returns a picture, (H, W, 3) uint8 RGB, or raises LivebrushError; it is called on
+        another thread. False where too many are waiting, or there are too many already.
+        """
+        if len(self._stylizer.model.rows) >= MOST_STYLES:
+            return False
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._make_all, name="styles", daemon=True)
+                self._thread.start()
+        try:
+            self._jobs.put_nowait(_Job(read, title, self._scale))
+        except queue.Full:
+            return False
+        return True
+
+    def follow(self, desk: Desk) -> None:
+        """Put the styles that are made by now beside the others, and paint in the newest.
+
+        What could not be done is answered like any command.
+        """
+        for _ in range(self._answers.qsize()):
+            desk.tell(self._answers.get())
+        for _ in range(self._made.qsize()):
+            row, model = self._made.get(), self._stylizer.model
+            style = distinct(row.style, model.style_names)
+            # First the stylizer, which must know what the desk names.
+            self._stylizer.model = model.with_rows((*model.rows, replace(row, style=style)))
+            desk.add_style(style)
+
+    def keep(self, names: list[str]) -> None:
+        """Save those of the styles ``names`` that came from outside, to be found by name."""
+        folder = user_models_dir()
+        rows = [row for row in self._stylizer.model.rows if row.style.name in names]
+        new = [row for row in rows if row.digest not in self._kept]
+        if not new:
+            self._answers.put("nothing to keep: what is painted is kept already")
+        for row in new:
+            taken = [path.stem for path in folder.glob(f"*{ENDING}")]
+            path = folder / f"{free_name(row.style.name, taken)}{ENDING}"
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                write_row(path, row)
+            except OSError as error:
+                self._answers.put(f"{path}: cannot be written ({error.strerror})")
+                continue
+            self._kept.add(row.digest)
+            self._answers.put(f"kept: -s {path.stem} paints so from now on, in files too")
+
+    def close(self) -> None:
+        """Make no more, waiting at most two seconds."""
+        if self._thread:
+            while True:  # what waits is not made any more
+                try:
+                    self._jobs.get_nowait()
+                except queue.Empty:
+                    break
+            self._jobs.put(None)
+            self._thread.join(2.0)
+
+    def _make_all(self) -> None:
+        predictor: Predictor | None = None
+        while (job := self._jobs.get()) is not None:
+            try:
+                predictor = predictor or open_predictor(self._stylizer.model)
+                self._made.put(row_of(job.read(), job.title, predictor, job.scale))
+            except LivebrushError as error:
+                self._answers.put(f"{job.title}: {error}")
+            except Exception as error:  # noqa: BLE001 (what comes from outside ends here)
+                self._answers.put(f"{job.title}: cannot be a style ({error})")
