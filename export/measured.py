@@ -40,6 +40,7 @@ def write_measured(model: ModelFile, evaluation: Path) -> list[Path]:
             f"{evaluation}: no evaluation.json that can be read ({error}). "
             f"`python -m training evaluate {model.name}` writes one."
         ) from error
+    model = model.with_rows(())
     if about.pop("model") != model.name or set(measured) != set(model.style_names[1:]):
         raise UsageError(
             f"{evaluation}: is not of {model.name} with all its styles. Type: "

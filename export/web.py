@@ -89,6 +89,7 @@ def write_site(model: ModelFile, target: Path, say: Say) -> None:
     had, SinkError if the folder cannot be written.
     """
     _refuse_others(target)
+    model = model.with_rows(())  # the page has the model's own styles
     runtime = _runtime_files()
     draft = temporary_path(target)
     try:

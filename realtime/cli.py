@@ -190,15 +190,14 @@ def add_listing_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGrou
 def model_from(args: argparse.Namespace, scheduled: Sequence[str] = ()) -> ModelFile:
     """Return the model that has every style named by ``-s`` and all that are ``scheduled``.
 
-    Pictures and rows that ``-s`` names are among its styles then. Raises UsageError, UnknownStyle,
-    SourceError or ModelError, and EngineError where a picture cannot be made a style.
+    Pictures and rows that are named by their files are among its styles then. Raises UsageError,
+    UnknownStyle, SourceError or ModelError, and EngineError where a picture cannot be made a style.
     """
     named = [name for name, _ in parse_mix(args.style)] if args.style is not None else []
-    files = style_files(named)
     behind = mix_behind(_behind_from(args)) or ()
-    behind_names = [name for name, _ in behind if name != ORIGINAL]
-    names = [name for name in named if name not in files]
-    model = find_model(args.model, [*names, *scheduled, *behind_names])
+    names = [*named, *scheduled, *(name for name, _ in behind if name != ORIGINAL)]
+    files = style_files(names)
+    model = find_model(args.model, [name for name in names if name not in files])
     return add_styles(model, files, args.style_scale, say) if files else model
 
 

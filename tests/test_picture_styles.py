@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,17 @@ from PIL import Image
 
 import engines.predictor
 import stylize_video
-from engines import ModelFile, load_model
+from engines import EngineOptions, ModelFile, load_model
 from engines.errors import LivebrushError, ModelError, SourceError, UsageError
+from engines.runtimes.passthrough import Passthrough
 from engines.style_row import read_row, write_row
+from realtime.files.command_line import parse_args
+from realtime.files.flags import file_options, model_and_look, timeline_from
+from realtime.files.painter import plan_painting
+from realtime.look import Look
 from realtime.media.reading.style_pictures import add_styles, read_style_picture
+from realtime.stylizer import Stylizer
+from realtime.timeline import Timeline
 from tests.conftest import write_video
 from tests.small_frame import small_frame
 from tests.stand_in_predictor import write_predictor
@@ -208,12 +216,6 @@ def test_a_model_that_takes_no_rows_says_so(tiny_model: ModelFile):
 
 
 def test_resume_knows_the_picture_by_what_is_in_it(model: ModelFile, folder: Path):
-    from engines import EngineOptions
-    from engines.runtimes.passthrough import Passthrough
-    from realtime.files.painter import plan_painting
-    from realtime.look import Look
-    from realtime.stylizer import Stylizer
-    from realtime.timeline import Timeline
 
     def plan(scale: float = 1.0) -> str:
         styled = add_styles(model, ["red.png"], scale)
@@ -233,11 +235,8 @@ def test_resume_knows_the_picture_by_what_is_in_it(model: ModelFile, folder: Pat
 
 
 def test_the_farm_paints_in_a_picture_too(model: ModelFile):
-    import pickle
 
-    from realtime.files.command_line import parse_args
-    from realtime.files.flags import file_options, model_and_look
-    from realtime.timeline import Timeline
+    from realtime.files.flags import model_and_look
 
     args = parse_args(["a.mp4", "-s", "red.png", "--model", str(model.path)])
     args.style = args.style[0]
@@ -245,3 +244,12 @@ def test_the_farm_paints_in_a_picture_too(model: ModelFile):
     options = file_options(args, look, Timeline(), rows=styled.rows)
     sent = pickle.loads(pickle.dumps(options.rows))
     assert model.with_rows(sent).style_names == styled.style_names
+
+
+def test_a_picture_comes_over_time(model: ModelFile):
+    args = parse_args(["clip.mp4", "--style-schedule", "0:first 1:red.png/1s"])
+    args.model = str(model.path)
+    timeline = timeline_from(args)
+    styled, look = model_and_look(args, timeline)
+    assert look.style_names == ["first"]
+    assert timeline.named_by(styled).style_names == ["first", "red"]

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from engines import Style, load_model
 from engines.errors import SourceError, UsageError
+from engines.style_row import StyleRow
 from export import web
 from realtime.controls.commands import COMMANDS, perform
 from realtime.controls.state import State
@@ -48,6 +50,20 @@ def test_a_site_has_what_its_page_asks_for(tiny_model, tmp_path: Path, no_runtim
     kept = json.loads(re.search(r"FILES = (.*);", (site / "service.js").read_text()).group(1))
     on_disk = {p.relative_to(site).as_posix() for p in site.rglob("*") if p.is_file()}
     assert set(kept) == on_disk - {"service.js"}
+
+
+def test_a_site_has_the_models_own_styles_alone(tmp_path: Path, no_runtime):
+    """One that the user has kept beside the model is not in the file that the page gets."""
+    pytest.importorskip("torch", reason="the small model is exported by torch")
+    from tests.small_network import STYLES, write_small_model
+
+    model = load_model(write_small_model(tmp_path / "small.onnx"))
+    row, network = model.read_own_rows()[0], model.metadata["network"]
+    kept = StyleRow(Style("mine"), row, network, "")
+    web.write_site(model.with_rows([kept]), tmp_path / "site", print)
+    table = json.loads((tmp_path / "site" / "site.json").read_text(encoding="utf-8"))
+    assert [style["name"] for style in table["styles"]] == list(STYLES)
+    assert table["row_length"] == len(row)
 
 
 def test_a_site_is_replaced_and_anything_else_is_not(
