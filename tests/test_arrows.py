@@ -105,6 +105,12 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "training.photos",
         "training.commands",
     ),
+    "training.commands.refine": (
+        "engines.*",
+        "training",
+        "training.photos",
+        "training.commands",
+    ),
     "training.commands.sheet": (
         "engines.*",
         "realtime.*",
@@ -122,7 +128,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "training.__main__": (
         *("engines.errors", "engines.install", "realtime.exits"),
         *("training.commands", "training.commands.add_style", "training.commands.evaluate"),
-        "training.commands.sheet",
+        *("training.commands.refine", "training.commands.sheet"),
     ),
     "bench": (),
     "bench.tools": (*ALL, "bench"),

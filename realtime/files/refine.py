@@ -5,6 +5,7 @@ Training needs PyTorch, so it is a process of its own.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import subprocess
@@ -12,12 +13,13 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
 from engines.atomic_write import atomic_write
-from engines.errors import EngineUnavailable, UsageError
+from engines.errors import EngineUnavailable, SourceError, UsageError
 from engines.folders import cache_dir
 from engines.style_row import ENDING, StyleRow, read_row
 from realtime.cli import say
@@ -97,13 +99,13 @@ def _frames_of(inputs: Sequence[Path]) -> list[np.ndarray]:
     each = -(-_FRAMES // len(chosen))
     for path in chosen:
         with VideoFile(path) as video:
-            duration_s = 0 if video.info.is_picture else video.info.duration_s or 0
-        starts_s = [duration_s * n / each for n in range(each)] if duration_s else [0]
+            film_s = 0 if video.info.is_picture else video.info.duration_s or 0
+        duration_s = Fraction(film_s).limit_denominator(1000)
+        starts_s = [duration_s * n / each for n in range(each)] if duration_s else [Fraction(0)]
         for start_s in starts_s:
-            with VideoFile(path, start_s=start_s) as video:
-                frame = next(iter(video.frames()), None)
-                if frame is not None:
-                    frames.append(np.asarray(frame.pixels))
+            # A film may end before it says so; one without any frame is said by those who paint it.
+            with contextlib.suppress(SourceError), VideoFile(path, start_s=start_s) as video:
+                frames.append(np.asarray(next(iter(video.frames())).pixels))
     return frames
 
 

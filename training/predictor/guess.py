@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from engines.networks.predictor import PictureToRow, PictureToStatistics, colours_of
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.predictor.loop import PredictorRun
-from training.predictor.network import PictureToRow, PictureToStatistics, colours_of
 from training.predictor.views import Seen
 
 _BATCH, _SAVE_EVERY = 16, 200

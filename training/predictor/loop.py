@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from engines.errors import TrainingError
+from engines.networks.predictor import CodeToRow, StatisticsToCode, Whitening, colours_of
 from engines.networks.style_network import StyleNetwork
 from engines.networks.weights import load_weights, network_hash
 from training.checkpoint import load_checkpoint, save_checkpoint
@@ -20,7 +21,6 @@ from training.data import read_photo, resize_short_side, spread
 from training.loop import Trainer
 from training.losses import palette_loss
 from training.pairs import Pair, PairSampler
-from training.predictor.network import CodeToRow, StatisticsToCode, Whitening, colours_of
 from training.predictor.views import Seen, Targets
 from training.preview import stylise_photo
 from training.targets import Targets as PaintingTargets

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 import stylize_video
-from engines.cache import cache_dir
 from engines.errors import EngineUnavailable, UsageError
+from engines.folders import cache_dir
 from tests.conftest import write_video
 from tests.small_frame import small_frame
 

@@ -11,6 +11,7 @@ import torch
 import yaml
 
 from engines.errors import ModelError
+from engines.networks.predictor import PictureToStatistics, Whitening
 from engines.networks.weights import load_weights, network_hash
 from engines.predictor import Predictor, predictor_view
 from engines.style_row import read_row
@@ -22,7 +23,6 @@ from training.commands import refine
 from training.losses import STYLE_LAYERS
 from training.predictor import guess, pictures, views
 from training.predictor.loop import nearest_mixes
-from training.predictor.network import PictureToStatistics, Whitening
 from training.predictor.pictures import Views, draw_pattern, split_paintings, turn_hue
 from training.predictor.views import Seen
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from engines.errors import EngineLoadError, EngineRunError, EngineUnavailable
 
-PREDICTOR = Path(__file__).parent / "styles" / "predictor.onnx"
+PREDICTOR = Path(__file__).parent / "predictor.onnx"
 SCALE_RANGE = (0.5, 2.0)
 """Of --style-scale: at 2 a picture is seen twice as large, and so each of its strokes."""
 _SHORT_PX = 320  # of a picture at scale 1

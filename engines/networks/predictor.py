@@ -25,6 +25,9 @@ class CodeToRow(nn.Module):
     mean and deviation of what each of them paints. tint_at: where the tint's six numbers begin.
     """
 
+    spread: Tensor
+    colours: Tensor
+
     def __init__(self, rows: Tensor, colours: Tensor, tint_at: int) -> None:
         super().__init__()
         self.paintings, self.tint_at = rows.shape[0], tint_at
@@ -36,15 +39,14 @@ class CodeToRow(nn.Module):
 
     def forward(self, code: Tensor, colours: Tensor) -> Tensor:
         """Return the rows, (N, R), of codes (N, CODE) and of pictures' ``colours`` (N, 2, 3)."""
-        logits, rest = code.split([self.paintings, CODE - self.paintings], 1)
+        logits, rest = torch.split(code, [self.paintings, CODE - self.paintings], 1)
         mix = logits.softmax(1)
         free = _FREE_MOST * torch.tanh(rest / _FREE_MOST)
         row = mix @ self.known + free @ (self.free * self.spread)
         mean, deviation = torch.einsum("np,pkc->knc", mix, self.colours).unbind()
         gain = (colours[:, 1] / deviation).clamp(*_GAINS)
-        before, scale, shift, strengths = row.split(
-            [self.tint_at, 3, 3, row.shape[1] - self.tint_at - 6], 1
-        )
+        sizes = [self.tint_at, 3, 3, row.shape[1] - self.tint_at - 6]
+        before, scale, shift, strengths = torch.split(row, sizes, 1)
         scale = (1 + scale) * gain - 1
         shift = (shift + 0.5 - mean) * gain + colours[:, 0] - 0.5
         return torch.cat([before, scale, shift, strengths], 1)
@@ -65,18 +67,18 @@ class StatisticsToCode(nn.Module):
 
     def __init__(self, whiten: Tensor) -> None:
         super().__init__()
-        kept = whiten.shape[1]
+        last = nn.Linear(_HIDDEN, CODE)
+        with torch.no_grad():
+            last.weight.mul_(0.3)
         self.layers = nn.Sequential(
-            nn.Linear(kept, _HIDDEN),
+            nn.Linear(whiten.shape[1], _HIDDEN),
             nn.GELU(),
             nn.Dropout(_DROPPED),
             nn.Linear(_HIDDEN, _HIDDEN),
             nn.GELU(),
             nn.Dropout(_DROPPED),
-            nn.Linear(_HIDDEN, CODE),
+            last,
         )
-        with torch.no_grad():
-            self.layers[-1].weight.mul_(0.3)
 
     def forward(self, whitened: Tensor) -> Tensor:
         """Return codes (N, CODE) of ``whitened`` statistics (N, K)."""
@@ -89,6 +91,9 @@ class Whitening(nn.Module):
 
     Principal components of their logarithms: the channels' sizes differ by powers of ten.
     """
+
+    mean: Tensor
+    whiten: Tensor
 
     def __init__(self, statistics: Tensor, kept: int) -> None:
         super().__init__()
