@@ -38,12 +38,13 @@ MAX_ROW = 2**16
 _OPERATOR_NAMES = """
 Abs Add And ArgMax AveragePool BatchNormalization Cast Ceil Clip Concat Constant ConstantOfShape
 Conv ConvInteger ConvTranspose DepthToSpace DequantizeLinear Div DynamicQuantizeLinear Elu Equal
-Erf Exp Expand Flatten Floor Gather Gelu Gemm GlobalAveragePool Greater GroupNormalization
-HardSigmoid HardSwish Identity InstanceNormalization LayerNormalization LeakyRelu Less Log MatMul
-MatMulInteger Max MaxPool Mean Min Mod Mul Neg Not Or PRelu Pad Pow QLinearConv QLinearMatMul
-QuantizeLinear Range ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum Relu Reshape Resize Round
-Selu Shape Sigmoid Sign Slice Softmax SpaceToDepth Split Sqrt Squeeze Sub Sum Tanh Tile Transpose
-Unsqueeze Upsample Where
+Erf Exp Expand Flatten Floor Gather Gelu Gemm GlobalAveragePool GlobalMaxPool Greater
+GreaterOrEqual GroupNormalization HardSigmoid HardSwish Identity InstanceNormalization
+LayerNormalization LeakyRelu Less LessOrEqual Log MatMul MatMulInteger Max MaxPool Mean Min Mish
+Mod Mul Neg Not Or PRelu Pad Pow QLinearConv QLinearMatMul QuantizeLinear Range Reciprocal ReduceL2
+ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum Relu Reshape Resize Round Selu Shape Sigmoid
+Sign Slice Softmax Softplus SpaceToDepth Split Sqrt Squeeze Sub Sum Tanh Tile Transpose Unsqueeze
+Upsample Where
 """
 OPERATORS = frozenset(_OPERATOR_NAMES.split())
 
@@ -197,7 +198,7 @@ def load_model(path: Path) -> ModelFile:
         raise ModelError(
             f"{path}: not an ONNX file, or a damaged one ({type(error).__name__})."
         ) from error
-    _check_contents(path, proto)
+    check_contents(path, proto)
     names = ([i.name for i in proto.graph.input], [o.name for o in proto.graph.output])
     extra = set(names[0][2:])
     if (
@@ -222,11 +223,11 @@ def load_model(path: Path) -> ModelFile:
             int8 = onnx.load(str(model.int8_path), load_external_data=False)
         except Exception:  # noqa: BLE001 (protobuf raises kinds of its own)
             return model  # damaged: the engine that is to run it says so, and fp32 is there
-        _check_contents(model.int8_path, int8)
+        check_contents(model.int8_path, int8)
     return model
 
 
-def _check_contents(path: Path, proto: Any) -> None:
+def check_contents(path: Path, proto: Any) -> None:
     """Raise ModelError for what no runtime shall be given.
 
     That is data in other files, wherever in the graph they are named (a path in a model can lead

@@ -5,6 +5,7 @@ Nothing is written that runtimes disagree on.
 python -m export onnx runs/gallery/weights.safetensors -o engines/styles/gallery.onnx
 python -m export int8 engines/styles/gallery.onnx --pictures photos/
 python -m export import candy.pth -o candy.onnx
+python -m export import AnimeGAN.onnx --commercial-only
 python -m export people selfie_segmentation_landscape.tflite -o engines/people/person.onnx
 python -m export verify engines/styles/gallery.onnx
 python -m export measured gallery out/evaluate/gallery/evaluation.json
@@ -15,8 +16,8 @@ python -m export web gallery -o site/
 from __future__ import annotations
 
 import argparse
-import tempfile
 from pathlib import Path
+from typing import Any
 
 from engines.errors import EngineUnavailable, UsageError
 from engines.install import install_line
@@ -49,16 +50,7 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     onnx.add_argument("weights", type=Path, help=".safetensors written by training")
     int8 = commands.add_parser("int8", parents=[pictures], help="model file to its int8 sibling")
     int8.add_argument("model", type=Path, help=".onnx written by `onnx`")
-    foreign = commands.add_parser(
-        "import",
-        parents=[pictures, output],
-        help="candy/mosaic/rain_princess/udnie-type checkpoint to model file",
-    )
-    foreign.add_argument("checkpoint", type=Path, help=".pth or .model with a state dict")
-    foreign.add_argument("--name", help="name of the style (default: the file's)")
-    foreign.add_argument(
-        "--licence", default="not stated", help="licence of the weights, kept in the metadata"
-    )
+    _add_import(commands, [pictures, output])
     tensorrt = commands.add_parser(
         "tensorrt", parents=[pictures, output], help="model file to a TensorRT engine"
     )
@@ -123,6 +115,58 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+_IMPORT_EXAMPLES = """
+examples:
+  python -m export import candy.pth                          a checkpoint of PyTorch
+  python -m export import horse2zebra.pth --name zebra       CycleGAN, U-GAT-IT, AnimeGAN, ReCoNet
+  python -m export import whitebox.tflite -o cartoon.onnx    ONNX, TFLite, TensorFlow
+  python -m export import net.onnx --range 0..1              if two ranges fit, and it asks
+  python stylize_video.py clip.mp4 --model zebra             then it is a model as any other
+
+It says what it takes a file for and why. Nothing of a file is run but arithmetic.
+"""
+
+
+def _add_import(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
+    """Add the command that takes networks by others."""
+    foreign = commands.add_parser(
+        "import",
+        parents=parents,
+        help="a network by somebody else to a model file",
+        description="Turn a network by somebody else into a model file.",
+        epilog=_IMPORT_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    foreign.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="state dict of PyTorch, ONNX, TFLite, frozen graph, SavedModel, TensorFlow's "
+        "variables in a folder, model.json of TensorFlow.js",
+    )
+    foreign.add_argument(
+        "--as", dest="family", metavar="FAMILY", help="take a checkpoint for this layout"
+    )
+    foreign.add_argument("--name", help="name of the style (default: the file's)")
+    foreign.add_argument(
+        "--licence", help="its licence, where neither the file nor its folder says one"
+    )
+    foreign.add_argument(
+        "--commercial-only",
+        action="store_true",
+        help="refuse what is not known to allow commercial use",
+    )
+    foreign.add_argument(
+        "--range",
+        metavar="RANGE",
+        help="values that a graph takes: 0..255, 0..1, -1..1 or imagenet; TAKEN:GIVEN if they "
+        "differ (default: found by trial)",
+    )
+    foreign.add_argument(
+        "--order", choices=("rgb", "bgr"), help="order of a graph's channels (default: rgb)"
+    )
+
+
 def run(args: argparse.Namespace) -> None:
     """Do what ``args`` asks for and print what came of it."""
     if args.command == "tensorrt":
@@ -161,16 +205,7 @@ def run(args: argparse.Namespace) -> None:
         target = _target(args.output, load_weights(args.weights)[1].get("name", args.weights.stem))
         _write(args.weights, target, read_pictures(args.pictures, 6))
     elif args.command == "import":
-        from export.importers import import_transformer_net
-
-        name = args.name or args.checkpoint.stem
-        target = _target(args.output, name)
-        with tempfile.TemporaryDirectory() as folder:
-            weights = Path(folder) / "weights.safetensors"
-            import_transformer_net(
-                args.checkpoint, name, weights, args.licence, args.checkpoint.name
-            )
-            _write(weights, target, read_pictures(args.pictures, 6))
+        _import(args, read_pictures(args.pictures, 6))
     elif args.command == "int8":
         from export.write import write_int8
 
@@ -184,6 +219,34 @@ def _write(weights: Path, target: Path, pictures: list) -> None:
 
     write_model(weights, target, pictures, print)
     print(f"wrote {target} and {target.with_suffix('.safetensors').name}")
+
+
+def _import(args: argparse.Namespace, pictures: list) -> None:
+    from export.foreign.asked import Asked, parse_range, slug
+    from export.foreign.kinds import kind_of
+
+    kind = kind_of(args.file)
+    name = args.name or args.file.name.removesuffix("".join(args.file.suffixes[-1:]))
+    target = _target(args.output, slug(name))
+    asked = Asked(
+        name=name,
+        family=args.family,
+        licence=args.licence,
+        commercial_only=args.commercial_only,
+        ranges=parse_range(args.range),
+        bgr=None if args.order is None else args.order == "bgr",
+    )
+    if kind in ("checkpoint", "safetensors", "variables"):
+        from export.foreign.checkpoint import import_checkpoint
+
+        import_checkpoint(args.file, kind, target, asked, pictures, print)
+    else:
+        from export.foreign.teacher import import_graph
+
+        import_graph(args.file, kind, target, asked, pictures, print)
+    print(f"wrote {target}")
+    where = target.stem if target.parent == user_models_dir() else target
+    print(f"Try it: python stylize_video.py photo.jpg --model {where}")
 
 
 def _tensorrt(args: argparse.Namespace) -> None:

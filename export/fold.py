@@ -26,7 +26,7 @@ def fold_constants(model: onnx.ModelProto) -> None:
     kept: list[onnx.NodeProto] = []
     folded: dict[str, np.ndarray] = {}
     for node in model.graph.node:
-        values = _evaluate(node, known, model.opset_import)
+        values = evaluate(node, known, model.opset_import, _SMALL)
         if values is None:
             kept.append(node)
         else:
@@ -40,12 +40,12 @@ def fold_constants(model: onnx.ModelProto) -> None:
     drop_unread(model)
 
 
-def _evaluate(
-    node: onnx.NodeProto, known: dict[str, np.ndarray], opsets: list
+def evaluate(
+    node: onnx.NodeProto, known: dict[str, np.ndarray], opsets: list, limit: int
 ) -> dict[str, np.ndarray] | None:
     """Return the outputs of a node whose inputs are all known.
 
-    None for another node, or if the outputs are large.
+    None for another node, or if an output has more than ``limit`` elements.
     """
     inputs = [name for name in node.input if name]
     if any(name not in known for name in inputs):
@@ -58,7 +58,7 @@ def _evaluate(
         numpy_helper.from_array(known[name], name) for name in set(inputs)
     )
     values = dict(zip(node.output, ReferenceEvaluator(model).run(None, {}), strict=True))
-    return values if all(np.size(value) <= _SMALL for value in values.values()) else None
+    return values if all(np.size(value) <= limit for value in values.values()) else None
 
 
 def drop_unread(model: onnx.ModelProto) -> None:

@@ -61,16 +61,16 @@ def convert_tflite(source: Path, target: Path) -> None:
         (folder / target.name).replace(target)
 
 
-class _Table:
+class Table:
     """A table of a flat buffer, whose fields are read by their number."""
 
     def __init__(self, data: bytes, position: int | None = None) -> None:
-        from flatbuffers import Table
+        from flatbuffers import Table as Fields
         from flatbuffers.encode import Get
         from flatbuffers.number_types import UOffsetTFlags
 
         start = Get(UOffsetTFlags.packer_type, data, 0) if position is None else position
-        self._data, self._table = data, Table(data, start)
+        self._data, self._table = data, Fields(data, start)
 
     def number(self, field: int, kind: str, default: int = 0) -> int:
         """Return a number; ``kind``: as flatbuffers names it, such as "Int32"."""
@@ -80,23 +80,27 @@ class _Table:
         return self._table.GetSlot(4 + 2 * field, default, flags)
 
     def text(self, field: int) -> str:
+        """Return a text, "" where there is none."""
         offset = self._table.Offset(4 + 2 * field)
         return self._table.String(offset + self._table.Pos).decode() if offset else ""
 
-    def table(self, field: int) -> _Table:
+    def table(self, field: int) -> Table:
+        """Return a table within this one. Raises ValueError where there is none."""
         offset = self._table.Offset(4 + 2 * field)
         if not offset:
             raise ValueError(f"there is no field {field}")
-        return _Table(self._data, self._table.Indirect(offset + self._table.Pos))
+        return Table(self._data, self._table.Indirect(offset + self._table.Pos))
 
-    def tables(self, field: int) -> list[_Table]:
+    def tables(self, field: int) -> list[Table]:
+        """Return a row of tables."""
         offset = self._table.Offset(4 + 2 * field)
         if not offset:
             return []
         start, count = self._table.Vector(offset), self._table.VectorLen(offset)
-        return [_Table(self._data, self._table.Indirect(start + 4 * n)) for n in range(count)]
+        return [Table(self._data, self._table.Indirect(start + 4 * n)) for n in range(count)]
 
     def array(self, field: int, dtype: Any) -> np.ndarray:
+        """Return a row of numbers, (n,) of ``dtype``."""
         offset = self._table.Offset(4 + 2 * field)
         if not offset:
             return np.zeros(0, dtype)
@@ -109,7 +113,7 @@ class _Operation:
     kind: str
     inputs: list[int]
     outputs: list[int]
-    options: _Table | None
+    options: Table | None
     custom: np.ndarray
 
 
@@ -119,7 +123,7 @@ class _Graph:
     def __init__(self, data: bytes) -> None:
         if data[4:8] != b"TFL3":
             raise ValueError("it does not begin like one")
-        model = _Table(data)
+        model = Table(data)
         self._codes = model.tables(1)
         (graph,) = model.tables(2)
         self._buffers = model.tables(4)
@@ -130,7 +134,7 @@ class _Graph:
         self._constants: dict[str, onnx.TensorProto] = {}
         self._known: dict[int, np.ndarray] = {}
 
-    def _read(self, operation: _Table) -> _Operation:
+    def _read(self, operation: Table) -> _Operation:
         code = self._codes[operation.number(0, "Uint32")]
         builtin = max(code.number(0, "Int8"), code.number(3, "Int32"))
         kind = code.text(1) if builtin == 32 else _BUILTINS.get(builtin)
@@ -362,7 +366,7 @@ class _Graph:
         self._emit(operation, "Concat", names, axis=axis)
 
 
-def _options(operation: _Operation) -> _Table:
+def _options(operation: _Operation) -> Table:
     if operation.options is None:
         raise ValueError(f"{operation.kind} has no options")
     return operation.options

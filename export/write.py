@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -18,20 +18,38 @@ from engines.errors import ParityError, UsageError
 from engines.model_file import ModelFile, load_model
 from engines.networks.weights import load_weights
 from engines.opening import open_engine
-from engines.parity import FP32, INT8, Difference, check_frames, compare, require, style_vectors
+from engines.parity import (
+    FP32,
+    INT8,
+    SIZES,
+    Difference,
+    Tolerance,
+    check_frames,
+    compare,
+    require,
+    style_vectors,
+)
 from export.beside import beside
 from export.to_int8 import quantise
 from export.to_onnx import export_onnx
 
 Say = Callable[[str], None]
+Sizes = Iterable[tuple[int, int]]
 
 
-def write_model(weights: Path, target: Path, pictures: list[np.ndarray], say: Say) -> None:
+def write_model(
+    weights: Path,
+    target: Path,
+    pictures: list[np.ndarray],
+    say: Say,
+    sizes: Sizes = SIZES,
+    tolerance: Tolerance = FP32,
+) -> None:
     """Export a weights file to the model file ``target``.
 
     The weights are put beside it under the same name. torch, onnxruntime and openvino must agree on
-    real pictures, tiny and odd sizes included. Raises ParityError if they do not; then ``target``
-    is left as it was.
+    real pictures of ``sizes``, tiny and odd ones included. Raises ParityError if they do not; then
+    ``target`` is left as it was.
     """
     network, header = load_weights(weights)
     header["weights_sha256"] = hashlib.sha256(weights.read_bytes()).hexdigest()
@@ -40,12 +58,12 @@ def write_model(weights: Path, target: Path, pictures: list[np.ndarray], say: Sa
         draft = folder / target.name
         export_onnx(network, header, draft)
         shutil.copyfile(weights, draft.with_suffix(".safetensors"))
-        for name, difference in compare_engines(draft, "fp32", pictures).items():
+        for name, difference in compare_engines(draft, "fp32", pictures, sizes=sizes).items():
             say(
                 f"torch and {name}: {difference.largest:.0f}/255 at most, "
                 f"{difference.mean:.3f}/255 on average"
             )
-            require(difference, FP32, f"torch and {name}")
+            require(difference, tolerance, f"torch and {name}")
         _put(draft, target)
 
 
@@ -81,6 +99,19 @@ def _put(draft: Path, target: Path) -> None:
         new.replace(old)
 
 
+def put_alone(draft: Path, target: Path) -> None:
+    """Give a model that is proved its final name; it has neither weights nor int8 beside it.
+
+    What lay beside an older model of that name belongs to that and goes. Raises UsageError where
+    there was none, for then it is somebody's training run.
+    """
+    weights = target.with_suffix(".safetensors")
+    _refuse_strangers(target, draft.with_suffix(".safetensors"))
+    for old in (weights, target.with_name(f"{target.stem}.int8.onnx")):
+        old.unlink(missing_ok=True)
+    draft.replace(target)
+
+
 def _refuse_strangers(target: Path, weights: Path) -> None:
     """Raise UsageError if somebody's training run would be replaced.
 
@@ -88,7 +119,11 @@ def _refuse_strangers(target: Path, weights: Path) -> None:
     export.
     """
     sibling = target.with_suffix(".safetensors")
-    if sibling.exists() and not target.exists() and not sibling.samefile(weights):
+    if (
+        sibling.exists()
+        and not target.exists()
+        and not (weights.exists() and sibling.samefile(weights))
+    ):
         raise UsageError(
             f"-o {target}: {sibling.name} beside it would be replaced. "
             "Choose another name or folder."
@@ -131,7 +166,11 @@ def _calibration_input(
 
 
 def compare_engines(
-    path: Path, precision: str, pictures: list[np.ndarray], reference: str = "torch"
+    path: Path,
+    precision: str,
+    pictures: list[np.ndarray],
+    reference: str = "torch",
+    sizes: Sizes = SIZES,
 ) -> dict[str, Difference]:
     """Return how far onnxruntime and openvino in ``precision`` stray at worst.
 
@@ -139,7 +178,7 @@ def compare_engines(
     """
     model = load_model(path)
     frames = (
-        check_frames(pictures)
+        check_frames(pictures, sizes)
         if precision == "fp32"
         else check_frames(pictures, [(480, 640)] * len(pictures))
     )

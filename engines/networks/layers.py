@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -72,6 +72,24 @@ def pad_edge(image: Tensor, multiple: int, channels_last: bool = False) -> Tenso
     sides = image.shape[1:3] if channels_last else image.shape[-2:]
     below, right = ((multiple - side % multiple) % multiple for side in sides)
     return F.pad(image, (*((0, 0) if channels_last else ()), 0, right, 0, below), mode="replicate")
+
+
+def grow_edge(image: Tensor, smallest_px: int) -> Tensor:
+    """Repeat the last row and column of ``image``, (N, C, H, W), up to ``smallest_px``.
+
+    By clamping, so that an exported graph does it for any size.
+    """
+    rows, columns = (
+        _grown_places(image.shape[axis], smallest_px, image.device) for axis in (-2, -1)
+    )
+    return image.index_select(2, rows).index_select(3, columns)
+
+
+def _grown_places(side: Any, smallest_px: int, device: torch.device) -> Tensor:
+    """Return which rows to take; ``side`` is a number, and while exporting a tensor."""
+    is_traced = isinstance(side, Tensor)
+    wanted: Any = side.clamp(min=smallest_px) if is_traced else max(side, smallest_px)
+    return torch.arange(wanted, device=device).clamp(max=side - 1)
 
 
 def parameter_count(network: nn.Module) -> int:

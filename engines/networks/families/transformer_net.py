@@ -10,13 +10,13 @@ family does.
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engines.networks.layers import pad_edge
+from engines.networks.checkpoint import Reading
+from engines.networks.layers import grow_edge, pad_edge
 from engines.networks.style_network import StyleNetwork
 
 _DEPRECATED = re.compile(r"in\d+\.(running_(mean|var)|num_batches_tracked)$")
@@ -88,7 +88,7 @@ class TransformerNet(StyleNetwork):
     def forward(self, image: Tensor, mix: Tensor) -> Tensor:
         """Paint ``image``."""
         height, width = image.shape[-2], image.shape[-1]
-        x = F.relu(self._run_first(_grow(pad_edge(image, _CELL_PX))))
+        x = F.relu(self._run_first(grow_edge(pad_edge(image, _CELL_PX), _SMALLEST_PX)))
         x = F.relu(self.in2(self.conv2(x)))
         x = F.relu(self.in3(self.conv3(x)))
         for block in (self.res1, self.res2, self.res3, self.res4, self.res5):
@@ -124,27 +124,27 @@ def _reach_px() -> int:
     return -(-full // _CELL_PX) * _CELL_PX
 
 
-def _grow(image: Tensor) -> Tensor:
-    """Repeat the last row and column up to ``_SMALLEST_PX``.
-
-    By clamping, so that the exported graph does it for any size.
-    """
-    rows, columns = (_grown_places(image.shape[axis], image.device) for axis in (-2, -1))
-    return image.index_select(2, rows).index_select(3, columns)
-
-
-def _grown_places(side: Any, device: torch.device) -> Tensor:
-    """Return which rows to take; ``side`` is a number, and while exporting a tensor."""
-    is_traced = isinstance(side, Tensor)
-    wanted: Any = side.clamp(min=_SMALLEST_PX) if is_traced else max(side, _SMALLEST_PX)
-    return torch.arange(wanted, device=device).clamp(max=side - 1)
-
-
 def build(paintings: int) -> TransformerNet:
     """Build the network. Raises TypeError for more than one painting."""
     if paintings != 1:
         raise TypeError(f"transformer_net holds one painting, not {paintings}")
     return TransformerNet()
+
+
+def take_checkpoint(state: dict[str, Tensor]) -> list[Reading]:
+    """Read a checkpoint of this layout; none where its names are others."""
+    if not {"conv1.conv2d.weight", "deconv3.conv2d.weight", "res5.in2.weight"} <= set(state):
+        return []
+    return [
+        Reading(
+            "transformer_net",
+            "transformer_net",
+            "a fast neural style network, as candy, mosaic, rain_princess and udnie",
+            "it has conv1 to deconv3 with conv2d and res1 to res5",
+            {},
+            checkpoint_to_state_dict(state),
+        )
+    ]
 
 
 def checkpoint_to_state_dict(checkpoint: dict[str, Tensor]) -> dict[str, Tensor]:
