@@ -130,7 +130,7 @@ def _kind_of_archive(path: Path) -> str:
             "times its size. Weights do not pack like that: it looks like a zip bomb."
         )
     names = [entry.filename for entry in entries]
-    if any("/code/" in f"/{name}" for name in names):
+    if any(name.split("/")[1:2] == ["code"] for name in names):
         raise ExportError(
             f"{path}: is TorchScript, which holds code, and code of others is not run. Export the "
             "network to ONNX (torch.onnx.export), or save its state_dict."
