@@ -16,10 +16,11 @@ python -m export web gallery -o site/
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
-from engines.errors import EngineUnavailable, UsageError
+from engines.errors import EngineUnavailable, ExportError, UsageError
 from engines.install import install_line
 from engines.model_file import user_models_dir
 from realtime.exits import exit_code
@@ -112,9 +113,21 @@ def parse_args(argv: list[str] | None) -> argparse.Namespace:
         metavar="DIR",
         help="folder to write (default: site)",
     )
-    return parser.parse_args(argv)
+    return parser.parse_args(_join_range(sys.argv[1:] if argv is None else argv))
 
 
+def _join_range(argv: list[str]) -> list[str]:
+    """Return ``argv`` with `--range -1..1` as one word, which argparse takes for two flags."""
+    joined: list[str] = []
+    for word in argv:
+        if joined and joined[-1] == "--range":
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+_STRANGE = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 _IMPORT_EXAMPLES = """
 examples:
   python -m export import candy.pth                          a checkpoint of PyTorch
@@ -164,6 +177,20 @@ def _add_import(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
     )
     foreign.add_argument(
         "--order", choices=("rgb", "bgr"), help="order of a graph's channels (default: rgb)"
+    )
+    foreign.add_argument(
+        "--paintings",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="PICTURE",
+        help="for networks of any style (Magenta's): pictures that shall be its styles",
+    )
+    foreign.add_argument(
+        "--predictor",
+        type=Path,
+        metavar="FILE",
+        help="for the same: the network that looks at them (default: *predict* beside FILE)",
     )
 
 
@@ -235,15 +262,24 @@ def _import(args: argparse.Namespace, pictures: list) -> None:
         commercial_only=args.commercial_only,
         ranges=parse_range(args.range),
         bgr=None if args.order is None else args.order == "bgr",
+        paintings=tuple(args.paintings),
+        predictor=args.predictor,
     )
-    if kind in ("checkpoint", "safetensors", "variables"):
-        from export.foreign.checkpoint import import_checkpoint
+    try:
+        if kind in ("checkpoint", "safetensors", "variables"):
+            from export.foreign.checkpoint import import_checkpoint
 
-        import_checkpoint(args.file, kind, target, asked, pictures, print)
-    else:
-        from export.foreign.teacher import import_graph
+            import_checkpoint(args.file, kind, target, asked, pictures, print)
+        else:
+            from export.foreign.teacher import import_graph
 
-        import_graph(args.file, kind, target, asked, pictures, print)
+            import_graph(args.file, kind, target, asked, pictures, print)
+    except _STRANGE as error:
+        # A file of others may be odd in ways that nobody foresaw; it is not a mistake of ours.
+        raise ExportError(
+            f"{args.file}: could not be imported ({type(error).__name__}: {error}). "
+            "Nothing was written. Exported to ONNX where it was made, it may be."
+        ) from error
     print(f"wrote {target}")
     where = target.stem if target.parent == user_models_dir() else target
     print(f"Try it: python stylize_video.py photo.jpg --model {where}")

@@ -28,7 +28,7 @@ def read_pictures(folder: Path | None, limit: int) -> list[np.ndarray]:
             p for p in folder.glob("*") if p.suffix.lower() in {".jpg", ".jpeg", ".png", ".webp"}
         )
         files = found[:: max(1, len(found) // limit)]
-    pictures = [_read(path) for path in files[:limit] if path.is_file()]
+    pictures = [read_picture(path) for path in files[:limit] if path.is_file()]
     if not pictures:
         raise ExportError(
             "no pictures to check on. Give a folder of photos with --pictures DIR, or: "
@@ -43,7 +43,10 @@ def carried_files(names: tuple[str, ...] = CARRIED) -> list[Path]:
     return [Path(package.origin).parent / "data" / name for name in names] if package else []
 
 
-def _read(path: Path) -> np.ndarray:
+def read_picture(path: Path) -> np.ndarray:
+    """Return a picture, (H, W, 3) uint8 RGB. Raises ExportError where it cannot be read."""
+    if not path.is_file():
+        raise ExportError(f"{path}: there is no such picture.")
     picture = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
     if picture is None:
         raise ExportError(f"{path}: not a picture that can be read")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from engines.errors import UsageError
 from engines.style import STYLE_NAME
@@ -20,6 +21,10 @@ class Asked:
     commercial_only: bool = False
     ranges: tuple[str, str] | None = None
     bgr: bool | None = None
+    paintings: tuple[Path, ...] = ()
+    """Pictures whose manner a network of any style shall have."""
+    predictor: Path | None = None
+    """The network that looks at those, None for the one beside the file."""
 
 
 def parse_range(text: str | None) -> tuple[str, str] | None:

@@ -13,10 +13,12 @@ import onnx
 
 from engines.errors import ExportError
 from export.foreign.from_openvino import to_onnx
+from export.foreign.from_tfjs import read_layers_model
+from export.foreign.lift import lift_from_bytes
 from export.from_tflite import Table
 
 _LICENCE_KEYS = ("license", "licence", "licenses", "copyright")
-# Runs the file itself, not what we made of it: arrays in the order of its inputs.
+# Runs the file itself, not what we made of it; its inputs are told by their shapes.
 Plain = Callable[[list[np.ndarray]], np.ndarray]
 
 
@@ -37,6 +39,8 @@ def read_graph(path: Path, kind: str) -> Graph:
     """Read ``path``, of a ``kind`` that ``kinds.kind_of`` has told. Raises ExportError."""
     if kind == "onnx":
         return _read_onnx(path)
+    if kind == "tfjs":
+        return Graph(read_layers_model(path), "a layers model of TensorFlow.js", "", False)
     network = _read_openvino(path)
     try:
         model = to_onnx(network)
@@ -63,7 +67,7 @@ def _read_onnx(path: Path) -> Graph:
     told = {p.key.lower(): p.value for p in model.metadata_props}
     licence = next((told[key] for key in _LICENCE_KEYS if told.get(key)), "")
     maker = f", written by {model.producer_name}" if model.producer_name else ""
-    return Graph(model, f"an ONNX network{maker}", licence, False)
+    return Graph(model, f"an ONNX network{maker}", licence, lift_from_bytes(model))
 
 
 def _read_openvino(path: Path) -> Any:
@@ -97,8 +101,16 @@ def open_plain(path: Path) -> Plain | None:
         return None
     results = list(compiled.outputs)
 
+    def _shape(array: np.ndarray) -> Any:
+        return openvino.PartialShape(list(array.shape))
+
     def run(given: list[np.ndarray]) -> np.ndarray:
-        made = compiled(given)
+        made = compiled(
+            [
+                next(a for a in given if port.partial_shape.compatible(_shape(a)))
+                for port in compiled.inputs
+            ]
+        )
         pictures = [made[result] for result in results if made[result].ndim == 4]
         first: np.ndarray = pictures[0]
         return first

@@ -15,12 +15,13 @@ import numpy as np
 import onnx
 
 from engines.base import EngineOptions
-from engines.errors import EngineError, ExportError, ParityError
+from engines.errors import EngineError, ExportError, ParityError, UsageError
 from engines.model_file import load_model
 from engines.opening import open_engine
 from engines.parity import Tolerance, check_frames, compare, require, style_vectors
 from export.beside import beside
 from export.fold import fold_constants
+from export.foreign.any_style import find_rows, takes_any_style
 from export.foreign.asked import Asked, slug
 from export.foreign.contract import Plan, wrap
 from export.foreign.licence import Licence, find_licence, require_commercial
@@ -43,7 +44,7 @@ Say = Callable[[str], None]
 # A mean of 1e-3 of the range; single values of a network with statistics may stray further.
 _PLAIN = Tolerance(largest=64, mean=0.255)
 # Rounding to bytes, which is not imitated, moves values by about this much.
-_BYTES = Tolerance(largest=255, mean=5)
+_BYTES = Tolerance(largest=255, mean=12)
 # A frame of one colour has no statistics that two runtimes could agree on, so there is no 1x1.
 _SIZES = ((120, 160), (33, 47))
 _SLOW_MS = 100
@@ -69,7 +70,7 @@ def import_graph(
     say(f"values {_say_range(fit)}, found on a photo; licence: {licence}")
     if graph.in_bytes:
         say("it was made for 8 bits; here it computes in 32, with the weights that it has")
-    styles = _name_styles(plan, asked.name, licence, path)
+    styles = _name_styles(plan, asked, licence, path)
     wrapped = wrap(model, plan, len(styles))
     fold_constants(wrapped)
     with beside(target) as folder:
@@ -92,17 +93,18 @@ def _understand(
     model, bgr = prepare(graph.model, path)
     taken, given, more = picture_ports(model)
     style = _style_input(more)
+    rows = None
+    if style is not None and takes_any_style(style):
+        rows = find_rows(path, style, asked)
     freed = free_sizes(model, [taken.name, given.name])
     session = Session(freed, taken, given)
     if style is not None:
-        first = np.zeros(shape_of(style), np.float32)
-        first.reshape(-1)[0] = 1
-        session.tell(style.name, first)
+        session.tell(style.name, _first_style(style, rows))
     port, cell = find_size(taken, session)
     last = last_range(model, given.name)
     fit = find_range(session.paint, port, last, photo, asked.ranges)
     order = bgr if asked.bgr is None else asked.bgr
-    plan = Plan(taken, given, fit.takes, fit.gives, order, port.size, cell, style)
+    plan = Plan(taken, given, fit.takes, fit.gives, order, port.size, cell, style, rows)
     return (model if port.size else freed), plan, fit
 
 
@@ -112,6 +114,8 @@ def _style_input(more: list[onnx.ValueInfoProto]) -> onnx.ValueInfoProto | None:
         return None
     shape = lengths(more[0])
     count = shape[-1] if shape else 0
+    if len(more) == 1 and takes_any_style(more[0]):
+        return more[0]
     if len(more) > 1 or len(shape) > 2 or not 1 < count <= 256:
         raise ExportError(
             "beside the picture it takes "
@@ -122,9 +126,22 @@ def _style_input(more: list[onnx.ValueInfoProto]) -> onnx.ValueInfoProto | None:
     return more[0]
 
 
-def _name_styles(plan: Plan, name: str, licence: Licence, path: Path) -> list[dict[str, str]]:
+def _first_style(style: onnx.ValueInfoProto, rows: np.ndarray | None) -> np.ndarray:
+    """Return what a network is told for its first style."""
+    told = np.zeros(shape_of(style), np.float32)
+    told.reshape(-1)[:] = np.eye(told.size)[0] if rows is None else rows[0]
+    return told
+
+
+def _name_styles(plan: Plan, asked: Asked, licence: Licence, path: Path) -> list[dict[str, str]]:
     told = {"licence": licence.text[:300], "source": path.name[:300]}
     original = {"name": "original", "title": "the untouched picture"}
+    if plan.rows is not None:
+        paintings = [(slug(p.stem), p.stem[:300]) for p in asked.paintings]
+        if len({n for n, _ in paintings}) < len(paintings):
+            raise UsageError("--paintings: two pictures have one name, and styles are told by it.")
+        return [original, *({"name": n, "title": title, **told} for n, title in paintings)]
+    name = asked.name
     if plan.style is None:
         return [original, {"name": slug(name), "title": name[:300], **told}]
     count = lengths(plan.style)[-1]
@@ -167,7 +184,9 @@ def _about(path: Path, error: ExportError) -> str:
 def _say_plan(plan: Plan) -> str:
     layout = "channels last" if plan.taken.channels_last else "channels first"
     order = "BGR" if plan.bgr else "RGB"
-    count = "" if plan.style is None else f", {lengths(plan.style)[-1]} styles"
+    styles = 1 if plan.style is None else lengths(plan.style)[-1]
+    styles = styles if plan.rows is None else len(plan.rows)
+    count = "" if plan.style is None else f", {styles} styles"
     return f"{layout}, {order}{count}, {_say_size(plan)}"
 
 
@@ -220,9 +239,7 @@ def _paint_plainly(plain: Plain, plan: Plan, frame: np.ndarray) -> np.ndarray:
     dtype = onnx.helper.tensor_dtype_to_np_dtype(plan.taken.element)
     arrays = [np.ascontiguousarray(given.astype(dtype))]
     if plan.style is not None:
-        first = np.zeros(shape_of(plan.style), np.float32)
-        first.reshape(-1)[0] = 1
-        arrays.append(first)
+        arrays.append(_first_style(plan.style, plan.rows))
     made = plain(arrays)
     made = made if plan.given.channels_last else made.transpose(0, 2, 3, 1)
     painted = plan.gives.decode(made.astype(np.float64))

@@ -82,7 +82,7 @@ class Session:
         except Exception as error:
             raise ExportError(f"it does not run: {str(error)[:300]}") from error
         result = np.asarray(result).astype(np.float32)
-        if result.ndim != 4:
+        if result.ndim != 4 and not self._given.channels_last:
             raise ExportError(f"it gives {result.shape} for a picture: not a picture.")
         return result if self._given.channels_last else result.transpose(0, 2, 3, 1)
 
@@ -150,7 +150,7 @@ def _free_transposed(node: onnx.NodeProto) -> None:
     node.attribute.extend([*kept, onnx.helper.make_attribute("output_padding", over)])
 
 
-def probe(photo: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def probe(photo: np.ndarray, size: tuple[int, int], ramp: bool = True) -> np.ndarray:
     """Return (H, W, 3) uint8: the middle of ``photo`` at that size, a grey ramp below it."""
     import cv2
 
@@ -159,8 +159,9 @@ def probe(photo: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     top, left = (photo.shape[0] - side) // 2, (photo.shape[1] - side) // 2
     square = photo[top : top + side, left : left + side]
     picture = cv2.resize(square, (width, height), interpolation=cv2.INTER_AREA)
-    ramp = np.linspace(0, 255, width).round().astype(np.uint8)
-    picture[height - height // _RAMP :] = ramp[None, :, None]
+    if ramp:
+        greys = np.linspace(0, 255, width).round().astype(np.uint8)
+        picture[height - height // _RAMP :] = greys[None, :, None]
     return picture
 
 
