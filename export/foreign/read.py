@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from engines.errors import ExportError
+from engines.errors import ExportError, printable
 from export.foreign.from_openvino import to_onnx
 from export.foreign.from_tfjs import read_layers_model
 from export.foreign.lift import lift_from_bytes
@@ -60,6 +60,7 @@ def _read_onnx(path: Path) -> Graph:
         raise ExportError(
             f"{path}: is a damaged ONNX file, or none ({type(error).__name__}). Download it again."
         ) from error
+    _load_beside(path, model)
     if not model.graph.node:
         raise ExportError(
             f"{path}: holds no network: it is a damaged ONNX file, or something else."
@@ -68,6 +69,26 @@ def _read_onnx(path: Path) -> Graph:
     licence = next((told[key] for key in _LICENCE_KEYS if told.get(key)), "")
     maker = f", written by {model.producer_name}" if model.producer_name else ""
     return Graph(model, f"an ONNX network{maker}", licence, lift_from_bytes(model))
+
+
+def _load_beside(path: Path, model: onnx.ModelProto) -> None:
+    """Load weights that lie in another file of the same folder, as exporters put large ones.
+
+    A name that leads elsewhere stays as it is, and is refused with the rest.
+    """
+    outside = [t for t in model.graph.initializer if t.data_location == onnx.TensorProto.EXTERNAL]
+    for tensor in outside:
+        told = {entry.key: entry.value for entry in tensor.external_data}
+        name = told.get("location", "")
+        file = path.parent / name
+        if not name or Path(name).name != name or file.is_symlink():
+            return
+        if not file.is_file():
+            raise ExportError(f"{path}: its weights are in {printable(name)}, which is not there.")
+    try:
+        onnx.load_external_data_for_model(model, str(path.parent))
+    except Exception as error:
+        raise ExportError(f"{path}: its weights cannot be read ({str(error)[:200]}).") from error
 
 
 def _read_openvino(path: Path) -> Any:

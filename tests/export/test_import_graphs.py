@@ -55,6 +55,16 @@ def test_a_size_that_only_the_example_had_is_let_go(tmp_path: Path):
     assert told(file)["size"].startswith("any size")
 
 
+def test_weights_in_a_file_beside_are_taken(tmp_path: Path, capsys):
+    """As PyTorch's exporter of today writes them."""
+    file = write_network(tmp_path / "net.onnx")
+    how = {"save_as_external_data": True, "location": "net.onnx.data", "size_threshold": 0}
+    onnx.save(onnx.load(str(file)), str(file), **how)
+    assert run(file) == 0
+    (tmp_path / "net.onnx.data").unlink()
+    assert run(file) == 4 and "net.onnx.data, which is not there" in capsys.readouterr().err
+
+
 def test_pictures_are_brought_to_a_fixed_size_and_back(tmp_path: Path, capsys):
     file = write_network(tmp_path / "net.onnx", size=(96, 128), stiff=True)
     assert run(file) == 0

@@ -355,3 +355,57 @@ def test_variables_of_tensorflow(image: Tensor):
     x = layer(F.relu(layer(F.relu(layer(x, 13)), 14)), 15)
     expected = (torch.tanh(x) * 150 + 127.5) / 255
     assert_same(paint(read("tf_style_net", state), image), expected)
+
+
+def _normed_layer(state: dict[str, Tensor], x: Tensor, name: str, stride: int) -> Tensor:
+    if f"{name}.conv_transpose.weight" in state:
+        w, b = (state[f"{name}.conv_transpose.{n}"] for n in ("weight", "bias"))
+        x = F.conv_transpose2d(x, w, b, 2, 1, 1)
+    else:
+        w, b = (state[f"{name}.conv_layer.{n}"] for n in ("weight", "bias"))
+        x = F.conv2d(F.pad(x, (w.shape[-1] // 2,) * 4, mode="reflect"), w, b, stride)
+    if f"{name}.norm_layer.weight" not in state:
+        return x
+    scale, shift = (state[f"{name}.norm_layer.{n}"] for n in ("weight", "bias"))
+    return F.instance_norm(x, weight=scale, bias=shift)
+
+
+@pytest.mark.parametrize("kernels", [(3, 3), (1, 3, 1)], ids=["plain", "ResNeXt"])
+def test_transformer_network(image: Tensor, kernels: tuple[int, ...]):
+    """`transformer.py` and `experimental.py` of rrmina/fast-neural-style-pytorch; BGR by OpenCV."""
+    torch.manual_seed(6)
+    inner = (16, 16) if len(kernels) == 2 else (8, 8, 16)
+    state: dict[str, Tensor] = {}
+
+    def add(name: str, shape: tuple[int, ...], outputs: int, norm: bool = True) -> None:
+        kind = "conv_transpose" if name in ("DeconvBlock.0", "DeconvBlock.2") else "conv_layer"
+        state[f"{name}.{kind}.weight"] = torch.randn(shape)
+        state[f"{name}.{kind}.bias"] = torch.randn(outputs)
+        if norm:
+            state[f"{name}.norm_layer.weight"] = torch.rand(outputs) * 20
+            state[f"{name}.norm_layer.bias"] = torch.randn(outputs)
+
+    for n, (i, o, k) in enumerate(((3, 4, 9), (4, 8, 3), (8, 16, 3))):
+        add(f"ConvBlock.{2 * n}", (o, i, k, k), o)
+    for b in range(5):
+        for n, (o, k) in enumerate(zip(inner, kernels, strict=True), start=1):
+            i = 16 if n == 1 else inner[n - 2]
+            add(f"ResidualBlock.{b}.conv{n}", (o, i, k, k), o)
+    add("DeconvBlock.0", (16, 8, 3, 3), 8)
+    add("DeconvBlock.2", (8, 4, 3, 3), 4)
+    add("DeconvBlock.4", (3, 4, 9, 9), 3, norm=False)
+
+    def layer(x: Tensor, name: str, stride: int = 1) -> Tensor:
+        return _normed_layer(state, x, name, stride)
+
+    x = image[:, [2, 1, 0]] * 255
+    for n, stride in ((0, 1), (2, 2), (4, 2)):
+        x = F.relu(layer(x, f"ConvBlock.{n}", stride))
+    for b in range(5):
+        y = layer(x, f"ResidualBlock.{b}.conv1")
+        for n in range(2, len(kernels) + 1):
+            y = layer(F.relu(y), f"ResidualBlock.{b}.conv{n}")
+        x = x + y
+    x = F.relu(layer(F.relu(layer(x, "DeconvBlock.0")), "DeconvBlock.2"))
+    expected = layer(x, "DeconvBlock.4")[:, [2, 1, 0]] / 255
+    assert_same(paint(read("transformer_network", state), image), expected)
