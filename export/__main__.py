@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from engines.errors import EngineUnavailable, ExportError, UsageError
+from engines.errors import EngineUnavailable, ExportError, LivebrushError, UsageError
 from engines.install import install_line
 from engines.model_file import user_models_dir
 from realtime.exits import exit_code
@@ -127,7 +127,6 @@ def _join_range(argv: list[str]) -> list[str]:
     return joined
 
 
-_STRANGE = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 _IMPORT_EXAMPLES = """
 examples:
   python -m export import candy.pth                          a checkpoint of PyTorch
@@ -274,7 +273,9 @@ def _import(args: argparse.Namespace, pictures: list) -> None:
             from export.foreign.teacher import import_graph
 
             import_graph(args.file, kind, target, asked, pictures, print)
-    except _STRANGE as error:
+    except (LivebrushError, ImportError, MemoryError):
+        raise
+    except Exception as error:
         # A file of others may be odd in ways that nobody foresaw; it is not a mistake of ours.
         raise ExportError(
             f"{args.file}: could not be imported ({type(error).__name__}: {error}). "

@@ -6,9 +6,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from engines.errors import UsageError
-from engines.style import STYLE_NAME
+from engines.errors import UsageError, printable
+from engines.style import MAX_TEXT, STYLE_NAME
 from export.foreign.contract import RANGES
+
+_TAKEN = ("original", "picture", "all")  # words that mean something else as a style
 
 
 @dataclass(frozen=True)
@@ -46,4 +48,9 @@ def slug(name: str) -> str:
     kept = re.sub(r"[^a-z0-9_+-]+", "_", name.lower()).strip("_+-")[:64]
     if not STYLE_NAME.fullmatch(kept):
         raise UsageError(f"{name!r} has no letter for a style's name. Type --name NAME.")
-    return kept
+    return f"{kept}_style" if kept in _TAKEN else kept
+
+
+def title(name: str) -> str:
+    """Return ``name`` as a style may be shown."""
+    return printable(name)[:MAX_TEXT]

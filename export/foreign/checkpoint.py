@@ -24,7 +24,7 @@ from engines.networks.checkpoint import Reading
 from engines.networks.style_network import StyleNetwork
 from engines.networks.weights import save_weights
 from engines.parity import Tolerance
-from export.foreign.asked import Asked, slug
+from export.foreign.asked import Asked, slug, title
 from export.foreign.contract import RANGES
 from export.foreign.licence import find_licence, require_commercial
 from export.foreign.trial import probe, score
@@ -71,9 +71,9 @@ def import_checkpoint(
         {"name": "original", "title": "the untouched picture"},
         {
             "name": slug(asked.name),
-            "title": asked.name[:300],
-            "licence": licence.text[:300],
-            "source": path.name[:300],
+            "title": title(asked.name),
+            "licence": title(licence.text),
+            "source": title(path.name),
         },
     ]
     imported = {"file": path.name, "taken_for": reading.what, "licence": str(licence)}

@@ -74,7 +74,7 @@ def _read_onnx(path: Path) -> Graph:
 def _load_beside(path: Path, model: onnx.ModelProto) -> None:
     """Load weights that lie in another file of the same folder, as exporters put large ones.
 
-    A name that leads elsewhere stays as it is, and is refused with the rest.
+    Raises ExportError for a name that leads elsewhere.
     """
     outside = [t for t in model.graph.initializer if t.data_location == onnx.TensorProto.EXTERNAL]
     for tensor in outside:
@@ -82,7 +82,10 @@ def _load_beside(path: Path, model: onnx.ModelProto) -> None:
         name = told.get("location", "")
         file = path.parent / name
         if not name or Path(name).name != name or file.is_symlink():
-            return
+            raise ExportError(
+                f"{path}: keeps its weights in another file that is not beside it "
+                f"({printable(name)}), and such paths are not followed."
+            )
         if not file.is_file():
             raise ExportError(f"{path}: its weights are in {printable(name)}, which is not there.")
     try:

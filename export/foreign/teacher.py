@@ -22,7 +22,7 @@ from engines.parity import Tolerance, check_frames, compare, require, style_vect
 from export.beside import beside
 from export.fold import fold_constants
 from export.foreign.any_style import find_rows, takes_any_style
-from export.foreign.asked import Asked, slug
+from export.foreign.asked import Asked, slug, title
 from export.foreign.contract import Plan, wrap
 from export.foreign.licence import Licence, find_licence, require_commercial
 from export.foreign.onnx_file import lengths, picture_ports, prepare
@@ -67,7 +67,8 @@ def import_graph(
     except ExportError as error:
         raise ExportError(_about(path, error)) from error
     say(f"{path.name}: {graph.what}, {_say_plan(plan)}")
-    say(f"values {_say_range(fit)}, found on a photo; licence: {licence}")
+    found = "as told" if asked.ranges else "found on a photo"
+    say(f"values {_say_range(fit)}, {found}; licence: {licence}")
     if graph.in_bytes:
         say("it was made for 8 bits; here it computes in 32, with the weights that it has")
     styles = _name_styles(plan, asked, licence, path)
@@ -134,22 +135,22 @@ def _first_style(style: onnx.ValueInfoProto, rows: np.ndarray | None) -> np.ndar
 
 
 def _name_styles(plan: Plan, asked: Asked, licence: Licence, path: Path) -> list[dict[str, str]]:
-    told = {"licence": licence.text[:300], "source": path.name[:300]}
+    told = {"licence": title(licence.text), "source": title(path.name)}
     original = {"name": "original", "title": "the untouched picture"}
     if plan.rows is not None:
-        paintings = [(slug(p.stem), p.stem[:300]) for p in asked.paintings]
+        paintings = [(slug(p.stem), title(p.stem)) for p in asked.paintings]
         if len({n for n, _ in paintings}) < len(paintings):
             raise UsageError("--paintings: two pictures have one name, and styles are told by it.")
-        return [original, *({"name": n, "title": title, **told} for n, title in paintings)]
+        return [original, *({"name": n, "title": shown, **told} for n, shown in paintings)]
     name = asked.name
     if plan.style is None:
-        return [original, {"name": slug(name), "title": name[:300], **told}]
+        return [original, {"name": slug(name), "title": title(name), **told}]
     count = lengths(plan.style)[-1]
     digits = len(str(count))
     numbers = [f"{n:0{digits}}" for n in range(1, count + 1)]
     return [
         original,
-        *({"name": slug(f"{name}_{n}"), "title": f"{name} {n}"[:300], **told} for n in numbers),
+        *({"name": slug(f"{name}_{n}"), "title": title(f"{name} {n}"), **told} for n in numbers),
     ]
 
 

@@ -234,6 +234,14 @@ def test_wrong_files_are_told_what_they_look_like(
     assert [path.name for path in tmp_path.iterdir()] == [file.name], "nothing written, none run"
 
 
+@pytest.mark.parametrize(
+    ("file", "style"), [("original.onnx", "original_style"), ("Ünï\ncode.onnx", "n_code")]
+)
+def test_any_name_of_a_file_makes_a_style(tmp_path: Path, file: str, style: str):
+    assert run(write_network(tmp_path / file)) == 0
+    assert load_model(tmp_path / "made.onnx").default_style == style
+
+
 def test_a_file_that_is_not_there(tmp_path: Path, capsys):
     assert run(tmp_path / "gone.pth") == 2
     assert "no such file" in capsys.readouterr().err
