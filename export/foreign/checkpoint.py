@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engines import model_file
 from engines.errors import ExportError, UsageError, printable
 from engines.networks import build_network, network_families
 from engines.networks.checkpoint import Reading
@@ -65,6 +66,12 @@ def import_checkpoint(
     licence = find_licence(path, "", asked.licence, reading.terms)
     if asked.commercial_only:
         require_commercial(licence, path)
+    size_bytes = sum(value.numel() * value.element_size() for value in reading.state.values())
+    if size_bytes > model_file.MAX_MODEL_BYTES:
+        raise ExportError(
+            f"{path}: {reading.what} has {size_bytes >> 20} MiB of weights, and a model file may "
+            f"have {model_file.MAX_MODEL_BYTES >> 20} MiB. A light one can be imported."
+        )
     say(f"{path.name}: {reading.what}, because {reading.why}")
     say(f"licence: {licence}")
     styles = [

@@ -60,6 +60,16 @@ def test_a_photo_tells_the_two_variances_apart(tmp_path: Path, capsys):
     assert json.loads(load_model(tmp_path / "made.onnx").metadata["config"])["variance"] == "nested"
 
 
+def test_weights_too_large_for_a_model_file_are_refused_at_once(
+    tmp_path: Path, capsys, monkeypatch
+):
+    """As the whole U-GAT-IT of 256 px, of a gigabyte."""
+    monkeypatch.setattr("engines.model_file.MAX_MODEL_BYTES", 2**20)
+    torch.save({"genA2B": ugatit_state(1, light=False, size_px=256)}, tmp_path / "whole.pt")
+    assert run(tmp_path / "whole.pt", "--as", "ugatit") == 4
+    assert "whole, of 256 px" in (error := capsys.readouterr().err) and "may have 1 MiB" in error
+
+
 def test_a_folder_of_variables(tmp_path: Path, capsys):
     folder = tmp_path / "la_muse"
     folder.mkdir()
