@@ -20,9 +20,11 @@ def run(model: onnx.ModelProto) -> np.ndarray:
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
-    style = np.array([[0.2, 0.5, 0.3]], np.float32)
-    canvas = np.random.default_rng(0).standard_normal((1, 2, 6, 7), np.float32)
-    given = {"frame": small_frame(33, 47)[None], "style": style, "canvas": canvas}
+    random = np.random.default_rng(0)
+    style = np.array([[0.2, 0.4, 0.3, 0.1]], np.float32)
+    length = next(node.shape[1] for node in session.get_inputs() if node.name == "row")
+    canvas, row = (random.standard_normal(of, np.float32) for of in ((1, 2, 6, 7), (1, length)))
+    given = {"frame": small_frame(33, 47)[None], "style": style, "canvas": canvas, "row": row / 9}
     return session.run(None, given)[0]
 
 
