@@ -103,6 +103,10 @@ class TrainingError(LivebrushError):
     exit_code = 4
 
 
-def printable(text: str) -> str:
-    """Return ``text`` without control characters: names of others must not rule the terminal."""
+def printable(text: str | bytes) -> str:
+    """Return ``text`` without control characters: names of others must not rule the terminal.
+
+    Protocol buffers give texts that are no UTF-8 as bytes.
+    """
+    text = text if isinstance(text, str) else text.decode(errors="replace")
     return "".join(c for c in text if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf"))

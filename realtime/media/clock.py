@@ -29,6 +29,7 @@ _STEP_S, _GUESSED_STEP_S = 0.1, 0.5
 # By so much the sound behind a step may begin before that before it has ended: pictures go on
 # without a gap.
 _OVERLAP_S = 0.25
+_MOST_REORDERED = 16  # H.264 and HEVC
 _STATES_ITS_END = ("matroska", "flv", "mov")  # instead of its length
 
 
@@ -95,6 +96,8 @@ class _Track:
     """When its newest packet is decoded, on the clock; None before the first."""
     end_s: float = 0.0
     """When that ends."""
+    undated: int = 0
+    """How many of its pictures had no time of decoding."""
     length: int = 0
     """How long packets are, in ticks: that of the newest that tells it."""
 
@@ -125,7 +128,8 @@ class InputClock:
     def place(self, packet: Packet[Any], look_ahead: Callable[[], Sequence[Packet[Any]]]) -> None:
         """Set the times of ``packet`` on the clock, and how long it is where that is not told.
 
-        ``look_ahead``: returns packets that follow it, as the file has them; called only at a step.
+        ``look_ahead``: returns packets that follow it, as the file has them; called where a time is
+        missing, and at a step.
         """
         track = self._track_of(packet)
         time = self._decoded_at(packet, track, look_ahead)
@@ -162,14 +166,38 @@ class InputClock:
         of times before the step: it is told from the picture behind it.
         """
         pts, dts = packet.pts, packet.dts
-        if not (self._jumps and track.is_video) or pts is None:
+        if pts is None or not track.is_video:
             return pts if dts is None else dts
+        if not self._jumps:
+            return self._undated_at(pts, packet, track, look_ahead) if dts is None else dts
         if dts is None or not 0 <= (pts - dts) * track.tick_s < _JUMP_S:
             others = (other for other in look_ahead() if other.stream_index == packet.stream_index)
             behind = next(others, None)
             told = pts if behind is None or behind.dts is None else behind.dts - track.length
             packet.dts = dts = told
         return dts
+
+    def _undated_at(
+        self,
+        pts: int,
+        packet: Packet[Any],
+        track: _Track,
+        look_ahead: Callable[[], Sequence[Packet[Any]]],
+    ) -> int:
+        """Return when a picture without a time of decoding is decoded; it is shown at ``pts``.
+
+        In Matroska these are the first ones where pictures are reordered. They are shown up to
+        seconds later than the next one is decoded, which would look like a step back.
+        """
+        track.undated += 1
+        if track.undated > _MOST_REORDERED:  # a container that has none at all
+            return pts
+        dated = (
+            other.dts
+            for other in look_ahead()
+            if other.stream_index == packet.stream_index and other.dts is not None
+        )
+        return min(pts, next(dated, pts))
 
     def _track_of(self, packet: Packet[Any]) -> _Track:
         track = self._tracks.get(packet.stream_index)
