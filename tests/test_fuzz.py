@@ -80,7 +80,7 @@ def program_ends_well(path: Path, output: Path, model: Path) -> int:
         model,
     ]
     done = subprocess.run(
-        list(map(str, command)), cwd=ROOT, capture_output=True, text=True, check=False, timeout=10
+        list(map(str, command)), cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode in (0, 3, 6), (path, done.stderr)
     assert "Traceback" not in done.stderr, (path, done.stderr)

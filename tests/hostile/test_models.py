@@ -84,6 +84,16 @@ def test_loops_are_refused(model: Path):
         load_model(model)
 
 
+def test_an_operator_whose_name_is_no_text_is_refused(model: Path):
+    """Protocol buffers give such a name as bytes. Found by the fuzz of ten thousand inputs."""
+    operator = onnx.load(str(model)).graph.node[0].op_type.encode()
+    content = model.read_bytes()
+    assert operator in content
+    model.write_bytes(content.replace(operator, b"\x80" + operator[1:], 1))
+    with pytest.raises(ModelError):
+        load_model(model)
+
+
 def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, monkeypatch, caplog):
     monkeypatch.setenv("LIVEBRUSH_MODELS", str(tmp_path))
     (tmp_path / "dangling.onnx").symlink_to(tmp_path / "nowhere")
