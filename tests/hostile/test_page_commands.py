@@ -13,7 +13,10 @@ from realtime.look import Look
 
 pytest.importorskip("aiortc", reason="pip install 'livebrush[web]'")
 
-HOSTS = ("quit", "back", "fullscreen", "strip", "sheet", "snapshot", "record", "fill", "store")
+HOSTS = (
+    *("quit", "back", "fullscreen", "strip", "sheet", "snapshot", "record", "fill", "store"),
+    "keep",
+)
 
 
 @pytest.fixture

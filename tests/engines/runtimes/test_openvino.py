@@ -73,8 +73,10 @@ def test_every_convolution_of_the_bundled_int8_is_in_bytes():
     core = openvino.Core()
     network = core.read_model(model.int8_path)
     canvas = [1, *model.canvas.shape((240, 320))]
-    styles = [1, len(model.styles)]
-    network.reshape({"frame": [1, 240, 320, 3], "style": styles, "canvas": canvas})
+    styles = [1, len(model.styles) + 1]  # and of what comes from outside
+    network.reshape(
+        {"frame": [1, 240, 320, 3], "style": styles, "canvas": canvas, "row": [1, model.row_length]}
+    )
     nodes = (
         core.compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
         .get_runtime_model()
