@@ -43,13 +43,13 @@ def write_model(
     pictures: list[np.ndarray],
     say: Say,
     sizes: Sizes = SIZES,
-    tolerance: Tolerance = FP32,
+    tolerance: Tolerance | None = None,
 ) -> None:
     """Export a weights file to the model file ``target``.
 
     The weights are put beside it under the same name. torch, onnxruntime and openvino must agree on
-    real pictures of ``sizes``, tiny and odd ones included. Raises ParityError if they do not; then
-    ``target`` is left as it was.
+    real pictures of ``sizes``, tiny and odd ones included, within ``tolerance``, FP32 without one.
+    Raises ParityError if they do not; then ``target`` is left as it was.
     """
     network, header = load_weights(weights)
     header["weights_sha256"] = hashlib.sha256(weights.read_bytes()).hexdigest()
@@ -63,7 +63,7 @@ def write_model(
                 f"torch and {name}: {difference.largest:.0f}/255 at most, "
                 f"{difference.mean:.3f}/255 on average"
             )
-            require(difference, tolerance, f"torch and {name}")
+            require(difference, tolerance or FP32, f"torch and {name}")
         _put(draft, target)
 
 

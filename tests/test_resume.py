@@ -294,6 +294,7 @@ def manifest_of_format_3(case: Case, segment: Path) -> list[dict]:
     engine = {"name": "onnxruntime", "precision": "fp32", "device": "cpu", "threads": cpu_threads()}
     plan = {
         "look": {"mix": [["negative", 1.0]], **look},
+        "rows": {},
         "timeline": "",
         "side_by_side": False,
         "pictures": "",

@@ -188,12 +188,21 @@ def test_a_worker_that_is_killed_costs_only_its_segment(case, tmp_path):
     assert not workers()
 
 
+def stop_a_painter(folder: Path, program: subprocess.Popen) -> int:
+    """Stop a worker in the middle of a segment, and return its number."""
+    while True:
+        wait_for(lambda: segments(folder) and workers(".paint"), program)
+        for worker in workers(".paint")[:1]:
+            os.kill(worker, signal.SIGSTOP)
+            if worker in workers(".paint"):
+                return worker
+            os.kill(worker, signal.SIGCONT)  # it had just finished
+
+
 def test_a_worker_that_hangs_without_dying_is_dropped(case, tmp_path):
     output = tmp_path / "out.mp4"
     program = case.start(output, "--stall", "5")
-    wait_for(lambda: segments(tmp_path) and workers(".paint"), program)
-    hung = workers(".paint")[0]
-    os.kill(hung, signal.SIGSTOP)
+    hung = stop_a_painter(tmp_path, program)
     try:
         _, err = program.communicate(timeout=110)
     finally:
