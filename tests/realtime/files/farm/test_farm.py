@@ -165,11 +165,24 @@ def workers(doing: str = "") -> list[int]:
     return [int(line.split()[0]) for line in lines if f"ray::_Actor{doing}" in line]
 
 
+def stop_a_painter(program: subprocess.Popen) -> int:
+    """Stop a worker in its first segment, and return its number.
+
+    Later ones may be painted already, and wait for the program to write them.
+    """
+    while True:
+        wait_for(lambda: workers(".paint"), program)
+        for worker in workers(".paint")[:1]:
+            os.kill(worker, signal.SIGSTOP)
+            if worker in workers(".paint"):
+                return worker
+            os.kill(worker, signal.SIGCONT)  # it had just finished
+
+
 def test_a_worker_that_is_killed_costs_only_its_segment(case, tmp_path):
     output, report = tmp_path / "out.mp4", tmp_path / "report.json"
     program = case.start(output, "--report", report, "--json")
-    wait_for(lambda: segments(tmp_path) and workers(".paint"), program)
-    os.kill(workers(".paint")[0], signal.SIGKILL)
+    os.kill(stop_a_painter(program), signal.SIGKILL)
     out, err = program.communicate()
     assert program.returncode == 0, err
     assert case.is_whole(output)
@@ -188,21 +201,10 @@ def test_a_worker_that_is_killed_costs_only_its_segment(case, tmp_path):
     assert not workers()
 
 
-def stop_a_painter(folder: Path, program: subprocess.Popen) -> int:
-    """Stop a worker in the middle of a segment, and return its number."""
-    while True:
-        wait_for(lambda: segments(folder) and workers(".paint"), program)
-        for worker in workers(".paint")[:1]:
-            os.kill(worker, signal.SIGSTOP)
-            if worker in workers(".paint"):
-                return worker
-            os.kill(worker, signal.SIGCONT)  # it had just finished
-
-
 def test_a_worker_that_hangs_without_dying_is_dropped(case, tmp_path):
     output = tmp_path / "out.mp4"
-    program = case.start(output, "--stall", "5")
-    hung = stop_a_painter(tmp_path, program)
+    program = case.start(output, "--stall", "3")  # ten times that before the first segment
+    hung = stop_a_painter(program)
     try:
         _, err = program.communicate(timeout=110)
     finally:
