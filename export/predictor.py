@@ -38,10 +38,8 @@ def read_predictor(path: Path) -> tuple[PictureToRow, dict[str, str]]:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         kept = int(header["kept"])
         rows = torch.zeros(int(header["paintings"]), int(header["values"]))
-        row = CodeToRow(rows, torch.zeros(len(rows), 2, 3), int(header["tint_at"]))
-        network = PictureToRow(
-            PictureToStatistics(kept), StatisticsToCode(torch.zeros(1, kept)), row
-        )
+        row = CodeToRow(rows, int(header["tint_at"]))
+        network = PictureToRow(PictureToStatistics(kept), StatisticsToCode(kept), row)
         network.load_state_dict(state)
     except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
         raise ModelError(

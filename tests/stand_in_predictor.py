@@ -6,9 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from engines import ModelFile
+from engines import ModelFile, load_model
+
+
+def write_model_and_predictor(folder: Path) -> ModelFile:
+    """Write the small model into ``folder`` and, beside it, a predictor.onnx for it."""
+    pytest.importorskip("torch", reason="the small model is exported by torch")
+    from tests.small_network import write_small_model
+
+    made = load_model(write_small_model(folder / "small.onnx"))
+    write_predictor(folder / "predictor.onnx", made)
+    return made
 
 
 def write_predictor(path: Path, model: ModelFile) -> Path:

@@ -12,7 +12,7 @@ from PIL import Image
 
 import engines.predictor
 import stylize_video
-from engines import EngineOptions, ModelFile, load_model
+from engines import EngineOptions, ModelFile
 from engines.errors import LivebrushError, ModelError, SourceError, UsageError
 from engines.runtimes.passthrough import Passthrough
 from engines.style_row import read_row, write_row
@@ -25,20 +25,14 @@ from realtime.stylizer import Stylizer
 from realtime.timeline import Timeline
 from tests.conftest import write_video
 from tests.small_frame import small_frame
-from tests.stand_in_predictor import write_predictor
+from tests.stand_in_predictor import write_model_and_predictor
 
 RED, BLUE = (230, 20, 20), (20, 20, 230)
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
-    pytest.importorskip("torch", reason="the small model is exported by torch")
-    from tests.small_network import write_small_model
-
-    folder = tmp_path_factory.mktemp("small")
-    made = load_model(write_small_model(folder / "small.onnx"))
-    write_predictor(folder / "predictor.onnx", made)
-    return made
+    return write_model_and_predictor(tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture(autouse=True)

@@ -285,7 +285,7 @@ class Trainer:
     def _train_step(self, pair: Pair) -> dict[str, float]:
         self._set_rate()
         losses = self.losses(pair)
-        total = sum(self.weight_of(name) * loss for name, loss in losses.items())
+        total = self.weighted(losses)
         if not torch.isfinite(total):
             raise TrainingError(
                 f"the loss became {total.item()} at step {self.step}. "
@@ -296,6 +296,10 @@ class Trainer:
         nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
         self.optimizer.step()
         return {name: float(value.detach()) for name, value in losses.items()}
+
+    def weighted(self, losses: dict[str, Tensor]) -> Tensor:
+        """Return what is minimised now: the sum of ``losses``, each times its weight."""
+        return sum(self.weight_of(name) * loss for name, loss in losses.items())
 
     def weight_of(self, loss: str) -> float:
         """Return a loss's weight now.
@@ -427,15 +431,9 @@ class Trainer:
         return mix.to(self.device)
 
     def _set_rate(self) -> None:
-        """Set the rates: linear warm-up, then a half cosine down to a fiftieth.
-
-        Loshchilov & Hutter 2017, eq. 5, without restarts.
-        """
-        done = self.step / self.config.steps
+        """Set the rates: linear warm-up, then a half cosine down to a fiftieth."""
         warm_up = min(_WARMUP_STEPS, self.config.steps // 10 + 1)
-        factor = min(1.0, (self.step + 1) / warm_up) * (
-            _LAST_RATE + (1 - _LAST_RATE) * (1 + math.cos(math.pi * done)) / 2
-        )
+        factor = rate_factor(self.step, self.config.steps, warm_up, _LAST_RATE)
         for group in self.optimizer.param_groups:
             group["lr"] = self._peaks()[f"{group['kind']}_rate"] * factor
 
@@ -459,6 +457,15 @@ class Trainer:
                 {"step": self.step, **{k: sum(v) / len(v) for k, v in self._sums.items()}}
             )
             self._sums = {}
+
+
+def rate_factor(step: int, steps: int, warm_up: int, last: float) -> float:
+    """Return what the peak rate is multiplied by: linear warm-up, a half cosine down to ``last``.
+
+    Loshchilov & Hutter 2017, eq. 5, without restarts.
+    """
+    cosine = (1 + math.cos(math.pi * step / steps)) / 2
+    return min(1.0, (step + 1) / warm_up) * (last + (1 - last) * cosine)
 
 
 def _inside(image: Tensor) -> Tensor:

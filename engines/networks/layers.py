@@ -30,6 +30,41 @@ class ByteConv2d(nn.Conv2d):
         return convolved
 
 
+class ConvLayer(nn.Module):
+    """Reflection pad, convolve; with ``upsample``, after nearest-neighbour enlargement."""
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, stride: int = 1, upsample: int = 1
+    ) -> None:
+        super().__init__()
+        self.upsample, self.padding = upsample, kernel // 2
+        self.conv2d = nn.Conv2d(inputs, outputs, kernel, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve ``x``, (N, C, h, w)."""
+        if self.upsample > 1:
+            x = F.interpolate(x, scale_factor=self.upsample, mode="nearest")
+        convolved: Tensor = self.conv2d(F.pad(x, (self.padding,) * 4, mode="reflect"))
+        return convolved
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions with instance norm; no activation after the addition."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = ConvLayer(channels, channels, 3), ConvLayer(channels, channels, 3)
+        self.in1, self.in2 = (
+            nn.InstanceNorm2d(channels, affine=True),
+            nn.InstanceNorm2d(channels, affine=True),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``x``, (N, C, h, w), and what the convolutions add."""
+        added: Tensor = self.in2(self.conv2(F.relu(self.in1(self.conv1(x)))))
+        return x + added
+
+
 def round_to_bytes(weight: Tensor) -> Tensor:
     """Put ``weight`` (O, I, h, w) on the steps that its int8 form has, see ``byte_step``."""
     with torch.no_grad():

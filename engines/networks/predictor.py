@@ -21,21 +21,22 @@ class CodeToRow(nn.Module):
 
     Its colours are then moved to the picture's: the last scales and shifts of a row, its tint,
     are an affine map of each channel, so means and deviations are met without being learned
-    (Reinhard et al. 2001, in RGB). rows: (P, R), those of the bundled styles. colours: (P, 2, 3),
-    mean and deviation of what each of them paints. tint_at: where the tint's six numbers begin.
+    (Reinhard et al. 2001, in RGB). rows: (P, R), those of the bundled styles. tint_at: where the
+    tint's six numbers begin.
     """
 
     spread: Tensor
     colours: Tensor
+    """(P, 2, 3): mean and deviation of what each bundled style paints; to be set."""
 
-    def __init__(self, rows: Tensor, colours: Tensor, tint_at: int) -> None:
+    def __init__(self, rows: Tensor, tint_at: int) -> None:
         super().__init__()
         self.paintings, self.tint_at = rows.shape[0], tint_at
         self.known = nn.Parameter(rows.clone())
         # In deviations of the bundled rows: an optimiser's steps would be far too long for some.
         self.free = nn.Parameter(torch.zeros(CODE - self.paintings, rows.shape[1]))
         self.register_buffer("spread", rows.std(0))
-        self.register_buffer("colours", colours.clone())
+        self.register_buffer("colours", rows.new_zeros(len(rows), 2, 3))
 
     def forward(self, code: Tensor, colours: Tensor) -> Tensor:
         """Return the rows, (N, R), of codes (N, CODE) and of pictures' ``colours`` (N, 2, 3)."""
@@ -60,18 +61,15 @@ def colours_of(pictures: Tensor) -> Tensor:
 
 
 class StatisticsToCode(nn.Module):
-    """Whitened statistics of VGG16's channels become a code.
+    """``kept`` whitened statistics of VGG16's channels become a code."""
 
-    mean: (S,), whiten: (S, K): what whitens statistics, of the views that are learned from.
-    """
-
-    def __init__(self, whiten: Tensor) -> None:
+    def __init__(self, kept: int) -> None:
         super().__init__()
         last = nn.Linear(_HIDDEN, CODE)
         with torch.no_grad():
             last.weight.mul_(0.3)
         self.layers = nn.Sequential(
-            nn.Linear(whiten.shape[1], _HIDDEN),
+            nn.Linear(kept, _HIDDEN),
             nn.GELU(),
             nn.Dropout(_DROPPED),
             nn.Linear(_HIDDEN, _HIDDEN),

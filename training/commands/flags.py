@@ -7,6 +7,9 @@ from pathlib import Path
 
 from engines.errors import EngineUnavailable
 
+PREDICTOR_CONFIG = Path(__file__).parents[1] / "configs" / "predictor.yaml"
+BUNDLED_WEIGHTS = Path(__file__).parents[2] / "engines" / "styles" / "gallery.safetensors"
+
 
 def add_vgg(parser: argparse.ArgumentParser) -> None:
     """Add --vgg."""

@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engines.errors import UsageError
-from training.commands.flags import add_device, add_vgg, check_device
+from training.commands.flags import (
+    BUNDLED_WEIGHTS,
+    PREDICTOR_CONFIG,
+    add_device,
+    add_vgg,
+    check_device,
+)
 
 if TYPE_CHECKING:
     from training.config import TrainingConfig
@@ -18,8 +24,6 @@ if TYPE_CHECKING:
     from training.predictor.views import Seen
     from training.vgg import Vgg16
 
-_CONFIG = Path(__file__).parents[1] / "configs" / "predictor.yaml"
-_BUNDLED = Path(__file__).parents[2] / "engines" / "styles" / "gallery.safetensors"
 _HELD_SEED, _SAY_EVERY = 1, 50
 
 
@@ -32,7 +36,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "that paints like it. Runs in slices: --resume goes on where the last one ended.",
     )
     predictor.add_argument(
-        "--config", type=Path, default=_CONFIG, help="default: training/configs/predictor.yaml"
+        "--config",
+        type=Path,
+        default=PREDICTOR_CONFIG,
+        help="default: training/configs/predictor.yaml",
     )
     predictor.add_argument(
         "--data",
@@ -44,7 +51,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--from",
         dest="bundled",
         type=Path,
-        default=_BUNDLED,
+        default=BUNDLED_WEIGHTS,
         metavar="WEIGHTS",
         help="the network that the rows are for (default: the bundled one)",
     )
@@ -127,12 +134,13 @@ def _look(
     config: TrainingConfig, args: argparse.Namespace, vgg: Vgg16, folder: Path, end_s: float
 ) -> tuple[Seen | None, Seen | None]:
     """Return what VGG16 sees in the views to learn from and in those held out; None if not yet."""
-    from training.predictor.pictures import Views, photos_of, split_paintings
+    from training.data import photo_files
+    from training.predictor.pictures import Views, split_paintings
     from training.predictor.views import keep_views
 
     artists = frozenset(style.artist for style in config.styles)
     learned, held = split_paintings(args.data / "paintings", artists)
-    photos = photos_of(args.data, config.photos, config.exclude_licence)
+    photos = photo_files(args.data / config.photos, config.exclude_licence)
     kept = [
         keep_views(
             folder / name, Views(paintings, photos, seed), vgg, config.vgg_scales, count, end_s
@@ -166,11 +174,8 @@ def _finish(predictor: PredictorRun, guessing: Guessing, folder: Path) -> None:
 
 def _show(name: str, steps: int) -> Callable[[int, dict[str, float]], None]:
     def show(step: int, losses: dict[str, float]) -> None:
-        _say(step, steps, name + "".join(f" {k} {v:.3g}" for k, v in losses.items()))
+        if step % _SAY_EVERY == 0:
+            told = "".join(f" {k} {v:.3g}" for k, v in losses.items())
+            print(f"{step}/{steps} {name}{told}", flush=True)
 
     return show
-
-
-def _say(step: int, steps: int, text: str) -> None:
-    if step % _SAY_EVERY == 0:
-        print(f"{step}/{steps} {text}", flush=True)

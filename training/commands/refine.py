@@ -8,16 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engines.errors import UsageError
-from training.commands.flags import add_vgg
+from engines.predictor import SCALE_RANGE
+from training.commands.flags import BUNDLED_WEIGHTS, PREDICTOR_CONFIG, add_vgg
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from engines.style_row import StyleRow
-
-_CONFIG = Path(__file__).parents[1] / "configs" / "predictor.yaml"
-_BUNDLED = Path(__file__).parents[2] / "engines" / "styles" / "gallery.safetensors"
-_SCALES = (0.5, 2.0)
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -72,8 +69,8 @@ def run(args: argparse.Namespace) -> None:
     write_row(args.output, start)
     with tempfile.TemporaryDirectory(prefix="livebrush-") as folder:
         refine(
-            load_config(_CONFIG),
-            _BUNDLED,
+            load_config(PREDICTOR_CONFIG),
+            BUNDLED_WEIGHTS,
             load_vgg(args.vgg),
             start.row,
             middle_view(args.picture, args.style_scale),
@@ -99,7 +96,7 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError(f"-o {args.output}: a style's row is called NAME.row.")
     if not args.seconds > 0:
         raise UsageError(f"--seconds must be more than 0, got {args.seconds:g}.")
-    low, high = _SCALES
+    low, high = SCALE_RANGE
     if not low <= args.style_scale <= high:
         raise UsageError(
             f"--style-scale lies between {low:g} and {high:g}, got {args.style_scale:g}."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +12,12 @@ from torch import Tensor
 
 from engines.networks.predictor import PictureToRow, PictureToStatistics, colours_of
 from training.checkpoint import load_checkpoint, save_checkpoint
+from training.loop import rate_factor
 from training.predictor.loop import PredictorRun
 from training.predictor.views import Seen
 
 _BATCH, _SAVE_EVERY = 16, 200
-_PEAK_RATE, _LAST = 2e-3, 0.01
+_PEAK_RATE, _WARM_UP, _LAST = 2e-3, 200, 0.01
 _LEAST_PX = 160
 
 
@@ -46,11 +46,11 @@ class Guessing:
         torch.manual_seed(self.step)
         end_s = time.monotonic() + 60 * minutes
         self.network.train()
+        self.run.code.eval()  # its dropout would be noise in what is to be met
         while self.step < self.steps and time.monotonic() < end_s:
-            done = self.step / self.steps
-            rate = _LAST + (1 - _LAST) * (1 + math.cos(math.pi * done)) / 2
+            factor = rate_factor(self.step, self.steps, _WARM_UP, _LAST)
             for group in self.optimizer.param_groups:
-                group["lr"] = _PEAK_RATE * rate * min(1, (self.step + 1) / 200)
+                group["lr"] = _PEAK_RATE * factor
             chosen = torch.randint(len(self.targets), (_BATCH,))
             wanted = self.targets[chosen].to(self.run.device)
             pictures = self.run.seen.pictures[chosen]

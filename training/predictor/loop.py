@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,7 @@ from engines.networks.weights import load_weights, network_hash
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.config import TrainingConfig
 from training.data import read_photo, resize_short_side, spread
-from training.loop import Trainer
+from training.loop import Trainer, rate_factor
 from training.losses import palette_loss
 from training.pairs import Pair, PairSampler
 from training.predictor.views import Seen, Targets
@@ -29,7 +28,7 @@ from training.vgg import Vgg16
 KEPT = 192
 """Principal components of the statistics that a predictor is shown."""
 _SAVE_EVERY = 100
-_PEAK_RATE, _KNOWN_RATE, _LAST = 2e-4, 0.05, 0.02
+_PEAK_RATE, _KNOWN_RATE, _WARM_UP, _LAST = 2e-4, 0.05, 100, 0.02
 _LINES_PX, _PHOTOS = 240, 6
 _SUM_WEIGHT = 10.0  # how strictly the weights of a mix sum to 1
 _NOISE = 0.15  # of the whitened statistics: a few hundred paintings are soon known by heart
@@ -37,6 +36,11 @@ _NOISE = 0.15  # of the whitened statistics: a few hundred paintings are soon kn
 
 class PictureTrainer(Trainer):
     """A trainer whose styles are the pictures of each batch: its rows are set from outside."""
+
+    def keep_network(self, network: StyleNetwork) -> None:
+        """Paint with ``network``, which stays as it is."""
+        self.network.load_state_dict(network.state_dict())
+        self.network.requires_grad_(False).eval()
 
     def begin(self, rows: Tensor, targets: Targets) -> None:
         """Set the rows (N, R) and the targets (N) of the next losses."""
@@ -89,16 +93,13 @@ class PredictorRun:
         self.trainer = PictureTrainer(config, data, vgg, folder, device)
         source, _ = load_weights(bundled)
         self.network_hash = network_hash(source)
-        state = source.state_dict()
-        rows = state["rows"]
-        self.trainer.network.load_state_dict(state)
-        self.trainer.network.requires_grad_(False).eval()
+        rows = source.rows.detach()
+        self.trainer.keep_network(source)
         self.seen, self.folder, self.device = seen, folder, device
         self.scale = max(config.vgg_scales)
         self.whitening = Whitening(seen.statistics[self.scale], min(KEPT, len(seen) - 1)).to(device)
-        self.code = StatisticsToCode(self.whitening.whiten).to(device)
-        painted = colours_painted(source, self.trainer.files, device)
-        self.row = CodeToRow(rows, painted, source.tint_at).to(device)
+        self.code = StatisticsToCode(self.whitening.whiten.shape[1]).to(device)
+        self.row = CodeToRow(rows, source.tint_at).to(device)
         known = [self.row.known]
         others = [self.row.free, *self.code.parameters()]
         self.optimizer = torch.optim.AdamW(
@@ -110,9 +111,10 @@ class PredictorRun:
     def begin_as_mixes(self, steps: int = 1500) -> None:
         """Let the predictor begin with the mixes of bundled styles that are nearest to the views.
 
-        By Gram matrices alone: no picture is painted for it, so it takes a minute.
+        By Gram matrices, and a few small pictures for the colours: it takes a minute.
         """
         trainer = self.trainer
+        self.row.colours = colours_painted(trainer.network, trainer.files)
         paintings = PaintingTargets(
             trainer.config, trainer.data, trainer.vgg, self.scale, self.device
         )
@@ -180,9 +182,8 @@ class PredictorRun:
             sampler.close()
 
     def _train_step(self, sampler: PairSampler) -> dict[str, float]:
-        config, done = self.trainer.config, self.step / self.trainer.config.steps
-        factor = min(1.0, (self.step + 1) / 100)
-        factor *= _LAST + (1 - _LAST) * (1 + math.cos(math.pi * done)) / 2
+        config = self.trainer.config
+        factor = rate_factor(self.step, config.steps, _WARM_UP, _LAST)
         for group in self.optimizer.param_groups:
             group["lr"] = _PEAK_RATE * factor * group["share"]
         chosen = torch.randint(len(self.seen), (config.batch,))
@@ -193,7 +194,7 @@ class PredictorRun:
         rows = self.row(self.code(noisy), colours_of(pictures))
         self.trainer.begin(rows, self.seen.picked(chosen, self.device))
         losses = self.trainer.losses(sampler.next())
-        total = sum(self.trainer.weight_of(name) * loss for name, loss in losses.items())
+        total = self.trainer.weighted(losses)
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
         if torch.isfinite(total):
@@ -206,14 +207,13 @@ class PredictorRun:
 _MODULES = ("whitening", "code", "row")
 
 
-def colours_painted(network: StyleNetwork, photos: list[Path], device: str) -> Tensor:
+def colours_painted(network: StyleNetwork, photos: list[Path]) -> Tensor:
     """Return mean and deviation of the channels of what each style paints, (P, 2, 3).
 
     Over a few of the ``photos``: a painting's own colours are not quite met.
     """
     chosen = [resize_short_side(read_photo(path), _LINES_PX) for path in spread(photos, _PHOTOS)]
-    network, count = network.to(device), len(network.rows)
-    found = []
+    found, count = [], len(network.rows)
     for style in range(count):
         painted = [
             torch.from_numpy(stylise_photo(network, photo, style, count)).float() / 255
@@ -221,7 +221,7 @@ def colours_painted(network: StyleNetwork, photos: list[Path], device: str) -> T
         ]
         pixels = torch.cat([picture.flatten(0, 1) for picture in painted])
         found.append(torch.stack([pixels.mean(0), pixels.std(0)]))
-    return torch.stack(found)
+    return torch.stack(found).to(network.rows.device)
 
 
 def nearest_mixes(bundled: list[Tensor], seen: Seen, scale: float) -> Tensor:

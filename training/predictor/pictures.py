@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from training.data import photo_files, read_photo, resize_short_side
+from training.data import read_photo, resize_short_side
 
 HELD_OUT = 40
 """So many paintings, with all others by their artists, are never learned from."""
@@ -138,8 +138,3 @@ def draw_pattern(random: np.random.Generator) -> np.ndarray:
         phase = cv2.resize(noise, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC)
     place = (phase % 1) * len(colours)
     return colours[np.floor(place).astype(int) % len(colours)].astype(np.uint8)
-
-
-def photos_of(data: Path, folder: str, exclude_licence: tuple[str, ...]) -> list[Path]:
-    """Return the photos that may stand for what users give as styles."""
-    return photo_files(data / folder, exclude_licence)

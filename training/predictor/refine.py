@@ -50,10 +50,9 @@ def refine(
         blend_share=0,
     )
     trainer = PictureTrainer(config, photos.parent, vgg, photos.parent)
-    state = load_weights(weights)[0].state_dict()
-    spread = state["rows"].std(0) + 1e-3
-    trainer.network.load_state_dict(state)
-    trainer.network.requires_grad_(False).eval()
+    network, _ = load_weights(weights)
+    trainer.keep_network(network)
+    spread = network.rows.detach().std(0) + 1e-3
     trainer.step = config.steps  # everything that smooths is in
     image = torch.from_numpy(np.ascontiguousarray(view)).permute(2, 0, 1)[None]
     targets = look(vgg, image, config.vgg_scales).picked(torch.zeros(1, dtype=torch.long), "cpu")
@@ -67,8 +66,7 @@ def refine(
         optimizer.param_groups[0]["lr"] = _RATE * (1 - (1 - _LAST) * done)
         trainer.begin(found, targets)
         losses = trainer.losses(sampler.next())
-        total = sum(trainer.weight_of(name) * loss for name, loss in losses.items())
-        total = total + _PULL * ((found - row) / spread).square().mean()
+        total = trainer.weighted(losses) + _PULL * ((found - row) / spread).square().mean()
         optimizer.zero_grad(set_to_none=True)
         total.backward()
         optimizer.step()

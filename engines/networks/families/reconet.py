@@ -14,32 +14,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engines.networks.checkpoint import Reading, drop_statistics
-from engines.networks.layers import grow_edge, pad_edge
+from engines.networks.layers import ConvLayer, ResidualBlock, grow_edge, pad_edge
 from engines.networks.style_network import StyleNetwork
 
 _CELL_PX = 4
 _SMALLEST_PX = 32
 
 
-class Conv(nn.Module):
-    """Enlarge by repetition, mirror the border, convolve; with ``norm``, normalise and ReLU."""
-
-    def __init__(
-        self, inputs: int, outputs: int, kernel: int, stride: int = 1, upsample: int = 1
-    ) -> None:
-        super().__init__()
-        self.upsample, self.padding = upsample, kernel // 2
-        self.conv2d = nn.Conv2d(inputs, outputs, kernel, stride)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Convolve ``x``, (N, C, h, w)."""
-        if self.upsample > 1:
-            x = F.interpolate(x, scale_factor=self.upsample, mode="nearest")
-        convolved: Tensor = self.conv2d(F.pad(x, (self.padding,) * 4, mode="reflect"))
-        return convolved
-
-
-class NormedConv(Conv):
+class NormedConv(ConvLayer):
     """A convolution with instance norm and ReLU."""
 
     def __init__(
@@ -51,20 +33,6 @@ class NormedConv(Conv):
     def forward(self, x: Tensor) -> Tensor:
         """Convolve ``x``, (N, C, h, w)."""
         return F.relu(self.instance(super().forward(x)))
-
-
-class Block(nn.Module):
-    """Two 3x3 convolutions with instance norm, added to what came in."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv1, self.conv2 = Conv(channels, channels, 3), Conv(channels, channels, 3)
-        self.in1, self.in2 = (nn.InstanceNorm2d(channels, affine=True) for _ in range(2))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return ``x``, (N, C, h, w), and what the convolutions add."""
-        added: Tensor = self.in2(self.conv2(F.relu(self.in1(self.conv1(x)))))
-        return x + added
 
 
 class ReCoNet(StyleNetwork):
@@ -80,10 +48,10 @@ class ReCoNet(StyleNetwork):
         self.style_conv2 = NormedConv(width, 2 * width, 3, stride=2)
         self.style_conv3 = NormedConv(2 * width, 4 * width, 3, stride=2)
         for i in range(1, blocks + 1):
-            setattr(self, f"style_res{i}", Block(4 * width))
+            setattr(self, f"style_res{i}", ResidualBlock(4 * width))
         self.style_deconv1 = NormedConv(4 * width, 2 * width, 3, upsample=2)
         self.style_deconv2 = NormedConv(2 * width, width, 3, upsample=2)
-        self.style_deconv3 = Conv(width, 3, 9)
+        self.style_deconv3 = ConvLayer(width, 3, 9)
 
     def forward(self, image: Tensor, mix: Tensor) -> Tensor:
         """Paint ``image``."""

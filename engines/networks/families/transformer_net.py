@@ -16,48 +16,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engines.networks.checkpoint import Reading
-from engines.networks.layers import grow_edge, pad_edge
+from engines.networks.layers import ConvLayer, ResidualBlock, grow_edge, pad_edge
 from engines.networks.style_network import StyleNetwork
 
 _DEPRECATED = re.compile(r"in\d+\.(running_(mean|var)|num_batches_tracked)$")
 # Reflection padding by 4 of the 9x9 convolutions and by 1 at a quarter of the size both need room.
 _SMALLEST_PX = 32
 _CELL_PX = 4  # the deepest convolutions work at a quarter of the size
-
-
-class ConvLayer(nn.Module):
-    """Reflection pad, convolve; with ``upsample``, after nearest-neighbour enlargement."""
-
-    def __init__(
-        self, inputs: int, outputs: int, kernel: int, stride: int = 1, upsample: int = 1
-    ) -> None:
-        super().__init__()
-        self.upsample, self.padding = upsample, kernel // 2
-        self.conv2d = nn.Conv2d(inputs, outputs, kernel, stride)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Convolve ``x``, (N, C, h, w)."""
-        if self.upsample > 1:
-            x = F.interpolate(x, scale_factor=self.upsample, mode="nearest")
-        convolved: Tensor = self.conv2d(F.pad(x, (self.padding,) * 4, mode="reflect"))
-        return convolved
-
-
-class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions with instance norm; no activation after the addition."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv1, self.conv2 = ConvLayer(channels, channels, 3), ConvLayer(channels, channels, 3)
-        self.in1, self.in2 = (
-            nn.InstanceNorm2d(channels, affine=True),
-            nn.InstanceNorm2d(channels, affine=True),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return ``x``, (N, C, h, w), and what the convolutions add."""
-        added: Tensor = self.in2(self.conv2(F.relu(self.in1(self.conv1(x)))))
-        return x + added
 
 
 class TransformerNet(StyleNetwork):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import engines.predictor
-from engines import Engine, EngineOptions, ModelFile, find_model, load_model, open_engine
+from engines import Engine, EngineOptions, ModelFile, find_model, open_engine
 from engines.errors import SourceError
 from realtime.controls.desk import Desk
 from realtime.frame import Frame
@@ -23,7 +23,7 @@ from realtime.look import Look
 from realtime.stylizer import Stylizer
 from tests.realtime.live.test_run import Screen, live
 from tests.small_frame import small_frame
-from tests.stand_in_predictor import write_predictor
+from tests.stand_in_predictor import write_model_and_predictor
 
 SIZE = (48, 64)
 FIRST = Look((("first", 1.0),), denoise=False)
@@ -32,13 +32,7 @@ RED, BLUE = (np.full((80, 90, 3), color, np.uint8) for color in ((230, 20, 20), 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
-    pytest.importorskip("torch", reason="the small model is exported by torch")
-    from tests.small_network import write_small_model
-
-    folder = tmp_path_factory.mktemp("small")
-    made = load_model(write_small_model(folder / "small.onnx"))
-    write_predictor(folder / "predictor.onnx", made)
-    return made
+    return write_model_and_predictor(tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture(autouse=True)

@@ -148,8 +148,8 @@ def test_a_predictor_is_trained_in_slices_and_exported(
     assert network == network_hash(load_weights(tmp_path / "run" / "weights.safetensors")[0])
 
     monkeypatch.setattr("engines.predictor.PREDICTOR", tmp_path / "predictor.onnx")
-    monkeypatch.setattr(refine, "_CONFIG", file)
-    monkeypatch.setattr(refine, "_BUNDLED", tmp_path / "run" / "weights.safetensors")
+    monkeypatch.setattr(refine, "PREDICTOR_CONFIG", file)
+    monkeypatch.setattr(refine, "BUNDLED_WEIGHTS", tmp_path / "run" / "weights.safetensors")
     picture, output = data / "paintings" / "7.png", tmp_path / "seven.row"
     command = ["refine", picture, "-o", output, "--photos", data / "content", "--seconds", "3"]
     command += ["--vgg", data / "vgg.safetensors"]
