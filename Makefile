@@ -8,7 +8,7 @@ UV = UV_HTTP_TIMEOUT=180 UV_DEFAULT_INDEX="$${PIP_INDEX_URL:-$$($(BIN)/python -m
 	$(BIN)/python -m uv --quiet pip
 INSTALL = $(UV) install --python $(BIN)/python --constraint constraints.txt --build-constraint constraints.txt
 
-.PHONY: demo test quick check constraints docs bench soak bench-gpu site clean
+.PHONY: demo test quick check constraints docs bench soak bench-gpu gpu-trial site clean
 
 .venv/uv:
 	test -x $(BIN)/python || test -x $(BIN)/python.exe || $(PYTHON) -m venv .venv
@@ -93,6 +93,9 @@ bench: .venv/bench .venv/clip
 
 bench-gpu: .venv/bench .venv/clip
 	$(BIN)/python -m bench.targets.gpu_table
+
+gpu-trial: .venv/dev
+	$(BIN)/python -m bench.targets.gpu_trial
 
 soak: .venv/dev .venv/clip
 	$(BIN)/python -m bench.targets.soak

@@ -134,6 +134,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "bench.tools": (*ALL, "bench"),
     "bench.rows": (*ALL, "bench", "bench.tools"),
     "bench.targets": (*ALL, "bench", "bench.tools", "bench.rows"),
+    "bench.trial": (*ALL, "bench", "bench.rows", "bench.targets"),
 }
 
 # The only places that know these libraries; and rooms that know neither devices, windows nor

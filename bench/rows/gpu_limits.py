@@ -109,30 +109,32 @@ def limit_ms(work: Work, rates: Rates, precision: str) -> tuple[float, str]:
     return parts[name] * 1000, name
 
 
-def measure_rates(device: str = "cuda") -> Rates:
-    """Measure the GPU with PyTorch.
+def measure_rates(device: str = "cuda", side: int = 8192) -> Rates:
+    """Measure a device with PyTorch.
 
-    Copies of 256 MiB, a copy within its memory, products of square matrices.
+    Products of square matrices of ``side``, a copy of 4 * side^2 bytes each way, and within the
+    memory one of four times as many.
     """
     import torch
 
-    host = torch.empty(256 * 2**20, dtype=torch.uint8, pin_memory=True)
-    on_gpu = torch.empty_like(host, device=device)
-    here, there = (torch.empty(2**30, dtype=torch.uint8, device=device) for _ in range(2))
-    wait = torch.cuda.synchronize
+    on_gpu = device.startswith("cuda")
+    wait = torch.cuda.synchronize if on_gpu else lambda: None
+    size_bytes = 4 * side**2
+    host = torch.empty(size_bytes, dtype=torch.uint8, pin_memory=on_gpu)
+    there = torch.empty_like(host, device=device)
+    one, other = (torch.empty(4 * size_bytes, dtype=torch.uint8, device=device) for _ in range(2))
     int_mm = torch._int_mm  # noqa: SLF001 (the only product of bytes that PyTorch has)
     matrix = {}
     torch.backends.cuda.matmul.allow_tf32 = False
     for precision, dtype in (("fp32", torch.float32), ("fp16", torch.float16)):
-        side = 8192
-        a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
+        a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
         matrix[precision] = 2 * side**3 / _best_s(lambda a=a, b=b: torch.mm(a, b), wait)
-    a, b = (torch.randint(-9, 9, (8192, 8192), device=device, dtype=torch.int8) for _ in range(2))
-    matrix["int8"] = 2 * 8192**3 / _best_s(lambda: int_mm(a, b.t()), wait)
+    a, b = (torch.randint(-9, 9, (side, side), device=device).to(torch.int8) for _ in range(2))
+    matrix["int8"] = 2 * side**3 / _best_s(lambda: int_mm(a, b.t()), wait)
     return Rates(
-        to_gpu=host.numel() / _best_s(lambda: on_gpu.copy_(host, non_blocking=True), wait),
-        from_gpu=host.numel() / _best_s(lambda: host.copy_(on_gpu, non_blocking=True), wait),
-        memory=2 * here.numel() / _best_s(lambda: here.copy_(there), wait),  # read and written
+        to_gpu=size_bytes / _best_s(lambda: there.copy_(host, non_blocking=True), wait),
+        from_gpu=size_bytes / _best_s(lambda: host.copy_(there, non_blocking=True), wait),
+        memory=8 * size_bytes / _best_s(lambda: one.copy_(other), wait),  # read and written
         matrix=matrix,
     )
 

@@ -25,7 +25,7 @@ from bench.rows.gpu_limits import Rates, Work, limit_ms, measure_rates, work_of
 from bench.tools.clips import bikes, cut
 from bench.tools.machine import describe_machine
 from engines import Engine, EngineOptions, ModelFile, engine_class, find_model, installed_models
-from engines.base import Pending
+from engines.base import Frames, Pending
 from engines.errors import EngineUnavailable, UsageError
 from engines.plans.cuda import cuda_problem
 from engines.plans.library import INSTALL, library_names
@@ -213,9 +213,18 @@ def open_way(model: ModelFile, way: str, size: tuple[int, int], device: str = "c
     return prepared(engine, size)
 
 
-def throughput(engine: Engine, size: tuple[int, int], measure_s: float = _MEASURE_S) -> float:
-    """Return the frames a second with as many under way as the engine takes."""
-    frame, style = _inputs(engine, size)
+def throughput(
+    engine: Engine,
+    size: tuple[int, int],
+    measure_s: float = _MEASURE_S,
+    frame: Frames | None = None,
+) -> float:
+    """Return the frames a second with as many under way as the engine takes.
+
+    frame: (1, H, W, 3) uint8, to tell arrays from tensors; absent: an array of noise.
+    """
+    noise, style = _inputs(engine, size)
+    frame = noise if frame is None else frame
     started: deque[Pending] = deque()
     count, started_s = 0, time.perf_counter()
     while time.perf_counter() - started_s < measure_s or not count:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Torch(Engine):
-    """PyTorch: on CUDA with two frames under way where many are wanted, else one at a time."""
+    """PyTorch: on CUDA with three frames under way where many are wanted, else one at a time."""
 
     name = "torch"
     summary = "PyTorch on the CPU (fp32), CUDA or MPS (fp16), from the model's weights"
@@ -107,6 +107,13 @@ class Torch(Engine):
     def eager(self) -> None:
         """Run without CUDA graphs from the next size on, to see what they give."""
         self._runs_graphs = False
+
+    def fuse(self) -> None:
+        """Let PyTorch fuse what surrounds the convolutions, from the next size on.
+
+        It compiles for as long as minutes; on a GPU it needs Triton, on a CPU a C++ compiler.
+        """
+        self._graph.compile(mode="max-autotune-no-cudagraphs")
 
     def _specialise(self, key: tuple[int, int, int]) -> CudaFrames | None:
         """Return buffers on the GPU for frames of that shape; None on other devices."""
