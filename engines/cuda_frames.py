@@ -17,7 +17,8 @@ from engines.tickets import Turns
 if TYPE_CHECKING:
     from engines.base import Conditions, Frames
 
-SLOTS = 2  # where many frames a second matter more than memory
+# One is uploaded, one computed, one downloaded; where many a second matter more than memory.
+SLOTS = 3
 # cuDNN chooses its algorithms and the allocator takes its memory before anything is recorded.
 _WARM_UP = 3
 _POOL = 32  # streams that PyTorch hands out in turn for ever (c10/cuda/CUDAStream.cpp)
@@ -99,13 +100,15 @@ class _Slot:
         """Make one CUDA graph of the network. Return why that cannot be, or None."""
         recorded = torch.cuda.CUDAGraph()
         try:
-            # thread_local: what the other threads of a live run allocate meanwhile is no concern of
-            # the recording.
-            with (
-                torch.inference_mode(),
-                torch.cuda.graph(recorded, stream=self._stream, capture_error_mode="thread_local"),
-            ):
-                self._stylized = self._graph(self._frame, **self._conditions)
+            with torch.inference_mode(), torch.cuda.stream(self._stream):
+                # Not torch.cuda.graph: it first waits for all that the process has queued, so a
+                # picture that is being painted would stall. thread_local: what the other threads
+                # of a live run allocate meanwhile is no concern of the recording.
+                recorded.capture_begin(capture_error_mode="thread_local")
+                try:
+                    self._stylized = self._graph(self._frame, **self._conditions)
+                finally:
+                    recorded.capture_end()
         except RuntimeError as error:
             return f"no CUDA graph could be recorded ({error})"
         self._recorded = recorded

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from engines.base import Conditions, Frames, Pending
 
-# While one frame is computed, the next is uploaded or the one before downloaded.
-SLOTS = 2
+# While one frame is computed, the next is uploaded and the one before downloaded.
+SLOTS = 3
 
 
 class PlanRun:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class TensorRt(Engine):
-    """TensorRT: from host memory or on the GPU, two frames under way where many are wanted."""
+    """TensorRT: from host memory or on the GPU, three frames under way where many are wanted."""
 
     name = "tensorrt"
     summary = "TensorRT on an NVIDIA GPU, fp16, fp32, int8 and fp8; built for the GPU at first use"

@@ -11,11 +11,13 @@ from dataclasses import replace
 import numpy as np
 
 from realtime.controls.state import State
-from realtime.frame import LiveFrame
+from realtime.frame import Frame, LiveFrame
 from realtime.live.curtain import Curtain, darken
 from realtime.live.engine_sizes import EngineSizes
 from realtime.live.quality import Quality
 from realtime.look import Look
+from realtime.picture.gpu.decoding import tensors_problem
+from realtime.picture.gpu.tensors import on_device
 from realtime.picture.sizes import network_size, scaled
 from realtime.stylizer import Stylizer, frames_remembered
 from realtime.timing import Clock
@@ -76,7 +78,7 @@ class LivePainter:
         self._resize(frame.size, state.look.brush, now_s)
         if state.mirror:
             frame = replace(frame, pixels=np.ascontiguousarray(frame.pixels[:, ::-1]))
-        painting = self.stylizer.stylize(frame, now_s)
+        painting = self.stylizer.stylize(self._where_it_is_painted(frame, state.look), now_s)
         self._settled = 0 if now_s - self._changed_s < state.fade_s else self._settled + 1
         if self.quality and not self._sizes.opening:
             self.quality.note(frame, self._clock() - now_s, self._clock())
@@ -108,6 +110,18 @@ class LivePainter:
             # Steadiness would hold on to the picture that was the other way round.
             self.stylizer.reset()
             self._mirrored, self._changed_s = state.mirror, now_s
+
+    def _where_it_is_painted(self, frame: LiveFrame, look: Look) -> Frame:
+        """Return ``frame`` on the engine's GPU, once, if all that is done with it is done there.
+
+        Then scaling, noise reduction and bringing up cost the CPU nothing.
+        """
+        engine = self.stylizer.engine
+        if not engine.takes_tensors or look.sees_people or look.stability:
+            return frame
+        if tensors_problem(engine.device):
+            return frame  # TensorRT runs without PyTorch, too
+        return Frame(on_device(frame.pixels, engine.device), frame.index)
 
     def _resize(self, frame_size: tuple[int, int], brush: float, now_s: float) -> None:
         """Run at the size that brush and quality ask for, as soon as there is an engine for it."""

@@ -33,6 +33,12 @@ class Stream:
 class Recorded:
     """Plays what was recorded once more."""
 
+    def capture_begin(self, capture_error_mode: str) -> None:
+        assert capture_error_mode == "thread_local"
+
+    def capture_end(self) -> None:
+        pass
+
     def replay(self) -> None:
         network, frame, conditions, out = self.work
         out.copy_(network(frame, **conditions))
@@ -73,19 +79,17 @@ def network(frame: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.parametrize("records", [False, True])
 def test_arrays_and_tensors_in_turn(cuda_frames, records: bool, monkeypatch: pytest.MonkeyPatch):
-    @contextlib.contextmanager
-    def graph(recorded: Recorded, stream: Stream, capture_error_mode: str):
-        yield
-        slot = next(slot for slot in slots if slot._stream is stream)
+    def capture_end(recorded: Recorded) -> None:
+        slot = next(slot for slot in slots if slot._recorded is None)
         recorded.work = (network, slot._frame, slot._conditions, slot._stylized)
 
-    cuda_frames.torch.cuda.graph = graph
+    monkeypatch.setattr(Recorded, "capture_end", capture_end)
     slots: list = []
     make = cuda_frames._Slot
     monkeypatch.setattr(cuda_frames, "_Slot", lambda *how: slots.append(make(*how)) or slots[-1])
     frames = cuda_frames.CudaFrames(network, "cpu", (1, 4, 6), {"style": FIRST}, records)
     assert (
-        frames.problem is None and [slot._recorded is not None for slot in slots] == [records] * 2
+        frames.problem is None and [slot._recorded is not None for slot in slots] == [records] * 3
     )
     pictures = [
         np.random.default_rng(seed).integers(0, 256, (1, 4, 6, 3), np.uint8) for seed in range(5)
@@ -131,12 +135,28 @@ def test_one_slot_where_one_frame_is_under_way(cuda_frames):
     assert [int(finish()[0, 0, 0, 0]) for finish in begun] == [9, 10, 11]
 
 
-def test_a_graph_that_cannot_be_recorded_is_a_note(cuda_frames):
-    def refuse(*_: object, **__: object) -> contextlib.AbstractContextManager:
+def test_a_graph_that_cannot_be_recorded_is_a_note(cuda_frames, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object, **__: object) -> None:
         raise RuntimeError("operation not permitted when stream is capturing")
 
-    cuda_frames.torch.cuda.graph = refuse
+    monkeypatch.setattr(Recorded, "capture_begin", refuse)
     frames = cuda_frames.CudaFrames(network, "cpu", (1, 4, 6), {"style": FIRST}, True)
     assert "not permitted" in frames.problem
     picture = np.full((1, 4, 6, 3), 9, np.uint8)
     np.testing.assert_array_equal(frames.start(picture, {"style": FIRST})(), picture)
+
+
+def test_a_network_that_fails_while_it_is_recorded_ends_the_recording(
+    cuda_frames, monkeypatch: pytest.MonkeyPatch
+):
+    ended: list[Recorded] = []
+    calls = itertools.count()
+
+    def breaks(frame: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
+        if next(calls) % 4 == 3:  # after three that warm up
+            raise RuntimeError("out of memory")
+        return network(frame, style)
+
+    monkeypatch.setattr(Recorded, "capture_end", lambda recorded: ended.append(recorded))
+    frames = cuda_frames.CudaFrames(breaks, "cpu", (1, 4, 6), {"style": FIRST}, True, slots=1)
+    assert "out of memory" in frames.problem and len(ended) == 1

@@ -39,6 +39,13 @@ def size_of(picture: Tensor) -> tuple[int, int]:
     return picture.shape[0], picture.shape[1]
 
 
+def on_device(pixels: np.ndarray, device: str) -> Tensor:
+    """Return a copy of ``pixels`` on a GPU."""
+    import torch
+
+    return torch.from_numpy(pixels).to(device)
+
+
 def on_host(pixels: Pixels) -> np.ndarray:
     """Return the array itself, or a copy of the tensor when all that it waits for is done."""
     return pixels if isinstance(pixels, np.ndarray) else pixels.cpu().numpy()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections import Counter
 
 import numpy as np
@@ -30,13 +32,22 @@ SIZE = Shapes.only((480, 640))
 @needs_rtx
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
-def test_the_bundled_model_builds(target: str, precision: str):
+def test_the_bundled_model_builds(target: str, precision: str, caplog: pytest.LogCaptureFixture):
+    """And is fused: hardly more layers than convolutions, none that only changes a layout.
+
+    Without a GPU a plan cannot be asked; the builder tells its layers to the log.
+    """
+    caplog.set_level(logging.DEBUG, "livebrush.tensorrt")
     model = find_model(None, [])
     graph = strongly_typed(
         onnx.load(str(model.int8_path if precision == "int8" else model.path)), precision
     )
     plan, timings = build_plan(graph, SIZE, import_library(target), target, canvas=model.canvas)
     assert len(plan) > 100_000 and not timings
+    layers = re.findall(r"^Layer\((\w+)\): ", "\n".join(caplog.messages), re.MULTILINE)
+    convolutions = sum(node.op_type == "Conv" for node in graph.graph.node)
+    assert 1 <= len(layers) <= 1.5 * convolutions
+    assert "Reformat" not in layers
 
 
 @needs_rtx

@@ -83,7 +83,7 @@ def test_gives_the_models_pictures(bench: Bench, small_model: ModelFile):
 def test_two_frames_are_under_way_and_nothing_is_mixed_up(bench: Bench, small_model: ModelFile):
     frames = [small_frame(*SIZE, seed)[None] for seed in range(5)]
     with open_it(small_model) as engine:
-        assert engine.in_flight == 2
+        assert engine.in_flight == 3
         expected = [
             engine.infer(frame, style)
             for frame, style in zip(frames, [FIRST, SECOND] * 3, strict=False)

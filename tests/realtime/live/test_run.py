@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import realtime.live.painter
 from engines import Engine, EngineOptions, ModelFile, Style, open_engine
 from engines.base import Conditions
 from engines.errors import EngineRunError, EngineUnavailable, SinkError, SourceError
@@ -730,3 +731,50 @@ def test_a_better_engine_follows_a_size_that_changed_meanwhile():
         time.sleep(0.005)
     assert engine.name == "faster" and not sizes.replaces
     sizes.close()
+
+
+class OnGpu(Passthrough):
+    """Takes tensors, as engines on a GPU do; ``seen``: what kind each frame was."""
+
+    takes_tensors = True
+
+    def __init__(self, model: ModelFile, options: EngineOptions) -> None:
+        super().__init__(model, options)
+        self.seen: list[bool] = []
+
+    def _start(self, frames, conditions):
+        self.seen.append(False)
+        return super()._start(frames, conditions)
+
+    def _start_tensor(self, frames, conditions):
+        self.seen.append(True)
+        return lambda: frames
+
+
+@pytest.mark.parametrize(
+    ("problem", "more", "on_gpu"),
+    [
+        (None, {}, True),
+        (None, {"keep_color": True}, True),
+        ("this PyTorch sees no CUDA GPU", {}, False),
+        (None, {"stability": 0.5}, False),
+        (None, {"paint": "person"}, False),
+    ],
+)
+def test_frames_go_to_the_gpu_once_where_all_is_done_there(
+    problem, more, on_gpu, monkeypatch: pytest.MonkeyPatch
+):
+    pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[train]'")
+    monkeypatch.setattr(realtime.live.painter, "tensors_problem", lambda device: problem)
+    engine, screen, size = OnGpu(MODEL, EngineOptions()), Screen(size=(96, 128)), (96, 128)
+    look = replace(LOOK, **more)
+    source = Synthetic(size, fps=20, frames=4)
+    live(source, screen, engine, look, open_for=lambda first, size: first).run()
+    assert engine.seen and set(engine.seen) == {on_gpu}
+    assert screen.pictures[0].shape == (*size, 3)
+    # The engine gives back what it is given: all that is left is scaling down and up again.
+    wanted = Synthetic(size, fps=20, frames=4)
+    wanted.open()
+    first = wanted.read(5).pixels
+    wanted.close()
+    assert any(np.abs(first.astype(int) - p).mean() < 6 for p in screen.pictures)
