@@ -20,9 +20,9 @@ FLOOR = tuple(f"engines.{name}" for name in (*_FLOOR, *_STYLES))
 ENGINES = (*FLOOR, "engines.model_file", "engines.conditions", "engines.base", "engines")
 _SHARED = (
     *("frame", "timing", "look", "exits", "build_progress", "listing", "cli"),
-    *("parser", "stylizer", "timeline", "report"),
+    *("stylizer", "timeline", "report"),
 )
-SHARED = tuple(f"realtime.{name}" for name in _SHARED)
+SHARED = (*(f"realtime.{name}" for name in _SHARED), "realtime.cli.parser")
 ALL = ("engines.*", "realtime.*", "training.*", "export")
 
 # A module lives in the room with the longest name that fits, and imports from its own room and
@@ -53,7 +53,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "realtime.look": ENGINES,
     "realtime.exits": ("engines.errors",),
     "realtime.build_progress": ("engines.base",),
-    "realtime.parser": ("engines.errors",),
+    "realtime.cli.parser": ("engines.errors",),
     "realtime.listing": (*ENGINES, "realtime.look", "realtime.picture"),
     "realtime.cli": (
         *(*ENGINES, "realtime.look", "realtime.exits", "realtime.build_progress"),
@@ -330,7 +330,7 @@ def test_every_room_is_there():
 
 def test_few_files_lie_loose():
     loose = {path.stem for path in (ROOT / "realtime").glob("*.py")} - {"__init__"}
-    assert len(loose) <= 11 and {f"realtime.{name}" for name in loose} == set(SHARED)
+    assert len(loose) <= 10 and loose | {"cli"} == set(_SHARED)
 
 
 @pytest.mark.parametrize("room", ["engines", "realtime"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from realtime import cli
+from realtime.cli.parser import Parser
 from realtime.files.flags import (
     add_encoding_flags,
     add_farm_flags,
@@ -12,7 +13,6 @@ from realtime.files.flags import (
     add_schedule_flags,
     add_sheet_flag,
 )
-from realtime.parser import Parser
 
 _EXAMPLES = """examples:
   %(prog)s clip.mp4 -s great_wave                  one video, beside it as clip_great_wave.mp4

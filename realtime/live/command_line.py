@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 
 from realtime import cli
+from realtime.cli.parser import Parser
 from realtime.live import flags as live_flags
 from realtime.live.doctor import add_doctor_flag
-from realtime.parser import Parser
 
 _EXAMPLES = """examples:
   %(prog)s                                  the first camera; h shows the keys

@@ -1,6 +1,6 @@
 """The flags that only run_cam.py has, and the parts that they choose.
 
-Flags of both programs: realtime/cli.py.
+Flags of both programs: realtime/cli/.
 """
 
 from __future__ import annotations
