@@ -209,7 +209,7 @@ def open_way(model: ModelFile, way: str, size: tuple[int, int], device: str = "c
         raise EngineUnavailable(reason)
     engine = cls(model, EngineOptions(device=device, throughput=True, show_build=show_build))
     if way == "torch eager":
-        engine.eager()  # type: ignore[attr-defined]  # only the torch engine has it
+        engine.eager()
     return prepared(engine, size)
 
 

@@ -50,9 +50,9 @@ def _speed(trial: Trial, way: str, size: Size) -> Facts:
 def _open(device: str, way: str, size: Size) -> Engine:
     engine = engine_class("torch")(find_model(None, []), EngineOptions(device, throughput=True))
     if way == "eager":
-        engine.eager()  # type: ignore[attr-defined]  # only the torch engine has it
+        engine.eager()
     if way == "fused":
-        engine.fuse()  # type: ignore[attr-defined]  # the same
+        engine.fuse()
     return prepared(engine, size)
 
 

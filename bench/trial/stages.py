@@ -70,7 +70,7 @@ def _kernels(trial: Trial) -> Facts:
 
     size = trial.sizes[-2]
     engine = engine_class("torch")(find_model(None, []), EngineOptions(trial.device))
-    engine.eager()  # type: ignore[attr-defined]  # only the torch engine has it
+    engine.eager()
     frame = np.zeros((1, *size, 3), np.uint8)
     style = np.eye(1, engine.model.own_styles, 1, dtype=np.float32)
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if trial.is_on_gpu else [])]
