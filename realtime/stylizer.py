@@ -16,9 +16,9 @@ from engines import Engine, ModelFile
 from engines.canvas import STILL, View
 from realtime.frame import Frame, FrameMemory
 from realtime.look import BLUR, Layers, Look, layers_of, paint_alone
-from realtime.picture import people, steadiness
+from realtime.picture import noise, people, rest, steadiness
 from realtime.picture.camera_motion import CameraMotion
-from realtime.picture.gpu.noise import GpuNoiseReduction
+from realtime.picture.gpu.noise import GpuNoiseReduction, GpuRecursiveMean
 from realtime.picture.gpu.scaler import GpuScaler
 from realtime.picture.gpu.tensors import on_host
 from realtime.picture.layers import (
@@ -29,10 +29,11 @@ from realtime.picture.layers import (
     shares,
 )
 from realtime.picture.network_pieces import NetworkPieces
-from realtime.picture.noise import FRAMES_REMEMBERED, NoiseReduction
+from realtime.picture.noise import NoiseReduction, RecursiveMean
 from realtime.picture.people import Masks, PeopleMasks
 from realtime.picture.pixels import FrameDenoiser, FrameScaler, P
 from realtime.picture.resample import Scaler
+from realtime.picture.rest import PaintingAtRest
 from realtime.picture.sizes import network_size, scaled
 from realtime.picture.steadiness import Steadiness
 
@@ -49,11 +50,10 @@ _SEEN_LINES = 240
 
 def frames_remembered(look: Look) -> int:
     """Return after how many frames of ``look`` paintings that began differently are nearly one."""
-    return max(
-        steadiness.frames_remembered(look.stability),
-        FRAMES_REMEMBERED if look.denoise else 0,
-        people.FRAMES_REMEMBERED if look.sees_people else 0,
-    )
+    of_paintings = steadiness.frames_remembered(look.stability)
+    if look.denoise:
+        of_paintings = max(of_paintings, noise.FRAMES_REMEMBERED) + rest.FRAMES_REMEMBERED
+    return max(of_paintings, people.FRAMES_REMEMBERED if look.sees_people else 0)
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,12 @@ class _Tools(Generic[P]):
 
     scaler: FrameScaler[P]
     noise: FrameDenoiser[P]
+    rest: PaintingAtRest[P]
+
+    def forget(self) -> None:
+        """Begin anew with the next frame."""
+        self.noise.reset()
+        self.rest.reset()
 
 
 class Stylizer:
@@ -116,8 +122,12 @@ class Stylizer:
         self._fade = _Fade(layers, layers, 0.0, 0.0)
         self._fixed_size = inference_size
         self._size: tuple[int, int] | None = None
-        self._for_arrays: _Tools[np.ndarray] = _Tools(Scaler(), NoiseReduction())
-        self._for_tensors: _Tools[Tensor] = _Tools(GpuScaler(), GpuNoiseReduction())
+        self._for_arrays: _Tools[np.ndarray] = _Tools(
+            Scaler(), NoiseReduction(), PaintingAtRest(RecursiveMean())
+        )
+        self._for_tensors: _Tools[Tensor] = _Tools(
+            GpuScaler(), GpuNoiseReduction(), PaintingAtRest(GpuRecursiveMean())
+        )
         self._steadiness = Steadiness()
         self._camera = CameraMotion()
         self.pictures, self._people = pictures, PeopleMasks(pictures.mask)
@@ -182,8 +192,8 @@ class Stylizer:
 
     def reset(self) -> None:
         """Forget the previous frames, at a cut or when the source changes."""
-        self._for_arrays.noise.reset()
-        self._for_tensors.noise.reset()
+        for tools in (self._for_arrays, self._for_tensors):
+            tools.forget()
         self._steadiness.reset()
         self._camera.reset()
         self._people.reset()
@@ -199,7 +209,9 @@ class Stylizer:
 
     def steadiness_state(self) -> FrameMemory:
         """Return what is carried from the frame finished last to the next one."""
-        return self._steadiness.state()
+        return self._steadiness.state() | (
+            self._for_arrays.rest.state() or self._for_tensors.rest.state()
+        )
 
     def plan_size(self, frame_size: tuple[int, int]) -> tuple[int, int]:
         """Return the (height, width) at which the network runs for a frame of ``frame_size``."""
@@ -237,9 +249,9 @@ class Stylizer:
         size = self.prepare(frame.size)
         # Frames may come to lie on a GPU, or no longer: only one kind remembers the frame before.
         if isinstance(pixels, np.ndarray):
-            self._for_tensors.noise.reset()
+            self._for_tensors.forget()
             return self._begin(self._for_arrays, pixels, size, layers, state)
-        self._for_arrays.noise.reset()
+        self._for_arrays.forget()
         return self._begin(self._for_tensors, pixels, size, layers, state)
 
     def _begin(
@@ -274,14 +286,15 @@ class Stylizer:
 
         masks: where people are. With them it is painted at full strength, for ``_compose``.
         """
-        look, styles = self._look, _paintings_of(layers, self.model)
+        look = self._look
+        styles: list[np.ndarray] = _paintings_of(layers, self.model)
         # Of the frame itself; the network would mix in what it is given.
         share = float(layers.person[0]) if masks is None else 0.0
         if not styles:
             tools.noise.reset()
             if follows_camera(look, self.engine.model):
                 self._follow_camera(tools.scaler, tools.scaler.resize(frame, size), state)
-            return lambda: self._copy_untouched(frame)
+            return lambda: self._copy_untouched(tools, frame)
         if not look.denoise:
             tools.noise.reset()
         elif state is not None:
@@ -289,6 +302,8 @@ class Stylizer:
         small = tools.scaler.resize(frame, size)
         view = self._follow_camera(tools.scaler, small, state)
         quiet = tools.noise.reduce(small) if look.denoise else small
+        gains = tools.noise.gains
+        made_with = np.array([*np.concatenate(styles), look.canvas, look.canvas_seed])
         painted = [self._start(quiet, style, size, view, len(styles)) for style in styles]
 
         def finish() -> P:
@@ -299,7 +314,15 @@ class Stylizer:
                 painting = self._apply_stability(tools, quiet, painting, look.stability, state)
             else:
                 self._steadiness.reset()
-            return _bring_up(tools.scaler, frame, small, painting, look.keep_color, share)
+            if look.denoise:
+                if state is not None:
+                    tools.rest.restore(state)
+                painting = tools.rest.hold(painting, gains, made_with)
+            else:
+                tools.rest.reset()
+            shown = _bring_up(tools.scaler, frame, small, painting, look.keep_color, share)
+            # What is remembered is not given away.
+            return copy.deepcopy(shown) if shown is painting else shown
 
         return finish
 
@@ -367,8 +390,9 @@ class Stylizer:
         drawn: np.ndarray = canvas.draw(size, style[None], look.canvas_seed, view, look.canvas)[0]
         return drawn
 
-    def _copy_untouched(self, frame: P) -> P:
+    def _copy_untouched(self, tools: _Tools[P], frame: P) -> P:
         self._steadiness.reset()
+        tools.rest.reset()
         return copy.deepcopy(frame)
 
     def _apply_stability(

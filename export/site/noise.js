@@ -1,30 +1,32 @@
-// Takes the camera's noise out of the frames: the same arithmetic as realtime/picture/noise.py.
+// Takes the camera's noise out of the frames, and holds the paint that lies on what stands still: the
+// same arithmetic as realtime/picture/noise.py and rest.py.
 
-const UNIT = 128, LEAST_GAIN = 7, BLOCK = 4, LEAST_PX = 16;
+const UNIT = 128, LEAST_GAIN = 7, LEAST_PAINT_GAIN = 20, BLOCK = 4, LEAST_PX = 16;
 const SHIFT_LEVELS = [3, 9], CHANGE_LEVELS = [6, 13];
 
-/** Remembers the mean so far. Frames are RGB, three bytes a pixel. */
-export class NoiseReduction {
+/** The mean so far of pictures: RGB, three bytes a pixel. */
+class RecursiveMean {
   reset() { this.mean = null; }
 
-  /** The frame with less noise, not to be written to; the first one comes back as it is. */
-  reduce(frame, height, width) {
-    if (Math.min(height, width) < LEAST_PX) return frame;
-    const isNew = !this.mean || this.height !== height || this.width !== width;
-    if (isNew) {
-      Object.assign(this, { height, width, shown: frame, mean: Int16Array.from(frame) });
-      for (let i = 0; i < frame.length; i++) this.mean[i] *= UNIT;
-      return frame;
-    }
-    const gains = gainsOf(frame, this.shown, height, width);
+  /** Whether the mean begins with `picture`: it is the first, or of another size. */
+  begins(picture, height, width) {
+    if (this.mean && this.height === height && this.width === width) return false;
+    Object.assign(this, { height, width, shown: picture, mean: Int16Array.from(picture) });
+    for (let i = 0; i < picture.length; i++) this.mean[i] *= UNIT;
+    return true;
+  }
+
+  /** The new mean, not to be written to; `gains`: of each block, in 1 / UNIT, at least `least`. */
+  take(picture, gains, least) {
+    const { height, width } = this;
     const columns = Math.floor(width / BLOCK), rows = Math.floor(height / BLOCK);
-    const shown = new Uint8Array(frame.length);
+    const shown = new Uint8Array(picture.length);
     for (let y = 0, at = 0; y < height; y++) {
       const first = Math.min(y >> 2, rows - 1) * columns;
       for (let x = 0; x < width; x++) {
-        const gain = gains[first + Math.min(x >> 2, columns - 1)];
+        const gain = Math.max(gains[first + Math.min(x >> 2, columns - 1)], least);
         for (let end = at + 3; at < end; at++) {
-          const mean = this.mean[at] + (frame[at] - this.shown[at]) * gain;
+          const mean = this.mean[at] + (picture[at] - this.shown[at]) * gain;
           this.mean[at] = mean;
           shown[at] = mean + UNIT / 2 >> 7;
         }
@@ -32,6 +34,28 @@ export class NoiseReduction {
     }
     this.shown = shown;
     return shown;
+  }
+}
+
+export class NoiseReduction extends RecursiveMean {
+  /** The frame with less noise, not to be written to; the first one comes back as it is. */
+  reduce(frame, height, width) {
+    this.gains = null;
+    if (Math.min(height, width) < LEAST_PX || this.begins(frame, height, width)) return frame;
+    this.gains = gainsOf(frame, this.shown, height, width);
+    return this.take(frame, this.gains, LEAST_GAIN);
+  }
+}
+
+export class PaintingAtRest extends RecursiveMean {
+  /** The painting, held where its frame stood still; `madeWith`: the numbers that it was made with. */
+  hold(painting, gains, madeWith, height, width) {
+    const same = madeWith.length === this.madeWith?.length
+      && madeWith.every((value, i) => value === this.madeWith[i]);
+    this.madeWith = madeWith;
+    if (!gains || !same) this.reset();
+    if (this.begins(painting, height, width)) return painting;
+    return this.take(painting, gains, LEAST_PAINT_GAIN);
   }
 }
 

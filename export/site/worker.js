@@ -2,11 +2,11 @@
 
 import * as ort from "./ort.wasm.min.mjs";
 import { canvasShape, drawCanvas, meantStrength } from "./canvas.js";
-import { NoiseReduction } from "./noise.js";
+import { NoiseReduction, PaintingAtRest } from "./noise.js";
 import { slopesOf } from "./slopes.js";
 
 const MOST_THREADS = 4;  // the small cores of a phone would hold up the large ones
-const noise = new NoiseReduction();
+const noise = new NoiseReduction(), rest = new PaintingAtRest();
 let session, canvasOfModel, rowLength;
 
 // Without isolation there is no shared memory, and so there are no threads.
@@ -70,7 +70,9 @@ async function paint({ pixels, height, width, style, canvas, seed, moves, enlarg
     inputs.canvas = new ort.Tensor("float32", drawn, [1, 2, ...canvasShape(height, width, cell)]);
   }
   const { stylized } = await session.run(inputs);
-  const painting = withAlpha(stylized.data);
+  const madeWith = [...style, canvas, seed], gains = moves ? noise.gains : null;
+  const painted = Uint8Array.from(stylized.data);  // its memory is the runtime's
+  const painting = withAlpha(rest.hold(painted, gains, madeWith, height, width));
   stylized.dispose();
   const slopes = enlarged ? slopesOf(pixels, painting, height, width) : null;
   return { pixels, painting, slopes, height, width, took_ms: performance.now() - started_ms };

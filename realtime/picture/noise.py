@@ -37,8 +37,8 @@ class _Last:
     """(H, W, 3) uint8, the mean rounded."""
 
 
-class NoiseReduction:
-    """Remembers the mean so far, at the size of the frames. One thread."""
+class RecursiveMean:
+    """Remembers the mean so far, at the size of the pictures. One thread."""
 
     def __init__(self) -> None:
         self._last: _Last | None = None
@@ -54,14 +54,49 @@ class NoiseReduction:
         """
         if self._last is None:
             return {}
-        state = {"mean": self._last.shown}
-        self.restore(state)
-        return state
+        shown = self._last.shown
+        self._last = _Last(shown * np.int16(UNIT), shown)
+        return {"mean": shown}
 
     def restore(self, state: FrameMemory) -> None:
         """Go on from what ``state`` returned; from {} as at the start."""
         mean = state.get("mean")
         self._last = None if mean is None else _Last(mean * np.int16(UNIT), mean)
+
+    def step(self, picture: np.ndarray) -> np.ndarray | None:
+        """Return by how much ``picture`` is off the mean, (H, W, 3) int16.
+
+        None for the first picture, and for one of another size: it is the mean from here on.
+        """
+        last = self._last
+        if last is None or last.shown.shape != picture.shape:
+            self._last = _Last(picture * np.int16(UNIT), picture.copy())
+            return None
+        step: np.ndarray = np.subtract(picture, last.shown, dtype=np.int16)
+        return step
+
+    def take(self, step: np.ndarray, gains: np.ndarray) -> np.ndarray:
+        """Return the new mean, (H, W, 3) uint8, not to be written to: mean += gain * step.
+
+        step: of ``step``, changed. gains: of each block, (h, w) int16 in 1 / ``UNIT``.
+        """
+        assert self._last is not None
+        _multiply_blocks(step, gains)
+        mean = np.add(self._last.mean, step, out=self._last.mean)
+        np.add(mean, UNIT // 2, out=step)
+        step >>= UNIT.bit_length() - 1
+        self._last = _Last(mean, step.astype(np.uint8))
+        return self._last.shown
+
+
+class NoiseReduction(RecursiveMean):
+    """Takes noise out of frame after frame."""
+
+    gains: np.ndarray | None = None
+    """What was taken of each block of the frame reduced last, (h, w) int16 in 1 / ``UNIT``.
+
+    None: all of it, as of the first frame.
+    """
 
     def reduce(self, frame: np.ndarray) -> np.ndarray:
         """Return ``frame`` (H, W, 3) uint8 RGB with less noise, not to be written to.
@@ -70,19 +105,14 @@ class NoiseReduction:
         goes from ``LEAST_GAIN`` to 1 as the blocks around a pixel change by more than noise does. A
         new size begins anew.
         """
-        last = self._last
+        self.gains = None
         if min(frame.shape[:2]) < LEAST_PX:
             return frame
-        if last is None or last.shown.shape != frame.shape:
-            self.restore({"mean": frame.copy()})
+        step = self.step(frame)
+        if step is None:
             return frame
-        step = np.subtract(frame, last.shown, dtype=np.int16)
-        _multiply_blocks(step, _gains(step))
-        mean = np.add(last.mean, step, out=last.mean)
-        np.add(mean, UNIT // 2, out=step)
-        step >>= UNIT.bit_length() - 1
-        self._last = _Last(mean, step.astype(np.uint8))
-        return self._last.shown
+        self.gains = _gains(step)
+        return self.take(step, self.gains)
 
 
 def _gains(change: np.ndarray) -> np.ndarray:

@@ -45,11 +45,11 @@ class FrameScaler(Protocol[P]):
         ...
 
 
-class FrameDenoiser(Protocol[P]):
-    """Takes noise out of frame after frame; remembers the mean so far. One thread."""
+class FrameMean(Protocol[P]):
+    """A mean over time of pictures (H, W, 3) uint8 RGB. One thread."""
 
     def reset(self) -> None:
-        """Begin anew with the next frame."""
+        """Begin anew with the next picture."""
         ...
 
     def state(self) -> FrameMemory:
@@ -59,6 +59,27 @@ class FrameDenoiser(Protocol[P]):
     def restore(self, state: FrameMemory) -> None:
         """Go on from what ``state`` returned; from {} as at the start."""
         ...
+
+    def step(self, picture: P) -> P | None:
+        """Return by how much ``picture`` is off the mean, (H, W, 3) int16.
+
+        None for the first picture, and for one of another size: it is the mean from here on.
+        """
+        ...
+
+    def take(self, step: P, gains: P) -> P:
+        """Return the new mean, (H, W, 3) uint8, not to be written to: mean += gain * step.
+
+        step: of ``step``, may be changed. gains: of each block, (h, w) int16.
+        """
+        ...
+
+
+class FrameDenoiser(FrameMean[P], Protocol[P]):
+    """Takes noise out of frame after frame."""
+
+    gains: P | None
+    """What was taken of each block of the frame reduced last, (h, w) int16; None: all of it."""
 
     def reduce(self, frame: P) -> P:
         """Return ``frame`` (H, W, 3) uint8 RGB with less noise, not to be written to."""

@@ -23,8 +23,9 @@ from engines.folders import cache_dir
 from export import web
 from realtime.frame import Frame
 from realtime.look import Look, parse_mix
-from realtime.picture.noise import NoiseReduction
+from realtime.picture.noise import NoiseReduction, RecursiveMean
 from realtime.picture.resample import Scaler
+from realtime.picture.rest import PaintingAtRest
 from realtime.stylizer import Stylizer
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -377,6 +378,22 @@ def test_its_arithmetic_is_that_of_the_programs(tiny_site, context):
     )
     for ours, frame in zip(reduced, frames, strict=True):
         assert np.array_equal(np.reshape(ours, frame.shape), noise.reduce(frame))
+    paintings = rng.integers(0, 256, frames.shape, np.uint8)
+    held = page.evaluate(
+        "async ([frames, paintings]) => {"
+        " const { NoiseReduction, PaintingAtRest } = await import('/noise.js');"
+        " const noise = new NoiseReduction(), rest = new PaintingAtRest();"
+        " return frames.map((f, i) => { noise.reduce(Uint8Array.from(f), 19, 26);"
+        "   const painting = Uint8Array.from(paintings[i]), style = [i < 5 ? 1 : 0];"
+        "   return Array.from(rest.hold(painting, noise.gains, style, 19, 26)); }); }",
+        [[p.ravel().tolist() for p in pictures] for pictures in (frames, paintings)],
+    )
+    noise, rest = NoiseReduction(), PaintingAtRest(RecursiveMean())
+    for number, (ours, frame, painting) in enumerate(zip(held, frames, paintings, strict=True)):
+        noise.reduce(frame)
+        style = np.array([1.0 if number < 5 else 0.0])
+        expected = rest.hold(painting, noise.gains, style)
+        assert np.array_equal(np.reshape(ours, frame.shape), expected)
     frame, painting = rng.integers(0, 256, (2, 40, 60, 3), np.uint8)
     slopes = page.evaluate(
         "async ([frame, painting]) => Array.from("

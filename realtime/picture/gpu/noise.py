@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class GpuNoiseReduction:
+class GpuRecursiveMean:
     """Tensors of (H, W, 3) uint8 in the place of arrays. Only ``state`` waits for the GPU."""
 
     def __init__(self) -> None:
@@ -40,20 +40,23 @@ class GpuNoiseReduction:
         """Go on from what ``state`` returned; from {} as at the start."""
         self._last, self._restored = None, state.get("mean")
 
-    def reduce(self, frame: Tensor) -> Tensor:
-        """Return ``frame`` (H, W, 3) uint8 RGB with less noise, as ``NoiseReduction`` does."""
+    def step(self, picture: Tensor) -> Tensor | None:
+        """Return by how much ``picture`` is off the mean; None where it is the mean from now on."""
         import torch
 
-        if min(frame.shape[:2]) < LEAST_PX:
-            return frame
         if self._restored is not None:
-            self._begin(torch.from_numpy(self._restored).to(frame.device))
-        if self._last is None or self._last[0].shape != frame.shape:
-            self._begin(frame.clone())
-            return frame
-        mean, shown = self._last
-        step = frame.to(torch.int16) - shown
-        mean = mean + step * _spread(_gains(step), size_of(frame))[..., None]
+            self._begin(torch.from_numpy(self._restored).to(picture.device))
+        if self._last is None or self._last[0].shape != picture.shape:
+            self._begin(picture.clone())
+            return None
+        return picture.to(torch.int16) - self._last[1]
+
+    def take(self, step: Tensor, gains: Tensor) -> Tensor:
+        """Return the new mean, (H, W, 3) uint8. gains: of each block, (h, w) int16."""
+        import torch
+
+        assert self._last is not None
+        mean = self._last[0] + step * _spread(gains, size_of(step))[..., None]
         self._last = mean, (mean + UNIT // 2 >> UNIT.bit_length() - 1).to(torch.uint8)
         return self._last[1]
 
@@ -61,6 +64,24 @@ class GpuNoiseReduction:
         import torch
 
         self._last, self._restored = (shown.to(torch.int16) * UNIT, shown), None
+
+
+class GpuNoiseReduction(GpuRecursiveMean):
+    """Takes noise out of frame after frame."""
+
+    gains: Tensor | None = None
+    """As those of ``NoiseReduction``."""
+
+    def reduce(self, frame: Tensor) -> Tensor:
+        """Return ``frame`` (H, W, 3) uint8 RGB with less noise, as ``NoiseReduction`` does."""
+        self.gains = None
+        if min(frame.shape[:2]) < LEAST_PX:
+            return frame
+        step = self.step(frame)
+        if step is None:
+            return frame
+        self.gains = _gains(step)
+        return self.take(step, self.gains)
 
 
 def _gains(change: Tensor) -> Tensor:

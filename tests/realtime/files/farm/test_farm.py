@@ -39,7 +39,7 @@ class Case:
 
     def __init__(self, folder: Path, address: str, frames: int = FRAMES) -> None:
         self.address = address
-        self.model = folder / "tiny.onnx"
+        self.model, self.style = folder / "tiny.onnx", "negative"
         write_tiny_model(self.model)
         pts = [17 * index + (index * index) % 5 for index in range(frames)]
         scenes = lambda index: NOISE[index // 90 % 8]  # noqa: E731
@@ -57,15 +57,8 @@ class Case:
         assert len(pictures(self.whole)) == frames
 
     def command(self, output: Path, *flags: str) -> list[str]:
-        look = (
-            "-s",
-            "negative",
-            "--strength",
-            "0.7",
-            "--crf",
-            "0",
-            "--no-denoise",
-        )  # nothing remembered: the same bits
+        # Nothing is remembered: the same bits.
+        look = ("-s", self.style, "--strength", "0.7", "--crf", "0", "--no-denoise")
         engine = ("--engine", "onnxruntime", "--model", self.model)
         return [
             str(part)
@@ -335,7 +328,8 @@ def test_a_machine_of_four_that_is_killed_costs_only_its_segments_with_the_model
     try:
         case = Case(tmp_path, cluster.address, 600)
         case.model = ROOT / "engines" / "styles" / "gallery.onnx"
-        look = ("-s", "the_scream", "--brush", "2")
+        case.style = "the_scream"
+        look = ("--brush", "2")
         one = case.run(tmp_path / "one.mp4", *look)
         assert one.returncode == 0, one.stderr
         case.whole = tmp_path / "one.mp4"
