@@ -2,7 +2,8 @@
 
 The slow tests, a real base install, a long run; summary in docs/soak.md.
 
-python -m bench.targets.soak            about half an hour on two cores
+python -m bench.targets.soak            an hour and a half on two cores
+python -m bench.targets.soak --again    only what failed in docs/soak.md
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -33,6 +34,8 @@ from realtime.exits import error_line
 PAGE = ROOT / "docs" / "soak.md"
 # Per 1000 frames: 54 MiB in ten hours at 30 fps. One kept frame in a hundred would be 550.
 _RSS_SLOPE_KB = 50
+_FAILED = "**failed**"
+_SLOW = "slow tests"  # of which single ones can be run again
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,11 @@ class Finding:
     seen: str
 
 
+Parts = dict[str, list[Finding]]
+
+
 def main(argv: list[str]) -> int:
-    """Do the checks and write docs/soak.md."""
+    """Run every part and write the summary; 0 if all passed."""
     parser = argparse.ArgumentParser(
         prog="python -m bench.targets.soak", description="The checks that take minutes."
     )
@@ -55,19 +61,32 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--live-minutes",
         type=float,
-        default=10,
+        default=30,
         metavar="M",
-        help="length of the live run (default: 10)",
+        help="length of the live run (default: 30)",
+    )
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="run only the parts, and of the slow tests the tests, that failed in the page; it "
+        "says so",
     )
     parser.add_argument(
         "--page", type=Path, default=PAGE, help="where the summary goes (default: docs/soak.md)"
     )
     args = parser.parse_args(argv)
+    before, failed = ("", None)
+    if args.again:
+        before = args.page.read_text(encoding="utf-8")
+        failed = {part: failures for part, failures in read(before).items() if failures}
+        if not failed:
+            cli.say(f"nothing has failed in {args.page}")
+            return 0
     machine = describe_machine()
-    findings: list[Finding] = []
+    parts: Parts = {}
     times_s: dict[str, float] = {}
     for name, check in {
-        "slow tests": slow_tests,
+        _SLOW: lambda: slow_tests(failed[_SLOW] if failed else ()),
         "base install": lambda: in_a_folder(check_base_install),
         "long run": lambda: long_run(args.frames),
         "live": lambda: in_a_folder(
@@ -75,26 +94,32 @@ def main(argv: list[str]) -> int:
         ),
         "live, ends": lambda: in_a_folder(check_ends),
     }.items():
+        if failed is not None and name not in failed:
+            continue
         started_s = time.monotonic()
-        findings += _guarded(name, check)
+        parts[name] = _guarded(name, check)
         times_s[name] = time.monotonic() - started_s
+    findings = [finding for part in parts.values() for finding in part]
     for finding in findings:
         cli.say(f"{'passed' if finding.passed else 'FAILED'}: {finding.what}: {finding.seen}")
     args.page.parent.mkdir(parents=True, exist_ok=True)
-    args.page.write_text(summary(machine, findings, times_s), encoding="utf-8")
+    page = renewed(before, machine, parts) if before else summary(machine, parts, times_s)
+    args.page.write_text(page, encoding="utf-8")
     cli.say(f"wrote {args.page}")
     return 0 if all(finding.passed for finding in findings) else 1
 
 
-def slow_tests() -> list[Finding]:
+def slow_tests(only: Sequence[str] = ()) -> list[Finding]:
     """Run the tests that are marked slow; return one line for each, in all its variants.
 
-    200 kills, 10,000 fuzzed inputs, the matrix.
+    200 kills, 10,000 fuzzed inputs, the matrix. only: what their lines say; none: all.
     """
     with tempfile.TemporaryDirectory() as folder:
         listing = Path(folder) / "tests.xml"
         command = [sys.executable, "-m", "pytest", "-m", "slow", "--timeout", "600"]
         command += ["-o", "junit_family=xunit1", f"--junitxml={listing}"]
+        if only:
+            command += ["-k", " or ".join(f"test_{what.replace(' ', '_')}" for what in only)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode:
             cli.say(done.stdout)
@@ -178,7 +203,7 @@ def long_run(frames: int) -> list[Finding]:
     ]
 
 
-def summary(machine: dict[str, str], findings: list[Finding], times_s: dict[str, float]) -> str:
+def summary(machine: dict[str, str], parts: Parts, times_s: dict[str, float]) -> str:
     """Return docs/soak.md."""
     lines = [
         "# Soak",
@@ -188,13 +213,41 @@ def summary(machine: dict[str, str], findings: list[Finding], times_s: dict[str,
         *(f"- {label}: {value}" for label, value in machine.items()),
         "",
     ]
-    lines += markdown_table(
-        ("what", "", "seen"),
-        [(f.what, "passed" if f.passed else "**failed**", f.seen) for f in findings],
-        3,
-    )
+    rows = [_row(part, finding) for part, findings in parts.items() for finding in findings]
+    lines += markdown_table(("part", "what", "", "seen"), rows, 4)
     took = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in times_s.items())
     return "\n".join([*lines, "", f"It took: {took}.", ""])
+
+
+def renewed(page: str, machine: dict[str, str], parts: Parts) -> str:
+    """Return ``page`` with the rows of what was run again in the place of those that were there."""
+    lines: list[str] = []
+    waiting = dict(parts)
+    for line in page.splitlines():
+        part, what = ([cell.strip() for cell in line.split("|")[1:3]] + ["", ""])[:2]
+        if part in waiting:  # its first row
+            rows = [_row(part, finding) for finding in waiting.pop(part)]
+            lines += markdown_table(("",), rows, 1)[2:]
+        if part in parts and (part != _SLOW or any(f.what == what for f in parts[part])):
+            continue
+        lines.append(line)
+    when = ", ".join(machine[label] for label in ("date", "commit"))
+    again = f"Run again ({when}, load {machine['load at the start']}): {', '.join(parts)}."
+    return "\n".join([*lines, "", again, ""])
+
+
+def read(page: str) -> dict[str, list[str]]:
+    """Return what failed in each part of a page."""
+    failed: dict[str, list[str]] = {}
+    for line in page.splitlines():
+        cells = [cell.strip() for cell in line.split("|")[1:-1]]
+        if len(cells) == 4 and cells[2] in ("passed", _FAILED):
+            failed.setdefault(cells[0], []).extend([cells[1]] if cells[2] == _FAILED else [])
+    return failed
+
+
+def _row(part: str, finding: Finding) -> tuple[str, str, str, str]:
+    return part, finding.what, "passed" if finding.passed else _FAILED, finding.seen
 
 
 def _guarded(name: str, check: Callable[[], list[Finding]]) -> list[Finding]:
