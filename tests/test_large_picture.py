@@ -129,10 +129,9 @@ def test_how_far_a_large_picture_is_and_how_large_it_may_be(tmp_path, monkeypatc
     import stylize_video
 
     monkeypatch.setattr("realtime.files.large_picture.MAX_PIXELS", 1000)
-    monkeypatch.setattr("realtime.files.progress._LINE_EVERY_S", 0.0)
     source = write_large(tmp_path / "in.png", 800, 600)
     command = [str(source), "-o", str(tmp_path / "out.png"), "--tile", "512"]
-    command += ["--engine", "passthrough", "--max-pixels"]
+    command += ["--engine", "passthrough", "--progress-every", "1e-9", "--max-pixels"]
     with pytest.raises(
         SourceError, match="800x600 is 480000 pixels, more than --max-pixels 479999"
     ):
@@ -144,3 +143,5 @@ def test_how_far_a_large_picture_is_and_how_large_it_may_be(tmp_path, monkeypatc
     assert "in.png: 100%\n" in said
     with pytest.raises(UsageError, match="--max-pixels must be"):
         stylize_video.main([*command, "0"])
+    with pytest.raises(UsageError, match="--progress-every must be more than 0"):
+        stylize_video.main([*command, "480000", "--progress-every", "0", "-y"])

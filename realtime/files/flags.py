@@ -22,6 +22,7 @@ from realtime.files.inputs import expand_inputs
 from realtime.files.job import Jobs
 from realtime.files.options import FileOptions, Resize
 from realtime.files.outputs import drop_results, is_folder, output_paths
+from realtime.files.progress import LINE_EVERY_S
 from realtime.look import Look, parse_behind
 from realtime.media.format_registry import VIDEO_FORMATS
 from realtime.media.pipes import STDIO, parse_raw
@@ -185,6 +186,13 @@ def add_farm_flags(parser: argparse.ArgumentParser) -> None:
         "(default: 120)",
     )
     group.add_argument(
+        "--progress-every",
+        type=float,
+        default=LINE_EVERY_S,
+        metavar="S",
+        help="a line of progress every so many seconds, where stderr is no terminal (default: 5)",
+    )
+    group.add_argument(
         "--raw-input",
         metavar="WxH@FPS",
         help="INPUT - is bare rgb24 pictures (default: y4m or any container)",
@@ -262,6 +270,7 @@ def file_options(
         tile_px=_check_tile(args.tile),
         max_pixels=_check_max_pixels(args.max_pixels),
         stall_s=_check_stall(args.stall),
+        progress_s=_check_progress(args.progress_every),
         pictures=_read_pictures(args, look) if pictures is None else pictures,
         rows=rows,
     )
@@ -411,3 +420,9 @@ def _check_stall(stall_s: float) -> float:
     if not 0 <= stall_s < inf:  # written so that NaN fails too
         raise UsageError(f"--stall must be a number of seconds, 0 for never, not {stall_s:g}.")
     return stall_s
+
+
+def _check_progress(every_s: float) -> float:
+    if not 0 < every_s < inf:  # written so that NaN fails too
+        raise UsageError(f"--progress-every must be more than 0 seconds, not {every_s:g}.")
+    return every_s

@@ -226,7 +226,9 @@ def _paint(
     words = f"note: {output}: finished segments are kept; the same command with --resume goes on."
     try:
         with (
-            FileProgress(video.info.path.name, video.info.duration_s) as progress,
+            FileProgress(
+                video.info.path.name, video.info.duration_s, every_s=options.progress_s
+            ) as progress,
             last_words(words if output != STDIO else ""),
         ):
             run = painting.run(progress, watch)
@@ -285,7 +287,7 @@ def _paint_large(
             "--behind and --face."
         )
     say(f"note: {picture.path}: {size_text(picture.size)}, painted in strips; this takes a while.")
-    with FileProgress(picture.path.name, 1.0) as progress:
+    with FileProgress(picture.path.name, 1.0, every_s=options.progress_s) as progress:
         picture.paint(
             output,
             engine,

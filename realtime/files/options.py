@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from engines.style_row import StyleRow
+from realtime.files.progress import LINE_EVERY_S
 from realtime.look import Look
 from realtime.media.format_registry import VIDEO_FORMATS
 from realtime.media.pipes import RawVideo
@@ -57,6 +58,8 @@ class FileOptions:
     """--max-pixels: larger pictures are refused with --tile too; None: none are."""
     stall_s: float = 120.0
     """--stall: how long a step may hang before the program is left; 0: for ever."""
+    progress_s: float = LINE_EVERY_S
+    """--progress-every: between two lines of progress, where there is no terminal."""
     pictures: LookPictures = NO_PICTURES
     """Those that the look names."""
     rows: tuple[StyleRow, ...] = ()

@@ -1,4 +1,4 @@
-"""Shows how far a file has come, on stderr: a bar on a terminal, else a line every five seconds."""
+"""Shows how far a file has come, on stderr: a bar on a terminal, else a line every few seconds."""
 
 from __future__ import annotations
 
@@ -14,22 +14,29 @@ from realtime.timing import Clock, RateMeter
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-_LINE_EVERY_S = 5.0
+LINE_EVERY_S = 5.0
 
 
 class FileProgress:
     """Progress of one file called ``name`` that lasts ``duration_s``.
 
     None: unknown; then it is shown without percent and time left. Goes by the frames' times rather
-    than their number, which a file with a variable rate does not tell.
+    than their number, which a file with a variable rate does not tell. every_s: between two lines.
     """
 
-    def __init__(self, name: str, duration_s: float | None, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self,
+        name: str,
+        duration_s: float | None,
+        clock: Clock = time.monotonic,
+        every_s: float = LINE_EVERY_S,
+    ) -> None:
         self._name, self._duration_s, self._clock = name, duration_s, clock
+        self._every_s = every_s
         self._rate = RateMeter(clock=clock)
         self._origin_s: float | None = None
         self._done = 0.0
-        self._next_line_s = clock() + _LINE_EVERY_S
+        self._next_line_s = clock() + every_s
         self._bar = _make_bar(name, duration_s) if sys.stderr and sys.stderr.isatty() else None
 
     def update(self, frame: FileFrame, run: FileRun) -> None:
@@ -47,7 +54,7 @@ class FileProgress:
         if self._bar:
             self._bar.update(self._bar.task_ids[0], completed=done, frames=frames, fps=fps)
         elif self._clock() >= self._next_line_s:
-            self._next_line_s = self._clock() + _LINE_EVERY_S
+            self._next_line_s = self._clock() + self._every_s
             percent = [f"{done:.0%}"] if self._duration_s else []
             # A picture has none before it is done.
             counts = [f"{frames} frames", f"{fps:.1f} fps"] if frames else []
