@@ -86,7 +86,9 @@ def main(argv: list[str]) -> int:
         stream = web_flags.stream_from(guard, stylizer)
         live = Live(source, painter, sink, desk, [*outputs, *([stream] if stream else [])], options)
         if guard and stream:
-            opened.callback(web_flags.server_from(guard, stream, desk, live, source).close)
+            server = web_flags.server_from(args, guard, stream, desk, live, source)
+            opened.callback(server.close)
+            web_flags.open_page(args, server)
         try:
             live.run()
         finally:

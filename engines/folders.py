@@ -81,3 +81,13 @@ def user_models_dir() -> Path:
     return Path(
         os.environ.get("LIVEBRUSH_MODELS") or Path(platformdirs.user_data_dir(APP)) / "models"
     )
+
+
+def user_studio_dir() -> Path:
+    """Return the folder where pages' films and their paintings are kept.
+
+    ``LIVEBRUSH_STUDIO`` overrides it.
+    """
+    return Path(
+        os.environ.get("LIVEBRUSH_STUDIO") or Path(platformdirs.user_data_dir(APP)) / "studio"
+    )

@@ -361,11 +361,11 @@ def installed_models() -> list[ModelFile]:
         *_load_readable(load_model, user),
         *(load_model(path) for path in sorted(_network_files(BUNDLED_DIR))),
     ]
-    rows = _kept_rows()
+    rows = kept_rows()
     return [_with_fitting(model, rows) for model in models]
 
 
-def _kept_rows() -> list[StyleRow]:
+def kept_rows() -> list[StyleRow]:
     """Return the styles that the user has kept as rows, by name."""
     return list(_load_readable(read_row, sorted(user_models_dir().glob(f"[!.]*{ENDING}"))))
 
@@ -396,7 +396,7 @@ def find_model(model: str | None, styles: list[str]) -> ModelFile:
     of them, ModelError if the file is unusable.
     """
     if model and (model.endswith(".onnx") or "/" in model or "\\" in model):
-        found = _with_fitting(load_model(Path(model)), _kept_rows())
+        found = _with_fitting(load_model(Path(model)), kept_rows())
     else:
         found = _find_by_name(model, styles, installed_models())
     for style in styles:

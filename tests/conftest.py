@@ -95,6 +95,7 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     """
     monkeypatch.setenv("LIVEBRUSH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.setenv("LIVEBRUSH_MODELS", str(tmp_path_factory.getbasetemp() / "models"))
+    monkeypatch.setenv("LIVEBRUSH_STUDIO", str(tmp_path_factory.mktemp("studio")))
     monkeypatch.setenv("LIVEBRUSH_STATE", str(tmp_path_factory.mktemp("state")))
     monkeypatch.setenv("LIVEBRUSH_CONFIG", str(tmp_path_factory.getbasetemp() / "config"))
     monkeypatch.setenv("LIVEBRUSH_MEASURE", "off")

@@ -141,6 +141,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
 # pixels.
 OWNERS = {
     **dict.fromkeys(("fastapi", "uvicorn", "aiortc"), "realtime.web"),
+    **dict.fromkeys(("cryptography", "segno", "ifaddr"), "realtime.web"),
     "ray": "realtime.files.farm.cluster",
     "pythonosc": "realtime.controls.osc",
     "pyvirtualcam": "realtime.live.sinks.virtual_camera",
@@ -212,6 +213,10 @@ FORBIDDEN = [
     ("realtime.stylizer", "engines.networks"),
     ("realtime.live.run", "training.loop"),
     ("realtime.web.server", "bench.tools.clips"),
+    ("realtime.web.studio.studio", "run_cam"),
+    ("realtime.files.job", "realtime.web.studio.studio"),
+    ("realtime.live.run", "realtime.web.studio.studio"),
+    ("realtime.live.flags", "segno"),
     ("stylize_video", "realtime.live.flags"),
     ("run_cam", "realtime.files.flags"),
     ("export.to_onnx", "realtime.look"),

@@ -14,9 +14,11 @@ _EXAMPLES = """examples:
   %(prog)s --source clip.mp4 --loop -s hokusai
   %(prog)s --record show.mp4                with the source's sound
   %(prog)s --source screen:1280x720+0+0     a part of the screen
-  %(prog)s --serve                          in a browser, with the browser's camera
+  %(prog)s studio                           in a browser: its camera, files, styles of your own
   %(prog)s --doctor                         what works here, and what to install for the rest
 """
+
+_STUDIO = "studio"
 
 
 def parse_args(argv: list[str]) -> argparse.Namespace:
@@ -35,4 +37,6 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     cli.add_engine_flags(parser)
     cli.add_report_flags(parser)
     add_doctor_flag(cli.add_listing_flags(parser))
+    if argv[:1] == [_STUDIO]:
+        argv = ["--serve", "--open", *argv[1:]]
     return parser.parse_args(argv)

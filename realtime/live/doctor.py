@@ -140,8 +140,8 @@ def _examine_virtual_camera() -> Iterator[Finding]:
 
 
 def _examine_remotes() -> Iterator[Finding]:
-    missing = [name for name in ("fastapi", "uvicorn", "aiortc") if not find_spec(name)]
-    yield Finding("page", "--serve", install_line("web") if missing else None, True)
+    missing = [name for name in ("fastapi", "uvicorn", "aiortc", "segno") if not find_spec(name)]
+    yield Finding("page", "studio, --serve", install_line("web") if missing else None, True)
     yield Finding(
         "OSC", "--osc PORT", None if find_spec("pythonosc") else install_line("osc"), True
     )

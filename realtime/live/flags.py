@@ -158,6 +158,27 @@ def add_remote_flags(parser: argparse.ArgumentParser) -> None:
         help="what pages must know, or none (default: a random one, in the address)",
     )
     group.add_argument(
+        "--token-file",
+        type=Path,
+        metavar="FILE",
+        help="keep the random token here, so that pages come back after a restart",
+    )
+    group.add_argument(
+        "--https",
+        action="store_true",
+        help="with a certificate of its own, which phones need to give their camera",
+    )
+    group.add_argument(
+        "--files",
+        type=Path,
+        action="append",
+        metavar="FOLDER",
+        help="let the page's Files take films of this folder where they lie; may be repeated",
+    )
+    group.add_argument(
+        "--open", action="store_true", help="open the page in this machine's browser"
+    )
+    group.add_argument(
         "--osc",
         metavar="PORT",
         help="obey OSC messages /livebrush/COMMAND from here; HOST:PORT for others",

@@ -14,6 +14,7 @@ import numpy as np
 
 from engines.errors import LivebrushError
 from engines.folders import user_models_dir
+from engines.model_file import kept_rows
 from engines.predictor import Predictor
 from engines.style_row import ENDING, StyleRow, write_row
 from realtime.controls.desk import Desk
@@ -42,7 +43,8 @@ class _Job:
 class PictureStyles:
     """Makes pictures styles of the model that ``stylizer`` paints with.
 
-    ``bring`` may be called from any thread, the rest from the one that owns the desk.
+    ``bring``, ``keep`` and ``brought`` may be used from any thread, the rest from the one that owns
+    the desk.
     """
 
     def __init__(self, stylizer: Stylizer, scale: float = 1.0) -> None:
@@ -52,8 +54,6 @@ class PictureStyles:
         self._made: queue.SimpleQueue[StyleRow] = queue.SimpleQueue()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
-        # Those that a flag names by a file are not.
-        self._kept = {row.digest for row in stylizer.model.rows if not row.typed}
 
     def bring(self, read: Callable[[], np.ndarray], title: str) -> bool:
         """Have what ``read`` gives made a style that is called like ``title``; return at once.
@@ -73,6 +73,11 @@ class PictureStyles:
             return False
         return True
 
+    @property
+    def brought(self) -> tuple[StyleRow, ...]:
+        """The styles from outside, kept ones too, that this run can paint in."""
+        return self._stylizer.model.rows
+
     def follow(self, desk: Desk) -> None:
         """Put the styles that are made by now beside the others, and paint in the newest.
 
@@ -90,8 +95,9 @@ class PictureStyles:
     def keep(self, names: list[str]) -> None:
         """Save those of the styles ``names`` that came from outside, to be found by name."""
         folder = user_models_dir()
+        kept = {row.digest for row in kept_rows()}
         rows = [row for row in self._stylizer.model.rows if row.style.name in names]
-        new = [row for row in rows if row.digest not in self._kept]
+        new = [row for row in rows if row.digest not in kept]
         if not new:
             self._answers.put("nothing to keep: what is painted is kept already")
         for row in new:
@@ -103,7 +109,6 @@ class PictureStyles:
             except OSError as error:
                 self._answers.put(f"{path}: cannot be written ({error.strerror})")
                 continue
-            self._kept.add(row.digest)
             self._answers.put(f"kept: -s {path.stem} paints so from now on, in files too")
 
     def close(self) -> None:

@@ -32,6 +32,24 @@ class Guard:
     """The origin, such as https://paint.example.org, under which a proxy shows the page."""
     all_controls: bool = False
     """Whether pages may end the show, rule its window and write its disk."""
+    scheme: str = "http"
+    """Or https, with a certificate of our own."""
+
+    @property
+    def studio_refusal(self) -> str | None:
+        """Why pages may not bring files and keep styles here, None if they may."""
+        if self.token is None:
+            return "Files and My styles need a token: start again without --token none."
+        if is_loopback(self.host) and not self.public:
+            return None
+        return (
+            None
+            if self.all_controls
+            else (
+                "Files and My styles are for this machine alone, since others can open this page. "
+                "--web-controls all lets every page with the token use them."
+            )
+        )
 
     def refusal(self, host: str | None, origin: str | None) -> str | None:
         """Return why a request with these headers is refused whatever it asks for, or None."""
@@ -52,11 +70,17 @@ class Guard:
     @property
     def address(self) -> str:
         """What to open in a browser; the token is in the part that browsers do not send."""
-        name = f"[{self.host}]" if ":" in self.host else self.host
-        if _is_any(self.host):
-            name = "127.0.0.1"
-        token = f"#token={self.token}" if self.token else ""
-        return (self.public or f"http://{name}:{self.port}") + "/" + token
+        name = "127.0.0.1" if is_any(self.host) else self.host
+        return self.public + self._end if self.public else self.address_at(name)
+
+    def address_at(self, name: str) -> str:
+        """Return what to open where this machine is called ``name``, or has that address."""
+        name = f"[{name}]" if ":" in name else name
+        return f"{self.scheme}://{name}:{self.port}{self._end}"
+
+    @property
+    def _end(self) -> str:
+        return f"/#token={self.token}" if self.token else "/"
 
     def _is_ours(self, host: str) -> bool:
         """Return whether it is the proxy's name, or one of ours with our port.
@@ -73,7 +97,7 @@ class Guard:
             return True
         if is_loopback(self.host):
             return False
-        return name == socket.gethostname() or _is_address(name.strip("[]"))
+        return name.lower() in own_names() or _is_address(name.strip("[]"))
 
 
 def guard_for(host: str, port: int, token: str | None, public: str | None = None) -> Guard:
@@ -100,12 +124,19 @@ def guard_for(host: str, port: int, token: str | None, public: str | None = None
     return Guard(host, port, token or secrets.token_urlsafe(18), public)
 
 
+def own_names() -> list[str]:
+    """Return what others in the network may call this machine."""
+    name = socket.gethostname().lower()
+    return [name, name if name.endswith(".local") else f"{name}.local"]
+
+
 def is_loopback(host: str) -> bool:
     """Return whether only this machine can reach ``host``."""
     return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
 
 
-def _is_any(host: str) -> bool:
+def is_any(host: str) -> bool:
+    """Return whether it means all addresses of this machine."""
     return _is_address(host) and ipaddress.ip_address(host).is_unspecified
 
 

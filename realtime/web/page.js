@@ -3,7 +3,8 @@
 // and by which keys comes with the first message.
 
 const $ = (id) => document.getElementById(id);
-const token = new URLSearchParams(location.hash.slice(1)).get("token") || "";
+const TABS = ["live", "files", "mine"];
+let token = inAddress("token");
 const KEY_NAMES = {  // where the server's name is not the browser's in lower case
   ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down",
   " ": "space", Escape: "esc",
@@ -13,9 +14,49 @@ const LOCAL = {  // commands that are this user's own business, not the server's
 };
 
 const MOST_SENT_PX = 1920;
+const NO_CAMERA = {
+  NotAllowedError: "The browser does not give its camera: allow it in the address bar.",
+  NotFoundError: "There is no camera here. Connect one and press again; Files and My styles work "
+    + "without.",
+  NotReadableError: "Another program has the camera. Close that one and press again.",
+};
 
 let connection, channel, table, state = {};
 let camera = null, recorder = null, heldBlend = false, toastTimer = 0, measured = {};
+
+function inAddress(name) { return new URLSearchParams(location.hash.slice(1)).get(name) || ""; }
+
+function toAddress(changes) {
+  const parts = new URLSearchParams(location.hash.slice(1));
+  for (const [name, value] of Object.entries(changes)) {
+    if (value) parts.set(name, value);
+    else parts.delete(name);
+  }
+  history.replaceState(null, "", `#${parts}`);
+}
+
+// A program that opened this page had a word that is good once, since others may see its arguments.
+async function redeem() {
+  const ticket = inAddress("open");
+  if (!ticket) return;
+  const answer = await fetch(`/token?ticket=${encodeURIComponent(ticket)}`, { method: "POST" });
+  if (!answer.ok) return;
+  token = await answer.text();
+  toAddress({ open: "", token });
+}
+
+function shownTab() { return TABS.find((tab) => !$(tab).hidden); }
+
+function showTab(name) {
+  for (const tab of TABS) {
+    const button = $(`tab-${tab}`), isShown = tab === name;
+    $(tab).hidden = !isShown;
+    button.setAttribute("aria-selected", isShown);
+    button.tabIndex = isShown ? 0 : -1;
+  }
+  toAddress({ tab: name === "live" ? "" : name });
+  document.dispatchEvent(new CustomEvent("tab", { detail: name }));
+}
 
 function request(path, options = {}) {
   const headers = { ...options.headers, Authorization: `Bearer ${token}` };
@@ -27,10 +68,18 @@ function perform(command, value = null) {
 }
 
 function toast(text) {
+  if (shownTab() !== "live") return notify(text);
   $("toast").textContent = text;
   $("toast").style.opacity = text ? 1 : 0;
   clearTimeout(toastTimer);
   toastTimer = setTimeout(() => { $("toast").style.opacity = 0; }, 1800);
+}
+
+let noticeTimer = 0;
+function notify(text) {
+  $("notice").textContent = text;
+  clearTimeout(noticeTimer);
+  noticeTimer = setTimeout(() => { $("notice").textContent = ""; }, 2500 + 40 * text.length);
 }
 
 function showConnection(text, is) {
@@ -103,21 +152,23 @@ async function openCamera(constraints) {
 
 async function startCamera() {
   if (!navigator.mediaDevices) {
-    const where = "browsers give their camera to https:// and localhost only: see docs/live.md";
-    return showProblem(new Error(where));
+    return showWhy("Browsers give their camera to https:// and localhost only: start the server "
+      + "with --https. Files and My styles work without.");
   }
   try {
+    showWhy("");
     await openCamera({ facingMode: "user" });
     $("start").hidden = true;
     $("end").hidden = false;
     await connect();
     if (navigator.wakeLock) navigator.wakeLock.request("screen").catch(() => {});
   } catch (error) {
-    const refusal = "the browser does not give its camera: allow it in the address bar";
-    showProblem(error.name === "NotAllowedError" ? new Error(refusal) : error);
+    showWhy(NO_CAMERA[error.name] || error.message || String(error));
     $("start").hidden = false;
   }
 }
+
+function showWhy(text) { $("why").textContent = text; }
 
 async function turnCamera() {
   const cameras = await listCameras(), { deviceId } = camera.getVideoTracks()[0].getSettings();
@@ -188,6 +239,8 @@ function makeSlider(control) {
   const input = document.createElement("input"), output = document.createElement("output");
   const { low: min, high: max, step } = control;
   Object.assign(input, { type: "range", min, max, step, id: `c-${control.name}` });
+  label.htmlFor = input.id;  // else the label would be the output's
+  output.setAttribute("aria-live", "off");  // the slider itself tells its value
   label.title = control.help;
   title.append(output);
   label.append(title, input);
@@ -296,13 +349,17 @@ async function refreshThumbnails() {
   setTimeout(refreshThumbnails, 1500);
 }
 
-function saveFile(blob, ending) {
+function saveAs(blob, name) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
-  const time = new Date().toISOString().slice(0, 19).replaceAll(":", "");
-  link.download = `livebrush-${state.chosen.join("+")}-${time}.${ending}`;
+  link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
+
+function saveFile(blob, ending) {
+  const time = new Date().toISOString().slice(0, 19).replaceAll(":", "");
+  saveAs(blob, `livebrush-${state.chosen.join("+")}-${time}.${ending}`);
 }
 
 // Sent smaller and upright, as this browser reads it: phones have pictures of their own kinds.
@@ -364,6 +421,31 @@ function toggleFullscreen() {
   else if ($("painting").webkitEnterFullscreen) $("painting").webkitEnterFullscreen();  // iPhones
 }
 
+async function toggleLinks() {
+  const panel = $("links");
+  panel.hidden = !panel.hidden;
+  $("phone").setAttribute("aria-pressed", !panel.hidden);
+  if (panel.hidden) return;
+  const answer = await request("/links");
+  if (!answer.ok) return toast(await answer.text());
+  const { links, fingerprint } = await answer.json();
+  const none = "This page is for this machine alone. To open it on a phone in the same network, "
+    + "start with: run_cam.py --serve 0.0.0.0:8080 --https";
+  const trust = fingerprint && "The phone asks once whether to trust this machine. It is the right "
+    + `one if it shows SHA-256 ${fingerprint}`;
+  const unsafe = "Phones give their camera to https:// alone: start with --https.";
+  const hint = links.length ? trust || (location.protocol === "https:" ? "" : unsafe) : none;
+  panel.replaceChildren(...links.map(makeLink), makeElement("p", "about", hint));
+}
+
+function makeLink({ address, code }) {
+  const figure = document.createElement("figure"), image = document.createElement("img");
+  image.src = `data:image/svg+xml,${encodeURIComponent(code)}`;
+  image.alt = "QR code of the address below";
+  figure.append(image, makeElement("figcaption", "", address));
+  return figure;
+}
+
 function toggleCard() {
   $("card").hidden = !$("card").hidden;
   $("keys").setAttribute("aria-pressed", !$("card").hidden);
@@ -371,7 +453,8 @@ function toggleCard() {
 
 function onKey(event) {
   const isOther = event.ctrlKey || event.metaKey || event.altKey;
-  if (!table || isOther || event.target.tagName === "INPUT") return;
+  const isTyped = event.target.tagName === "INPUT" || event.target.role === "tab";
+  if (!table || isOther || isTyped || shownTab() !== "live") return;
   const plain = event.key.length === 1 ? event.key : event.key.toLowerCase();
   const key = KEY_NAMES[event.key] || plain;
   if (key === "esc" && !$("card").hidden) return toggleCard();
@@ -391,7 +474,18 @@ function onKeyUp(event) {
   if (command === "blend") { if (heldBlend === "used") perform("blend", false); heldBlend = false; }
 }
 
+for (const tab of TABS) {
+  $(`tab-${tab}`).onclick = () => showTab(tab);
+  $(`tab-${tab}`).onkeydown = (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!step) return;
+    const next = TABS[(TABS.indexOf(tab) + step + TABS.length) % TABS.length];
+    showTab(next);
+    $(`tab-${next}`).focus();
+  };
+}
 $("begin").onclick = startCamera;
+$("phone").onclick = () => toggleLinks().catch(showProblem);
 $("take").onclick = takeSnapshot;
 $("keep").onclick = toggleRecording;
 $("full").onclick = toggleFullscreen;
@@ -415,14 +509,21 @@ for (const type of ["pointerdown", "pointermove"]) {
   });
 }
 addEventListener("dragover", (event) => event.preventDefault());
-addEventListener("drop", (event) => {
-  event.preventDefault();
-  addStyle(event.dataTransfer.files[0]).catch(showProblem);
-});
-addEventListener("paste", (event) => addStyle(event.clipboardData.files[0]).catch(showProblem));
+// What is dropped or pasted goes where one looks: files.js and mine.js have tabs of their own.
+const TAKES = { live: (files) => addStyle(files[0]) };
+function take(files) {
+  if (files.length) TAKES[shownTab()]([...files]).catch((error) => notify(error.message));
+}
+addEventListener("drop", (event) => { event.preventDefault(); take(event.dataTransfer.files); });
+addEventListener("paste", (event) => take(event.clipboardData.files));
 addEventListener("keydown", onKey);
 addEventListener("keyup", onKeyUp);
 addEventListener("pagehide", () => { if (connection) connection.close(); });
-reconnect();
-refreshThumbnails();
+addEventListener("DOMContentLoaded", () => {
+  redeem().catch(showProblem).then(() => {
+    showTab(TABS.find((tab) => tab === inAddress("tab")) || "live");
+    reconnect();
+    refreshThumbnails();
+  });
+});
 setInterval(() => measure().catch(() => {}), 1000);

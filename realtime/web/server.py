@@ -8,38 +8,51 @@ import gc
 import json
 import socket
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import uvicorn
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, HTTPException, Request, Response
 
-from engines.errors import UsageError
+from engines.errors import LivebrushError, UsageError
+from engines.folders import user_studio_dir
 from engines.machine import cpu_threads
 from realtime.controls.desk import Desk
+from realtime.live.picture_styles import PictureStyles
 from realtime.live.sources.browser import BrowserSource
 from realtime.media.reading.style_pictures import read_uploaded
 from realtime.media.writing.picture_file import encode_picture
+from realtime.web.addresses import links
+from realtime.web.bodies import read_body
+from realtime.web.certificate import Certificate
 from realtime.web.connections import Connections, TooManyConnections, use_addresses
 from realtime.web.guard import Guard, is_loopback
 from realtime.web.patience import ImpatientProtocol, allow_many_files
+from realtime.web.screen import shows_folders
 from realtime.web.stream import WebStream
+from realtime.web.studio.own_styles import OwnStyles
+from realtime.web.studio.routes import DOWNLOADS, add_studio
+from realtime.web.studio.studio import Studio
+from realtime.web.studio.style_list import StyleList
+from realtime.web.tickets import Tickets
 
 MAX_OFFER_BYTES = 64 * 1024
 MAX_PICTURE_BYTES = 16 * 2**20
 _LONGEST_TITLE = 60
-# Told what reads a picture and what it is called; False: not now.
-Bring = Callable[[Callable[[], np.ndarray], str], bool]
 _PAGE = Path(__file__).parent
 _FILES = {
     "/": ("page.html", "text/html"),
     "/page.css": ("page.css", "text/css"),
     "/page.js": ("page.js", "text/javascript"),
+    "/files.js": ("files.js", "text/javascript"),
+    "/mine.js": ("mine.js", "text/javascript"),
 }
+# What is let in by a ticket of its own.
+_TICKETED = ("/token", DOWNLOADS)
+_OPENING_S = 60.0
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; "
     "media-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
@@ -52,6 +65,22 @@ _HEADERS = {
 }
 _START_S = 10.0
 _END_S = 2.0
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that the page's server hands out, and what it asks."""
+
+    connections: Connections
+    stream: WebStream
+    pictures: PictureStyles
+    certificate: Certificate | None
+    openings: Tickets[str]
+    """Words that stand for the token, once."""
+    studio: Studio | None
+    own: OwnStyles | None
+    studio_refusal: str
+    """Why there is no studio."""
 
 
 class WebServer:
@@ -67,8 +96,11 @@ class WebServer:
         desk: Desk,
         status: Callable[[], dict[str, Any]],
         browser: BrowserSource | None,
-        bring: Bring,
+        pictures: PictureStyles,
+        certificate: Certificate | None = None,
+        folders: Sequence[Path] = (),
     ) -> None:
+        """folders: whose files pages may have painted."""
         self._socket = _listen(guard.host, guard.port)
         self.guard = replace(guard, port=self._socket.getsockname()[1])
         if is_loopback(guard.host):
@@ -78,7 +110,13 @@ class WebServer:
         self.connections = Connections(
             stream, desk, status, browser, all_controls=guard.all_controls
         )
-        app = build_app(self.guard, self.connections, stream, bring)
+        self._openings: Tickets[str] = Tickets(_OPENING_S)
+        self._studio, refusal = _open_studio(self.guard, folders)
+        own = None
+        if studio := self._studio:
+            own = OwnStyles(pictures, studio.styles, studio.uses, studio.swatches)
+        parts = (self._openings, self._studio, own, refusal)
+        app = build_app(self.guard, Page(self.connections, stream, pictures, certificate, *parts))
         allow_many_files()
         config = uvicorn.Config(
             app,
@@ -88,6 +126,7 @@ class WebServer:
             lifespan="off",
             timeout_graceful_shutdown=1,
             server_header=False,
+            ssl_certfile=certificate.path if certificate else None,
         )
         self._server = uvicorn.Server(config)
         gc.collect()
@@ -99,9 +138,19 @@ class WebServer:
         self._thread.start()
 
     def close(self) -> None:
-        """End all connections and the server, waiting at most two seconds."""
+        """End all connections and the server; what is being painted can be gone on with."""
+        if self._studio:
+            self._studio.close()
         self._server.should_exit = True
         self._thread.join(_END_S)
+
+    @property
+    def opening_address(self) -> str:
+        """What a program on this machine opens the page by, once: others may see its arguments."""
+        if not self.guard.token:
+            return self.guard.address
+        here = replace(self.guard, token=None).address
+        return f"{here}#open={self._openings.issue(self.guard.token)}"
 
     async def _serve(self) -> None:
         # aiortc encodes in the loop's executor: no more at a time than there are cores.
@@ -115,19 +164,44 @@ class WebServer:
                 await asyncio.wait_for(self.connections.close(), _END_S)
 
 
-def build_app(guard: Guard, connections: Connections, stream: WebStream, bring: Bring) -> FastAPI:
-    """Return what answers requests, those that ``guard`` lets in.
+def _open_studio(guard: Guard, folders: Sequence[Path]) -> tuple[Studio | None, str]:
+    """Return the studio, or None and why there is none."""
+    if refusal := guard.studio_refusal:
+        return None, refusal
+    try:
+        return Studio(user_studio_dir(), StyleList(), folders), ""
+    except LivebrushError as error:
+        return None, str(error)
 
-    bring: as ``PictureStyles.bring``.
-    """
+
+def build_app(guard: Guard, page: Page) -> FastAPI:
+    """Return what answers requests, those that ``guard`` lets in."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app.exception_handler(HTTPException)(lambda _, error: Response(error.detail, error.status_code))
     _check_requests(app, guard)
     for path, (name, kind) in _FILES.items():
         app.get(path)(_file(name, kind))
-    _answer_offers(app, connections)
-    _take_styles(app, bring)
-    _show_pictures(app, stream)
+    _answer_offers(app, page.connections)
+    _take_styles(app, page.pictures)
+    _show_pictures(app, page.stream)
+    _tell_addresses(app, guard, page)
+    can_open = is_loopback(guard.host) and not guard.public and shows_folders()
+    add_studio(app, page.studio, page.own, page.studio_refusal, can_open)
     return app
+
+
+def _tell_addresses(app: FastAPI, guard: Guard, page: Page) -> None:
+    @app.get("/links")
+    def tell() -> Response:
+        found = [{"address": link.address, "code": link.code} for link in links(guard)]
+        certificate = page.certificate
+        told = {"links": found, "fingerprint": certificate.fingerprint if certificate else ""}
+        return Response(json.dumps(told), media_type="application/json")
+
+    @app.post("/token")
+    def open_once(ticket: str) -> Response:
+        token = page.openings.take(ticket)
+        return Response(token) if token else Response("open the address again", 401)
 
 
 def _check_requests(app: FastAPI, guard: Guard) -> None:
@@ -142,7 +216,10 @@ def _refuse(request: Request, guard: Guard) -> Response | None:
     refusal = guard.refusal(request.headers.get("host"), request.headers.get("origin"))
     if refusal:
         return Response(refusal, 403)
-    if request.url.path in _FILES or guard.knows_token(request.headers.get("authorization")):
+    path = request.url.path
+    if path in _FILES or path.startswith(_TICKETED):
+        return None
+    if guard.knows_token(request.headers.get("authorization")):
         return None
     return Response("open the address with the token that run_cam.py printed", 401)
 
@@ -153,7 +230,7 @@ def _answer_offers(app: FastAPI, connections: Connections) -> None:
         if request.headers.get("content-type", "").split(";")[0] != "application/json":
             return Response("offers are application/json", 415)
         try:
-            body = await _read_body(request, MAX_OFFER_BYTES)
+            body = await read_body(request, MAX_OFFER_BYTES)
             if body is None:
                 return Response("too long for an offer", 413)
             sdp = await connections.answer(str(json.loads(body)["sdp"]))
@@ -164,31 +241,21 @@ def _answer_offers(app: FastAPI, connections: Connections) -> None:
         return Response(json.dumps({"type": "answer", "sdp": sdp}), media_type="application/json")
 
 
-def _take_styles(app: FastAPI, bring: Bring) -> None:
+def _take_styles(app: FastAPI, pictures: PictureStyles) -> None:
     @app.post("/style")
     async def take(request: Request) -> Response:
         if not request.headers.get("content-type", "").startswith("image/"):
             return Response("a style is made of a picture", 415)
         try:
-            content = await _read_body(request, MAX_PICTURE_BYTES)
+            content = await read_body(request, MAX_PICTURE_BYTES)
         except Exception:  # noqa: BLE001 (a page that has left)
             return Response("the picture did not arrive", 400)
         if content is None:
             return Response("the picture is too large: 2000 pixels are plenty", 413)
         title = request.query_params.get("title", "")[:_LONGEST_TITLE] or "picture"
-        if not bring(lambda: read_uploaded(content), title):
+        if not pictures.bring(lambda: read_uploaded(content), title):
             return Response("too many pictures at once", 429)
         return Response(status_code=202)
-
-
-async def _read_body(request: Request, most_bytes: int) -> bytes | None:
-    """Return what comes with ``request``; None where that is too much."""
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > most_bytes:
-            return None
-    return bytes(body)
 
 
 def _show_pictures(app: FastAPI, stream: WebStream) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -67,7 +67,7 @@ def picture_page(tmp_path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
 
 
 @contextlib.contextmanager
-def serve(model: ModelFile, style: str, folder) -> Iterator[Page]:
+def serve(model: ModelFile, style: str, folder, certificate=None) -> Iterator[Page]:
     from realtime.web.guard import guard_for
     from realtime.web.server import WebServer
     from realtime.web.stream import WebStream
@@ -80,9 +80,8 @@ def serve(model: ModelFile, style: str, folder) -> Iterator[Page]:
     stream = WebStream(Thumbnails(engine, model_now=lambda: stylizer.model))
     painter = LivePainter(stylizer, EngineSizes(engine, SIZE), SIZE)
     live = Live(source, painter, Null(), desk, [stream], LiveOptions(snapshot_dir=folder))
-    server = WebServer(
-        guard_for("127.0.0.1", 0, None), stream, desk, live.status, source, live.pictures.bring
-    )
+    guard = replace(guard_for("127.0.0.1", 0, None), scheme="https" if certificate else "http")
+    server = WebServer(guard, stream, desk, live.status, source, live.pictures, certificate)
     running = threading.Thread(target=live.run, name="live")
     running.start()
     try:

@@ -121,16 +121,17 @@ def test_what_is_refused(page: Page):
 def test_the_page_asks_nobody_else_and_knows_every_command():
     texts = [
         (ROOT / "realtime" / "web" / name).read_text(encoding="utf-8")
-        for name in ("page.html", "page.css", "page.js")
+        for name in ("page.html", "page.css", "page.js", "files.js", "mine.js")
     ]
+    texts[2:] = ["".join(texts[2:])]
     assert set(re.findall(r"https?://[a-z0-9.]+", "".join(texts))) == {
         "http://www.w3.org"
     }  # which is SVG's name, and never asked
     used = set(re.findall(r'perform\("(\w+)"', texts[2]))
     used |= set(re.findall(r"(\w+): (?:take|toggle)\w+", texts[2]))
     assert used <= COMMANDS.keys() and len(used) > 7
-    html_ids = set(re.findall(r'id="(\w+)"', texts[0]))
-    assert set(re.findall(r'\$\("(\w+)"\)', texts[2])) <= html_ids
+    html_ids = set(re.findall(r'id="([\w-]+)"', texts[0]))
+    assert set(re.findall(r'\$\("([\w-]+)"\)', texts[2])) <= html_ids
 
 
 class Client:

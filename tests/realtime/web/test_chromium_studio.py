@@ -1,0 +1,295 @@
+"""The page as a studio, in a real Chromium: files, styles of one's own, a phone, and who cannot see
+well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench.tools.clips import audio_packets, bikes, cut
+from engines.errors import SourceError
+from tests.realtime.web.test_chromium import (
+    CHROMIUM,
+    LIMIT_MS,
+    ROOT,
+    chromium,
+    until_pixels,
+    write_clip,
+)
+
+sync_api = pytest.importorskip("playwright.sync_api")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(400),
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+DESK, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+SMALL = {"width": 800, "height": 700}  # less to draw without a graphics card
+DROP = """([place, name, kind, content]) => {
+  const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File([bytes], name, { type: kind }));
+  document.querySelector(place).dispatchEvent(
+    new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+}"""
+
+
+@contextlib.contextmanager
+def serving(folder: Path, *flags: object, at: str = "127.0.0.1:0") -> Iterator[tuple]:
+    """The process, and the address that it prints; it is killed at the end if it still runs."""
+    command = [sys.executable, ROOT / "run_cam.py", "--serve", at, "--fresh", "--no-mirror", *flags]
+    with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            lines = iter(process.stderr.readline, "")
+            address = next(line for line in lines if line.startswith("open http"))
+            yield process, address.removeprefix("open ").strip()
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def models(tiny_model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the small model is the user's."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    shutil.copy(tiny_model.path, folder / "tiny.onnx")
+    monkeypatch.setenv("LIVEBRUSH_MODELS", str(folder))
+    return folder
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[sync_api.Browser]:
+    write_clip(tmp_path / "camera.y4m")
+    name = f"{socket.gethostname()}.local"
+    rules = f"--host-resolver-rules=MAP {name} 127.0.0.1"
+    with chromium(tmp_path / "camera.y4m", rules) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten real seconds with sound."""
+    try:
+        source = bikes()
+    except SourceError as error:
+        pytest.skip(str(error))
+    path = tmp_path_factory.mktemp("clip") / "bikes of today.mp4"
+    cut(source, path, (240, 320), 25, 250)
+    return path
+
+
+def open_page(browser, address: str, size=SMALL, **options) -> sync_api.Page:
+    page = browser.new_page(viewport=size, reduced_motion="reduce", **options)
+    page.set_default_timeout(LIMIT_MS)
+    page.mistakes = []
+    page.on("pageerror", lambda error: page.mistakes.append(str(error)))
+    page.goto(address)
+    return page
+
+
+def drop(page: sync_api.Page, place: str, path: Path, kind: str) -> None:
+    import base64
+
+    content = base64.b64encode(path.read_bytes()).decode()
+    page.evaluate(DROP, [place, path.name, kind, content])
+
+
+def wait_job(page: sync_api.Page, state: str) -> None:
+    page.wait_for_selector(f"#queue li[data-state={state}]", timeout=4 * LIMIT_MS)
+
+
+def download(page: sync_api.Page, selector: str) -> sync_api.Download:
+    with page.expect_download() as got:
+        page.click(selector)
+    return got.value
+
+
+def check_negative(painted: Path, source: Path) -> None:
+    """The whole of ``source`` in the small model's negative, with its own sound."""
+    with av.open(str(painted)) as new, av.open(str(source)) as old:
+        pairs = zip(new.decode(video=0), old.decode(video=0), strict=True)
+        count = 0
+        for one, other in pairs:
+            count += 1
+            if count % 25:
+                continue
+            negative = 255 - other.to_ndarray(format="rgb24").astype(float)
+            # The camera's noise is taken out before it is painted.
+            assert np.abs(one.to_ndarray(format="rgb24") - negative).mean() < 12
+            assert abs(one.time - other.time) < 0.002
+    assert count == 250
+    assert audio_packets(painted) == audio_packets(source) != []
+
+
+def test_a_film_is_dropped_styled_and_downloaded(models, browser, clip, tmp_path: Path):
+    with serving(tmp_path, "--model", models / "tiny.onnx") as (process, address):
+        page = open_page(browser, address, DESK)
+        page.click("#tab-files")
+        page.wait_for_selector("#room:text('20.0 GB')")
+        drop(page, "#files-drop", clip, "video/mp4")
+        page.wait_for_selector("#strip button[data-style=negative] img", timeout=4 * LIMIT_MS)
+        page.click("#strip button[data-style=negative]")
+        page.wait_for_selector("#sample:visible")
+        page.click("#look")
+        page.wait_for_function(
+            "() => !document.getElementById('preview').hidden"
+            " && document.getElementById('preview').duration > 4.5",
+            timeout=4 * LIMIT_MS,
+        )
+        (tmp_path / "files.png").write_bytes(page.screenshot(full_page=True))
+        page.click("#paint")
+        wait_job(page, "done")
+        got = download(page, "#queue [data-act=download]")
+        assert got.suggested_filename == "bikes_of_today_negative.mp4"
+        shutil.copy(got.path(), tmp_path / "painted.mp4")
+        check_negative(tmp_path / "painted.mp4", clip)
+        assert page.is_hidden("#queue [data-act=pause]") and not page.mistakes
+        page.on("dialog", lambda dialog: dialog.accept())
+        page.click("#shelf button:text('Remove')")
+        page.wait_for_selector("#shelf li", state="detached")
+        process.terminate()
+        assert process.wait(10) == 143
+
+
+def test_a_server_that_was_killed_goes_on(models, browser, clip, tmp_path: Path, monkeypatch):
+    """The page stays open; both servers have one token and one port."""
+    monkeypatch.setenv("LIVEBRUSH_STUDIO", str(tmp_path / "studio"))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        at = f"127.0.0.1:{free.getsockname()[1]}"
+    flags = ("--token-file", tmp_path / "token", "--model", models / "tiny.onnx")
+    with serving(tmp_path, *flags, at=at) as (process, address):
+        page = open_page(browser, address)
+        page.click("#tab-files")
+        drop(page, "#files-drop", clip, "video/mp4")
+        page.click("#strip button[data-style=negative]", timeout=4 * LIMIT_MS)
+        page.evaluate("wanted.stability = 1")  # slow enough to be met midway
+        page.click("#paint")
+        end_s = time.monotonic() + 4 * LIMIT_MS / 1000
+        while not list((tmp_path / "studio").glob("*/.*.unfinished/000001.*")):
+            assert time.monotonic() < end_s, "no segment is finished"
+            time.sleep(0.05)
+        process.kill()
+    with serving(tmp_path, *flags, at=at) as (process, again):
+        assert again == address
+        wait_job(page, "done")
+        assert "of them from before" in page.text_content("#queue .about")
+        got = download(page, "#queue [data-act=download]")
+        shutil.copy(got.path(), tmp_path / "painted.mp4")
+        assert audio_packets(tmp_path / "painted.mp4") == audio_packets(clip)
+        with av.open(str(tmp_path / "painted.mp4")) as painted:
+            assert sum(1 for _ in painted.decode(video=0)) == 250
+        assert not page.mistakes
+
+
+def test_a_painting_becomes_a_usable_style(browser, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("LIVEBRUSH_MODELS", str(tmp_path / "models"))
+    Image.fromarray(np.random.default_rng(1).integers(0, 255, (200, 200, 3), np.uint8)).save(
+        tmp_path / "Red field.png"
+    )
+    Image.new("RGB", (160, 120), (90, 120, 60)).save(tmp_path / "photo.jpg")
+    with serving(tmp_path, "--capture", "320x240@10") as (_, address):
+        page = open_page(browser, address)
+        page.on("dialog", lambda box: box.accept("Noon" if box.type == "prompt" else ""))
+        page.click("#tab-mine")
+        page.set_input_files("#picked", tmp_path / "Red field.png")
+        page.click("#own [data-act=keep]")
+        page.wait_for_selector("#own [data-act=remove]")
+        assert (tmp_path / "models" / "red_field.row").exists()
+        page.wait_for_selector("#own img.swatch", timeout=4 * LIMIT_MS)
+        page.click("#own [data-act=rename]")
+        page.wait_for_selector("#own .name:text('Noon')")
+        (tmp_path / "mine.png").write_bytes(page.screenshot())
+        shared = download(page, "#own [data-act=share]")
+        assert shared.suggested_filename == "noon.row"
+        shutil.copy(shared.path(), tmp_path / "given.row")
+        page.click("#tab-files")
+        page.set_input_files("#chosen", tmp_path / "photo.jpg")
+        page.click("#strip button[data-style=noon]", timeout=4 * LIMIT_MS)
+        page.click("#paint")
+        wait_job(page, "done")
+        got = download(page, "#queue [data-act=download]")
+        shutil.copy(got.path(), tmp_path / "painted.jpg")
+        painted, photo = (
+            np.asarray(Image.open(tmp_path / name)).astype(int)
+            for name in ("painted.jpg", "photo.jpg")
+        )
+        assert painted.shape == photo.shape and np.abs(painted - photo).mean() > 5
+        page.click("#tab-mine")
+        page.click("#own [data-act=remove]")
+        page.wait_for_selector("#own .about:text('of this run')")
+        page.set_input_files("#picked", tmp_path / "given.row")
+        page.wait_for_selector("#own .about:text('-s given')")
+        assert not page.mistakes
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_every_tab_is_accessible(models, browser, clip, tmp_path: Path, size, make_video):
+    with serving(tmp_path, "--model", models / "tiny.onnx", "-s", "negative") as (_, address):
+        page = open_page(browser, address, size)
+        page.click("#tab-files")
+        page.set_input_files("#chosen", make_video("small film.mp4"))
+        page.click("#strip button[data-style=negative]", timeout=4 * LIMIT_MS)
+        page.click("#paint")
+        wait_job(page, "done")
+        for tab, scheme in [(t, s) for t in ("live", "files", "mine") for s in ("light", "dark")]:
+            page.click(f"#tab-{tab}")
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            if tab == "live" and scheme == "light":
+                page.click("#phone")
+            found = axe.Axe().run(page).response["violations"]
+            (tmp_path / f"{tab}-{scheme}.png").write_bytes(page.screenshot())
+            assert not [
+                (entry["id"], [node["target"] for node in entry["nodes"]])
+                for entry in found
+                if entry["impact"] in ("serious", "critical")
+            ], (tab, scheme)
+            assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+        page.keyboard.press("ArrowRight")  # from the last tab to the first
+        assert page.is_visible("#live") and page.is_hidden("#mine")
+        page.reload()
+        assert page.is_visible("#live") and not page.mistakes
+
+
+def test_a_phone_is_painted_by_its_network_name_over_https(models, browser, tmp_path: Path):
+    flags = ("--https", "--model", models / "tiny.onnx", "-s", "negative")
+    with serving(tmp_path, *flags, "--capture", "320x240@10", at="0.0.0.0:0") as (_, address):
+        assert address.startswith("https://127.0.0.1:")
+        there = address.replace("127.0.0.1", f"{socket.gethostname().lower()}.local")
+        page = open_page(browser, there, PHONE, ignore_https_errors=True)
+        page.click("#begin")
+        until_pixels(page, 195, 75)
+        page.click("#tab-files")
+        page.wait_for_selector("#files-refused:text('--web-controls all')")
+        page.click("#tab-live")
+        page.click("#phone")
+        page.wait_for_selector("#links img")
+        assert there in page.text_content("#links") and "SHA-256" in page.text_content("#links")
+        assert not page.mistakes
+
+
+def test_without_a_camera_the_page_says_what_to_do(models, tmp_path: Path):
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        with serving(tmp_path, "--model", models / "tiny.onnx") as (_, address):
+            page = open_page(browser, address)
+            page.context.grant_permissions(["camera"])
+            page.click("#begin")
+            page.wait_for_selector("#why:text('There is no camera here')")
+            page.click("#tab-files")
+            page.wait_for_selector("#files-drop:visible")
+        browser.close()
