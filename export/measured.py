@@ -18,7 +18,6 @@ KEPT = (
     "ratio_1 webcam",
     "ratio_1 handheld",
     "static webcam",
-    "fps",
 )
 
 
