@@ -81,6 +81,7 @@ def main(argv: list[str]) -> int:
         engine = live_flags.engine_in_time(ahead, size)
         cli.tell_engine(args, engine)
         stylizer = Stylizer(engine, state.look, size, pictures=live_flags.pictures_from(args))
+        outputs += live_flags.show_recorder_from(args, source, desk, stylizer)
         sizes, quality = EngineSizes(engine, size), live_flags.quality_from(args)
         painter = LivePainter(stylizer, sizes, fixed_size, quality)
         stream = web_flags.stream_from(guard, stylizer)

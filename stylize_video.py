@@ -22,7 +22,7 @@ from engines.errors import UsageError
 from realtime import cli
 from realtime.files.batches import paint_batches, plan_batches, plan_looks
 from realtime.files.command_line import parse_args
-from realtime.files.flags import open_engine_like, timeline_from
+from realtime.files.flags import open_engine_like, show_from, timeline_from
 from realtime.files.inputs import expand_inputs
 from realtime.files.job import plan_jobs
 from realtime.files.refine import refine_batches
@@ -46,7 +46,7 @@ def main(argv: list[str]) -> int:
         )
     if args.engine != "auto":
         engine_class(args.engine)  # a wrong name is said before anything is read
-    looks = plan_looks(args, timeline_from(args))
+    looks = plan_looks(args, timeline_from(args), show_from(args))
     if args.sheet:
         inputs, (model, options) = expand_inputs(args.input), (looks[0].model, looks[0].options)
         open_for = partial(open_engine_like, args, model)

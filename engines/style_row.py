@@ -5,6 +5,8 @@ A row is good for one network only, and says for which by the network's hash.
 
 from __future__ import annotations
 
+import base64
+import tempfile
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -54,13 +56,33 @@ class StyleRow:
 
 def write_row(path: Path, row: StyleRow) -> None:
     """Write ``row`` as the file ``path``, NAME.row. Raises OSError."""
+    with atomic_write(path) as written:
+        written.write_bytes(_content(row))
+
+
+def _content(row: StyleRow) -> bytes:
     from safetensors.numpy import save
 
     about = {key: text for key, text in asdict(row.style).items() if key != "name"}
     header = {**about, "network": row.network, "digest": row.digest}
-    content = save({"row": np.ascontiguousarray(row.row, np.float32)}, metadata=header)
-    with atomic_write(path) as written:
-        written.write_bytes(content)
+    content: bytes = save({"row": np.ascontiguousarray(row.row, np.float32)}, metadata=header)
+    return content
+
+
+def row_text(row: StyleRow) -> str:
+    """Return the file NAME.row as text, for ``row_from_text``."""
+    return base64.b64encode(_content(row)).decode()
+
+
+def row_from_text(name: str, text: str) -> StyleRow:
+    """Return the style ``name`` of ``row_text``. Raises ModelError for what is none."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{name}{ENDING}"
+        try:
+            path.write_bytes(base64.b64decode(text, validate=True))
+        except ValueError as error:
+            raise ModelError(f"the style {name} is damaged ({error}).") from error
+        return read_row(path)
 
 
 def read_row(path: Path) -> StyleRow:

@@ -41,6 +41,8 @@ class LiveFrame(Frame):
     """The monotonic clock when the source got it."""
     file_s: float | None = None
     """Its time in the file that it comes from, in seconds; None if it comes from none."""
+    performed: int = 0
+    """Of a painted one: ``State.performed`` of the controls that it was painted with."""
 
 
 @dataclass(frozen=True, slots=True)

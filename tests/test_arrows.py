@@ -68,7 +68,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "realtime.timeline": (*ENGINES, "realtime.look", "realtime.stylizer"),
     "realtime.report": (*ENGINES, "realtime.timing", "realtime.media"),
     "realtime.controls": (*ENGINES, "realtime.look", "realtime.timeline"),
-    "realtime.files": (*ENGINES, *SHARED, "realtime.picture", "realtime.media.*"),
+    "realtime.files": (
+        *(*ENGINES, *SHARED, "realtime.picture", "realtime.media.*"),
+        "realtime.controls",  # a show is painted again as it was played
+    ),
     "realtime.live": (
         *ENGINES,
         *SHARED,
@@ -203,7 +206,7 @@ FORBIDDEN = [
     ("realtime.controls.commands", "numpy"),
     ("realtime.controls.keys", "cv2"),
     ("realtime.files.job", "realtime.live.run"),
-    ("realtime.files.crew", "realtime.controls.commands"),
+    ("realtime.files.replay", "realtime.live.painter"),
     ("realtime.files.sheet", "realtime.web.server"),
     ("realtime.live.run", "realtime.files.pipeline"),
     ("realtime.live.flags", "realtime.web.guard"),

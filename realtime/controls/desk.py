@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from engines.errors import SinkError
 from engines.style import Style
 from realtime.controls.acts import add_style, say
 from realtime.controls.autopilot import Cycle, Schedule
-from realtime.controls.commands import perform
+from realtime.controls.commands import COMMANDS, perform
 from realtime.controls.keys import Keymap, default_keymap
 from realtime.controls.pointer import Pointer
 from realtime.controls.presets import Presets
@@ -19,12 +20,28 @@ from realtime.controls.values import Value
 _MOST_ASKED = 1000  # of one turn: a remote that floods must not hold up the picture
 
 
+@dataclass(frozen=True)
+class Performed:
+    """One change of the controls."""
+
+    number: int
+    """``State.performed`` from then on."""
+    command: str
+    """Its name, "" for a style that came."""
+    value: Value = None
+    style: Style | None = None
+    """What came beside the others."""
+
+
 class Desk:
     """Owns the ``State``, which is replaced as a whole, so any thread may read it.
 
     ``ask`` may be called from any thread, the rest from one. ``keep_presets`` is called when a
-    preset was stored, and may raise SinkError.
+    preset was stored, and may raise SinkError. ``journal``: gets all that changes the controls,
+    before the state has it.
     """
+
+    journal: queue.SimpleQueue[Performed] | None = None
 
     def __init__(
         self,
@@ -44,14 +61,17 @@ class Desk:
 
         A value that this model cannot take, such as a style that it lacks, is answered by ``said``.
         """
+        if key not in self.keymap.bound:
+            return
         try:
-            self.state = self.keymap.press(self.state, key)
+            self.perform(*self.keymap.bound[key])
         except ValueError as error:
             self.state = say(self.state, str(error))
 
     def perform(self, name: str, value: Value = None) -> None:
         """Perform a command now; raises KeyError and ValueError as ``commands.perform`` does."""
-        self.state = perform(self.state, name, value)
+        after = perform(self.state, name, value)
+        self._take(after, Performed(self._next, name, COMMANDS[name].accept(value)))
 
     def tell(self, text: str) -> None:
         """Answer what was asked for, once it is known what came of it."""
@@ -59,7 +79,7 @@ class Desk:
 
     def add_style(self, style: Style) -> None:
         """Put a style that the model has from now on beside the others, and paint in it."""
-        self.state = add_style(self.state, style)
+        self._take(add_style(self.state, style), Performed(self._next, "", style=style))
 
     def ask(self, name: str, value: Value = None) -> None:
         """Have a command performed at the next ``follow``.
@@ -72,15 +92,37 @@ class Desk:
     def follow(self, now_s: float) -> None:
         """Perform what remotes asked for and what is due by the clock, in seconds."""
         for _ in range(min(self._asked.qsize(), _MOST_ASKED)):
-            self.state = perform(self.state, *self._asked.get())
+            self.perform(*self._asked.get())
         for pilot in self._pilots:
-            self.state = pilot.follow(self.state, now_s)
+            after = pilot.follow(self.state, now_s)
+            if after is not self.state:
+                self._take(after, *self._changes(after))
         if self._keep_presets and self.state.presets != self._kept:
             self._kept = self.state.presets
             try:
                 self._keep_presets(self._kept)
             except SinkError as error:
                 self.state = say(self.state, str(error))
+
+    @property
+    def _next(self) -> int:
+        return self.state.performed + 1
+
+    def _take(self, after: State, *changes: Performed) -> None:
+        """Have the state ``after`` from now on, which ``changes`` have led to."""
+        if self.journal is not None:
+            for change in changes:
+                self.journal.put(change)
+        self.state = replace(after, performed=self._next)
+
+    def _changes(self, after: State) -> list[Performed]:
+        """Return what a pilot has done, as commands that do the same."""
+        read = [(command.name, command.now) for command in COMMANDS.values() if command.now]
+        return [
+            Performed(self._next, name, now(after))
+            for name, now in read
+            if now(after) != now(self.state)
+        ]
 
     def point(
         self, pointer: Pointer, styles_at: dict[str, tuple[float, float, float, float]]

@@ -11,6 +11,7 @@ from pathlib import Path
 from engines import ModelFile, installed_models
 from engines.errors import UsageError
 from realtime.cli import model_from
+from realtime.controls.show import Show
 from realtime.files.crew import Crew
 from realtime.files.flags import file_options, model_and_look, open_crew, plan_inputs
 from realtime.files.job import Jobs, Result, run_jobs
@@ -31,8 +32,10 @@ class Batch:
     jobs: Jobs = ()
 
 
-def plan_looks(args: argparse.Namespace, timeline: Timeline) -> list[Batch]:
-    """Return a batch for each -s, each once, without its jobs.
+def plan_looks(
+    args: argparse.Namespace, timeline: Timeline, show: Show | None = None
+) -> list[Batch]:
+    """Return a batch for each -s, each once, without its jobs; one for ``show``.
 
     Raises UsageError, UnknownStyle or ModelError.
     """
@@ -42,9 +45,9 @@ def plan_looks(args: argparse.Namespace, timeline: Timeline) -> list[Batch]:
     batches: dict[tuple[Path, object, object], Batch] = {}
     for text in texts:
         own = argparse.Namespace(**{**vars(args), "style": text})
-        model, look = model_and_look(own, timeline)
+        model, look = model_and_look(own, timeline, show)
         pictures = next((batch.options.pictures for batch in batches.values()), None)
-        options = file_options(own, look, timeline.named_by(model), pictures, model.rows)
+        options = file_options(own, look, timeline.named_by(model), pictures, model.rows, show)
         made_from = tuple(row.digest for row in model.rows)
         batches.setdefault((model.path, look, made_from), Batch(model, options))
     return list(batches.values())

@@ -14,6 +14,7 @@ from realtime.files.outputs import open_output
 from realtime.files.painter import FilePainter, PaintingPlan, plan_painting
 from realtime.files.pipeline import FileRun, Overlapped, run_file
 from realtime.files.progress import FileProgress
+from realtime.files.replay import replay_on
 from realtime.files.stall import StallWatch
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.file_output import FileOutput
@@ -84,12 +85,14 @@ class OwnEngine:
         engine = self.engine_for(options.engine_size(video.info.size), before)
         if engine.takes_tensors and options.paints_tensors(output):
             video.decode_on(engine.device)
-        timeline, side_by_side = options.timeline, options.side_by_side
+        timeline, side_by_side, show = options.timeline, options.side_by_side, options.show
         stylizer = prepare_stylizer(engine, video.info.size, options)
-        plan = plan_painting(stylizer, video.info.size, timeline, side_by_side)
+        replay = replay_on(show, video.info, stylizer) if show else None
+        plan = plan_painting(stylizer, video.info.size, timeline, side_by_side, show)
         opened = open_output(output, video, options, plan)
-        painter = FilePainter(stylizer, video, timeline, side_by_side, opened.resume)
-        return _PaintingHere(stylizer, video, painter, opened, plan)
+        painter = FilePainter(stylizer, video, timeline, side_by_side, opened.resume, replay)
+        under_way = replay.under_way if replay else stylizer.in_flight
+        return _PaintingHere(stylizer, video, painter, opened, plan, under_way)
 
     def engine_for(self, size: tuple[int, int], before: EngineIdentity | None) -> Engine:
         """Return the engine that is open, or another one if it is not the one ``before``."""
@@ -112,12 +115,13 @@ class _PaintingHere:
     painter: FilePainter
     output: FileOutput
     made_with: PaintingPlan
+    under_way: int
 
     def run(self, progress: FileProgress, watch: StallWatch) -> FileRun:
         with closing(self.stylizer):
             run = run_file(
                 self.video.frames(skip=self.output.resume.has),
-                Overlapped(self.painter.begin, self.stylizer.in_flight),
+                Overlapped(self.painter.begin, self.under_way),
                 self.output,
                 progress.update,
                 self.video.interrupt,

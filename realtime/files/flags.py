@@ -17,12 +17,14 @@ from engines.identity import EngineIdentity
 from engines.style_row import StyleRow
 from realtime.build_progress import show_build
 from realtime.cli import look_from, model_from, say, tell_engine
+from realtime.controls.show import Show, read_show
 from realtime.files.crew import Crew, OwnEngine
 from realtime.files.inputs import expand_inputs
 from realtime.files.job import Jobs
 from realtime.files.options import FileOptions, Resize
 from realtime.files.outputs import drop_results, is_folder, output_paths
 from realtime.files.progress import LINE_EVERY_S
+from realtime.files.replay import check_flags, model_for
 from realtime.look import Look, parse_behind
 from realtime.media.format_registry import VIDEO_FORMATS
 from realtime.media.pipes import STDIO, parse_raw
@@ -97,7 +99,7 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def add_schedule_flags(parser: argparse.ArgumentParser) -> None:
-    """Add --style-schedule and --timeline; ``timeline_from`` reads them."""
+    """Add --style-schedule, --timeline and --replay; ``timeline_from`` and ``show_from`` read."""
     styles = parser.add_argument_group("styles over time").add_mutually_exclusive_group()
     styles.add_argument(
         "--style-schedule",
@@ -110,6 +112,12 @@ def add_schedule_flags(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="the same in a text file",
+    )
+    styles.add_argument(
+        "--replay",
+        type=Path,
+        metavar="FILE.jsonl",
+        help="a show that run_cam.py --record-controls kept, painted again on its source",
     )
 
 
@@ -226,12 +234,28 @@ def timeline_from(args: argparse.Namespace) -> Timeline:
     return parse_timeline(args.style_schedule, "--style-schedule")
 
 
-def model_and_look(args: argparse.Namespace, timeline: Timeline) -> tuple[ModelFile, Look]:
+def show_from(args: argparse.Namespace) -> Show | None:
+    """Read --replay; None without it.
+
+    Raises UsageError for what is no show, and for flags that do not go with it.
+    """
+    if args.replay is None:
+        return None
+    show = read_show(args.replay)
+    check_flags(args, show)
+    return show
+
+
+def model_and_look(
+    args: argparse.Namespace, timeline: Timeline, show: Show | None = None
+) -> tuple[ModelFile, Look]:
     """Return the model that has every style that is asked for, and the look at the beginning.
 
-    That is the look of -s, else the first of ``timeline``. Raises UsageError, UnknownStyle or
-    ModelError.
+    That is the look of ``show`` or -s, else the first of ``timeline``. Raises UsageError,
+    UnknownStyle or ModelError.
     """
+    if show:
+        return model_for(show, args.model), show.head.state.look
     model = model_from(args, timeline.style_names)
     look = look_from(args, model)
     if timeline.entries and args.style is None:
@@ -245,6 +269,7 @@ def file_options(
     timeline: Timeline,
     pictures: LookPictures | None = None,
     rows: tuple[StyleRow, ...] = (),
+    show: Show | None = None,
 ) -> FileOptions:
     """Return what holds for every file. Raises UsageError, naming the flag, for what cannot be.
 
@@ -263,6 +288,7 @@ def file_options(
         resume=args.resume,
         make_folders=is_folder(args.output),
         timeline=timeline,
+        show=show,
         side_by_side=args.side_by_side,
         raw_input=None if args.raw_input is None else parse_raw(args.raw_input),
         raw_output=args.raw_output,
@@ -368,6 +394,8 @@ def open_crew(args: argparse.Namespace, model: ModelFile, jobs: Jobs) -> Crew:
     """
     if args.cluster is None:
         return OwnEngine(partial(open_engine_like, args, model))
+    if args.replay is not None:
+        raise UsageError("--cluster: a show is painted on one machine. Leave --cluster out.")
     if args.device not in ("auto", "cpu"):
         raise UsageError(f"--device {args.device}: the workers of --cluster use CPUs only.")
     for source, output in jobs:

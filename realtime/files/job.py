@@ -24,6 +24,7 @@ from realtime.files.outputs import check_output, identify, make_folder, partial_
 from realtime.files.painter import PaintingPlan
 from realtime.files.pipeline import FileRun
 from realtime.files.progress import FileProgress
+from realtime.files.replay import steps_on
 from realtime.files.stall import StallWatch
 from realtime.media.format_registry import ANIMATION_ENDINGS, PICTURE_FORMATS, VIDEO_FORMATS
 from realtime.media.names import output_exists
@@ -315,7 +316,8 @@ def _paint_large(
 
 
 def _open_input(source: Path, options: FileOptions) -> VideoFile | LargePicture:
-    if options.tile_px is not None and is_large_picture(source):
+    """Open ``source``. Raises SourceError, and UsageError for one that is not the show's."""
+    if options.show is None and options.tile_px is not None and is_large_picture(source):
         picture = LargePicture(source)
         pixels = math.prod(picture.size)
         if options.max_pixels is not None and pixels > options.max_pixels:
@@ -324,7 +326,7 @@ def _open_input(source: Path, options: FileOptions) -> VideoFile | LargePicture:
                 f"{options.max_pixels}."
             )
         return picture
-    return VideoFile(
+    video = VideoFile(
         source,
         options.start_s,
         options.end_s,
@@ -332,6 +334,13 @@ def _open_input(source: Path, options: FileOptions) -> VideoFile | LargePicture:
         options.raw_input,
         options.deinterlace,
     )
+    if options.show:
+        try:
+            steps_on(options.show, video.info)
+        except UsageError:
+            video.close()
+            raise
+    return video
 
 
 def _make_report(run: FileRun, made_with: PaintingPlan, style: str, started_s: float) -> Report:

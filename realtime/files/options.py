@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from engines.style_row import StyleRow
+from realtime.controls.show import Show
 from realtime.files.progress import LINE_EVERY_S
 from realtime.look import Look
 from realtime.media.format_registry import VIDEO_FORMATS
@@ -44,6 +45,8 @@ class FileOptions:
     """The folders of outputs are made where they are missing."""
     timeline: Timeline = field(default_factory=Timeline)
     """--timeline or --style-schedule."""
+    show: Show | None = None
+    """--replay."""
     side_by_side: bool = False
     """The input stands on the left, the painting on the right."""
     raw_input: RawVideo | None = None
@@ -70,6 +73,8 @@ class FileOptions:
     @property
     def label(self) -> str:
         """Return what the styles are called in names of outputs."""
+        if self.show:
+            return "show"
         return self.look.label if len(self.timeline.entries) < 2 else "timeline"
 
     def engine_size(self, size: tuple[int, int]) -> tuple[int, int]:
@@ -80,5 +85,6 @@ class FileOptions:
         """Return whether all that is asked for is there for frames on a GPU too."""
         return (
             not (self.look.sees_people or self.look.stability or self.side_by_side or self.tile_px)
+            and self.show is None
             and output.suffix.lower() in VIDEO_FORMATS
         )

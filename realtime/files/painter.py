@@ -17,10 +17,13 @@ from engines import Engine
 from engines.base import Pending
 from engines.identity import EngineIdentity
 from engines.machine import processor
-from realtime.frame import FileFrame, FrameMemory
+from realtime.controls.show import Show
+from realtime.files.replay import Replay
+from realtime.frame import FileFrame
 from realtime.look import Look
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.segments import SEGMENT_FRAMES, Resume
+from realtime.picture.darkening import darken
 from realtime.picture.gpu.tensors import on_host
 from realtime.stylizer import Stylizer
 from realtime.timeline import Timeline
@@ -45,6 +48,7 @@ class FilePainter:
         timeline: Timeline = _NO_TIMELINE,
         side_by_side: bool = False,
         resume: Resume | None = None,
+        replay: Replay | None = None,
     ) -> None:
         self._stylizer = stylizer
         self._video = video
@@ -53,6 +57,7 @@ class FilePainter:
         self._entries_done = 0
         self._side_by_side = side_by_side
         self._resume = resume or Resume()
+        self._replay = replay
         self._next_index = 0
         self.size = painted_size(video.info.size, side_by_side)
 
@@ -65,29 +70,29 @@ class FilePainter:
         self._entries_done = self._timeline.apply(
             self._stylizer, self._look, now_s, self._video.cuts, self._entries_done
         )
-        painted = self._stylizer.begin(frame, float(now_s), self._memory_for(frame))
+        is_next, level = frame.index == self._next_index, 1.0
+        kept = None if is_next else self._resume.memory_before(frame.index)
+        if self._replay:
+            frame, level = self._replay.follow(frame, float(now_s), kept)
+        # Without any it goes on from the frame before.
+        memory = {} if frame.is_cut else kept
+        painted = self._stylizer.begin(frame, float(now_s), memory)
         self._next_index = frame.index + 1
         ends_segment = self._next_index % SEGMENT_FRAMES == 0
         begun = self._stylizer.begun_state() if ends_segment else {}
+        if ends_segment and self._replay:
+            begun = begun | self._replay.memory()
 
         def finish() -> Pixels:
             pixels = painted()
             if ends_segment:
                 memory = begun | self._stylizer.steadiness_state()
                 self._resume.leave_memory(frame.index, memory)
-            if not self._side_by_side:
-                return pixels
-            return np.concatenate([on_host(frame.pixels), on_host(pixels)], axis=1)
+            if self._side_by_side:
+                pixels = np.concatenate([on_host(frame.pixels), on_host(pixels)], axis=1)
+            return pixels if level == 1 else darken(on_host(pixels), level)
 
         return finish
-
-    def _memory_for(self, frame: FileFrame) -> FrameMemory | None:
-        """Return what to go on from in place of the frame before; None: from that frame."""
-        if frame.is_cut:
-            return {}
-        if frame.index != self._next_index:
-            return self._resume.memory_before(frame.index)
-        return None
 
 
 def painted_size(size: tuple[int, int], side_by_side: bool) -> tuple[int, int]:
@@ -104,6 +109,7 @@ class PaintingPlan:
     rows: dict[str, str]
     """By the names of styles that are not the model's own, a hash of what they were made from."""
     timeline: str
+    """Of styles over time, or which show it is."""
     side_by_side: bool
     pictures: str
     """A hash of those that the look names."""
@@ -126,17 +132,22 @@ class PaintingPlan:
 
 
 def plan_painting(
-    stylizer: Stylizer, size: tuple[int, int], timeline: Timeline, side_by_side: bool
+    stylizer: Stylizer,
+    size: tuple[int, int],
+    timeline: Timeline,
+    side_by_side: bool,
+    show: Show | None = None,
 ) -> PaintingPlan:
     """Return how frames of (height, width) ``size`` will be painted."""
     engine, network = stylizer.engine, stylizer.plan_size(size)
     named = {*stylizer.look.style_names, *timeline.style_names}
     named |= {name for name, _ in stylizer.look.behind_mix or ()}
+    named |= {*show.style_names} if show else set()
     rows = {row.style.name: row.digest for row in stylizer.model.rows if row.style.name in named}
     return PaintingPlan(
         stylizer.look,
         rows,
-        timeline.as_text(),
+        timeline.as_text() if show is None else f"show {show.digest}",
         side_by_side,
         stylizer.pictures.digest,
         network,

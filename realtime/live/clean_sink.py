@@ -49,6 +49,12 @@ class CleanSink(ABC):
         """
         return None
 
+    def see(self, frame: LiveFrame) -> None:
+        """Take ``frame`` as the source gave it, from the thread that reads the source.
+
+        Returns at once; raises nothing.
+        """
+
     @abstractmethod
     def put(self, frame: LiveFrame, painting: np.ndarray) -> None:
         """Take ``painting``, (H, W, 3) uint8 RGB, which nobody changes afterwards.

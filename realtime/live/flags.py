@@ -12,6 +12,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from uuid import uuid4
 
 from engines import Engine, ModelFile, find_model
 from engines.errors import EngineRunError, SourceError, UsageError
@@ -27,6 +28,7 @@ from realtime.controls.remembered import (
     remembered_styles,
     runs_before,
 )
+from realtime.controls.show import Source
 from realtime.controls.state import State
 from realtime.exits import end_within
 from realtime.live.capture_format import parse_capture
@@ -41,11 +43,13 @@ from realtime.live.registry import (
     source_summary,
 )
 from realtime.live.run import initial_state
+from realtime.live.show_recorder import ShowRecorder
 from realtime.live.start import EngineAhead
 from realtime.look import PAINTING, PICTURE, parse_behind
 from realtime.media.reading.look_pictures import read_look_pictures
 from realtime.picture.layers import LookPictures
 from realtime.report import Report, write_report
+from realtime.stylizer import Stylizer
 from realtime.timeline import Timeline
 
 # What opens at all does so sooner; an engine may have to be built.
@@ -109,6 +113,8 @@ def add_show_flags(parser: argparse.ArgumentParser) -> None:
         live_sink.add_flags(group)
     for clean_sink in clean_sink_classes():
         clean_sink.add_flags(group)
+    ShowRecorder.add_flags(group)
+    parser.set_defaults(show=uuid4().hex)  # what both files of a show call it
     group.add_argument("--duration", type=float, metavar="S", help="end after so many seconds")
     group.add_argument(
         "--style-schedule",
@@ -314,6 +320,7 @@ def check_outputs(args: argparse.Namespace) -> None:
 
     Raises UsageError, SinkError, or SourceError for a microphone.
     """
+    ShowRecorder.check(args)
     for kind in clean_sink_classes():
         kind.check(args)
 
@@ -333,6 +340,20 @@ def outputs_from(
                 outputs.append(output)
         undo.pop_all()
         return outputs
+
+
+def show_recorder_from(
+    args: argparse.Namespace, source: LiveSource, desk: Desk, stylizer: Stylizer
+) -> list[CleanSink]:
+    """Return what keeps the controls, if --record-controls asks for it.
+
+    Raises UsageError or SinkError.
+    """
+    if not args.record_controls:
+        return []
+    about = Source(source.name, source.fingerprint())
+    model_now = partial(getattr, stylizer, "model")
+    return [ShowRecorder(args.record_controls, args.show, about, desk, model_now)]
 
 
 def open_in_time(source: LiveSource) -> tuple[int, int]:

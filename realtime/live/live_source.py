@@ -75,6 +75,10 @@ class LiveSource(ABC):
     def close(self) -> None:
         """Stop. Returns within a second, whatever the device does. Closing twice is harmless."""
 
+    def fingerprint(self) -> str | None:
+        """Return what tells the file that is played from others, None of what is no file."""
+        return None
+
     def sound(self) -> Sound | None:
         """Open the sound that goes with the frames, anew for each call; None if there is none."""
         return None

@@ -10,12 +10,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from realtime.controls.curtain import Curtain
 from realtime.controls.state import State
 from realtime.frame import Frame, LiveFrame
-from realtime.live.curtain import Curtain, darken
 from realtime.live.engine_sizes import EngineSizes
 from realtime.live.quality import Quality
 from realtime.look import Look
+from realtime.picture.darkening import darken
 from realtime.picture.gpu.decoding import tensors_problem
 from realtime.picture.gpu.tensors import on_device
 from realtime.picture.sizes import network_size, scaled
@@ -58,30 +59,36 @@ class LivePainter:
         """Return what to paint now.
 
         That is the new frame; or the held one while the picture is frozen and its look still moves;
-        or nothing.
+        or nothing. Time goes on for the held one, and with it fades and the sound of a file.
         """
         if not state.frozen or self._held is None:
             self._held = frame or self._held
             return frame
+        if frame is not None:
+            self._held = replace(self._held, captured_s=frame.captured_s, file_s=frame.file_s)
         moves = state.look != self._followed or state.mirror != self._mirrored or self.waiting
         moves = moves or self._curtain.moves(state)
         moves = moves or self._settled <= frames_remembered(state.look)
-        return replace(self._held, captured_s=self._clock()) if moves else None
+        if not moves or frame is not None:
+            return self._held if moves else None
+        return replace(self._held, captured_s=self._clock())
 
     def paint(self, frame: LiveFrame, state: State) -> tuple[LiveFrame, np.ndarray]:
         """Return the frame as it was seen (mirrored, if asked for) and its painting.
 
-        Both are dark as far as the controls say.
+        Both are dark as far as the controls say. Fades go by the times of the frames, so that they
+        come out the same when the show is painted again from its source.
         """
-        now_s = self._clock()
+        begun_s, now_s = self._clock(), frame.captured_s
         self._follow(state, now_s)
         self._resize(frame.size, state.look.brush, now_s)
+        frame = replace(frame, performed=state.performed)
         if state.mirror:
             frame = replace(frame, pixels=np.ascontiguousarray(frame.pixels[:, ::-1]))
         painting = self.stylizer.stylize(self._where_it_is_painted(frame, state.look), now_s)
         self._settled = 0 if now_s - self._changed_s < state.fade_s else self._settled + 1
         if self.quality and not self._sizes.opening:
-            self.quality.note(frame, self._clock() - now_s, self._clock())
+            self.quality.note(frame, self._clock() - begun_s, self._clock())
         level = self._curtain.level(state, now_s)
         if level < 1:
             frame = replace(frame, pixels=darken(frame.pixels, level))

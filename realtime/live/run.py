@@ -212,6 +212,8 @@ class Live:
                 self.figures.drop("capture", frame.index - newest - 1)
             newest = frame.index
             self.figures.captured_rate.tick()
+            for output in self._outputs:
+                output.see(frame)
             self._captured.put(frame)
         self._captured.close()
 

@@ -88,20 +88,24 @@ class VideoInfo:
     """To be carried over."""
 
     def fingerprint(self) -> str:
-        """Return what tells this file from others: a hash of its length and of samples of it.
+        """Return ``fingerprint`` of the file. Raises SourceError."""
+        return fingerprint(self.path)
 
-        Not all of it is read. A pipe, which cannot be read again, is equal to none. Raises
-        SourceError.
-        """
-        if self.path == STDIO:
-            return os.urandom(16).hex()
-        try:
-            length = self.path.stat().st_size
-            digest = hashlib.sha256(str(length).encode())
-            with open(self.path, "rb") as file:
-                for place in range(_FINGERPRINT_SAMPLES):
-                    file.seek(place * max(0, length - _SAMPLE_BYTES) // (_FINGERPRINT_SAMPLES - 1))
-                    digest.update(file.read(_SAMPLE_BYTES))
-        except OSError as error:
-            raise SourceError(f"{self.path}: cannot be read ({error.strerror}).") from error
-        return digest.hexdigest()[:32]
+
+def fingerprint(path: Path) -> str:
+    """Return what tells the file ``path`` from others: a hash of its length and of samples of it.
+
+    Not all of it is read. A pipe, which cannot be read again, is equal to none. Raises SourceError.
+    """
+    if path == STDIO:
+        return os.urandom(16).hex()
+    try:
+        length = path.stat().st_size
+        digest = hashlib.sha256(str(length).encode())
+        with open(path, "rb") as file:
+            for place in range(_FINGERPRINT_SAMPLES):
+                file.seek(place * max(0, length - _SAMPLE_BYTES) // (_FINGERPRINT_SAMPLES - 1))
+                digest.update(file.read(_SAMPLE_BYTES))
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror}).") from error
+    return digest.hexdigest()[:32]

@@ -10,11 +10,11 @@ import itertools
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -40,6 +40,9 @@ _DRIFT_S = 0.1  # between sound and picture, before silence is put in or sound l
 _AAC_FRAME = 1024
 _END_S = 2.0
 SUFFIXES = (".mp4", ".mov", ".m4v")
+# Of x264; zerolatency holds no frame back in the encoder, where a crash would lose it, and needs no
+# shifted timestamps.
+_PAINTING_CODING = {"preset": "veryfast", "crf": "18", "tune": "zerolatency"}
 
 
 class Recorder(CleanSink):
@@ -90,7 +93,7 @@ class Recorder(CleanSink):
         Raises UsageError, SinkError, or SourceError for a microphone.
         """
         if args.record:
-            check_recording(args.record)
+            check_recording(args.record, "--record")
         if args.microphone is not None:  # one that does not answer is known before the show
             Microphone(args.microphone).close()
 
@@ -99,9 +102,7 @@ class Recorder(CleanSink):
         cls, args: argparse.Namespace, source: LiveSource, size: tuple[int, int]
     ) -> Recorder:
         """Return what records whenever the controls say so."""
-        microphone: str | None = args.microphone
-        open_sound = source.sound if microphone is None else lambda: Microphone(microphone)
-        return cls(Path("."), args.record, open_sound)
+        return cls(Path("."), args.record, sound_of(args, source))
 
     def follow(self, desk: Desk) -> None:
         """Record as the controls say; a recording that has ended by itself turns them off."""
@@ -184,17 +185,25 @@ class Recording(threading.Thread):
 
     Until it is finished it is called NAME.partial.EXT, which plays up to its last full second
     whatever happens. Frames keep the distances of their ``captured_s``. It ends with ``finish``, or
-    by itself when it cannot go on; ``say`` gets the line for the user in both cases.
+    by itself when it cannot go on; ``say`` gets the line for the user in both cases. ``coding``: of
+    x264. ``sound_codec``: of FFmpeg. ``comment``: what the file says of itself.
     """
 
     def __init__(
-        self, path: Path, open_sound: Callable[[], Sound | None] | None, say: Callable[[str], None]
+        self,
+        path: Path,
+        open_sound: Callable[[], Sound | None] | None,
+        say: Callable[[str], None],
+        coding: Mapping[str, str] = _PAINTING_CODING,
+        sound_codec: str = "aac",
+        comment: str = "",
     ) -> None:
         super().__init__(name="recording", daemon=True)
         self.failed = self.saved = False
         self.seconds = 0.0
         self.path, self.partial = path, path.with_name(f"{path.stem}.partial{path.suffix}")
         self._open_sound, self._say = open_sound, say
+        self._form = (coding, sound_codec, comment)
         self._frames: queue.Queue[tuple[LiveFrame, np.ndarray] | None] = queue.Queue(_WAITING)
         self._dropped = 0
         self._ending = threading.Event()
@@ -229,7 +238,8 @@ class Recording(threading.Thread):
             writer = None
             while (item := self._take_next()) is not None:
                 if writer is None:
-                    writer = _Writer(self.partial, item[1].shape[:2], sound)
+                    size = item[1].shape[:2]
+                    writer = _Writer(self.partial, size, sound, *self._form)
                     self._say(f"recording {self.path.name}" + ("" if sound else ", without sound"))
                 self.seconds = writer.write(*item)
             if writer is None:
@@ -261,7 +271,15 @@ class _Writer:
     It is FFmpeg's hybrid MP4: fragments while it grows, and an index of all when it is closed.
     """
 
-    def __init__(self, path: Path, size: tuple[int, int], sound: Sound | None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        size: tuple[int, int],
+        sound: Sound | None,
+        coding: Mapping[str, str],
+        sound_codec: str,
+        comment: str,
+    ) -> None:
         import av
         from av.video.reformatter import Colorspace, VideoReformatter
 
@@ -270,11 +288,10 @@ class _Writer:
             "flush_packets": "1",
         }
         self._output: OutputContainer = av.open(f"file:{path}", "w", format="mp4", options=options)
+        if comment:
+            self._output.metadata["comment"] = comment
         height, width = size
-        # zerolatency holds no frame back in the encoder, where a crash would lose it, and needs no
-        # shifted timestamps.
-        settings = {"preset": "veryfast", "crf": "18", "tune": "zerolatency"}
-        self._video = self._output.add_stream("libx264", rate=30, options=settings)
+        self._video = self._output.add_stream("libx264", rate=30, options=dict(coding))
         self._video.pix_fmt = "yuv420p"
         self._video.height, self._video.width = height + height % 2, width + width % 2
         context = self._video.codec_context
@@ -283,7 +300,7 @@ class _Writer:
         context.colorspace = context.color_primaries = context.color_trc = tag
         context.color_range = 1
         self._matrix = Colorspace.SMPTE170M if height < 720 else Colorspace.ITU709
-        self._track = _SoundTrack(self._output, sound) if sound else None
+        self._track = _SoundTrack(self._output, sound, sound_codec) if sound else None
         self._reformatter = VideoReformatter()
         self._begin_s: float | None = None
         self._newest = -1
@@ -331,10 +348,11 @@ class _Writer:
 
 
 class _SoundTrack:
-    """The sound beside the pictures of ``output``, in blocks of AAC."""
+    """The sound beside the pictures of ``output``, in blocks as AAC has them."""
 
-    def __init__(self, output: OutputContainer, sound: Sound) -> None:
-        self._stream = output.add_stream("aac", rate=RATE, layout="stereo")
+    def __init__(self, output: OutputContainer, sound: Sound, codec: str) -> None:
+        stream = output.add_stream(codec, rate=RATE, layout="stereo")
+        self._stream = cast("AudioStream", stream)
         self._sound = sound
         self._waiting = np.zeros((0, CHANNELS), np.float32)
         self._heard = self._written = 0  # samples
@@ -390,18 +408,24 @@ def free_name(folder: Path, label: str, taken: Sequence[Path] = ()) -> Path:
     )
 
 
-def check_recording(path: Path) -> None:
+def sound_of(args: argparse.Namespace, source: LiveSource) -> Callable[[], Sound | None]:
+    """Return what opens the sound that goes with the pictures: --microphone, or the source's."""
+    microphone: str | None = args.microphone
+    return source.sound if microphone is None else lambda: Microphone(microphone)
+
+
+def check_recording(path: Path, flag: str) -> None:
     """Refuse a name that cannot be recorded to, before a run.
 
     Raises UsageError for a name that exists or has another ending, SinkError for a folder that
     there is not.
     """
     if path.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"--record {path}: must end in {', '.join(SUFFIXES)}.")
+        raise UsageError(f"{flag} {path}: must end in {', '.join(SUFFIXES)}.")
     if not path.parent.is_dir():
-        raise SinkError(f"--record {path}: the folder {path.parent} does not exist.")
+        raise SinkError(f"{flag} {path}: the folder {path.parent} does not exist.")
     for taken in (path, path.with_name(f"{path.stem}.partial{path.suffix}")):
         if taken.exists():
             raise UsageError(
-                f"--record {taken}: exists already. Choose another name, or move it away."
+                f"{flag} {taken}: exists already. Choose another name, or move it away."
             )

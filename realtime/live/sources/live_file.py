@@ -16,6 +16,7 @@ from realtime.frame import FileFrame, LiveFrame
 from realtime.live.capture_format import CaptureFormat
 from realtime.live.live_source import PATH, LiveSource
 from realtime.live.sound import Sound, file_sound
+from realtime.media.info import fingerprint
 from realtime.media.reading.video_file import VideoFile
 from realtime.timing import Clock, Samples
 
@@ -74,6 +75,10 @@ class LiveFile(LiveSource):
         with self._reading:  # FFmpeg crashes if its file is closed while another thread reads it
             if self._player:
                 self._player.close()
+
+    def fingerprint(self) -> str:
+        """Return that of the file. Raises SourceError."""
+        return fingerprint(self._path)
 
     def sound(self) -> Sound | None:
         """Open the file's first sound track, None if it has none that can be read."""

@@ -56,7 +56,8 @@ def check_ranges(state: State) -> None:
         (state.divider, DIVIDER_RANGE),
     ):
         assert low <= value <= high
-    assert state.styles == STYLES and set(state.look.style_names) <= {"original", *STYLES}
+    assert sorted(state.styles) == sorted(STYLES)
+    assert set(state.look.style_names) <= {"original", *STYLES}
     assert 0 <= state.bank < state.banks and 0 <= state.number <= len(STYLES)
     assert state.compare in COMPARE_MODES
     assert all(math.isfinite(weight) and weight >= 0 for _, weight in state.look.mix)

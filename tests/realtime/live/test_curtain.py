@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from realtime.controls.curtain import Curtain
 from realtime.controls.state import State
-from realtime.live.curtain import Curtain, darken
 from realtime.live.sources.synthetic import Synthetic
 from realtime.look import Look
+from realtime.picture.darkening import darken
 from tests.realtime.live.test_run import SIZE, Screen, live
 
 STATE = State(("a",), Look((("a", 1.0),)))

@@ -109,7 +109,8 @@ def sink(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[CleanSink]:
         device = SimpleNamespace(send=lambda painting: time.sleep(0.01), close=lambda: None)
         opened = VirtualCamera(device)
     else:
-        flags = {"Recorder": ["--record", str(tmp_path / "show.mp4")]}.get(name, [])
+        flag = {"Recorder": "--record", "SourceRecorder": "--record-source"}.get(name)
+        flags = [flag, str(tmp_path / "show.mp4")] if flag else []
         (kind,) = (kind for kind in clean_sink_classes() if kind.__name__ == name)
         args = run_cam.parse_args(flags)
         kind.check(args)

@@ -234,7 +234,7 @@ def test_names_that_cannot_be_recorded_to(tmp_path: Path):
         (tmp_path / "no" / "a.mp4", SinkError),
     ):
         with pytest.raises(error, match="--record"):
-            check_recording(path)
+            check_recording(path, "--record")
 
 
 def test_a_virtual_camera_that_there_is_not():
