@@ -69,8 +69,7 @@ def main(argv: list[str]) -> int:
         opened.callback(sink.close)
         show_start(sink, f"starting {source.name} …")
         opened.callback(source.close)
-        if osc := live_flags.osc_from(args, desk):
-            opened.callback(osc.close)
+        live_flags.open_remotes(args, desk, opened)
         frame_size = live_flags.open_in_time(source)
         sink.fit(frame_size)
         show_start(sink, "starting …")

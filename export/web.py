@@ -52,6 +52,7 @@ _NOT_ON_PAGE = frozenset(
         "style",
         "bank",
         "mix",
+        "balance",
         "stability",
         "looser",
         "steadier",

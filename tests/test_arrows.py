@@ -147,6 +147,7 @@ OWNERS = {
     **dict.fromkeys(("cryptography", "segno", "ifaddr"), "realtime.web"),
     "ray": "realtime.files.farm.cluster",
     "pythonosc": "realtime.controls.osc",
+    "mido": "realtime.controls.midi",
     "pyvirtualcam": "realtime.live.sinks.virtual_camera",
     "mss": "realtime.live.sources.screen_capture",
     "rich": "realtime.files, realtime.build_progress",

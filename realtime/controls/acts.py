@@ -93,6 +93,25 @@ def set_mix(state: State, text: str) -> State:
         raise ValueError(str(error)) from error
 
 
+def set_balance(state: State, share: float) -> State:
+    """Give the last style of a blend ``share`` of it; the others have the rest, as before."""
+    *others, (last, _) = state.look.mix
+    if not others:
+        return say(state, "a blend takes two styles: one, then blend, then another one")
+    rest = sum(weight for _, weight in others)
+    shares = [weight / rest if rest else 1 / len(others) for _, weight in others]
+    names = [name for name, _ in others]
+    weights = [round((1 - share) * part, 6) for part in shares]
+    mix = (*zip(names, weights, strict=True), (last, share))
+    text = f"{state.title(last)} {100 * share:.0f} %"
+    return say(replace(state, look=replace(state.look, mix=mix)), text)
+
+
+def balance_of(state: State) -> float:
+    """Return the share of the last style of the mix."""
+    return state.look.mix[-1][1] / sum(weight for _, weight in state.look.mix)
+
+
 def toggle_original(state: State, _: None = None) -> State:
     """Show the original; once it is shown, go back to the painting."""
     if state.number:

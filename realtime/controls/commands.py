@@ -75,6 +75,8 @@ class Command(Generic[V]):
     """The place of its control on the page, the smallest one first; None for no control there."""
     on_host: bool = False
     """Whether it ends the show, rules its window or writes its disk: no page's to ask for."""
+    fader: str = ""
+    """The command that a fader performs which learns from a key of this one."""
     by_page_keys: bool = True
     """False for what ends the program or rules its window, and where browsers need the key."""
 
@@ -185,7 +187,7 @@ def _number(
         def take_step(state: State, _: None) -> State:
             return act(state, values.step(now(state), by))
 
-        return Command(step_name, step_help, take_step, Nothing(), _keys(*keys))
+        return Command(step_name, step_help, take_step, Nothing(), _keys(*keys), fader=name)
 
     number = Command(name, help, act, values, now=now, remembered=True, page=page)
     return step_command(-step, *down), step_command(step, *up), number
@@ -219,6 +221,14 @@ _TABLE: tuple[AnyCommand, ...] = (
         _keys("b"),
         now=lambda s: s.blending,
         page=10,
+        fader="balance",
+    ),
+    Command(
+        "balance",
+        "share of a blend's last style",
+        acts.set_balance,
+        Range(0.0, 1.0),
+        now=acts.balance_of,
     ),
     Command(
         "mix",
@@ -354,6 +364,7 @@ _TABLE: tuple[AnyCommand, ...] = (
         _keys("a"),
         now=lambda s: s.cycling,
         page=50,
+        fader="auto_period",
     ),
     *_number(
         "auto_period",
@@ -425,6 +436,7 @@ _TABLE: tuple[AnyCommand, ...] = (
         _keys("c"),
         now=lambda s: s.compare,
         page=60,
+        fader="divider",
     ),
     *_number(
         "divider",

@@ -36,9 +36,9 @@ class Performed:
 class Desk:
     """Owns the ``State``, which is replaced as a whole, so any thread may read it.
 
-    ``ask`` may be called from any thread, the rest from one. ``keep_presets`` is called when a
-    preset was stored, and may raise SinkError. ``journal``: gets all that changes the controls,
-    before the state has it.
+    ``ask``, ``tell_later`` and ``take_pressed`` may be called from any thread, the rest from one.
+    ``keep_presets`` is called when a preset was stored, and may raise SinkError. ``journal``: gets
+    all that changes the controls, before the state has it.
     """
 
     journal: queue.SimpleQueue[Performed] | None = None
@@ -54,6 +54,8 @@ class Desk:
         self._keep_presets, self._kept = keep_presets, state.presets
         self.keymap = keymap or default_keymap()
         self._asked: queue.SimpleQueue[tuple[str, Value]] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._pressed: tuple[str, Value] | None = None
         self._pilots: list[Cycle | Schedule] = [Cycle(), *([schedule] if schedule else [])]
 
     def press(self, key: str) -> None:
@@ -63,10 +65,16 @@ class Desk:
         """
         if key not in self.keymap.bound:
             return
+        self._pressed = self.keymap.bound[key]
         try:
-            self.perform(*self.keymap.bound[key])
+            self.perform(*self._pressed)
         except ValueError as error:
             self.state = say(self.state, str(error))
+
+    def take_pressed(self) -> tuple[str, Value] | None:
+        """Return what the newest key has done, once; from any thread."""
+        pressed, self._pressed = self._pressed, None
+        return pressed
 
     def perform(self, name: str, value: Value = None) -> None:
         """Perform a command now; raises KeyError and ValueError as ``commands.perform`` does."""
@@ -76,6 +84,10 @@ class Desk:
     def tell(self, text: str) -> None:
         """Answer what was asked for, once it is known what came of it."""
         self.state = say(self.state, text)
+
+    def tell_later(self, text: str) -> None:
+        """Have ``text`` told at the next ``follow``; from any thread."""
+        self._answers.put(text)
 
     def add_style(self, style: Style) -> None:
         """Put a style that the model has from now on beside the others, and paint in it."""
@@ -93,6 +105,8 @@ class Desk:
         """Perform what remotes asked for and what is due by the clock, in seconds."""
         for _ in range(min(self._asked.qsize(), _MOST_ASKED)):
             self.perform(*self._asked.get())
+        for _ in range(self._answers.qsize()):
+            self.tell(self._answers.get())
         for pilot in self._pilots:
             after = pilot.follow(self.state, now_s)
             if after is not self.state:

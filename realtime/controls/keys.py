@@ -111,11 +111,12 @@ def keymap_from(path: Path | None) -> Keymap:
             )
         bound.pop(name, None)
         if action != "":
-            bound[name] = _parse_action(file, key, action)
+            bound[name] = parse_action(file, key, action)
     return Keymap(bound)
 
 
-def _parse_action(file: Path, key: str, action: object) -> tuple[str, Value]:
+def parse_action(file: Path, key: str, action: object) -> tuple[str, Value]:
+    """Read the command and its value that ``key`` has in ``file``. Raises UsageError."""
     name, _, text = action.partition(" ") if isinstance(action, str) else (str(action), "", "")
     command = COMMANDS.get(name)
     if command is None:

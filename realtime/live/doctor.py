@@ -16,6 +16,7 @@ from engines import installed_models
 from engines.install import install_line
 from engines.measured import CPU_ENGINES
 from realtime.controls.keys import user_keys_file
+from realtime.controls.midi import input_names
 from realtime.listing import list_engines
 from realtime.live.bootstrap import display_problem
 from realtime.live.camera_devices import camera_problem, camera_titles
@@ -145,10 +146,21 @@ def _examine_remotes() -> Iterator[Finding]:
     yield Finding(
         "OSC", "--osc PORT", None if find_spec("pythonosc") else install_line("osc"), True
     )
+    yield _examine_midi()
     keys = user_keys_file()
     yield Finding(
         "keys of your own", str(keys) if keys.exists() else f"none; they would be in {keys}"
     )
+
+
+def _examine_midi() -> Finding:
+    try:
+        names = input_names()
+    except ImportError:
+        return Finding("MIDI", missing=install_line("midi"), optional=True)
+    except OSError as error:
+        return Finding("MIDI", missing=f"this system has none ({error})", optional=True)
+    return Finding("MIDI", ", ".join(names) or "no controller is plugged in")
 
 
 _PARTS: tuple[Callable[[], Iterator[Finding]], ...] = (

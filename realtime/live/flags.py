@@ -20,6 +20,7 @@ from realtime import cli
 from realtime.controls.autopilot import Schedule, live_timeline
 from realtime.controls.desk import Desk
 from realtime.controls.keys import keymap_from, user_keys_file
+from realtime.controls.midi import MidiInput, open_port, read_controls, user_midi_file
 from realtime.controls.osc import OscServer, parse_listen
 from realtime.controls.presets import read_presets, user_presets_file, write_presets
 from realtime.controls.remembered import (
@@ -139,7 +140,7 @@ def add_show_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def add_remote_flags(parser: argparse.ArgumentParser) -> None:
-    """Add who else controls the show: pages and OSC."""
+    """Add who else controls the show: pages, OSC and MIDI."""
     group = parser.add_argument_group("page and remotes")
     group.add_argument(
         "--serve",
@@ -188,6 +189,20 @@ def add_remote_flags(parser: argparse.ArgumentParser) -> None:
         "--osc",
         metavar="PORT",
         help="obey OSC messages /livebrush/COMMAND from here; HOST:PORT for others",
+    )
+    group.add_argument(
+        "--midi",
+        nargs="?",
+        const="",
+        metavar="NAME",
+        help="obey a MIDI controller with NAME in its name (default: the first one); or "
+        "tcp:HOST:PORT",
+    )
+    group.add_argument(
+        "--midi-learn",
+        action="store_true",
+        help="press a key, then a pad or fader: it does the same from then on, and is kept in "
+        f"{user_midi_file()}",
     )
 
 
@@ -374,14 +389,19 @@ def engine_in_time(ahead: EngineAhead, size: tuple[int, int]) -> Engine:
         timer.cancel()
 
 
-def osc_from(args: argparse.Namespace, desk: Desk) -> OscServer | None:
-    """Return the OSC server, listening, if --osc asks for one.
+def open_remotes(args: argparse.Namespace, desk: Desk, opened: contextlib.ExitStack) -> None:
+    """Listen to OSC and MIDI as --osc, --midi and --midi-learn say, until ``opened`` ends.
 
     Raises UsageError or SourceError.
     """
-    if args.osc is None:
-        return None
-    return OscServer(*parse_listen(args.osc, "--osc"), desk.ask, cli.say)
+    if args.osc is not None:
+        osc = OscServer(*parse_listen(args.osc, "--osc"), desk.ask, cli.say)
+        opened.callback(osc.close)
+    if args.midi is not None or args.midi_learn:
+        file = user_midi_file()
+        controls, learned = read_controls(file), file if args.midi_learn else None
+        midi = MidiInput(open_port(args.midi or ""), controls, desk, cli.say, learned)
+        opened.callback(midi.close)
 
 
 def keep_results(args: argparse.Namespace, report: Report, state: State) -> None:
