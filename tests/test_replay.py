@@ -271,7 +271,7 @@ def test_a_part_of_a_show_is_as_in_the_whole(played: Played, paint: Callable, tm
     ("flags", "what"),
     [
         (("-s", "dim"), "leave out -s"),
-        (("--strength", "0.5", "--paint", "person"), "leave out --strength, --paint"),
+        (("--strength", "0.5", "--no-denoise"), "leave out --strength, --no-denoise"),
         (("--cluster", "local"), "Leave --cluster out"),
         (("--style-schedule", "0:dim"), "not allowed with"),
     ],

@@ -285,7 +285,7 @@ def end_show(state: State, _: None = None) -> State:
     risks = {
         "recording": state.recording,
         "in full screen": state.fullscreen,
-        "on the virtual camera": state.on_air,
+        "on air": state.on_air,
     }
     reasons = [name for name, on in risks.items() if on]
     if reasons and not state.asked:

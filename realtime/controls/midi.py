@@ -279,7 +279,8 @@ def open_port(text: str) -> Port:
     except ImportError as error:
         raise UsageError(f"--midi needs python-rtmidi: {install_line('midi')}") from error
     except OSError as error:
-        raise SourceError(f"--midi {text}: cannot be opened ({error}).") from error
+        what = f"--midi {text}".strip()
+        raise SourceError(f"{what}: cannot be opened ({error}).") from error
 
 
 def input_names() -> list[str]:

@@ -122,7 +122,8 @@ def check_flags(args: argparse.Namespace, show: Show) -> None:
     given = ["-s"] if args.style is not None else []
     for field in fields(Look):
         if field.name not in ("mix", "behind") and getattr(args, field.name) != field.default:
-            given.append(f"--{field.name.replace('_', '-')}")
+            negated = "no-" if field.default is True else ""
+            given.append(f"--{negated}{field.name.replace('_', '-')}")
     if given:
         raise UsageError(
             f"--replay: the show says how it is painted: leave out {', '.join(given)}."

@@ -247,7 +247,8 @@ def model_and_state(args: argparse.Namespace, mirrored: bool) -> tuple[ModelFile
     if args.style is None and timeline.entries:
         look = replace(look, mix=timeline.named_by(model).entries[0].mix)
     state = initial_state(model, look, mirrored if args.mirror is None else args.mirror)
-    state = replace(state, recording=args.record is not None, on_air=args.virtual_cam is not None)
+    on_air = args.virtual_cam is not None or args.output_window is not None
+    state = replace(state, recording=args.record is not None, on_air=on_air)
     state = replace(state, has_picture=look.behind == PICTURE)
     if has_controls(args) and not args.fresh:
         state = replace(recall(state, without=given), said="", said_count=0)

@@ -14,14 +14,14 @@ from engines.errors import SinkError, UsageError
 from realtime.controls.pointer import Pointer
 from realtime.live.bootstrap import display_problem, import_for_window
 from realtime.live.live_sink import LiveSink
-from realtime.live.sources.screen_capture import first_screen
+from realtime.live.sources.screen_capture import Display, displays
 
 # OpenCV enlarges pictures with hard pixel edges, so a picture is brought to the window's size
 # before; beyond this many pixels (a 4K screen) at half that size, which costs a quarter and shows
 # as clean double pixels.
 MAX_VIEW_PIXELS = 1920 * 1200
 _FIRST_HEIGHTS = (480, 720)
-_SMALL_SCREEN = (0, 0, 1280, 720)  # left, top, width, height: where none tells its own
+_SMALL_SCREEN = Display(0, 0, 1280, 720)  # where none tells its own
 _SCREEN_SHARE = 0.9  # of the screen, for a new window with its frame
 
 _X11_KEYS = {
@@ -103,7 +103,7 @@ class Window(LiveSink):
         self._pointers: list[Pointer] = []
         self._shown_size = (1, 1)
         self._pumped = self._left = False
-        self._screen = first_screen() or _SMALL_SCREEN
+        self._screen = next(iter(displays()), _SMALL_SCREEN)
         try:
             self._system = cv2.currentUIFramework()
             cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL)
@@ -138,13 +138,13 @@ class Window(LiveSink):
     def fit(self, size: tuple[int, int]) -> None:
         """Give the window the size of pictures of (height, width), as far as the screen goes."""
         scale = float(np.clip(size[0], *_FIRST_HEIGHTS)) / size[0]
-        left, top, width, height = self._screen
-        scale = min(scale, _SCREEN_SHARE * width / size[1], _SCREEN_SHARE * height / size[0])
+        screen, share = self._screen, _SCREEN_SHARE
+        scale = min(scale, share * screen.width / size[1], share * screen.height / size[0])
         self._first_view = high, wide = round(size[0] * scale), round(size[1] * scale)
         self._cv2.resizeWindow(self._title, wide, high)
         # Placed before it had its size, it may lie half off the screen.
-        place = left + (width - wide) // 2, top + (height - high) // 3
-        self._cv2.moveWindow(self._title, *place)
+        left, top = screen.left + (screen.width - wide) // 2, (screen.height - high) // 3
+        self._cv2.moveWindow(self._title, left, screen.top + top)
 
     @property
     def view_size(self) -> tuple[int, int]:

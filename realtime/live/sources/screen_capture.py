@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -77,16 +78,33 @@ def open_screen(device: int | str, _size: tuple[int, int], fps: float) -> Captur
     return _ScreenCapture(parse_region(str(device)), fps)
 
 
-def first_screen() -> tuple[int, int, int, int] | None:
-    """Return left, top, width and height of the first screen; None if it does not tell."""
+@dataclass(frozen=True)
+class Display:
+    """One of the displays side by side, in pixels of all of them."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.width}x{self.height}+{self.left}+{self.top}".strip()
+
+
+def displays() -> list[Display]:
+    """Return the displays in the system's order; none if it does not tell."""
     try:
         import mss
 
         with mss.MSS() as screens:
-            first = screens.monitors[1]
-        return first["left"], first["top"], first["width"], first["height"]
+            found = screens.monitors[1:]
+        return [
+            Display(at["left"], at["top"], at["width"], at["height"], at.get("name", ""))
+            for at in found
+        ]
     except Exception:  # noqa: BLE001 (Wayland and the like: each system has errors of its own)
-        return None
+        return []
 
 
 class _ScreenCapture:

@@ -72,16 +72,17 @@ import sys
 from realtime.live.bootstrap import import_for_window
 import_for_window()
 from realtime.live.sinks import window as w
-from realtime.live.sources.screen_capture import first_screen
+from realtime.live.sources.screen_capture import displays
 window = w.Window("inside", (720, 1280))
 for size in ((720, 1280), (1080, 1080)):
     window.fit(size)
     for _ in range(20):
         window.poll()
     left, top, width, height = window._cv2.getWindowImageRect("inside")
-    screen = first_screen()
+    screen = displays()[0]
     assert left >= 0 and top >= 0, (left, top)
-    assert left + width <= screen[2] and top + height <= screen[3], (left, top, width, height)
+    inside = left + width <= screen.width and top + height <= screen.height
+    assert inside, (left, top, width, height)
     assert abs(width / height - size[1] / size[0]) < 0.02
 window.close()
 print("inside")
