@@ -53,6 +53,8 @@ _NOT_ON_PAGE = frozenset(
         "bank",
         "mix",
         "balance",
+        "favourite",
+        "favourites",
         "stability",
         "looser",
         "steadier",

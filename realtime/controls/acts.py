@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from engines.errors import UnknownStyle, UsageError
 from engines.model_file import ORIGINAL
-from engines.style import Style
+from engines.style import STYLE_NAME, Style
 from realtime.controls.state import BANK_SIZE, State
 from realtime.look import BLUR, PAINTING, PICTURE, Look, name_styles, parse_mix
 
@@ -91,6 +91,45 @@ def set_mix(state: State, text: str) -> State:
         return _with_mix(state, name_styles(parse_mix(text), state))
     except UsageError as error:
         raise ValueError(str(error)) from error
+
+
+def toggle_favourite(state: State, _: None) -> State:
+    """Put the style that is painted behind the favourites, before all others; or take it out."""
+    if not state.number:
+        return say(state, "the original is no style")
+    name = state.styles[state.number - 1]
+    if name in state.favourites:
+        rest = tuple(other for other in state.favourites if other != name)
+        return say(_in_order(state, rest), f"{state.title(name)}: no favourite any more")
+    ordered = _in_order(state, (*state.favourites, name))
+    return say(ordered, f"favourite: {ordered.number}  {state.title(name)}")
+
+
+def set_favourites(state: State, text: str) -> State:
+    """Have the styles of ``text`` come first, in its order; those that the model lacks may follow.
+
+    Raises ValueError for what cannot be a style's name.
+    """
+    names = []
+    for name in filter(None, map(str.strip, text.split(","))):
+        try:
+            names.append(state.find_style(name))
+        except UnknownStyle as error:
+            if not STYLE_NAME.fullmatch(name):
+                raise ValueError(str(error)) from error
+            names.append(name)
+    favourites = tuple(dict.fromkeys(name for name in names if name != ORIGINAL))
+    titles = ", ".join(state.title(name) for name in favourites)
+    return say(_in_order(state, favourites), f"favourites: {titles or 'none'}")
+
+
+def _in_order(state: State, favourites: tuple[str, ...]) -> State:
+    """Return ``state`` with these favourites, then the other styles as the model has them."""
+    known = tuple(style.name for style in state.about if style.name != ORIGINAL) or state.styles
+    first = tuple(name for name in favourites if name in known)
+    styles = (*first, *(name for name in known if name not in first))
+    after = replace(state, styles=styles, favourites=favourites)
+    return replace(after, bank=max(0, after.number - 1) // BANK_SIZE)
 
 
 def set_balance(state: State, share: float) -> State:

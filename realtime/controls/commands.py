@@ -49,7 +49,7 @@ from realtime.look import (
 )
 
 Keys = tuple[tuple[str, Value], ...]
-_WINDOWS = ("hud", "fill")  # settings that are no part of a preset
+_NO_LOOK = ("hud", "fill", "favourites")  # settings that are no part of a preset
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def recall_preset(state: State, number: float) -> State:
 
 
 def _store_preset(state: State, number: int) -> State:
-    kept = tuple((name, value) for name, value in settings(state).items() if name not in _WINDOWS)
+    kept = tuple((name, value) for name, value in settings(state).items() if name not in _NO_LOOK)
     presets = {**dict(state.presets), number: kept}
     stored = replace(state, storing=False, presets=tuple(sorted(presets.items())))
     return say(stored, f"preset {number} stored")
@@ -236,6 +236,21 @@ _TABLE: tuple[AnyCommand, ...] = (
         acts.set_mix,
         Text(),
         now=lambda s: mix_text(s.look.mix),
+        remembered=True,
+    ),
+    Command(
+        "favourite",
+        "favourite: comes first",
+        acts.toggle_favourite,
+        Nothing(),
+        _keys("*"),
+    ),
+    Command(
+        "favourites",
+        "the styles that come first, as hokusai,the_scream",
+        acts.set_favourites,
+        Text(),
+        now=lambda s: ",".join(s.favourites),
         remembered=True,
     ),
     Command(

@@ -96,6 +96,8 @@ class State:
     """By their numbers."""
     about: tuple[Style, ...] = ()
     """What the model says of its styles, the original included."""
+    favourites: tuple[str, ...] = ()
+    """The styles that come first, where the model has them."""
     performed: int = 0
     """Counts the commands: tells with which of them a frame was painted."""
 

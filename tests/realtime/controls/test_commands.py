@@ -511,3 +511,36 @@ def test_black_comes_at_once_or_in_the_time_of_a_fade(state: State):
     assert (press_all(state, "x").black, press_all(state, "x", "x").black) == (True, False)
     faded = press_all(state, "d")
     assert (faded.black, faded.black_fade_s) == (True, state.fade_s)
+
+
+def test_favourites_come_first_and_are_kept(state: State):
+    state = press(perform(state, "style", "the_scream"), "*")
+    assert state.styles == ("the_scream", "great_wave", "starry_night") and state.number == 1
+    state = press(perform(state, "style", "starry_night"), "*")
+    assert state.styles == ("the_scream", "starry_night", "great_wave")
+    assert state.said == "favourite: 2  Starry Night" and state.look.style_names == ["starry_night"]
+    kept = settings(state)["favourites"]
+    assert kept == "the_scream,starry_night"
+    assert "no favourite any more" in press(state, "*").said
+    assert press(press_all(state, "0"), "*").favourites == state.favourites  # the original is none
+    back = perform(state, "favourites", "")
+    assert not back.favourites and perform(back, "favourites", kept).styles == state.styles
+
+
+def test_favourites_of_another_model_stay_and_come_back(state: State):
+    about = (Style("original"), Style("a"), Style("great_wave", "The Great Wave"), Style("c"))
+    other = State(("a", "great_wave", "c"), Look((("a", 1.0),)), about=about)
+    chosen = perform(other, "favourites", "gone, the great wave,original,c,c")
+    assert chosen.favourites == ("gone", "great_wave", "c")
+    assert chosen.styles == ("great_wave", "c", "a") and chosen.number == 3
+    assert press(press(chosen, "1"), "*").styles == ("c", "a", "great_wave")
+    with pytest.raises(ValueError, match="no style 'NOT ONE'"):
+        perform(state, "favourites", "NOT ONE")
+
+
+def test_a_preset_leaves_the_favourites_and_the_bank_follows(state: State):
+    many = tuple(f"style_{n}" for n in range(20))
+    state = State(many, Look((("style_15", 1.0),)), bank=1)
+    stored = press_all(state, "v", "f1")
+    assert press(press(stored, "*"), "f1").favourites == ("style_15",)
+    assert press(stored, "*").bank == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import sys
 import time
@@ -11,6 +12,7 @@ from types import ModuleType
 
 import pytest
 
+import run_cam
 from engines.errors import SourceError, UsageError
 from realtime.controls import midi
 from realtime.controls.commands import COMMANDS
@@ -26,6 +28,7 @@ from realtime.controls.midi import (
     write_controls,
 )
 from realtime.controls.state import State
+from realtime.live import flags
 from tests.realtime.controls.test_osc import until
 
 mido = pytest.importorskip("mido", reason="pip install '.[midi]'")
@@ -271,3 +274,23 @@ def test_what_is_missing_is_told_with_what_to_type(missing: str, monkeypatch: py
     monkeypatch.delenv("MIDO_BACKEND", raising=False)
     with pytest.raises(UsageError, match=r"--midi needs .*rtmidi: .*pip install .*midi"):
         open_port("")
+
+
+def test_the_flags_open_the_port_and_find_the_table(
+    controller: Controller, state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("LIVEBRUSH_CONFIG", str(tmp_path))
+    (tmp_path / "midi.toml").write_text('[midi]\n"note 1 channel 3" = "strength 0.25"\n')
+    desk = Desk(state)
+    args = run_cam.parse_args(["--midi", controller.address, "--midi-learn"])
+    with contextlib.ExitStack() as opened:
+        flags.open_remotes(args, desk, opened)
+        controller.accept()
+        controller.send("note_on", note=1, velocity=1, channel=2)
+        assert obeyed(desk, lambda s: s.look.strength == 0.25)
+        desk.press("m")
+        controller.send("note_on", note=2, velocity=1)
+        assert obeyed(desk, lambda s: "note 2 channel 1 is mirror" in s.said)
+    assert '"note 2 channel 1" = "mirror"' in (tmp_path / "midi.toml").read_text()
+    args = run_cam.parse_args([])
+    flags.open_remotes(args, desk, contextlib.ExitStack())  # nothing is asked for
