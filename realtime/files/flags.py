@@ -100,7 +100,8 @@ def add_file_flags(parser: argparse.ArgumentParser) -> None:
 
 def add_schedule_flags(parser: argparse.ArgumentParser) -> None:
     """Add --style-schedule, --timeline and --replay; ``timeline_from`` and ``show_from`` read."""
-    styles = parser.add_argument_group("styles over time").add_mutually_exclusive_group()
+    group = parser.add_argument_group("styles over time")
+    styles = group.add_mutually_exclusive_group()
     styles.add_argument(
         "--style-schedule",
         metavar="TEXT",
@@ -118,6 +119,9 @@ def add_schedule_flags(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE.jsonl",
         help="a show that run_cam.py --record-controls kept, painted again on its source",
+    )
+    group.add_argument(
+        "--still", type=Path, metavar="FILE", help="the picture that the show had in place of black"
     )
 
 
@@ -305,7 +309,9 @@ def file_options(
 def _read_pictures(args: argparse.Namespace, look: Look) -> LookPictures:
     if args.mask is not None and not look.sees_people:
         raise UsageError("--mask says where the person is: it needs --paint, --behind or --face.")
-    return read_look_pictures(parse_behind(args.behind)[1], args.mask)
+    if args.still is not None and args.replay is None:
+        raise UsageError("--still is what a show has in place of black: it needs --replay.")
+    return read_look_pictures(parse_behind(args.behind)[1], args.mask, args.still)
 
 
 def parse_span(

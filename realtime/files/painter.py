@@ -23,8 +23,8 @@ from realtime.frame import FileFrame
 from realtime.look import Look
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.segments import SEGMENT_FRAMES, Resume
-from realtime.picture.darkening import darken
 from realtime.picture.gpu.tensors import on_host
+from realtime.picture.veil import Veil
 from realtime.stylizer import Stylizer
 from realtime.timeline import Timeline
 
@@ -57,7 +57,7 @@ class FilePainter:
         self._entries_done = 0
         self._side_by_side = side_by_side
         self._resume = resume or Resume()
-        self._replay = replay
+        self._replay, self._veil = replay, Veil(stylizer.pictures.still)
         self._next_index = 0
         self.size = painted_size(video.info.size, side_by_side)
 
@@ -90,7 +90,7 @@ class FilePainter:
                 self._resume.leave_memory(frame.index, memory)
             if self._side_by_side:
                 pixels = np.concatenate([on_host(frame.pixels), on_host(pixels)], axis=1)
-            return pixels if level == 1 else darken(on_host(pixels), level)
+            return pixels if level == 1 else self._veil.over(on_host(pixels), level)
 
         return finish
 

@@ -114,6 +114,12 @@ def add_show_flags(parser: argparse.ArgumentParser) -> None:
         live_sink.add_flags(group)
     for clean_sink in clean_sink_classes():
         clean_sink.add_flags(group)
+    group.add_argument(
+        "--still",
+        type=Path,
+        metavar="FILE",
+        help="a picture, such as a logo, that x and d show in place of black",
+    )
     ShowRecorder.add_flags(group)
     parser.set_defaults(show=uuid4().hex)  # what both files of a show call it
     group.add_argument("--duration", type=float, metavar="S", help="end after so many seconds")
@@ -256,8 +262,9 @@ def model_and_state(args: argparse.Namespace, mirrored: bool) -> tuple[ModelFile
 
 
 def pictures_from(args: argparse.Namespace) -> LookPictures:
-    """Read the picture of --behind. Raises UsageError or SourceError."""
-    return read_look_pictures(None if args.behind is None else parse_behind(args.behind)[1])
+    """Read the pictures of --behind and --still. Raises UsageError or SourceError."""
+    backdrop = None if args.behind is None else parse_behind(args.behind)[1]
+    return read_look_pictures(backdrop, still=args.still)
 
 
 def needs_hint(args: argparse.Namespace) -> bool:

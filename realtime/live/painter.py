@@ -16,10 +16,10 @@ from realtime.frame import Frame, LiveFrame
 from realtime.live.engine_sizes import EngineSizes
 from realtime.live.quality import Quality
 from realtime.look import Look
-from realtime.picture.darkening import darken
 from realtime.picture.gpu.decoding import tensors_problem
 from realtime.picture.gpu.tensors import on_device
 from realtime.picture.sizes import network_size, scaled
+from realtime.picture.veil import Veil
 from realtime.stylizer import Stylizer, frames_remembered
 from realtime.timing import Clock
 
@@ -45,7 +45,7 @@ class LivePainter:
         self.waiting = False
         """Whether the old size goes on while an engine for a new one is being opened."""
         self._sizes, self._clock, self._fixed_size = sizes, clock, fixed_size
-        self._curtain = Curtain()
+        self._curtain, self._veil = Curtain(), Veil(stylizer.pictures.still)
         self._held: LiveFrame | None = None
         self._followed: Look = stylizer.look
         self._size = sizes.first_size
@@ -91,8 +91,8 @@ class LivePainter:
             self.quality.note(frame, self._clock() - begun_s, self._clock())
         level = self._curtain.level(state, now_s)
         if level < 1:
-            frame = replace(frame, pixels=darken(frame.pixels, level))
-        return frame, darken(painting, level)
+            frame = replace(frame, pixels=self._veil.over(frame.pixels, level))
+        return frame, self._veil.over(painting, level)
 
     @property
     def quality_scale(self) -> float:

@@ -26,14 +26,18 @@ class LookPictures:
     """--behind FILE, (H, W, 3) uint8 RGB."""
     mask: np.ndarray | None = None
     """--mask, (H, W) uint8, 255 where a person is."""
+    still: np.ndarray | None = None
+    """--still FILE, (H, W, 3) uint8 RGB."""
 
     @cached_property
     def digest(self) -> str:
         """A hash of them, "" if there are none."""
-        pictures = [picture for picture in (self.backdrop, self.mask) if picture is not None]
+        named = (self.backdrop, self.mask, self.still)
+        pictures = [picture for picture in named if picture is not None]
         if not pictures:
             return ""
         shapes = repr([picture.shape for picture in pictures]).encode()
+        shapes += b"still" if self.still is not None else b""
         content = b"".join(picture.tobytes() for picture in pictures)
         return hashlib.sha256(shapes + content).hexdigest()[:16]
 

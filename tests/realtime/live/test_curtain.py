@@ -11,7 +11,8 @@ from realtime.controls.curtain import Curtain
 from realtime.controls.state import State
 from realtime.live.sources.synthetic import Synthetic
 from realtime.look import Look
-from realtime.picture.darkening import darken
+from realtime.picture.layers import LookPictures
+from realtime.picture.veil import Veil
 from tests.realtime.live.test_run import SIZE, Screen, live
 
 STATE = State(("a",), Look((("a", 1.0),)))
@@ -31,10 +32,29 @@ def test_a_black_out_is_at_once_and_a_fade_takes_its_time():
 
 
 def test_pixels_get_dark_and_the_frame_stays():
-    pixels = np.full((4, 6, 3), 200, np.uint8)
-    assert darken(pixels, 1.0) is pixels
-    assert (darken(pixels, 0.5) == 100).all() and not darken(pixels, 0.0).any()
+    pixels, veil = np.full((4, 6, 3), 200, np.uint8), Veil(None)
+    assert veil.over(pixels, 1.0) is pixels
+    assert (veil.over(pixels, 0.5) == 100).all() and not veil.over(pixels, 0.0).any()
     assert (pixels == 200).all()
+
+
+def test_a_still_stands_in_the_middle_of_black():
+    veil = Veil(np.full((10, 10, 3), 80, np.uint8))
+    shown = veil.over(np.full((20, 60, 3), 200, np.uint8), 0.0)
+    assert (shown[:, 20:40] == 80).all() and not shown[:, :20].any() and not shown[:, 40:].any()
+    shown[:] = 0  # whoever has it may draw on it
+    assert veil.over(np.full((20, 60, 3), 200, np.uint8), 0.0).any()
+    half = veil.over(np.full((20, 60, 3), 200, np.uint8), 0.5)
+    assert (half[:, 20:40] == 140).all() and (half[:, :20] == 100).all()
+    odd = veil.over(np.full((9, 9, 3), 200, np.uint8), 0.0)
+    assert odd.shape == (9, 9, 3) and (odd[:8, :8] == 80).all()
+
+
+def test_a_still_is_shown_in_place_of_black():
+    still = np.full((48, 64, 3), (10, 200, 30), np.uint8)
+    screen = Screen({8: ["x"], 30: ["q"]}, size=SIZE)
+    live(Synthetic(SIZE, fps=30), screen, pictures=LookPictures(still=still), duration_s=6).run()
+    assert (screen.pictures[-1] == (10, 200, 30)).all(axis=2).mean() > 0.5
 
 
 @pytest.mark.parametrize("before", [[], ["space"], ["c"]], ids=["runs", "frozen", "compared"])

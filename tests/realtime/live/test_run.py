@@ -29,6 +29,7 @@ from realtime.live.sinks.recording import Recorder
 from realtime.live.snapshots import save_snapshot
 from realtime.live.sources.synthetic import Synthetic
 from realtime.look import Look
+from realtime.picture.layers import NO_PICTURES
 from realtime.picture.sizes import network_size, size_text
 from realtime.stylizer import Stylizer
 
@@ -129,9 +130,8 @@ def live(
     open_for = options.pop("open_for", lambda first, size: type(first)(first.model, first.options))
     painter_options.setdefault("fixed_size", SIZE)
     size = painter_options["fixed_size"] or (480, 640)
-    painter = LivePainter(
-        Stylizer(engine, look, size), EngineSizes(engine, size, open_for), **painter_options
-    )
+    stylizer = Stylizer(engine, look, size, pictures=options.pop("pictures", NO_PICTURES))
+    painter = LivePainter(stylizer, EngineSizes(engine, size, open_for), **painter_options)
     source.open()
     state = replace(
         initial_state(engine.model, look, mirror),
