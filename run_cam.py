@@ -54,6 +54,7 @@ def main(argv: list[str]) -> int:
     source, text = live_flags.source_from(args), live_flags.source_text(args)
     check_report(args.report, [Path(text)] if os.path.exists(text) else [])
     fixed_size = parse_size(args.size) if args.size else None
+    cli.check_lut(args.save_lut, [Path(text)] if os.path.exists(text) else [])
     model, state = live_flags.model_and_state(args, source.mirrored)
     desk, guard = live_flags.desk_from(args, state), web_flags.guard_from(args)
     with contextlib.ExitStack() as opened:
@@ -93,6 +94,7 @@ def main(argv: list[str]) -> int:
             live.run()
         finally:
             live_flags.keep_results(args, live.report(), desk.state)
+            cli.save_lut(args.save_lut, stylizer.table)
         for output in outputs:
             output.check_result()
     return 0

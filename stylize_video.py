@@ -20,7 +20,7 @@ from typing import NoReturn
 from engines import engine_class
 from engines.errors import UsageError
 from realtime import cli
-from realtime.files.batches import paint_batches, plan_batches, plan_looks
+from realtime.files.batches import check_luts, paint_batches, plan_batches, plan_looks
 from realtime.files.command_line import parse_args
 from realtime.files.flags import open_engine_like, show_from, timeline_from
 from realtime.files.inputs import expand_inputs
@@ -54,6 +54,7 @@ def main(argv: list[str]) -> int:
         return 0
     batches = plan_batches(args, looks)
     jobs = [job for batch in batches for job in batch.jobs]
+    check_luts(batches, args)
     check_report(args.report, [path for job in jobs for path in job])
     if args.dry_run:
         plans = [plan for batch in batches for plan in plan_jobs(batch.jobs, batch.options)]

@@ -76,6 +76,12 @@ _NOT_ON_PAGE = frozenset(
         "fade_black",
         "fill",
         "grab",
+        "grade",
+        "grade_weaker",
+        "grade_stronger",
+        "grab_grade",
+        "grade_parts",
+        "hold_grade",
         "keep",
     }
 )

@@ -17,6 +17,17 @@ FrameMemory = dict[str, np.ndarray]
 """What is remembered from one frame to the next, by name."""
 
 
+def named_memory(begins: str, memory: FrameMemory) -> FrameMemory:
+    """Return ``memory`` with names that begin so, to be told from that of others."""
+    return {f"{begins}{name}": array for name, array in memory.items()}
+
+
+def memory_part(begins: str, memory: FrameMemory) -> FrameMemory:
+    """Return what of ``memory`` has names that begin so, without that."""
+    named = {name: array for name, array in memory.items() if name.startswith(begins)}
+    return {name.removeprefix(begins): array for name, array in named.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One picture of a source."""

@@ -13,7 +13,7 @@ from typing import Any
 from engines import EngineOptions, engine_class, engine_names, find_model, installed_models
 from engines.errors import EngineUnavailable
 from engines.measured import MeasuredEngine, all_measured
-from realtime.look import parse_mix
+from realtime.look import parse_mix, split_grade
 from realtime.picture.sizes import network_size, parse_size
 
 
@@ -76,7 +76,7 @@ def measure_engines(args: argparse.Namespace) -> list[dict[str, Any]]:
     from engines.auto import measure  # brings what the lists do without
 
     texts = [args.style] if isinstance(args.style, str) else args.style or []
-    names = [name for text in texts for name, _ in parse_mix(text)]
+    names = [name for text in texts for name, _ in parse_mix(split_grade(text)[0])]
     model, size = find_model(args.model, names), parse_size(args.measure, "--measure")
     options = EngineOptions(precision=args.precision)
     results = measure(model, options, network_size(size, args.brush or 1.0))

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +17,7 @@ import numpy as np
 from engines import ModelFile
 from engines.canvas import MOST_STRENGTH
 from engines.errors import UsageError
+from engines.model_file import ORIGINAL
 
 Mix = tuple[tuple[str, float], ...]
 """Names of styles and their weights, of any positive sum."""
@@ -29,6 +31,8 @@ PAINTED_PARTS = ("all", "person", "background")
 PAINTING, BLUR, PICTURE = "painting", "blur", "picture"
 """What may be behind a person beside styles and colours: what --paint leaves there, the room out of
 focus, the picture of --behind FILE."""
+GRADE = "grade:"
+"""In front of the file that frames are graded by, in -s."""
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _EXAMPLE = "great_wave:0.6,starry_night:0.4"
 
@@ -58,12 +62,21 @@ class Look:
     """What is behind a person: ``PAINTING``, ``BLUR``, ``PICTURE``, a colour, or a mix as text."""
     face: float = 1.0
     """0..1, how strongly faces are painted against the rest."""
+    grade: str = ""
+    """What frames are graded by before they are painted, "" for nothing."""
+    grade_strength: float = 1.0
+    """0..1, how strongly."""
+    grade_parts: bool = False
+    """Whether people are graded by people, and what is behind them by what is behind those."""
+    grade_hold: bool = False
+    """Whether the grade stays as it is, and does not go by what the frames look like any more."""
 
     def __post_init__(self) -> None:
         if self.paint not in PAINTED_PARTS:
             raise UsageError(f"--paint takes {', '.join(PAINTED_PARTS)}, not {self.paint!r}.")
         _check_range("--face", self.face, FACE_RANGE)
         _check_range("--strength", self.strength, STRENGTH_RANGE)
+        _check_range("-s grade:FILE:NUMBER: the number", self.grade_strength, STRENGTH_RANGE)
         _check_range("--brush", self.brush, BRUSH_RANGE)
         _check_range("--stability", self.stability, STABILITY_RANGE)
         _check_range("--canvas", self.canvas, CANVAS_RANGE)
@@ -102,12 +115,21 @@ class Look:
     @property
     def sees_people(self) -> bool:
         """Whether it has to be found where people are."""
-        return self.paint != "all" or self.behind != PAINTING or self.face != 1
+        painted = self.paint != "all" or self.behind != PAINTING or self.face != 1
+        return painted or self.grades_parts
+
+    @property
+    def grades_parts(self) -> bool:
+        """Whether people are graded otherwise than what is behind them."""
+        return bool(self.grade) and self.grade_parts
 
     @property
     def label(self) -> str:
         """Short name for file names and the HUD, without weights: "great_wave+starry_night"."""
-        return "+".join(self.style_names)
+        if not self.grade:
+            return "+".join(self.style_names)
+        painted = [name for name in self.style_names if name != ORIGINAL]
+        return "+".join([f"grade_{self.grade}", *painted])
 
 
 def parse_mix(text: str) -> Mix:
@@ -117,6 +139,8 @@ def parse_mix(text: str) -> Mix:
     of a file, with commas and colons in it if it stands alone. Raises UsageError for an empty name
     and for a weight that is not a number.
     """
+    if any(part.strip().startswith(GRADE) for part in text.split(",")):
+        raise UsageError(f"{text!r}: a grade is given to -s alone, once, and holds for all.")
     if _is_file(text):
         return ((text, 1.0),)
     mix: dict[str, float] = {}
@@ -133,6 +157,30 @@ def parse_mix(text: str) -> Mix:
                 f"-s {text!r}: {weight!r} is not a number. Write it like {_EXAMPLE}"
             ) from None
     return tuple(mix.items())
+
+
+def split_grade(text: str) -> tuple[str, tuple[str, float] | None]:
+    """Return what -s says without ``grade:FILE[:STRENGTH]``, and FILE and STRENGTH of that.
+
+    ``original`` where nothing else is said; None without a grade. Raises UsageError for two.
+    """
+    if text.startswith(GRADE) and _is_file(text.removeprefix(GRADE)):
+        return ORIGINAL, (text.removeprefix(GRADE), 1.0)
+    parts = [part.strip() for part in text.split(",")]
+    grades = [part.removeprefix(GRADE) for part in parts if part.startswith(GRADE)]
+    if not grades:
+        return text, None
+    if len(grades) > 1:
+        raise UsageError(f"-s {text!r}: has two grades. Frames are graded once, so name one.")
+    others = ",".join(part for part in parts if not part.startswith(GRADE))
+    file, _, strength = grades[0].rpartition(":")
+    try:
+        grade = (grades[0], 1.0) if _is_file(grades[0]) else (file, float(strength))
+    except ValueError:
+        grade = (grades[0], 1.0)
+    if not grade[0]:
+        raise UsageError(f"-s {text!r}: the grade's file is missing: -s grade:sunset.jpg:0.5")
+    return others or ORIGINAL, grade
 
 
 def _is_file(text: str) -> bool:
@@ -244,6 +292,8 @@ class Layers:
     """0..1, how far a blur, a colour or a picture has taken the place of what is behind them."""
     face: float
     """0..1, as ``Look.face``."""
+    grades: Mapping[str, float] = field(default_factory=dict)
+    """By their names, how strongly frames are graded, of a sum of 1 at most."""
 
     def towards(self, other: Layers, share: float) -> Layers:
         """Return what lies between this and ``other``, of which ``share`` is taken."""
@@ -257,7 +307,14 @@ class Layers:
             between(self.behind, other.behind),
             self.backdrop + share * (other.backdrop - self.backdrop),
             self.face + share * (other.face - self.face),
+            self._grades_towards(other, share),
         )
+
+    def _grades_towards(self, other: Layers, share: float) -> dict[str, float]:
+        names = dict.fromkeys([*self.grades, *other.grades])
+        before = {name: self.grades.get(name, 0.0) for name in names}
+        after = {name: other.grades.get(name, 0.0) for name in names}
+        return {name: before[name] + share * (after[name] - before[name]) for name in names}
 
     @property
     def painted(self) -> tuple[float, float]:
@@ -282,7 +339,9 @@ def layers_of(look: Look, model: ModelFile) -> Layers:
         behind, backdrop = style_vector(replace(look, mix=mix, behind=PAINTING), model), 0.0
     else:
         behind, backdrop = person, 1.0
-    return Layers(person, behind, backdrop, look.face)
+    graded = look.grade and look.grade_strength > 0
+    grades = {look.grade: look.grade_strength} if graded else {}
+    return Layers(person, behind, backdrop, look.face, grades)
 
 
 def _check_range(flag: str, value: float, allowed: tuple[float, float]) -> None:

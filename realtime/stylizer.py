@@ -14,13 +14,16 @@ import numpy as np
 
 from engines import Engine, ModelFile
 from engines.canvas import STILL, View
-from realtime.frame import Frame, FrameMemory
+from realtime.frame import Frame, FrameMemory, memory_part, named_memory
 from realtime.look import BLUR, Layers, Look, layers_of, paint_alone
 from realtime.picture import noise, people, rest, steadiness
 from realtime.picture.camera_motion import CameraMotion
 from realtime.picture.gpu.noise import GpuNoiseReduction, GpuRecursiveMean
 from realtime.picture.gpu.scaler import GpuScaler
 from realtime.picture.gpu.tensors import on_host
+from realtime.picture.grade import FRAMES_REMEMBERED as GRADED_FRAMES
+from realtime.picture.grade import Grade
+from realtime.picture.grading import Grading
 from realtime.picture.layers import (
     NO_PICTURES,
     Backdrops,
@@ -43,8 +46,8 @@ if TYPE_CHECKING:
     from realtime.frame import Pixels
 
 
-# In front of the names of what is remembered of the camera, and of people.
-_CAMERA, _PEOPLE = "camera_", "people_"
+# In front of the names of what is remembered of the camera, of people, and of what is graded.
+_CAMERA, _PEOPLE, _GRADE = "camera_", "people_", "grade_"
 _SEEN_LINES = 240
 
 
@@ -53,7 +56,11 @@ def frames_remembered(look: Look) -> int:
     of_paintings = steadiness.frames_remembered(look.stability)
     if look.denoise:
         of_paintings = max(of_paintings, noise.FRAMES_REMEMBERED) + rest.FRAMES_REMEMBERED
-    return max(of_paintings, people.FRAMES_REMEMBERED if look.sees_people else 0)
+    return max(
+        of_paintings,
+        people.FRAMES_REMEMBERED if look.sees_people else 0,
+        GRADED_FRAMES if look.grade else 0,
+    )
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,8 @@ class Stylizer:
 
     model: ModelFile
     """The engine's, with the styles that looks may name; more may come between two looks."""
+    grades: dict[str, Grade]
+    """By their names, those that looks may name; more may come between two looks."""
 
     def __init__(
         self,
@@ -131,7 +140,8 @@ class Stylizer:
         self._steadiness = Steadiness()
         self._camera = CameraMotion()
         self.pictures, self._people = pictures, PeopleMasks(pictures.mask)
-        self._backdrops = Backdrops(pictures.backdrop)
+        self._backdrops, self._grading = Backdrops(pictures.backdrop), Grading()
+        self.grades = {} if pictures.grade is None else {pictures.grade.name: pictures.grade}
 
     @property
     def engine(self) -> Engine:
@@ -166,6 +176,11 @@ class Stylizer:
         """What to tell the user of the frames so far; None: nothing."""
         return self._people.note
 
+    @property
+    def table(self) -> np.ndarray | None:
+        """The colour table of the newest frame, as ``Grade`` has it; None: it was not graded."""
+        return self._grading.table
+
     def close(self) -> None:
         """End the thread that looks for people, if there is one."""
         self._people.close()
@@ -197,6 +212,8 @@ class Stylizer:
         self._steadiness.reset()
         self._camera.reset()
         self._people.reset()
+        if not self._look.grade_hold:
+            self._grading.reset()
 
     def begun_state(self) -> FrameMemory:
         """Return what is carried from the frame begun last to the next one.
@@ -204,8 +221,9 @@ class Stylizer:
         With it and ``steadiness_state``, ``begin`` goes on as if nothing had been.
         """
         noise = self._for_arrays.noise.state() or self._for_tensors.noise.state()
-        people = {f"{_PEOPLE}{name}": array for name, array in self._people.state().items()}
-        return noise | people | as_camera_part(self._camera.state())
+        people = named_memory(_PEOPLE, self._people.state())
+        graded = named_memory(_GRADE, self._grading.state())
+        return noise | people | graded | as_camera_part(self._camera.state())
 
     def steadiness_state(self) -> FrameMemory:
         """Return what is carried from the frame finished last to the next one."""
@@ -245,14 +263,49 @@ class Stylizer:
         ``in_flight`` frames may be under way; finish them in order. ``state``: what to go on
         from in place of the frame before; {} is a new beginning.
         """
-        pixels, layers = frame.pixels, self._fade.at(now_s)
+        layers = self._fade.at(now_s)
+        masks = self._look_for_people(frame.pixels, layers, state)
+        pixels = self._graded(frame.pixels, layers, masks, state)
         size = self.prepare(frame.size)
         # Frames may come to lie on a GPU, or no longer: only one kind remembers the frame before.
         if isinstance(pixels, np.ndarray):
             self._for_tensors.forget()
-            return self._begin(self._for_arrays, pixels, size, layers, state)
+            return self._begin(self._for_arrays, pixels, size, layers, masks, state)
         self._for_arrays.forget()
-        return self._begin(self._for_tensors, pixels, size, layers, state)
+        return self._begin(self._for_tensors, pixels, size, layers, masks, state)
+
+    def _look_for_people(
+        self, pixels: Pixels, layers: Layers, state: FrameMemory | None
+    ) -> Callable[[], Masks] | None:
+        """Begin to look for people in a frame, if that is asked for."""
+        if layers.is_one and not (layers.grades and self._look.grades_parts):
+            if self._people.state():
+                self._people.reset()
+            return None
+        if not isinstance(pixels, np.ndarray):
+            raise ValueError("people are found in arrays only")
+        memory = None if state is None else memory_part(_PEOPLE, state)
+        return self._people.begin(pixels, layers.face < 1, memory)
+
+    def _graded(
+        self,
+        pixels: Pixels,
+        layers: Layers,
+        masks: Callable[[], Masks] | None,
+        state: FrameMemory | None,
+    ) -> Pixels:
+        """Return a frame as it is painted: that is what all else takes for the original."""
+        known, shares_of = self.grades, layers.grades.items()
+        # In a show that is replayed, some were held up to its camera.
+        grades = {known[name]: share for name, share in shares_of if share > 0 and name in known}
+        if not grades:
+            self._grading.leave()
+            return pixels
+        if not isinstance(pixels, np.ndarray):
+            raise ValueError("arrays only are graded")
+        look, memory = self._look, None if state is None else memory_part(_GRADE, state)
+        person = masks().person if masks and look.grades_parts else None
+        return self._grading.apply(pixels, grades, look.grade_hold, memory, person)
 
     def _begin(
         self,
@@ -260,16 +313,12 @@ class Stylizer:
         frame: P,
         size: tuple[int, int],
         layers: Layers,
+        masks: Callable[[], Masks] | None,
         state: FrameMemory | None,
     ) -> Callable[[], P]:
         """Begin to paint ``frame``. size: of the network."""
-        if layers.is_one:
-            if self._people.state():
-                self._people.reset()
+        if masks is None or layers.is_one or not isinstance(frame, np.ndarray):
             return self._begin_painting(tools, frame, size, layers, state, None)
-        if not isinstance(frame, np.ndarray):
-            raise ValueError("people are found in arrays only")
-        masks = self._people.begin(frame, layers.face < 1, _people_part(state))
         painted = self._begin_painting(tools, frame, size, layers, state, masks)
         return lambda: self._compose(frame, painted(), masks(), layers)
 
@@ -416,24 +465,12 @@ def follows_camera(look: Look, model: ModelFile) -> bool:
 
 def camera_part(state: FrameMemory) -> FrameMemory:
     """Return what of ``Stylizer.begun_state`` is the camera's."""
-    named = {name: array for name, array in state.items() if name.startswith(_CAMERA)}
-    return {name.removeprefix(_CAMERA): array for name, array in named.items()}
+    return memory_part(_CAMERA, state)
 
 
 def as_camera_part(state: FrameMemory) -> FrameMemory:
     """Return the state of a ``CameraMotion`` as ``Stylizer.begin`` takes it."""
-    return {f"{_CAMERA}{name}": array for name, array in state.items()}
-
-
-def _people_part(state: FrameMemory | None) -> FrameMemory | None:
-    """Return what of ``Stylizer.begun_state`` is of people."""
-    if state is None:
-        return None
-    return {
-        name.removeprefix(_PEOPLE): array
-        for name, array in state.items()
-        if name.startswith(_PEOPLE)
-    }
+    return named_memory(_CAMERA, state)
 
 
 def _paintings_of(layers: Layers, model: ModelFile) -> list[np.ndarray]:

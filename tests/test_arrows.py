@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 _FLOOR = ("errors", "atomic_write", "folders", "install", "machine", "cache", "canvas")
-_STYLES = ("style", "style_row", "predictor")
+_STYLES = ("style", "style_row", "predictor", "grade")
 FLOOR = tuple(f"engines.{name}" for name in (*_FLOOR, *_STYLES))
 ENGINES = (*FLOOR, "engines.model_file", "engines.conditions", "engines.base", "engines")
 _SHARED = (
@@ -35,6 +35,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "engines.style": ("engines.errors",),
     "engines.style_row": ("engines.errors", "engines.atomic_write", "engines.style"),
     "engines.predictor": ("engines.errors",),
+    "engines.grade": ("engines.errors",),
     "engines.machine": (),
     "engines.canvas": (),
     "engines.cache": ("engines.atomic_write",),
@@ -57,7 +58,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "realtime.listing": (*ENGINES, "realtime.look", "realtime.picture"),
     "realtime.cli": (
         *(*ENGINES, "realtime.look", "realtime.exits", "realtime.build_progress"),
-        "realtime.media.*",  # a style may be a picture
+        *("realtime.media.*", "realtime.picture"),  # a style may be a picture, and so may a grade
     ),
     "realtime.picture": (*ENGINES, "engines.people", "realtime.frame"),
     "realtime.media": (*ENGINES, "realtime.frame", "realtime.picture"),

@@ -7,11 +7,11 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from engines import Engine, EngineOptions, ModelFile, engine_names, find_model, open_engine
 from engines.base import PRECISIONS
-from engines.errors import printable
+from engines.errors import UsageError, printable
 from engines.model_file import ORIGINAL
 from realtime.build_progress import show_build
 from realtime.exits import exit_code, leave
@@ -23,8 +23,17 @@ from realtime.look import (
     name_styles,
     parse_behind,
     parse_mix,
+    split_grade,
 )
+from realtime.media.cube import ENDING, write_cube
+from realtime.media.names import same_file
+from realtime.media.reading.grades import grade_name, read_grade
 from realtime.media.reading.style_pictures import add_styles, style_files
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from realtime.picture.grade import Grade
 
 _UNINSTALLED_VERSION = "0.2.0"  # of a copy that is run without having been installed
 
@@ -42,7 +51,8 @@ def add_look_flags(parser: argparse.ArgumentParser, several: bool = False) -> No
         metavar="NAME",
         action="append" if several else _Once,
         help="a style by its name, its title or anything that one alone has; any picture, or a "
-        "NAME.row; or a blend: great_wave:0.6,picture.jpg:0.4"
+        "NAME.row; or a blend: great_wave:0.6,picture.jpg:0.4; with grade:FILE[:0..1] in it, the "
+        "colours of a photo, or a film's .cube, come first"
         + ("; several -s, or -s all, give several outputs" if several else "")
         + " (default: the first)",
     )
@@ -57,6 +67,17 @@ def add_look_flags(parser: argparse.ArgumentParser, several: bool = False) -> No
         default=1.0,
         metavar="0.5..2",
         help="how large what is taken from a picture becomes, as its strokes (default: 1)",
+    )
+    group.add_argument(
+        "--grade-parts",
+        action="store_true",
+        help="grade people by the people of the photo, and what is behind them by the rest of it",
+    )
+    group.add_argument(
+        "--save-lut",
+        type=Path,
+        metavar="FILE.cube",
+        help="write the colour table of the grade at the end, for editors and players",
     )
     group.add_argument(
         "--strength",
@@ -193,7 +214,8 @@ def model_from(args: argparse.Namespace, scheduled: Sequence[str] = ()) -> Model
     Pictures and rows that are named by their files are among its styles then. Raises UsageError,
     UnknownStyle, SourceError or ModelError, and EngineError where a picture cannot be made a style.
     """
-    named = [name for name, _ in parse_mix(args.style)] if args.style is not None else []
+    named = [name for name, _ in parse_mix(split_grade(args.style)[0])] if args.style else []
+    named = [name for name in named if name != ORIGINAL]
     behind = mix_behind(_behind_from(args)) or ()
     names = [*named, *scheduled, *(name for name, _ in behind if name != ORIGINAL)]
     files = style_files(names)
@@ -207,7 +229,9 @@ def look_from(args: argparse.Namespace, model: ModelFile) -> Look:
     Without ``-s`` it is the model's first painting, or the style that --model named.
     """
     default = args.model if args.model in model.style_names[1:] else model.default_style
-    mix = name_styles(parse_mix(default if args.style is None else args.style), model)
+    styles, grade = (default, None) if args.style is None else split_grade(args.style)
+    mix = name_styles(parse_mix(styles), model)
+    file, strength = grade or ("", 1.0)
     return Look(
         mix,
         args.strength,
@@ -220,7 +244,55 @@ def look_from(args: argparse.Namespace, model: ModelFile) -> Look:
         args.paint,
         _named(_behind_from(args), model),
         args.face,
+        grade_name(file) if file else "",
+        strength,
+        args.grade_parts,
     )
+
+
+def grade_from(
+    args: argparse.Namespace, style_mask: Path | None = None, by_parts: bool = False
+) -> Grade | None:
+    """Read the grade that -s names; None where it names none.
+
+    style_mask: --style-mask. by_parts: people are told from the rest without --grade-parts, too.
+
+    Raises UsageError, SourceError for what frames cannot be graded by, EngineError.
+    """
+    named = None if args.style is None else split_grade(args.style)[1]
+    if named is None:
+        return None
+    grade = read_grade(named[0], say, by_parts or bool(args.grade_parts), style_mask)
+    if args.grade_parts and grade.parts is None:
+        why = "has no people" if grade.table is not None else "nobody is found in it"
+        say(f"note: {named[0]}: {why}, so it is one grade for all.")
+    return grade
+
+
+def check_lut(path: Path | None, others: Sequence[Path]) -> None:
+    """Check before a run that --save-lut can be written.
+
+    Raises UsageError if it would replace one of ``others``, the files of the run, or is no .cube.
+    """
+    if path is None:
+        return
+    if path.suffix.lower() != ENDING:
+        raise UsageError(f"--save-lut {path}: must end in {ENDING}.")
+    if any(same_file(path, other) for other in others):
+        raise UsageError(f"--save-lut {path}: is a file that the run reads. Choose another name.")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"--save-lut {path}: the folder {path.parent} does not exist.")
+
+
+def save_lut(path: Path | None, table: np.ndarray | None) -> None:
+    """Write the ``table`` of the newest frame as --save-lut asks for. Raises SinkError."""
+    if path is None:
+        return
+    if table is None:
+        say(f"note: {path}: not written, since nothing was graded at the end.")
+        return
+    write_cube(path, table)
+    say(f"{path}: the colour table of the last frame")
 
 
 def _named(behind: str, model: ModelFile) -> str:

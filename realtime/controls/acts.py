@@ -275,7 +275,8 @@ def set_black(fades: bool) -> Callable[[State, bool], State]:
 def reset(state: State, _: None) -> State:
     """Bring everything that decides how the styles are painted back to where it begins."""
     fresh = State(state.styles, Look(state.look.mix))
-    look = replace(fresh.look, denoise=state.look.denoise, canvas_seed=state.look.canvas_seed)
+    kept = ("denoise", "canvas_seed", "grade")
+    look = replace(fresh.look, **{name: getattr(state.look, name) for name in kept})
     settled = replace(state, look=look, fade_s=fresh.fade_s, frozen=False, compare="off")
     settled = replace(settled, blending=False, cycling=False, black=False, black_fade_s=0.0)
     return say(settled, "reset: strength, brush and the rest as at the beginning")
@@ -299,6 +300,39 @@ def set_storing(state: State, on: bool) -> State:
 def grab(state: State, _: None) -> State:
     """Make the source's picture a style; it is said once it is there."""
     return replace(state, grabs=state.grabs + 1)
+
+
+def grab_grade(state: State, _: None) -> State:
+    """Grade by the source's picture; it is said once that is so."""
+    return replace(state, grade_grabs=state.grade_grabs + 1)
+
+
+def take_grade(state: State, name: str, title: str) -> State:
+    """Grade by what has that name from now on, by a fade; at full strength where it was at 0."""
+    strength = state.look.grade_strength if state.look.grade_strength > 0 else 1.0
+    look = replace(state.look, grade=name, grade_strength=strength)
+    return say(replace(state, look=look), f"graded by {title}")
+
+
+def set_grade(state: State, strength: float) -> State:
+    """Set how strongly the picture is graded."""
+    if not state.look.grade:
+        return say(state, "there is no grade yet: give it a picture first")
+    look = replace(state.look, grade_strength=strength)
+    return say(replace(state, look=look), f"grade {100 * strength:.0f} %")
+
+
+def set_grade_parts(state: State, on: bool) -> State:
+    """Grade people by people, or all by all."""
+    look = replace(state.look, grade_parts=on)
+    text = "people are graded by people" if on else "one grade for all"
+    return say(replace(state, look=look), text)
+
+
+def set_grade_hold(state: State, on: bool) -> State:
+    """Hold the grade as it is, or let it go by what the picture looks like."""
+    look = replace(state.look, grade_hold=on)
+    return say(replace(state, look=look), "grade held" if on else "grade follows the picture")
 
 
 def keep_style(state: State, _: None) -> State:

@@ -177,6 +177,7 @@ def _number(
     down: tuple[str, ...],
     up: tuple[str, ...],
     page: int | None = None,
+    remembered: bool = True,
 ) -> tuple[AnyCommand, ...]:
     """Return the commands that take a number a step down and up, and the one that sets it.
 
@@ -189,7 +190,7 @@ def _number(
 
         return Command(step_name, step_help, take_step, Nothing(), _keys(*keys), fader=name)
 
-    number = Command(name, help, act, values, now=now, remembered=True, page=page)
+    number = Command(name, help, act, values, now=now, remembered=remembered, page=page)
     return step_command(-step, *down), step_command(step, *up), number
 
 
@@ -358,6 +359,45 @@ _TABLE: tuple[AnyCommand, ...] = (
         down=("face_less", ":"),
         up=("face_more", '"'),
         page=32,
+    ),
+    *_number(
+        "grade",
+        "how strongly the picture is graded",
+        acts.set_grade,
+        Range(*STRENGTH_RANGE),
+        lambda s: s.look.grade_strength if s.look.grade else 0.0,
+        step=0.1,
+        step_help="grade weaker, stronger",
+        down=("grade_weaker", "j"),
+        up=("grade_stronger", "l"),
+        page=34,
+        remembered=False,  # the picture is not either
+    ),
+    Command(
+        "grab_grade",
+        "grade by the camera, parts, hold",
+        acts.grab_grade,
+        Nothing(),
+        _keys("G"),
+    ),
+    Command(
+        "grade_parts",
+        "grade by the camera, parts, hold",
+        acts.set_grade_parts,
+        Switch(),
+        _keys("u"),
+        now=lambda s: s.look.grade_parts,
+        remembered=True,
+        page=25,
+    ),
+    Command(
+        "hold_grade",
+        "grade by the camera, parts, hold",
+        acts.set_grade_hold,
+        Switch(),
+        _keys("y"),
+        now=lambda s: s.look.grade_hold,
+        page=26,
     ),
     *_number(
         "fade",

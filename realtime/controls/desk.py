@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from engines.errors import SinkError
 from engines.style import Style
-from realtime.controls.acts import add_style, say
+from realtime.controls.acts import add_style, say, take_grade
 from realtime.controls.autopilot import Cycle, Schedule
 from realtime.controls.commands import COMMANDS, perform
 from realtime.controls.keys import Keymap, default_keymap
@@ -92,6 +92,10 @@ class Desk:
     def add_style(self, style: Style) -> None:
         """Put a style that the model has from now on beside the others, and paint in it."""
         self._take(add_style(self.state, style), Performed(self._next, "", style=style))
+
+    def take_grade(self, name: str, title: str) -> None:
+        """Grade by what the stylizer knows by ``name`` from now on."""
+        self.state = take_grade(self.state, name, title)
 
     def ask(self, name: str, value: Value = None) -> None:
         """Have a command performed at the next ``follow``.

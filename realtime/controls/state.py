@@ -70,6 +70,8 @@ class State:
     """How many snapshots have been asked for so far."""
     grabs: int = 0
     """How often the source's picture was asked to become a style so far."""
+    grade_grabs: int = 0
+    """How often the source's picture was asked to become the grade so far."""
     keeps: int = 0
     """How often the style was asked to be kept so far."""
     said: str = ""

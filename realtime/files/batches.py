@@ -10,7 +10,7 @@ from pathlib import Path
 
 from engines import ModelFile, installed_models
 from engines.errors import UsageError
-from realtime.cli import model_from
+from realtime.cli import check_lut, model_from
 from realtime.controls.show import Show
 from realtime.files.crew import Crew
 from realtime.files.flags import file_options, model_and_look, open_crew, plan_inputs
@@ -49,6 +49,7 @@ def plan_looks(
         pictures = next((batch.options.pictures for batch in batches.values()), None)
         options = file_options(own, look, timeline.named_by(model), pictures, model.rows, show)
         made_from = tuple(row.digest for row in model.rows)
+        made_from += (options.pictures.digest,)
         batches.setdefault((model.path, look, made_from), Batch(model, options))
     return list(batches.values())
 
@@ -78,6 +79,23 @@ def plan_batches(args: argparse.Namespace, looks: Sequence[Batch]) -> list[Batch
             )
         taken |= outputs
     return batches
+
+
+def check_luts(batches: Sequence[Batch], args: argparse.Namespace) -> None:
+    """Raise UsageError where --save-lut could not be written, or would be written twice."""
+    if args.save_lut is None:
+        return
+    jobs = [job for batch in batches for job in batch.jobs]
+    if len(jobs) != 1 or args.cluster is not None:
+        raise UsageError(
+            "--save-lut: there is a table for each painting, so it takes one INPUT and one -s, and "
+            "no --cluster."
+        )
+    if not batches[0].options.look.grade:
+        raise UsageError("--save-lut: there is no grade. For example: -s grade:sunset.jpg")
+    if batches[0].options.look.grades_parts:
+        raise UsageError("--save-lut: with --grade-parts there are two tables. Leave one of both.")
+    check_lut(args.save_lut, [path for job in jobs for path in job])
 
 
 def paint_batches(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from engines import Engine
 from engines.identity import EngineIdentity
+from realtime.cli import save_lut
 from realtime.files.outputs import open_output
 from realtime.files.painter import FilePainter, PaintingPlan, plan_painting
 from realtime.files.pipeline import FileRun, Overlapped, run_file
@@ -92,7 +93,7 @@ class OwnEngine:
         opened = open_output(output, video, options, plan)
         painter = FilePainter(stylizer, video, timeline, side_by_side, opened.resume, replay)
         under_way = replay.under_way if replay else stylizer.in_flight
-        return _PaintingHere(stylizer, video, painter, opened, plan, under_way)
+        return _PaintingHere(stylizer, video, painter, opened, plan, under_way, options.save_lut)
 
     def engine_for(self, size: tuple[int, int], before: EngineIdentity | None) -> Engine:
         """Return the engine that is open, or another one if it is not the one ``before``."""
@@ -116,6 +117,8 @@ class _PaintingHere:
     output: FileOutput
     made_with: PaintingPlan
     under_way: int
+    lut: Path | None
+    """Where the colour table of the grade goes."""
 
     def run(self, progress: FileProgress, watch: StallWatch) -> FileRun:
         with closing(self.stylizer):
@@ -128,6 +131,7 @@ class _PaintingHere:
                 self.painter.size,
                 watch,
             )
+        save_lut(self.lut, self.stylizer.table)
         if self.stylizer.note:
             self.output.notes.append(self.stylizer.note)
         return run

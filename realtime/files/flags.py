@@ -16,7 +16,7 @@ from engines.errors import UsageError
 from engines.identity import EngineIdentity
 from engines.style_row import StyleRow
 from realtime.build_progress import show_build
-from realtime.cli import look_from, model_from, say, tell_engine
+from realtime.cli import grade_from, look_from, model_from, say, tell_engine
 from realtime.controls.show import Show, read_show
 from realtime.files.crew import Crew, OwnEngine
 from realtime.files.inputs import expand_inputs
@@ -142,6 +142,12 @@ def add_encoding_flags(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="a picture that is white where the person is, in place of looking for one",
+    )
+    group.add_argument(
+        "--style-mask",
+        type=Path,
+        metavar="FILE",
+        help="the same for the photo of --grade-parts",
     )
     group.add_argument(
         "--vcodec", metavar="NAME", help="video encoder (default: libx264; libvpx-vp9 for .webm)"
@@ -301,14 +307,22 @@ def file_options(
         max_pixels=_check_max_pixels(args.max_pixels),
         stall_s=_check_stall(args.stall),
         progress_s=_check_progress(args.progress_every),
-        pictures=_read_pictures(args, look) if pictures is None else pictures,
+        pictures=replace(
+            _read_pictures(args, look) if pictures is None else pictures,
+            grade=grade_from(args, args.style_mask),
+        ),
+        save_lut=args.save_lut,
         rows=rows,
     )
 
 
 def _read_pictures(args: argparse.Namespace, look: Look) -> LookPictures:
     if args.mask is not None and not look.sees_people:
-        raise UsageError("--mask says where the person is: it needs --paint, --behind or --face.")
+        raise UsageError(
+            "--mask says where the person is: it needs --paint, --behind, --face or --grade-parts."
+        )
+    if args.style_mask is not None and not look.grades_parts:
+        raise UsageError("--style-mask needs --grade-parts and -s grade:FILE.")
     if args.still is not None and args.replay is None:
         raise UsageError("--still is what a show has in place of black: it needs --replay.")
     return read_look_pictures(parse_behind(args.behind)[1], args.mask, args.still)

@@ -279,13 +279,14 @@ def _paint_large(
     if (
         options.resize(picture.size) != picture.size
         or options.look.sees_people
+        or options.look.grade
         or options.side_by_side
         or output.suffix.lower() not in PICTURE_FORMATS
     ):
         raise UsageError(
             f"{picture.path}: so large a picture becomes one of its own size, as "
             f"{' or '.join(PICTURE_FORMATS)}, without --size, --scale, --side-by-side, --paint, "
-            "--behind and --face."
+            "--behind, --face and a grade."
         )
     say(f"note: {picture.path}: {size_text(picture.size)}, painted in strips; this takes a while.")
     with FileProgress(picture.path.name, 1.0, every_s=options.progress_s) as progress:

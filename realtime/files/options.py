@@ -65,6 +65,8 @@ class FileOptions:
     """--progress-every: between two lines of progress, where there is no terminal."""
     pictures: LookPictures = NO_PICTURES
     """Those that the look names."""
+    save_lut: Path | None = None
+    """--save-lut: where the colour table of the grade goes; None: nowhere."""
     rows: tuple[StyleRow, ...] = ()
     """The styles that the look may name beside the model's own."""
     pipe: BinaryIO | None = None
@@ -84,7 +86,8 @@ class FileOptions:
     def paints_tensors(self, output: Path) -> bool:
         """Return whether all that is asked for is there for frames on a GPU too."""
         return (
-            not (self.look.sees_people or self.look.stability or self.side_by_side or self.tile_px)
+            not (self.look.sees_people or self.look.stability or self.look.grade)
+            and not (self.side_by_side or self.tile_px)
             and self.show is None
             and output.suffix.lower() in VIDEO_FORMATS
         )

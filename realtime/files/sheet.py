@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,7 @@ def write_sheet(
         frame = next(video.frames())
     with open_engine(network_size(frame.size, options.look.brush)) as engine:
         thumbnails = [
-            (name, _paint(frame, name, engine, options.look)) for name in engine.model.style_names
+            (name, _paint(frame, name, engine, options)) for name in engine.model.style_names
         ]
     output = PictureOutput(path)
     try:
@@ -104,7 +105,8 @@ def label_strip(text: str, size: tuple[int, int]) -> np.ndarray:
     return np.repeat(np.asarray(strip)[..., None], 3, axis=2)
 
 
-def _paint(frame: FileFrame, style: str, engine: Engine, look: Look) -> np.ndarray:
-    return Stylizer(
-        engine, Look(((style, 1.0),), look.strength, look.brush, look.keep_color)
-    ).stylize(frame, 0.0)
+def _paint(frame: FileFrame, style: str, engine: Engine, options: FileOptions) -> np.ndarray:
+    asked = options.look
+    look = Look(((style, 1.0),), asked.strength, asked.brush, asked.keep_color)
+    look = replace(look, grade=asked.grade, grade_strength=asked.grade_strength)
+    return Stylizer(engine, look, pictures=options.pictures).stylize(frame, 0.0)

@@ -69,6 +69,7 @@ _LOOK_DEFAULTS = {
     "paint": "all",
     "behind": PAINTING,
     "face": 1.0,
+    "grade_parts": False,
 }
 
 
@@ -262,9 +263,13 @@ def model_and_state(args: argparse.Namespace, mirrored: bool) -> tuple[ModelFile
 
 
 def pictures_from(args: argparse.Namespace) -> LookPictures:
-    """Read the pictures of --behind and --still. Raises UsageError or SourceError."""
+    """Read the pictures of --behind and --still, and the grade of -s.
+
+    Raises UsageError, SourceError, EngineError.
+    """
     backdrop = None if args.behind is None else parse_behind(args.behind)[1]
-    return read_look_pictures(backdrop, still=args.still)
+    grade = cli.grade_from(args, by_parts=True)
+    return read_look_pictures(backdrop, still=args.still, grade=grade)
 
 
 def needs_hint(args: argparse.Namespace) -> bool:

@@ -14,16 +14,19 @@ import numpy as np
 
 from engines.errors import LivebrushError
 from engines.folders import user_models_dir
+from engines.grade import GradeNetwork
 from engines.model_file import kept_rows
 from engines.predictor import Predictor
 from engines.style_row import ENDING, StyleRow, write_row
 from realtime.controls.desk import Desk
+from realtime.media.reading.grades import find_person, grade_of
 from realtime.media.reading.style_pictures import (
     distinct,
     free_name,
     open_predictor,
     row_of,
 )
+from realtime.picture.grade import Grade
 from realtime.stylizer import Stylizer
 
 MOST_WAITING = 4
@@ -38,6 +41,8 @@ class _Job:
     read: Callable[[], np.ndarray]
     title: str
     scale: float
+    is_grade: bool
+    """Whether it is to be graded by, and no style."""
 
 
 class PictureStyles:
@@ -52,23 +57,26 @@ class PictureStyles:
         self._stylizer, self._scale = stylizer, scale
         self._jobs: queue.Queue[_Job | None] = queue.Queue(MOST_WAITING)
         self._made: queue.SimpleQueue[StyleRow] = queue.SimpleQueue()
+        self._grades: queue.SimpleQueue[tuple[Grade, str]] = queue.SimpleQueue()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def bring(self, read: Callable[[], np.ndarray], title: str) -> bool:
+    def bring(self, read: Callable[[], np.ndarray], title: str, is_grade: bool = False) -> bool:
         """Have what ``read`` gives made a style that is called like ``title``; return at once.
+
+        is_grade: it becomes what frames are graded by instead.
 
         read: returns a picture, (H, W, 3) uint8 RGB, or raises LivebrushError; it is called on
         another thread. False where too many are waiting, or there are too many already.
         """
-        if len(self._stylizer.model.rows) >= MOST_STYLES:
+        if len(self._stylizer.model.rows) >= MOST_STYLES and not is_grade:
             return False
         with self._starting:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._make_all, name="styles", daemon=True)
                 self._thread.start()
         try:
-            self._jobs.put_nowait(_Job(read, title, self._scale))
+            self._jobs.put_nowait(_Job(read, title, self._scale, is_grade))
         except queue.Full:
             return False
         return True
@@ -91,6 +99,11 @@ class PictureStyles:
             # First the stylizer, which must know what the desk names.
             self._stylizer.model = model.with_rows((*model.rows, replace(row, style=style)))
             desk.add_style(style)
+        for _ in range(self._grades.qsize()):
+            grade, title = self._grades.get()
+            grade = replace(grade, name=free_name(grade.name, self._stylizer.grades))
+            self._stylizer.grades = {**self._stylizer.grades, grade.name: grade}
+            desk.take_grade(grade.name, title)
 
     def keep(self, names: list[str]) -> None:
         """Save those of the styles ``names`` that came from outside, to be found by name."""
@@ -124,8 +137,15 @@ class PictureStyles:
 
     def _make_all(self) -> None:
         predictor: Predictor | None = None
+        network: GradeNetwork | None = None
         while (job := self._jobs.get()) is not None:
             try:
+                if job.is_grade:
+                    network = network or GradeNetwork()
+                    picture = job.read()
+                    grade = grade_of(picture, job.title, network, find_person(picture))
+                    self._grades.put((grade, job.title))
+                    continue
                 predictor = predictor or open_predictor(self._stylizer.model)
                 self._made.put(row_of(job.read(), job.title, predictor, job.scale))
             except LivebrushError as error:

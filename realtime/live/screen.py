@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engines.model_file import ORIGINAL
 from realtime.controls.desk import Desk
 from realtime.controls.state import State
 from realtime.frame import LiveFrame
@@ -124,6 +125,10 @@ class Screen:
         if self.state.grabs != before.grabs and self._newest:
             pixels = self._newest.frame.pixels
             if not self.pictures.bring(lambda: pixels, "camera"):
+                self._desk.tell("too many pictures at once")
+        if self.state.grade_grabs != before.grade_grabs and self._newest:
+            seen = self._newest.frame.pixels
+            if not self.pictures.bring(lambda: seen, "the camera", is_grade=True):
                 self._desk.tell("too many pictures at once")
         if self.state.keeps != before.keeps:
             self.pictures.keep(self.state.look.style_names)
@@ -282,6 +287,11 @@ class Screen:
             ),
             (f"stability {100 * state.look.stability:.0f} %", state.look.stability > 0),
             (f"canvas {100 * state.look.canvas:.0f} %", state.look.canvas != 1),
+            (
+                f"grade {100 * state.look.grade_strength:.0f} %"
+                + (" held" if state.look.grade_hold else ""),
+                bool(state.look.grade),
+            ),
             (f"fade {state.fade_s:g} s", True),
             ("colours kept", state.look.keep_color),
             (f"quality {100 * quality:.0f} %", quality < 1),
@@ -304,4 +314,7 @@ class Screen:
 
 def painting_name(state: State) -> str:
     """Return what is being painted, for people."""
-    return " + ".join(state.title(name) for name in state.look.style_names)
+    if not state.look.grade:
+        return " + ".join(state.title(name) for name in state.look.style_names)
+    painted = [state.title(name) for name in state.look.style_names if name != ORIGINAL]
+    return " + ".join([*painted, "graded"])

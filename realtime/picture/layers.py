@@ -9,6 +9,7 @@ from functools import cached_property, partial
 import numpy as np
 
 from realtime.picture import opencv
+from realtime.picture.grade import Grade
 from realtime.picture.resample import Floats, Scaler
 
 import_opencv = partial(opencv.import_opencv, "--paint, --behind and --face need")
@@ -28,17 +29,20 @@ class LookPictures:
     """--mask, (H, W) uint8, 255 where a person is."""
     still: np.ndarray | None = None
     """--still FILE, (H, W, 3) uint8 RGB."""
+    grade: Grade | None = None
+    """By what frames are graded."""
 
     @cached_property
     def digest(self) -> str:
         """A hash of them, "" if there are none."""
         named = (self.backdrop, self.mask, self.still)
         pictures = [picture for picture in named if picture is not None]
-        if not pictures:
+        grade = "" if self.grade is None else self.grade.digest
+        if not pictures and not grade:
             return ""
         shapes = repr([picture.shape for picture in pictures]).encode()
         shapes += b"still" if self.still is not None else b""
-        content = b"".join(picture.tobytes() for picture in pictures)
+        content = b"".join(picture.tobytes() for picture in pictures) + grade.encode()
         return hashlib.sha256(shapes + content).hexdigest()[:16]
 
 

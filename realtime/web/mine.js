@@ -2,7 +2,7 @@
 // The My styles tab: styles made of pictures, kept as files.
 
 async function bringStyle(file) {
-  if (!file.name.toLowerCase().endsWith(".row")) return addStyle(file);
+  if (!file.name.toLowerCase().endsWith(".row")) return addPicture(file);
   const about = `name=${encodeURIComponent(file.name)}`;
   const { name } = await (await ask(`/own?${about}`, { method: "POST", body: file })).json();
   notify(`kept as ${name}`);

@@ -363,7 +363,7 @@ function saveFile(blob, ending) {
 }
 
 // Sent smaller and upright, as this browser reads it: phones have pictures of their own kinds.
-async function addStyle(file) {
+async function addPicture(file, asGrade = false) {
   if (!file) return;
   const picture = await createImageBitmap(file).catch(() => null);
   if (!picture) return toast(`${file.name}: this browser cannot read it as a picture`);
@@ -377,8 +377,10 @@ async function addStyle(file) {
   const body = await new Promise((done) => { shrunk.toBlob(done, "image/jpeg", 0.92); });
   const title = encodeURIComponent(file.name.replace(/\.[^.]*$/, ""));
   const headers = { "Content-Type": "image/jpeg" };
-  const answer = await request(`/style?title=${title}`, { method: "POST", headers, body });
-  toast(answer.ok ? "making a style of it …" : await answer.text());
+  const as = asGrade ? "&as=grade" : "";
+  const answer = await request(`/style?title=${title}${as}`, { method: "POST", headers, body });
+  const made = asGrade ? "taking its colours …" : "making a style of it …";
+  toast(answer.ok ? made : await answer.text());
 }
 
 async function takeSnapshot() {
@@ -489,9 +491,11 @@ $("phone").onclick = () => toggleLinks().catch(showProblem);
 $("take").onclick = takeSnapshot;
 $("keep").onclick = toggleRecording;
 $("full").onclick = toggleFullscreen;
-$("add").onclick = () => $("file").click();
+let asGrade = false;
+$("add").onclick = () => { asGrade = false; $("file").click(); };
+$("grade").onclick = () => { asGrade = true; $("file").click(); };
 $("file").onchange = () => {
-  addStyle($("file").files[0]).catch(showProblem);
+  addPicture($("file").files[0], asGrade).catch(showProblem);
   $("file").value = "";  // the same one may be chosen again
 };
 $("turn").onclick = () => turnCamera().catch(showProblem);
@@ -510,11 +514,14 @@ for (const type of ["pointerdown", "pointermove"]) {
 }
 addEventListener("dragover", (event) => event.preventDefault());
 // What is dropped or pasted goes where one looks: files.js and mine.js have tabs of their own.
-const TAKES = { live: (files) => addStyle(files[0]) };
-function take(files) {
-  if (files.length) TAKES[shownTab()]([...files]).catch((error) => notify(error.message));
+const TAKES = { live: (files, asGrade) => addPicture(files[0], asGrade) };
+function take(files, asGrade) {
+  if (files.length) TAKES[shownTab()]([...files], asGrade).catch((error) => notify(error.message));
 }
-addEventListener("drop", (event) => { event.preventDefault(); take(event.dataTransfer.files); });
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  take(event.dataTransfer.files, event.shiftKey);
+});
 addEventListener("paste", (event) => take(event.clipboardData.files));
 addEventListener("keydown", onKey);
 addEventListener("keyup", onKeyUp);

@@ -253,7 +253,8 @@ def _take_styles(app: FastAPI, pictures: PictureStyles) -> None:
         if content is None:
             return Response("the picture is too large: 2000 pixels are plenty", 413)
         title = request.query_params.get("title", "")[:_LONGEST_TITLE] or "picture"
-        if not pictures.bring(lambda: read_uploaded(content), title):
+        is_grade = request.query_params.get("as") == "grade"
+        if not pictures.bring(lambda: read_uploaded(content), title, is_grade):
             return Response("too many pictures at once", 429)
         return Response(status_code=202)
 

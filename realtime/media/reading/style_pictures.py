@@ -117,6 +117,18 @@ def free_name(name: str, taken: Iterable[str]) -> str:
 
 
 def read_style_picture(path: Path, say: Say = lambda _: None) -> np.ndarray:
+    """Return the picture ``path`` as ``read_still`` does, for a style: it may be too small for one.
+
+    Raises SourceError for what cannot be read.
+    """
+    pixels = read_still(path, say)
+    if min(pixels.shape[:2]) < _SMALL_PX:
+        size = f"{pixels.shape[1]}x{pixels.shape[0]}"
+        say(f"note: {path}: has {size} pixels: little more than its colours can be taken.")
+    return pixels
+
+
+def read_still(path: Path, say: Say = lambda _: None) -> np.ndarray:
     """Return the picture ``path``, (H, W, 3) uint8 RGB, upright, over white; of a film its middle.
 
     Raises SourceError for what cannot be read.
@@ -130,15 +142,12 @@ def read_style_picture(path: Path, say: Say = lambda _: None) -> np.ndarray:
         if middle_s:
             with VideoFile(path, start_s=middle_s) as video:
                 pixels = _first_of(video)
-            say(f"note: {path}: is a film; its middle, at {float(middle_s):.1f} s, is the style.")
+            say(f"note: {path}: is a film; its middle, at {float(middle_s):.1f} s, is taken.")
     except SourceError as error:
         text = str(error)
         if "megapixels" in text:
             text = f"{path}: is too large for a style. Make it smaller, 2000 pixels are plenty."
         raise SourceError(text) from error
-    if min(pixels.shape[:2]) < _SMALL_PX:
-        size = f"{pixels.shape[1]}x{pixels.shape[0]}"
-        say(f"note: {path}: has {size} pixels: little more than its colours can be taken.")
     return pixels
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from engines.errors import UsageError
 from engines.style import Style
+from realtime.controls import acts
 from realtime.controls.autopilot import CYCLE_RANGE_S, Cycle, Schedule, live_timeline
 from realtime.controls.commands import COMMANDS, perform, settings
 from realtime.controls.desk import Desk
@@ -114,6 +115,19 @@ def test_who_is_painted_and_what_is_behind(state: State):
     assert press(state, ":").look.face == 0.9 and press(state, '"').look.face == 1
 
 
+def test_a_grade_is_made_stronger_weaker_and_held(state: State):
+    assert "no grade yet" in press(state, "j").said and press(state, "j").look == state.look
+    graded = acts.take_grade(state, "sunset", "Sunset")
+    assert (graded.look.grade, graded.said) == ("sunset", "graded by Sunset")
+    assert press_all(graded, "j", "j", "l").look.grade_strength == pytest.approx(0.9)
+    assert press(graded, "y").look.grade_hold and not press_all(graded, "y", "y").look.grade_hold
+    assert press(state, "G").grade_grabs == state.grade_grabs + 1
+    weak = perform(perform(graded, "grade", 0.25), "reset")
+    assert (weak.look.grade, weak.look.grade_strength) == ("sunset", 1.0)
+    other = acts.take_grade(perform(graded, "grade", 0.0), "film", "Film")
+    assert other.look.grade_strength == 1 and perform(other, "style", "1").look.grade == "film"
+
+
 def test_remotes_open_no_files(tmp_path: Path, state: State):
     file = tmp_path / "secret.jpg"
     file.touch()
@@ -162,7 +176,7 @@ def test_escape_leaves_help_then_full_screen_then_quits(state: State):
 
 
 def test_unknown_keys_do_nothing(state: State):
-    assert press_all(state, "j", "home", "é") == state
+    assert press_all(state, "J", "home", "é") == state
 
 
 @pytest.mark.parametrize(

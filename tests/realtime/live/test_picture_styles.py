@@ -26,6 +26,7 @@ from tests.small_frame import small_frame
 from tests.stand_in_predictor import write_model_and_predictor
 
 SIZE = (48, 64)
+WARM = np.clip(small_frame(60, 80, 3) * (1.0, 0.75, 0.45) + (30, 10, 0), 0, 255).astype(np.uint8)
 FIRST = Look((("first", 1.0),), denoise=False)
 RED, BLUE = (np.full((80, 90, 3), color, np.uint8) for color in ((230, 20, 20), (20, 20, 230)))
 
@@ -173,3 +174,37 @@ def test_the_cameras_picture_becomes_a_style_by_a_key_and_is_kept_by_one(
     assert run._screen.state.look.style_names == ["camera"]
     assert [path.name for path in models.iterdir()] == ["camera.row"]
     assert "camera" in run._screen._thumbnails.pictures
+
+
+def test_a_picture_becomes_the_grade_and_styles_stay(show: Show):
+    before = show.paint()
+    assert show.pictures.bring(lambda: WARM, "Late Sun", is_grade=True)
+    show.follow_until(lambda: show.desk.state.look.grade == "late_sun")
+    state = show.desk.state
+    assert state.look.mix == FIRST.mix and state.said == "graded by Late Sun"
+    graded = show.paint()
+    assert np.abs(graded - before).mean() > 1
+    show.desk.perform("grade", 0.0)
+    np.testing.assert_array_equal(show.paint(), before)
+    show.desk.perform("grade", 1.0)
+    np.testing.assert_array_equal(show.paint(), graded)
+    assert show.pictures.bring(lambda: WARM[::-1] // 2, "Late Sun", is_grade=True)
+    show.follow_until(lambda: show.desk.state.look.grade == "late_sun_2")
+    assert np.abs(show.paint() - graded).mean() > 1
+
+
+def test_a_picture_without_light_and_dark_is_answered(show: Show):
+    assert show.pictures.bring(lambda: RED, "red", is_grade=True)
+    show.follow_until(lambda: "red: is of one colour" in show.desk.state.said)
+    assert show.desk.state.look == FIRST
+
+
+def test_the_cameras_picture_becomes_the_grade_by_a_key_and_is_held_by_one(model: ModelFile):
+    engine = open_engine("onnxruntime", model, EngineOptions(threads=1), SIZE)
+    screen = Screen({5: ["G"], 60: ["y"]}, size=SIZE)
+    source = Synthetic(SIZE, fps=50, frames=400)
+    run = live(source, screen, engine, FIRST, fixed_size=SIZE)
+    run.run()
+    look = run._screen.state.look
+    assert (look.grade, look.grade_hold, look.mix) == ("the_camera", True, FIRST.mix)
+    assert run._painter.stylizer.table is not None

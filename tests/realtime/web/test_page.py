@@ -20,6 +20,7 @@ from engines.errors import SourceError, UsageError
 from realtime.controls.commands import COMMANDS
 from realtime.web.guard import Guard, guard_for
 from tests.realtime.web.conftest import SIZE, Page
+from tests.small_frame import small_frame
 
 ROOT = Path(__file__).parent.parent.parent.parent
 LIMIT_S = 30.0
@@ -352,6 +353,10 @@ def test_a_picture_that_is_sent_becomes_a_style_on_every_page(picture_page: Page
             picture_page, "GET", "/thumbnail/red_sea", **picture_page.bearer
         )
         await client.until(lambda: thumbnail()[0] == 200)
+        photo = io.BytesIO()
+        Image.fromarray(small_frame(60, 80)).save(photo, "PNG")
+        assert send(photo.getvalue(), "Dusk&as=grade", "image/png") == 202
+        await client.until(lambda: "graded by Dusk" in str(client.messages[-1].get("state")))
         assert send(b"#EXTM3U", "list") == 202
         await client.until(lambda: "list: is damaged" in str(client.messages[-1].get("state")))
         await client.connection.close()

@@ -1,0 +1,244 @@
+"""What a grade by a picture is worth: against films that are known, on video, and in time.
+
+python -m bench.targets.grade --data DATA
+    some minutes on a CPU; with color-matcher on the path (GPL-3, for measuring alone) it stands
+    beside ours
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from bench.tools.machine import describe_machine
+from engines.grade import GradeNetwork, grade_view
+from realtime import cli
+from realtime.media.reading.grades import grade_of
+from realtime.picture.grade import TABLE_SIZE, Grade, Grader, look_up
+from realtime.picture.grading import Grading
+from realtime.picture.people import PeopleMasks
+from training.data import photo_files, read_photo, resize_short_side
+from training.evaluate.clips import CLIPS, ClipSource, static_level, warp_rms
+from training.grade.fit import split_photos
+from training.grade.tables import read_tables
+
+_SHORT_PX = 120  # of the photos that are compared
+_FRAMES = 24
+_SPEED_SIZE, _SPEED_FRAMES = (720, 1280), 40
+_PORTRAIT_PX, _LEAST_FACE_PX, _PAIRS = 240, 150, 10
+_EPSILON = 1e-7  # of Levin et al. 2008, equation 12, for colours of 0..1
+
+# Returns a photo in the grade of another, (H, W, 3) uint8 RGB each.
+Method = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def main(argv: list[str]) -> int:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.targets.grade", description="What a grade by a picture is worth."
+    )
+    parser.add_argument(
+        "--data", type=Path, required=True, help="holds content/, clips/, film_luts.npz"
+    )
+    parser.add_argument("--network", type=Path, help="a grade.onnx (default: the one that ships)")
+    parser.add_argument("--photos-only", action="store_true", help="no clips and no times")
+    args = parser.parse_args(argv)
+    network = GradeNetwork(args.network)
+    _, films = read_tables(args.data / "film_luts.npz")
+    _, files = split_photos(photo_files(args.data / "content", ("non-commercial",)))
+    photos = [resize_short_side(read_photo(file), _SHORT_PX) for file in files]
+    print(f"{len(films)} films x {len(photos)} photos that nothing was trained on")
+    methods = _methods(network)
+    figures = {name: _compare(method, list(films.values()), photos) for name, method in methods}
+    for name, values in figures.items():
+        print(
+            f"{name:14} dE2000 {values[0]:6.2f}   matting energy {values[1]:.3e}   "
+            f"gradient correlation {values[2]:.4f}"
+        )
+    if not args.photos_only:
+        _measure_ramps(network, photos)
+        _measure_clips(network, photos, args.data / "clips")
+        _measure_skin(network, args.data / "content")
+        _measure_times(network, photos)
+        print(describe_machine()["processor"])
+    return 0
+
+
+def _methods(network: GradeNetwork) -> list[tuple[str, Method]]:
+    methods: list[tuple[str, Method]] = [
+        ("untouched", lambda photo, _: photo),
+        ("grade", lambda photo, reference: look_up(photo, _table(network, photo, reference))),
+    ]
+    try:
+        from color_matcher import ColorMatcher
+    except ImportError:
+        print("color-matcher is not on the path: no mkl, no hm-mvgd-hm")
+        return methods
+
+    def peer(name: str) -> Method:
+        def match(photo: np.ndarray, reference: np.ndarray) -> np.ndarray:
+            found = ColorMatcher().transfer(src=photo.copy(), ref=reference, method=name)
+            return np.clip(np.rint(found), 0, 255).astype(np.uint8)
+
+        return match
+
+    return [*methods, *((name, peer(name)) for name in ("mkl", "hm-mvgd-hm"))]
+
+
+def _table(network: GradeNetwork, photo: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    code = network.reference_code(grade_view(reference))
+    return network.bake(grade_view(photo), None, 1.0, code, TABLE_SIZE)[1]
+
+
+def _compare(
+    method: Method, films: list[torch.Tensor], photos: list[np.ndarray]
+) -> tuple[float, float, float]:
+    """Return mean dE2000 to the truth, mean matting energy and mean correlation of gradients.
+
+    Each photo is graded by the next one, on each film; the truth is the photo on that film.
+    """
+    from skimage.color import deltaE_ciede2000, rgb2lab
+
+    apart, energies, alike = [], [], []
+    for film in films:
+        table = film.permute(1, 2, 3, 0).numpy()
+        for number, photo in enumerate(photos):
+            graded = method(photo, look_up(photos[(number + 1) % len(photos)], table))
+            true = look_up(photo, table)
+            apart.append(deltaE_ciede2000(rgb2lab(true), rgb2lab(graded)).mean())
+            energies.append(_matting_energy(graded, photo))
+            alike.append(_gradient_correlation(graded, photo))
+    return float(np.mean(apart)), float(np.mean(energies)), float(np.mean(alike))
+
+
+def _matting_energy(picture: np.ndarray, photo: np.ndarray) -> float:
+    """Return V'MV per pixel, with the matting Laplacian M of ``photo`` (Levin et al. 2008).
+
+    It is what is left of ``picture`` where it is as linear in the photo's colours as can be, in
+    each window of three by three pixels (their equations 4 and 12).
+    """
+    import cv2
+
+    def mean(plane: np.ndarray) -> np.ndarray:
+        return cv2.blur(plane, (3, 3))[1:-1, 1:-1]
+
+    one, two = (p.astype(np.float64) / 255 for p in (photo, picture))
+    means = [np.stack([mean(p[..., c]) for c in range(3)], -1) for p in (one, two)]
+    size = (*means[0].shape[:2], 3, 3)
+    inner, between = np.empty(size), np.empty(size)
+    for a in range(3):
+        for b in range(3):
+            inner[..., a, b] = mean(one[..., a] * one[..., b]) - means[0][..., a] * means[0][..., b]
+            between[..., a, b] = (
+                mean(one[..., a] * two[..., b]) - means[0][..., a] * means[1][..., b]
+            )
+    spread = np.stack([mean(two[..., c] ** 2) - means[1][..., c] ** 2 for c in range(3)], -1)
+    slopes = np.linalg.solve(inner + _EPSILON / 9 * np.eye(3), between)
+    left = spread - (between * slopes).sum(-2)
+    return float(9 * left.clip(0).sum(-1).mean())
+
+
+def _gradient_correlation(picture: np.ndarray, photo: np.ndarray) -> float:
+    planes = [p.astype(np.float64) @ np.array([0.299, 0.587, 0.114]) for p in (picture, photo)]
+    steps = [np.concatenate([np.diff(p, axis=a).ravel() for a in (0, 1)]) for p in planes]
+    return float(np.corrcoef(*steps)[0, 1])
+
+
+def _measure_ramps(network: GradeNetwork, photos: list[np.ndarray]) -> None:
+    grey = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, 2)
+    ramps = [grey, *(np.where(np.arange(3) == c, grey, 0).astype(np.uint8) for c in range(3))]
+    steps = [
+        np.abs(np.diff(look_up(ramp, _table(network, photo, other)).astype(int), axis=1)).max(
+            (0, 2)
+        )
+        for photo in photos
+        for other in photos
+        for ramp in ramps
+    ]
+    found = np.concatenate(steps)
+    print(f"ramps: largest step {found.max()} of 255, over 2: {(found > 2).mean():.3%} of all")
+
+
+def _measure_clips(network: GradeNetwork, photos: list[np.ndarray], folder: Path) -> None:
+    """Print how unsteady clips are when graded, over how they are themselves."""
+    code = network.reference_code(grade_view(photos[-1]))
+    grade = Grade("photo", "", code)
+    clips = {**CLIPS, "street_crowd.avi": "other clips"}
+    for name, kind in clips.items():
+        if not (folder / name).exists():
+            continue
+        source = ClipSource(name, kind, folder / name)
+        frames = source.frames(_FRAMES)
+        motions = [(t, source.motion(frames, t, t - 1)) for t in range(1, len(frames))]
+        graded = []
+        for hold in (False, True):
+            grader = Grader()
+            graded.append([grader.apply(frame, {grade: 1.0}, hold) for frame in frames])
+        own = [warp_rms(frames, motions, 1), static_level(frames, frames)]
+        for what, pictures in zip(("follows", "held"), graded, strict=True):
+            ratio, still = warp_rms(pictures, motions, 1), static_level(pictures, frames)
+            print(
+                f"{name:26} grade {what:8} ratio {ratio / own[0]:.3f}   static {still / own[1]:.3f}"
+            )
+
+
+def _measure_skin(network: GradeNetwork, folder: Path) -> None:
+    """Print how far faces are from those of the photo that they are graded by.
+
+    Mean colours in L*a*b*, with people graded by people, and with one grade for all.
+    """
+    from skimage.color import rgb2lab
+
+    files = sorted(folder.glob("portrait_*.jpg"))
+    portraits = [resize_short_side(read_photo(file), _PORTRAIT_PX) for file in files]
+    seen = [(photo, *_find_face(photo)) for photo in portraits]
+    seen = [found for found in seen if (found[2] > 127).sum() > _LEAST_FACE_PX][: 2 * _PAIRS]
+
+    def skin(picture: np.ndarray, face: np.ndarray) -> np.ndarray:
+        return rgb2lab(picture)[face > 127].mean(0)
+
+    apart: list[list[float]] = [[], []]
+    for one, other in zip(seen[::2], seen[1::2], strict=False):
+        wanted = skin(other[0], other[2])
+        grade = grade_of(other[0], "other", network, other[1])
+        for number, by_parts in enumerate((False, True)):
+            person = one[1] if by_parts else None
+            graded = Grading().apply(one[0], {grade: 1.0}, False, None, person)
+            apart[number].append(float(np.linalg.norm(skin(graded, one[2]) - wanted)))
+    whole, parts = (float(np.mean(distances)) for distances in apart)
+    print(
+        f"{len(apart[0])} pairs of portraits: faces {whole:.1f} apart, by parts {parts:.1f}, "
+        f"{1 - parts / whole:.0%} less"
+    )
+
+
+def _find_face(photo: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    people = PeopleMasks()
+    masks = people.begin(photo, with_faces=True)()
+    people.close()
+    return masks.person, np.zeros_like(masks.person) if masks.face is None else masks.face
+
+
+def _measure_times(network: GradeNetwork, photos: list[np.ndarray]) -> None:
+    frame = np.ascontiguousarray(np.resize(photos[0], (*_SPEED_SIZE, 3)))
+    grade = Grade("photo", "", network.reference_code(grade_view(photos[1])))
+    grader = Grader()
+    times = []
+    for _ in range(_SPEED_FRAMES):
+        begin_s = time.perf_counter()
+        grader.apply(frame, {grade: 1.0})
+        times.append(1000 * (time.perf_counter() - begin_s))
+    begin_s = time.perf_counter()
+    GradeNetwork().reference_code(grade_view(frame))
+    live_ms = 1000 * (time.perf_counter() - begin_s)
+    print(f"720p: median {np.median(times):.1f} ms, best {min(times):.1f} ms a frame")
+    print(f"a reference of 720p to its code: {live_ms:.0f} ms")
+
+
+if __name__ == "__main__":
+    cli.run(main)

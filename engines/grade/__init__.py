@@ -1,0 +1,146 @@
+"""Says which colours pictures get in the grade of another: any picture is one to be graded by."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engines.errors import EngineLoadError, EngineRunError, EngineUnavailable
+
+GRADE = Path(__file__).parent / "grade.onnx"
+VIEW = (18, 24)
+"""(height, width) at which pictures are looked at, whatever shape they have."""
+CODE = 105
+"""So many numbers say how a picture is graded."""
+
+
+_STEEPEST = 1.5  # levels of a result to one of a frame; steps are seen beyond two
+_LEAST_CHANGE = 1e-4
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+_LEAST_SEEN = 0.02  # of a view; less is not enough to go by
+
+
+def grade_view(picture: np.ndarray, part: np.ndarray | None = None) -> np.ndarray:
+    """Return what the network is shown of ``picture``: (*VIEW, 3) of (H, W, 3), uint8 RGB both.
+
+    part: (H, W) uint8, 255 where the picture is to be seen; the rest gets the mean colour of that.
+    Where it is hardly anywhere, all is seen.
+    """
+    view = _small(picture)
+    if part is None:
+        return view
+    seen = _small(part) > 127
+    if seen.mean() < _LEAST_SEEN:
+        return view
+    mean = np.rint(view[seen].mean(0)).astype(np.uint8)
+    return np.where(seen[..., None], view, mean)
+
+
+def _small(pixels: np.ndarray) -> np.ndarray:
+    from PIL import Image
+
+    image = Image.fromarray(pixels)
+    return np.asarray(image.resize(VIEW[::-1], Image.Resampling.BOX, reducing_gap=2.0))
+
+
+class GradeNetwork:
+    """The network that ships, or another file of its kind. One thread.
+
+    Raises EngineUnavailable without ONNX Runtime, EngineLoadError for a file that is damaged or
+    missing.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        path = path or GRADE
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise EngineUnavailable(
+                f"a grade by a picture needs ONNX Runtime, which does not load here ({error}). "
+                "Type: pip install onnxruntime   (a .cube file needs none)"
+            ) from error
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = 1  # the cores are the picture's
+        settings.log_severity_level = 3
+        try:
+            content = path.read_bytes()
+            self._session: Any = onnxruntime.InferenceSession(
+                content, settings, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            raise EngineLoadError(
+                f"{path}: cannot be run ({error}). Install Livebrush again."
+            ) from error
+        self.digest = hashlib.sha256(content).hexdigest()
+        """A hash of its file."""
+
+    def reference_code(self, view: np.ndarray) -> np.ndarray:
+        """Return the code, (CODE,) float32, of a picture to be graded by, as ``grade_view`` gave.
+
+        Raises EngineRunError.
+        """
+        nothing = np.zeros(CODE, np.float32)
+        code: np.ndarray = self._run(view, nothing, 1.0, nothing, np.zeros((1, 3), np.float32))[1]
+        return code
+
+    def bake(
+        self,
+        view: np.ndarray,
+        content: np.ndarray | None,
+        gain: float,
+        reference: np.ndarray,
+        size: int,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the code of the content from now on, (CODE,) float32, and a colour table.
+
+        view: the picture to be graded, as ``grade_view`` gave. content: the code so far, which goes
+        towards that of the picture by ``gain``, 0..1; None: it is the picture's. reference: the
+        code to be graded by. The table is (size, size, size, 3) float32, 0..1, blue first, red
+        last; greys rise, and not too steeply. Raises EngineRunError.
+        """
+        start, gain = (np.zeros(CODE, np.float32), 1.0) if content is None else (content, gain)
+        now, _, colours = self._run(view, start, gain, reference, grid(size).reshape(-1, 3))
+        return now, _limited(colours.reshape(size, size, size, 3))
+
+    def _run(self, *values: Any) -> list[np.ndarray]:
+        view, content, gain, reference, colours = values
+        inputs = {
+            "picture": view[None],
+            "content": content[None],
+            "gain": np.array([gain], np.float32),
+            "reference": reference[None],
+            "colours": colours,
+        }
+        try:
+            now, code, graded = self._session.run(["now", "code", "graded"], inputs)
+        except Exception as error:
+            raise EngineRunError(f"a grade could not be made ({error}).") from error
+        return [now[0], code[0], graded]
+
+
+def _limited(table: np.ndarray) -> np.ndarray:
+    """Return ``table`` with greys that rise, and nowhere so much that steps are seen.
+
+    What that changes of greys is changed of all colours as light.
+    """
+    along = np.arange(len(table))
+    greys, middle = table[along, along, along], len(table) // 2
+    steps = np.diff(greys, axis=0).clip(0, _STEEPEST / (len(table) - 1))
+    limited = np.concatenate([np.zeros((1, 3), np.float32), steps.cumsum(0)])
+    change = limited - limited[middle] + greys[middle] - greys
+    if not np.abs(change).max() > _LEAST_CHANGE:
+        return table
+    light = (grid(len(table)) @ _LUMA) * (len(table) - 1)
+    changes = [np.interp(light, along, change[:, channel]) for channel in range(3)]
+    kept: np.ndarray = np.clip(table + np.stack(changes, -1), 0, 1).astype(np.float32)
+    return kept
+
+
+def grid(size: int) -> np.ndarray:
+    """Return the table that changes nothing: (size, size, size, 3) float32, blue first."""
+    steps = np.linspace(0, 1, size, dtype=np.float32)
+    blue, green, red = np.meshgrid(steps, steps, steps, indexing="ij")
+    return np.stack([red, green, blue], axis=-1)

@@ -1,0 +1,1 @@
+"""What finds the grade of a picture: trained on photos under colour tables that are known."""
