@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from engines.errors import EngineUnavailable, ExportError, LivebrushError, UsageError
+from engines.errors import EngineUnavailable, UsageError
 from engines.install import install_line
 from engines.model_file import user_models_dir
 from realtime.exits import exit_code
@@ -249,9 +249,10 @@ def _write(weights: Path, target: Path, pictures: list) -> None:
 
 def _import(args: argparse.Namespace, pictures: list) -> None:
     from export.foreign.asked import Asked, parse_range, slug
+    from export.foreign.importing import import_file
     from export.foreign.kinds import kind_of
 
-    kind = kind_of(args.file)
+    kind_of(args.file)  # what is no network is said before anything else
     name = args.name or args.file.name.removesuffix("".join(args.file.suffixes[-1:]))
     target = _target(args.output, slug(name))
     asked = Asked(
@@ -264,23 +265,7 @@ def _import(args: argparse.Namespace, pictures: list) -> None:
         paintings=tuple(args.paintings),
         predictor=args.predictor,
     )
-    try:
-        if kind in ("checkpoint", "safetensors", "variables"):
-            from export.foreign.checkpoint import import_checkpoint
-
-            import_checkpoint(args.file, kind, target, asked, pictures, print)
-        else:
-            from export.foreign.teacher import import_graph
-
-            import_graph(args.file, kind, target, asked, pictures, print)
-    except (LivebrushError, ImportError, MemoryError):
-        raise
-    except Exception as error:
-        # A file of others may be odd in ways that nobody foresaw; it is not a mistake of ours.
-        raise ExportError(
-            f"{args.file}: could not be imported ({type(error).__name__}: {error}). "
-            "Nothing was written. Exported to ONNX where it was made, it may be."
-        ) from error
+    import_file(args.file, target, asked, pictures, print)
     print(f"wrote {target}")
     where = target.stem if target.parent == user_models_dir() else target
     print(f"Try it: python stylize_video.py photo.jpg --model {where}")

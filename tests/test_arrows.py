@@ -101,12 +101,22 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "training.evaluate": ("engines.*", "realtime.*", "training"),
     # A picture, and photos or a clip, become a model file in one command.
     "training.photos": ("engines.errors", "realtime.media.*", "export", "training"),
+    "training.teacher": ("engines.*", "export", "training"),
     "training.commands": (*FLOOR, "engines.networks", "training", "training.evaluate"),
     "training.commands.add_style": (
         "engines.*",
         "export",
         "training",
         "training.photos",
+        "training.commands",
+    ),
+    "training.commands.distil": (
+        "engines.*",
+        "export",
+        "training",
+        "training.evaluate",
+        "training.photos",
+        "training.teacher",
         "training.commands",
     ),
     "training.commands.refine": (
@@ -132,7 +142,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "training.__main__": (
         *("engines.errors", "engines.install", "realtime.exits"),
         *("training.commands", "training.commands.add_style", "training.commands.evaluate"),
-        *("training.commands.refine", "training.commands.sheet"),
+        *("training.commands.distil", "training.commands.refine", "training.commands.sheet"),
     ),
     "bench": (),
     "bench.tools": (*ALL, "bench"),
@@ -231,6 +241,7 @@ FORBIDDEN = [
     ("training.loop", "realtime.frame"),
     ("training.pairs", "training.evaluate.clips"),
     ("training.commands.fit", "export.write"),
+    ("training.distil.student", "export.write"),
     ("bench.tools.clips", "bench.rows.figures"),
     ("bench.rows.files", "bench.targets.table"),
 ]

@@ -2,6 +2,7 @@
 
 python -m training fit training/configs/gallery.yaml --data DATA --vgg VGG16
 python -m training add-style painting.jpg --photos my_photos/
+python -m training distil cyclegan.pth --photos my_photos/
 python -m training predictor --data DATA --vgg VGG16
 python -m training grade --data DATA
 python -m training refine picture.jpg -o picture.row --photos my_photos/
@@ -18,10 +19,20 @@ import os
 from engines.errors import EngineUnavailable
 from engines.install import install_line
 from realtime.exits import end_by_exceptions, exit_code
-from training.commands import add_style, evaluate, fit, grade, optimise, predictor, refine, sheet
+from training.commands import (
+    add_style,
+    distil,
+    evaluate,
+    fit,
+    grade,
+    optimise,
+    predictor,
+    refine,
+    sheet,
+)
 
 # Each is a module with its flags (add_parser) and what it does (run).
-_COMMANDS = (fit, add_style, predictor, grade, refine, evaluate, sheet, optimise)
+_COMMANDS = (fit, add_style, distil, predictor, grade, refine, evaluate, sheet, optimise)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -58,6 +58,7 @@ class LossWeights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     content: float = 1.0
+    pixels: float = 0.0
     structure: float = 0.0
     style: float = 12.0
     statistics: float = 0.0

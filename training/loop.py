@@ -46,7 +46,7 @@ from training.losses import (
     tv_loss,
 )
 from training.muon import MuonAdam
-from training.pairs import Pair, PairSampler
+from training.pairs import BatchSampler, Pair, PairSampler
 from training.precision import fastest_float
 from training.preview import save_curves, save_preview
 from training.targets import Targets
@@ -183,7 +183,7 @@ class Trainer:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         seed, ahead = self.config.seed * 1_000_003 + self.step, self.device != "cpu"
-        sampler = PairSampler(self.config, self.files, self.clips, seed, ahead)
+        sampler = self._open_sampler(seed, ahead)
         self.network.train()
         try:
             while self.step < self.config.steps:
@@ -208,6 +208,9 @@ class Trainer:
             raise
         finally:
             sampler.close()
+
+    def _open_sampler(self, seed: int, ahead: bool) -> BatchSampler:
+        return PairSampler(self.config, self.files, self.clips, seed, ahead)
 
     def save(self) -> None:
         """Checkpoint, weights as they ship, history and curves."""
@@ -260,7 +263,8 @@ class Trainer:
 
         The styles are drawn.
         """
-        pair = Pair(*(getattr(pair, f.name).to(self.device) for f in dataclasses.fields(pair)))
+        moved = (getattr(pair, field.name).to(self.device) for field in dataclasses.fields(pair))
+        pair = type(pair)(*moved)
         mix = self._draw_mix()
         both = torch.cat([pair.before, pair.after]).contiguous(memory_format=torch.channels_last)
         with torch.autocast(

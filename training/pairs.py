@@ -67,23 +67,20 @@ class Pair:
 _Drawn = tuple[np.ndarray, ...]  # one sample: the fields of ``Pair`` without N
 
 
-class PairSampler:
+class BatchSampler:
     """Draws ``Pair`` batches for ever, with ``ahead`` on a thread of its own.
 
-    Close it when done. Repeatable for a seed.
+    Close it when done. Repeatable for a seed. What a batch is, ``_draw`` says.
 
     Ahead is for training on a GPU. Where the step itself uses every core, each thread beside it
     holds all of them up.
     """
 
-    def __init__(
-        self, config: TrainingConfig, files: list[Path], clips: list[Clip], seed: int, ahead: bool
-    ) -> None:
-        self._config, self._clips = config, clips
-        # Room for the largest scale drawn; decoded once, since decoding costs more than cropping.
-        self._photos = [_shrunk(read_photo(path), config.short_side_px[1]) for path in files]
-        self._faces = FaceFinder() if config.face_share else None
-        self._marked: dict[int, np.ndarray] = {}
+    kind: type[Pair] = Pair
+    """What its batches are."""
+
+    def __init__(self, config: TrainingConfig, seed: int, ahead: bool) -> None:
+        self._config = config
         self._random = np.random.default_rng(seed)
         self._ready: queue.Queue[Pair | BaseException] = queue.Queue(maxsize=4)
         self._closing = threading.Event()
@@ -121,7 +118,25 @@ class PairSampler:
 
     def _draw_batch(self) -> Pair:
         drawn = [self._draw() for _ in range(self._config.batch)]
-        return Pair(*(torch.from_numpy(np.stack(column)) for column in zip(*drawn, strict=True)))
+        columns = zip(*drawn, strict=True)
+        return self.kind(*(torch.from_numpy(np.stack(column)) for column in columns))
+
+    def _draw(self) -> _Drawn:
+        raise NotImplementedError
+
+
+class PairSampler(BatchSampler):
+    """Draws them from photos and clips."""
+
+    def __init__(
+        self, config: TrainingConfig, files: list[Path], clips: list[Clip], seed: int, ahead: bool
+    ) -> None:
+        self._clips = clips
+        # Room for the largest scale drawn; decoded once, since decoding costs more than cropping.
+        self._photos = [_shrunk(read_photo(path), config.short_side_px[1]) for path in files]
+        self._faces = FaceFinder() if config.face_share else None
+        self._marked: dict[int, np.ndarray] = {}
+        super().__init__(config, seed, ahead)
 
     def _draw(self) -> _Drawn:
         random, side, sizes = self._random, self._config.crop_px, self._config.short_side_px
@@ -174,10 +189,61 @@ def draw_from_photos(
         _two_views(photo, motion, side_px, random, short_side_px)
         for photo, motion in zip(photos, motions, strict=True)
     ]
+    before, after, flow, visible = _layered(views, motions, side_px, random)
+    before, face, after = before[..., :3], before[..., 3], after[..., :3]
+    lit = np.clip(after * _draw_light(random), 0, 1)
+    change = (lit - after) @ _LUMA
+    canvases = _draw_canvases(motions[0], side_px, random, cell_px)
+    before, after = degrade(before, random), degrade(lit, random)
+    return _sample(before, after, flow, canvases, visible, change, face)
+
+
+def draw_from_targets(
+    pictures: list[np.ndarray],
+    side_px: int,
+    random: np.random.Generator,
+    still_share: float,
+    cell_px: int = _CELL_PX,
+) -> _Drawn:
+    """Draw one sample of a photo and what a teacher made of it, under one drawn motion.
+
+    pictures: (H, W, 6), RGB of both, at the size at which they are seen; a second one moves in
+    front. Noise is drawn for the photo alone, and the light does not change: what a teacher would
+    make of that is not known. Behind the fields of ``Pair`` come the teacher's two pictures.
+    """
+    motions = [
+        np.eye(3) if random.random() < still_share else draw_motion(random, side_px)
+        for _ in pictures
+    ]
+    views = []
+    for picture, motion in zip(pictures, motions, strict=True):
+        mirrored = picture[:, ::-1] if random.random() < 0.5 else picture
+        room = mirrored.shape[1] - side_px, mirrored.shape[0] - side_px
+        first = _placed(np.eye(3), *(int(random.integers(space + 1)) for space in room))
+        views.append(tuple(_view(mirrored, way, side_px) for way in (first, first @ motion)))
+    before, after, flow, visible = _layered(views, motions, side_px, random)
+    canvases = _draw_canvases(motions[0], side_px, random, cell_px)
+    filmed = (degrade(seen[..., :3], random) for seen in (before, after))
+    nothing = np.zeros(flow.shape[:2], np.float32)
+    drawn = _sample(*filmed, flow, canvases, visible, nothing, nothing)
+    return *drawn, _chw(before[..., 3:]), _chw(after[..., 3:])
+
+
+def _layered(
+    views: list[tuple[np.ndarray, np.ndarray]],
+    motions: list[np.ndarray],
+    side_px: int,
+    random: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return both moments, the flow between them and where it is visible.
+
+    views: (side, side, C) before and after of each picture. The second, if there is one, moves in
+    front of the first in a drawn shape.
+    """
     before, after = views[0]
     flow = _flow_of(motions[0], side_px)
     visible = _inside(flow)
-    if len(photos) > 1:
+    if len(views) > 1:
         covered_before, covered = (mask > 0.5 for mask in _blob_masks(motions[1], side_px, random))
         before = np.where(covered_before[..., None], views[1][0], before)
         after = np.where(covered[..., None], views[1][1], after)
@@ -186,12 +252,7 @@ def draw_from_photos(
         visible = _inside(flow) & np.where(
             covered, share > 0.99, share < 0.01
         )  # border pixels show both layers
-    before, face, after = before[..., :3], before[..., 3], after[..., :3]
-    lit = np.clip(after * _draw_light(random), 0, 1)
-    change = (lit - after) @ _LUMA
-    canvases = _draw_canvases(motions[0], side_px, random, cell_px)
-    before, after = degrade(before, random), degrade(lit, random)
-    return _sample(before, after, flow, canvases, visible, change, face)
+    return before, after, flow, visible
 
 
 def draw_from_clip(
@@ -273,6 +334,13 @@ def draw_motion(random: np.random.Generator, side_px: int) -> np.ndarray:
         @ turn
         @ _placed(np.eye(3), -centre, -centre)
     )
+
+
+def soften(photo: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Return ``photo`` (H, W, C) as soft as filmed pictures are, in two cases of three."""
+    if random.random() >= _SOFT_SHARE:
+        return photo
+    return cv2.GaussianBlur(photo, (0, 0), np.exp(random.uniform(*np.log(_SOFT_PX))))
 
 
 def degrade(image: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -368,8 +436,7 @@ def _two_views(
     photo = resize_short_side(photo, max(np.exp(random.uniform(low, high)), side_px * 1.05))
     if random.random() < 0.5:
         photo = np.ascontiguousarray(photo[:, ::-1])
-    if random.random() < _SOFT_SHARE:
-        photo = cv2.GaussianBlur(photo, (0, 0), np.exp(random.uniform(*np.log(_SOFT_PX))))
+    photo = soften(photo, random)
     first = _placed(np.eye(3), *_crop_corner(photo[..., 3], side_px, random))
     return _view(photo, first, side_px), _view(photo, first @ motion, side_px)
 
@@ -449,13 +516,20 @@ def _placed(matrix: np.ndarray, x: float, y: float) -> np.ndarray:
 def _view(photo: np.ndarray, to_photo: np.ndarray, side_px: int) -> np.ndarray:
     """Return the photo seen through ``to_photo``, mirrored beyond its edges.
 
-    (side, side, 4) fp32 0..1.
+    (side, side, C) fp32 0..1.
     """
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    seen = cv2.warpPerspective(
-        photo, to_photo, (side_px, side_px), flags=flags, borderMode=cv2.BORDER_REFLECT_101
-    )
-    return seen.astype(np.float32) / 255
+    layers = [
+        cv2.warpPerspective(
+            np.ascontiguousarray(photo[..., first : first + 4]),  # it takes no more channels
+            to_photo,
+            (side_px, side_px),
+            flags=flags,
+            borderMode=cv2.BORDER_REFLECT_101,
+        )
+        for first in range(0, photo.shape[2], 4)
+    ]
+    return np.concatenate(layers, axis=2).astype(np.float32) / 255
 
 
 def _shrunk(photo: np.ndarray, short_px: float) -> np.ndarray:

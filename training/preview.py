@@ -97,6 +97,31 @@ def save_style_preview(
         cv2.imencode(path.suffix, np.hstack(columns)[:, :, ::-1])[1].tofile(written)
 
 
+def save_pairs_preview(
+    path: Path,
+    pairs: list[np.ndarray],
+    painted: list[np.ndarray],
+    line: str = "",
+    cell_px: int = 300,
+) -> None:
+    """Write up to three rows of a picture, what it shall become, and what it becomes.
+
+    pairs: (H, W, 6) uint8 RGB, both in one. painted: (H, W, 3) of each. ``line``, small letters of
+    ASCII, stands in the first. Replaced in one rename.
+    """
+    rows = []
+    for pair, picture in zip(pairs[:3], painted[:3], strict=True):
+        three = (pair[..., :3], pair[..., 3:], picture)
+        rows.append(np.hstack([resize_short_side(_centre(p), cell_px) for p in three]))
+    sheet = np.vstack(rows)
+    for column, word in enumerate(("before", "after", "learnt")):
+        _write(sheet, word, (column * cell_px + 8, 22))
+    _write(sheet, line, (8, cell_px - 10))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(path) as written:
+        cv2.imencode(path.suffix, sheet[:, :, ::-1])[1].tofile(written)
+
+
 def save_curves(path: Path, history: list[dict[str, float]]) -> None:
     """Write the losses over the steps, each on a logarithmic axis of its own."""
     import matplotlib
