@@ -198,16 +198,17 @@ def load_config(path: Path) -> TrainingConfig:
     ``extends: FILE`` takes what it does not say from the file beside it. Raises TrainingError
     naming the key that is missing, unknown or of the wrong type.
     """
-    raw = _read_settings(path)
+    raw = read_settings(path)
     if base := raw.pop("extends", None):
-        raw = {**_read_settings(path.parent / str(base)), **raw}
+        raw = {**read_settings(path.parent / str(base)), **raw}
     try:
         return msgspec.convert(raw, TrainingConfig)
     except msgspec.ValidationError as error:
         raise TrainingError(f"{path}: {_explain(str(error), raw)}") from error
 
 
-def _read_settings(path: Path) -> dict[str, Any]:
+def read_settings(path: Path) -> dict[str, Any]:
+    """Return a YAML file's settings as they stand there. Raises TrainingError."""
     try:
         raw = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (OSError, yaml.YAMLError) as error:

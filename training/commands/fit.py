@@ -14,7 +14,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     fit = commands.add_parser(
         "fit", help="train the styles of a config", description="Train the styles of a config."
     )
-    fit.add_argument("config", type=Path, help="a YAML file like those in training/configs/")
+    fit.add_argument(
+        "config",
+        type=Path,
+        help="a YAML file like those in training/configs/, or conf/NAME.yml of fast-neural-style",
+    )
     fit.add_argument(
         "--data",
         type=Path,
@@ -58,12 +62,12 @@ def run(args: argparse.Namespace) -> None:
         TimeRemainingColumn,
     )
 
-    from training.config import load_config
+    from training.classic import load_any_config
     from training.loop import Trainer
     from training.vgg import load_vgg
 
     check_device(args.device)
-    config = load_config(args.config)
+    config = load_any_config(args.config, args.data, print)
     if args.resume and args.start:
         raise UsageError(
             "--resume goes on from the run's own checkpoint, --from begins with other weights: "
