@@ -306,6 +306,17 @@ def test_a_picture_behind_people_must_be_named(played: Played, paint: Callable, 
         paint(played.clip, tmp_path / "out.mp4", "--replay", str(edited))
 
 
+def test_a_show_that_was_graded_is_refused(played: Played, paint: Callable, tmp_path: Path):
+    """It does not keep what it was graded by; painted without, it would be another show."""
+    head, *rest = played.show.read_text().splitlines()
+    changed = json.loads(head)
+    changed["state"]["look"]["grade"] = "sunset"
+    edited = tmp_path / "edited.jsonl"
+    edited.write_text("\n".join([json.dumps(changed), *rest, ""]))
+    with pytest.raises(UsageError, match="was graded by sunset, and a show does not keep"):
+        paint(played.clip, tmp_path / "out.mp4", "--replay", str(edited))
+
+
 def test_names_are_looked_at_before_the_show(tmp_path: Path):
     taken = tmp_path / "show.jsonl"
     taken.touch()

@@ -118,10 +118,16 @@ def model_for(show: Show, model: str | None) -> ModelFile:
 
 
 def check_flags(args: argparse.Namespace, show: Show) -> None:
-    """Raise UsageError for flags that say what ``show`` says, and for a picture that is missing."""
+    """Raise UsageError for flags that say what ``show`` says, and for pictures that are missing."""
+    grades = list(dict.fromkeys(look.grade for look in show.looks if look.grade))
+    if grades:
+        raise UsageError(
+            f"--replay {show.path}: was graded by {', '.join(grades)}, and a show does not keep "
+            "what it was graded by. Paint it from its recording, or play it without a grade."
+        )
     given = ["-s"] if args.style is not None else []
     for field in fields(Look):
-        if field.name not in ("mix", "behind") and getattr(args, field.name) != field.default:
+        if getattr(args, field.name, field.default) != field.default and field.name != "behind":
             negated = "no-" if field.default is True else ""
             given.append(f"--{negated}{field.name.replace('_', '-')}")
     if given:
