@@ -80,7 +80,7 @@ def test_gives_the_models_pictures(bench: Bench, small_model: ModelFile):
     assert not bench.card.held and bench.card.depth == 0
 
 
-def test_two_frames_are_under_way_and_nothing_is_mixed_up(bench: Bench, small_model: ModelFile):
+def test_three_frames_are_under_way_and_nothing_is_mixed_up(bench: Bench, small_model: ModelFile):
     frames = [small_frame(*SIZE, seed)[None] for seed in range(5)]
     with open_it(small_model) as engine:
         assert engine.in_flight == 3
@@ -162,8 +162,8 @@ def test_older_sizes_are_freed(bench: Bench, small_model: ModelFile):
         late = engine.start(small_frame(*SIZE)[None], FIRST)
         for width in range(16, 24, 2):
             engine.infer(small_frame(16, width)[None], FIRST)
-        assert len(bench.card.held) == 4 * 2 * 10, (
-            "four sizes, two slots, five arrays on either side"
+        assert len(bench.card.held) == 4 * 3 * 10, (
+            "four sizes, three slots, five arrays on either side"
         )
         with open_engine(
             "onnxruntime", small_model, EngineOptions(device="cpu"), SIZE
