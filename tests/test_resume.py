@@ -291,6 +291,7 @@ def manifest_of_format_3(case: Case, segment: Path) -> list[dict]:
     look = {"strength": 0.7, "brush": 2.0, "keep_color": False, "stability": 0.9, "denoise": True}
     look |= {"canvas": 1.0, "canvas_seed": 1}
     look |= {"paint": "all", "behind": "painting", "face": 1.0}
+    look |= {"grade": "", "grade_strength": 1.0, "grade_parts": False, "grade_hold": False}
     engine = {"name": "onnxruntime", "precision": "fp32", "device": "cpu", "threads": cpu_threads()}
     plan = {
         "look": {"mix": [["negative", 1.0]], **look},

@@ -14,8 +14,9 @@ from realtime.controls.values import Nothing, Range, Switch
 from realtime.look import Look
 from realtime.web.table import controls, hello, state_of
 
-SLIDERS = ["Strength", "Brush", "Stability", "Canvas", "Face", "Fade", "Auto period"]
-BUTTONS = ["Blend", "Keep color", "Paint", "Behind", "Mirror", "Freeze", "Auto", "Compare"]
+SLIDERS = ["Strength", "Brush", "Stability", "Canvas", "Face", "Grade", "Fade", "Auto period"]
+BUTTONS = ["Blend", "Keep color", "Paint", "Behind", "Grade parts", "Hold grade"]
+BUTTONS += ["Mirror", "Freeze", "Auto", "Compare"]
 STATE = State(("great_wave", "the_scream"), Look((("great_wave", 1.0),)))
 
 
