@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-_FLOOR = ("errors", "atomic_write", "folders", "install", "machine", "cache", "canvas")
+_FLOOR = ("errors", "carried", "atomic_write", "folders", "install", "machine", "cache", "canvas")
 _STYLES = ("style", "style_row", "predictor", "grade")
 FLOOR = tuple(f"engines.{name}" for name in (*_FLOOR, *_STYLES))
 ENGINES = (*FLOOR, "engines.model_file", "engines.conditions", "engines.base", "engines")
@@ -34,8 +34,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "engines.install": (),
     "engines.style": ("engines.errors",),
     "engines.style_row": ("engines.errors", "engines.atomic_write", "engines.style"),
-    "engines.predictor": ("engines.errors",),
-    "engines.grade": ("engines.errors",),
+    "engines.carried": ("engines.errors",),
+    "engines.predictor": ("engines.errors", "engines.carried"),
+    "engines.grade": ("engines.errors", "engines.carried"),
     "engines.machine": (),
     "engines.canvas": (),
     "engines.cache": ("engines.atomic_write",),

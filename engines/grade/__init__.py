@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from engines.errors import EngineLoadError, EngineRunError, EngineUnavailable
+from engines.carried import open_carried
+from engines.errors import EngineRunError
 
 GRADE = Path(__file__).parent / "grade.onnx"
 VIEW = (18, 24)
@@ -55,26 +56,8 @@ class GradeNetwork:
 
     def __init__(self, path: Path | None = None) -> None:
         path = path or GRADE
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise EngineUnavailable(
-                f"a grade by a picture needs ONNX Runtime, which does not load here ({error}). "
-                "Type: pip install onnxruntime   (a .cube file needs none)"
-            ) from error
-        settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = 1  # the cores are the picture's
-        settings.log_severity_level = 3
-        try:
-            content = path.read_bytes()
-            self._session: Any = onnxruntime.InferenceSession(
-                content, settings, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:
-            raise EngineLoadError(
-                f"{path}: cannot be run ({error}). Install Livebrush again."
-            ) from error
-        self.digest = hashlib.sha256(content).hexdigest()
+        self._session = open_carried(path, "a grade by a picture", "   (a .cube file needs none)")
+        self.digest = hashlib.sha256(path.read_bytes()).hexdigest()
         """A hash of its file."""
 
     def reference_code(self, view: np.ndarray) -> np.ndarray:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from engines.errors import EngineLoadError, EngineRunError, EngineUnavailable
+from engines.carried import open_carried
+from engines.errors import EngineRunError
 
 PERSON_SIZE = (144, 256)
 """(height, width) of the picture that ``person`` looks at."""
@@ -25,24 +25,7 @@ class PeopleNetwork:
 
     def __init__(self, name: str) -> None:
         path = _FOLDER / f"{name}.onnx"
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise EngineUnavailable(
-                f"finding people needs ONNX Runtime, which does not load here ({error}). "
-                "Type: pip install onnxruntime"
-            ) from error
-        settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = 1
-        settings.log_severity_level = 3
-        try:
-            self._session: Any = onnxruntime.InferenceSession(
-                str(path), settings, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:
-            raise EngineLoadError(
-                f"{path}: cannot be run ({error}). Install Livebrush again."
-            ) from error
+        self._session = open_carried(path, "finding people")
         self._input = self._session.get_inputs()[0].name
 
     def run(self, picture: np.ndarray) -> list[np.ndarray]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from engines.errors import EngineLoadError, EngineRunError, EngineUnavailable
+from engines.carried import damaged, open_carried
+from engines.errors import EngineRunError
 
 PREDICTOR = Path(__file__).parent / "predictor.onnx"
 SCALE_RANGE = (0.5, 2.0)
@@ -48,29 +48,13 @@ class Predictor:
 
     def __init__(self, path: Path | None = None) -> None:
         path = path or PREDICTOR
+        self._session = open_carried(path, "a picture as a style")
         try:
-            import onnxruntime
-        except ImportError as error:
-            raise EngineUnavailable(
-                f"a picture as a style needs ONNX Runtime, which does not load here ({error}). "
-                "Type: pip install onnxruntime"
-            ) from error
-        settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = 1  # a film or a live picture goes on beside it
-        settings.log_severity_level = 3
-        try:
-            content = path.read_bytes()
-            self._session: Any = onnxruntime.InferenceSession(
-                content, settings, providers=["CPUExecutionProvider"]
-            )
-            facts = self._session.get_modelmeta().custom_metadata_map
-            self.network: str = facts["network"]
+            self.network: str = self._session.get_modelmeta().custom_metadata_map["network"]
             """The hash of the network that its rows are for."""
-        except Exception as error:
-            raise EngineLoadError(
-                f"{path}: cannot be run ({error}). Install Livebrush again."
-            ) from error
-        self._hash = hashlib.sha256(content).digest()
+        except KeyError as error:
+            raise damaged(path, error) from error
+        self._hash = hashlib.sha256(path.read_bytes()).digest()
 
     def predict(self, view: np.ndarray) -> np.ndarray:
         """Return the row, (R,) float32, of what ``predictor_view`` gave. Raises EngineRunError."""
