@@ -185,6 +185,14 @@ class Stylizer:
         """End the thread that looks for people, if there is one."""
         self._people.close()
 
+    def paints_tensors(self, now_s: float) -> bool:
+        """Return whether frames may lie on a GPU for all that is painted at ``now_s``.
+
+        During a fade the look that it comes from counts, too.
+        """
+        layers = self._fade.at(now_s)
+        return layers.is_one and not layers.grades and not self._look.stability
+
     def set_look(self, look: Look, fade_s: float = 0.0, now_s: float = 0.0) -> None:
         """Change the look.
 

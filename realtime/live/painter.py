@@ -85,7 +85,7 @@ class LivePainter:
         frame = replace(frame, performed=state.performed)
         if state.mirror:
             frame = replace(frame, pixels=np.ascontiguousarray(frame.pixels[:, ::-1]))
-        painting = self.stylizer.stylize(self._where_it_is_painted(frame, state.look), now_s)
+        painting = self.stylizer.stylize(self._where_it_is_painted(frame, now_s), now_s)
         self._settled = 0 if now_s - self._changed_s < state.fade_s else self._settled + 1
         if self.quality and not self._sizes.opening:
             self.quality.note(frame, self._clock() - begun_s, self._clock())
@@ -118,13 +118,13 @@ class LivePainter:
             self.stylizer.reset()
             self._mirrored, self._changed_s = state.mirror, now_s
 
-    def _where_it_is_painted(self, frame: LiveFrame, look: Look) -> Frame:
+    def _where_it_is_painted(self, frame: LiveFrame, now_s: float) -> Frame:
         """Return ``frame`` on the engine's GPU, once, if all that is done with it is done there.
 
         Then scaling, noise reduction and bringing up cost the CPU nothing.
         """
         engine = self.stylizer.engine
-        if not engine.takes_tensors or look.sees_people or look.stability:
+        if not engine.takes_tensors or not self.stylizer.paints_tensors(now_s):
             return frame
         if tensors_problem(engine.device):
             return frame  # TensorRT runs without PyTorch, too

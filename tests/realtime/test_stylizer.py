@@ -242,6 +242,15 @@ def test_tensors_become_tensors_and_look_as_arrays_do(tiny_model, look):
         np.testing.assert_array_equal(painting.numpy(), other.stylize(frame_of(frame), 0.0))
 
 
+@pytest.mark.parametrize("before", [{"paint": "person"}, {"grade": "sunset"}])
+def test_a_fade_keeps_frames_off_a_gpu_until_it_has_ended(tiny_model, before):
+    stylizer = Stylizer(OnTensors(tiny_model), Look(NEGATIVE, **before))
+    stylizer.set_look(Look(NEGATIVE), fade_s=1.0, now_s=5.0)
+    assert [stylizer.paints_tensors(now_s) for now_s in (5.0, 5.9, 6.0)] == [False, False, True]
+    stylizer.set_look(Look(NEGATIVE, stability=0.5))
+    assert not stylizer.paints_tensors(9.0)
+
+
 def test_frames_that_come_to_lie_elsewhere_begin_anew(tiny_model):
     """What is remembered belongs to one kind of pixels."""
     stylizer = Stylizer(OnTensors(tiny_model), Look(NEGATIVE))

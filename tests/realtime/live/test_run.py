@@ -759,6 +759,7 @@ class OnGpu(Passthrough):
         ("this PyTorch sees no CUDA GPU", {}, False),
         (None, {"stability": 0.5}, False),
         (None, {"paint": "person"}, False),
+        (None, {"grade": "sunset"}, False),
     ],
 )
 def test_frames_go_to_the_gpu_once_where_all_is_done_there(
