@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import random
 import socket
 import subprocess
@@ -67,7 +68,7 @@ class _Show:
         self._watchers: list[tuple[subprocess.Popen, float]] = []
         self._random = random.Random(0)
         self.begun = self.greeted = 0
-        self.seen: list[int] = []
+        self.seen_s: list[float] = []
 
     def perform(self, name: str, *value: object) -> None:
         from pythonosc.udp_client import SimpleUDPClient
@@ -107,7 +108,7 @@ class _Show:
             elif process.poll() is None:
                 continue
             text = process.communicate()[0].strip()
-            self.seen += [int(text)] if text else []
+            self.seen_s += [float(text)] if text else []
             self._watchers.remove((process, until_s))
 
     @property
@@ -228,7 +229,6 @@ def _counts(
     recordings = [path for path in folder.glob("livebrush-*.mp4") if ".partial" not in path.name]
     whole, wanted = sum(map(_plays, recordings)), plan.recordings + warm_up.recordings
     back, breaks = sum("is back" in line for line in said), plan.breaks + warm_up.breaks
-    seen = sum(count > 0 for count in show.seen)
     return [
         (
             "live: frames shown",
@@ -243,8 +243,11 @@ def _counts(
         ),
         (
             "live: browsers that come see the painting",
-            seen == show.greeted,
-            f"{seen} of {show.greeted}; {show.begun - show.greeted} more were killed",
+            len(show.seen_s) == show.greeted,
+            f"{len(show.seen_s)} of {show.greeted}, the first picture after "
+            f"{median(show.seen_s or [math.inf]):.1f} s, at most "
+            f"{max(show.seen_s, default=math.inf):.1f}; "
+            f"{show.begun - show.greeted} more were killed",
         ),
     ]
 

@@ -1,6 +1,7 @@
 """One browser that watches, in a process of its own so that it can vanish.
 
-It is aiortc as the other side of the page.
+It is aiortc as the other side of the page. It prints after how many seconds the first picture came,
+or nothing if none did.
 
 python -m bench.tools.watcher ADDRESS SECONDS [--camera]
 """
@@ -9,7 +10,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
+import time
 import urllib.request
 from fractions import Fraction
 
@@ -20,6 +23,7 @@ from av.video.frame import VideoFrame
 from realtime.live.sources.synthetic import Synthetic
 
 _CAMERA_FPS = 10
+_PATIENCE_S = 20.0
 
 
 class TestCamera(MediaStreamTrack):
@@ -40,25 +44,23 @@ class TestCamera(MediaStreamTrack):
         return frame
 
 
-async def watch(address: str, seconds: float, sends_camera: bool) -> int:
-    """Connect as the page does, watch for ``seconds``, say goodbye.
+async def watch(address: str, seconds: float, sends_camera: bool) -> float | None:
+    """Connect as the page does, watch for ``seconds`` from the first picture on, say goodbye.
 
-    Returns how many pictures came.
+    Returns after how many seconds that came, None if none came within 20.
     """
     base, _, token = address.partition("#token=")
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-    pictures = 0
+    first, begin_s = asyncio.get_running_loop().create_future(), time.monotonic()
 
-    async def count(track: MediaStreamTrack) -> None:
-        nonlocal pictures
-        try:
+    async def look(track: MediaStreamTrack) -> None:
+        with contextlib.suppress(MediaStreamError):
             while True:
                 await track.recv()
-                pictures += 1
-        except MediaStreamError:
-            pass
+                if not first.done():
+                    first.set_result(time.monotonic() - begin_s)
 
-    connection.on("track", lambda track: asyncio.ensure_future(count(track)))
+    connection.on("track", lambda track: asyncio.ensure_future(look(track)))
     channel = connection.createDataChannel("controls")
     channel.on("open", lambda: channel.send(json.dumps({"command": "next"})))
     if sends_camera:
@@ -70,9 +72,11 @@ async def watch(address: str, seconds: float, sends_camera: bool) -> int:
         _post, f"{base}offer", token, {"sdp": connection.localDescription.sdp}
     )
     await connection.setRemoteDescription(RTCSessionDescription(answer["sdp"], answer["type"]))
-    await asyncio.sleep(seconds)
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(first), _PATIENCE_S)
+        await asyncio.sleep(seconds)
     await connection.close()
-    return pictures
+    return first.result() if first.done() else None
 
 
 def _post(url: str, token: str, content: dict[str, str]) -> dict[str, str]:
@@ -88,4 +92,5 @@ if __name__ == "__main__":
     parser.add_argument("seconds", type=float)
     parser.add_argument("--camera", action="store_true")
     args = parser.parse_args()
-    print(asyncio.run(watch(args.address, args.seconds, args.camera)), flush=True)
+    first_s = asyncio.run(watch(args.address, args.seconds, args.camera))
+    print("" if first_s is None else f"{first_s:.2f}", flush=True)
