@@ -126,12 +126,17 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "training.photos",
         "training.commands",
     ),
+    # A photo is read as the programs read pictures.
+    "training.commands.optimise": (
+        *(*FLOOR, "realtime.media.*", "training", "training.evaluate", "training.commands"),
+    ),
     "training.commands.sheet": (
         "engines.*",
         "realtime.*",
         "training",
         "training.evaluate",
         "training.commands",
+        "training.commands.optimise",
     ),
     "training.commands.evaluate": (
         "engines.*",
@@ -144,6 +149,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         *("engines.errors", "engines.install", "realtime.exits"),
         *("training.commands", "training.commands.add_style", "training.commands.evaluate"),
         *("training.commands.distil", "training.commands.refine", "training.commands.sheet"),
+        "training.commands.optimise",
     ),
     "bench": (),
     "bench.tools": (*ALL, "bench"),

@@ -9,6 +9,7 @@ python -m training refine picture.jpg -o picture.row --photos my_photos/
 python -m training evaluate gallery --data DATA --vgg VGG16
 python -m training sheet OLD.onnx NEW.onnx --photos *.jpg
 python -m training optimise photo.jpg painting.jpg -o painted.png
+python -m training optimise photo.jpg sunset.jpg --photoreal
 """
 
 from __future__ import annotations

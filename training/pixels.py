@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,7 +27,7 @@ from training.losses import (
 )
 from training.vgg import Vgg16
 
-_TV_WEIGHT, _RANGE_WEIGHT = 1.0, 10.0
+_TV_WEIGHT, RANGE_WEIGHT = 1.0, 10.0
 _HISTORY = 20  # past gradients from which L-BFGS knows the curvature; each is a picture
 
 
@@ -47,18 +48,46 @@ def optimise(
     style_weight: float,
     on_step: Callable[[Step], None] = lambda _: None,
     every: int = 10,
+    end_s: float = math.inf,
 ) -> np.ndarray:
-    """Return the photo repainted: the best of the pictures that L-BFGS tries from the photo on.
+    """Return the photo repainted, by the least content + style_weight * style + total variation.
 
-    L-BFGS is that of Liu & Nocedal 1989. The best has the least content + style_weight * style +
-    total variation (Gatys et al. 2016, eq. 7, with the losses of training/losses.py).
+    Gatys et al. 2016, eq. 7, with the losses of training/losses.py.
 
-    photo, painting: (H, W, 3) uint8 RGB, used at the size they have. Returns the photo's shape,
-    uint8 RGB. Raises TrainingError if the losses stop being numbers.
+    photo, painting: (H, W, 3) uint8 RGB, used at the size they have. end_s: as of ``descend``.
+    Returns the photo's shape, uint8 RGB. Raises TrainingError if the losses stop being numbers.
     """
-    targets = [gram_matrix(f) for f in _seen(vgg, painting).values()]
-    content = _seen(vgg, photo)[CONTENT_LAYER]
-    image = _tensor(photo).requires_grad_()
+    targets = [gram_matrix(f) for f in seen_by(vgg, painting, STYLE_LAYERS).values()]
+    content = seen_by(vgg, photo, STYLE_LAYERS)[CONTENT_LAYER]
+    weights = {"content": 1.0, "style": style_weight, "tv": _TV_WEIGHT, "range": RANGE_WEIGHT}
+    return descend(
+        photo,
+        lambda image: _losses(vgg, image, content, targets),
+        weights,
+        evaluations,
+        on_step,
+        every,
+        end_s,
+    )
+
+
+def descend(
+    start: np.ndarray,
+    losses: Callable[[Tensor], dict[str, Tensor]],
+    weights: dict[str, float],
+    evaluations: int,
+    on_step: Callable[[Step], None],
+    every: int,
+    end_s: float = math.inf,
+) -> np.ndarray:
+    """Return the best of the pictures that L-BFGS tries from ``start`` on (Liu & Nocedal 1989).
+
+    start: (H, W, 3) uint8 RGB. losses: of a (1, 3, H, W) picture in about 0..1, numbers by name,
+    of which the sum by ``weights`` is to be small. ``on_step`` is called every so many evaluations.
+    end_s: of ``time.monotonic``, when to stop although there are evaluations left. Returns the
+    start's shape, uint8 RGB. Raises TrainingError if the losses stop being numbers.
+    """
+    image = as_tensor(start).requires_grad_()
     search = torch.optim.LBFGS(
         [image],
         max_iter=evaluations,
@@ -71,16 +100,12 @@ def optimise(
 
     def closure() -> Tensor:
         nonlocal count, best, best_total
-        if count == evaluations:  # L-BFGS counts a line search as one, and looks only after it
+        # L-BFGS counts a line search as one, and looks only after it.
+        if count == evaluations or (count and time.monotonic() > end_s):
             raise _Enough
         search.zero_grad()
-        losses = _losses(vgg, image, content, targets)
-        total = (
-            losses["content"]
-            + style_weight * losses["style"]
-            + _TV_WEIGHT * losses["tv"]
-            + _RANGE_WEIGHT * losses["range"]
-        )
+        found = losses(image)
+        total = sum((weights[name] * loss for name, loss in found.items()), torch.zeros(()))
         if not torch.isfinite(total):
             raise TrainingError(
                 f"the losses became {total.item()} after {count} evaluations. Lower --style-weight."
@@ -90,7 +115,7 @@ def optimise(
         if total.item() < best_total:
             best, best_total = image.detach().clone(), total.item()
         if count % every == 0:
-            on_step(Step(count, {k: v.item() for k, v in losses.items()}, _picture(best)))
+            on_step(Step(count, {k: v.item() for k, v in found.items()}, _picture(best)))
         return total
 
     with contextlib.suppress(_Enough):
@@ -99,7 +124,7 @@ def optimise(
 
 
 class _Enough(Exception):
-    """The evaluations asked for have been made."""
+    """What was asked for has been done."""
 
 
 def _losses(vgg: Vgg16, image: Tensor, content: Tensor, targets: list[Tensor]) -> dict[str, Tensor]:
@@ -114,12 +139,14 @@ def _losses(vgg: Vgg16, image: Tensor, content: Tensor, targets: list[Tensor]) -
     }
 
 
-def _seen(vgg: Vgg16, picture: np.ndarray) -> dict[str, Tensor]:
+def seen_by(vgg: Vgg16, picture: np.ndarray, layers: tuple[str, ...]) -> dict[str, Tensor]:
+    """Return what VGG16 sees in a picture, (H, W, 3) uint8 RGB, as ``Vgg16.forward`` does."""
     with torch.no_grad():
-        return vgg(_tensor(picture), STYLE_LAYERS)
+        return vgg(as_tensor(picture), layers)
 
 
-def _tensor(picture: np.ndarray) -> Tensor:
+def as_tensor(picture: np.ndarray) -> Tensor:
+    """Return (H, W, 3) uint8 RGB as (1, 3, H, W) float, 0..1."""
     return torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float().div(255).contiguous()
 
 

@@ -26,12 +26,12 @@ from training.data import photo_files, read_photo, resize_short_side
 from training.evaluate.clips import CLIPS, ClipSource, static_level, warp_rms
 from training.grade.fit import split_photos
 from training.grade.tables import read_tables
+from training.photoreal.matting import matting_energy
 
 _SHORT_PX = 120  # of the photos that are compared
 _FRAMES = 24
 _SPEED_SIZE, _SPEED_FRAMES = (720, 1280), 40
 _PORTRAIT_PX, _LEAST_FACE_PX, _PAIRS = 240, 150, 10
-_EPSILON = 1e-7  # of Levin et al. 2008, equation 12, for colours of 0..1
 
 # Returns a photo in the grade of another, (H, W, 3) uint8 RGB each.
 Method = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -111,36 +111,9 @@ def _compare(
             graded = method(photo, look_up(photos[(number + 1) % len(photos)], table))
             true = look_up(photo, table)
             apart.append(deltaE_ciede2000(rgb2lab(true), rgb2lab(graded)).mean())
-            energies.append(_matting_energy(graded, photo))
+            energies.append(matting_energy(graded, photo))
             alike.append(_gradient_correlation(graded, photo))
     return float(np.mean(apart)), float(np.mean(energies)), float(np.mean(alike))
-
-
-def _matting_energy(picture: np.ndarray, photo: np.ndarray) -> float:
-    """Return V'MV per pixel, with the matting Laplacian M of ``photo`` (Levin et al. 2008).
-
-    It is what is left of ``picture`` where it is as linear in the photo's colours as can be, in
-    each window of three by three pixels (their equations 4 and 12).
-    """
-    import cv2
-
-    def mean(plane: np.ndarray) -> np.ndarray:
-        return cv2.blur(plane, (3, 3))[1:-1, 1:-1]
-
-    one, two = (p.astype(np.float64) / 255 for p in (photo, picture))
-    means = [np.stack([mean(p[..., c]) for c in range(3)], -1) for p in (one, two)]
-    size = (*means[0].shape[:2], 3, 3)
-    inner, between = np.empty(size), np.empty(size)
-    for a in range(3):
-        for b in range(3):
-            inner[..., a, b] = mean(one[..., a] * one[..., b]) - means[0][..., a] * means[0][..., b]
-            between[..., a, b] = (
-                mean(one[..., a] * two[..., b]) - means[0][..., a] * means[1][..., b]
-            )
-    spread = np.stack([mean(two[..., c] ** 2) - means[1][..., c] ** 2 for c in range(3)], -1)
-    slopes = np.linalg.solve(inner + _EPSILON / 9 * np.eye(3), between)
-    left = spread - (between * slopes).sum(-2)
-    return float(9 * left.clip(0).sum(-1).mean())
 
 
 def _gradient_correlation(picture: np.ndarray, photo: np.ndarray) -> float:
