@@ -54,6 +54,8 @@ class LiveFrame(Frame):
     """Its time in the file that it comes from, in seconds; None if it comes from none."""
     performed: int = 0
     """Of a painted one: ``State.performed`` of the controls that it was painted with."""
+    cutout: np.ndarray | None = None
+    """Of a painted one with nothing behind people: the painting with alpha, (H, W, 4) uint8."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,9 +28,9 @@ STABILITY_RANGE = (0.0, 1.0)
 CANVAS_RANGE = (0.0, MOST_STRENGTH)
 FACE_RANGE = (0.0, 1.0)
 PAINTED_PARTS = ("all", "person", "background")
-PAINTING, BLUR, PICTURE = "painting", "blur", "picture"
+PAINTING, BLUR, PICTURE, ALPHA = "painting", "blur", "picture", "alpha"
 """What may be behind a person beside styles and colours: what --paint leaves there, the room out of
-focus, the picture of --behind FILE."""
+focus, the picture of --behind FILE, and nothing, where what is written keeps that."""
 GRADE = "grade:"
 """In front of the file that frames are graded by, in -s."""
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -59,7 +59,7 @@ class Look:
     paint: str = "all"
     """One of ``PAINTED_PARTS``: who or what is painted; the rest is as the frame has it."""
     behind: str = PAINTING
-    """What is behind a person: ``PAINTING``, ``BLUR``, ``PICTURE``, a colour, or a mix as text."""
+    """What is behind a person: a word such as ``PAINTING``, a colour, or a mix as text."""
     face: float = 1.0
     """0..1, how strongly faces are painted against the rest."""
     grade: str = ""
@@ -195,7 +195,7 @@ def mix_behind(behind: str) -> Mix | None:
 
     Raises UsageError for what cannot be read.
     """
-    if behind in (PAINTING, BLUR, PICTURE) or _COLOUR.fullmatch(behind):
+    if behind in (PAINTING, BLUR, PICTURE, ALPHA) or _COLOUR.fullmatch(behind):
         return None
     return parse_mix(behind)
 
@@ -206,10 +206,10 @@ def parse_behind(text: str) -> tuple[str, Path | None]:
     Raises UsageError for what is nothing of what it may be.
     """
     allowed = (
-        f"It is a style, or a blend such as {_EXAMPLE}, original, {BLUR}, a picture's file, or a "
-        "colour such as #1a2b3c."
+        f"It is a style, or a blend such as {_EXAMPLE}, original, {BLUR}, {ALPHA}, a picture's "
+        "file, or a colour such as #1a2b3c."
     )
-    if text in (PAINTING, BLUR) or _COLOUR.fullmatch(text):
+    if text in (PAINTING, BLUR, ALPHA) or _COLOUR.fullmatch(text):
         return text, None
     path = Path(text)
     if path.is_file():

@@ -15,7 +15,7 @@ import numpy as np
 from engines import Engine, ModelFile
 from engines.canvas import STILL, View
 from realtime.frame import Frame, FrameMemory, memory_part, named_memory
-from realtime.look import BLUR, Layers, Look, layers_of, paint_alone
+from realtime.look import ALPHA, BLUR, Layers, Look, layers_of, paint_alone
 from realtime.picture import noise, people, rest, steadiness
 from realtime.picture.camera_motion import CameraMotion
 from realtime.picture.gpu.noise import GpuNoiseReduction, GpuRecursiveMean
@@ -28,6 +28,8 @@ from realtime.picture.layers import (
     NO_PICTURES,
     Backdrops,
     LookPictures,
+    chequers,
+    cut_out,
     lay_over,
     shares,
 )
@@ -141,6 +143,8 @@ class Stylizer:
         self._camera = CameraMotion()
         self.pictures, self._people = pictures, PeopleMasks(pictures.mask)
         self._backdrops, self._grading = Backdrops(pictures.backdrop), Grading()
+        self.cutout: np.ndarray | None = None
+        """The newest painting, (H, W, 4) uint8 RGB and alpha, where nothing is behind people."""
         self.grades = {} if pictures.grade is None else {pictures.grade.name: pictures.grade}
 
     @property
@@ -364,6 +368,7 @@ class Stylizer:
         painted = [self._start(quiet, style, size, view, len(styles)) for style in styles]
 
         def finish() -> P:
+            self.cutout = None
             painting = painted[0]()
             if len(painted) > 1 and masks is not None:
                 painting = self._join(painting, painted[1](), masks(), layers)
@@ -415,9 +420,13 @@ class Stylizer:
         result = lay_over(frame, painting, share)
         if layers.backdrop == 0:
             return result
-        color = self._look.behind_color
-        backdrop = self._backdrops.behind(frame, masks.person, self._look.behind == BLUR, color)
-        return lay_over(result, backdrop, shares(masks.person, layers.backdrop, 0))
+        behind, color = self._look.behind, self._look.behind_color
+        share = shares(masks.person, layers.backdrop, 0)
+        if behind == ALPHA:
+            self.cutout = cut_out(result, share)
+            return lay_over(result, chequers(frame.shape[:2]), share)
+        backdrop = self._backdrops.behind(frame, masks.person, behind == BLUR, color)
+        return lay_over(result, backdrop, share)
 
     def _follow_camera(self, scaler: FrameScaler[P], small: P, state: FrameMemory | None) -> View:
         """Return where the camera has gone with the frame ``small``, at the network's size.
@@ -448,6 +457,7 @@ class Stylizer:
         return drawn
 
     def _copy_untouched(self, tools: _Tools[P], frame: P) -> P:
+        self.cutout = None
         self._steadiness.reset()
         tools.rest.reset()
         return copy.deepcopy(frame)

@@ -135,6 +135,11 @@ def test_inference_size_and_quality(tmp_path: Path, tiny_model):
         (["--source", "test", "--headless", "--style-schedule", "0:gret_wave"], 2, "great_wave"),
         (["--source", "test", "--headless", "--keys", "nothing.toml"], 2, "nothing.toml"),
         (["--source", "test", "--headless", "--record", "show.avi"], 2, "--record"),
+        (
+            ["--source", "test", "--headless", "--behind", "alpha", "--record", "show.mp4"],
+            2,
+            "show.webm",
+        ),
         (["--source", "test", "--headless", "--microphone", "loud"], 2, "--microphone"),
         (["--source", "test", "--headless", "--virtual-cam", "/dev/video987"], 5, "v4l2loopback"),
         (["--source", "test", "--headless", "--osc", "loud"], 2, "--osc"),

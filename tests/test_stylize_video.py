@@ -16,10 +16,13 @@ import pytest
 from PIL import Image
 
 import stylize_video
-from engines.errors import EngineRunError
+from engines.errors import EngineRunError, UsageError
 from engines.runtimes.passthrough import Passthrough
 from realtime import cli
+from realtime.files.job import check_encoding
+from realtime.media.pipes import STDIO
 from realtime.media.reading.video_file import VideoFile
+from realtime.media.writing.encoding import Encoding
 from tests.realtime.media.test_read_video import damage
 from tests.realtime.media.test_write_video import sound, times
 
@@ -518,6 +521,58 @@ def test_what_is_behind_a_person_is_replaced(stylize, tmp_path):
     assert code == 2 and "there is no such file" in err and "#1a2b3c" in err
     code, _, err = stylize(picture, "-s", "negative", "--mask", mask, "-y", "-o", out)
     assert code == 2 and "--paint" in err
+
+
+@pytest.mark.parametrize("ending", ["webm", "mov", "mkv"])
+def test_a_person_is_cut_out_of_a_film(stylize, make_video, tmp_path, ending: str):
+    mask = np.zeros((48, 64, 3), np.uint8)
+    mask[:, :32] = 255
+    write_png(tmp_path / "mask.png", mask)
+    flags = ("-s", "negative", "--behind", "alpha", "--mask", tmp_path / "mask.png")
+    out = tmp_path / f"out.{ending}"
+    code, _, err = stylize(
+        make_video(pts=list(range(0, 2000, 40))), *flags, "-o", out
+    )  # two segments
+    assert code == 0 and "white" not in err, err
+    with VideoFile(out) as video:
+        assert video.info.has_alpha
+        frames = list(video.frames())
+    assert len(frames) == 50
+    for frame in (frames[0], frames[49]):
+        assert frame.alpha[:, :28].min() > 250 and frame.alpha[:, 36:].max() < 5
+
+
+def test_a_person_is_cut_out_of_a_picture_that_is_seen_through(stylize, tmp_path):
+    pixels = np.full((60, 80, 4), 200, np.uint8)
+    pixels[:30, :, 3], pixels[30:, :, 3] = 255, 100
+    write_png(tmp_path / "me.png", pixels)
+    mask = np.zeros((60, 80, 3), np.uint8)
+    mask[:, :40] = 255
+    write_png(tmp_path / "mask.png", mask)
+    flags = ("-s", "negative", "--behind", "alpha", "--mask", tmp_path / "mask.png")
+    assert stylize(tmp_path / "me.png", *flags, "-o", tmp_path / "out.png")[0] == 0
+    with Image.open(tmp_path / "out.png") as picture:
+        alpha = np.array(picture)[..., 3]
+    assert (alpha[:30, :36] == 255).all() and (alpha[30:, :36] == 100).all()
+    assert (alpha[:, 44:] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("output", "flags"),
+    [
+        ("out.mp4", ()),
+        ("out.mov", ("--vcodec", "libx264")),
+        ("out.gif", ()),
+        ("out.webm", ("--side-by-side",)),
+    ],
+)
+def test_what_keeps_no_transparency_is_refused(stylize, make_video, tmp_path, output, flags):
+    flags = ("-s", "negative", "--behind", "alpha", "-o", tmp_path / output, *flags)
+    code, line = failure(stylize, make_video(), *flags)
+    assert code == 2 and "--behind alpha" in line and "transparency" in line
+    assert not list(tmp_path.glob("out*"))
+    with pytest.raises(UsageError, match="--behind alpha: a pipe keeps no transparency"):
+        check_encoding(Encoding(keeps_alpha=True), [STDIO])
 
 
 def test_nobody_in_the_picture_is_said(stylize, tmp_path):

@@ -129,8 +129,9 @@ def add_look_flags(parser: argparse.ArgumentParser, several: bool = False) -> No
     group.add_argument(
         "--behind",
         default=PAINTING,
-        metavar="STYLE|original|blur|FILE|#rrggbb",
-        help="what is behind a person (default: what --paint leaves there)",
+        metavar="STYLE|original|blur|alpha|FILE|#rrggbb",
+        help="what is behind a person (default: what --paint leaves there); alpha: nothing, in "
+        "files that keep it",
     )
     group.add_argument(
         "--face",

@@ -12,7 +12,7 @@ from engines.errors import UnknownStyle, UsageError
 from engines.model_file import ORIGINAL
 from engines.style import STYLE_NAME, Style
 from realtime.controls.state import BANK_SIZE, State
-from realtime.look import BLUR, PAINTING, PICTURE, Look, name_styles, parse_mix
+from realtime.look import ALPHA, BLUR, PAINTING, PICTURE, Look, name_styles, parse_mix
 
 
 def say(state: State, text: str) -> State:
@@ -218,8 +218,8 @@ def set_behind(state: State, text: str) -> State:
     if (text == PICTURE and not state.has_picture) or not {*known} <= {ORIGINAL, *state.styles}:
         picture = f", {PICTURE}" if state.has_picture else ""
         raise ValueError(
-            f"behind takes {PAINTING}, {ORIGINAL}, {BLUR}{picture}, a style or a colour such as "
-            f"#1a2b3c, not {text!r}"
+            f"behind takes {PAINTING}, {ORIGINAL}, {BLUR}, {ALPHA}{picture}, a style or a colour "
+            f"such as #1a2b3c, not {text!r}"
         )
     spoken_text = " + ".join(state.title(name) for name in known) if mix else text
     return say(replace(state, look=look), f"behind the person: {spoken_text}")

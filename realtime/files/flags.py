@@ -25,7 +25,7 @@ from realtime.files.options import FileOptions, Resize
 from realtime.files.outputs import drop_results, is_folder, output_paths
 from realtime.files.progress import LINE_EVERY_S
 from realtime.files.replay import check_flags, model_for
-from realtime.look import Look, parse_behind
+from realtime.look import ALPHA, Look, parse_behind
 from realtime.media.format_registry import VIDEO_FORMATS
 from realtime.media.pipes import STDIO, parse_raw
 from realtime.media.reading.look_pictures import read_look_pictures
@@ -287,9 +287,12 @@ def file_options(
     beside the model's own.
     """
     start_s, end_s = parse_span(args.ss, args.to, args.preview)
+    cuts_out = any(known.behind == ALPHA for known in (look, *(show.looks if show else ())))
+    if cuts_out and args.side_by_side:
+        raise UsageError("--side-by-side: the input has no transparency. Leave --behind alpha out.")
     return FileOptions(
         look=look,
-        encoding=Encoding(args.vcodec, args.crf, args.preset, args.audio),
+        encoding=Encoding(args.vcodec, args.crf, args.preset, args.audio, cuts_out),
         start_s=start_s,
         end_s=end_s,
         resize=parse_resize(args.size, args.scale),

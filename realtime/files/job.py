@@ -31,6 +31,7 @@ from realtime.media.names import output_exists
 from realtime.media.pipes import STDIO
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.encoding import Encoding
+from realtime.media.writing.video_encoder import alpha_format
 from realtime.media.writing.work_folder import recorded_engine
 from realtime.picture.sizes import network_size, size_text
 from realtime.report import Report, latency_figures, peak_rss_mb, stage_figures
@@ -116,11 +117,25 @@ def run_jobs(
 
 def check_encoding(encoding: Encoding, outputs: Sequence[Path]) -> None:
     """Raise UsageError for an encoder or a setting that cannot be, before any work is done."""
+    for output in outputs if encoding.keeps_alpha else ():
+        if not _keeps_alpha(encoding, output):
+            what = "a pipe" if output == STDIO else output.suffix or f"{output}"
+            raise UsageError(
+                f"--behind alpha: {what} keeps no transparency so. Name the output NAME.webm, "
+                "NAME.mov (ProRes 4444) or NAME.mkv (FFV1), without --vcodec; a picture NAME.png."
+            )
     asked = any(value is not None for value in (encoding.codec, encoding.crf, encoding.preset))
     if asked and any(output.suffix.lower() in ANIMATION_ENDINGS for output in outputs):
         raise UsageError("--vcodec, --crf and --preset: a GIF has no such settings.")
     for suffix in {output.suffix.lower() for output in outputs} & set(VIDEO_FORMATS):
         encoding.options_for(Path(f"output{suffix}"))
+
+
+def _keeps_alpha(encoding: Encoding, output: Path) -> bool:
+    suffix = output.suffix.lower()
+    if suffix in VIDEO_FORMATS:
+        return alpha_format(encoding.codec_for(output), output, 8) is not None
+    return suffix in PICTURE_FORMATS and PICTURE_FORMATS[suffix].keeps_alpha
 
 
 @dataclass(frozen=True)

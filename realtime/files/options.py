@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +13,7 @@ from realtime.controls.show import Show
 from realtime.files.progress import LINE_EVERY_S
 from realtime.look import Look
 from realtime.media.format_registry import VIDEO_FORMATS
+from realtime.media.info import VideoInfo
 from realtime.media.pipes import RawVideo
 from realtime.media.writing.encoding import Encoding
 from realtime.picture.layers import NO_PICTURES, LookPictures
@@ -78,6 +79,10 @@ class FileOptions:
         if self.show:
             return "show"
         return self.look.label if len(self.timeline.entries) < 2 else "timeline"
+
+    def painted_info(self, info: VideoInfo) -> VideoInfo:
+        """Return what a writer is to know of an input: its paintings may have transparency."""
+        return replace(info, has_alpha=info.has_alpha or self.encoding.keeps_alpha)
 
     def engine_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """Return the (height, width) that an engine is given of frames of ``size``."""

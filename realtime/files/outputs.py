@@ -174,7 +174,7 @@ def open_video_output(
     """Do as ``open_output``, for a file that holds a video."""
     return VideoOutput(
         path,
-        video.info,
+        options.painted_info(video.info),
         options.encoding,
         painted_size(video.info.size, options.side_by_side),
         made_with,

@@ -64,6 +64,8 @@ class FilePainter:
     def begin(self, frame: FileFrame) -> Pending:
         """Return what finishes the frame: (H, W, 3) uint8 RGB of ``size``, or EngineRunError.
 
+        With alpha, (H, W, 4), where the look has nothing behind people.
+
         To be called in order; at a cut, what is left of the frames before is forgotten.
         """
         now_s = frame.pts * frame.time_base
@@ -85,6 +87,8 @@ class FilePainter:
 
         def finish() -> Pixels:
             pixels = painted()
+            if self._stylizer.cutout is not None:
+                pixels = _seen_through(self._stylizer.cutout, frame.alpha)
             if ends_segment:
                 memory = begun | self._stylizer.steadiness_state()
                 self._resume.leave_memory(frame.index, memory)
@@ -93,6 +97,13 @@ class FilePainter:
             return pixels if level == 1 else self._veil.over(on_host(pixels), level)
 
         return finish
+
+
+def _seen_through(cutout: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    """Return a cutout that is seen through where the input is, too."""
+    if alpha is not None:
+        cutout[..., 3] = (cutout[..., 3].astype(np.uint16) * alpha + 127) // 255
+    return cutout
 
 
 def painted_size(size: tuple[int, int], side_by_side: bool) -> tuple[int, int]:

@@ -86,12 +86,15 @@ class LivePainter:
         if state.mirror:
             frame = replace(frame, pixels=np.ascontiguousarray(frame.pixels[:, ::-1]))
         painting = self.stylizer.stylize(self._where_it_is_painted(frame, now_s), now_s)
+        cutout = self.stylizer.cutout
         self._settled = 0 if now_s - self._changed_s < state.fade_s else self._settled + 1
         if self.quality and not self._sizes.opening:
             self.quality.note(frame, self._clock() - begun_s, self._clock())
         level = self._curtain.level(state, now_s)
         if level < 1:
             frame = replace(frame, pixels=self._veil.over(frame.pixels, level))
+        if cutout is not None:
+            frame = replace(frame, cutout=self._veil.over(cutout, level))
         return frame, self._veil.over(painting, level)
 
     @property

@@ -45,6 +45,9 @@ class VideoFormat(FileFormat):
     encoder: str = "libx264"
     """The video encoder that is taken where the user names none."""
 
+    alpha_encoder: str | None = None
+    """The one that is taken where transparency is asked for; None: it keeps none."""
+
     sound: str = "aac"
     """The encoder of sound that it cannot hold as it is."""
 

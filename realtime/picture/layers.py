@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from realtime.picture.resample import Floats, Scaler
 import_opencv = partial(opencv.import_opencv, "--paint, --behind and --face need")
 _BLUR_LINES = 40  # the short side at which a background is blurred
 _BLUR_PX = 3
+_CHEQUER_PX, _CHEQUER_LEVELS = 12, (128, 160)
 _LEAST_SEEN = 0.01
 _NOBODY = 8  # a mask's level, of 255, up to which there is nobody
 
@@ -68,6 +69,23 @@ def lay_over(under: np.ndarray, over: np.ndarray, share: Floats) -> np.ndarray:
     """Return ``over`` laid over ``under``, (H, W, 3) uint8 both, by ``shares``; rounded."""
     mixed: np.ndarray = import_opencv().blendLinear(over, under, share, 1 - share)
     return mixed
+
+
+def cut_out(picture: np.ndarray, share: Floats) -> np.ndarray:
+    """Return ``picture`` (H, W, 3) uint8 with alpha, (H, W, 4), of which ``share`` is taken away.
+
+    Colours are whole at edges, and black where all is taken away: nobody is to find the room there.
+    """
+    alpha = np.rint(255 * (1 - share)).astype(np.uint8)
+    return np.dstack([import_opencv().bitwise_and(picture, picture, mask=alpha), alpha])
+
+
+@lru_cache(maxsize=2)
+def chequers(size: tuple[int, int]) -> np.ndarray:
+    """Return what programs show where there is nothing, (H, W, 3) uint8 of (height, width)."""
+    down, across = (np.arange(length) // _CHEQUER_PX for length in size)
+    dark = (down[:, None] + across) % 2 == 1
+    return np.repeat(np.where(dark, *_CHEQUER_LEVELS)[..., None].astype(np.uint8), 3, axis=2)
 
 
 class Backdrops:

@@ -19,9 +19,15 @@ class Veil:
         self._made = np.zeros((0, 0, 3), np.uint8)
 
     def over(self, pixels: np.ndarray, level: float) -> np.ndarray:
-        """Return (H, W, 3) uint8 RGB of which the share ``level`` is left, 0 to 1; at 1 itself."""
+        """Return (H, W, 3) uint8 RGB of which the share ``level`` is left, 0 to 1; at 1 itself.
+
+        Of (H, W, 4) the last is alpha, which a veil makes opaque.
+        """
         if level >= 1:
             return pixels
+        if pixels.shape[2] == 4:
+            alpha = 255 - np.rint(max(level, 0.0) * (255.0 - pixels[..., 3])).astype(np.uint8)
+            return np.dstack([self.over(np.ascontiguousarray(pixels[..., :3]), level), alpha])
         if self._made.shape != pixels.shape:
             self._made = self._make((pixels.shape[0], pixels.shape[1]))
         return self._made.copy() if level <= 0 else self._scaler.mix(pixels, self._made, level)

@@ -118,7 +118,7 @@ def test_behind_is_a_word_a_colour_a_style_or_a_file(tmp_path):
     picture = tmp_path / "beach.jpg"
     picture.touch()
     assert parse_behind(str(picture)) == ("picture", picture)
-    for text in ("painting", "blur", "original", "#1a2B3c", "great_wave", "a:0.6,b:0.4"):
+    for text in ("painting", "blur", "alpha", "original", "#1a2B3c", "great_wave", "a:0.6,b:0.4"):
         assert parse_behind(text) == (text, None)
 
 

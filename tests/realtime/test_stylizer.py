@@ -319,6 +319,39 @@ def test_who_is_painted_fades(engine):
     assert means[1] == 0 and 0.4 * means[0] < halfway < 0.6 * means[0]
 
 
+def test_nothing_is_behind_a_person_who_is_cut_out(engine):
+    mask = np.zeros((480, 500), np.uint8)
+    mask[:, :250] = 255
+    look = Look(NEGATIVE, behind="alpha")
+    stylizer = Stylizer(engine, Look(NEGATIVE), pictures=LookPictures(mask=mask))
+    stylizer.stylize(frame_of(SQUARE), 0.0)
+    assert stylizer.cutout is None
+    stylizer.set_look(look, fade_s=1.0, now_s=0.0)
+    out = stylizer.stylize(frame_of(SQUARE), 1.0)
+    cutout = stylizer.cutout
+    np.testing.assert_array_equal(cutout[LEFT][..., :3], 255 - SQUARE[LEFT])
+    assert (cutout[:, :240, 3] == 255).all()
+    assert (cutout[:, 260:] == 0).all()  # of the room there is nothing left to be found
+    np.testing.assert_array_equal(out[LEFT], 255 - SQUARE[LEFT])
+    assert set(np.unique(out[:, 260:])) == {128, 160}  # chequers
+    stylizer.set_look(look, now_s=2.0)
+    stylizer.set_look(Look(NEGATIVE), fade_s=1.0, now_s=2.0)
+    stylizer.stylize(frame_of(SQUARE), 4.0)
+    assert stylizer.cutout is None
+    stylizer.close()
+
+
+def test_a_person_appears_as_the_room_goes(engine):
+    stylizer = Stylizer(
+        engine, Look(NEGATIVE), pictures=LookPictures(mask=np.zeros((4, 4), np.uint8))
+    )
+    stylizer.set_look(Look(NEGATIVE, behind="alpha"), fade_s=1.0, now_s=0.0)
+    stylizer.stylize(frame_of(SQUARE), 0.5)
+    np.testing.assert_array_equal(stylizer.cutout[..., :3], 255 - SQUARE)  # as it is, not mixed
+    assert (np.abs(stylizer.cutout[..., 3].astype(int) - 128) <= 1).all()
+    stylizer.close()
+
+
 def test_two_paintings_of_a_frame_take_two_of_what_an_engine_has_under_way(engine):
     engine.in_flight = 5
     assert Stylizer(engine, Look(NEGATIVE)).in_flight == 5

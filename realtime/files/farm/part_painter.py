@@ -148,7 +148,8 @@ class PartPainter:
         stylizer, video, options = self._prepare(job), self._open_video(job), job.options
         resume = Resume(memory_after=lambda _: part.memory or {})
         painter = FilePainter(stylizer, video, options.timeline, options.side_by_side, resume)
-        encoder = VideoEncoder(form.path, video.info, options.encoding, painter.size, form.threads)
+        info = options.painted_info(video.info)
+        encoder = VideoEncoder(form.path, info, options.encoding, painter.size, form.threads)
         segments = SegmentEncoder(
             encoder,
             form,

@@ -11,6 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
@@ -25,6 +26,7 @@ from realtime.frame import LiveFrame
 from realtime.live.clean_sink import CleanSink
 from realtime.live.live_source import LiveSource
 from realtime.live.sound import CHANNELS, RATE, Microphone, Sound
+from realtime.look import ALPHA
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.packet import Packet
     from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
 
 _TIME_BASE = Fraction(1, 90_000)
 _WAITING = 30  # frames, a second of them; a disk or encoder that is further behind loses frames
@@ -40,9 +43,28 @@ _DRIFT_S = 0.1  # between sound and picture, before silence is put in or sound l
 _AAC_FRAME = 1024
 _END_S = 2.0
 SUFFIXES = (".mp4", ".mov", ".m4v")
+_PAINTING_SUFFIXES = (*SUFFIXES, ".webm")
+_ALPHA_SUFFIXES = (".webm", ".mov")
 # Of x264; zerolatency holds no frame back in the encoder, where a crash would lose it, and needs no
 # shifted timestamps.
 _PAINTING_CODING = {"preset": "veryfast", "crf": "18", "tune": "zerolatency"}
+# lag-in-frames: as for x264, no frame is held back.
+_LIVE_VP9 = {
+    "crf": "24",
+    "b": "0",
+    "deadline": "realtime",
+    "cpu-used": "8",
+    "row-mt": "1",
+    "lag-in-frames": "0",
+}
+_HYBRID = "+hybrid_fragmented+default_base_moof"
+# Options of each container, with which a file is whole at every second.
+_GROWING = {
+    "mp4": {"movflags": f"{_HYBRID}+frag_keyframe", "flush_packets": "1"},
+    # Every picture of ProRes is a key frame.
+    "mov": {"movflags": _HYBRID, "frag_duration": "1000000", "flush_packets": "1"},
+    "webm": {"cluster_time_limit": "1000", "flush_packets": "1"},
+}
 
 
 class Recorder(CleanSink):
@@ -76,7 +98,8 @@ class Recorder(CleanSink):
             "--record",
             type=Path,
             metavar="FILE.mp4",
-            help="record from the start; the key r starts and stops, too",
+            help="record from the start; the key r starts and stops, too. FILE.webm and FILE.mov "
+            "keep the transparency of --behind alpha",
         )
         group.add_argument(
             "--microphone",
@@ -93,7 +116,12 @@ class Recorder(CleanSink):
         Raises UsageError, SinkError, or SourceError for a microphone.
         """
         if args.record:
-            check_recording(args.record, "--record")
+            check_recording(args.record, "--record", _PAINTING_SUFFIXES)
+            if args.behind == ALPHA and args.record.suffix.lower() not in _ALPHA_SUFFIXES:
+                raise UsageError(
+                    f"--record {args.record}: keeps no transparency, as --behind alpha needs. "
+                    f"Name it {args.record.stem}.webm, or {args.record.stem}.mov for ProRes 4444."
+                )
         if args.microphone is not None:  # one that does not answer is known before the show
             Microphone(args.microphone).close()
 
@@ -106,12 +134,13 @@ class Recorder(CleanSink):
 
     def follow(self, desk: Desk) -> None:
         """Record as the controls say; a recording that has ended by itself turns them off."""
-        self.record(desk.state.recording, desk.state.look.label)
+        look = desk.state.look
+        self.record(desk.state.recording, look.label, ".webm" if look.behind == ALPHA else ".mp4")
         if self.failed:
             desk.perform("record", False)
 
-    def record(self, wanted: bool, label: str) -> None:
-        """Record from now on, or do not.
+    def record(self, wanted: bool, label: str, suffix: str = ".mp4") -> None:
+        """Record from now on, or do not. suffix: of a name that nobody has given.
 
         ``failed`` turns true when a recording has ended by itself.
         """
@@ -122,7 +151,8 @@ class Recorder(CleanSink):
         self.failed = False
         if wanted and current is None:
             taken = [begun.path for begun in self._all]
-            path, self._first = self._first or free_name(self._folder, label, taken), None
+            own_name = free_name(self._folder, label, suffix, taken)
+            path, self._first = self._first or own_name, None
             self._current = Recording(path, self._open_sound, self.answers.put)
             self._all.append(self._current)
         elif not wanted and current is not None:
@@ -238,9 +268,14 @@ class Recording(threading.Thread):
             writer = None
             while (item := self._take_next()) is not None:
                 if writer is None:
-                    size = item[1].shape[:2]
-                    writer = _Writer(self.partial, size, sound, *self._form)
-                    self._say(f"recording {self.path.name}" + ("" if sound else ", without sound"))
+                    first, painting = item
+                    writer = _Writer(self.partial, first, painting, sound, *self._form)
+                    is_filled = first.cutout is not None and not writer.keeps_alpha
+                    self._say(
+                        f"recording {self.path.name}"
+                        + ("" if sound else ", without sound")
+                        + (", without transparency, which .webm and .mov keep" if is_filled else "")
+                    )
                 self.seconds = writer.write(*item)
             if writer is None:
                 self._say("nothing was recorded: no frame came")
@@ -265,16 +300,45 @@ class Recording(threading.Thread):
                     return None
 
 
-class _Writer:
-    """The open file.
+@dataclass(frozen=True)
+class _Form:
+    """How a recording is coded."""
 
-    It is FFmpeg's hybrid MP4: fragments while it grows, and an index of all when it is closed.
+    container: str
+    """FFmpeg's name, as of the next."""
+    codec: str
+    options: Mapping[str, str]
+    pixels: str
+    sound: str
+    has_alpha: bool = False
+
+
+def _form_of(path: Path, has_alpha: bool, coding: Mapping[str, str], sound: str) -> _Form:
+    """Return how ``path`` is coded: with transparency where there is any and it can.
+
+    coding: of x264. sound: the codec in MP4 and MOV.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".webm":
+        pixels = "yuva420p" if has_alpha else "yuv420p"
+        return _Form("webm", "libvpx-vp9", _LIVE_VP9, pixels, "libopus", has_alpha)
+    if suffix == ".mov" and has_alpha:
+        return _Form("mov", "prores_ks", {}, "yuva444p10le", sound, has_alpha)
+    return _Form("mp4", "libx264", coding, "yuv420p", sound)
+
+
+class _Writer:
+    """The open file, for frames like the first one.
+
+    MP4 and MOV are FFmpeg's hybrid: fragments while it grows, and an index of all when it is
+    closed. WebM is written second by second as it is.
     """
 
     def __init__(
         self,
         path: Path,
-        size: tuple[int, int],
+        first: LiveFrame,
+        painting: np.ndarray,
         sound: Sound | None,
         coding: Mapping[str, str],
         sound_codec: str,
@@ -283,16 +347,17 @@ class _Writer:
         import av
         from av.video.reformatter import Colorspace, VideoReformatter
 
-        options = {
-            "movflags": "+hybrid_fragmented+frag_keyframe+default_base_moof",
-            "flush_packets": "1",
-        }
-        self._output: OutputContainer = av.open(f"file:{path}", "w", format="mp4", options=options)
+        form = _form_of(path, first.cutout is not None, coding, sound_codec)
+        self.keeps_alpha = form.has_alpha
+        self._output: OutputContainer = av.open(
+            f"file:{path}", "w", format=form.container, options=_GROWING[form.container]
+        )
         if comment:
             self._output.metadata["comment"] = comment
-        height, width = size
-        self._video = self._output.add_stream("libx264", rate=30, options=dict(coding))
-        self._video.pix_fmt = "yuv420p"
+        height, width = painting.shape[:2]
+        stream = self._output.add_stream(form.codec, rate=30, options=dict(form.options))
+        self._video = cast("VideoStream", stream)  # which PyAV's types know only for some encoders
+        self._video.pix_fmt = form.pixels
         self._video.height, self._video.width = height + height % 2, width + width % 2
         context = self._video.codec_context
         context.time_base, context.gop_size = _TIME_BASE, _FRAGMENT_FRAMES
@@ -300,7 +365,7 @@ class _Writer:
         context.colorspace = context.color_primaries = context.color_trc = tag
         context.color_range = 1
         self._matrix = Colorspace.SMPTE170M if height < 720 else Colorspace.ITU709
-        self._track = _SoundTrack(self._output, sound, sound_codec) if sound else None
+        self._track = _SoundTrack(self._output, sound, form.sound) if sound else None
         self._reformatter = VideoReformatter()
         self._begin_s: float | None = None
         self._newest = -1
@@ -313,7 +378,7 @@ class _Writer:
         pts = round(time_s / _TIME_BASE)
         if pts > self._newest:  # a frame painted once more may carry the same time
             self._newest = pts
-            picture = self._convert(painting)
+            picture = self._convert(self._pixels_of(frame, painting))
             picture.pts, picture.time_base = pts, _TIME_BASE
             self._output.mux(self._video.encode(picture))
         if self._track:
@@ -327,6 +392,14 @@ class _Writer:
             self._output.mux(self._track.finish())
         self._output.close()
 
+    def _pixels_of(self, frame: LiveFrame, painting: np.ndarray) -> np.ndarray:
+        """Return what of a painting is kept, with alpha where the file has it."""
+        if not self.keeps_alpha:
+            return painting
+        if frame.cutout is not None:
+            return frame.cutout
+        return np.dstack([painting, np.full(painting.shape[:2], 255, np.uint8)])
+
     def _convert(self, painting: np.ndarray) -> VideoFrame:
         from av.video.frame import VideoFrame
         from av.video.reformatter import Interpolation
@@ -336,10 +409,12 @@ class _Writer:
             painting = np.pad(painting, ((0, pad[0]), (0, pad[1]), (0, 0)), mode="edge")
         # A camera that came back in another size is brought to the first one.
         return self._reformatter.reformat(
-            VideoFrame.from_ndarray(np.ascontiguousarray(painting), "rgb24"),
+            VideoFrame.from_ndarray(
+                np.ascontiguousarray(painting), "rgba" if self.keeps_alpha else "rgb24"
+            ),
             width=self._video.width,
             height=self._video.height,
-            format="yuv420p",
+            format=self._video.pix_fmt,
             src_color_range="JPEG",
             dst_colorspace=self._matrix,
             dst_color_range=1,
@@ -392,8 +467,8 @@ class _SoundTrack:
         return block
 
 
-def free_name(folder: Path, label: str, taken: Sequence[Path] = ()) -> Path:
-    """Return livebrush-LABEL-TIME.mp4 under a name that is still free and not ``taken``.
+def free_name(folder: Path, label: str, suffix: str, taken: Sequence[Path] = ()) -> Path:
+    """Return livebrush-LABEL-TIME.SUFFIX under a name that is still free and not ``taken``.
 
     The name of its unfinished form is free too.
     """
@@ -401,10 +476,10 @@ def free_name(folder: Path, label: str, taken: Sequence[Path] = ()) -> Path:
     names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
     return next(
         path
-        for path in (folder / f"{name}.mp4" for name in names)
+        for path in (folder / f"{name}{suffix}" for name in names)
         if path not in taken
         and not path.exists()
-        and not path.with_name(f"{path.stem}.partial.mp4").exists()
+        and not path.with_name(f"{path.stem}.partial{suffix}").exists()
     )
 
 
@@ -414,14 +489,14 @@ def sound_of(args: argparse.Namespace, source: LiveSource) -> Callable[[], Sound
     return source.sound if microphone is None else lambda: Microphone(microphone)
 
 
-def check_recording(path: Path, flag: str) -> None:
+def check_recording(path: Path, flag: str, suffixes: Sequence[str] = SUFFIXES) -> None:
     """Refuse a name that cannot be recorded to, before a run.
 
     Raises UsageError for a name that exists or has another ending, SinkError for a folder that
     there is not.
     """
-    if path.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"{flag} {path}: must end in {', '.join(SUFFIXES)}.")
+    if path.suffix.lower() not in suffixes:
+        raise UsageError(f"{flag} {path}: must end in {', '.join(suffixes)}.")
     if not path.parent.is_dir():
         raise SinkError(f"{flag} {path}: the folder {path.parent} does not exist.")
     for taken in (path, path.with_name(f"{path.stem}.partial{path.suffix}")):

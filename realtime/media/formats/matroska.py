@@ -6,6 +6,7 @@ MATROSKA = VideoFormat(
     suffixes=(".mkv",),
     rank=3,
     container="matroska",
+    alpha_encoder="ffv1",
     subtitles="subrip",
     covers="attachment",
     has_attachments=True,

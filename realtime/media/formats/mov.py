@@ -6,6 +6,7 @@ MOV = VideoFormat(
     suffixes=(".mov",),
     rank=2,
     container="mov",
+    alpha_encoder="prores_ks",
     subtitles="mov_text",
     has_timescale=True,
     keeps_start=True,

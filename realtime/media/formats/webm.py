@@ -7,6 +7,7 @@ WEBM = VideoFormat(
     rank=4,
     container="webm",
     encoder="libvpx-vp9",
+    alpha_encoder="libvpx-vp9",
     sound="libopus",
     subtitles="webvtt",
     has_alpha_beside=True,

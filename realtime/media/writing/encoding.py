@@ -65,9 +65,13 @@ class Encoding:
     audio: str = "copy"
     """What becomes of sound, one of AUDIO_MODES."""
 
+    keeps_alpha: bool = False
+    """Whether transparency is asked for, which is drawn where the input has none."""
+
     def codec_for(self, path: Path) -> str:
         """Return the encoder for a video file of this name."""
-        return self.codec or video_format(path).encoder
+        form = video_format(path)
+        return self.codec or (self.keeps_alpha and form.alpha_encoder) or form.encoder
 
     def options_for(self, path: Path) -> dict[str, str]:
         """Return the encoder's options for a video file of this name.

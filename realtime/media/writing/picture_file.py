@@ -69,6 +69,8 @@ class PictureOutput:
         return 0
 
     def _add_alpha(self, pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+        if pixels.shape[2] == 4:
+            pixels, alpha = pixels[..., :3], pixels[..., 3]
         if alpha is None or alpha.shape != pixels.shape[:2]:  # side by side the input stands beside
             return pixels
         if self._format.keeps_alpha:

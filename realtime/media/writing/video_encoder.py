@@ -83,12 +83,10 @@ class VideoEncoder:
         self._context = encoder_context(device) if device else None
         self._reformatter = VideoReformatter()
         formats = [known.name for known in av.Codec(self.codec, "w").video_formats or ()]
-        is_beside = self.codec in _ALPHA_BESIDE
-        has_room = not is_beside or video_format(path).has_alpha_beside
-        takes_alpha = source.has_alpha and size == source.size and has_room
-        alpha = _alpha_format(formats, source.bit_depth) if takes_alpha else None
+        takes_alpha = source.has_alpha and size == source.size
+        alpha = alpha_format(self.codec, path, source.bit_depth) if takes_alpha else None
         self.keeps_alpha = alpha is not None
-        self.keeps_alpha_beside = self.keeps_alpha and is_beside
+        self.keeps_alpha_beside = self.keeps_alpha and self.codec in _ALPHA_BESIDE
         self.pixel_format = alpha or _pixel_format(formats, source.bit_depth)
         if source.has_alpha and not alpha:
             self.notes.append(
@@ -138,8 +136,11 @@ class VideoEncoder:
     def picture(self, pixels: Pixels, alpha: np.ndarray | None = None) -> VideoFrame:
         """Return pixels as the encoder takes them, without a time.
 
-        ``pixels``: (H, W, 3) uint8 RGB of the given size. ``alpha``: (H, W) uint8, if that is kept.
+        ``pixels``: (H, W, 3) uint8 RGB of the given size. ``alpha``: (H, W) uint8, if that is kept;
+        the fourth of the pixels, where they have it, goes before.
         """
+        if isinstance(pixels, np.ndarray) and pixels.shape[2] == 4:
+            pixels, alpha = pixels[..., :3], pixels[..., 3]
         if self._context is None and isinstance(pixels, np.ndarray):
             return self._picture_of_array(pixels, alpha)
         if self.pixel_format in ("yuv420p", "nv12"):
@@ -184,7 +185,13 @@ class VideoEncoder:
         )
 
 
-def _alpha_format(formats: list[str], bit_depth: int) -> str | None:
+def alpha_format(codec: str, path: Path, bit_depth: int) -> str | None:
+    """Return in which format ``codec`` keeps transparency in a file called ``path``; None: none."""
+    import av
+
+    if codec in _ALPHA_BESIDE and not video_format(path).has_alpha_beside:
+        return None
+    formats = [known.name for known in av.Codec(codec, "w").video_formats or ()]
     deep = ["yuva420p10le", "yuva422p10le", "yuva444p10le"]
     plain = ["yuva420p", "yuva444p", "rgba", "argb", "bgra"]
     wanted = [*deep, *plain] if bit_depth > 8 else [*plain, *deep]

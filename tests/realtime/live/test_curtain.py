@@ -38,6 +38,14 @@ def test_pixels_get_dark_and_the_frame_stays():
     assert (pixels == 200).all()
 
 
+def test_a_veil_covers_what_is_seen_through():
+    pixels = np.full((4, 6, 4), 200, np.uint8)
+    pixels[..., 3] = 0
+    half, gone = (Veil(None).over(pixels, level) for level in (0.5, 0.0))
+    assert (half[..., :3] == 100).all() and (np.abs(half[..., 3].astype(int) - 128) <= 1).all()
+    assert (gone == (0, 0, 0, 255)).all()
+
+
 def test_a_still_stands_in_the_middle_of_black():
     veil = Veil(np.full((10, 10, 3), 80, np.uint8))
     shown = veil.over(np.full((20, 60, 3), 200, np.uint8), 0.0)

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -71,6 +72,56 @@ def test_a_recording_keeps_time_and_pixels_and_gets_its_name_at_the_end(tmp_path
     assert [p.name for p in tmp_path.iterdir()] == ["show.mp4"]
     saved = f"saved show.mp4, 2.4 s in {tmp_path}"
     assert answers(recorder) == ["recording show.mp4, without sound", saved]
+
+
+def cut_out(items: list[tuple[LiveFrame, np.ndarray]]) -> list[tuple[LiveFrame, np.ndarray]]:
+    """With nothing behind the left half, which is a person."""
+    alpha = np.repeat(np.where(np.arange(SIZE[1]) < 32, 255, 0).astype(np.uint8)[None], SIZE[0], 0)
+    return [(replace(f, cutout=np.dstack([p, alpha])), p) for f, p in items]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("show.webm", "libvpx-vp9"), ("show.mov", "prores")], ids=["webm", "mov"]
+)
+def test_transparency_is_recorded(tmp_path: Path, name: str, codec: str):
+    recorder, path = Recorder(tmp_path, tmp_path / name, lambda: Microphone(TONE)), tmp_path / name
+    recorder.record(True, "x")
+    items = cut_out(frames(50))
+    items[40:] = frames(50)[40:]  # all of the picture again
+    put_all(recorder, items)
+    recorder.close()
+    assert any(line.startswith(f"saved {name}, 2.0 s") for line in answers(recorder))
+    with av.open(str(path)) as file:
+        assert len(file.streams.audio) == 1
+        decoder = av.CodecContext.create(codec, "r")
+        decoder.extradata = file.streams.video[0].codec_context.extradata
+        packets = [p for p in file.demux(video=0) if p.size]
+        if codec == "prores":
+            decoder = file.streams.video[0].codec_context
+        pictures = [picture for packet in packets for picture in decoder.decode(packet)]
+    pictures += decoder.decode(None)
+    assert len(pictures) == 50
+    for number, most in ((0, 5), (39, 5), (45, 255)):
+        rgba = pictures[number].to_ndarray(format="rgba")
+        assert rgba[:, :28, 3].min() > 250 and abs(int(rgba[:, 36:, 3].max()) - most) <= 5
+        level = items[number][1].mean()
+        assert abs(rgba[..., :3].mean() - level) < 4  # the colours are whole everywhere
+
+
+def test_a_name_of_ones_own_suits_what_is_seen_through(tmp_path: Path):
+    recorder = Recorder(tmp_path)
+    recorder.record(True, "x", ".webm")
+    put_all(recorder, cut_out(frames(3)))
+    recorder.close()
+    assert [path.suffix for path in tmp_path.iterdir()] == [".webm"]
+
+
+def test_transparency_that_is_lost_is_said(tmp_path: Path):
+    recorder = Recorder(tmp_path, tmp_path / "show.mp4")
+    recorder.record(True, "x")
+    put_all(recorder, cut_out(frames(3)))
+    recorder.close()
+    assert "without transparency, which .webm and .mov keep" in answers(recorder)[0]
 
 
 def test_it_starts_and_stops_again_under_free_names(tmp_path: Path):
