@@ -43,7 +43,7 @@ Masks are pictures of any size in up to nine flat colours: black, white, red, gr
 grey, cyan, magenta. What has one colour in both belongs together: sky to sky, skin to skin.
 """
 STEPS, SIZE_PX, STYLE_WEIGHT = 150, 384, 12.0
-_PHOTOREAL_STYLE_WEIGHT = 20.0
+_PHOTOREAL_STYLE_WEIGHT = 5.0
 _LEAST_SPREAD = 16  # levels from the darkest to the lightest hundredth of the pixels
 _SIZES_PX = (64, 1024)
 _PREVIEW_EVERY = 10
