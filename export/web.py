@@ -71,6 +71,8 @@ _NOT_ON_PAGE = frozenset(
         "beats",
         "preset",
         "store",
+        "text",
+        "caption",
         "reset",
         "black",
         "fade_black",

@@ -8,6 +8,8 @@ import uuid
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,12 +23,13 @@ from engines import EngineOptions, ModelFile, Style, find_model, open_engine
 from engines.base import Pending
 from engines.errors import EngineRunError, LivebrushError, SinkError, UsageError
 from engines.style_row import StyleRow
+from realtime.controls.commands import perform
 from realtime.controls.desk import Desk
 from realtime.controls.show import Source, read_show
 from realtime.controls.state import State
 from realtime.controls.values import Value
 from realtime.files import crew
-from realtime.files.replay import model_for
+from realtime.files.replay import Replay, model_for
 from realtime.frame import FileFrame, Frame, FrameMemory, LiveFrame
 from realtime.live.clean_sink import CleanSink
 from realtime.live.engine_sizes import EngineSizes
@@ -46,7 +49,7 @@ SIZE = (96, 128)
 FRAMES, FPS = 132, 30
 BEGIN_S = 100.0
 # With so many frames: styles that fade, one into another's fade, a blend, strength, the brush,
-# the mirror, a picture that is held over the end of a segment, a black-out that fades.
+# the mirror, a picture that is held over the end of a segment, a black-out that fades, a text.
 COMMANDS: dict[int, list[tuple[str, Value]]] = {
     4: [("style", "dim")],
     9: [("next", None)],
@@ -58,6 +61,7 @@ COMMANDS: dict[int, list[tuple[str, Value]]] = {
     66: [("fade_black", True)],
     90: [("fade_black", False), ("original", None)],
     100: [("original", None), ("keep_color", True)],
+    110: [("text", "HH HH HH HH HH HH {clock}")],
 }
 Vectors = dict[float, np.ndarray]
 
@@ -118,12 +122,14 @@ class Watched(LivePainter):
 
 
 class Keeping(CleanSink):
-    """Keeps how bright each painting is, on the left and on the right, and gives the commands."""
+    """Keeps how bright each painting is on both sides, and what text does to it; and gives the
+    commands.
+    """
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()
         self.desk = desk
-        self.sides: dict[float, tuple[float, float]] = {}
+        self.sides: dict[float, tuple[float, ...]] = {}
 
     def see(self, frame: LiveFrame) -> None:
         for command in COMMANDS.get(frame.index, []):
@@ -136,9 +142,10 @@ class Keeping(CleanSink):
         """Keep what there is."""
 
 
-def sides_of(painting: np.ndarray) -> tuple[float, float]:
+def sides_of(painting: np.ndarray) -> tuple[float, ...]:
     half = painting.shape[1] // 2
-    return float(painting[:, :half].mean()), float(painting[:, half:].mean())
+    low = painting[painting.shape[0] * 2 // 3 :]
+    return float(painting[:, :half].mean()), float(painting[:, half:].mean()), float(low.std())
 
 
 @dataclass
@@ -149,7 +156,7 @@ class Played:
     show: Path
     kept: Path
     vectors: Vectors
-    sides: dict[float, tuple[float, float]]
+    sides: dict[float, tuple[float, ...]]
 
 
 @pytest.fixture(scope="module")
@@ -222,6 +229,11 @@ def test_the_painting_is_the_live_one(played: Played, paint: Callable, tmp_path:
             for frame in video.frames()
         }
     assert min(max(sides) for sides in played.sides.values()) < 3  # it was black
+    before, after = (
+        next(sides[2] for time_s, sides in played.sides.items() if time_s > frames / FPS)
+        for frames in (106, 112)
+    )
+    assert after > before + 8  # the text
     common = again.keys() & played.sides.keys()
     assert len(common) > FRAMES - 25
     for time_s in common:
@@ -229,6 +241,17 @@ def test_the_painting_is_the_live_one(played: Played, paint: Callable, tmp_path:
     with av.open(str(output)) as painted, av.open(str(played.clip)) as source:
         sounds = [[bytes(p) for p in file.demux(audio=0)] for file in (painted, source)]
     assert sounds[0] == sounds[1]
+
+
+def test_a_clock_tells_the_time_of_the_show(played: Played):
+    head = read_show(played.show).head
+    assert abs((datetime.now().astimezone() - head.clock).total_seconds()) < 3600
+    state = perform(head.state, "text", "{clock}")
+    replay = Replay(state, (), None, datetime(2026, 11, 30, 21, 59, 30))
+    frame = FileFrame(np.zeros((4, 4, 3), np.uint8), 0, 0, Fraction(1))
+    assert [replay.follow(frame, s, None)[1].words for s in (-1.0, 29.0, 31.0)] == [
+        *("21:59", "21:59", "22:00")
+    ]
 
 
 def test_what_record_source_kept_is_painted_alike(played: Played, paint: Callable, tmp_path: Path):

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from engines.errors import UnknownStyle, UsageError
+from engines.errors import UnknownStyle, UsageError, printable
 from engines.model_file import ORIGINAL
 from engines.style import STYLE_NAME, Style
-from realtime.controls.state import BANK_SIZE, State
+from realtime.controls.state import BANK_SIZE, LONGEST_TEXT, State
 from realtime.look import ALPHA, BLUR, PAINTING, PICTURE, Look, name_styles, parse_mix
 
 
@@ -270,6 +270,19 @@ def set_black(fades: bool) -> Callable[[State, bool], State]:
         return say(replace(state, black=on, black_fade_s=seconds), "" if on else "picture")
 
     return act
+
+
+def set_text(state: State, text: str) -> State:
+    """Write ``text`` over the painting; an empty one takes away what is there."""
+    words = " ".join(printable(text).split())[:LONGEST_TEXT]
+    if not words:
+        return set_captioned(state, False)
+    return say(replace(state, text=words, captioned=True), f"text: {words}")
+
+
+def set_captioned(state: State, on: bool) -> State:
+    """Write the text over the painting, or leave it out."""
+    return say(replace(state, captioned=on), f"text: {state.text}" if on else "no text")
 
 
 def reset(state: State, _: None) -> State:

@@ -49,9 +49,10 @@ def recall(state: State, without: Collection[str] = ()) -> State:
 
     Those named in ``without`` stay, and those that mean nothing any more.
     """
-    known = settings(state).keys() - set(without)
-    for name, value in remembered().items():
-        if name in known:
+    kept = remembered()
+    for name in settings(state):  # in the order of the table: what shows a text comes after it
+        if name in kept and name not in without:
+            value = kept[name]
             with contextlib.suppress(ValueError):  # of another version, or for another model
                 state = perform(state, name, value)
     return state

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -50,6 +51,8 @@ class Head(msgspec.Struct):
     """The name of the model."""
     state: State
     """The controls at the start."""
+    clock: datetime | None = None
+    """What the time of day was at the start, for texts that tell it."""
 
 
 class Row(msgspec.Struct):
@@ -233,8 +236,8 @@ def _steps(state: State, changes: Iterable[tuple[float, State]]) -> tuple[Step, 
 
 def _seen(state: State) -> tuple[object, ...]:
     """Return what of the controls a painting shows."""
-    black = (state.black, state.black_fade_s)
-    return state.look, state.fade_s, state.mirror, state.frozen, *black
+    over = (state.black, state.black_fade_s, state.captioned and state.text)
+    return state.look, state.fade_s, state.mirror, state.frozen, *over
 
 
 def _styles_in(look: Look) -> list[str]:

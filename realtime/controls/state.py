@@ -20,6 +20,7 @@ BEATS_RANGE = (1, 64)
 PRESETS_RANGE = (1, 8)
 Preset = tuple[tuple[str, Value], ...]
 """Commands and the values that they had."""
+LONGEST_TEXT = 200
 HUD_STEPS = ("short", "all", "off")
 FADE_RANGE_S = (0.0, 10.0)
 # WCAG 2.3.1 allows three flashes a second; one change of style a second cannot come near it,
@@ -86,6 +87,9 @@ class State:
     """Whether the picture is black, for everybody who sees it."""
     black_fade_s: float = 0.0
     """How long the newest change from or to black takes."""
+    text: str = "{clock}"
+    """What is written over the painting where ``captioned``, as caption.py beside this reads it."""
+    captioned: bool = False
     taps: int = 0
     """How often the beat has been tapped so far."""
     beat_s: float | None = None

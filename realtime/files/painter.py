@@ -18,11 +18,12 @@ from engines.base import Pending
 from engines.identity import EngineIdentity
 from engines.machine import processor
 from realtime.controls.show import Show
-from realtime.files.replay import Replay
+from realtime.files.replay import Over, Replay
 from realtime.frame import FileFrame
 from realtime.look import Look
 from realtime.media.reading.video_file import VideoFile
 from realtime.media.writing.segments import SEGMENT_FRAMES, Resume
+from realtime.picture.caption import Caption
 from realtime.picture.gpu.tensors import on_host
 from realtime.picture.veil import Veil
 from realtime.stylizer import Stylizer
@@ -58,6 +59,7 @@ class FilePainter:
         self._side_by_side = side_by_side
         self._resume = resume or Resume()
         self._replay, self._veil = replay, Veil(stylizer.pictures.still)
+        self._caption = Caption()
         self._next_index = 0
         self.size = painted_size(video.info.size, side_by_side)
 
@@ -72,10 +74,10 @@ class FilePainter:
         self._entries_done = self._timeline.apply(
             self._stylizer, self._look, now_s, self._video.cuts, self._entries_done
         )
-        is_next, level = frame.index == self._next_index, 1.0
+        is_next, over = frame.index == self._next_index, Over()
         kept = None if is_next else self._resume.memory_before(frame.index)
         if self._replay:
-            frame, level = self._replay.follow(frame, float(now_s), kept)
+            frame, over = self._replay.follow(frame, float(now_s), kept)
         # Without any it goes on from the frame before.
         memory = {} if frame.is_cut else kept
         painted = self._stylizer.begin(frame, float(now_s), memory)
@@ -92,9 +94,11 @@ class FilePainter:
             if ends_segment:
                 memory = begun | self._stylizer.steadiness_state()
                 self._resume.leave_memory(frame.index, memory)
+            if over.words:
+                pixels = self._caption.over(on_host(pixels), over.words)
             if self._side_by_side:
                 pixels = np.concatenate([on_host(frame.pixels), on_host(pixels)], axis=1)
-            return pixels if level == 1 else self._veil.over(on_host(pixels), level)
+            return pixels if over.level == 1 else self._veil.over(on_host(pixels), over.level)
 
         return finish
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
 
 import numpy as np
 
 from engines import ModelFile, find_model, installed_models
 from engines.errors import LivebrushError, UsageError
 from engines.style_row import row_from_text
+from realtime.controls.caption import words_of
 from realtime.controls.curtain import Curtain
 from realtime.controls.show import Show, Step
 from realtime.controls.state import State
@@ -23,14 +25,31 @@ _HELD = "show_held"
 _EARLY_S = 0.001  # of a frame against its own time, which video files round to their ticks
 
 
+@dataclass(frozen=True)
+class Over:
+    """What lies over the painting of a frame."""
+
+    words: str = ""
+    level: float = 1.0
+    """How bright it is with them, 0..1."""
+
+
 class Replay:
     """Sets the controls as they were, for each frame in order.
 
     Fades count from the times of what was done, not from the frames around: it does not matter
-    which frames come. ``steps``: what is done, by the clock of the frames.
+    which frames come. ``steps``: what is done, by the clock of the frames. ``clock``: what the time
+    of day was when that began.
     """
 
-    def __init__(self, first: State, steps: Sequence[Step], stylizer: Stylizer) -> None:
+    def __init__(
+        self,
+        first: State,
+        steps: Sequence[Step],
+        stylizer: Stylizer,
+        clock: datetime | None = None,
+    ) -> None:
+        self._clock = clock or datetime.min
         self._state, self._steps, self._stylizer = first, steps, stylizer
         self._done, self._curtain = 0, Curtain()
         self._held: np.ndarray | None = None
@@ -44,11 +63,11 @@ class Replay:
 
     def follow(
         self, frame: FileFrame, now_s: float, memory: FrameMemory | None
-    ) -> tuple[FileFrame, float]:
+    ) -> tuple[FileFrame, Over]:
         """Set the controls for ``frame``, which belongs at ``now_s``.
 
         memory: what was kept before it, where frames were left out. Returns what is painted in its
-        place, turned round or one that is held, and how bright that is, 0..1.
+        place, turned round or one that is held, and what lies over its painting.
         """
         turned = False
         while self._done < len(self._steps) and self._steps[self._done].at_s <= now_s + _EARLY_S:
@@ -71,7 +90,8 @@ class Replay:
         # What is remembered of a picture that was the other way round is of no use.
         is_cut = turned or (frame.is_cut and not (was_held and self._state.frozen))
         level = self._curtain.level(self._state, now_s)
-        return replace(frame, pixels=shown, is_cut=is_cut), level
+        words = words_of(self._state, self._clock + timedelta(seconds=max(0.0, now_s)))
+        return replace(frame, pixels=shown, is_cut=is_cut), Over(words, level)
 
     def memory(self) -> FrameMemory:
         """Return what must be remembered for the next frame."""
@@ -87,7 +107,7 @@ class Replay:
 
 def replay_on(show: Show, video: VideoInfo, stylizer: Stylizer) -> Replay:
     """Return what paints ``show`` on ``video``. Raises UsageError for another source."""
-    return Replay(show.head.state, steps_on(show, video), stylizer)
+    return Replay(show.head.state, steps_on(show, video), stylizer, show.head.clock)
 
 
 def steps_on(show: Show, video: VideoInfo) -> tuple[Step, ...]:

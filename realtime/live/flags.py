@@ -18,6 +18,7 @@ from engines import Engine, ModelFile, find_model
 from engines.errors import EngineRunError, SourceError, UsageError
 from realtime import cli
 from realtime.controls.autopilot import Schedule, live_timeline
+from realtime.controls.commands import perform
 from realtime.controls.desk import Desk
 from realtime.controls.keys import keymap_from, user_keys_file
 from realtime.controls.midi import MidiInput, open_port, read_controls, user_midi_file
@@ -115,6 +116,12 @@ def add_show_flags(parser: argparse.ArgumentParser) -> None:
         live_sink.add_flags(group)
     for clean_sink in clean_sink_classes():
         clean_sink.add_flags(group)
+    group.add_argument(
+        "--text",
+        metavar="TEXT",
+        help="written over the painting for all who see it, {clock} and {style} filled in; key o "
+        "takes it away",
+    )
     group.add_argument(
         "--still",
         type=Path,
@@ -258,8 +265,11 @@ def model_and_state(args: argparse.Namespace, mirrored: bool) -> tuple[ModelFile
     state = replace(state, recording=args.record is not None, on_air=on_air)
     state = replace(state, has_picture=look.behind == PICTURE)
     if has_controls(args) and not args.fresh:
-        state = replace(recall(state, without=given), said="", said_count=0)
-    return model, state
+        # A text of yesterday is there to be shown again, but nobody wants it on today's screen.
+        state = replace(recall(state, without=given), captioned=False)
+    if args.text is not None:
+        state = perform(state, "text", args.text)
+    return model, replace(state, said="", said_count=0)
 
 
 def pictures_from(args: argparse.Namespace) -> LookPictures:

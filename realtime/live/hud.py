@@ -12,13 +12,13 @@ from functools import lru_cache
 
 import numpy as np
 
-MIN_TEXT_PX = 11
+from realtime.picture.lettering import BOLD, MIN_TEXT_PX, REGULAR, Lettering
+
 _TEXT_PER_LINE = 0.029  # text size as a share of the picture's height: 14 pixels at 480 lines
 _PANEL = (18, 18, 22)
 _PANEL_WEIGHT = 0.76  # white keeps a contrast of 7:1 on the panel over a white picture
 _WHITE, _SOFT, _AMBER = (255, 255, 255), (214, 218, 224), (255, 190, 70)
 _RED = (255, 96, 88)
-_REGULAR, _BOLD = 450, 650
 _KEYS_GAP_EM = 0.9  # from the keys on the help card to what they do, in text sizes
 
 
@@ -61,7 +61,7 @@ class _Line:
 
     text: str
     color: tuple[int, int, int] = _WHITE
-    weight: int = _REGULAR
+    weight: int = REGULAR
     second: str = ""
     """The text of the second column."""
     tab: float = 0.0
@@ -78,7 +78,7 @@ class Hud:
         import cv2
 
         self._cv2 = cv2
-        self._font = cv2.FontFace("sans")
+        self._letters = Lettering()
         self._panel = lru_cache(maxsize=64)(self._render)
 
     def draw_figures(self, picture: np.ndarray, figures: Figures, brief: bool = False) -> None:
@@ -90,7 +90,7 @@ class Hud:
         lines = _compose_brief(figures) if brief else _compose_lines(figures)
         self._place(picture, tuple(lines), (0.0, 0.0), margin)
         if figures.recording:
-            line = _Line(figures.recording, _RED, _BOLD)
+            line = _Line(figures.recording, _RED, BOLD)
             self._place(picture, (line,), (0.0, 1.0), margin, scale=1.1)
 
     def draw_toast(self, picture: np.ndarray, text: str, bottom: int | None = None) -> None:
@@ -101,7 +101,7 @@ class Hud:
         margin = text_px(picture.shape[0])
         px = round(text_px(picture.shape[0]) * 1.25)
         room = picture.shape[1] - 2 * margin - 2 * _measure_spacing(px)[0]
-        lines = tuple(_Line(line, weight=_BOLD) for line in self._wrap(text, px, room))
+        lines = tuple(_Line(line, weight=BOLD) for line in self._letters.wrap(text, px, room))
         self._place(picture[:bottom], lines, (1.0, 0.5), margin, px=px)
 
     def draw_hint(self, picture: np.ndarray, text: str) -> None:
@@ -111,12 +111,12 @@ class Hud:
 
     def draw_start(self, picture: np.ndarray, text: str) -> None:
         """Draw what is waited for, in the middle."""
-        self._place(picture, (_Line(text, _SOFT, _BOLD),), (0.5, 0.5), 0, scale=1.4)
+        self._place(picture, (_Line(text, _SOFT, BOLD),), (0.5, 0.5), 0, scale=1.4)
 
     def draw_notice(self, picture: np.ndarray, title: str, text: str) -> None:
         """Darken the picture, and draw what the user must know in the middle."""
         np.right_shift(picture, 1, out=picture)
-        lines = (_Line(f"! {title}", _AMBER, _BOLD), _Line(text, _WHITE))
+        lines = (_Line(f"! {title}", _AMBER, BOLD), _Line(text, _WHITE))
         self._place(picture, lines, (0.5, 0.5), 0, scale=1.3)
 
     def draw_warning(self, picture: np.ndarray, text: str) -> None:
@@ -124,7 +124,7 @@ class Hud:
 
         It is drawn whether figures are shown or not.
         """
-        self._place(picture, (_Line(f"! {text}", _AMBER, _BOLD),), (0.72, 0.5), 0, scale=1.1)
+        self._place(picture, (_Line(f"! {text}", _AMBER, BOLD),), (0.72, 0.5), 0, scale=1.1)
 
     def draw_help(self, picture: np.ndarray, rows: list[tuple[str, str]]) -> None:
         """Draw the keys and what they do, in the middle of the picture.
@@ -139,7 +139,7 @@ class Hud:
         tab = self._measure_keys(rows, px) / px + _KEYS_GAP_EM
         for n in range(columns):
             share = rows[n * half : (n + 1) * half]
-            lines = tuple(_Line(keys, _AMBER, _BOLD, second=text, tab=tab) for keys, text in share)
+            lines = tuple(_Line(keys, _AMBER, BOLD, second=text, tab=tab) for keys, text in share)
             across = 0.5 if columns == 1 else 1.0 - n
             self._place(picture[:, n * room : (n + 1) * room], lines, (0.5, across), 0, px=px)
 
@@ -148,14 +148,14 @@ class Hud:
         px = _fit_text_size(text_px(room[0]) * 1.1, lines, room[0])
         while px > MIN_TEXT_PX:
             keys = self._measure_keys(rows, px) + round(_KEYS_GAP_EM * px)
-            text = max(self._measure_text(text, px, _REGULAR) for _, text in rows)
+            text = max(self._letters.measure(text, px, REGULAR) for _, text in rows)
             if keys + text + 2 * _measure_spacing(px)[0] <= room[1]:
                 break
             px -= 1
         return px
 
     def _measure_keys(self, rows: list[tuple[str, str]], px: int) -> int:
-        return max(self._measure_text(keys, px, _BOLD) for keys, _ in rows)
+        return max(self._letters.measure(keys, px, BOLD) for keys, _ in rows)
 
     def draw_name(self, picture: np.ndarray, top: int, left: int, width: int, text: str) -> None:
         """Draw a name on a thumbnail that lies at ``top``, ``left`` in the picture."""
@@ -232,39 +232,24 @@ class Hud:
     ) -> None:
         pieces = [(line.text, left, line.color, line.weight)]
         if line.second:
-            pieces.append((line.second, left + round(line.tab * px), _WHITE, _REGULAR))
+            pieces.append((line.second, left + round(line.tab * px), _WHITE, REGULAR))
         for text, x, color, weight in pieces:
-            self._cv2.putText(pixels, text, (x, baseline), color, self._font, px, weight)
-            self._cv2.putText(coverage, text, (x, baseline), (255,), self._font, px, weight)
-
-    def _wrap(self, text: str, px: int, room: int) -> list[str]:
-        """Return the words in lines of at most ``room`` pixels, but for words that are longer."""
-        lines = [""]
-        for word in text.split(" "):
-            longer = f"{lines[-1]} {word}".lstrip()
-            if lines[-1] and self._measure_text(longer, px, _BOLD) > room:
-                lines.append(word)
-            else:
-                lines[-1] = longer
-        return lines
+            self._letters.write(pixels, text, (x, baseline), color, px, weight)
+            self._letters.write(coverage, text, (x, baseline), (255,), px, weight)
 
     def _measure_line(self, line: _Line, px: int) -> int:
         if line.second:
-            return round(line.tab * px) + self._measure_text(line.second, px, _REGULAR)
-        return self._measure_text(line.text, px, line.weight)
-
-    def _measure_text(self, text: str, px: int, weight: int) -> int:
-        left, _, width, _ = self._cv2.getTextSize((0, 0), text, (0, 0), self._font, px, weight)
-        return left + width + 1
+            return round(line.tab * px) + self._letters.measure(line.second, px, REGULAR)
+        return self._letters.measure(line.text, px, line.weight)
 
     def _cut(self, line: _Line, px: int, room: int) -> _Line:
         """Return the line, shortened with an ellipsis until it fits ``room`` pixels."""
         second = bool(line.second)
-        text, weight = (line.second, _REGULAR) if second else (line.text, line.weight)
+        text, weight = (line.second, REGULAR) if second else (line.text, line.weight)
         free = room - (round(line.tab * px) if second else 0)
-        if self._measure_text(text, px, weight) <= free:
+        if self._letters.measure(text, px, weight) <= free:
             return line
-        while text and self._measure_text(text + "…", px, weight) > free:
+        while text and self._letters.measure(text + "…", px, weight) > free:
             text = text[:-1]
         text = text.rstrip() + "…"
         return (
@@ -344,7 +329,7 @@ def _compose_lines(f: Figures) -> list[_Line]:
         part for part in (latency, f"{f.engine} {f.precision}".strip(), where) if part
     )
     lines = [
-        _Line(f"{place}{f.style}  ·  {100 * f.strength:.0f} %", weight=_BOLD),
+        _Line(f"{place}{f.style}  ·  {100 * f.strength:.0f} %", weight=BOLD),
         _Line(
             f"{f.fps:.1f} fps  ·  captured {f.captured_fps:.1f}, painted {f.painted_fps:.1f}", _SOFT
         ),
@@ -361,13 +346,13 @@ def _compose_brief(f: Figures) -> list[_Line]:
         f"{100 * f.strength:.0f} %" if f.strength < 1 and f.number else "",
         f"{f.fps:.0f} fps" if f.fps else "",
     )
-    title = _Line("  ·  ".join(filter(None, parts)), weight=_BOLD)
+    title = _Line("  ·  ".join(filter(None, parts)), weight=BOLD)
     return [title, *_compose_flags(f.flags), *_compose_warnings(f)]
 
 
 def _compose_flags(flags: tuple[str, ...]) -> list[_Line]:
-    return [_Line("  ·  ".join(flags), _SOFT, _BOLD)] if flags else []
+    return [_Line("  ·  ".join(flags), _SOFT, BOLD)] if flags else []
 
 
 def _compose_warnings(f: Figures) -> list[_Line]:
-    return [_Line(f"! {warning}", _AMBER, _BOLD) for warning in f.warnings]
+    return [_Line(f"! {warning}", _AMBER, BOLD) for warning in f.warnings]

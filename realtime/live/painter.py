@@ -6,16 +6,20 @@ It follows the controls, mirrors, holds a frozen frame, and changes sizes withou
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
 
+from realtime.controls.caption import words_of
 from realtime.controls.curtain import Curtain
 from realtime.controls.state import State
 from realtime.frame import Frame, LiveFrame
 from realtime.live.engine_sizes import EngineSizes
 from realtime.live.quality import Quality
 from realtime.look import Look
+from realtime.picture.caption import Caption
 from realtime.picture.gpu.decoding import tensors_problem
 from realtime.picture.gpu.tensors import on_device
 from realtime.picture.sizes import network_size, scaled
@@ -39,6 +43,7 @@ class LivePainter:
         fixed_size: tuple[int, int] | None = None,
         quality: Quality | None = None,
         clock: Clock = time.monotonic,
+        time_of_day: Callable[[], datetime] = datetime.now,
     ) -> None:
         self.stylizer = stylizer
         self.quality = quality
@@ -46,6 +51,7 @@ class LivePainter:
         """Whether the old size goes on while an engine for a new one is being opened."""
         self._sizes, self._clock, self._fixed_size = sizes, clock, fixed_size
         self._curtain, self._veil = Curtain(), Veil(stylizer.pictures.still)
+        self._caption, self._words, self._time_of_day = Caption(), "", time_of_day
         self._held: LiveFrame | None = None
         self._followed: Look = stylizer.look
         self._size = sizes.first_size
@@ -68,6 +74,7 @@ class LivePainter:
             self._held = replace(self._held, captured_s=frame.captured_s, file_s=frame.file_s)
         moves = state.look != self._followed or state.mirror != self._mirrored or self.waiting
         moves = moves or self._curtain.moves(state)
+        moves = moves or self._words != words_of(state, self._time_of_day())
         moves = moves or self._settled <= frames_remembered(state.look)
         if not moves or frame is not None:
             return self._held if moves else None
@@ -76,8 +83,9 @@ class LivePainter:
     def paint(self, frame: LiveFrame, state: State) -> tuple[LiveFrame, np.ndarray]:
         """Return the frame as it was seen (mirrored, if asked for) and its painting.
 
-        Both are dark as far as the controls say. Fades go by the times of the frames, so that they
-        come out the same when the show is painted again from its source.
+        The controls' text lies over the painting, and both are dark as far as they say. Fades go by
+        the times of the frames, so that they come out the same when the show is painted again from
+        its source.
         """
         begun_s, now_s = self._clock(), frame.captured_s
         self._follow(state, now_s)
@@ -90,10 +98,13 @@ class LivePainter:
         self._settled = 0 if now_s - self._changed_s < state.fade_s else self._settled + 1
         if self.quality and not self._sizes.opening:
             self.quality.note(frame, self._clock() - begun_s, self._clock())
+        self._words = words_of(state, self._time_of_day())
+        painting = self._caption.over(painting, self._words)
         level = self._curtain.level(state, now_s)
         if level < 1:
             frame = replace(frame, pixels=self._veil.over(frame.pixels, level))
         if cutout is not None:
+            cutout = self._caption.over(cutout, self._words)
             frame = replace(frame, cutout=self._veil.over(cutout, level))
         return frame, self._veil.over(painting, level)
 

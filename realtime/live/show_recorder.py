@@ -8,6 +8,7 @@ import queue
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -47,7 +48,8 @@ class ShowRecorder(CleanSink):
         self._failed: str | None = None
         self._file: BinaryIO | None = _open_new(path)
         state = replace(desk.state, said="", said_count=0, performed=0)
-        self._write(Head(FORMAT, name, source, model_now().name, state))
+        clock = datetime.now().astimezone()
+        self._write(Head(FORMAT, name, source, model_now().name, state, clock))
         self._write_known()
 
     @classmethod

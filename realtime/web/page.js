@@ -207,7 +207,7 @@ function buildPage(hello) {
   const ofKind = (kind) => hello.controls.filter((control) => control.kind === kind);
   $("styles").replaceChildren(...styles.map(makeStyleButton));
   $("sliders").replaceChildren(...ofKind("slider").map(makeSlider));
-  $("switches").replaceChildren(...ofKind("button").map(makeButton));
+  $("switches").replaceChildren(...ofKind("button").map(makeButton), ...ofKind("text").map(makeField));
   $("card").replaceChildren(...hello.help.map(([keys, text]) => {
     const row = document.createElement("p"), key = document.createElement("kbd");
     key.textContent = keys;
@@ -251,6 +251,16 @@ function makeSlider(control) {
   return label;
 }
 
+function makeField(control) {
+  const label = makeElement("label", "field", control.label), input = document.createElement("input");
+  Object.assign(input, { type: "text", maxLength: control.longest, id: `c-${control.name}` });
+  label.title = control.help;
+  label.append(input);
+  input.onchange = () => perform(control.name, input.value);
+  input.onkeydown = (event) => { if (event.key === "Enter") input.blur(); };  // keys are the show's again
+  return label;
+}
+
 function makeButton(control) {
   const button = makeElement("button", "", control.label);
   button.id = `c-${control.name}`;
@@ -263,6 +273,8 @@ function drawControl(control, shown, value) {
   if (control.kind === "slider") {
     if (document.activeElement !== shown) shown.value = value;
     shown.parentElement.querySelector("output").textContent = Number(value.toFixed(2));
+  } else if (control.kind === "text") {
+    if (document.activeElement !== shown) shown.value = value;
   } else if (value !== undefined) {  // an action has no value
     shown.setAttribute("aria-pressed", value !== control.rest);
   }

@@ -10,8 +10,8 @@ from typing import Any
 from realtime.controls.commands import COMMANDS, AnyCommand
 from realtime.controls.desk import Desk
 from realtime.controls.keys import Keymap
-from realtime.controls.state import State
-from realtime.controls.values import Range, UsualWords, Words
+from realtime.controls.state import LONGEST_TEXT, State
+from realtime.controls.values import Range, Text, UsualWords, Words
 
 _SLIDER_MOST = 60.0  # the far end of a longer range would leave no room for the usual values
 _FINE_STEP, _COARSE_STEP = 0.05, 1.0
@@ -62,7 +62,10 @@ def state_of(state: State) -> dict[str, Any]:
 
 
 def _control(command: AnyCommand) -> dict[str, Any]:
-    """Return a slider for a number, else a button; ``rest``: the value that does not show."""
+    """Return a slider for a number, a field for a text, else a button.
+
+    ``rest``: the value of a button that does not show.
+    """
     control = {
         "name": command.name,
         "label": command.name.replace("_", " ").capitalize(),
@@ -77,5 +80,7 @@ def _control(command: AnyCommand) -> dict[str, Any]:
             "high": min(values.high, _SLIDER_MOST),
             "step": step,
         }
+    if isinstance(values, Text) and not isinstance(values, UsualWords):
+        return control | {"kind": "text", "longest": LONGEST_TEXT}
     rest = values.words[0] if isinstance(values, Words | UsualWords) else False
     return control | {"kind": "button", "rest": rest}

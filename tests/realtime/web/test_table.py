@@ -16,7 +16,7 @@ from realtime.web.table import controls, hello, state_of
 
 SLIDERS = ["Strength", "Brush", "Stability", "Canvas", "Face", "Grade", "Fade", "Auto period"]
 BUTTONS = ["Blend", "Keep color", "Paint", "Behind", "Grade parts", "Hold grade"]
-BUTTONS += ["Mirror", "Freeze", "Auto", "Compare"]
+BUTTONS += ["Mirror", "Freeze", "Auto", "Compare", "Caption"]
 STATE = State(("great_wave", "the_scream"), Look((("great_wave", 1.0),)))
 
 
@@ -32,6 +32,8 @@ def test_the_controls_of_the_page_are_in_their_order():
     assert compare["rest"] == "off" == state_of(STATE)["compare"]
     (behind,) = (control for control in controls() if control["name"] == "behind")
     assert behind["rest"] == "painting" == state_of(STATE)["behind"]
+    (text,) = (control for control in controls() if control["kind"] == "text")
+    assert (text["label"], text["longest"], state_of(STATE)["text"]) == ("Text", 200, "{clock}")
 
 
 def test_everything_that_is_told_is_json_and_has_its_value():
