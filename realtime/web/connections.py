@@ -234,7 +234,8 @@ class Connections:
             if told != self._desk.state.styles:
                 told = self._desk.state.styles
                 self._want_thumbnails()
-                channel.send(json.dumps(hello(self._desk, self._browser is not None)))
+                wants_camera = self._browser is not None
+                channel.send(json.dumps(hello(self._desk, wants_camera, self._all_controls)))
             channel.send(
                 json.dumps({"state": state_of(self._desk.state), "status": self._status()})
             )

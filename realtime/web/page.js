@@ -22,6 +22,7 @@ const NO_CAMERA = {
 };
 
 let connection, channel, table, state = {};
+let hasQuit = false;
 let camera = null, recorder = null, heldBlend = false, toastTimer = 0, measured = {};
 
 function inAddress(name) { return new URLSearchParams(location.hash.slice(1)).get(name) || ""; }
@@ -128,6 +129,7 @@ async function connect() {
 }
 
 function reconnect() {  // until the server is back, unless it has refused us
+  if (hasQuit) return showConnection("Livebrush has ended: this page can be closed", "waiting");
   connect().catch((error) => {
     showProblem(error.final ? error : new Error("no connection: trying again"));
     if (!error.final) setTimeout(reconnect, 2000);
@@ -203,6 +205,7 @@ function receive(message) {
 function buildPage(hello) {
   table = hello;
   $("start").hidden = !hello.wants_camera || Boolean(camera);
+  $("quit").hidden = !hello.may_quit || hasQuit;
   const styles = [{ name: "original", title: "Original" }, ...hello.styles];
   const ofKind = (kind) => hello.controls.filter((control) => control.kind === kind);
   $("styles").replaceChildren(...styles.map(makeStyleButton));
@@ -460,6 +463,15 @@ function makeLink({ address, code }) {
   return figure;
 }
 
+async function quitProgram() {
+  const asks = "End Livebrush on this machine? Paintings that are not done go on at the next start.";
+  if (!confirm(asks)) return;
+  hasQuit = true;
+  $("quit").hidden = true;
+  perform("quit");
+  setTimeout(() => { if (connection.connectionState === "connected") perform("quit"); }, 1500);
+}
+
 function toggleCard() {
   $("card").hidden = !$("card").hidden;
   $("keys").setAttribute("aria-pressed", !$("card").hidden);
@@ -513,6 +525,7 @@ $("file").onchange = () => {
 $("turn").onclick = () => turnCamera().catch(showProblem);
 $("end").onclick = endCamera;
 $("keys").onclick = toggleCard;
+$("quit").onclick = quitProgram;
 $("painting").addEventListener("resize", () => {
   const { videoWidth, videoHeight } = $("painting");
   if (videoWidth) $("stage").style.setProperty("--shape", videoWidth / videoHeight);

@@ -147,10 +147,7 @@ class WebServer:
     @property
     def opening_address(self) -> str:
         """What a program on this machine opens the page by, once: others may see its arguments."""
-        if not self.guard.token:
-            return self.guard.address
-        here = replace(self.guard, token=None).address
-        return f"{here}#open={self._openings.issue(self.guard.token)}"
+        return _opening_address(self.guard, self._openings)
 
     async def _serve(self) -> None:
         # aiortc encodes in the loop's executor: no more at a time than there are cores.
@@ -162,6 +159,12 @@ class WebServer:
         finally:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self.connections.close(), _END_S)
+
+
+def _opening_address(guard: Guard, openings: Tickets[str]) -> str:
+    if not guard.token:
+        return guard.address
+    return f"{replace(guard, token=None).address}#open={openings.issue(guard.token)}"
 
 
 def _open_studio(guard: Guard, folders: Sequence[Path]) -> tuple[Studio | None, str]:
@@ -197,6 +200,10 @@ def _tell_addresses(app: FastAPI, guard: Guard, page: Page) -> None:
         certificate = page.certificate
         told = {"links": found, "fingerprint": certificate.fingerprint if certificate else ""}
         return Response(json.dumps(told), media_type="application/json")
+
+    @app.get("/opening")
+    def issue() -> Response:
+        return Response(_opening_address(guard, page.openings))
 
     @app.post("/token")
     def open_once(ticket: str) -> Response:

@@ -18,10 +18,11 @@ _FINE_STEP, _COARSE_STEP = 0.05, 1.0
 _FINE_MOST = 10.0
 
 
-def hello(desk: Desk, wants_camera: bool) -> dict[str, Any]:
+def hello(desk: Desk, wants_camera: bool, may_quit: bool = False) -> dict[str, Any]:
     """Return what there is to control, and how.
 
-    ``wants_camera``: the picture to paint is the page's own camera.
+    ``wants_camera``: the picture to paint is the page's own camera. ``may_quit``: the page may end
+    the program.
     """
     keymap = Keymap(
         {
@@ -40,6 +41,7 @@ def hello(desk: Desk, wants_camera: bool) -> dict[str, Any]:
         "help": keymap.help_rows(),
         "styles": [{"name": name, "title": desk.state.title(name)} for name in desk.state.styles],
         "wants_camera": wants_camera,
+        "may_quit": may_quit,
     }
 
 

@@ -87,8 +87,7 @@ def preview_command(path: Path, output: Path, wishes: Wishes, size: str) -> Comm
 
 
 def _stylize(path: Path) -> Command:
-    script = _ROOT / "stylize_video.py"
-    return [sys.executable, str(script), str(path), "--progress-every", "0.5"]
+    return [sys.executable, "-m", "stylize_video", str(path), "--progress-every", "0.5"]
 
 
 def _look(wishes: Wishes) -> list[str]:

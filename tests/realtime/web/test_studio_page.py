@@ -130,6 +130,8 @@ def test_a_browser_is_opened_by_a_word_that_is_good_once(page: Page):
     status, token, _ = ask(page, "POST", f"/token?ticket={word}", Accept="*/*")
     assert status == 200 and token.decode() == page.server.guard.token
     assert ask(page, "POST", f"/token?ticket={word}", Accept="*/*")[0] == 401
+    another = ask(page, "GET", "/opening")[1].decode()
+    assert another.partition("#")[0] == address.partition("#")[0] and another != address
 
 
 def test_tickets_run_out():
