@@ -48,8 +48,8 @@ class _Job:
 class PictureStyles:
     """Makes pictures styles of the model that ``stylizer`` paints with.
 
-    ``bring``, ``keep`` and ``brought`` may be used from any thread, the rest from the one that owns
-    the desk.
+    ``bring``, ``add``, ``keep`` and ``brought`` may be used from any thread, the rest from the one
+    that owns the desk.
     """
 
     def __init__(self, stylizer: Stylizer, scale: float = 1.0) -> None:
@@ -80,6 +80,10 @@ class PictureStyles:
         except queue.Full:
             return False
         return True
+
+    def add(self, row: StyleRow) -> None:
+        """Have a style that is made already put beside the others, and paint in it."""
+        self._made.put(row)
 
     @property
     def brought(self) -> tuple[StyleRow, ...]:

@@ -118,7 +118,8 @@ def server_from(
     encrypts = guard.scheme == "https"
     certificate = own_certificate(user_folder(), certified_names(guard)) if encrypts else None
     parts = (desk, live.status, browser, live.pictures, certificate, args.files or ())
-    server = WebServer(guard, stream, *parts)
+    # Of the same weights that pictures' styles are refined with, where there is a flag for them.
+    server = WebServer(guard, stream, *parts, vgg=getattr(args, "vgg", None))
     cli.say(f"open {server.guard.address}")
     _tell_others(server.guard, certificate.fingerprint if certificate else "")
     return server

@@ -1,8 +1,13 @@
 "use strict";
 // The My styles tab: styles made of pictures, kept as files.
 
+let painting = null, seenAt = 0;  // the picture that was brought last; of which row the preview is
+
 async function bringStyle(file) {
-  if (!file.name.toLowerCase().endsWith(".row")) return addPicture(file);
+  if (!file.name.toLowerCase().endsWith(".row")) {
+    painting = file;
+    return addPicture(file);
+  }
   const about = `name=${encodeURIComponent(file.name)}`;
   const { name } = await (await ask(`/own?${about}`, { method: "POST", body: file })).json();
   notify(`kept as ${name}`);
@@ -14,6 +19,7 @@ async function bringStyles(files) {
 }
 
 function drawOwn() {
+  drawLesson();
   const list = $("own");
   drawList(list, studio.own, (one) => `${one.kept}/${one.name}`, makeOwn, (row, one) => {
     drawSwatch(row, one);
@@ -23,6 +29,69 @@ function drawOwn() {
       : "of this run: in Live; gone with it if it is not kept");
   });
 }
+
+// What is trained, was trained, or may be.
+function drawLesson() {
+  const { lesson, refusal, downloads, minutes } = studio.training;
+  $("lesson").hidden = !lesson && !painting;
+  if ($("lesson").hidden) return;
+  const may = !lesson && !refusal, isEnded = lesson && lesson.state !== "running";
+  if (!$("lesson-minutes").length) {
+    $("lesson-minutes").append(...minutes.map((number) => new Option(number)));
+    $("lesson-minutes").value = minutes[1];
+  }
+  for (const id of ["lesson-for", "lesson-begin"]) $(id).hidden = !may;
+  $("lesson-keep").hidden = !lesson || !lesson.kept_at || lesson.state === "failed";
+  $("lesson-end").hidden = !lesson;
+  setText($("lesson-end"), isEnded ? "Put away" : "Cancel");
+  $("lesson-done").hidden = !lesson || isEnded;
+  if (lesson && lesson.done > 0) $("lesson-done").value = lesson.done;
+  else $("lesson-done").removeAttribute("value");  // nobody knows how far it is
+  setText($("lesson-name"), lesson ? lesson.title : painting.name);
+  setText($("lesson-said"), lesson ? tellLesson(lesson) : refusal || (
+    "It is one of the styles below already. Training on photos brings it nearer to the painting: "
+    + "you see it come, and keep it when it pleases." + (downloads
+      ? " The first training downloads 528 MB first: VGG16's published weights, from pytorch.org." : "")));
+  showLesson(lesson).catch(told);
+}
+
+function tellLesson({ state: how, done, minutes, words }) {
+  if (how === "failed") return `it has failed: ${words}`;
+  if (how === "done") return `done: ${words}`;
+  if (!done) return words;
+  const left = minutes * 60 * (1 - done);
+  return `${Math.round(100 * done)} %, about ${clock(left)} left: ${words}. `
+    + "Keep it as it is now, or let it go on.";
+}
+
+async function showLesson(lesson) {
+  const at = lesson ? lesson.kept_at : 0, image = $("lesson-seen");
+  if (at === seenAt) return;
+  seenAt = at;
+  if (at) {
+    const answer = await request("/lesson/preview");
+    if (answer.status === 200) {
+      image.src = URL.createObjectURL(await answer.blob());
+      image.onload = () => URL.revokeObjectURL(image.src);
+      image.alt = "the painting, and below photos what they are painted like by now";
+    }
+  }
+  image.hidden = !at;
+}
+
+async function beginLesson() {
+  const body = await shrink(painting), headers = { "Content-Type": "image/jpeg" };
+  const about = `title=${titleOf(painting)}&minutes=${$("lesson-minutes").value}`;
+  await ask(`/lesson?${about}`, { method: "POST", headers, body });
+  painting = null;
+}
+
+$("lesson-begin").onclick = does(beginLesson);
+$("lesson-keep").onclick = does(async () => {
+  const { name } = await (await ask("/lesson/keep", { method: "POST" })).json();
+  notify(`kept as ${name}: in Live now, and in Files`);
+});
+$("lesson-end").onclick = does(() => ask("/lesson", { method: "DELETE" }));
 
 // A kept style is shown on a photo that ships, one of this run on what Live shows, if it does.
 async function drawSwatch(row, one) {

@@ -378,10 +378,9 @@ function saveFile(blob, ending) {
 }
 
 // Sent smaller and upright, as this browser reads it: phones have pictures of their own kinds.
-async function addPicture(file, asGrade = false) {
-  if (!file) return;
+async function shrink(file) {
   const picture = await createImageBitmap(file).catch(() => null);
-  if (!picture) return toast(`${file.name}: this browser cannot read it as a picture`);
+  if (!picture) throw new Error(`${file.name}: this browser cannot read it as a picture`);
   const scale = Math.min(1, MOST_SENT_PX / Math.max(picture.width, picture.height));
   const shrunk = document.createElement("canvas"), context = shrunk.getContext("2d");
   shrunk.width = Math.max(1, Math.round(picture.width * scale));
@@ -389,8 +388,16 @@ async function addPicture(file, asGrade = false) {
   context.fillStyle = "white";
   context.fillRect(0, 0, shrunk.width, shrunk.height);
   context.drawImage(picture, 0, 0, shrunk.width, shrunk.height);
-  const body = await new Promise((done) => { shrunk.toBlob(done, "image/jpeg", 0.92); });
-  const title = encodeURIComponent(file.name.replace(/\.[^.]*$/, ""));
+  return new Promise((done) => { shrunk.toBlob(done, "image/jpeg", 0.92); });
+}
+
+function titleOf(file) { return encodeURIComponent(file.name.replace(/\.[^.]*$/, "")); }
+
+async function addPicture(file, asGrade = false) {
+  if (!file) return;
+  const body = await shrink(file).catch((error) => toast(error.message));
+  if (!body) return;
+  const title = titleOf(file);
   const headers = { "Content-Type": "image/jpeg" };
   const as = asGrade ? "&as=grade" : "";
   const answer = await request(`/style?title=${title}${as}`, { method: "POST", headers, body });

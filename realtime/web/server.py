@@ -33,6 +33,7 @@ from realtime.web.guard import Guard, is_loopback
 from realtime.web.patience import ImpatientProtocol, allow_many_files
 from realtime.web.screen import shows_folders
 from realtime.web.stream import WebStream
+from realtime.web.studio.lessons import Lessons
 from realtime.web.studio.own_styles import OwnStyles
 from realtime.web.studio.routes import DOWNLOADS, add_studio
 from realtime.web.studio.studio import Studio
@@ -79,6 +80,7 @@ class Page:
     """Words that stand for the token, once."""
     studio: Studio | None
     own: OwnStyles | None
+    lessons: Lessons | None
     studio_refusal: str
     """Why there is no studio."""
 
@@ -99,8 +101,9 @@ class WebServer:
         pictures: PictureStyles,
         certificate: Certificate | None = None,
         folders: Sequence[Path] = (),
+        vgg: Path | None = None,
     ) -> None:
-        """folders: whose files pages may have painted."""
+        """folders: whose files pages may have painted. vgg: VGG16's weights, for training."""
         self._socket = _listen(guard.host, guard.port)
         self.guard = replace(guard, port=self._socket.getsockname()[1])
         if is_loopback(guard.host):
@@ -112,10 +115,12 @@ class WebServer:
         )
         self._openings: Tickets[str] = Tickets(_OPENING_S)
         self._studio, refusal = _open_studio(self.guard, folders)
-        own = None
+        own: OwnStyles | None = None
+        self._lessons: Lessons | None = None
         if studio := self._studio:
             own = OwnStyles(pictures, studio.styles, studio.uses, studio.swatches)
-        parts = (self._openings, self._studio, own, refusal)
+            self._lessons = Lessons(user_studio_dir() / "lesson", own, vgg)
+        parts = (self._openings, self._studio, own, self._lessons, refusal)
         app = build_app(self.guard, Page(self.connections, stream, pictures, certificate, *parts))
         allow_many_files()
         config = uvicorn.Config(
@@ -139,8 +144,12 @@ class WebServer:
 
     def close(self) -> None:
         """End all connections and the server; what is being painted can be gone on with."""
+        if self._lessons:
+            self._lessons.begin_close()
         if self._studio:
             self._studio.close()
+        if self._lessons:
+            self._lessons.close()
         self._server.should_exit = True
         self._thread.join(_END_S)
 
@@ -189,7 +198,7 @@ def build_app(guard: Guard, page: Page) -> FastAPI:
     _show_pictures(app, page.stream)
     _tell_addresses(app, guard, page)
     can_open = is_loopback(guard.host) and not guard.public and shows_folders()
-    add_studio(app, page.studio, page.own, page.studio_refusal, can_open)
+    add_studio(app, page.studio, page.own, page.lessons, page.studio_refusal, can_open)
     return app
 
 

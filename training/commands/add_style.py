@@ -5,14 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engines.errors import ModelError, UsageError
 from engines.folders import user_models_dir
+from engines.style_row import ENDING
 from training.commands.flags import add_device, add_vgg, check_device
 
 if TYPE_CHECKING:
@@ -25,7 +29,6 @@ if TYPE_CHECKING:
 
 USER_MODEL = "user"
 _MINUTES = 6.0
-_PHASES = 4
 _TIMED_STEPS = 8  # they tell how many more fit into the minutes
 _PREVIEWS = 12
 _WEIGHED_STEPS = 20  # between two looks at how far it is
@@ -69,6 +72,14 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         help="2 makes strokes twice as broad (default: 1)",
     )
     add.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="NAME.row",
+        help="write the style as a file that can be given to others, again and again while it gets "
+        "better, and leave your own model as it is",
+    )
+    add.add_argument(
         "--preview",
         type=Path,
         help="picture that shows how it comes along (default: NAME_preview.jpg here)",
@@ -107,18 +118,13 @@ def run(args: argparse.Namespace) -> None:
     from training.photos import gather_photos
     from training.vgg import load_vgg
 
-    base = find_base()
-    name = args.name or re.sub(r"[^a-z0-9]+", "_", args.painting.stem.lower()).strip("_")
-    if not _NAME.fullmatch(name) or name in base.names:
-        taken = (
-            "is taken" if name in base.names else "must be small letters and digits with _ between"
-        )
-        raise UsageError(
-            f"the name {name!r} {taken}. Choose another with --name. Taken: "
-            f"{', '.join(base.names)}."
-        )
+    base = find_base(own=args.output is None)
+    named = args.painting if args.output is None else args.output
+    name = args.name or re.sub(r"[^a-z0-9]+", "_", named.stem.lower()).strip("_")
+    _check_name(name, base.names if args.output is None else [])
     check_device(args.device)
-    _say_phase(1, "reading the painting and the photos")
+    phases = 4 if args.output is None else 3
+    _say_phase(1, phases, "reading the painting and the photos")
     vgg = load_vgg(args.vgg)
     with tempfile.TemporaryDirectory(prefix="livebrush-") as folder:
         photos = gather_photos(args.photos, Path(folder) / "photos")
@@ -126,17 +132,28 @@ def run(args: argparse.Namespace) -> None:
         trainer = build_trainer(config, photos.parent, vgg, Path(folder) / "run", args.device, base)
         pictures = read_pictures(photos if args.photos else None, 4)
         filmed = Filmed(trainer)
-        _say_phase(2, f"finding the nearest of {len(base.names) - 1} styles, to begin with it")
+        _say_phase(
+            2, phases, f"finding the nearest of {len(base.names) - 1} styles, to begin with it"
+        )
         begin_nearest(trainer, base, filmed)
         preview = args.preview or Path(f"{name}_preview.jpg")
         _say_phase(
             3,
+            phases,
             f"training for {args.minutes:g} minutes on {len(trainer.files)} photos; {preview} "
             "shows how it comes along",
         )
-        train(trainer, filmed, args.minutes * 60, preview)
+        row = args.output
+        keep = partial(save_row, trainer, row, args.painting) if row else lambda: None
+        train(trainer, filmed, args.minutes * 60, preview, keep)
         result = in_words(filmed.measure())
-        _say_phase(4, "writing the model, and checking that it paints the same in every engine")
+        if row:
+            print(f"{name} is {result}.")
+            print(f"wrote {row}. Try: python run_cam.py -s {row}")
+            return
+        _say_phase(
+            4, phases, "writing the model, and checking that it paints the same in every engine"
+        )
         weights = Path(folder) / f"{USER_MODEL}.safetensors"
         save_merged(base, trainer, weights)
         target = install(weights, pictures)
@@ -144,8 +161,8 @@ def run(args: argparse.Namespace) -> None:
     print(f"{target} has it, beside {len(base.names) - 1} others. Try: python run_cam.py -s {name}")
 
 
-def _say_phase(number: int, text: str) -> None:
-    print(f"{number}/{_PHASES} {text}", flush=True)
+def _say_phase(number: int, phases: int, text: str) -> None:
+    print(f"{number}/{phases} {text}", file=sys.stderr, flush=True)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -157,22 +174,36 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError(f"--minutes must lie between 0.05 and 600, not {args.minutes:g}.")
     if not 0.5 <= args.strokes <= 3:
         raise UsageError(f"--strokes must lie between 0.5 and 3, not {args.strokes:g}.")
+    if args.output and args.output.suffix != ENDING:
+        raise UsageError(f"-o {args.output}: a style's row is called NAME{ENDING}.")
     if args.preview and args.preview.suffix.lower() not in _PREVIEW_SUFFIXES:
         raise UsageError(
             f"--preview {args.preview}: its name must end in one of {', '.join(_PREVIEW_SUFFIXES)}."
         )
 
 
-def find_base() -> Base:
-    """Return the user's own model if there is one, else the bundled.
+def _check_name(name: str, taken: list[str]) -> None:
+    if name in taken:
+        raise UsageError(
+            f"the name {name!r} is taken. Choose another with --name. Taken: {', '.join(taken)}."
+        )
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"the name {name!r} must be small letters and digits with _ between. Choose another "
+            "with --name."
+        )
+
+
+def find_base(own: bool = True) -> Base:
+    """Return the user's own model if there is one, else the bundled; that one without ``own``.
 
     Raises ModelError if it has no weights beside it.
     """
     from engines.model_file import find_model, load_model
     from engines.networks.weights import load_weights
 
-    own = user_models_dir() / f"{USER_MODEL}.onnx"
-    model = load_model(own) if own.is_file() else find_model("gallery", [])
+    users = user_models_dir() / f"{USER_MODEL}.onnx"
+    model = load_model(users) if own and users.is_file() else find_model("gallery", [])
     if model.weights_path is None:
         raise ModelError(
             f"{model.path}: has no .safetensors weights beside it, so no style can be added to it."
@@ -253,8 +284,17 @@ def begin_nearest(trainer: Trainer, base: Base, filmed: Filmed) -> None:
     trainer.network.load_state_dict({**state, "rows": state["rows"][nearest][None]})
 
 
-def train(trainer: Trainer, filmed: Filmed, seconds: float, preview: Path) -> None:
-    """Run for about ``seconds``; ``preview`` is replaced a dozen times on the way."""
+def train(
+    trainer: Trainer,
+    filmed: Filmed,
+    seconds: float,
+    preview: Path,
+    keep: Callable[[], None] = lambda: None,
+) -> None:
+    """Run for about ``seconds``; ``preview`` is replaced a dozen times on the way.
+
+    keep: called then too. Where no terminal shows the bar, lines say how far it is.
+    """
     from msgspec.structs import replace
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -289,14 +329,34 @@ def train(trainer: Trainer, filmed: Filmed, seconds: float, preview: Path) -> No
                 )
                 words = in_words(now)
                 progress.update(task, words=words)
+                if not sys.stderr.isatty():
+                    done = min(100, 100 * elapsed_s / seconds)
+                    print(f"trained {done:.0f} %: {words}", file=sys.stderr, flush=True)
             if elapsed_s >= shown * seconds / _PREVIEWS or step == trainer.config.steps:
                 after = f"{elapsed_s / 60:.1f} of {seconds / 60:g} minutes"
                 lines = [trainer.config.styles[0].name, after, *words.split(", ")]
                 save_style_preview(preview, trainer.network, trainer.files, painting, lines)
+                keep()
                 shown = 1 + int(elapsed_s * _PREVIEWS / seconds)
             progress.update(task, completed=elapsed_s)
 
         trainer.fit(show)
+
+
+def save_row(trainer: Trainer, path: Path, painting: Path) -> None:
+    """Write the row as it is now to ``path``, as a style that is called like the file."""
+    from hashlib import sha256
+
+    from engines.networks.weights import network_hash
+    from engines.style import Style
+    from engines.style_row import StyleRow, write_row
+
+    values = trainer.network.rows.detach()[0].cpu().float().numpy()
+    style = Style(
+        path.stem, painting.stem.replace("_", " "), source="trained on a picture of yours"
+    )
+    digest = sha256(values.tobytes()).hexdigest()
+    write_row(path, StyleRow(style, values, network_hash(trainer.network), digest))
 
 
 def save_merged(base: Base, trainer: Trainer, path: Path) -> None:

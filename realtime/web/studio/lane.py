@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from realtime.exits import UNFORESEEN
-from realtime.web.studio.programs import Command, Outcome, Program, Progress
+from realtime.web.studio.programs import Command, Outcome, Program, Progress, read_progress
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,8 @@ class Work:
     command: Command
     tell: Callable[[Progress], None]
     end: Callable[[Outcome], None]
+    read: Callable[[str], Progress | None] = read_progress
+    """Understands a line of what it says."""
 
 
 class Lane:
@@ -71,7 +73,7 @@ class Lane:
     def _run(self) -> None:
         while (begun := self._begin()) is not None:
             work, program = begun
-            outcome = program.follow(partial(self._tell, work))
+            outcome = program.follow(partial(self._tell, work), work.read)
             with self._changed:
                 self._running = None
                 work.end(outcome)

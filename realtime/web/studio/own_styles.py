@@ -115,6 +115,19 @@ class OwnStyles:
             self._write(replace(row, style=replace(row.style, name=new)))
             return new
 
+    def add(self, row: StyleRow, title: str) -> str:
+        """Keep a style that was made here, and paint in it in Live; return its name.
+
+        Raises UsageError, SinkError.
+        """
+        with self._changing:
+            self._check_room()
+            new = free_name(name_of(title), self._styles.names)
+            row = replace(row, style=replace(row.style, name=new, title=title[:MAX_TEXT]))
+            self._write(row)
+        self._pictures.add(row)
+        return new
+
     def _path(self, name: str) -> Path:
         """Return the file of a kept style. Raises KeyError."""
         path = user_models_dir() / f"{name}{ENDING}"

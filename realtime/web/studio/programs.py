@@ -19,6 +19,7 @@ from realtime.web.studio.records import Wishes
 
 _ROOT = Path(__file__).resolve().parents[3]  # where stylize_video.py lies, in a copy and installed
 _PROGRESS = re.compile(r": (?:(\d+)%, )?(\d+) frames, ([\d.]+) fps$")
+_TRAINED, _PHASE = re.compile(r"trained (\d+) %: (.*)"), re.compile(r"\d/\d ([^;]*).*")
 _ERROR = re.compile(r"error: (?:.*?[\\/][^:]*: )?(.*)")
 _PREVIEW_BOX_PX = 960
 _NICE = 10
@@ -34,6 +35,8 @@ class Progress:
     """0..1"""
     frames: int
     fps: float
+    words: str = ""
+    """What it says of itself, where it does."""
 
     @property
     def left_s(self) -> float | None:
@@ -90,6 +93,32 @@ def _stylize(path: Path) -> Command:
     return [sys.executable, "-m", "stylize_video", str(path), "--progress-every", "0.5"]
 
 
+def lesson_command(
+    painting: Path, row: Path, preview: Path, minutes: int, vgg: Path | None
+) -> Command:
+    """Return what trains a style on ``painting``: ``row`` and ``preview``, again and again."""
+    command = [sys.executable, "-m", "training", "add-style", str(painting), "-o", str(row)]
+    command += ["--preview", str(preview), "--minutes", str(minutes)]
+    return [*command, *(["--vgg", str(vgg.resolve())] if vgg else [])]
+
+
+def read_progress(line: str) -> Progress | None:
+    """Return how far a painting has come; None for a line of another kind."""
+    if found := _PROGRESS.search(line):
+        percent, frames, fps = found.groups()
+        return Progress(int(percent or 0) / 100, int(frames), float(fps))
+    return None
+
+
+def read_lesson(line: str) -> Progress | None:
+    """Return how far a training has come; None for a line of another kind."""
+    if found := _TRAINED.fullmatch(line):
+        return Progress(int(found[1]) / 100, 0, 0.0, found[2])
+    if found := _PHASE.fullmatch(line):
+        return Progress(0.0, 0, 0.0, found[1])
+    return None
+
+
 def _look(wishes: Wishes) -> list[str]:
     numbers = {
         "--strength": wishes.strength,
@@ -108,6 +137,8 @@ class Program:
         self._process = subprocess.Popen(
             command,
             cwd=_ROOT,
+            # PyTorch's threads that wait asleep: spinning, they hold up who paints live.
+            env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -122,16 +153,19 @@ class Program:
             with contextlib.suppress(OSError):  # it has ended already
                 os.setpriority(os.PRIO_PROCESS, self._process.pid, _NICE)
 
-    def follow(self, tell: Callable[[Progress], None]) -> Outcome:
-        """Wait until it ends, and tell meanwhile how far it is."""
+    def follow(
+        self,
+        tell: Callable[[Progress], None],
+        read: Callable[[str], Progress | None] = read_progress,
+    ) -> Outcome:
+        """Wait until it ends, and tell meanwhile how far it is. ``read``: understands a line."""
         lines = []
         with self._process as process:
             assert process.stderr is not None and process.stdout is not None
             for text in process.stderr:
                 line = text.rstrip()
-                if found := _PROGRESS.search(line):
-                    percent, frames, fps = found.groups()
-                    tell(Progress(int(percent or 0) / 100, int(frames), float(fps)))
+                if progress := read(line):
+                    tell(progress)
                 else:
                     lines.append(line)
             output = process.stdout.read()

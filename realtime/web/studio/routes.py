@@ -15,6 +15,7 @@ from engines.errors import LivebrushError, SinkError
 from engines.style_row import ENDING
 from realtime.web.bodies import read_body
 from realtime.web.screen import show_folder
+from realtime.web.studio.lessons import Lessons
 from realtime.web.studio.own_styles import MOST_ROW_BYTES, OwnStyles
 from realtime.web.studio.records import read_wishes
 from realtime.web.studio.shelf import MOST_PART_BYTES
@@ -24,6 +25,7 @@ from realtime.web.tickets import Tickets
 
 DOWNLOADS = "/download/"
 _MOST_JSON_BYTES = 4096
+_MOST_PICTURE_BYTES = 16 * 2**20
 _TICKET_S = 60.0
 _CONTROLS = ("strength", "brush", "stability", "keep_color")
 
@@ -31,21 +33,27 @@ Answer = Callable[[Request], Awaitable[Response]]
 
 
 def add_studio(
-    app: FastAPI, studio: Studio | None, own: OwnStyles | None, refusal: str, can_open: bool
+    app: FastAPI,
+    studio: Studio | None,
+    own: OwnStyles | None,
+    lessons: Lessons | None,
+    refusal: str,
+    can_open: bool,
 ) -> None:
     """Let ``app`` answer for both tabs.
 
-    studio, own: None where pages may not have them, which ``refusal`` then explains. can_open: a
-    folder can be shown on this machine's screen.
+    studio, own, lessons: None where pages may not have them, which ``refusal`` then explains.
+    can_open: a folder can be shown on this machine's screen.
     """
-    if studio is None or own is None:
+    if studio is None or own is None or lessons is None:
         app.get("/studio")(lambda: Response(refusal, 403))
         return
-    _tell_state(app, studio, own, can_open)
+    _tell_state(app, studio, own, lessons, can_open)
     _take_files(app, studio)
     _queue_paintings(app, studio)
     _hand_out(app, studio, can_open)
     _name_styles(app, own)
+    _train_styles(app, lessons)
 
 
 def _answers(answer: Callable[..., Response]) -> Callable[..., Response]:
@@ -80,7 +88,9 @@ async def _body(request: Request, most_bytes: int) -> bytes:
     return body
 
 
-def _tell_state(app: FastAPI, studio: Studio, own: OwnStyles, can_open: bool) -> None:
+def _tell_state(
+    app: FastAPI, studio: Studio, own: OwnStyles, lessons: Lessons, can_open: bool
+) -> None:
     shown = [control for control in controls() if control["name"] in _CONTROLS]
 
     @app.get("/studio")
@@ -88,7 +98,7 @@ def _tell_state(app: FastAPI, studio: Studio, own: OwnStyles, can_open: bool) ->
     def state() -> Response:
         styles = studio.styles.entries()
         about = {"styles": styles, "controls": shown, "can_open": can_open, "own": own.entries()}
-        return _json({**studio.state(), **about})
+        return _json({**studio.state(), **about, "training": lessons.state()})
 
     @app.get("/files/{number}/frame/{style}")
     @_answers
@@ -223,3 +233,31 @@ def _name_styles(app: FastAPI, own: OwnStyles) -> None:
         given = await _body(request, MOST_ROW_BYTES)
         keep = _answers(lambda: _json({"name": own.take(given, name.removesuffix(ENDING))}))
         return await run_in_threadpool(keep)
+
+
+def _train_styles(app: FastAPI, lessons: Lessons) -> None:
+    @app.post("/lesson")
+    async def begin(request: Request, title: str, minutes: int) -> Response:
+        picture = await _body(request, _MOST_PICTURE_BYTES)
+
+        def start() -> Response:
+            lessons.begin(picture, title, minutes)
+            return Response()
+
+        return await run_in_threadpool(_answers(start))
+
+    @app.get("/lesson/preview")
+    def preview() -> Response:
+        picture = lessons.preview()
+        return Response(picture, media_type="image/jpeg") if picture else Response(status_code=204)
+
+    @app.post("/lesson/keep")
+    @_answers
+    def keep() -> Response:
+        return _json({"name": lessons.keep()})
+
+    @app.delete("/lesson")
+    @_answers
+    def cancel() -> Response:
+        lessons.cancel()
+        return Response()

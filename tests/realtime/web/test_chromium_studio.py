@@ -196,17 +196,21 @@ def test_a_server_that_was_killed_goes_on(models, browser, clip, tmp_path: Path,
         assert not page.mistakes
 
 
+def a_painting(folder: Path) -> Path:
+    path = folder / "Red field.png"
+    noise = np.random.default_rng(1).integers(0, 255, (200, 200, 3), np.uint8)
+    Image.fromarray(noise).save(path)
+    return path
+
+
 def test_a_painting_becomes_a_usable_style(browser, tmp_path: Path, monkeypatch):
     monkeypatch.setenv("LIVEBRUSH_MODELS", str(tmp_path / "models"))
-    Image.fromarray(np.random.default_rng(1).integers(0, 255, (200, 200, 3), np.uint8)).save(
-        tmp_path / "Red field.png"
-    )
     Image.new("RGB", (160, 120), (90, 120, 60)).save(tmp_path / "photo.jpg")
     with serving(tmp_path, "--capture", "320x240@10") as (_, address):
         page = open_page(browser, address)
         page.on("dialog", lambda box: box.accept("Noon" if box.type == "prompt" else ""))
         page.click("#tab-mine")
-        page.set_input_files("#picked", tmp_path / "Red field.png")
+        page.set_input_files("#picked", a_painting(tmp_path))
         page.click("#own [data-act=keep]")
         page.wait_for_selector("#own [data-act=remove]")
         assert (tmp_path / "models" / "red_field.row").exists()
@@ -237,6 +241,45 @@ def test_a_painting_becomes_a_usable_style(browser, tmp_path: Path, monkeypatch)
         assert not page.mistakes
 
 
+@pytest.mark.timeout(1500)
+def test_a_painting_is_trained_on_seen_and_kept(browser, tmp_path: Path, monkeypatch):
+    """By the real program, with weights of VGG16 that are noise: minutes on two cores."""
+    torch_save = pytest.importorskip("safetensors.torch").save_file
+    from tests.training.test_vgg import caffe_state
+
+    monkeypatch.setenv("LIVEBRUSH_MODELS", str(tmp_path / "models"))
+    torch_save(caffe_state(), str(tmp_path / "vgg.safetensors"))
+    flags = ("--capture", "320x240@5", "--vgg", tmp_path / "vgg.safetensors")
+    with serving(tmp_path, *flags) as (_, address):
+        page = open_page(browser, address, DESK)
+        page.click("#tab-mine")
+        page.set_input_files("#picked", a_painting(tmp_path))
+        page.click("#lesson-begin")
+        page.wait_for_selector("#lesson-said:text('nearest')", timeout=5 * LIMIT_MS)
+        page.wait_for_selector("#lesson-seen:visible", timeout=1_000_000)
+        (tmp_path / "lesson.png").write_bytes(page.screenshot())
+        page.click("#lesson-keep")
+        page.wait_for_selector("#own .about:text('-s red_field')")
+        page.wait_for_selector("#lesson:not(:visible)", state="attached")
+        assert (tmp_path / "models" / "red_field.row").exists() and not page.mistakes
+
+
+def test_a_text_is_typed_and_the_program_is_ended(models, browser, tmp_path: Path):
+    flags = ("--model", models / "tiny.onnx", "-s", "negative", "--source", "test")
+    with serving(tmp_path, *flags, "--web-controls", "all") as (process, address):
+        page = open_page(browser, address, DESK)
+        page.fill("#c-text", "Doors at nine")
+        page.press("#c-text", "Enter")
+        page.wait_for_selector("#c-caption[aria-pressed=true]")
+        time.sleep(1)  # for the picture
+        (tmp_path / "text.png").write_bytes(page.screenshot())
+        page.on("dialog", lambda box: box.accept())
+        page.click("#quit")
+        assert process.wait(30) == 0
+        page.wait_for_selector("#connection:text('has ended')")
+        assert not page.mistakes
+
+
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_every_tab_is_accessible(models, browser, clip, tmp_path: Path, size, make_video):
     with serving(tmp_path, "--model", models / "tiny.onnx", "-s", "negative") as (_, address):
@@ -246,6 +289,9 @@ def test_every_tab_is_accessible(models, browser, clip, tmp_path: Path, size, ma
         page.click("#strip button[data-style=negative]", timeout=4 * LIMIT_MS)
         page.click("#paint")
         wait_job(page, "done")
+        page.click("#tab-mine")
+        page.set_input_files("#picked", a_painting(tmp_path))
+        page.wait_for_selector("#lesson-said:visible")
         for tab, scheme in [(t, s) for t in ("live", "files", "mine") for s in ("light", "dark")]:
             page.click(f"#tab-{tab}")
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")

@@ -40,6 +40,11 @@ ROUTES = [
     ("GET", "/own/poppies/row"),
     ("GET", "/own/poppies/swatch"),
     ("DELETE", "/own/poppies"),
+    ("POST", "/lesson?title=a&minutes=6"),
+    ("GET", "/lesson/preview"),
+    ("POST", "/lesson/keep"),
+    ("DELETE", "/lesson"),
+    ("GET", "/opening"),
 ]
 
 
@@ -103,6 +108,13 @@ def test_what_is_not_taken_is_said(page: Page):
     assert ask(page, "POST", "/own?name=x.row", b"no row")[0] == 409
     assert ask(page, "POST", "/own?name=x.row", b"x" * (2**20 + 1))[0] == 413
     assert ask(page, "GET", "/own/..%2Fx/row")[0] == 404
+    status, body, _ = ask(page, "POST", "/lesson?title=a&minutes=7", b"")
+    assert status == 409 and (b"minutes" in body or b"PyTorch" in body)
+    assert ask(page, "POST", "/lesson/keep")[0] == 404
+    assert (
+        ask(page, "GET", "/lesson/preview")[0] == 204 and ask(page, "DELETE", "/lesson")[0] == 200
+    )
+    assert json.loads(ask(page, "GET", "/studio")[1])["training"]["lesson"] is None
 
 
 def test_who_may_bring_files():

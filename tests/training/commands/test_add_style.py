@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 import export.write
 from engines import EngineOptions, find_model, load_model, open_engine
 from engines.networks.weights import load_weights
+from engines.style_row import read_row
 from tests.small_frame import small_frame
 from tests.small_network import write_small_model
 from tests.training.test_vgg import caffe_state
@@ -63,11 +64,11 @@ def test_adds_styles_and_keeps_the_others(
 ):
     before = load_weights(models / "user.safetensors")[0]
     assert main([*command, "My Wave.png"]) == 0
-    told = capfd.readouterr().out
-    assert "run_cam.py -s my_wave" in told
+    done, told = capfd.readouterr()
+    assert "run_cam.py -s my_wave" in done
     places = [told.index(f"{number}/4 ") for number in (1, 2, 3, 4)]
     assert places == sorted(places)
-    assert "the nearest of " in told and "my_wave is " in told
+    assert "the nearest of " in told and "my_wave is " in done
     assert cv2.imread(str(tmp_path / "my_wave_preview.jpg")).shape[1] == 3 * 360
     assert main([*command, "other.png", "--preview", "p.png"]) == 0
     assert cv2.imread(str(tmp_path / "p.png")).shape[1] == 3 * 360
@@ -90,6 +91,27 @@ def test_adds_styles_and_keeps_the_others(
     ) as engine:
         mine = np.eye(5, dtype=np.float32)[[3]]
         assert engine.infer(small_frame(48, 64)[None], mine).shape == (1, 48, 64, 3)
+
+
+def test_writes_a_row_that_can_be_given_to_others(
+    models: Path,
+    command: list[str],
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    before, find = (models / "user.onnx").read_bytes(), add_style.find_base
+    monkeypatch.setattr(add_style, "find_base", lambda own: find())  # the small one for the bundled
+    assert main([*command, "My Wave.png", "-o", "wave.row", "--preview", "p.jpg"]) == 0
+    done, told = capfd.readouterr()
+    assert "run_cam.py -s wave.row" in done and "3/3 " in told and "4/" not in told
+    assert "trained " in told  # where no terminal shows a bar
+    assert (models / "user.onnx").read_bytes() == before
+    row, model = read_row(tmp_path / "wave.row"), load_model(models / "user.onnx")
+    assert row.style.title == "My Wave"
+    row.check_network(model.name, model.metadata["network"], model.row_length)
+    assert main([*command, "other.png", "-o", "wave.txt"]) == 2
+    assert "is called NAME.row" in capfd.readouterr().err
 
 
 def begin(tmp_path: Path) -> tuple[add_style.Base, Trainer]:
