@@ -49,7 +49,7 @@ function drawLesson() {
   else $("lesson-done").removeAttribute("value");  // nobody knows how far it is
   setText($("lesson-name"), lesson ? lesson.title : painting.name);
   setText($("lesson-said"), lesson ? tellLesson(lesson) : refusal || (
-    "It is one of the styles below already. Training on photos brings it nearer to the painting: "
+    "It becomes one of the styles below at once. Training on photos brings it nearer to the painting: "
     + "you see it come, and keep it when it pleases." + (downloads
       ? " The first training downloads 528 MB first: VGG16's published weights, from pytorch.org." : "")));
   showLesson(lesson).catch(told);
