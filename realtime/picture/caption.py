@@ -103,4 +103,5 @@ def _over_alpha(under: np.ndarray, drawn: _Drawn) -> np.ndarray:
     alpha = drawn.weight + shown
     color = drawn.weight[..., None] * drawn.pixels + shown[..., None] * under[..., :3]
     color /= np.maximum(alpha, 1e-6)[..., None]
-    return np.rint(np.dstack([color, 255 * alpha])).astype(np.uint8)
+    made: np.ndarray = np.rint(np.dstack([color, 255 * alpha])).astype(np.uint8)
+    return made
