@@ -48,7 +48,7 @@ def main(argv: list[str]) -> int:
         live_flags.duration_from(args),
         say=cli.say,
         hint=hint,
-        style_scale=args.style_scale,
+        refine=live_flags.refine_from(args),
         started_s=STARTED_S,
     )
     source, text = live_flags.source_from(args), live_flags.source_text(args)

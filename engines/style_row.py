@@ -36,6 +36,11 @@ class StyleRow:
     typed: str = ""
     """What a user has named it by, where that is a file."""
 
+    @property
+    def is_of_picture(self) -> bool:
+        """Whether the picture that it was made from is the file ``typed``."""
+        return bool(self.typed) and Path(self.typed).suffix.lower() != ENDING
+
     def check_network(self, name: str, network: str, length: int) -> None:
         """Raise ModelError unless the model ``name`` has the network that this row is for.
 

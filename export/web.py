@@ -85,6 +85,7 @@ _NOT_ON_PAGE = frozenset(
         "grade_parts",
         "hold_grade",
         "keep",
+        "refine",
     }
 )
 

@@ -7,7 +7,7 @@ import time
 import uuid
 from argparse import Namespace
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
@@ -370,12 +370,15 @@ def test_a_picture_that_became_a_style_comes_along(tmp_path: Path):
     pixels = np.zeros((*SIZE, 3), np.uint8)
     recorder.put(LiveFrame(pixels, 7, 1.5, performed=1), pixels)
     recorder.follow(desk)
+    refined = replace(row, row=numbers + 1, digest="refined")
+    models.append(model.with_rows([refined]))
     recorder.close()
+    assert file.read_bytes().count(b'"row":') == 2
     show = read_show(file)
     assert [step.state.look.mix for step in show.steps] == [(("mine", 1.0),)]
     found = model_for(show, None)
-    assert found.rows[-1].style == row.style and found.rows[-1].digest == "d"
-    np.testing.assert_array_equal(found.rows[-1].row, numbers)
+    assert found.rows[-1].style == row.style and found.rows[-1].digest == "refined"
+    np.testing.assert_array_equal(found.rows[-1].row, numbers + 1)
     with pytest.raises(UsageError, match=r"played on camera 0, .*--record-source"):
         show.steps_on(Path("clip.mp4"), "other", "")
 

@@ -82,13 +82,13 @@ class Vgg16(nn.Module):
         raise ValueError(f"layers must be among {LAYERS}, got {layers}")
 
 
-def load_vgg(path: Path | None) -> Vgg16:
+def load_vgg(path: Path | None, may_download: bool = True) -> Vgg16:
     """Load VGG16 from a Caffe-convention safetensors file or a torchvision state dict.
 
-    The content tells the kind, not the name. Without ``path``, torchvision's is downloaded. Raises
-    TrainingError if the file is neither, or cannot be had.
+    The content tells the kind, not the name. Without ``path``, torchvision's is downloaded, if it
+    may be. Raises TrainingError if the file is neither, or cannot be had.
     """
-    path = path or _download()
+    path = path or _download(may_download)
     if not path.is_file():
         raise TrainingError(
             f"--vgg {path}: no such file. Leave --vgg out to download {TORCHVISION_URL} (528 MB)."
@@ -134,7 +134,7 @@ def _read_caffe(path: Path) -> dict[str, Tensor] | None:
         return {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (not a dict)
 
 
-def _download() -> Path:
+def _download(may_download: bool) -> Path:
     """Return torchvision's published file, downloaded into the cache folder if it is not there.
 
     It is checked against the SHA-256 prefix that its name carries. Raises TrainingError if it
@@ -144,6 +144,11 @@ def _download() -> Path:
     target = cache_dir() / name
     if target.is_file():
         return target
+    if not may_download:
+        raise TrainingError(
+            "VGG16's weights are not here yet (528 MB). --refine S at the start downloads them, "
+            "once; --vgg FILE names those that you have."
+        )
     prefix = name.removesuffix(".pth").rsplit("-", 1)[1]
     try:
         torch.hub.download_url_to_file(TORCHVISION_URL, str(target), prefix, progress=False)

@@ -263,11 +263,20 @@ _TABLE: tuple[AnyCommand, ...] = (
     ),
     Command(
         "keep",
-        "keep a picture's style",
+        "keep, refine a picture's style",
         acts.keep_style,
         Nothing(),
         _keys("K"),
         on_host=True,
+    ),
+    Command(
+        "refine",
+        "keep, refine a picture's style",
+        lambda s, on: replace(s, refining=on),  # what trains says what comes of it
+        Switch(),
+        _keys("R"),
+        now=lambda s: s.refining,
+        page=27,
     ),
     Command("original", "original, and back", acts.toggle_original, Nothing(), _keys("0")),
     *_number(

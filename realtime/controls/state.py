@@ -75,6 +75,8 @@ class State:
     """How often the source's picture was asked to become the grade so far."""
     keeps: int = 0
     """How often the style was asked to be kept so far."""
+    refining: bool = False
+    """Whether the row of the picture that is the style is trained on beside the show."""
     said: str = ""
     """The answer to the newest command."""
     said_count: int = 0

@@ -1,16 +1,9 @@
-"""--refine: seconds of training for the pictures that are styles, before anything is painted.
-
-Training needs PyTorch, so it is a process of its own.
-"""
+"""--refine: seconds of training for the pictures that are styles, before anything is painted."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -18,18 +11,17 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.atomic_write import atomic_write
-from engines.errors import EngineUnavailable, SourceError, UsageError
+from engines.errors import SourceError, UsageError
 from engines.folders import cache_dir
-from engines.style_row import ENDING, StyleRow, read_row
+from engines.style_row import ENDING, StyleRow, read_row, write_row
 from realtime.cli import say
 from realtime.files.batches import Batch
 from realtime.media.pipes import STDIO
 from realtime.media.reading.style_pictures import read_style_picture
 from realtime.media.reading.video_file import VideoFile
+from realtime.media.refining import NO_PICTURE, Refinable, Refining, check_seconds, nearer
 
 _FRAMES = 12
-_ROOT = Path(__file__).parents[2]
 
 
 def refine_batches(
@@ -41,19 +33,16 @@ def refine_batches(
     The same call again finds the rows that it made, so --resume goes on with them. Raises
     UsageError, and EngineUnavailable where training cannot be run here.
     """
-    if not seconds > 0:
-        raise UsageError(f"--refine must be more than 0 seconds, got {seconds:g}.")
+    check_seconds(seconds)
     found = list(batches)
     for number, batch in enumerate(batches):
         inputs = [source for source, _ in batch.jobs]
-        if not batch.options.rows:
-            raise UsageError("--refine: is for pictures as styles. For example: -s picture.jpg")
+        if not any(row.is_of_picture for row in batch.options.rows):
+            raise UsageError(NO_PICTURE)
         if not inputs or STDIO in inputs:
             raise UsageError("--refine: looks at the input before, so it cannot be a pipe.")
         rows = tuple(
-            _refined(row, inputs, seconds, scale, vgg)
-            if Path(row.typed).suffix.lower() != ENDING
-            else row
+            _refined(row, inputs, seconds, scale, vgg) if row.is_of_picture else row
             for row in batch.options.rows
         )
         options = replace(batch.options, rows=rows)
@@ -67,18 +56,12 @@ def _refined(
     kept = cache_dir() / "refined" / f"{_digest(row, inputs, seconds)}{ENDING}"
     if not kept.exists():
         say(f"refining {row.typed} for {seconds:g} s")
+        picture = read_style_picture(Path(row.typed))
+        wanted = Refinable(picture, row, frames_of(inputs), scale, vgg)
+        *_, (best, share) = [(row, 1.0), *Refining(wanted, seconds).rows()]
+        say(f"{row.typed}: {nearer(share)}")
         kept.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="livebrush-") as folder:
-            frames = Path(folder) / "frames"
-            frames.mkdir()
-            for number, pixels in enumerate(_frames_of(inputs)):
-                _write(frames / f"{number:02d}.png", pixels)
-            picture = Path(folder) / "picture.png"
-            _write(picture, read_style_picture(Path(row.typed)))
-            made = Path(folder) / f"{row.style.name}{ENDING}"
-            _train(picture, made, frames, seconds, scale, vgg)
-            with atomic_write(kept) as written:
-                written.write_bytes(made.read_bytes())
+        write_row(kept, best)
     refined = read_row(kept)
     return replace(row, row=refined.row, digest=refined.digest)
 
@@ -92,7 +75,7 @@ def _digest(row: StyleRow, inputs: Sequence[Path], seconds: float) -> str:
     return hashlib.sha256("\n".join(about).encode()).hexdigest()
 
 
-def _frames_of(inputs: Sequence[Path]) -> list[np.ndarray]:
+def frames_of(inputs: Sequence[Path]) -> list[np.ndarray]:
     """Return up to a dozen frames, (H, W, 3) uint8 RGB, from all over the first inputs."""
     frames = []
     chosen = inputs[:_FRAMES]
@@ -107,25 +90,3 @@ def _frames_of(inputs: Sequence[Path]) -> list[np.ndarray]:
             with contextlib.suppress(SourceError), VideoFile(path, start_s=start_s) as video:
                 frames.append(np.asarray(next(iter(video.frames())).pixels))
     return frames
-
-
-def _write(path: Path, pixels: np.ndarray) -> None:
-    from PIL import Image
-
-    Image.fromarray(np.ascontiguousarray(pixels)).save(path)
-
-
-def _train(
-    picture: Path, made: Path, frames: Path, seconds: float, scale: float, vgg: Path | None
-) -> None:
-    command = [sys.executable, "-m", "training", "refine", str(picture), "-o", str(made)]
-    command += ["--photos", str(frames), "--seconds", f"{seconds:g}", "--style-scale", f"{scale:g}"]
-    command += ["--vgg", str(vgg.resolve())] if vgg else []
-    paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=False, cwd=frames.parent
-    )
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or ["no word why"]
-        raise EngineUnavailable(f"--refine: {lines[-1].removeprefix('error: ')}")

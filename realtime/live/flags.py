@@ -38,6 +38,7 @@ from realtime.live.clean_sink import CleanSink
 from realtime.live.live_sink import LiveSink
 from realtime.live.live_source import LiveSource
 from realtime.live.quality import Quality
+from realtime.live.refinement import DEFAULT_S, RefineOptions
 from realtime.live.registry import (
     clean_sink_classes,
     live_sink_classes,
@@ -49,6 +50,7 @@ from realtime.live.show_recorder import ShowRecorder
 from realtime.live.start import EngineAhead
 from realtime.look import PAINTING, PICTURE, parse_behind
 from realtime.media.reading.look_pictures import read_look_pictures
+from realtime.media.refining import NO_PICTURE, check_seconds, require_training
 from realtime.picture.layers import LookPictures
 from realtime.report import Report, write_report
 from realtime.stylizer import Stylizer
@@ -135,6 +137,16 @@ def add_show_flags(parser: argparse.ArgumentParser) -> None:
         "--style-schedule",
         metavar="PLAN",
         help='styles by the clock: "0:great_wave 12.5:starry_night/2s"',
+    )
+    group.add_argument(
+        "--refine",
+        type=float,
+        metavar="S",
+        help="for a picture as the style: train so many seconds beside the show; the key R does so "
+        f"too, for {DEFAULT_S:g}; needs livebrush[train]",
+    )
+    group.add_argument(
+        "--vgg", type=Path, metavar="FILE", help="VGG16 weights for refining (default: download)"
     )
     group.add_argument(
         "--keys",
@@ -263,7 +275,9 @@ def model_and_state(args: argparse.Namespace, mirrored: bool) -> tuple[ModelFile
     state = initial_state(model, look, mirrored if args.mirror is None else args.mirror)
     on_air = args.virtual_cam is not None or args.output_window is not None
     state = replace(state, recording=args.record is not None, on_air=on_air)
-    state = replace(state, has_picture=look.behind == PICTURE)
+    state = replace(state, has_picture=look.behind == PICTURE, refining=args.refine is not None)
+    if state.refining and not any(row.is_of_picture for row in model.rows):
+        raise UsageError(NO_PICTURE)
     if has_controls(args) and not args.fresh:
         # A text of yesterday is there to be shown again, but nobody wants it on today's screen.
         state = replace(recall(state, without=given), captioned=False)
@@ -280,6 +294,15 @@ def pictures_from(args: argparse.Namespace) -> LookPictures:
     backdrop = None if args.behind is None else parse_behind(args.behind)[1]
     grade = cli.grade_from(args, by_parts=True)
     return read_look_pictures(backdrop, still=args.still, grade=grade)
+
+
+def refine_from(args: argparse.Namespace) -> RefineOptions:
+    """Return how styles are refined. Raises UsageError, EngineUnavailable if --refine cannot be."""
+    if args.refine is None:
+        return RefineOptions(DEFAULT_S, args.style_scale, args.vgg)
+    check_seconds(args.refine)
+    require_training()
+    return RefineOptions(args.refine, args.style_scale, args.vgg, may_download=True)
 
 
 def needs_hint(args: argparse.Namespace) -> bool:

@@ -18,7 +18,6 @@ from realtime.controls.state import State
 from realtime.frame import Frame, LiveFrame
 from realtime.live.engine_sizes import EngineSizes
 from realtime.live.quality import Quality
-from realtime.look import Look
 from realtime.picture.caption import Caption
 from realtime.picture.gpu.decoding import tensors_problem
 from realtime.picture.gpu.tensors import on_device
@@ -26,6 +25,9 @@ from realtime.picture.sizes import network_size, scaled
 from realtime.picture.veil import Veil
 from realtime.stylizer import Stylizer, frames_remembered
 from realtime.timing import Clock
+
+REFINED_FADE_S = 1.0
+"""To another row of the same style: it is no new picture, and shall not look like one."""
 
 
 class LivePainter:
@@ -53,10 +55,10 @@ class LivePainter:
         self._curtain, self._veil = Curtain(), Veil(stylizer.pictures.still)
         self._caption, self._words, self._time_of_day = Caption(), "", time_of_day
         self._held: LiveFrame | None = None
-        self._followed: Look = stylizer.look
+        self._followed, self._model = stylizer.look, stylizer.model
         self._size = sizes.first_size
         self._mirrored = False
-        self._changed_s = clock()
+        self._changed_s, self._fade_s = clock(), 0.0
         # Frames since the last fade. Of a frozen picture enough are painted for what is remembered
         # to settle.
         self._settled = 0
@@ -73,6 +75,7 @@ class LivePainter:
         if frame is not None:
             self._held = replace(self._held, captured_s=frame.captured_s, file_s=frame.file_s)
         moves = state.look != self._followed or state.mirror != self._mirrored or self.waiting
+        moves = moves or self.stylizer.model is not self._model
         moves = moves or self._curtain.moves(state)
         moves = moves or self._words != words_of(state, self._time_of_day())
         moves = moves or self._settled <= frames_remembered(state.look)
@@ -95,7 +98,7 @@ class LivePainter:
             frame = replace(frame, pixels=np.ascontiguousarray(frame.pixels[:, ::-1]))
         painting = self.stylizer.stylize(self._where_it_is_painted(frame, now_s), now_s)
         cutout = self.stylizer.cutout
-        self._settled = 0 if now_s - self._changed_s < state.fade_s else self._settled + 1
+        self._settled = 0 if now_s - self._changed_s < self._fade_s else self._settled + 1
         if self.quality and not self._sizes.opening:
             self.quality.note(frame, self._clock() - begun_s, self._clock())
         self._words = words_of(state, self._time_of_day())
@@ -124,9 +127,11 @@ class LivePainter:
         self._sizes.close()
 
     def _follow(self, state: State, now_s: float) -> None:
-        if state.look != self._followed:
-            self.stylizer.set_look(state.look, state.fade_s, now_s)
-            self._followed, self._changed_s = state.look, now_s
+        model = self.stylizer.model
+        if state.look != self._followed or model is not self._model:
+            self._fade_s = state.fade_s if state.look != self._followed else REFINED_FADE_S
+            self.stylizer.set_look(state.look, self._fade_s, now_s)
+            self._followed, self._model, self._changed_s = state.look, model, now_s
         if state.mirror != self._mirrored:
             # Steadiness would hold on to the picture that was the other way round.
             self.stylizer.reset()

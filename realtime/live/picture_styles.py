@@ -9,6 +9,8 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -24,12 +26,16 @@ from realtime.media.reading.style_pictures import (
     distinct,
     free_name,
     open_predictor,
+    read_style_picture,
     row_of,
 )
 from realtime.picture.grade import Grade
+from realtime.picture.resample import Scaler
+from realtime.picture.sizes import scaled
 from realtime.stylizer import Stylizer
 
 MOST_WAITING = 4
+_KEPT_PX = 550  # of the short side, at scale 1: training looks at 490 within the borders
 MOST_STYLES = 100
 """From outside, in one run: beyond that nobody finds one of them any more."""
 
@@ -56,7 +62,8 @@ class PictureStyles:
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._stylizer, self._scale = stylizer, scale
         self._jobs: queue.Queue[_Job | None] = queue.Queue(MOST_WAITING)
-        self._made: queue.SimpleQueue[StyleRow] = queue.SimpleQueue()
+        self._made: queue.SimpleQueue[tuple[StyleRow, np.ndarray]] = queue.SimpleQueue()
+        self._pictures: dict[str, np.ndarray] = {}
         self._grades: queue.SimpleQueue[tuple[Grade, str]] = queue.SimpleQueue()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -98,8 +105,9 @@ class PictureStyles:
         for _ in range(self._answers.qsize()):
             desk.tell(self._answers.get())
         for _ in range(self._made.qsize()):
-            row, model = self._made.get(), self._stylizer.model
+            (row, picture), model = self._made.get(), self._stylizer.model
             style = distinct(row.style, model.style_names)
+            self._pictures[style.name] = picture
             # First the stylizer, which must know what the desk names.
             self._stylizer.model = model.with_rows((*model.rows, replace(row, style=style)))
             desk.add_style(style)
@@ -108,6 +116,22 @@ class PictureStyles:
             grade = replace(grade, name=free_name(grade.name, self._stylizer.grades))
             self._stylizer.grades = {**self._stylizer.grades, grade.name: grade}
             desk.take_grade(grade.name, title)
+
+    def picture_of(self, name: str) -> Callable[[], np.ndarray] | None:
+        """Return what gives the picture that the style ``name`` was made from, (H, W, 3) uint8 RGB.
+
+        It may raise SourceError. None of what was made from none, or from one that is not known.
+        """
+        if (picture := self._pictures.get(name)) is not None:
+            return lambda: picture
+        row = next((row for row in self.brought if row.style.name == name), None)
+        return partial(read_style_picture, Path(row.typed)) if row and row.is_of_picture else None
+
+    def improve(self, row: StyleRow) -> None:
+        """Paint in ``row`` from now on where its style is painted."""
+        model = self._stylizer.model
+        rows = (row if row.style.name == old.style.name else old for old in model.rows)
+        self._stylizer.model = model.with_rows(rows)
 
     def keep(self, names: list[str]) -> None:
         """Save those of the styles ``names`` that came from outside, to be found by name."""
@@ -151,8 +175,15 @@ class PictureStyles:
                     self._grades.put((grade, job.title))
                     continue
                 predictor = predictor or open_predictor(self._stylizer.model)
-                self._made.put(row_of(job.read(), job.title, predictor, job.scale))
+                picture = job.read()
+                row = row_of(picture, job.title, predictor, job.scale)
+                self._made.put((row, _shrunk(picture, _KEPT_PX * job.scale)))
             except LivebrushError as error:
                 self._answers.put(f"{job.title}: {error}")
             except Exception as error:  # noqa: BLE001 (what comes from outside ends here)
                 self._answers.put(f"{job.title}: cannot be a style ({error})")
+
+
+def _shrunk(picture: np.ndarray, short_px: float) -> np.ndarray:
+    size = (picture.shape[0], picture.shape[1])
+    return Scaler().resize(picture, scaled(size, min(1.0, short_px / min(size))))

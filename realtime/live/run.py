@@ -14,7 +14,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from realtime.live.latest import Latest
 from realtime.live.live_sink import LiveSink
 from realtime.live.live_source import LiveSource
 from realtime.live.painter import LivePainter
+from realtime.live.refinement import RefineOptions
 from realtime.live.screen import Screen
 from realtime.live.snapshots import Snapshots
 from realtime.look import Look
@@ -76,8 +77,8 @@ class LiveOptions:
     """Gets lines for the user."""
     hint: bool = False
     """Whether a line in the window tells a newcomer of the keys."""
-    style_scale: float = 1.0
-    """--style-scale, of pictures that become styles meanwhile."""
+    refine: RefineOptions = field(default_factory=RefineOptions)
+    """How pictures become styles meanwhile, and better ones."""
     started_s: float | None = None
     """When the program started, on ``clock``; None: when the run is made."""
     clock: Clock = time.monotonic
@@ -114,8 +115,8 @@ class Live:
         snapshots = Snapshots(options.snapshot_dir)
         self._screen = Screen(
             *(sink, source, painter, self.figures, desk, snapshots, self._outputs, clock),
+            options.refine,
             options.hint,
-            options.style_scale,
         )
         self.pictures = self._screen.pictures
         self._infer, self._display = Samples(), Samples()

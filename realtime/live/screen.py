@@ -21,6 +21,7 @@ from realtime.live.live_sink import LiveSink
 from realtime.live.live_source import LiveSource
 from realtime.live.painter import LivePainter
 from realtime.live.picture_styles import PictureStyles
+from realtime.live.refinement import Refinement, RefineOptions
 from realtime.live.snapshots import Snapshots
 from realtime.live.thumbnail_view import (
     Place,
@@ -62,8 +63,8 @@ class Screen:
         snapshots: Snapshots,
         outputs: Sequence[CleanSink],
         clock: Clock,
+        refine: RefineOptions,
         hint: bool = False,
-        style_scale: float = 1.0,
     ) -> None:
         self._desk = desk
         stylizer = painter.stylizer
@@ -72,7 +73,8 @@ class Screen:
             shipped=read_shipped(stylizer.model),
             model_now=lambda: stylizer.model,
         )
-        self.pictures = PictureStyles(stylizer, style_scale)
+        self.pictures = PictureStyles(stylizer, refine.scale)
+        self._refinement = Refinement(self.pictures, refine, clock)
         self._places: list[Place] = []
         self._sink, self._source, self._painter, self._figures = sink, source, painter, figures
         self.snapshots, self._outputs, self._clock = snapshots, outputs, clock
@@ -92,6 +94,8 @@ class Screen:
         self._newest = _Shown(frame, painting)
         if self.state.strip or self.state.sheet:
             self._thumbnails.look_at(frame)
+        if not self.state.black:
+            self._refinement.look_at(frame)
         self._draw()
 
     def listen(self) -> None:
@@ -133,6 +137,7 @@ class Screen:
         if self.state.keeps != before.keeps:
             self.pictures.keep(self.state.look.style_names)
         self.pictures.follow(self._desk)
+        self._refinement.follow(self._desk)
 
     @property
     def state(self) -> State:
@@ -147,6 +152,7 @@ class Screen:
     def close(self) -> None:
         """Take the picture away, and finish the snapshots."""
         self._thumbnails.close()
+        self._refinement.close()
         self.pictures.close()
         self._sink.close()
         self.snapshots.close()
@@ -274,6 +280,7 @@ class Screen:
             ("blend", state.blending),
             ("black", state.black),
             (f"auto {state.cycle_s:g} s", state.cycling),
+            (self._refinement.note, bool(self._refinement.note)),
         )
         return tuple(text for text, on in flags if on)
 

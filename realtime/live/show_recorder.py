@@ -44,7 +44,7 @@ class ShowRecorder(CleanSink):
         self._begin_s: float | None = None
         self._waiting: deque[Performed] = deque()
         self._done: queue.SimpleQueue[Change] = queue.SimpleQueue()
-        self._rows: set[str] = set()
+        self._rows: dict[str, str] = {}
         self._failed: str | None = None
         self._file: BinaryIO | None = _open_new(path)
         state = replace(desk.state, said="", said_count=0, performed=0)
@@ -112,10 +112,13 @@ class ShowRecorder(CleanSink):
             self.answers.put(f"saved {self._path.name}, the controls of this show")
 
     def _write_known(self) -> None:
-        """Write the styles from outside that there are by now, each once, and what was done."""
+        """Write the styles from outside as they are by now, and what was done.
+
+        Of one that was refined meanwhile the last row counts, for the whole show.
+        """
         for row in self._model_now().rows:
-            if row.style.name not in self._rows:
-                self._rows.add(row.style.name)
+            if self._rows.get(row.style.name) != row.digest:
+                self._rows[row.style.name] = row.digest
                 self._write(Row(row.style.name, row_text(row)))
         while not self._done.empty():
             self._write(self._done.get())

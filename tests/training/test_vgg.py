@@ -96,9 +96,11 @@ def published(tmp_path: Path, monkeypatch) -> Path:
 
 
 def test_weights_are_downloaded_once(published: Path):
+    with pytest.raises(TrainingError, match=r"not here yet \(528 MB\)\. --refine S"):
+        load_vgg(None, may_download=False)
     load_vgg(None)
     published.unlink()
-    assert isinstance(load_vgg(None), Vgg16)
+    assert isinstance(load_vgg(None, may_download=False), Vgg16)
 
 
 def test_a_damaged_download_is_not_kept(published: Path, tmp_path: Path):

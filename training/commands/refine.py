@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 import tempfile
+import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,19 +46,37 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         metavar="0.5..2",
         help="2 makes strokes twice as broad (default: 1)",
     )
+    parser.add_argument(
+        "--from",
+        dest="begin",
+        type=Path,
+        metavar="NAME.row",
+        help="a row of the same picture to go on from (default: the predicted one)",
+    )
+    parser.add_argument(
+        "--watch-stdin",
+        action="store_true",
+        help="end when standard input does: so the program that started this cannot be outlived",
+    )
     add_vgg(parser)
+    parser.add_argument(
+        "--no-download", action="store_true", help="end where VGG16's weights are not here"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Predict the picture's row, refine it, and write it every few seconds.
+    """Predict the picture's row, refine it, and write it every few seconds that it got better.
 
+    Each time a line begins with its loss over that of the first one, on photos that are held out.
     Raises UsageError, SourceError, ModelError or TrainingError.
     """
+    if args.watch_stdin:
+        threading.Thread(target=_leave_with_stdin, name="stdin", daemon=True).start()
     _check(args)
     from engines.predictor import Predictor, predictor_view
     from engines.style import Style
-    from engines.style_row import StyleRow, write_row
+    from engines.style_row import StyleRow, read_row, write_row
     from training.config import load_config
     from training.data import read_photo
     from training.photos import gather_photos
@@ -66,29 +88,43 @@ def run(args: argparse.Namespace) -> None:
     shown = predictor_view(read_photo(args.picture), args.style_scale)
     style = Style(args.output.stem, args.output.stem.replace("_", " "))
     start = StyleRow(style, predictor.predict(shown), predictor.network, predictor.digest(shown))
+    if args.begin is not None:
+        begin = read_row(args.begin)
+        begin.check_network("the bundled network", start.network, len(start.row))
+        start = replace(begin, style=style)
+
+    def keep(row: Tensor, share: float) -> None:
+        write_row(args.output, _refined(start, row))
+        print(f"{share:.3f} of the loss that it began with", flush=True)
+
     write_row(args.output, start)
     with tempfile.TemporaryDirectory(prefix="livebrush-") as folder:
         refine(
             load_config(PREDICTOR_CONFIG),
             BUNDLED_WEIGHTS,
-            load_vgg(args.vgg),
+            load_vgg(args.vgg, not args.no_download),
             start.row,
             middle_view(args.picture, args.style_scale),
             gather_photos(args.photos, Path(folder) / "photos"),
             args.seconds,
-            lambda row: write_row(args.output, _refined(start, row)),
+            keep,
         )
     print(f"wrote {args.output}. Try: python run_cam.py -s {args.output}")
 
 
 def _refined(start: StyleRow, row: Tensor) -> StyleRow:
     """Return the style with another row; its hash says so."""
-    from dataclasses import replace
     from hashlib import sha256
 
     values = row.numpy()
     digest = sha256(start.digest.encode() + values.tobytes()).hexdigest()
     return replace(start, row=values, digest=digest)
+
+
+def _leave_with_stdin() -> None:
+    while os.read(sys.stdin.fileno(), 1024):  # a buffered reader would be locked at the exit
+        pass
+    os._exit(1)
 
 
 def _check(args: argparse.Namespace) -> None:

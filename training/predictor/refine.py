@@ -15,11 +15,14 @@ from engines.networks.weights import load_weights
 from training.config import TrainingConfig
 from training.pairs import PairSampler
 from training.predictor.loop import PictureTrainer
-from training.predictor.views import look
+from training.predictor.views import Targets, look
 from training.vgg import Vgg16
 
 _RATE, _LAST = 0.01, 0.2
 _PULL = 0.02  # back to the row that it begins with, in deviations of the bundled rows
+_HELD_EVERY, _FEWEST_HELD = 4, 4  # of the photos; of fewer than that, all are looked at anew
+_HELD_PAIRS = 3
+_STEPS_BETWEEN = 4  # judgements of a row, each of which takes about as long as a step
 
 
 def refine(
@@ -30,15 +33,16 @@ def refine(
     view: np.ndarray,
     photos: Path,
     seconds: float,
-    on_row: Callable[[Tensor], None] = lambda _: None,
+    on_row: Callable[[Tensor, float], None] = lambda *_: None,
     every_s: float = 2.0,
 ) -> Tensor:
     """Return a row, (R,), that paints more like the picture than ``start`` does, after ``seconds``.
 
     config: of the predictor. weights: of the network. view: the picture as
     ``training.predictor.pictures.middle_view`` gives it. photos: a folder of frames, which its
-    parent's MANIFEST.tsv need not list. ``on_row`` is given the row every ``every_s`` seconds.
-    Raises TrainingError if there are no photos.
+    parent's MANIFEST.tsv need not list. Every fourth is held out, and no row counts that is not
+    better there than all before it: such a one ``on_row`` is given, every ``every_s`` seconds at
+    most, with its loss over that of ``start``. Raises TrainingError if there are no photos.
     """
     config = replace(
         config,
@@ -58,9 +62,14 @@ def refine(
     targets = look(vgg, image, config.vgg_scales).picked(torch.zeros(1, dtype=torch.long), "cpu")
     row = torch.from_numpy(start)[None]
     found = row.clone().requires_grad_(True)
+    best = row[0].clone()
     optimizer = torch.optim.Adam([found], lr=_RATE)
-    sampler = PairSampler(config, trainer.files, [], config.seed, ahead=False)
-    begin_s = told_s = time.monotonic()
+    learnt, held = _split(trainer.files)
+    sampler = PairSampler(config, learnt, [], config.seed, ahead=False)
+    judge = _Judge(trainer, targets, held)
+    first = least = judge.loss_of(row)
+    begin_s = judged_s = time.monotonic()
+    steps = 0
     while (now_s := time.monotonic()) < begin_s + seconds:
         done = (now_s - begin_s) / seconds
         optimizer.param_groups[0]["lr"] = _RATE * (1 - (1 - _LAST) * done)
@@ -70,8 +79,38 @@ def refine(
         optimizer.zero_grad(set_to_none=True)
         total.backward()
         optimizer.step()
-        if now_s - told_s > every_s:
-            told_s = now_s
-            on_row(found.detach()[0].clone())
-    on_row(found.detach()[0])
-    return found.detach()[0]
+        steps += 1
+        is_last = time.monotonic() >= begin_s + seconds
+        is_due = now_s - judged_s > every_s and steps % _STEPS_BETWEEN == 0
+        if is_last or is_due:
+            judged_s = now_s
+            loss = judge.loss_of(found.detach())
+            if loss < least:
+                least, best = loss, found.detach()[0].clone()
+                on_row(best, loss / first)
+    return best
+
+
+class _Judge:
+    """Judges rows by photos that are not trained on: by the same views of them each time."""
+
+    def __init__(self, trainer: PictureTrainer, targets: Targets, photos: list[Path]) -> None:
+        self._trainer, self._targets = trainer, targets
+        sampler = PairSampler(trainer.config, photos, [], trainer.config.seed + 1, ahead=False)
+        self._pairs = [sampler.next() for _ in range(_HELD_PAIRS)]
+
+    def loss_of(self, row: Tensor) -> float:
+        """Return what is minimised, for ``row``, (1, R)."""
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            torch.manual_seed(0)
+            self._trainer.begin(row, self._targets)
+            losses = [self._trainer.weighted(self._trainer.losses(pair)) for pair in self._pairs]
+        return float(torch.stack(losses).mean())
+
+
+def _split(photos: list[Path]) -> tuple[list[Path], list[Path]]:
+    """Return the photos to train on, and those to judge by."""
+    if len(photos) < _FEWEST_HELD:
+        return photos, photos
+    held = photos[::_HELD_EVERY]
+    return [path for path in photos if path not in held], held

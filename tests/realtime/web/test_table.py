@@ -15,7 +15,7 @@ from realtime.look import Look
 from realtime.web.table import controls, hello, state_of
 
 SLIDERS = ["Strength", "Brush", "Stability", "Canvas", "Face", "Grade", "Fade", "Auto period"]
-BUTTONS = ["Blend", "Keep color", "Paint", "Behind", "Grade parts", "Hold grade"]
+BUTTONS = ["Blend", "Keep color", "Paint", "Behind", "Grade parts", "Hold grade", "Refine"]
 BUTTONS += ["Mirror", "Freeze", "Auto", "Compare", "Caption"]
 STATE = State(("great_wave", "the_scream"), Look((("great_wave", 1.0),)))
 
