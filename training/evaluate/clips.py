@@ -14,8 +14,8 @@ import numpy as np
 
 from engines.errors import UsageError
 from realtime.media.reading.video_file import VideoFile
-from training.data import read_photo
-from training.evaluate.figures import HANDHELD, OTHER, SYNTHETIC, WEBCAM, mean
+from training.data import read_photo, resize_short_side
+from training.evaluate.figures import HANDHELD, OTHER, STILL, SYNTHETIC, WEBCAM, mean
 from training.evaluate.likeness import Features, Likeness, at_size_seen
 from training.evaluate.regions import find_regions
 from training.evaluate.synthetic import exact_motion, synthetic_clip
@@ -35,11 +35,12 @@ GAPS = (1, 8)
 _EVERY = {1: 1, 8: 4}  # of the pairs of each gap, one in so many
 PICTURES_SEEN = 3  # frames of each clip that are looked at one by one
 FACES_SOUGHT = 6
+_STILL_PX = 480  # of a photo's short side
 
 
 @dataclass(frozen=True)
 class ClipSource:
-    """What a clip is made of: a video file, or for the kind SYNTHETIC a photo."""
+    """What a clip is made of: a video file, or for the kinds SYNTHETIC and STILL a photo."""
 
     name: str
     kind: str
@@ -50,6 +51,8 @@ class ClipSource:
 
         Raises SourceError, and UsageError if there are too few to measure.
         """
+        if self.kind == STILL:
+            return [resize_short_side(read_photo(self.path), _STILL_PX)]
         if self.kind == SYNTHETIC:
             return synthetic_clip(read_photo(self.path), count)
         with VideoFile(self.path) as video:

@@ -87,6 +87,22 @@ class Evaluation:
         """Return the results of those that it is compared with."""
         return [result for result in self.results if result.is_peer]
 
+    def by_candidate(self) -> dict[str, dict[str, Any]]:
+        """Return the means of each candidate, over its styles whose painting is known."""
+        known = [result for result in self.results if result.style.painting]
+        found = {}
+        for name in dict.fromkeys(result.style.of for result in known):
+            own = [result for result in known if result.style.of == name]
+            average, _ = mean_and_worst(result.figures.measured() for result in own)
+            found[name] = {"styles": len(own), "runtime": own[0].runtime, "mean": _rounded(average)}
+        return found
+
+    def summary(self) -> dict[str, Any]:
+        """Return who was measured on what, where, and the means: what docs/pictures.json is."""
+        head = {key: getattr(self, key) for key in ("model", "date", "processor", "cores", "load")}
+        clips = [{"name": c.name, "kind": c.kind, "frames": c.frames} for c in self.clips]
+        return {**_rounded(head), "clips": clips, "candidates": self.by_candidate()}
+
     def as_json(self) -> dict[str, Any]:
         """Return everything but the pictures.
 

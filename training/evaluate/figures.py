@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 WEBCAM, HANDHELD, OTHER, SYNTHETIC = "webcam", "handheld", "other clips", "exact motion"
 KINDS = (WEBCAM, HANDHELD, OTHER, SYNTHETIC)
+STILL = "photo"
+"""A clip of one frame, of which nothing is said that takes two."""
 # Paintings of even areas themselves: what comes near to them leaves a wall even. So their figure
 # for even areas has a name of its own, and is in no mean with that of others.
 EVEN_PAINTINGS = ("great_wave", "udnie")

@@ -60,6 +60,11 @@ def page(evaluation: Evaluation) -> str:
         columns=columns,
         average=average,
         worst=worst,
+        others={
+            name: found["mean"]
+            for name, found in evaluation.by_candidate().items()
+            if name != evaluation.ours[0].style.of
+        },
         against=against,
         plot=_plot(evaluation, against),
         panels=[_panel(measure, evaluation.results) for measure in columns],
