@@ -2,7 +2,8 @@
 
 Wang et al. 2023, "MicroAST: Towards Super-Fast Ultra-Resolution Arbitrary Style Transfer" (AAAI):
 two small encoders, a modulator that turns what one sees in the style into gains and shifts of
-filters, and a decoder. Written from the paper and from the shapes of the published weights.
+filters, and a decoder. Written from what is published of it and the shapes of its weights; what
+those leave open is as the weights paint cleanly (bilinear steps up, for one).
 """
 
 from __future__ import annotations
