@@ -62,7 +62,7 @@ class PictureStyles:
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._stylizer, self._scale = stylizer, scale
         self._jobs: queue.Queue[_Job | None] = queue.Queue(MOST_WAITING)
-        self._made: queue.SimpleQueue[tuple[StyleRow, np.ndarray]] = queue.SimpleQueue()
+        self._made: queue.SimpleQueue[tuple[StyleRow, np.ndarray | None]] = queue.SimpleQueue()
         self._pictures: dict[str, np.ndarray] = {}
         self._grades: queue.SimpleQueue[tuple[Grade, str]] = queue.SimpleQueue()
         self._starting = threading.Lock()
@@ -90,7 +90,7 @@ class PictureStyles:
 
     def add(self, row: StyleRow) -> None:
         """Have a style that is made already put beside the others, and paint in it."""
-        self._made.put(row)
+        self._made.put((row, None))
 
     @property
     def brought(self) -> tuple[StyleRow, ...]:
@@ -107,7 +107,8 @@ class PictureStyles:
         for _ in range(self._made.qsize()):
             (row, picture), model = self._made.get(), self._stylizer.model
             style = distinct(row.style, model.style_names)
-            self._pictures[style.name] = picture
+            if picture is not None:
+                self._pictures[style.name] = picture
             # First the stylizer, which must know what the desk names.
             self._stylizer.model = model.with_rows((*model.rows, replace(row, style=style)))
             desk.add_style(style)

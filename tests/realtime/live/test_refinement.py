@@ -193,6 +193,16 @@ def test_what_has_no_picture_is_answered(show: RefinedShow, tmp_path: Path, mode
         other.stylizer.close()
 
 
+def test_a_style_that_was_trained_already_joins_without_its_picture(show: RefinedShow):
+    show.bring(RED, "red")
+    (row,) = show.stylizer.model.rows
+    show.pictures.add(row)
+    show.follow_until(lambda: show.desk.state.look.style_names == ["red_2"])
+    show.desk.perform("refine", True)
+    show.follow()
+    assert show.desk.state.said.startswith("refine: the picture of red 2 is not here. ")
+
+
 def test_a_picture_of_the_command_line_is_read_again(show: RefinedShow, tmp_path: Path):
     Image.fromarray(RED).save(tmp_path / "red.png")
     show.bring(RED, "red")
