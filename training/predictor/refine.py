@@ -18,8 +18,12 @@ from training.predictor.loop import PictureTrainer
 from training.predictor.views import Targets, look
 from training.vgg import Vgg16
 
-_RATE, _LAST = 0.01, 0.2
-_PULL = 0.02  # back to the row that it begins with, in deviations of the bundled rows
+# In deviations of the bundled rows, as all that is added: some numbers of a row are far larger than
+# others. A show leaves time for a few dozen steps, so they are long, and remember little.
+_RATE, _LAST, _WARM_UP = 0.3, 0.1, 5
+_MOMENTS = (0.9, 0.98)
+_PULL = 2.0  # back to the row that it begins with
+_LEAST = 0.01  # deviation; of other numbers nothing is known, so they move by little
 _HELD_EVERY, _FEWEST_HELD = 4, 4  # of the photos; of fewer than that, all are looked at anew
 _HELD_PAIRS = 3
 _STEPS_BETWEEN = 4  # judgements of a row, each of which takes about as long as a step
@@ -56,14 +60,13 @@ def refine(
     trainer = PictureTrainer(config, photos.parent, vgg, photos.parent)
     network, _ = load_weights(weights)
     trainer.keep_network(network)
-    spread = network.rows.detach().std(0) + 1e-3
+    spread = network.rows.detach().std(0).clamp(min=_LEAST)
     trainer.step = config.steps  # everything that smooths is in
     image = torch.from_numpy(np.ascontiguousarray(view)).permute(2, 0, 1)[None]
     targets = look(vgg, image, config.vgg_scales).picked(torch.zeros(1, dtype=torch.long), "cpu")
     row = torch.from_numpy(start)[None]
-    found = row.clone().requires_grad_(True)
-    best = row[0].clone()
-    optimizer = torch.optim.Adam([found], lr=_RATE)
+    added, best = torch.zeros_like(row, requires_grad=True), row[0].clone()
+    optimizer = torch.optim.Adam([added], betas=_MOMENTS)
     learnt, held = _split(trainer.files)
     sampler = PairSampler(config, learnt, [], config.seed, ahead=False)
     judge = _Judge(trainer, targets, held)
@@ -72,10 +75,11 @@ def refine(
     steps = 0
     while (now_s := time.monotonic()) < begin_s + seconds:
         done = (now_s - begin_s) / seconds
-        optimizer.param_groups[0]["lr"] = _RATE * (1 - (1 - _LAST) * done)
-        trainer.begin(found, targets)
+        rate = _RATE * (1 - (1 - _LAST) * done) * min(1, (steps + 1) / _WARM_UP)
+        optimizer.param_groups[0]["lr"] = rate
+        trainer.begin(row + added * spread, targets)
         losses = trainer.losses(sampler.next())
-        total = trainer.weighted(losses) + _PULL * ((found - row) / spread).square().mean()
+        total = trainer.weighted(losses) + _PULL * added.square().mean()
         optimizer.zero_grad(set_to_none=True)
         total.backward()
         optimizer.step()
@@ -84,9 +88,10 @@ def refine(
         is_due = now_s - judged_s > every_s and steps % _STEPS_BETWEEN == 0
         if is_last or is_due:
             judged_s = now_s
-            loss = judge.loss_of(found.detach())
+            found = row + added.detach() * spread
+            loss = judge.loss_of(found)
             if loss < least:
-                least, best = loss, found.detach()[0].clone()
+                least, best = loss, found[0]
                 on_row(best, loss / first)
     return best
 
