@@ -8,8 +8,10 @@ from typing import Any
 from engines.errors import EngineLoadError, EngineUnavailable
 
 
-def open_carried(path: Path, what: str, otherwise: str = "") -> Any:
-    """Return the ONNX Runtime session of the network in ``path``, on one thread of the CPU.
+def open_carried(path: Path, what: str, otherwise: str = "") -> tuple[Any, bytes]:
+    """Return the ONNX Runtime session of the network in ``path``, and what the file holds.
+
+    It runs on one thread of the CPU.
 
     Raises EngineUnavailable without ONNX Runtime, saying ``what`` needs it and what ``otherwise``
     does; EngineLoadError for a file that is damaged or missing.
@@ -25,9 +27,9 @@ def open_carried(path: Path, what: str, otherwise: str = "") -> Any:
     settings.intra_op_num_threads = 1  # a film or a live picture goes on beside it
     settings.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(
-            path.read_bytes(), settings, providers=["CPUExecutionProvider"]
-        )
+        content = path.read_bytes()
+        providers = ["CPUExecutionProvider"]
+        return onnxruntime.InferenceSession(content, settings, providers=providers), content
     except Exception as error:
         raise damaged(path, error) from error
 

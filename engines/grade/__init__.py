@@ -56,8 +56,9 @@ class GradeNetwork:
 
     def __init__(self, path: Path | None = None) -> None:
         path = path or GRADE
-        self._session = open_carried(path, "a grade by a picture", "   (a .cube file needs none)")
-        self.digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        otherwise = "   (a .cube file needs none)"
+        self._session, content = open_carried(path, "a grade by a picture", otherwise)
+        self.digest = hashlib.sha256(content).hexdigest()
         """A hash of its file."""
 
     def reference_code(self, view: np.ndarray) -> np.ndarray:

@@ -25,7 +25,7 @@ class PeopleNetwork:
 
     def __init__(self, name: str) -> None:
         path = _FOLDER / f"{name}.onnx"
-        self._session = open_carried(path, "finding people")
+        self._session, _ = open_carried(path, "finding people")
         self._input = self._session.get_inputs()[0].name
 
     def run(self, picture: np.ndarray) -> list[np.ndarray]:

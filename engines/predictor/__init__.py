@@ -48,13 +48,13 @@ class Predictor:
 
     def __init__(self, path: Path | None = None) -> None:
         path = path or PREDICTOR
-        self._session = open_carried(path, "a picture as a style")
+        self._session, content = open_carried(path, "a picture as a style")
         try:
             self.network: str = self._session.get_modelmeta().custom_metadata_map["network"]
             """The hash of the network that its rows are for."""
         except KeyError as error:
             raise damaged(path, error) from error
-        self._hash = hashlib.sha256(path.read_bytes()).digest()
+        self._hash = hashlib.sha256(content).digest()
 
     def predict(self, view: np.ndarray) -> np.ndarray:
         """Return the row, (R,) float32, of what ``predictor_view`` gave. Raises EngineRunError."""
