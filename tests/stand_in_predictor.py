@@ -22,6 +22,12 @@ def write_model_and_predictor(folder: Path) -> ModelFile:
     return made
 
 
+def use_predictor(model: ModelFile, styles: Path, patch: pytest.MonkeyPatch) -> None:
+    """Predict with what lies beside ``model``; keep styles in the folder ``styles``."""
+    patch.setattr("engines.predictor.PREDICTOR", model.path.with_name("predictor.onnx"))
+    patch.setenv("LIVEBRUSH_MODELS", str(styles))
+
+
 def write_predictor(path: Path, model: ModelFile) -> Path:
     """Write one for ``model``: each colour's mean, 0..1, times numbers of its own."""
     numbers = np.random.default_rng(0).normal(0, 0.4, (3, model.row_length)).astype(np.float32)

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import engines.predictor
 import stylize_video
 from engines import EngineOptions, ModelFile
 from engines.errors import LivebrushError, ModelError, SourceError, UsageError
@@ -25,7 +24,7 @@ from realtime.stylizer import Stylizer
 from realtime.timeline import Timeline
 from tests.conftest import write_video
 from tests.small_frame import small_frame
-from tests.stand_in_predictor import write_model_and_predictor
+from tests.stand_in_predictor import use_predictor, write_model_and_predictor
 
 RED, BLUE = (230, 20, 20), (20, 20, 230)
 
@@ -38,8 +37,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
 @pytest.fixture(autouse=True)
 def folder(model: ModelFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the pictures lie, which is where commands are typed."""
-    monkeypatch.setattr(engines.predictor, "PREDICTOR", model.path.with_name("predictor.onnx"))
-    monkeypatch.setenv("LIVEBRUSH_MODELS", str(tmp_path / "models"))
+    use_predictor(model, tmp_path / "models", monkeypatch)
     monkeypatch.chdir(tmp_path)
     Image.fromarray(small_frame(48, 64)).save("photo.png")
     flat("red.png", RED), flat("blue.jpg", BLUE)

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import engines.predictor
 from engines import Engine, EngineOptions, ModelFile, find_model, open_engine
 from engines.errors import SourceError
 from realtime.controls.desk import Desk
@@ -23,7 +22,7 @@ from realtime.look import Look
 from realtime.stylizer import Stylizer
 from tests.realtime.live.test_run import Screen, live
 from tests.small_frame import small_frame
-from tests.stand_in_predictor import write_model_and_predictor
+from tests.stand_in_predictor import use_predictor, write_model_and_predictor
 
 SIZE = (48, 64)
 WARM = np.clip(small_frame(60, 80, 3) * (1.0, 0.75, 0.45) + (30, 10, 0), 0, 255).astype(np.uint8)
@@ -39,8 +38,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
 @pytest.fixture(autouse=True)
 def models(model: ModelFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where kept styles go."""
-    monkeypatch.setattr(engines.predictor, "PREDICTOR", model.path.with_name("predictor.onnx"))
-    monkeypatch.setenv("LIVEBRUSH_MODELS", str(tmp_path / "models"))
+    use_predictor(model, tmp_path / "models", monkeypatch)
     return tmp_path / "models"
 
 

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import engines.predictor
 from engines import EngineOptions, ModelFile, find_model, open_engine
 from engines.errors import EngineUnavailable, UsageError
 from engines.style_row import StyleRow, read_row
@@ -28,7 +27,7 @@ from realtime.live.sources.synthetic import Synthetic
 from tests.realtime.live.test_picture_styles import BLUE, FIRST, RED, SIZE, Show
 from tests.realtime.live.test_run import Screen, live
 from tests.small_frame import small_frame
-from tests.stand_in_predictor import write_model_and_predictor
+from tests.stand_in_predictor import use_predictor, write_model_and_predictor
 
 
 class Training:
@@ -65,8 +64,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
 
 @pytest.fixture(autouse=True)
 def stand_ins(model: ModelFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engines.predictor, "PREDICTOR", model.path.with_name("predictor.onnx"))
-    monkeypatch.setenv("LIVEBRUSH_MODELS", str(tmp_path / "models"))
+    use_predictor(model, tmp_path / "models", monkeypatch)
     monkeypatch.setattr(refinement, "Refining", Training)
     monkeypatch.setattr(refinement, "require_training", lambda: None)
     Training.runs = []
