@@ -21,8 +21,10 @@ from training.commands.flags import add_device, add_vgg, check_device
 
 if TYPE_CHECKING:
     import numpy as np
+    from torch import Tensor
 
-    from training.config import TrainingConfig
+    from engines.predictor import Predictor
+    from training.config import StyleConfig, TrainingConfig
     from training.filmed import Filmed
     from training.loop import Trainer
     from training.vgg import Vgg16
@@ -132,10 +134,7 @@ def run(args: argparse.Namespace) -> None:
         trainer = build_trainer(config, photos.parent, vgg, Path(folder) / "run", args.device, base)
         pictures = read_pictures(photos if args.photos else None, 4)
         filmed = Filmed(trainer)
-        _say_phase(
-            2, phases, f"finding the nearest of {len(base.names) - 1} styles, to begin with it"
-        )
-        begin_nearest(trainer, base, filmed)
+        begin(trainer, base, filmed, lambda text: _say_phase(2, phases, text))
         preview = args.preview or Path(f"{name}_preview.jpg")
         _say_phase(
             3,
@@ -266,22 +265,49 @@ def build_trainer(
     return trainer
 
 
-def begin_nearest(trainer: Trainer, base: Base, filmed: Filmed) -> None:
-    """Give the trainer the base's network, and one of its rows to begin with.
+def begin(
+    trainer: Trainer, base: Base, filmed: Filmed, say: Callable[[str], None] = lambda _: None
+) -> None:
+    """Give the trainer the base's network, and a row to begin with.
 
-    It is the row of the style that is nearest to the painting already.
+    It is the row that is predicted from the painting. The predictor knows the bundled network
+    alone; on another one it is the row of the style that is nearest to the painting already.
     """
+    from engines.networks.weights import load_weights, network_hash
+    from engines.predictor import Predictor
+
+    network = load_weights(base.weights)[0]
+    predictor = Predictor()
+    if predictor.network == network_hash(network):
+        say("predicting how it is painted, to begin with that")
+        row = _predicted(predictor, trainer.config.styles[0])
+    else:
+        say(f"finding the nearest of {len(base.names) - 1} styles, to begin with it")
+        row = _nearest(trainer, network.state_dict(), filmed)
+    trainer.network.load_state_dict({**network.state_dict(), "rows": row[None]})
+
+
+def _predicted(predictor: Predictor, style: StyleConfig) -> Tensor:
+    """Return the row (R,) that paints like the style's picture, its strokes as broad as asked."""
+    import torch
+
+    from engines.predictor import SCALE_RANGE, predictor_view
+    from training.data import read_photo
+
+    low, high = SCALE_RANGE
+    view = predictor_view(read_photo(Path(style.image)), min(max(style.texture, low), high))
+    return torch.from_numpy(predictor.predict(view).copy())
+
+
+def _nearest(trainer: Trainer, state: dict[str, Tensor], filmed: Filmed) -> Tensor:
+    """Return the one of the rows in ``state`` whose pictures are nearest to the painting."""
     from rich.progress import track
 
-    from engines.networks.weights import load_weights
-
-    state = load_weights(base.weights)[0].state_dict()
     distances = []
     for row in track(state["rows"], description=""):
         trainer.network.load_state_dict({**state, "rows": row[None]})
         distances.append(filmed.measure().style)
-    nearest = min(range(len(distances)), key=distances.__getitem__)
-    trainer.network.load_state_dict({**state, "rows": state["rows"][nearest][None]})
+    return state["rows"][min(range(len(distances)), key=distances.__getitem__)]
 
 
 def train(

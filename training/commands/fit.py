@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from engines.errors import UsageError
 from training.commands.flags import add_device, add_vgg, check_device
+
+_SHOWN_STEPS, _TOLD_STEPS = 5, 50
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -97,10 +100,12 @@ def run(args: argparse.Namespace) -> None:
         task = progress.add_task("fit", total=config.steps, completed=trainer.step, losses="")
 
         def show(step: int, losses: dict[str, float]) -> None:
-            if step % 5 == 0:
-                progress.update(
-                    task, completed=step, losses=" ".join(f"{k} {v:.3g}" for k, v in losses.items())
-                )
+            words = " ".join(f"{name} {loss:.3g}" for name, loss in losses.items())
+            if step % _SHOWN_STEPS == 0:
+                progress.update(task, completed=step, losses=words)
+            told = step % _TOLD_STEPS == 0 or step == config.steps
+            if told and not sys.stdout.isatty():  # where no terminal shows the bar
+                print(f"step {step} of {config.steps}: {words}", flush=True)
 
         trainer.fit(show)
     print(

@@ -17,12 +17,15 @@ from safetensors.torch import save_file
 import export.write
 from engines import EngineOptions, find_model, load_model, open_engine
 from engines.networks.weights import load_weights
+from engines.predictor import Predictor, predictor_view
 from engines.style_row import read_row
 from tests.small_frame import small_frame
 from tests.small_network import write_small_model
+from tests.stand_in_predictor import write_predictor
 from tests.training.test_vgg import caffe_state
 from training.__main__ import main
 from training.commands import add_style
+from training.data import read_photo
 from training.filmed import Filmed
 from training.loop import Trainer
 from training.pairs import Pair
@@ -125,7 +128,7 @@ def test_starts_from_the_nearest_style(models: Path, command: list[str], tmp_pat
     base, trainer = begin(tmp_path)
     filmed = Filmed(trainer)
     network, rows = load_weights(base.weights)[0], load_weights(base.weights)[0].rows.detach()
-    add_style.begin_nearest(trainer, base, filmed)
+    add_style.begin(trainer, base, filmed)
     chosen = trainer.network.rows[0].detach().clone()
     distances = []
     for row in rows:
@@ -134,6 +137,20 @@ def test_starts_from_the_nearest_style(models: Path, command: list[str], tmp_pat
     assert distances[0] != distances[1]
     np.testing.assert_array_equal(chosen, rows[int(np.argmin(distances))])
     assert [name for name, p in trainer.network.named_parameters() if p.requires_grad] == ["rows"]
+
+
+def test_starts_from_the_predicted_row(
+    models: Path, command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = write_predictor(tmp_path / "predictor.onnx", load_model(models / "user.onnx"))
+    monkeypatch.setattr("engines.predictor.PREDICTOR", path)
+    base, trainer = begin(tmp_path)
+    said: list[str] = []
+    add_style.begin(trainer, base, Filmed(trainer), said.append)
+    chosen = trainer.network.rows[0].detach()
+    view = predictor_view(read_photo(tmp_path / "other.png"))
+    np.testing.assert_array_equal(chosen, Predictor(path).predict(view))
+    assert said == ["predicting how it is painted, to begin with that"]
 
 
 def shifts(trainer: Trainer) -> torch.Tensor:

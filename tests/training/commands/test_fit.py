@@ -82,8 +82,9 @@ def fit(tmp_path: Path, data: Path, config: dict, *flags: str) -> int:
     )
 
 
-def test_trains_and_resumes(tmp_path: Path, data: Path, config: dict):
+def test_trains_and_resumes(tmp_path: Path, data: Path, config: dict, capfd: pytest.CaptureFixture):
     assert fit(tmp_path, data, config) == 0
+    assert "step 6 of 6: content " in capfd.readouterr().out  # no terminal shows a bar
     run = tmp_path / "run"
     assert (run / "previews" / "000006.jpg").exists()
     network, header = load_weights(run / "weights.safetensors")
