@@ -1,7 +1,8 @@
 """A page that paints in the visitor's browser: a folder of files, for any web server to hand out.
 
 The page itself lies in ``export/site``. What is put beside it here: a model, its thumbnails, the
-table of commands and keys that the programs have, and onnxruntime-web, which runs the model.
+table of commands and keys that the programs have, its weights for graphics cards, and
+onnxruntime-web, which runs the model on the processor.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from engines.errors import SinkError, SourceError, UsageError
 from engines.folders import cache_dir
 from engines.model_file import ModelFile
 from engines.opening import open_engine
+from export.gpu_network import write_gpu_network
 from realtime.controls.commands import COMMANDS
 from realtime.controls.keys import default_keymap
 from realtime.controls.state import COMPARE_MODES, State, spoken
@@ -111,7 +113,8 @@ def write_site(model: ModelFile, target: Path, say: Say) -> None:
             (draft / name).write_bytes(content)
         shutil.copyfile(model.path, draft / MODEL_NAME)
         _write_thumbnails(model, draft / "styles")
-        _write_json(draft / "site.json", site_table(model))
+        network = write_gpu_network(model, draft)
+        _write_json(draft / "site.json", {**site_table(model), "network": network})
         _write_page(draft / "index.html")
         _write_service(draft)
         if target.exists():
@@ -122,6 +125,8 @@ def write_site(model: ModelFile, target: Path, say: Say) -> None:
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
+    if network is None:
+        say(f"{model.name}: has no form for graphics cards, so the page paints on the processor")
     say(f"wrote {target}, {size / 1e6:.0f} MB. To see it: python -m http.server -d {target}")
 
 

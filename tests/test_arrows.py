@@ -94,9 +94,13 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "realtime.controls",
         "realtime.picture",
     ),
-    "export": ("engines.*", "realtime.exits", "realtime.build_progress", "export.web"),
+    "export": (
+        *("engines.*", "realtime.exits", "realtime.build_progress", "export.web", "export.halves"),
+    ),
+    "export.halves": (),
+    "export.gpu_network": ("engines.*", "export.halves"),
     # The page in the browser has the commands and keys of the programs.
-    "export.web": ("engines.*", "realtime.controls", "realtime.look"),
+    "export.web": ("engines.*", "export.gpu_network", "realtime.controls", "realtime.look"),
     "training": (*FLOOR, "engines.networks"),
     # What is measured is what the programs show.
     "training.evaluate": ("engines.*", "realtime.*", "training"),

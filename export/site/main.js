@@ -1,10 +1,11 @@
 // The page: opens what is painted, has it painted, shows it, and listens to keys and controls.
 
+import { choosePainter } from "./choose.js";
 import { buildControls, drawControls } from "./controls.js";
+import { GpuShow } from "./gpushow.js";
 import { isolate, keepAll } from "./isolation.js";
 import { clipKind, Recording, saveSnapshot } from "./keep.js";
 import { keyName } from "./keys.js";
-import { Painter } from "./painter.js";
 import { Show } from "./show.js";
 import { listCameras, openCamera, openFile } from "./sources.js";
 import { State } from "./state.js";
@@ -15,9 +16,9 @@ const LOCAL = {  // commands that change no state
   snapshot: takeSnapshot, record: toggleRecording, fullscreen: toggleFullscreen,
 };
 const DEGREES = new Set(["strength", "canvas"]);  // said in hundredths
-const FIGURES_MS = 500, ADDRESS_MS = 300, TOAST_MS = 1800;
+const FIGURES_MS = 500, ADDRESS_MS = 300, TOAST_MS = 1800, MOST_TRIALS = 10;
 
-let state, show, painter, ready = false;
+let state, show, painter, ready = false, why = null;
 let source = null, frozen = null;  // what is painted; the frame that was held fast
 let fresh = false, busy = false, shown = { share: 0 };
 let recording = null, wakeLock = null, wasHidden = false;
@@ -117,10 +118,11 @@ function notePainting(from, took_ms) {
   shown.took_ms = took_ms;
   painted_ms.push(performance.now());
   if (painted_ms.length > 30) painted_ms.shift();
-  if (from.moves && painter.note(took_ms, state.brush)) painted_ms.length = 0;
+  if (from.moves && painter.quality.note(took_ms, state.brush)) painted_ms.length = 0;
 }
 
 function onPaintError(error) {
+  if (error.name === "CardLost") return;  // another painter is on its way
   if (error.name === "NoMemory" && painter.quality.shrink()) {
     toast(say("said_smaller"));
     fresh = true;
@@ -145,9 +147,8 @@ function showFigures() {
   else {
     const span_ms = performance.now() - painted_ms[0];
     const fps = (painted_ms.length > 1 ? 1000 * (painted_ms.length - 1) / span_ms : 0).toFixed(1);
-    const one = self.crossOriginIsolated ? "one_thread" : "no_isolation";
-    const threads = painter.threads > 1 ? say("threads", { count: painter.threads }) : say(one);
-    $("figures").textContent = say("figures", { fps, latency, size, threads });
+    const figures = { fps, latency, size, painter: say(...painter.words) };
+    $("figures").textContent = say("figures", figures);
   }
 }
 
@@ -363,8 +364,9 @@ function listen() {
   $("keys_on").checked = recall("keys") !== "off";
   $("keys_on").onchange = () => remember("keys", $("keys_on").checked ? "on" : "off");
   for (const type of ["pointerdown", "pointermove"]) $("stage").addEventListener(type, pullDivider);
-  $("picture").onclick = () => {
-    if (document.body.classList.contains("filled") && !state.clean) fill();
+  $("stage").onclick = (event) => {
+    const isFilled = document.body.classList.contains("filled") && !state.clean;
+    if (isFilled && event.target.id === "picture") fill();
   };
   addEventListener("keydown", onKey);
   addEventListener("dragover", (event) => event.preventDefault());
@@ -408,20 +410,61 @@ async function changeLanguage() {
   fillWords();
   await buildControls(state);
   showRecording();
+  if (why) $("why").textContent = say(...why);
   if (!source) showStart("");
 }
 
-async function openPainter(table) {
+async function openPainter(table, asked) {
+  let chosen;
   try {
-    await painter.open(table);
+    chosen = await choosePainter(table, asked);
+    if (chosen.painter.device) await moveToCard(chosen.painter, table);
   } catch (error) {
     closeSource();
     return showProblem(error);
   }
+  ({ painter, why } = chosen);
   ready = fresh = true;
+  $("why").textContent = say(...why);
   if (source) $("start").hidden = true;
   paintNext();
   keepAll();
+}
+
+// A canvas is drawn on by one kind of graphics for good.
+function changeCanvas() {
+  stopRecording();
+  const canvas = $("picture").cloneNode();
+  $("picture").replaceWith(canvas);
+  return canvas;
+}
+
+async function moveToCard(card, table) {
+  card.show = show = await GpuShow.open(changeCanvas(), card.device);
+  card.device.lost.then(() => leaveCard(card, table).catch(showProblem));
+}
+
+async function leaveCard(card, table) {
+  ready = false;
+  show = await reopenShow();
+  toast(say("said_card_lost"));
+  await openPainter(table, "wasm");
+  why = ["why_failed", { reason: card.wrong }];
+  $("why").textContent = say(...why);
+}
+
+// What has taken the card away may keep it for a moment.
+async function reopenShow() {
+  for (let trial = 0; ; trial++) {
+    try {
+      const opened = new Show(changeCanvas());
+      listenToGraphics();
+      return opened;
+    } catch (error) {
+      if (trial === MOST_TRIALS) throw error;
+      await new Promise((done) => { setTimeout(done, 500); });
+    }
+  }
 }
 
 async function run() {
@@ -441,13 +484,12 @@ async function run() {
   } catch (error) {
     return showProblem(error);
   }
-  painter = new Painter();
   listen();
   if (state.clean) {
     document.body.classList.add("filled", "clean");
     startCamera();
   }
-  await openPainter(table);
+  await openPainter(table, state.painter);
 }
 
 run().catch((error) => {

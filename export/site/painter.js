@@ -3,7 +3,8 @@
 import { linesFor, networkSize } from "./state.js";
 
 const LEVELS = [480, 400, 330, 270, 220, 180, 150, 120];  // lines of the network
-const TRIAL = [180, 320];
+/** The size [height, width] of the pictures that painters are tried on. */
+export const TRIAL = [180, 320];
 const SLOW_MS = 1000 / 12;  // of a frame; slower than this the size goes down
 const GOOD_MS = 1000 / 16;  // what a new size is predicted to take at most
 const DOWN_FRAMES = 12, UP_FRAMES = 90;  // for so many frames it must be so
@@ -18,6 +19,8 @@ export class Quality {
 
   get lines() { return LEVELS[this.step]; }
 
+  get isBest() { return this.step === 0; }
+
   begin() { Object.assign(this, { slow: 0, quick: 0 }); }
 
   /** Takes the largest size that is predicted to be in time, where `lines` took `took_ms`. */
@@ -28,8 +31,12 @@ export class Quality {
     this.begin();
   }
 
-  /** Learns that a frame took `took_ms`; returns whether the size has changed. */
-  note(took_ms, now_ms) {
+  /**
+   * Learns that a frame took `took_ms`; returns whether the size has changed. Finer strokes than
+   * usual are the visitor's own wish.
+   */
+  note(whole_ms, brush, now_ms = performance.now()) {
+    const took_ms = whole_ms * Math.min(1, brush * brush);
     this.slow = took_ms > SLOW_MS ? this.slow + 1 : Math.max(0, this.slow - 1);
     const growth = this.step ? (LEVELS[this.step - 1] / this.lines) ** 2 : Infinity;
     this.quick = took_ms * growth < GOOD_MS ? this.quick + 1 : Math.max(0, this.quick - 2);
@@ -53,7 +60,16 @@ export class Quality {
   }
 }
 
-/** Talks to the worker. */
+/** How a frame of `source` is painted with a look, where `lines` are what the device can. */
+export function planOf(source, { vector, brush }, lines) {
+  const [height, width] = source.size;
+  const wanted = linesFor(brush, source.isLive ? lines : undefined);
+  const [down, across] = networkSize(height, width, wanted);
+  const rest = 1 - vector[0], style = vector.map((weight, i) => (i ? weight / rest : 0));
+  return { height: down, width: across, style, enlarged: down < height || across < width };
+}
+
+/** Talks to the worker, which paints on the processor. */
 export class Painter {
   constructor() {
     this.quality = new Quality();
@@ -68,6 +84,12 @@ export class Painter {
     this.worker.onerror = (event) => {
       for (const id of this.waiting.keys()) this.settle(id, { error: event.message || "worker" });
     };
+  }
+
+  /** The word for it, and what that holds. */
+  get words() {
+    if (this.threads > 1) return ["threads", { count: this.threads }];
+    return [self.crossOriginIsolated ? "one_thread" : "no_isolation"];
   }
 
   settle(id, { answer, error }) {
@@ -95,36 +117,29 @@ export class Painter {
     this.threads = threads;
     const [height, width] = TRIAL, style = new Float32Array(table.styles.length);
     style[1] = 1;
-    let took_ms;
     for (let run = 0; run < 2; run++) {  // the first run also sets up
       const pixels = new Uint8ClampedArray(4 * height * width);
       const told = { pixels, height, width, style, canvas: 1, seed: 1, moves: false };
-      ({ took_ms } = await this.ask("paint", { ...told, enlarged: true }, [pixels.buffer]));
+      const answer = await this.ask("paint", { ...told, enlarged: true }, [pixels.buffer]);
+      this.trial_ms = answer.took_ms;
     }
-    this.quality.choose(height, took_ms);
+    this.quality.choose(height, this.trial_ms);
   }
 
   /** Paints `source`, a film's or a picture's frame, with the `look` at this moment. */
-  async paint(source, { vector, brush, canvas, seed }) {
-    const [height, width] = source.size;
-    const lines = linesFor(brush, source.isLive ? this.quality.lines : undefined);
-    const [down, across] = networkSize(height, width, lines);
-    if (this.small.height !== down || this.small.width !== across) {
-      Object.assign(this.small, { height: down, width: across });
+  async paint(source, look) {
+    const plan = planOf(source, look, this.quality.lines), { height, width } = plan;
+    if (this.small.height !== height || this.small.width !== width) {
+      Object.assign(this.small, { height, width });
       this.context.imageSmoothingQuality = "medium";
     }
-    this.context.drawImage(source.frame, 0, 0, across, down);
-    const pixels = this.context.getImageData(0, 0, across, down).data;
-    const rest = 1 - vector[0], style = vector.map((weight, i) => (i ? weight / rest : 0));
-    const enlarged = down < height || across < width;
-    const told = { pixels, height: down, width: across, style, canvas, seed, enlarged };
-    return this.ask("paint", { ...told, moves: source.moves }, [pixels.buffer]);
+    this.context.drawImage(source.frame, 0, 0, width, height);
+    const pixels = this.context.getImageData(0, 0, width, height).data;
+    const told = { ...plan, pixels, canvas: look.canvas, seed: look.seed, moves: source.moves };
+    return this.ask("paint", told, [pixels.buffer]);
   }
 
-  /** Learns how long a frame took; finer strokes than usual are the visitor's own wish. */
-  note(took_ms, brush) {
-    return this.quality.note(took_ms * Math.min(1, brush * brush), performance.now());
-  }
+  close() { this.worker.terminate(); }
 }
 
 function isMemory(error) { return /memory|allocat|RangeError/i.test(error); }

@@ -57,7 +57,7 @@ void main() {
 }`;
 
 const TEXTURES = ["frame", "small", "painting", "slopes"];
-const COMPARE = { "off": 0, "split": 1, "side by side": 2 };
+export const COMPARE = { "off": 0, "split": 1, "side by side": 2 };
 
 /** Draws onto a canvas. Throws an Error named NoWebGL where there is no WebGL 2. */
 export class Show {

@@ -12,6 +12,7 @@ const STEPS = {  // what each command changes, and by how much
 const SWITCHES = ["blend", "keep_color", "auto", "freeze", "mirror", "hud", "help"];
 // Under these names a look stands behind the # of the address.
 const IN_ADDRESS = { strength: "strength", brush: "brush", canvas: "canvas", fade: "fade" };
+const PAINTERS = ["webgpu", "wasm"];
 const MOST_SEED = 2 ** 31 - 1;
 const EVEN_LINES = 480;  // the short side at which strokes have the breadth of brush 1
 
@@ -153,6 +154,7 @@ export class State extends EventTarget {
     const seed = parseInt(told.get("seed"), 10);
     this.seed = seed >= 0 && seed <= MOST_SEED ? seed : 1;
     this.clean = told.get("view") === "clean";
+    this.painter = PAINTERS.find((name) => name === told.get("painter"));
     this.fadeFrom = null;
   }
 
@@ -167,6 +169,7 @@ export class State extends EventTarget {
     if (this.keep_color) parts.push("keep_color=on");
     if (this.seed !== 1) parts.push(`seed=${this.seed}`);
     if (this.clean) parts.push("view=clean");
+    if (this.painter) parts.push(`painter=${this.painter}`);
     return `#${parts.join("&")}`;
   }
 }

@@ -21,7 +21,7 @@ from realtime.look import Look
 TEXTS = {
     path.name: path.read_text(encoding="utf-8")
     for path in web.SITE.iterdir()
-    if path.suffix in (".html", ".css", ".js", ".json")
+    if path.suffix in (".html", ".css", ".js", ".json", ".wgsl")
 }
 SCRIPTS = {name: text for name, text in TEXTS.items() if name.endswith(".js")}
 WORDS = json.loads(TEXTS["words.json"])

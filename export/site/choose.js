@@ -1,0 +1,45 @@
+// Who paints: the graphics card or the processor. Found by trial, and said.
+
+import { GpuPainter, openCard } from "./gpu.js";
+import { Painter } from "./painter.js";
+
+async function openGpuPainter(table, isAskedFor) {
+  if (!table.network) throw Object.assign(new Error(), { name: "NoForm" });
+  const painter = new GpuPainter(await openCard(isAskedFor), table);
+  try {
+    await painter.load();
+    await painter.try();
+    return painter;
+  } catch (error) {
+    painter.close();
+    throw error;
+  }
+}
+
+/**
+ * Opens what paints quickest here, or what is `asked` for: { painter, why: [word, values] }. The
+ * processor's part is loaded only where the card does not manage the largest size.
+ */
+export async function choosePainter(table, asked) {
+  let card = null, why = ["why_asked"];
+  if (asked !== "wasm") {
+    try {
+      card = await openGpuPainter(table, asked === "webgpu");
+    } catch (error) {
+      const known = ["NoWebGpu", "NoAdapter", "NoForm"].includes(error.name);
+      why = [known ? `why_${error.name}` : "why_failed", { reason: error.message }];
+    }
+  }
+  const isEnough = asked === "webgpu" || card?.quality.isBest;
+  if (card && isEnough) return { painter: card, why: ["why_card"] };
+  const painter = new Painter();
+  await painter.open(table);
+  if (!card) return { painter, why };
+  if (card.trial_ms < painter.trial_ms) {
+    painter.close();
+    return { painter: card, why: ["why_card"] };
+  }
+  card.close();
+  const [card_ms, wasm_ms] = [card, painter].map(({ trial_ms }) => Math.round(trial_ms));
+  return { painter, why: ["why_slower", { card_ms, wasm_ms }] };
+}
