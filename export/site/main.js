@@ -6,6 +6,7 @@ import { GpuShow } from "./gpushow.js";
 import { isolate, keepAll } from "./isolation.js";
 import { clipKind, Recording, saveSnapshot } from "./keep.js";
 import { keyName } from "./keys.js";
+import { Predictor, thumbnailOf } from "./pictures.js";
 import { Show } from "./show.js";
 import { listCameras, openCamera, openFile } from "./sources.js";
 import { State } from "./state.js";
@@ -13,12 +14,12 @@ import { fillWords, loadWords, recall, remember, say, turnLanguage } from "./wor
 
 const $ = (id) => document.getElementById(id);
 const LOCAL = {  // commands that change no state
-  snapshot: takeSnapshot, record: toggleRecording, fullscreen: toggleFullscreen,
+  snapshot: takeSnapshot, record: toggleRecording, fullscreen: toggleFullscreen, grab: grabStyle,
 };
 const DEGREES = new Set(["strength", "canvas"]);  // said in hundredths
 const FIGURES_MS = 500, ADDRESS_MS = 300, TOAST_MS = 1800, MOST_TRIALS = 10;
 
-let state, show, painter, ready = false, why = null;
+let state, show, painter, predictor = null, ready = false, why = null;
 let source = null, frozen = null;  // what is painted; the frame that was held fast
 let fresh = false, busy = false, shown = { share: 0 };
 let recording = null, wakeLock = null, wasHidden = false;
@@ -97,7 +98,7 @@ async function paintNext() {
   try {
     show.take(from);
     const { brush, canvas, seed } = state;
-    const look = { vector, brush, canvas, seed };
+    const look = { vector, rows: state.rows, brush, canvas, seed };
     if (ready && vector[0] < 1) painted = await painter.paint(from, look);
   } catch (error) {
     busy = false;
@@ -222,7 +223,33 @@ function end() {
 
 // Before there is a picture of the visitor's, one in the style that is chosen.
 function showSample() {
-  if (!source) $("stage").style.backgroundImage = `url(styles/${state.chosen[0]}.jpg)`;
+  if (!source) $("stage").style.backgroundImage = `url(${state.thumbnailOf(state.chosen[0])})`;
+}
+
+// A picture becomes a style: a file of the visitor's, or what the camera sees.
+async function addStyle(read, label) {
+  if (!state.table.predictor) return toast(say("said_no_pictures"));
+  predictor = predictor || new Predictor(state.table.predictor);
+  toast(say("said_looking"));
+  try {
+    const bitmap = await read(), row = await predictor.rowOf(bitmap);
+    state.addPicture(label, row, await thumbnailOf(bitmap));
+    await buildControls(state);
+    $("styles").lastElementChild.scrollIntoView({ block: "nearest", inline: "nearest" });
+  } catch (error) {
+    const isFile = error.name === "InvalidStateError" || error.name === "EncodingError";
+    toast(say(isFile ? "error_UnknownFile" : "error_NoStyle", { reason: error.message }));
+  }
+}
+
+function addStyleFile(file) {
+  if (file) addStyle(() => createImageBitmap(file), file.name.replace(/\.\w+$/, ""));
+}
+
+function grabStyle() {
+  const from = frozen || source;
+  if (!from) return toast(say("said_nothing_shown"));
+  return addStyle(() => createImageBitmap(from.frame), say("my_picture"));
 }
 
 async function freeze() {
@@ -349,6 +376,10 @@ function listen() {
   press("camera", () => startCamera());
   press("open", () => $("file").click());
   press("more", () => $("file").click());
+  $("style_file").onchange = () => {
+    addStyleFile($("style_file").files[0]);
+    $("style_file").value = "";
+  };
   press("turn", turnCamera);
   press("end", end);
   press("snapshot", takeSnapshot);
@@ -372,7 +403,8 @@ function listen() {
   addEventListener("dragover", (event) => event.preventDefault());
   addEventListener("drop", (event) => {
     event.preventDefault();
-    startFile(event.dataTransfer.files[0]);
+    const take = event.target.closest?.("#styles") ? addStyleFile : startFile;
+    take(event.dataTransfer.files[0]);
   });
   addEventListener("paste", (event) => startFile(event.clipboardData.files[0]));
   addEventListener("hashchange", () => {

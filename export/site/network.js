@@ -149,10 +149,12 @@ export class Network {
     for (const buffer of [...Object.values(this.between), this.canvas, ...told]) buffer.destroy();
   }
 
-  /** Takes the weights of all styles, the first of which, the original, counts for nothing. */
-  setStyle(style) {
-    const length = this.rows.length / (style.length - 1), row = new Float32Array(length);
-    for (let i = 1; i < style.length; i++) {
+  /** Takes weights as `styleOf` gives them; the first, of the original, counts for nothing. */
+  setStyle(style, outside) {
+    const last = style.length - 1, length = this.rows.length / (last - 1);
+    const row = new Float32Array(length);
+    if (outside) outside.row.forEach((value, k) => { row[k] = style[last] * value; });
+    for (let i = 1; i < last; i++) {
       if (!style[i]) continue;
       for (let k = 0; k < length; k++) row[k] += style[i] * this.rows[(i - 1) * length + k];
     }

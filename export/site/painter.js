@@ -1,5 +1,6 @@
 // Has frames painted by the worker, one at a time, the newest first, as large as this device can.
 
+import { outsideOf } from "./look.js";
 import { linesFor, networkSize } from "./state.js";
 
 const LEVELS = [480, 400, 330, 270, 220, 180, 150, 120];  // lines of the network
@@ -61,12 +62,13 @@ export class Quality {
 }
 
 /** How a frame of `source` is painted with a look, where `lines` are what the device can. */
-export function planOf(source, { vector, brush }, lines) {
+export function planOf(source, { vector, rows, brush }, lines) {
   const [height, width] = source.size;
   const wanted = linesFor(brush, source.isLive ? lines : undefined);
   const [down, across] = networkSize(height, width, wanted);
-  const rest = 1 - vector[0], style = vector.map((weight, i) => (i ? weight / rest : 0));
-  return { height: down, width: across, style, enlarged: down < height || across < width };
+  const rest = 1 - vector[0], mix = vector.map((weight, i) => (i ? weight / rest : 0));
+  const enlarged = down < height || across < width;
+  return { height: down, width: across, mix, outside: outsideOf(mix, rows), enlarged };
 }
 
 /** Talks to the worker, which paints on the processor. */
@@ -115,11 +117,11 @@ export class Painter {
     const { model, canvas, row_length } = table;
     const { threads } = await this.ask("open", { model, canvas, row_length });
     this.threads = threads;
-    const [height, width] = TRIAL, style = new Float32Array(table.styles.length);
-    style[1] = 1;
+    const [height, width] = TRIAL, mix = new Float32Array(table.styles.length);
+    mix[1] = 1;
     for (let run = 0; run < 2; run++) {  // the first run also sets up
       const pixels = new Uint8ClampedArray(4 * height * width);
-      const told = { pixels, height, width, style, canvas: 1, seed: 1, moves: false };
+      const told = { pixels, height, width, mix, canvas: 1, seed: 1, moves: false };
       const answer = await this.ask("paint", { ...told, enlarged: true }, [pixels.buffer]);
       this.trial_ms = answer.took_ms;
     }

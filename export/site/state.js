@@ -28,6 +28,23 @@ export class State extends EventTarget {
     this.fadeFrom = null;
   }
 
+  /** Adds a picture as a style, and chooses it. */
+  addPicture(label, row, thumbnail) {
+    const name = `picture_${this.rows.length + 1}`;
+    this.fadeFrom = null;  // it knows of one style less
+    this.table.styles.push({ name, label, title: label, artist: "", row, thumbnail });
+    this.styles.push(name);
+    this.perform("style", name);
+  }
+
+  /** The rows of pictures, which are the last of all styles. */
+  get rows() { return this.table.styles.map((style) => style.row).filter(Boolean); }
+
+  /** The address of a style's small picture. */
+  thumbnailOf(name) {
+    return this.table.styles.find((style) => style.name === name).thumbnail || `styles/${name}.jpg`;
+  }
+
   /** The styles that digits mean now. */
   get bankStyles() { return this.styles.slice(this.bank * BANK, (this.bank + 1) * BANK); }
 
@@ -161,8 +178,10 @@ export class State extends EventTarget {
   /** The address part that brings this look back: what is as usual is left out. */
   address() {
     const total = this.mix.reduce((sum, [, weight]) => sum + weight, 0);
-    const mix = this.mix.map(([name, weight]) => mixPart(name, weight / total));
-    const parts = [`s=${mix.join(",")}`];
+    const mine = new Set(this.table.styles.filter((style) => style.row).map(({ name }) => name));
+    const told = this.mix.filter(([name]) => !mine.has(name));  // a picture is not in the address
+    const mix = told.map(([name, weight]) => mixPart(name, weight / total));
+    const parts = mix.length ? [`s=${mix.join(",")}`] : [];
     for (const [name, key] of Object.entries(IN_ADDRESS)) {
       if (this[name] !== this.table.values[name]) parts.push(`${key}=${this[name]}`);
     }

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import io
 import json
-import shutil
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,12 +13,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.tools.chromium import CARD, CHROMIUM, Server, camera_flags, write_clip
 from engines import EngineOptions, ModelFile, find_model, load_model, open_engine
 from engines.canvas import draw_canvas
 from engines.folders import cache_dir
 from export import web
 from realtime.frame import Frame
 from realtime.look import Look, parse_mix
+from realtime.media.reading.style_pictures import open_predictor, row_of
 from realtime.picture.noise import NoiseReduction, RecursiveMean
 from realtime.picture.resample import Scaler
 from realtime.picture.rest import PaintingAtRest
@@ -31,10 +29,6 @@ from tests.small_frame import small_frame
 
 sync_api = pytest.importorskip("playwright.sync_api")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-CHROMIUM = next(
-    (p for name in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(name))),
-    None,
-)
 PACKAGE = cache_dir() / web.PACKAGE
 LIMIT_MS = 60_000
 LIMIT_S = LIMIT_MS / 1000
@@ -48,29 +42,6 @@ pytestmark = [
     ),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-class Server(http.server.ThreadingHTTPServer):
-    """Hands out a folder, as `python -m http.server` does."""
-
-    daemon_threads = True
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/"
-
-    def end(self) -> None:
-        self.shutdown()
-        self.server_close()
 
 
 def write_site(model, folder: Path) -> Path:
@@ -94,30 +65,14 @@ def tiny_site(tiny_model, tmp_path_factory) -> Iterator[Server]:
     server.end()
 
 
-# WebGPU without a graphics card. Only with all of these is what it draws on a canvas seen, too.
-CARD = [
-    "--enable-unsafe-webgpu",
-    "--use-webgpu-adapter=swiftshader",
-    "--enable-features=Vulkan,SkiaGraphite",
-    "--use-vulkan=swiftshader",
-    "--disable-gpu-watchdog",
-]
-
-
 @pytest.fixture(scope="module")
 def camera(tmp_path_factory) -> list[str]:
     """Grey 51 left, grey 191 right is what it sees: luma of 60 and 180, limited range."""
     clip = tmp_path_factory.mktemp("camera") / "camera.y4m"
     luma = np.repeat(np.array([[60, 180]], np.uint8), 160, axis=1).repeat(180, axis=0)
-    frame = b"FRAME\n" + luma.tobytes() + bytes([128]) * (2 * 160 * 90)
-    clip.write_bytes(b"YUV4MPEG2 W320 H180 F15:1 Ip A1:1 C420jpeg\n" + frame * 15)
-    return [
-        "--no-sandbox",
-        "--use-angle=swiftshader",
-        "--enable-unsafe-swiftshader",
-        "--use-fake-device-for-media-stream",
-        f"--use-file-for-fake-video-capture={clip}",
-    ]
+    grey = np.full((90, 160), 128, np.uint8)
+    write_clip(clip, [(luma, grey, grey)] * 15, 15)
+    return camera_flags(clip)
 
 
 @pytest.fixture(scope="module")
@@ -466,6 +421,18 @@ def test_the_shipped_styles_are_painted_as_the_programs_paint_them(context, tmp_
             page.evaluate("hash => { location.hash = hash; }", f"{address}&fade=0")
             expected = Stylizer(engine, look).stylize(Frame(picture, 0), 0.0).astype(int)
             until_like(page, expected, enlarged=look.brush != 1)
+        art = small_frame(346, 346)  # of which 320 are looked at, so nothing is resampled
+        page.set_input_files("#style_file", {**as_png(art), "name": "my art.png"})
+        page.wait_for_selector("button[data-style=picture_1][aria-pressed=true]")
+        assert page.inner_text("button[data-style=picture_1]").endswith("my art")
+        row = row_of(art, "my art", open_predictor(model))
+        look = Look((("my_art", 1.0),), keep_color=True, brush=1.6)
+        stylizer = Stylizer(engine, look, model=model.with_rows([row]))
+        expected = stylizer.stylize(Frame(picture, 0), 0.0).astype(int)
+        until_like(page, expected, enlarged=True)
+        assert "s=" not in page.evaluate("location.hash")  # it is nowhere but on this page
+        page.keyboard.press("KeyG")
+        page.wait_for_selector("button[data-style=picture_2][aria-pressed=true]")
     assert not wrong
     server.end()
 
@@ -549,24 +516,29 @@ def test_a_card_paints_as_the_programs_do_and_may_fail(small_site, context_with_
     assert not wrong
 
 
-PAINT_FILM = """async (frames) => {
+PAINT_FILM = """async ([frames, row]) => {
   const { GpuPainter, openCard } = await import("/gpu.js");
   const { GpuShow } = await import("/gpushow.js");
   const table = await (await fetch("/site.json")).json();
   const painter = new GpuPainter(await openCard(true), table);
   await painter.load();
   const show = await GpuShow.open(document.createElement("canvas"), painter.device);
-  const style = new Float32Array([0, 1, 0]), size = [48, 64], drawn = [];
-  for (const frame of frames) {
+  const size = [48, 64], drawn = [];
+  const paint = async (frame, mix, outside, moves) => {
     const image = new ImageData(Uint8ClampedArray.from(frame), size[1], size[0]);
     show.take({ frame: await createImageBitmap(image), size });
-    const plan = { height: size[0], width: size[1], style, enlarged: false };
-    show.put(await painter.run(show.taken, plan, { canvas: 1, seed: 1 }, true));
+    const plan = { height: size[0], width: size[1], mix, outside, enlarged: false };
+    show.put(await painter.run(show.taken, plan, { canvas: 1, seed: 1 }, moves));
     show.draw({ share: 0, compare: "off", divider: 0.5 });
     const copy = new OffscreenCanvas(size[1], size[0]).getContext("2d");
     copy.drawImage(show.canvas, 0, 0);
     drawn.push(Array.from(copy.getImageData(0, 0, size[1], size[0]).data));
-  }
+  };
+  for (const frame of frames) await paint(frame, new Float32Array([0, 1, 0]), null, true);
+  const { outsideOf } = await import("/look.js");
+  const mix = new Float32Array([0, 0.25, 0.25, 0.5, 0]);  // of two pictures
+  const outside = outsideOf(mix, [row, row].map((values) => Float32Array.from(values)));
+  await paint(frames[0], mix, outside, false);
   return drawn;
 }"""
 
@@ -579,13 +551,18 @@ def test_a_card_steadies_films_as_the_programs_do(small_site, context_with_card)
     frames[3:, 10:30, 10:30] += 60
     frames = frames.clip(0, 255).astype(np.uint8)
     opaque = [np.dstack([f, np.full_like(f[..., :1], 255)]).ravel().tolist() for f in frames]
-    drawn = page.evaluate(PAINT_FILM, opaque)
+    row = np.random.default_rng(4).normal(0, 0.3, model.row_length).astype(np.float32)
+    *drawn, of_picture = page.evaluate(PAINT_FILM, [opaque, row.tolist()])
     with open_engine("onnxruntime", model, EngineOptions(precision="fp32"), (48, 64)) as engine:
         stylizer = Stylizer(engine, Look((("first", 1.0),)), inference_size=(48, 64))
         for number, (frame, ours) in enumerate(zip(frames, drawn, strict=True)):
             expected = stylizer.stylize(Frame(frame, number), number / 30).astype(int)
             stray = np.abs(np.reshape(ours, (48, 64, 4))[..., :3] - expected)
             assert stray.max() <= 2, number
+        mixed = np.concatenate([[0, 0.25, 0.25, 0.5], 0.5 * row]).astype(np.float32)
+        expected = engine.infer(frames[:1], mixed[None])[0].astype(int)
+        stray = np.abs(np.reshape(of_picture, (48, 64, 4))[..., :3] - expected)
+        assert stray.max() <= 2
     assert not wrong
 
 
