@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import gzip
 import http.server
 import shutil
 import threading
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
@@ -44,6 +46,13 @@ def write_clip(
         file.write(b"YUV4MPEG2 W%d H%d F%d:1 Ip A1:1 C420jpeg\n" % (width, height, fps))
         for frame in planes:
             file.write(b"FRAME\n" + b"".join(plane.tobytes() for plane in frame))
+
+
+def packed_bytes(site: Path, asked: list[str]) -> int:
+    """Return the bytes of all files of ``site`` among the addresses ``asked``, each by gzip -9."""
+    names = {unquote(urlsplit(url).path).strip("/") or "index.html" for url in asked}
+    files = [site / name for name in names if (site / name).is_file()]
+    return sum(len(gzip.compress(file.read_bytes(), 9)) for file in files)
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):

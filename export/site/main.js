@@ -17,13 +17,14 @@ const LOCAL = {  // commands that change no state
   snapshot: takeSnapshot, record: toggleRecording, fullscreen: toggleFullscreen, grab: grabStyle,
 };
 const DEGREES = new Set(["strength", "canvas"]);  // said in hundredths
-const FIGURES_MS = 500, ADDRESS_MS = 300, TOAST_MS = 1800, MOST_TRIALS = 10;
+const FIGURES_MS = 500, ADDRESS_MS = 300, TOAST_MS = 1800, READ_MS = 50;  // READ_MS: a letter
+const KEEP_MS = 10000, MOST_TRIALS = 10;
 
 let state, show, painter, predictor = null, ready = false, why = null;
 let source = null, frozen = null;  // what is painted; the frame that was held fast
 let fresh = false, busy = false, shown = { share: 0 };
 let recording = null, wakeLock = null, wasHidden = false;
-let toastTimer = 0, addressTimer = 0, turned_ms = 0;
+let toastTimer = 0, addressTimer = 0, keepTimer = 0, turned_ms = 0;
 const painted_ms = [];  // when the last frames were shown
 
 // ---- what is said ----
@@ -32,7 +33,8 @@ function toast(text) {
   $("toast").textContent = text;
   $("toast").classList.add("shown");
   clearTimeout(toastTimer);
-  toastTimer = setTimeout(() => $("toast").classList.remove("shown"), TOAST_MS);
+  const shown_ms = Math.max(TOAST_MS, READ_MS * text.length);
+  toastTimer = setTimeout(() => $("toast").classList.remove("shown"), shown_ms);
 }
 
 /** Puts a sentence on the stage: what is wrong, and what to do. */
@@ -112,7 +114,15 @@ async function paintNext() {
   paintNext();  // the worker goes on while this frame is drawn
   redraw();
   if (painted) $("stage").dataset.frames = Number($("stage").dataset.frames || 0) + 1;
+  if (painted && keepTimer) keepRest();
   if (painted) notePainting(from, performance.now() - began_ms);
+}
+
+// What is needed for later does not hold up the first picture.
+function keepRest() {
+  clearTimeout(keepTimer);
+  keepTimer = 0;
+  keepAll();
 }
 
 function notePainting(from, took_ms) {
@@ -457,10 +467,18 @@ async function openPainter(table, asked) {
   }
   ({ painter, why } = chosen);
   ready = fresh = true;
-  $("why").textContent = say(...why);
+  sayWhy();
   if (source) $("start").hidden = true;
   paintNext();
-  keepAll();
+  keepTimer = setTimeout(keepRest, KEEP_MS);
+}
+
+// Why it is not the graphics card is said on the stage, too, once for each reason.
+function sayWhy() {
+  $("why").textContent = say(...why);
+  const isKnown = ["why_card", "why_asked", recall("why")].includes(why[0]);
+  if (!isKnown && !state.clean) toast(say(...why));
+  remember("why", why[0]);
 }
 
 // A canvas is drawn on by one kind of graphics for good.
