@@ -159,7 +159,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "bench": (),
     "bench.tools": (*ALL, "bench"),
     "bench.rows": (*ALL, "bench", "bench.tools"),
-    "bench.targets": (*ALL, "bench", "bench.tools", "bench.rows"),
+    "bench.targets": (*ALL, "export.web", "bench", "bench.tools", "bench.rows"),
     "bench.trial": (*ALL, "bench", "bench.rows", "bench.targets"),
 }
 

@@ -18,7 +18,7 @@ const LOCAL = {  // commands that change no state
 };
 const DEGREES = new Set(["strength", "canvas"]);  // said in hundredths
 const FIGURES_MS = 500, ADDRESS_MS = 300, TOAST_MS = 1800, READ_MS = 50;  // READ_MS: a letter
-const KEEP_MS = 10000, MOST_TRIALS = 10;
+const KEEP_MS = 10000, KEEP_SOON_MS = 3000, MOST_TRIALS = 10;
 
 let state, show, painter, predictor = null, ready = false, why = null;
 let source = null, frozen = null;  // what is painted; the frame that was held fast
@@ -114,15 +114,15 @@ async function paintNext() {
   paintNext();  // the worker goes on while this frame is drawn
   redraw();
   if (painted) $("stage").dataset.frames = Number($("stage").dataset.frames || 0) + 1;
-  if (painted && keepTimer) keepRest();
+  if (painted && keepTimer) keepSoon();
   if (painted) notePainting(from, performance.now() - began_ms);
 }
 
 // What is needed for later does not hold up the first picture.
-function keepRest() {
+function keepSoon() {
   clearTimeout(keepTimer);
   keepTimer = 0;
-  keepAll();
+  setTimeout(keepAll, KEEP_SOON_MS);
 }
 
 function notePainting(from, took_ms) {
@@ -470,7 +470,7 @@ async function openPainter(table, asked) {
   sayWhy();
   if (source) $("start").hidden = true;
   paintNext();
-  keepTimer = setTimeout(keepRest, KEEP_MS);
+  keepTimer = setTimeout(keepSoon, KEEP_MS);
 }
 
 // Why it is not the graphics card is said on the stage, too, once for each reason.
