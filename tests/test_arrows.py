@@ -124,6 +124,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "training.teacher",
         "training.commands",
     ),
+    "training.commands.unpaired": (
+        *("engines.*", "export", "training", "training.evaluate"),
+        *("training.commands", "training.commands.distil"),
+    ),
     "training.commands.refine": (
         "engines.*",
         "training",
@@ -153,7 +157,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         *("engines.errors", "engines.install", "realtime.exits"),
         *("training.commands", "training.commands.add_style", "training.commands.evaluate"),
         *("training.commands.distil", "training.commands.refine", "training.commands.sheet"),
-        "training.commands.optimise",
+        *("training.commands.optimise", "training.commands.unpaired"),
     ),
     "app": ("engines.*", "realtime.*", "run_cam", "stylize_video"),
     "bench": (),
@@ -254,6 +258,7 @@ FORBIDDEN = [
     ("training.pairs", "training.evaluate.clips"),
     ("training.commands.fit", "export.write"),
     ("training.distil.student", "export.write"),
+    ("training.unpaired.trainer", "export.write"),
     ("app.studio", "bench.tools.clips"),
     ("bench.tools.clips", "bench.rows.figures"),
     ("bench.rows.files", "bench.targets.table"),

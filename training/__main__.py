@@ -3,6 +3,7 @@
 python -m training fit training/configs/gallery.yaml --data DATA --vgg VGG16
 python -m training add-style painting.jpg --photos my_photos/
 python -m training distil cyclegan.pth --photos my_photos/
+python -m training unpaired photos/ impressionists/
 python -m training predictor --data DATA --vgg VGG16
 python -m training grade --data DATA
 python -m training refine picture.jpg -o picture.row --photos my_photos/
@@ -30,10 +31,13 @@ from training.commands import (
     predictor,
     refine,
     sheet,
+    unpaired,
 )
 
 # Each is a module with its flags (add_parser) and what it does (run).
-_COMMANDS = (fit, add_style, distil, predictor, grade, refine, evaluate, sheet, optimise)
+_COMMANDS = (
+    *(fit, add_style, distil, unpaired, predictor, grade, refine, evaluate, sheet, optimise),
+)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
 
 from engines.errors import TrainingError
 
+T = TypeVar("T")
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
@@ -78,10 +80,10 @@ def photo_files(
     return found
 
 
-def spread(files: list[Path], most: int) -> list[Path]:
-    """Return ``most`` of ``files`` from the first to the last, evenly; all if there are no more."""
+def spread(items: list[T], most: int) -> list[T]:
+    """Return ``most`` of ``items`` from the first to the last, evenly; all if there are no more."""
     return [
-        files[i] for i in np.linspace(0, len(files) - 1, min(most, len(files))).round().astype(int)
+        items[i] for i in np.linspace(0, len(items) - 1, min(most, len(items))).round().astype(int)
     ]
 
 

@@ -62,7 +62,7 @@ def save_preview(
         rows.append(np.hstack([resize_short_side(p, cell_px) for p in pictures]))
     sheet = np.vstack(rows)
     for column, name in enumerate(["input", *names]):
-        _write(sheet, name, (column * cell_px + 6, 20))
+        write_words(sheet, name, (column * cell_px + 6, 20))
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imencode(".jpg", sheet[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tofile(path)
 
@@ -79,18 +79,18 @@ def save_style_preview(
 
     ``lines``, small letters of ASCII, stand below the painting. Replaced in one rename.
     """
-    first = _centre(resize_short_side(read_photo(painting), cell_px))
+    first = centre(resize_short_side(read_photo(painting), cell_px))
     words = np.full_like(first, _DARK)
     for number, line in enumerate(lines):
-        _write(words, line, (16, 40 + 30 * number))
-    _write(first, "painting", (8, 22))
+        write_words(words, line, (16, 40 + 30 * number))
+    write_words(first, "painting", (8, 22))
     columns = [np.vstack([first, words])]
     for file in spread(photos, 3):
         photo = _frame(file)
         painted = stylise_photo(settle_bytes(copy.deepcopy(network)), photo, 0, 1)
         pair = [resize_short_side(picture, cell_px).copy() for picture in (photo, painted)]
         for picture, word in zip(pair, ("photo", "painted"), strict=True):
-            _write(picture, word, (8, 22))
+            write_words(picture, word, (8, 22))
         columns.append(np.vstack(pair))
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as written:
@@ -112,24 +112,24 @@ def save_pairs_preview(
     rows = []
     for pair, picture in zip(pairs[:3], painted[:3], strict=True):
         three = (pair[..., :3], pair[..., 3:], picture)
-        rows.append(np.hstack([resize_short_side(_centre(p), cell_px) for p in three]))
+        rows.append(np.hstack([resize_short_side(centre(p), cell_px) for p in three]))
     sheet = np.vstack(rows)
     for column, word in enumerate(("before", "after", "learnt")):
-        _write(sheet, word, (column * cell_px + 8, 22))
-    _write(sheet, line, (8, cell_px - 10))
+        write_words(sheet, word, (column * cell_px + 8, 22))
+    write_words(sheet, line, (8, cell_px - 10))
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as written:
         cv2.imencode(path.suffix, sheet[:, :, ::-1])[1].tofile(written)
 
 
 def save_curves(path: Path, history: list[dict[str, float]]) -> None:
-    """Write the losses over the steps, each on a logarithmic axis of its own."""
+    """Write the losses over the steps, each on a logarithmic axis of its own; not what is 0."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    names = [name for name in history[0] if name != "step"]
+    names = [n for n in history[0] if n != "step" and any(h[n] > 0 for h in history)]
     figure, axes = pyplot.subplots(
         len(names), 1, figsize=(8, 2 * len(names)), sharex=True, squeeze=False
     )
@@ -143,17 +143,18 @@ def save_curves(path: Path, history: list[dict[str, float]]) -> None:
     pyplot.close(figure)
 
 
-def _write(picture: np.ndarray, text: str, at: tuple[int, int]) -> None:
+def write_words(picture: np.ndarray, text: str, at: tuple[int, int]) -> None:
     """Write ``text`` with its baseline from (x, y) ``at``: white with a dark edge, in place."""
     for color, thickness in (((0, 0, 0), 4), ((255, 255, 255), 1)):
         cv2.putText(picture, text, at, cv2.FONT_HERSHEY_DUPLEX, 0.55, color, thickness, cv2.LINE_AA)
 
 
 def _frame(file: Path) -> np.ndarray:
-    return _centre(resize_short_side(read_photo(file), _LINES))
+    return centre(resize_short_side(read_photo(file), _LINES))
 
 
-def _centre(photo: np.ndarray) -> np.ndarray:
+def centre(photo: np.ndarray) -> np.ndarray:
+    """Return the square in the middle of ``photo``, (H, W, 3)."""
     side = min(photo.shape[:2])
     top, left = (photo.shape[0] - side) // 2, (photo.shape[1] - side) // 2
     return photo[top : top + side, left : left + side]

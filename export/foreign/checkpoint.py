@@ -24,7 +24,7 @@ from engines.networks import build_network, network_families
 from engines.networks.checkpoint import Reading
 from engines.networks.style_network import StyleNetwork
 from engines.networks.weights import save_weights
-from engines.parity import Tolerance
+from engines.parity import FEW_SIZES, WITH_STATISTICS
 from export.foreign.asked import Asked, slug, title
 from export.foreign.contract import RANGES
 from export.foreign.licence import find_licence, require_commercial
@@ -33,10 +33,6 @@ from export.write import write_model
 
 Say = Callable[[str], None]
 State = dict[str, Tensor]
-# Networks with statistics magnify what two runtimes round differently, so single values may stray;
-# the mean is 1e-3 of the range. They are heavy, and a frame of one colour has no statistics.
-_TOLERANCE = Tolerance(largest=64, mean=0.255)
-_SIZES = ((120, 160), (33, 47))
 _PROBE_PX = 128
 # Where files of several networks keep the one that paints, the likeliest first.
 _PARTS = (
@@ -89,7 +85,7 @@ def import_checkpoint(
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "weights.safetensors"
         save_weights(weights, network, reading.family, reading.config, metadata)
-        write_model(weights, target, pictures, say, _SIZES, _TOLERANCE)
+        write_model(weights, target, pictures, say, FEW_SIZES, WITH_STATISTICS)
 
 
 def _read(path: Path, kind: str) -> State:

@@ -127,7 +127,7 @@ def run(args: argparse.Namespace) -> None:
     folder = args.out or Path("runs") / name
     is_mine = (args.resume or args.overwrite) and (folder / "run.json").is_file()
     _clear(folder, args.resume, args.overwrite)
-    _check_taken(name, is_mine)
+    check_taken(name, is_mine)
     check_device(args.device)
     try:
         lesson = _pairs_lesson(args, name) if args.pairs else _teacher_lesson(args, name, folder)
@@ -245,7 +245,7 @@ def _clear(folder: Path, resume: bool, overwrite: bool) -> None:
             path.unlink(missing_ok=True)
 
 
-def _check_taken(name: str, is_mine: bool) -> None:
+def check_taken(name: str, is_mine: bool) -> None:
     """Raise UsageError for a name that a style has. is_mine: a run has made one before."""
     from engines.model_file import installed_models
 

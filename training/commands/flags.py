@@ -11,14 +11,13 @@ PREDICTOR_CONFIG = Path(__file__).parents[1] / "configs" / "predictor.yaml"
 BUNDLED_WEIGHTS = Path(__file__).parents[2] / "engines" / "styles" / "gallery.safetensors"
 
 
-def add_vgg(parser: argparse.ArgumentParser) -> None:
-    """Add --vgg."""
-    parser.add_argument(
-        "--vgg",
-        type=Path,
-        help="VGG16 weights: Caffe-convention safetensors or torchvision's vgg16 "
-        "(default: download)",
-    )
+def add_vgg(
+    parser: argparse.ArgumentParser,
+    words: str = "VGG16 weights: Caffe-convention safetensors or torchvision's vgg16 "
+    "(default: download)",
+) -> None:
+    """Add --vgg; ``words``: its help."""
+    parser.add_argument("--vgg", type=Path, help=words)
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:

@@ -139,12 +139,34 @@ class UGatIt(StyleNetwork):
             :, :, :height, :width
         ]
 
-    def _paint(self, image: Tensor) -> Tensor:
+    def trace(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Paint ``image``, of this network's own size, and tell what it attends to.
+
+        Returns the picture; the logits (N, 2) of its class activation, by mean and by maximum; and
+        the heat map (N, 1, H / 4, W / 4).
+        """
         x = self.DownBlock(image * 2 - 1)
+        logits = torch.cat([self.gap_fc(x.mean((2, 3))), self.gmp_fc(x.amax((2, 3)))], 1)
+        attended = self._attend(x)
+        return self._redraw(attended), logits, attended.sum(1, keepdim=True)
+
+    def code(self, image: Tensor) -> Tensor:
+        """Return the numbers (N, C) that scale and shift of the adaptive norms are made of."""
+        return self._code(self._attend(self.DownBlock(image * 2 - 1)))
+
+    def _paint(self, image: Tensor) -> Tensor:
+        return self._redraw(self._attend(self.DownBlock(image * 2 - 1)))
+
+    def _attend(self, x: Tensor) -> Tensor:
         attended = [x * fc.weight[:, :, None, None] for fc in (self.gap_fc, self.gmp_fc)]
-        x = F.relu(self.conv1x1(torch.cat(attended, 1)))
-        summary = x.mean((2, 3)) if self.size_px is None else x.flatten(1)
-        code = self.FC(summary)
+        return F.relu(self.conv1x1(torch.cat(attended, 1)))
+
+    def _code(self, x: Tensor) -> Tensor:
+        code: Tensor = self.FC(x.mean((2, 3)) if self.size_px is None else x.flatten(1))
+        return code
+
+    def _redraw(self, x: Tensor) -> Tensor:
+        code = self._code(x)
         gamma, beta = (fc(code)[:, :, None, None] for fc in (self.gamma, self.beta))
         for i in range(1, self.blocks + 1):
             x = getattr(self, f"UpBlock1_{i}")(x, gamma, beta)

@@ -1,0 +1,87 @@
+"""What tells real pictures from translated ones: of CycleGAN, and of U-GAT-IT.
+
+Each takes (N, 3, H, W) RGB in 0..1 and returns its verdicts, a list of tensors that are to be 1
+everywhere for a real picture and 0 for a translated one.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+_SLOPE = 0.2
+_LOCAL, _WHOLE = 5, 7  # layers
+_LAST_PX = 4  # cells that the last layers need
+
+
+class PatchDiscriminator(nn.Module):
+    """Judges patches of 70 by 70 pixels.
+
+    Source: Isola et al. 2017, section 6.1.2, with the norms of Zhu et al. 2017, section 4.
+    """
+
+    def __init__(self, width: int = 64) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [nn.Conv2d(3, width, 4, 2, 1), nn.LeakyReLU(_SLOPE)]
+        for inputs, stride in ((width, 2), (2 * width, 2), (4 * width, 1)):
+            layers += [nn.Conv2d(inputs, 2 * inputs, 4, stride, 1), nn.InstanceNorm2d(2 * inputs)]
+            layers += [nn.LeakyReLU(_SLOPE)]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(8 * width, 1, 4, 1, 1))
+        for layer in self.layers:
+            if isinstance(layer, nn.Conv2d):
+                nn.init.normal_(layer.weight, 0, 0.02)
+                nn.init.zeros_(layer.bias)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Return one verdict, on each patch."""
+        return [self.layers(image * 2 - 1)]
+
+
+class AttentiveDiscriminator(nn.Module):
+    """Judges patches, and the picture by its class activation.
+
+    Source: Kim et al. 2020, section 2.1.2 and appendix (spectral norms, mirrored borders).
+    """
+
+    def __init__(self, width: int, layers: int) -> None:
+        super().__init__()
+        down: list[nn.Module] = []
+        inputs, outputs = 3, width
+        for number in range(layers - 1):
+            stride = 1 if number == layers - 2 else 2
+            down += [nn.ReflectionPad2d(1), spectral_norm(nn.Conv2d(inputs, outputs, 4, stride))]
+            down += [nn.LeakyReLU(_SLOPE)]
+            inputs, outputs = outputs, 2 * outputs
+        self.down = nn.Sequential(*down)
+        self.by_mean = spectral_norm(nn.Linear(inputs, 1, bias=False))
+        self.by_most = spectral_norm(nn.Linear(inputs, 1, bias=False))
+        self.merge = nn.Conv2d(2 * inputs, inputs, 1)
+        self.judge = spectral_norm(nn.Conv2d(inputs, 1, 4, bias=False))
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Return two verdicts: on each patch, and by mean and maximum of what it sees."""
+        x = self.down(image * 2 - 1)
+        logits = torch.cat([self.by_mean(x.mean((2, 3))), self.by_most(x.amax((2, 3)))], 1)
+        attended = [x * fc.weight[:, :, None, None] for fc in (self.by_mean, self.by_most)]
+        x = F.leaky_relu(self.merge(torch.cat(attended, 1)), _SLOPE)
+        return [self.judge(F.pad(x, (1, 1, 1, 1), mode="reflect")), logits]
+
+
+class LocalAndWhole(nn.Module):
+    """Both discriminators of U-GAT-IT for one set of pictures.
+
+    The larger one has seven layers at 256 px, and as many fewer as a smaller picture asks for.
+    """
+
+    def __init__(self, width: int, size_px: int) -> None:
+        super().__init__()
+        most = (size_px // _LAST_PX).bit_length() + 1
+        self.judges = nn.ModuleList(
+            AttentiveDiscriminator(width, min(layers, most)) for layers in (_LOCAL, _WHOLE)
+        )
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Return the verdicts of both."""
+        return [verdict for judge in self.judges for verdict in judge(image)]
