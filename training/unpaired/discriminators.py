@@ -19,24 +19,36 @@ _LAST_PX = 4  # cells that the last layers need
 class PatchDiscriminator(nn.Module):
     """Judges patches of 70 by 70 pixels.
 
-    Source: Isola et al. 2017, section 6.1.2, with the norms of Zhu et al. 2017, section 4.
+    Source: Isola et al. 2017, section 6.1.2, with the norms of Zhu et al. 2017, section 4. With
+    ``sees_palette`` it has spectral norms instead (Miyato et al. 2018) but in its last layer: norms
+    of a crop take its colours away, and on few cores that is most of what can be learnt.
     """
 
-    def __init__(self, width: int = 64) -> None:
+    def __init__(self, width: int = 64, sees_palette: bool = False) -> None:
         super().__init__()
-        layers: list[nn.Module] = [nn.Conv2d(3, width, 4, 2, 1), nn.LeakyReLU(_SLOPE)]
-        for inputs, stride in ((width, 2), (2 * width, 2), (4 * width, 1)):
-            layers += [nn.Conv2d(inputs, 2 * inputs, 4, stride, 1), nn.InstanceNorm2d(2 * inputs)]
-            layers += [nn.LeakyReLU(_SLOPE)]
-        self.layers = nn.Sequential(*layers, nn.Conv2d(8 * width, 1, 4, 1, 1))
-        for layer in self.layers:
-            if isinstance(layer, nn.Conv2d):
-                nn.init.normal_(layer.weight, 0, 0.02)
-                nn.init.zeros_(layer.bias)
+        layers: list[nn.Module] = []
+        inputs, outputs = 3, width
+        for stride in (2, 2, 2, 1):
+            conv = nn.Conv2d(inputs, outputs, 4, stride, 1)
+            layers.append(spectral_norm(conv) if sees_palette else _begun(conv))
+            if layers[1:] and not sees_palette:
+                layers.append(nn.InstanceNorm2d(outputs))
+            layers.append(nn.LeakyReLU(_SLOPE))
+            inputs, outputs = outputs, 2 * outputs
+        last = nn.Conv2d(inputs, 1, 4, 1, 1)
+        self.layers = nn.Sequential(*layers, last if sees_palette else _begun(last))
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Return one verdict, on each patch."""
         return [self.layers(image * 2 - 1)]
+
+
+def _begun(conv: nn.Conv2d) -> nn.Conv2d:
+    """Return ``conv`` as Zhu et al. 2017 begin: a deviation of 0.02."""
+    nn.init.normal_(conv.weight, 0, 0.02)
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
+    return conv
 
 
 class AttentiveDiscriminator(nn.Module):

@@ -42,8 +42,8 @@ class Kind:
     """What ``--family`` names.
 
     network, config: as weights files have them. judged: channels of the first layer of the
-    discriminators. lines_px: short sides between which pictures are seen; None: a little more than
-    the size of the crops.
+    discriminators. rate: of all; where Muon moves the generators, of the discriminators. lines_px:
+    short sides between which pictures are seen; None: a little more than the size of the crops.
     """
 
     network: str
@@ -78,7 +78,7 @@ class Kind:
         """Return what judges one of the two sets."""
         if self.network == "ugatit":
             return LocalAndWhole(self.judged, size_px)
-        return PatchDiscriminator(self.judged)
+        return PatchDiscriminator(self.judged, sees_palette=self.network == "fast")
 
     def optimizers(
         self, generators: nn.Module, discriminators: nn.Module
@@ -99,7 +99,7 @@ KINDS = {
         "fast",
         _FAST,
         judged=32,
-        rate=2e-4,
+        rate=4e-4,
         weights=Weights(grid=100, range=10),
         # Strokes are learnt at the size at which it paints: 480 lines, or from farther away.
         lines_px=(256, 480),

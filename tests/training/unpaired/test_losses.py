@@ -65,17 +65,24 @@ def test_augmentation_is_drawn_alike_and_lets_gradients_through():
     assert float(pictures.grad.abs().mean()) > 0.3
 
 
-def test_patches_are_70_pixels_wide():
-    judge = PatchDiscriminator(4).eval()
-    image = torch.rand(1, 3, 128, 128, requires_grad=True)
-    verdict = judge.layers[:-1](image)  # a norm would let every pixel reach every patch
-    for layer in judge.layers:
+@pytest.mark.parametrize("sees_palette", [False, True])
+def test_patches_are_70_pixels_wide(sees_palette: bool):
+    judge = PatchDiscriminator(4, sees_palette).eval()
+    for layer in judge.layers:  # a norm lets every pixel reach every patch
         if isinstance(layer, torch.nn.InstanceNorm2d):
+            assert not sees_palette
             layer.forward = lambda x: x
+    image = torch.rand(1, 3, 128, 128, requires_grad=True)
     (verdict,) = judge(image)
     verdict[0, 0, 7, 7].backward()
     rows = image.grad.abs().sum((0, 1, 3)).nonzero().flatten()
     assert int(rows.max() - rows.min()) + 1 == 70
+
+
+def test_where_the_palette_is_to_be_seen_a_tint_changes_the_verdict():
+    image, tint = torch.rand(1, 3, 64, 64), torch.tensor([0.3, 0.0, -0.3]).view(1, 3, 1, 1)
+    judge = PatchDiscriminator(4, sees_palette=True).eval()
+    assert not torch.allclose(judge(image)[0], judge(image + tint)[0], atol=1e-3)
 
 
 @pytest.mark.parametrize(("size", "cells"), [(256, (30, 6)), (64, (6, 2))])
