@@ -33,12 +33,12 @@ _EXPECTED = {
     "plays live as it is.",
     ("fast", True): "palette and texture of the second set on what the first shows; no new "
     "shapes. Minutes on a GPU are hours on a CPU. It plays live as it is.",
-    ("resnet", False): "nothing of use on a CPU, where a step takes half a minute: days for what "
-    "an hour on a GPU gives. For a CPU there is --family fast.",
+    ("resnet", False): "nothing of use on a CPU, where a step takes tens of seconds: weeks for "
+    "what hours on a GPU give. For a CPU there is --family fast.",
     ("resnet", True): "palette, texture and small changes of shape, after some 50,000 steps. "
     "It is heavy and paints frame by frame: for live it goes through `distil`.",
-    ("ugatit-light", False): "nothing of use on a CPU, where a step takes a minute: weeks for what "
-    "a day on a GPU gives. For a CPU there is --family fast.",
+    ("ugatit-light", False): "nothing of use on a CPU, where a step takes tens of seconds: "
+    "months for what a day on a GPU gives. For a CPU there is --family fast.",
     ("ugatit-light", True): "changes of shape, too, such as faces to drawn ones, if both sets show "
     "the same kind of thing at the same size; its authors took 1,000,000 steps, and 50,000 show "
     "where it goes. It is heavy and paints frame by frame: for live it goes through `distil`.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             pictures, [(min(h, 48), min(w, 64)) for h, w in sizes]
         ),
     )
+    monkeypatch.setattr(export.write, "write_int8", lambda *_: None)  # it has tests of its own
     write_pictures(tmp_path / "photos")
     write_pictures(tmp_path / "Warm", first=10, colour=60)
     yield tmp_path
@@ -82,8 +84,15 @@ def test_two_folders_become_two_styles(small: Path, capfd: pytest.CaptureFixture
         assert np.abs(painted[0] - expected).mean() < 0.5
 
 
-@pytest.mark.parametrize("family", ["resnet", "ugatit-light"])
-def test_heavy_ones_are_said_to_be_heavy(small: Path, capfd: pytest.CaptureFixture, family: str):
+@pytest.mark.parametrize("family", [pytest.param("resnet", marks=pytest.mark.slow), "ugatit-light"])
+def test_heavy_ones_are_said_to_be_heavy(
+    small: Path, capfd: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, family: str
+):
+    def fit_for(trainer: UnpairedTrainer, seconds: float, on_step: Callable) -> None:
+        trainer.take_step()
+        trainer.save()
+
+    monkeypatch.setattr(UnpairedTrainer, "fit_for", fit_for)
     assert unpaired("--family", family, "--name", "film") == 0
     told = capfd.readouterr().out
     assert "nothing of use on a CPU" in told and "film is heavy" in told
