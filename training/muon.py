@@ -20,8 +20,8 @@ class MuonAdam(torch.optim.Optimizer):
     """Moves convolution weights by Muon, everything else by Adam.
 
     Convolution weights move along the orthogonalised momentum of their gradient by ``muon_rate``;
-    ``rows`` by Adam with ``rows_rate``, everything else by Adam with ``adam_rate``. Groups hold
-    their ``kind``: muon, rows or adam.
+    ``rows``, of one network or of several in it, by Adam with ``rows_rate``, everything else by
+    Adam with ``adam_rate``. Groups hold their ``kind``: muon, rows or adam.
     """
 
     def __init__(
@@ -31,7 +31,8 @@ class MuonAdam(torch.optim.Optimizer):
         for name, parameter in network.named_parameters():
             if not parameter.requires_grad:
                 continue
-            groups["muon" if parameter.ndim == 4 else "rows" if name == "rows" else "adam"].append(
+            is_row = name.rpartition(".")[2] == "rows"
+            groups["muon" if parameter.ndim == 4 else "rows" if is_row else "adam"].append(
                 parameter
             )
         rates = {"muon": muon_rate, "adam": adam_rate, "rows": rows_rate}

@@ -46,3 +46,11 @@ def test_convolutions_learn_and_the_state_comes_back():
     again.load_state_dict(optimizer.state_dict())
     weight = next(iter(network.parameters()))
     torch.testing.assert_close(again.state[weight]["momentum"], optimizer.state[weight]["momentum"])
+
+
+def test_rows_have_a_rate_of_their_own_in_one_network_and_in_several():
+    network = nn.Conv2d(3, 4, 3)
+    network.rows = nn.Parameter(torch.zeros(1, 5))
+    for whole in (network, nn.ModuleDict({"one": network})):
+        rates = {g["kind"]: g["lr"] for g in MuonAdam(whole, 0.1, 0.2, 0.3).param_groups}
+        assert rates == {"muon": 0.1, "adam": 0.2, "rows": 0.3}

@@ -91,7 +91,7 @@ class Kind:
         return torch.optim.Adam(generators.parameters(), **adam), second
 
 
-FAST_RATES = {"muon_rate": 1e-3, "adam_rate": 2e-4, "rows_rate": 1e-3}
+FAST_RATES = {"muon_rate": 1e-3, "adam_rate": 2e-4, "rows_rate": 2e-3}
 # Cells of 4 and 8 pixels, so that it begins by giving the picture back whole (training/distil).
 _FAST = {"fine_px": 4, "width": 48, "deep": 64, "blocks": 4, "canvas": 2}
 KINDS = {
