@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-SMALL_SET = 1000
+SMALL_SET = 500
 """Pictures below which a set is small."""
 _MOVED = 1 / 8  # of the side, at most
 _CUT = 1 / 3  # of the side

@@ -13,7 +13,8 @@ from engines.errors import TrainingError, UsageError
 from training.data import PHOTO_SUFFIXES, read_photo, resize_short_side, spread
 
 FEWEST = 8
-_MOST = 1000  # of a folder: half a gigabyte of them at 480 lines
+_MOST_BYTES = 600_000_000  # of pictures of a folder: 650 of them at 480 lines
+_SHAPE = 4 / 3  # of most photos
 _HELD_SHARE, _MOST_HELD = 1 / 5, 50
 _NAMED = 3  # of the pictures that cannot be read
 
@@ -36,7 +37,7 @@ def read_set(folder: Path, lines_px: int, say: Callable[[str], None]) -> Picture
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder of pictures.")
     found = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in PHOTO_SUFFIXES]
-    files = spread(found, _MOST)
+    files = spread(found, int(_MOST_BYTES / (3 * _SHAPE * lines_px**2)))
     if len(files) < len(found):
         say(f"{folder}: of {len(found)} pictures {len(files)} are taken, evenly spread")
     pictures, broken = [], []

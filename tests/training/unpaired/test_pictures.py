@@ -37,6 +37,13 @@ def test_broken_pictures_are_left_out_and_said(tmp_path: Path):
     assert "left out are 1 files" in said[0] and "broken.jpg" in said[0]
 
 
+def test_of_very_many_some_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("training.unpaired.pictures._MOST_BYTES", 10 * 4 * 64**2)
+    said: list[str] = []
+    found = read_set(write_pictures(tmp_path / "a", 13), 64, said.append)
+    assert len(found.learnt) + len(found.held) == 10 and "of 13 pictures 10 are taken" in said[0]
+
+
 @pytest.mark.parametrize("count", [0, 1, 7])
 def test_too_few_are_refused(tmp_path: Path, count: int):
     with pytest.raises(UsageError, match=f"holds {count} pictures.*8 are the fewest"):
