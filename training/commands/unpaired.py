@@ -29,19 +29,19 @@ _TIMED_FRAME = (240, 320)
 _FAST_ON_GPU = 8  # pictures a step: one would leave a GPU idle
 _EXPECTED = {
     ("fast", False): "palette and texture of the second set on what the first shows; no new "
-    "shapes. Hours of two cores: after one it tints, after three, some 15,000 steps, it paints. It "
-    "plays live as it is.",
+    "shapes. It tints first; texture takes hours of a CPU. It plays live as it is.",
     ("fast", True): "palette and texture of the second set on what the first shows; no new "
-    "shapes. Minutes on a GPU are hours on a CPU. It plays live as it is.",
+    "shapes. It tints first; texture takes tens of thousands of steps. It plays live as it is.",
     ("resnet", False): "nothing of use on a CPU, where a step takes tens of seconds: weeks for "
     "what hours on a GPU give. For a CPU there is --family fast.",
-    ("resnet", True): "palette, texture and small changes of shape, after some 50,000 steps. "
+    ("resnet", True): "palette, texture and small changes of shape, not before some 50,000 steps. "
     "It is heavy and paints frame by frame: for live it goes through `distil`.",
     ("ugatit-light", False): "nothing of use on a CPU, where a step takes tens of seconds: "
     "months for what a day on a GPU gives. For a CPU there is --family fast.",
     ("ugatit-light", True): "changes of shape, too, such as faces to drawn ones, if both sets show "
-    "the same kind of thing at the same size; its authors took 1,000,000 steps, and 50,000 show "
-    "where it goes. It is heavy and paints frame by frame: for live it goes through `distil`.",
+    "the same kind of thing at the same size. Its authors took 1,000,000 steps; before some 50,000 "
+    "little is to be seen. It is heavy and paints frame by frame: for live it goes through "
+    "`distil`.",
 }
 _EXAMPLES = """
 examples:
@@ -64,13 +64,15 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("first", type=Path, metavar="A", help="folder of what you film or draw on")
+    parser.add_argument(
+        "first", type=Path, metavar="A", help="folder of what there is, such as photos"
+    )
     parser.add_argument("second", type=Path, metavar="B", help="folder of what it shall look like")
     parser.add_argument(
         "--family",
         choices=FAMILIES,
         default="fast",
-        help="fast: small, steady, trains on a CPU, plays live; resnet: CycleGAN's; ugatit-light: "
+        help="fast: small, trains on a CPU, plays live; resnet: CycleGAN's; ugatit-light: "
         "of U-GAT-IT (default: fast)",
     )
     parser.add_argument(

@@ -129,6 +129,15 @@ class Translated:
     logits: Tensor | None = None
     heat: Tensor | None = None
 
+    def split(self, count: int) -> tuple[Translated, Translated]:
+        """Return the first ``count`` of them, and the others."""
+        parts = [(None, None) if p is None else (p[:count], p[count:]) for p in self._parts()]
+        first, others = zip(*parts, strict=True)
+        return Translated(*first), Translated(*others)
+
+    def _parts(self) -> tuple[Tensor | None, ...]:
+        return self.picture, self.logits, self.heat
+
 
 def translate(network: StyleNetwork, image: Tensor, random: np.random.Generator) -> Translated:
     """Translate ``image``, (N, 3, H, W) RGB in 0..1 of whole cells; a canvas is drawn for each."""

@@ -29,7 +29,6 @@ from training.unpaired.augment import SMALL_SET, augment
 from training.unpaired.history import History
 from training.unpaired.kinds import (
     Kind,
-    Translated,
     begin_near_identity,
     clip_shares,
     follow,
@@ -151,29 +150,31 @@ class UnpairedTrainer:
     ) -> tuple[dict[str, Tensor], list[Tensor]]:
         """Return the losses, unweighted, and the translated pictures in the order of DIRECTIONS."""
         self.discriminators.requires_grad_(False)
-        first: list[Translated] = []
         parts: dict[str, list[Tensor]] = {}
-        for way, image in zip(DIRECTIONS, real, strict=True):
-            first.append(translate(self.generators[way], image, random))
+        first = []
+        for i, way in enumerate(DIRECTIONS):  # what is to be translated, and what is to be kept
+            both = torch.cat([real[i], real[1 - i]])
+            first.append(translate(self.generators[way], both, random).split(len(real[i])))
         for i, way in enumerate(DIRECTIONS):
-            there, back = self.generators[way], self.generators[DIRECTIONS[1 - i]]
-            picture = first[i].picture
-            again = translate(back, picture, random).picture
-            kept = translate(there, real[1 - i], random)
+            translated, kept = first[i]
+            picture = translated.picture
+            again = translate(self.generators[DIRECTIONS[1 - i]], picture, random).picture
             losses = {
                 "adversarial": least_squares(self._judge(way, picture, random), 1.0),
                 "cycle": difference(again, real[i]),
                 "identity": difference(kept.picture, real[1 - i]),
             }
-            if first[i].logits is not None and kept.logits is not None:
-                losses["attention"] = attention_loss(first[i].logits, kept.logits)
+            if translated.logits is not None and kept.logits is not None:
+                losses["attention"] = attention_loss(translated.logits, kept.logits)
             if self.kind.weights.grid:
-                losses["grid"] = grid_loss(picture, there.cell_px).mean()
+                losses["grid"] = grid_loss(picture, self.generators[way].cell_px).mean()
                 losses["range"] = range_loss(picture).mean()
             for name, loss in losses.items():
                 parts.setdefault(name, []).append(loss)
         self.discriminators.requires_grad_(True)
-        return {name: sum(both) for name, both in parts.items()}, [t.picture for t in first]
+        return {name: sum(both) for name, both in parts.items()}, [
+            translated.picture for translated, _ in first
+        ]
 
     def _discriminator_loss(
         self, real: list[Tensor], translated: list[Tensor], random: np.random.Generator

@@ -58,23 +58,23 @@ def _one_thread():
 def test_a_run_that_goes_on_is_one_without_a_break(tmp_path: Path, family: str, monkeypatch):
     monkeypatch.setattr(trainer_module.History, "__init__", _short_history)
     straight, first = (small_trainer(tmp_path, family, name) for name in ("straight", "broken"))
-    for step in range(6):
-        straight.take_step(step / 6)
-    for step in range(3):
-        first.take_step(step / 6)
+    for step in range(4):
+        straight.take_step(step / 4)
+    for step in range(2):
+        first.take_step(step / 4)
     first.save()
     second = small_trainer(tmp_path, family, "broken")
     second.resume()
-    assert second.step == 3
-    for step in range(3, 6):
-        second.take_step(step / 6)
+    assert second.step == 2
+    for step in range(2, 4):
+        second.take_step(step / 4)
     for part in ("generators", "averaged", "discriminators"):
         one, other = (getattr(t, part).state_dict() for t in (straight, second))
         assert all(torch.equal(one[name], other[name]) for name in one), part
     assert straight._sums == second._sums
 
 
-def _short_history(self, size: int = 2) -> None:
+def _short_history(self, size: int = 1) -> None:
     self.size, self.pictures = size, []
 
 
@@ -190,9 +190,10 @@ def light_after(tmp_path: Path, steps: int) -> None:
 
 
 def test_light_trains_without_a_blank_picture(tmp_path: Path):
-    light_after(tmp_path, 20)
+    light_after(tmp_path, 12)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_light_trains_two_thousand_steps_without_a_blank_picture(tmp_path: Path):
     light_after(tmp_path, 2000)
