@@ -60,7 +60,7 @@ def _no_camera() -> str | None:
 
 
 def _no_display() -> str | None:
-    from realtime.live.bootstrap import display_problem
+    from realtime.live.desktop import display_problem
 
     return display_problem()
 

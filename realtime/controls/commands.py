@@ -299,8 +299,8 @@ _TABLE: tuple[AnyCommand, ...] = (
         lambda s: s.look.brush,
         step=0.25,
         step_help="brush finer, broader",
-        down=("finer", "{"),
-        up=("broader", "}"),
+        down=("finer", "{", "f9"),
+        up=("broader", "}", "f10"),
         page=20,
     ),
     *_number(

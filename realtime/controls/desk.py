@@ -63,11 +63,12 @@ class Desk:
 
         A value that this model cannot take, such as a style that it lacks, is answered by ``said``.
         """
-        if key not in self.keymap.bound:
+        found = self.keymap.find(key)
+        if found is None:
             return
-        self._pressed = self.keymap.bound[key]
+        self._pressed = found
         try:
-            self.perform(*self._pressed)
+            self.perform(*found)
         except ValueError as error:
             self.state = say(self.state, str(error))
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import platformdirs
 
@@ -21,7 +23,10 @@ NAMED_KEYS = (
     *("space", "tab", "enter", "esc", "backspace"),
     *(f"f{n}" for n in range(1, 13)),
 )
+# Where digits need Shift, people hold it.
+_DIGITS = dict(zip("!@#$%^&*()", "1234567890", strict=True))
 _LABELS = {"left": "←", "right": "→", "up": "↑", "down": "↓", "pageup": "PgUp", "pagedown": "PgDn"}
+_USUAL: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -31,17 +36,28 @@ class Keymap:
     bound: dict[str, tuple[str, Value]]
     """Key name -> command and the value that it sends, in the order of the help card."""
 
+    def find(self, key: str) -> tuple[str, Value] | None:
+        """Return what a key does; what a digit does, for one with Shift that does nothing else."""
+        return self.bound.get(key) or self.bound.get(_DIGITS.get(key, ""))
+
     def press(self, state: State, key: str) -> State:
         """Return the state after a key of the keyboard; one without a command changes nothing."""
-        return perform(state, *self.bound[key]) if key in self.bound else state
+        found = self.find(key)
+        return perform(state, *found) if found else state
 
-    def key_of(self, command: str) -> str:
-        """Return the first key that performs a command, as it is labelled; "" if none does."""
-        keys = (_label(key) for key, (name, _) in self.bound.items() if name == command)
+    def key_of(self, command: str, printed: Mapping[str, str] = _USUAL) -> str:
+        """Return the first key that performs a command, as it is labelled; "" if none does.
+
+        printed: what is printed on the keys that US keyboards have otherwise, by their names.
+        """
+        keys = (_label(key, printed) for key, (name, _) in self.bound.items() if name == command)
         return next(keys, "")
 
-    def help_rows(self) -> list[tuple[str, str]]:
-        """Return the help card: keys and what they do, a row for each help line of the table."""
+    def help_rows(self, printed: Mapping[str, str] = _USUAL) -> list[tuple[str, str]]:
+        """Return the help card: keys and what they do, a row for each help line of the table.
+
+        printed: as for ``key_of``.
+        """
         rows: dict[str, dict[str, list[str]]] = {}
         for command in COMMANDS.values():
             usual = {value for _, value in command.keys}
@@ -52,7 +68,7 @@ class Keymap:
                         if value is None or value in usual
                         else f"{command.name} {value}"
                     )
-                    rows.setdefault(text, {}).setdefault(name, []).append(_label(key))
+                    rows.setdefault(text, {}).setdefault(name, []).append(_label(key, printed))
         return [(_label_keys(list(commands.values())), text) for text, commands in rows.items()]
 
 
@@ -133,8 +149,8 @@ def parse_action(file: Path, key: str, action: object) -> tuple[str, Value]:
         raise UsageError(f"{file}: {key}: {error}.") from error
 
 
-def _label(key: str) -> str:
-    return _LABELS.get(key, key.capitalize() if key[1:] else key)
+def _label(key: str, printed: Mapping[str, str]) -> str:
+    return printed.get(key) or _LABELS.get(key, key.capitalize() if key[1:] else key)
 
 
 def _label_keys(commands: list[list[str]]) -> str:

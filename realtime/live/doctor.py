@@ -18,8 +18,8 @@ from engines.measured import CPU_ENGINES
 from realtime.controls.keys import user_keys_file
 from realtime.controls.midi import input_names
 from realtime.listing import list_engines
-from realtime.live.bootstrap import display_problem
 from realtime.live.camera_devices import camera_problem, camera_titles
+from realtime.live.desktop import display_problem
 from realtime.live.sinks.virtual_camera import loopback_devices
 
 _ENCODERS = ("libx264", "aac")  # what recordings are made with
@@ -99,8 +99,7 @@ def _examine_engines() -> Iterator[Finding]:
 
 
 def _examine_screen() -> Iterator[Finding]:
-    problem = None if find_spec("cv2") else "pip install opencv-python"
-    problem = problem or display_problem()
+    problem = display_problem()
     yield Finding(
         "window",
         "the screen opens windows",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
@@ -66,8 +67,17 @@ class LiveSink(ABC):
     def poll(self) -> list[str]:
         """Return the keys pressed since the last call ("left", "esc", "space", "a", "{").
 
-        Takes a millisecond or two.
+        They are called by what lies there on a US keyboard.
         """
+
+    @property
+    def printed_keys(self) -> dict[str, str]:
+        """What is printed on the keys that US keyboards have otherwise, by the keys' names."""
+        return {}
+
+    def dropped(self) -> list[Path]:
+        """Return the files that were dropped on it since the last call."""
+        return []
 
     def pointers(self) -> list[Pointer]:
         """Return what the mouse did since the last call."""

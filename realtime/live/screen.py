@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -32,6 +33,7 @@ from realtime.live.thumbnail_view import (
 )
 from realtime.live.thumbnails import Thumbnails, read_shipped
 from realtime.live.view import compose
+from realtime.media.reading.style_pictures import read_style_picture
 from realtime.timing import Clock
 
 _TOAST_S, _LETTER_S = 1.6, 0.05  # at least; to read
@@ -134,6 +136,9 @@ class Screen:
             seen = self._newest.frame.pixels
             if not self.pictures.bring(lambda: seen, "the camera", is_grade=True):
                 self._desk.tell("too many pictures at once")
+        for file in self._sink.dropped():
+            if not self.pictures.bring(partial(read_style_picture, file), file.stem):
+                self._desk.tell("too many pictures at once")
         if self.state.keeps != before.keeps:
             self.pictures.keep(self.state.look.style_names)
         self.pictures.follow(self._desk)
@@ -193,7 +198,7 @@ class Screen:
             bottom = min((place.top for place in self._places), default=view.shape[0])
             hud.draw_labels(view[:bottom], "original", painting_name(state))
         if state.help:
-            hud.draw_help(view, self._desk.keymap.help_rows())
+            hud.draw_help(view, self._desk.keymap.help_rows(self._sink.printed_keys))
         elif state.hud != "off" and not state.sheet:
             hud.draw_figures(view, self._refresh_figures(), brief=state.hud == "short")
         if self._clock() - self._toast_s < self._toast_lasts_s:
@@ -203,7 +208,7 @@ class Screen:
             hud.draw_hint(view, self._hint)
 
     def _compose_hint(self) -> str:
-        key = self._desk.keymap.key_of
+        key = partial(self._desk.keymap.key_of, printed=self._sink.printed_keys)
         keys = {"help": " shows the keys", "slot": "-9 styles", "sheet": " all styles"}
         return "   ·   ".join(f"{key(name)}{text}" for name, text in keys.items())
 
@@ -314,7 +319,7 @@ class Screen:
         if not self.state.frozen and not self.problem and 0 < shown < _SLOW_SHARE * captured:
             quality = self._painter.quality
             if quality is None or quality.scale == quality.scales[-1]:
-                key = self._desk.keymap.key_of("broader")
+                key = self._desk.keymap.key_of("broader", self._sink.printed_keys)
                 warnings.append(f"slow here: {key} for broader strokes, which cost less")
         return tuple(warnings)
 

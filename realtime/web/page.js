@@ -9,6 +9,16 @@ const KEY_NAMES = {  // where the server's name is not the browser's in lower ca
   ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down",
   " ": "space", Escape: "esc",
 };
+// Keys are called by what lies there on a US keyboard, whatever is printed on them: plain, shifted.
+const PLACES = {
+  Minus: "-_", Equal: "=+", BracketLeft: "[{", BracketRight: "]}", Backslash: "\\|",
+  Semicolon: ";:", Quote: "'\"", Backquote: "`~", Comma: ",<", Period: ".>", Slash: "/?",
+  IntlBackslash: "<>",
+};
+const NUMBER_PAD = {
+  NumpadAdd: "+", NumpadSubtract: "-", NumpadMultiply: "*", NumpadDivide: "/", NumpadDecimal: ".",
+};
+const SHIFTED_DIGITS = ")!@#$%^&*(";
 const LOCAL = {  // commands that are this user's own business, not the server's
   snapshot: takeSnapshot, record: toggleRecording, fullscreen: toggleFullscreen, help: toggleCard,
 };
@@ -484,12 +494,21 @@ function toggleCard() {
   $("keys").setAttribute("aria-pressed", !$("card").hidden);
 }
 
+/** The name that the table of commands has for a key. */
+function keyName({ code, key, shiftKey }) {
+  const [, kind, sign] = /^(Key|Digit|Numpad)(\w)$/.exec(code) || [];
+  if (kind === "Key") return shiftKey ? sign : sign.toLowerCase();
+  if (kind === "Digit" && shiftKey && table.keys[SHIFTED_DIGITS[sign]]) return SHIFTED_DIGITS[sign];
+  if (sign) return sign;  // where digits need Shift, people hold it
+  if (PLACES[code]) return PLACES[code][Number(shiftKey)];
+  return NUMBER_PAD[code] || KEY_NAMES[key] || (key.length === 1 ? key : key.toLowerCase());
+}
+
 function onKey(event) {
   const isOther = event.ctrlKey || event.metaKey || event.altKey;
   const isTyped = event.target.tagName === "INPUT" || event.target.role === "tab";
   if (!table || isOther || isTyped || shownTab() !== "live") return;
-  const plain = event.key.length === 1 ? event.key : event.key.toLowerCase();
-  const key = KEY_NAMES[event.key] || plain;
+  const key = keyName(event);
   if (key === "esc" && !$("card").hidden) return toggleCard();
   const [command, value] = table.keys[key] || [];
   if (!command || (event.target.tagName === "BUTTON" && ["space", "enter"].includes(key))) return;
@@ -503,7 +522,7 @@ function onKey(event) {
 }
 
 function onKeyUp(event) {
-  const [command] = (table && table.keys[event.key]) || [];
+  const [command] = (table && table.keys[keyName(event)]) || [];
   if (command === "blend") { if (heldBlend === "used") perform("blend", false); heldBlend = false; }
 }
 

@@ -6,18 +6,15 @@ import argparse
 
 import numpy as np
 
-from engines.errors import SinkError, UsageError
+from engines.errors import UsageError
 from realtime.controls.desk import Desk
 from realtime.frame import LiveFrame
-from realtime.live.bootstrap import display_problem, import_for_window
 from realtime.live.clean_sink import CleanSink
+from realtime.live.desktop import DesktopWindow, display_problem, take_keys
 from realtime.live.live_source import LiveSource
-from realtime.live.sinks.window import MAX_VIEW_PIXELS, key_name
+from realtime.live.sinks.window import view_size
 from realtime.live.sources.screen_capture import Display, displays
 from realtime.live.view import compose
-
-_TITLE = "Livebrush output"
-_LAID_OUT = 5  # rounds of the event loop until a window has its place
 
 
 class OutputWindow(CleanSink):
@@ -29,21 +26,18 @@ class OutputWindow(CleanSink):
 
     def __init__(self, display: Display, alone: bool) -> None:
         super().__init__()
-        self._cv2 = cv2 = import_for_window()
-        self._display, self._alone, self._open = display, alone, True
+        self._alone, self._open = alone, True
         self._newest: np.ndarray | None = None
         self._shown: tuple[np.ndarray | None, bool] = (None, False)
-        height, width = display.height, display.width
-        while width * height > MAX_VIEW_PIXELS:  # as of the other window
-            width, height = (width + 1) // 2, (height + 1) // 2
-        self._view_size = height, width
-        try:
-            self._system = cv2.currentUIFramework()
-            flags = cv2.WINDOW_NORMAL | cv2.WINDOW_FREERATIO | cv2.WINDOW_GUI_NORMAL
-            cv2.namedWindow(_TITLE, flags)
-            self._fill_display()
-        except cv2.error as error:
-            raise SinkError(f"--output-window: cannot be opened: {error}") from error
+        place, size = (display.left, display.top), (display.height, display.width)
+        self._window = window = DesktopWindow("Livebrush output", size, place)
+        window.fill_display(True)
+        # A part of a display that was made one (xrandr --setmonitor) is none to the window system.
+        if window.place != (*place, display.width, display.height):
+            window.fill_display(False)
+            window.float_bare()
+            window.fit(size, place)
+        window.show(np.zeros((*size, 3), np.uint8))
 
     @classmethod
     def add_flags(cls, group: argparse._ArgumentGroup) -> None:
@@ -62,7 +56,6 @@ class OutputWindow(CleanSink):
                 raise UsageError(
                     f"--output-window: {problem}. Leave it out where there is no screen."
                 )
-            import_for_window()
             find_display(args.output_window)
 
     @classmethod
@@ -83,49 +76,23 @@ class OutputWindow(CleanSink):
         """Show the newest painting, or the same one otherwise cut; obey keys."""
         if not self._open:
             return
-        cv2, painting, fill = self._cv2, self._newest, desk.state.fill
-        try:
-            if painting is not None and (painting is not self._shown[0] or fill != self._shown[1]):
-                self._shown = painting, fill
-                view = compose(painting, painting, "off", self._view_size, fill=fill)
-                cv2.imshow(_TITLE, cv2.cvtColor(view, cv2.COLOR_RGB2BGR))
-            code = cv2.waitKeyEx(1) if self._alone else -1
-            visible = cv2.getWindowProperty(_TITLE, cv2.WND_PROP_VISIBLE) >= 1
-        except cv2.error:
-            code, visible = -1, False
-        if not visible:
-            self._open = False
+        if self._alone:
+            for key in take_keys():
+                desk.press(key)
+        if self._window.closed:
+            self.close()
             self.answers.put("the output window was closed; the show goes on")
-        elif code != -1 and (name := key_name(code, self._system)):
-            desk.press(name)
+            return
+        painting, fill = self._newest, desk.state.fill
+        if painting is not None and (painting is not self._shown[0] or fill != self._shown[1]):
+            self._shown = painting, fill
+            size = view_size(self._window.size)
+            self._window.show(compose(painting, painting, "off", size, fill=fill))
 
     def close(self) -> None:
         """Take the window away."""
-        if self._open:
-            self._open = False
-            self._cv2.destroyWindow(_TITLE)
-            self._cv2.waitKeyEx(1)
-
-    def _fill_display(self) -> None:
-        cv2, at = self._cv2, self._display
-        cv2.imshow(_TITLE, np.zeros((*self._view_size, 3), np.uint8))
-        self._move()
-        cv2.setWindowProperty(_TITLE, cv2.WND_PROP_FULLSCREEN, cv2.WINDOW_FULLSCREEN)
-        self._lay_out()
-        # A part of a display that was made one (xrandr --setmonitor) is none to the window system.
-        if tuple(cv2.getWindowImageRect(_TITLE)) != (at.left, at.top, at.width, at.height):
-            cv2.setWindowProperty(_TITLE, cv2.WND_PROP_FULLSCREEN, cv2.WINDOW_NORMAL)
-            self._lay_out()
-            self._move()
-
-    def _move(self) -> None:
-        self._cv2.resizeWindow(_TITLE, self._display.width, self._display.height)
-        self._cv2.moveWindow(_TITLE, self._display.left, self._display.top)
-        self._lay_out()
-
-    def _lay_out(self) -> None:
-        for _ in range(_LAID_OUT):
-            self._cv2.waitKeyEx(1)
+        self._open = False
+        self._window.close()
 
 
 def find_display(text: str) -> Display:

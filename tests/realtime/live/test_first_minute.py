@@ -69,8 +69,6 @@ def test_the_line_of_keys_goes_once_they_were_looked_at(monkeypatch: pytest.Monk
 
 IN_SCREEN = """
 import sys
-from realtime.live.bootstrap import import_for_window
-import_for_window()
 from realtime.live.sinks import window as w
 from realtime.live.sources.screen_capture import displays
 window = w.Window("inside", (720, 1280))
@@ -78,7 +76,7 @@ for size in ((720, 1280), (1080, 1080)):
     window.fit(size)
     for _ in range(20):
         window.poll()
-    left, top, width, height = window._cv2.getWindowImageRect("inside")
+    left, top, width, height = window._window.place
     screen = displays()[0]
     assert left >= 0 and top >= 0, (left, top)
     inside = left + width <= screen.width and top + height <= screen.height

@@ -22,8 +22,6 @@ BOUND_MS = 10.0
 
 RUN = """
 import json, sys, time
-from realtime.live.bootstrap import import_for_window
-import_for_window()
 import numpy as np
 from dataclasses import replace
 from engines import EngineOptions, ModelFile, Style
@@ -75,7 +73,11 @@ print(json.dumps({**told, "shown_s": reported}))
 READ = """
 import av, os, sys, time
 import numpy as np
-screen = av.open(os.environ["DISPLAY"] + "+60,460", format="x11grab",
+import mss
+with mss.MSS() as screens:
+    at = screens.monitors[1]
+left, top = (at["width"] - 640) // 2, (at["height"] - 480) // 3 + 400  # within the window
+screen = av.open(os.environ["DISPLAY"] + f"+{left},{top}", format="x11grab",
                  options={"framerate": "250", "video_size": "640x16", "draw_mouse": "0"})
 frames, before_s, begin_s = screen.decode(video=0), time.monotonic(), 0.0
 end_s = before_s + 40  # and 7 s from the first number on

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from engines import Engine, EngineOptions, ModelFile, find_model, open_engine
 from engines.errors import SourceError
@@ -172,6 +173,17 @@ def test_the_cameras_picture_becomes_a_style_by_a_key_and_is_kept_by_one(
     assert run._screen.state.look.style_names == ["camera"]
     assert [path.name for path in models.iterdir()] == ["camera.row"]
     assert "camera" in run._screen._thumbnails.pictures
+
+
+def test_a_picture_that_is_dropped_on_the_window_becomes_a_style(model: ModelFile, tmp_path: Path):
+    Image.fromarray(RED).save(tmp_path / "Red Sea.png")
+    files = [tmp_path / "Red Sea.png"]
+    screen = Screen(size=SIZE)
+    screen.dropped = lambda: [files.pop()] if files and screen.pictures else []
+    engine = open_engine("onnxruntime", model, EngineOptions(threads=1), SIZE)
+    run = live(Synthetic(SIZE, fps=50, frames=100), screen, engine, FIRST, fixed_size=SIZE)
+    run.run()
+    assert run._screen.state.look.style_names == ["red_sea"]
 
 
 def test_a_picture_becomes_the_grade_and_styles_stay(show: Show):

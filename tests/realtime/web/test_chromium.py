@@ -149,6 +149,10 @@ def test_a_phone_paints_its_camera(address: str, browser, tmp_path: Path):
     until_pixels(page, 195, 75)
     page.keyboard.press("0")
     until_pixels(page, 60, 180)
+    for key, code in (("ь", "KeyM"), (",", "KeyM")):  # as Russian and French keyboards have mirror
+        pressed = f"new KeyboardEvent('keydown', {{key: '{key}', code: '{code}', bubbles: true}})"
+        page.evaluate(f"document.body.dispatchEvent({pressed})")
+        until_pixels(page, *((180, 60) if key == "ь" else (60, 180)))
     page.wait_for_selector("#styles img")
     with page.expect_download() as download:
         page.click("#take")

@@ -1,5 +1,5 @@
-"""The window on a real X server, each time in a process of its own: what goes wrong here hangs or
-aborts.
+"""The window on a real X server, each time in a process of its own: what goes wrong in libraries of
+the screen hangs or aborts.
 """
 
 from __future__ import annotations
@@ -17,9 +17,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.tools.virtual_screen import virtual_screen
 from engines import find_model
-from realtime.live.bootstrap import display_problem
-from realtime.live.sinks.window import key_name
+from realtime.controls.commands import COMMANDS
+from realtime.controls.keys import default_keymap
+from realtime.live.desktop import display_problem
+from realtime.live.physical_keys import key_name, printed_labels
 
 ROOT = Path(__file__).parents[4]
 WATCHDOG_S = 60
@@ -52,20 +55,9 @@ print("shown")
 
 
 @pytest.mark.display
-def test_the_order_of_imports_that_the_window_makes_works():
-    done = python("from realtime.live import bootstrap; bootstrap.import_for_window()\n" + SHOW_ONE)
-    assert done.stdout == "shown\n", done.stderr
-
-
-@pytest.mark.display
-def test_av_first_is_refused_instead_of_hanging():
-    done = python("import av\n" + SHOW_ONE)
-    assert done.returncode == 1 and "import_for_window" in done.stderr
-
-
-@pytest.mark.display
-def test_cv2_first_and_av_later_is_fine():
-    done = python("import cv2, av\n" + SHOW_ONE)
+@pytest.mark.parametrize("first", ["cv2, av", "av, cv2"])
+def test_what_else_carries_libraries_of_the_screen_is_no_matter(first: str):
+    done = python(f"import {first}\n" + SHOW_ONE)
     assert done.stdout == "shown\n", done.stderr
 
 
@@ -86,20 +78,106 @@ def test_a_display_that_does_not_answer(monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.parametrize(
-    ("code", "system", "name"),
+    ("code", "shifted", "name"),
     [
-        (65361, "QT", "left"), (65362, "QT", "up"), (65363, "QT", "right"), (65364, "QT", "down"),
-        (65480, "QT", "f11"), (27, "QT", "esc"), (32, "QT", "space"), (91, "QT", "["),
-        (123, "QT", "{"), (63, "QT", "?"), (65505, "QT", None),
-        (0x100000 | 65361, "GTK3", "left"), (0x110000 | 91, "GTK3", "["), (0xFFB4, "GTK3", "4"),
-        (2424832, "WIN32", "left"), (2162688, "WIN32", "pageup"), (2228224, "WIN32", "pagedown"),
-        (7995392, "WIN32", "f11"), (2949120, "WIN32", "insert"), (63276, "COCOA", "pageup"),
-        (63277, "COCOA", "pagedown"), (63246, "COCOA", "f11"), (63233, "COCOA", "down"),
-        (113, "WIN32", "q"),
+        (4, False, "a"), (14, True, "K"), (30, False, "1"), (38, True, "("), (47, False, "["),
+        (47, True, "{"), (51, True, ":"), (52, True, '"'), (56, True, "?"), (80, False, "left"),
+        (40, False, "enter"), (68, False, "f11"), (92, False, "4"), (92, True, "4"),
+        (87, False, "+"), (88, False, "enter"), (100, True, ">"), (225, True, None),
     ],
 )  # fmt: skip
-def test_key_codes(code: int, system: str, name: str | None):
-    assert key_name(code, system) == name
+def test_keys_have_the_names_of_their_places(code: int, shifted: bool, name: str | None):
+    assert key_name(code, shifted) == name
+
+
+def test_help_says_what_is_printed_on_the_keys():
+    german = {29: "y", 28: "z", 47: "ü", 51: "ö", 45: "ß"}
+    labels = printed_labels(lambda code: german.get(code) or key_name(code, False) or "")
+    assert labels["y"] == "z" and labels["Y"] == "Z" and labels["["] == "ü"
+    assert labels["{"] == "Shift ü" and labels["("] == "Shift 9" and "]" not in labels
+    assert printed_labels(lambda code: "ф" if code == 4 else key_name(code, False) or "") == {}
+    keymap = default_keymap()
+    rows = dict((text, keys) for keys, text in keymap.help_rows(labels))
+    assert rows["brush finer, broader"].startswith("Shift ü Shift ]")
+    assert keymap.key_of("hold_grade", labels) == "z" and keymap.key_of("hold_grade") == "y"
+
+
+# The places of keys, as evdev and X11 number them, in rows of a US keyboard.
+PLACES = {
+    key: first + n
+    for first, row in ((10, "1234567890-="), (24, "qwertyuiop[]"), (38, "asdfghjkl;'"),
+                       (52, "zxcvbnm,./"))
+    for n, key in enumerate(row)
+} | {
+    "`": 49, "\\": 51, "esc": "Escape", "backspace": 22, "tab": 23, "enter": 36, "space": 65,
+    **{f"f{n}": 66 + n for n in range(1, 11)}, "f11": 95, "f12": 96, "home": 110, "up": 111,
+    "pageup": 112, "left": 113, "right": 114, "end": 115, "down": 116, "pagedown": 117,
+}  # fmt: skip
+SHIFTED = dict(zip('!@#$%^&*()_+{}|:"~<>?', "1234567890-=[]\\;'`,./", strict=True))
+TELL_KEYS = """
+import numpy as np, time
+from realtime.live.sinks.window import Window
+window = Window("Livebrush", (120, 160))
+window.show(np.zeros((*window.view_size, 3), np.uint8))
+print("open", flush=True)
+while not window.closed:
+    for key in window.poll():
+        print(key, flush=True)
+    time.sleep(0.002)
+"""
+
+
+def place_of(key: str) -> str:
+    """What xdotool presses to have the key of a name on a US keyboard."""
+    if plain := SHIFTED.get(key) or (key.lower() if len(key) == 1 and key.isupper() else None):
+        return f"shift+{PLACES[plain]}"
+    return str(PLACES[key])  # of two digits: one would be that digit, wherever it lies
+
+
+@pytest.mark.display
+@needs_xdotool
+@pytest.mark.skipif(not shutil.which("setxkbmap"), reason="setxkbmap is not installed")
+def test_every_command_is_reached_on_keyboards_of_other_languages(tmp_path: Path):
+    keymap = default_keymap()
+    wanted = [(keymap.bound[key], key) for key in keymap.bound]
+    assert {name for (name, _), _ in wanted} == {c.name for c in COMMANDS.values() if c.keys}
+    with virtual_screen("640x480") as display, open(tmp_path / "keys", "w+") as told:
+        if display is None:
+            pytest.skip("Xvfb is not installed")
+        on = {"env": {**os.environ, "DISPLAY": display}, "timeout": WATCHDOG_S, "check": True}
+        window = subprocess.Popen(
+            [sys.executable, "-c", TELL_KEYS], cwd=ROOT, stdout=told, env=on["env"]
+        )
+
+        def heard(*keys: str) -> list[str]:
+            told.seek(0)
+            before = len(told.read().split())
+            subprocess.run(["xdotool", "key", "--delay", "8", *keys], **on)
+            end_s = time.monotonic() + WATCHDOG_S
+            while time.monotonic() < end_s:
+                told.seek(0)
+                if len(new := told.read().split()[before:]) >= len(keys):
+                    return new
+                time.sleep(0.02)
+            return new
+
+        try:
+            while "open" not in (told.seek(0), told.read())[1]:
+                assert window.poll() is None
+                time.sleep(0.05)
+            look = ["xdotool", "search", "--class", "livebrush", "windowfocus"]
+            subprocess.run(look, **on)
+            for layout in ("us", "ru", "fr", "de"):
+                subprocess.run(["setxkbmap", layout], **on)
+                names = heard(*(place_of(key) for _, key in wanted))
+                done = [keymap.find(name) for name in names]
+                assert done == [command for command, _ in wanted], layout
+                # The number pad, without Num Lock; digits where they need Shift.
+                assert heard("87", "90", "86", "82", "104") == ["1", "0", "+", "-", "enter"]
+                assert keymap.find(*heard("shift+11")) == ("slot", 2)
+        finally:
+            window.kill()
+            window.wait()
 
 
 @pytest.fixture
@@ -132,11 +210,9 @@ def camera_window(tmp_path: Path) -> Iterator[subprocess.Popen]:
 
 
 def press(*keys: str) -> None:
-    """Once the window is there; the one that the probe of the display opens may go while it is
-    looked for.
-    """
+    """Once the window is there."""
     end_s = time.monotonic() + WATCHDOG_S
-    look = ["xdotool", "search", "--sync", "--onlyvisible", "--name", "Livebrush", "windowfocus"]
+    look = ["xdotool", "search", "--onlyvisible", "--class", "livebrush", "windowfocus"]
     while subprocess.run(
         look, timeout=WATCHDOG_S, stderr=subprocess.DEVNULL, check=False
     ).returncode:
