@@ -59,16 +59,16 @@ def main(argv: list[str]) -> int:
     desk, guard = live_flags.desk_from(args, state), web_flags.guard_from(args)
     with contextlib.ExitStack() as opened:
         brush, expected = state.look.brush, source.expected_size
-        ahead = EngineAhead(
-            lambda size: cli.open_engine_from(args, model, size, waits=False),
-            expected and inference_size(fixed_size, expected, brush),
-        )
-        opened.callback(ahead.close)
         sink_class = live_flags.sink_class_from(args)
         live_flags.check_outputs(args)
         sink = sink_class.from_args(args, expected or DEFAULT_SIZE)
         opened.callback(sink.close)
         show_start(sink, f"starting {source.name} …")
+        ahead = EngineAhead(
+            lambda size: cli.open_engine_from(args, model, size, waits=False),
+            expected and inference_size(fixed_size, expected, brush),
+        )
+        opened.callback(ahead.close)
         opened.callback(source.close)
         live_flags.open_remotes(args, desk, opened)
         frame_size = live_flags.open_in_time(source)
