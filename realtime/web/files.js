@@ -179,7 +179,11 @@ function makeUpload(one) {
   const text = document.createElement("span");
   text.append(makeElement("span", "name", one.title), makeElement("span", "about"));
   pick.append(makeElement("span", "blank"), text);
-  pick.onclick = () => { chosen = one.number; drawFiles(); };
+  pick.onclick = () => {
+    chosen = one.number;
+    if (timelineOf(chosen).parts.length) pickPart(chosen, timelineOf(chosen).picked);
+    drawFiles();
+  };
   const remove = makeElement("button", "", "Remove");
   remove.setAttribute("aria-label", `Remove ${one.title}`);
   remove.onclick = () => {
@@ -217,7 +221,7 @@ function drawEasel(one) {
     setText(button.querySelector(".name"), style.title);
     drawPicture(button, one.number, style.name);
   });
-  const isUnpaintable = !one.size || wanted.style === "original";
+  const isUnpaintable = !one.size || (wanted.style === "original" && !scheduleOf(one.number));
   $("paint").disabled = $("look").disabled = isUnpaintable;
   $("look").hidden = one.is_picture;
   const most = (one.duration_s || 0) - SECONDS_SHOWN;
@@ -229,13 +233,16 @@ function drawEasel(one) {
   }
   $("from").setAttribute("aria-valuetext", clock($("from").value));
   setText($("moment").querySelector("output"), clock($("from").value));
+  drawTimes(one);
   drawSight(one);
 }
 
 // The chosen style on the frame, at once; the preview over it once there is one of this.
 function drawSight(one) {
   const preview = one.jobs.find((job) => job.is_preview);
-  const isOfThis = preview && preview.style === wanted.style;
+  const schedule = scheduleOf(one.number);
+  const isOfThis = preview && preview.schedule === schedule
+    && (schedule || preview.style === wanted.style);
   const address = pictures.get(`${one.number}/${wanted.style}`)
     || pictures.get(`${one.number}/original`);
   const plays = isOfThis && preview.state === "done";
@@ -275,7 +282,7 @@ function makeChoice(style) {
   const button = makeElement("button", "");
   button.dataset.style = style.name;
   button.append(makeElement("span", "blank"), makeElement("span", "name", style.title));
-  button.onclick = () => { wanted.style = style.name; drawFiles(); };
+  button.onclick = () => { wanted.style = style.name; wishForPart(chosen); drawFiles(); };
   return button;
 }
 
@@ -306,7 +313,9 @@ function drawWishes() {
 }
 
 function order(kind) {
-  const body = JSON.stringify({ ...wanted, begin_s: Number($("from").value) });
+  const schedule = scheduleOf(chosen), [first] = timelineOf(chosen).parts;
+  const style = first ? first.style : wanted.style;
+  const body = JSON.stringify({ ...wanted, style, schedule, begin_s: Number($("from").value) });
   return ask(`/files/${chosen}/${kind}`, { method: "POST", body });
 }
 

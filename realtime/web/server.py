@@ -49,6 +49,7 @@ _FILES = {
     "/page.css": ("page.css", "text/css"),
     "/page.js": ("page.js", "text/javascript"),
     "/files.js": ("files.js", "text/javascript"),
+    "/times.js": ("times.js", "text/javascript"),
     "/mine.js": ("mine.js", "text/javascript"),
 }
 # What is let in by a ticket of its own.

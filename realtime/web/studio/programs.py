@@ -126,7 +126,8 @@ def _look(wishes: Wishes) -> list[str]:
         "--stability": wishes.stability,
     }
     flags = [text for flag, value in numbers.items() for text in (flag, f"{value:g}")]
-    return ["-s", wishes.style, *flags, *(["--keep-color"] if wishes.keep_color else [])]
+    styles = ["--style-schedule", wishes.schedule] if wishes.schedule else ["-s", wishes.style]
+    return [*styles, *flags, *(["--keep-color"] if wishes.keep_color else [])]
 
 
 class Program:

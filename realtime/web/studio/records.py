@@ -9,6 +9,7 @@ import msgspec
 
 from engines.atomic_write import atomic_write
 from engines.style import STYLE_NAME
+from realtime.timeline import parse_timeline
 
 RECORD = "record.json"
 _MOST_BYTES = 2**20
@@ -28,6 +29,15 @@ class Wishes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keep_color: bool = False
     begin_s: Annotated[float, msgspec.Meta(ge=0, le=1e7)] = 0.0
     """Where a preview begins, in seconds of the film."""
+    schedule: Annotated[str, msgspec.Meta(max_length=2000)] = ""
+    """Styles over time, as --style-schedule has them; ``style`` is the first one then."""
+
+    @property
+    def styles(self) -> list[str]:
+        """Every style that is to be painted, each once. Raises UsageError for no schedule."""
+        if not self.schedule:
+            return [self.style]
+        return parse_timeline(self.schedule, "the timeline").style_names
 
 
 class Job(msgspec.Struct):
@@ -95,11 +105,15 @@ def write_record(folder: Path, record: Record) -> None:
 
 
 def read_wishes(body: bytes, styles: frozenset[str]) -> Wishes:
-    """Read what a page asks for. Raises ValueError for what is none of ``styles``, or no wish."""
+    """Read what a page asks for.
+
+    Raises ValueError for what is none of ``styles``, or no wish, UsageError for no schedule.
+    """
     try:
         wishes = msgspec.json.decode(body, type=Wishes)
     except msgspec.MsgspecError as error:
         raise ValueError(str(error)) from error
-    if wishes.style not in styles:
-        raise ValueError(f"there is no style {wishes.style!r}")
+    for name in (wishes.style, *wishes.styles):
+        if name not in styles:
+            raise ValueError(f"there is no style {name!r}")
     return wishes

@@ -119,7 +119,10 @@ class Studio:
         with self._changed:
             record, about = self._known(number)
             self._shelf.check_room(record.size_bytes + _NEEDED_BYTES)
-            stem = f"{Path(record.file).stem}_{wishes.style}"
+            if about.is_picture and wishes.schedule:
+                raise UsageError("a picture has no time: choose one style.")
+            manner = "over_time" if wishes.schedule else wishes.style
+            stem = f"{Path(record.file).stem}_{manner}"
             output = self._shelf.free_name(number, stem, about.ending)
             return self._queue(number, Job(secrets.token_hex(8), wishes, output))
 
@@ -185,7 +188,7 @@ class Studio:
         """Tell whether a painting that is not done is in ``style``."""
         with self._changed:
             return any(
-                job.wishes.style == style and job.state in ("waiting", "running", "paused")
+                style in job.wishes.styles and job.state in ("waiting", "running", "paused")
                 for record in self._shelf.uploads.values()
                 for job in record.jobs
             )
@@ -225,7 +228,8 @@ class Studio:
     def _job_state(self, job: Job) -> dict[str, Any]:
         wishes = {key: getattr(job.wishes, key) for key in Wishes.__struct_fields__}
         told = {key: getattr(job, key) for key in Job.__struct_fields__ if key != "wishes"}
-        return {**told, **wishes, "title": self.styles.title(job.wishes.style)}
+        title = ", ".join(map(self.styles.title, job.wishes.styles))
+        return {**told, **wishes, "title": title}
 
     def _known(self, number: str) -> tuple[Record, About]:
         record = self._shelf.uploads[number]

@@ -312,6 +312,44 @@ def test_a_text_is_typed_and_the_program_is_ended(models, browser, tmp_path: Pat
         assert not page.mistakes
 
 
+def test_styles_are_placed_in_time_by_pointer_and_keys(models, browser, tmp_path: Path, make_video):
+    film = make_video("small film.mp4", pts=list(range(0, 10_000, 40)))
+    with serving(tmp_path, "--model", models / "tiny.onnx") as (_, address):
+        page = open_page(browser, address, DESK)
+        page.click("#tab-files")
+        page.set_input_files("#chosen", film)
+        page.click("#strip button[data-style=negative]", timeout=4 * LIMIT_MS)
+        page.click("#over-time")
+        second = page.locator("#track [role=slider]:nth-child(2)")
+        schedule = lambda: page.evaluate("scheduleOf(chosen)")  # noqa: E731
+        assert schedule() == "0:negative 5:dim/1s"
+        box = second.bounding_box()
+        page.mouse.move(box["x"] + 30, box["y"] + 20)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 30 - box["width"] * 2 / 5, box["y"] + 20, steps=3)
+        page.mouse.up()
+        assert abs(float(schedule().split()[1].split(":")[0]) - 3) < 0.1
+        before = float(second.get_attribute("aria-valuenow"))
+        for key in ("Shift+ArrowRight", "ArrowRight", "ArrowLeft", "Shift+ArrowRight"):
+            page.keyboard.press(key)
+        assert float(second.get_attribute("aria-valuenow")) == pytest.approx(before + 2, abs=0.11)
+        page.click("#add-part")
+        page.click("#part-cut")
+        assert schedule().split()[2].startswith("cut:")
+        found = axe.Axe().run(page).response["violations"]
+        assert not [one["id"] for one in found if one["impact"] in ("serious", "critical")]
+        page.set_viewport_size(PHONE)
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        page.locator("#track [role=slider]:nth-child(3)").focus()
+        page.keyboard.press("Delete")
+        assert len(schedule().split()) == 2
+        page.click("#paint")
+        wait_job(page, "done")
+        assert "small_film_over_time.mp4" in page.text_content("#queue .about")
+        page.click("#one-style")
+        assert schedule() == "" and page.is_visible("#over-time") and not page.mistakes
+
+
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_every_tab_is_accessible(models, browser, clip, tmp_path: Path, size, make_video):
     with serving(tmp_path, "--model", models / "tiny.onnx", "-s", "negative") as (_, address):

@@ -16,7 +16,7 @@ from bench.tools.clips import audio_packets
 from engines.errors import UsageError
 from realtime.files.progress import FileProgress
 from realtime.web.studio.programs import Outcome, Program, Progress
-from realtime.web.studio.records import Wishes
+from realtime.web.studio.records import Wishes, read_wishes
 from tests.realtime.web.studio.conftest import bring, told, until
 
 pytestmark = pytest.mark.timeout(400)
@@ -61,6 +61,25 @@ def test_a_film_is_painted_with_its_sound(open_studio, make_video):
     assert wait_done(studio, number, again)["output"] == "my_film_negative-2.mp4"
     studio.remove(number)
     assert not studio.state()["uploads"] and not list(Path(studio._shelf.folder).glob("0*"))
+
+
+def test_styles_over_time_are_those_of_the_command_line(open_studio, make_video):
+    studio = open_studio()
+    number = bring(studio, make_video("film.mp4", pts=list(range(0, 2000, 40)), pixels=grey(50)))
+    until(lambda: told(studio, number)["size"])
+    body = b'{"style": "negative", "schedule": "0:negative 1:dim/0s"}'
+    styles = frozenset(studio.styles.names)
+    wishes = read_wishes(body, styles)
+    job = wait_done(studio, number, studio.paint(number, wishes))
+    assert job["output"] == "film_over_time.mp4" and job["schedule"] == "0:negative 1:dim/0s"
+    assert job["title"] == ", ".join(map(studio.styles.title, ("negative", "dim")))
+    with av.open(str(studio.output_of(number, job["id"]))) as painted:
+        means = [frame.to_ndarray(format="rgb24").mean() for frame in painted.decode(video=0)]
+    assert abs(np.array(means) - ([205] * 25 + [25] * 25)).max() < 4
+    with pytest.raises(ValueError, match="no style 'monet'"):
+        read_wishes(body.replace(b"1:dim", b"1:monet"), styles)
+    with pytest.raises(UsageError, match="the timeline: the times must rise"):
+        read_wishes(body.replace(b"1:dim", b"1:dim 0.5:dim"), styles)
 
 
 def test_a_picture_is_one(open_studio, tmp_path: Path):
