@@ -25,12 +25,13 @@ from realtime.controls.desk import Desk
 from realtime.live.sources.browser import BrowserSource
 from realtime.live.view import compose
 from realtime.web.stream import Newest, WebStream
-from realtime.web.table import hello, state_of
+from realtime.web.table import WATCHER, hello, state_of
 
 MAX_CONNECTIONS = 8
 MAX_MESSAGE_BYTES = 4096
 MAX_MESSAGES_PER_S = 60
 _LONGEST_REFUSAL = 200
+_WATCHES = "this link is for watching"
 _STATE_S = 0.2
 _IDLE_S = 1.0
 _HOST_S = 1.0  # between two commands that are the host's
@@ -83,22 +84,28 @@ class Connections:
         """How many pages are open."""
         return len(self._open)
 
-    async def answer(self, sdp: str) -> str:
+    async def answer(self, sdp: str, watches: bool = False) -> str:
         """Return the answer to a page's offer.
 
+        watches: the page sees the painting; what it asks for is refused, and its camera not taken.
         A page that does not connect within seconds is dropped, and where all places are taken, the
         first that waits makes room. Raises TooManyConnections, and ValueError for an offer that is
         none, or asks for more than a page has.
         """
         _check_offer(sdp)
+        if watches and len(self._open) >= MAX_CONNECTIONS - 1:
+            raise TooManyConnections  # the last place is for who controls
         if len(self._open) >= MAX_CONNECTIONS:
             await self._make_room()
         # Without a configuration aiortc asks a STUN server of others.
         connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._open[connection] = []
         connection.on("connectionstatechange", lambda: self._drop_ended(connection))
-        connection.on("track", lambda track: self._accept_track(connection, track))
-        connection.on("datachannel", lambda channel: self._accept_channel(connection, channel))
+        if not watches:
+            connection.on("track", lambda track: self._accept_track(connection, track))
+        connection.on(
+            "datachannel", lambda channel: self._accept_channel(connection, channel, watches)
+        )
         try:
             connection.addTrack(
                 PaintedTrack(self._stream, lambda newest: self._compose_for(connection, newest))
@@ -185,7 +192,9 @@ class Connections:
                 if isinstance(picture, VideoFrame):
                     self._browser.feed(picture, time.monotonic())
 
-    def _accept_channel(self, connection: RTCPeerConnection, channel: RTCDataChannel) -> None:
+    def _accept_channel(
+        self, connection: RTCPeerConnection, channel: RTCDataChannel, watches: bool
+    ) -> None:
         if connection not in self._open or connection in self._with_channel:
             channel.close()  # a page has one
             return
@@ -196,11 +205,11 @@ class Connections:
         def obey(message: str | bytes) -> None:
             if not allowance.take() or len(message) > MAX_MESSAGE_BYTES:
                 return
-            refusal = self._perform(message)
+            refusal = _WATCHES if watches else self._perform(message)
             if refusal:
                 channel.send(json.dumps({"refused": refusal}))
 
-        self._open[connection].append(asyncio.ensure_future(self._tell(channel)))
+        self._open[connection].append(asyncio.ensure_future(self._tell(channel, watches)))
 
     def _perform(self, message: str | bytes) -> str | None:
         """Perform what the page asks for; return why not, if it cannot be."""
@@ -224,7 +233,7 @@ class Connections:
         self._host_asked_s = now_s
         return None
 
-    async def _tell(self, channel: RTCDataChannel) -> None:
+    async def _tell(self, channel: RTCDataChannel, watches: bool) -> None:
         """Tell a page what there is, and then how it stands, until the page leaves.
 
         Where styles have come meanwhile, it is told what there is once more.
@@ -235,7 +244,8 @@ class Connections:
                 told = self._desk.state.styles
                 self._want_thumbnails()
                 wants_camera = self._browser is not None
-                channel.send(json.dumps(hello(self._desk, wants_camera, self._all_controls)))
+                about = hello(self._desk, wants_camera, self._all_controls)
+                channel.send(json.dumps(WATCHER if watches else about))
             channel.send(
                 json.dumps({"state": state_of(self._desk.state), "status": self._status()})
             )

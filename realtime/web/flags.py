@@ -136,6 +136,8 @@ def _tell_others(guard: Guard, fingerprint: str) -> None:
     """Say how phones and other machines reach the page, in a terminal as a QR code too."""
     from realtime.web.addresses import links
 
+    if guard.token:
+        cli.say(f"to watch only, and change nothing: {guard.for_watching().address}")
     found = links(guard)
     for link in found:
         cli.say(f"on a phone or another machine: {link.address}")

@@ -8,15 +8,19 @@ and programs.
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import ipaddress
 import re
 import secrets
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engines.errors import UsageError
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d+)?")
+_WATCH_TOKEN_BYTES = 18
 _LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -66,6 +70,22 @@ class Guard:
         return secrets.compare_digest(
             (authorization or "").encode(), f"Bearer {self.token}".encode()
         )
+
+    @property
+    def watch_token(self) -> str | None:
+        """What a page must know to see the painting and do nothing else; None without a token.
+
+        It is made of the token, so it lasts as long, and the token cannot be made of it (HMAC with
+        SHA-256, RFC 2104).
+        """
+        if self.token is None:
+            return None
+        made = hmac.digest(self.token.encode(), b"watch only", hashlib.sha256)
+        return base64.urlsafe_b64encode(made[:_WATCH_TOKEN_BYTES]).decode()
+
+    def for_watching(self) -> Guard:
+        """Return the guard whose addresses are for watching only."""
+        return replace(self, token=self.watch_token)
 
     @property
     def address(self) -> str:

@@ -31,6 +31,19 @@ const NO_CAMERA = {
   NotReadableError: "Another program has the camera. Close that one and press again.",
 };
 
+const NO_MICROPHONE = {
+  NotAllowedError: "The browser does not give its microphone: allow it in the address bar.",
+  NotFoundError: "There is no microphone here.",
+};
+// What a recording is, the first that this browser writes. An mp4 knows how long it is.
+const RECORDED = [
+  "video/mp4;codecs=avc1.42E01E,mp4a.40.2", "video/mp4;codecs=avc1,opus",
+  "video/mp4;codecs=vp9,opus", "video/mp4", "video/webm;codecs=vp9,opus", "video/webm",
+];
+const MOST_LATE_S = 2;
+
+let microphone = null;
+const shownLate = { server_ms: 0 };
 let connection, channel, table, state = {};
 let hasQuit = false;
 let camera = null, recorder = null, heldBlend = false, toastTimer = 0, measured = {};
@@ -75,6 +88,7 @@ function request(path, options = {}) {
 }
 
 function perform(command, value = null) {
+  if (table && table.watches) return;
   if (channel && channel.readyState === "open") channel.send(JSON.stringify({ command, value }));
 }
 
@@ -214,6 +228,7 @@ function receive(message) {
 
 function buildPage(hello) {
   table = hello;
+  document.body.classList.toggle("watching", Boolean(hello.watches));
   $("start").hidden = !hello.wants_camera || Boolean(camera);
   $("quit").hidden = !hello.may_quit || hasQuit;
   const styles = [{ name: "original", title: "Original" }, ...hello.styles];
@@ -306,6 +321,7 @@ function drawState(status) {
   const missing = $("start").hidden ? status.problem || status.warning : "";
   $("problem").textContent = missing ? `! ${missing}` : "";
   $("problem").hidden = !missing;
+  shownLate.server_ms = status.latency_p50_ms || 0;
   $("figures").textContent = formatFigures(status);
   $("figures").hidden = !state.hud || !$("start").hidden;
   drawComparison();
@@ -427,10 +443,12 @@ function toggleRecording() {
   if (!$("painting").srcObject || !window.MediaRecorder) {
     return toast("there is nothing to record yet");
   }
-  const parts = [], began = Date.now();
-  const ending = MediaRecorder.isTypeSupported("video/webm") ? "webm" : "mp4";
-  const options = { mimeType: `video/${ending}`, videoBitsPerSecond: 5e6 };
-  recorder = new MediaRecorder($("painting").srcObject, options);
+  const parts = [], began = Date.now(), sound = microphone ? soundInStep() : null;
+  const kind = RECORDED.find((one) => MediaRecorder.isTypeSupported(one));
+  const ending = kind.startsWith("video/mp4") ? "mp4" : "webm";
+  const tracks = $("painting").srcObject.getVideoTracks();
+  const stream = new MediaStream(sound ? [...tracks, ...sound.tracks] : tracks);
+  recorder = new MediaRecorder(stream, { mimeType: kind, videoBitsPerSecond: 5e6 });
   const clock = setInterval(() => {
     const seconds = Math.floor((Date.now() - began) / 1000);
     const minutes = Math.floor(seconds / 60), rest = String(seconds % 60).padStart(2, "0");
@@ -439,6 +457,7 @@ function toggleRecording() {
   recorder.ondataavailable = (event) => parts.push(event.data);
   recorder.onstop = () => {
     clearInterval(clock);
+    if (sound) sound.end();
     recorder = null;
     $("keep").setAttribute("aria-pressed", "false");
     $("keep").textContent = "Record";
@@ -447,6 +466,31 @@ function toggleRecording() {
   };
   recorder.start(1000);
   $("keep").setAttribute("aria-pressed", "true");
+}
+
+// The painting comes later than what was filmed; so does the sound that is recorded with it.
+function soundInStep() {
+  const context = new AudioContext(), late = context.createDelay(MOST_LATE_S);
+  const out = context.createMediaStreamDestination();
+  late.delayTime.value = Math.min(MOST_LATE_S, (shownLate.server_ms + (measured.way_ms || 0)) / 1000);
+  context.createMediaStreamSource(microphone).connect(late).connect(out);
+  return { tracks: out.stream.getTracks(), end: () => context.close() };
+}
+
+async function toggleMicrophone() {
+  if (microphone) {
+    for (const track of microphone.getTracks()) track.stop();
+    microphone = null;
+  } else {
+    if (!navigator.mediaDevices) return toast("browsers give it to https:// and localhost only");
+    // Music is no noise.
+    const audio = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+    try { microphone = await navigator.mediaDevices.getUserMedia({ audio }); } catch (error) {
+      return toast(NO_MICROPHONE[error.name] || error.message);
+    }
+    toast(recorder ? "the next recording has its sound" : "recordings have its sound now");
+  }
+  $("hear").setAttribute("aria-pressed", Boolean(microphone));
 }
 
 function toggleFullscreen() {
@@ -462,7 +506,7 @@ async function toggleLinks() {
   if (panel.hidden) return;
   const answer = await request("/links");
   if (!answer.ok) return toast(await answer.text());
-  const { links, fingerprint } = await answer.json();
+  const { links, fingerprint, watching, watching_code: code } = await answer.json();
   const none = "This page is for this machine alone. To open it on a phone in the same network, "
     + "start with: run_cam.py --serve 0.0.0.0:8080 --https";
   const trust = fingerprint && "The phone asks once whether to trust this machine. It is the right "
@@ -470,6 +514,10 @@ async function toggleLinks() {
   const unsafe = "Phones give their camera to https:// alone: start with --https.";
   const hint = links.length ? trust || (location.protocol === "https:" ? "" : unsafe) : none;
   panel.replaceChildren(...links.map(makeLink), makeElement("p", "about", hint));
+  if (!watching) return;
+  panel.append(makeElement("h2", "", "To watch only"), makeLink({ address: watching, code }),
+    makeElement("p", "about", "Whoever has this one sees the painting, may save it, and can change "
+      + "and send nothing. With &view=clean at its end it is the painting alone, as for OBS."));
 }
 
 function makeLink({ address, code }) {
@@ -540,6 +588,8 @@ $("begin").onclick = startCamera;
 $("phone").onclick = () => toggleLinks().catch(showProblem);
 $("take").onclick = takeSnapshot;
 $("keep").onclick = toggleRecording;
+$("hear").onclick = toggleMicrophone;
+$("hear").onclick = toggleMicrophone;
 $("full").onclick = toggleFullscreen;
 let asGrade = false;
 $("add").onclick = () => { asGrade = false; $("file").click(); };
@@ -578,6 +628,7 @@ addEventListener("keydown", onKey);
 addEventListener("keyup", onKeyUp);
 addEventListener("pagehide", () => { if (connection) connection.close(); });
 addEventListener("DOMContentLoaded", () => {
+  document.body.classList.toggle("clean", inAddress("view") === "clean");
   redeem().catch(showProblem).then(() => {
     showTab(TABS.find((tab) => tab === inAddress("tab")) || "live");
     reconnect();

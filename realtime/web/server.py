@@ -25,7 +25,7 @@ from realtime.live.picture_styles import PictureStyles
 from realtime.live.sources.browser import BrowserSource
 from realtime.media.reading.style_pictures import read_uploaded
 from realtime.media.writing.picture_file import encode_picture
-from realtime.web.addresses import links
+from realtime.web.addresses import Link, links
 from realtime.web.bodies import read_body
 from realtime.web.certificate import Certificate
 from realtime.web.connections import Connections, TooManyConnections, use_addresses
@@ -54,13 +54,15 @@ _FILES = {
 }
 # What is let in by a ticket of its own.
 _TICKETED = ("/token", DOWNLOADS)
+# What one may ask for with the link for watching.
+_WATCHED = (("POST", "/offer"), ("GET", "/snapshot"))
 _OPENING_S = 60.0
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' blob: data:; "
     "media-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     # Without a token a page of others could show ours as its pictures.
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+    "Permissions-Policy": "camera=(self), microphone=(self), geolocation=()",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -194,7 +196,7 @@ def build_app(guard: Guard, page: Page) -> FastAPI:
     _check_requests(app, guard)
     for path, (name, kind) in _FILES.items():
         app.get(path)(_file(name, kind))
-    _answer_offers(app, page.connections)
+    _answer_offers(app, page.connections, guard)
     _take_styles(app, page.pictures)
     _show_pictures(app, page.stream)
     _tell_addresses(app, guard, page)
@@ -208,7 +210,13 @@ def _tell_addresses(app: FastAPI, guard: Guard, page: Page) -> None:
     def tell() -> Response:
         found = [{"address": link.address, "code": link.code} for link in links(guard)]
         certificate = page.certificate
-        told = {"links": found, "fingerprint": certificate.fingerprint if certificate else ""}
+        watching = links(guard.for_watching()) or [Link(guard.for_watching().address)]
+        told = {
+            "links": found,
+            "fingerprint": certificate.fingerprint if certificate else "",
+            "watching": watching[0].address if guard.token else "",
+            "watching_code": watching[0].code if guard.token else "",
+        }
         return Response(json.dumps(told), media_type="application/json")
 
     @app.get("/opening")
@@ -236,12 +244,17 @@ def _refuse(request: Request, guard: Guard) -> Response | None:
     path = request.url.path
     if path in _FILES or path.startswith(_TICKETED):
         return None
-    if guard.knows_token(request.headers.get("authorization")):
+    authorization = request.headers.get("authorization")
+    if guard.knows_token(authorization):
         return None
+    if guard.for_watching().knows_token(authorization):
+        if (request.method, path) in _WATCHED:
+            return None
+        return Response("this link is for watching: it changes and sends nothing", 403)
     return Response("open the address with the token that run_cam.py printed", 401)
 
 
-def _answer_offers(app: FastAPI, connections: Connections) -> None:
+def _answer_offers(app: FastAPI, connections: Connections, guard: Guard) -> None:
     @app.post("/offer")
     async def offer(request: Request) -> Response:
         if request.headers.get("content-type", "").split(";")[0] != "application/json":
@@ -250,7 +263,8 @@ def _answer_offers(app: FastAPI, connections: Connections) -> None:
             body = await read_body(request, MAX_OFFER_BYTES)
             if body is None:
                 return Response("too long for an offer", 413)
-            sdp = await connections.answer(str(json.loads(body)["sdp"]))
+            watches = not guard.knows_token(request.headers.get("authorization"))
+            sdp = await connections.answer(str(json.loads(body)["sdp"]), watches)
         except TooManyConnections:
             return Response("too many pages are open already", 429)
         except Exception:  # noqa: BLE001 (what comes from outside ends here, pages that leave too)

@@ -18,6 +18,16 @@ _FINE_STEP, _COARSE_STEP = 0.05, 1.0
 _FINE_MOST = 10.0
 
 
+WATCHER: dict[str, Any] = {
+    **{part: [] for part in ("commands", "controls", "help", "styles")},
+    "keys": {},
+    "wants_camera": False,
+    "may_quit": False,
+    "watches": True,
+}
+"""What a page is told that may watch only: there is nothing to control."""
+
+
 def hello(desk: Desk, wants_camera: bool, may_quit: bool = False) -> dict[str, Any]:
     """Return what there is to control, and how.
 

@@ -157,12 +157,16 @@ def test_a_phone_paints_its_camera(address: str, browser, tmp_path: Path):
     with page.expect_download() as download:
         page.click("#take")
     assert Image.open(download.value.path()).size == (320, 240)
+    page.click("#hear")
+    page.wait_for_selector("#hear[aria-pressed=true]")
     page.click("#keep")
     time.sleep(2)
     with page.expect_download() as download:
         page.click("#keep")
+    assert download.value.suggested_filename.endswith(".mp4")
     with av.open(str(download.value.path())) as recorded:
         assert next(recorded.decode(video=0)).width == 320
+        assert recorded.duration > 1_000_000 and len(recorded.streams.audio) == 1
     page.click("#keys")
     page.wait_for_selector("#card kbd")
     page.keyboard.press("Escape")

@@ -10,6 +10,7 @@ import re
 import socket
 import threading
 import time
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -138,8 +139,9 @@ def test_the_page_asks_nobody_else_and_knows_every_command():
 class Client:
     """aiortc as a page: sends grey pictures and keeps what comes back."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, bearer: dict[str, str] | None = None) -> None:
         self.page, self.pictures, self.messages = page, [], []
+        self.bearer = bearer or page.bearer
         self.level = 50
         self.done = asyncio.Event()
 
@@ -170,7 +172,7 @@ class Client:
         self.connection.on("track", lambda track: asyncio.ensure_future(self._watch(track)))
         await self.connection.setLocalDescription(await self.connection.createOffer())
         body = json.dumps({"sdp": self.connection.localDescription.sdp}).encode()
-        headers = {"Content_Type": "application/json", **self.page.bearer}
+        headers = {"Content_Type": "application/json", **self.bearer}
         status, answer, _ = await asyncio.to_thread(
             ask, self.page, "POST", "/offer", body, **headers
         )
@@ -231,6 +233,44 @@ def test_a_camera_goes_in_and_its_painting_comes_back(page: Page):
 
     asyncio.run(session())
     assert not page.server.connections._stream.wakers
+
+
+def test_who_may_watch_only_sees_the_painting_and_changes_nothing(page: Page):
+    guard = page.server.guard
+    watching = {"Authorization": f"Bearer {guard.watch_token}"}
+    assert guard.watch_token not in (None, guard.token)
+    assert guard.watch_token == replace(guard).watch_token  # also after a restart
+    told = json.loads(ask(page, "GET", "/links", **page.bearer)[1])
+    assert told["watching"].endswith(f"#token={guard.watch_token}")
+    refused = [
+        *(("GET", path) for path in ("/links", "/opening", "/studio", "/thumbnail/dim")),
+        *(("POST", path) for path in ("/style", "/files?name=a.mp4&size=9", "/lesson", "/own")),
+        ("DELETE", "/lesson"),
+    ]
+    for method, path in refused:
+        status, body, _ = ask(page, method, path, b"", Content_Type="image/png", **watching)
+        assert (status, b"for watching" in body) == (403, True), path
+
+    async def session() -> None:
+        shown, guest = Client(page), Client(page, watching)
+        await shown.open()
+        await shown.until(lambda: shown.pictures and abs(shown.pictures[-1].mean() - 205) < 4)
+        guest.level = 200  # its camera is not taken
+        await guest.open()
+        await guest.until(lambda: guest.messages and guest.pictures)
+        assert guest.messages[0]["watches"] and not guest.messages[0]["commands"]
+        guest.perform("style", "dim")
+        await guest.until(
+            lambda: any("for watching" in m.get("refused", "") for m in guest.messages)
+        )
+        count = len(guest.pictures)
+        await guest.until(lambda: len(guest.pictures) > count + 3)
+        assert abs(guest.pictures[-1].mean() - 205) < 4
+        assert page.desk.state.look.style_names == ["negative"]
+        assert ask(page, "GET", "/snapshot", **watching)[0] == 200
+        await asyncio.gather(shown.connection.close(), guest.connection.close())
+
+    asyncio.run(session())
 
 
 def test_who_left_is_forgotten(page: Page):
