@@ -15,6 +15,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from bench.rows.wheel import build_wheel, missing_from
 from bench.targets.supply import pinned
 
 ROOT = Path(__file__).parent.parent
@@ -29,6 +30,17 @@ LOCK = (ROOT / "constraints.txt").read_text(encoding="utf-8")
 def test_every_command_can_be_called(line: str):
     module, name = line.partition("=")[2].strip().split(":")
     assert callable(getattr(import_module(module), name))
+
+
+def test_the_wheel_has_programs_pages_pictures_and_models(tmp_path: Path):
+    wheel = build_wheel(tmp_path)
+    assert missing_from(wheel) == []
+    with zipfile.ZipFile(wheel) as content:
+        names = content.namelist()
+        assert {"run_cam.py", "stylize_video.py"} <= set(names)
+        assert sum(name.startswith("engines/styles/thumbnails/") for name in names) >= 27
+        (entry_points,) = (name for name in names if name.endswith("entry_points.txt"))
+        assert "livebrush-video = stylize_video:script" in content.read(entry_points).decode()
 
 
 def requirements(text: str) -> list[Requirement]:

@@ -52,6 +52,25 @@ def check_base_install(folder: Path) -> list[tuple[str, bool, str]]:
             "in the environment's site-packages",
         ),
         ("the installed command paints a clip", painted, seen),
+        *_look_at_data(python, folder),
+    ]
+
+
+def _look_at_data(python: Path, folder: Path) -> list[tuple[str, bool, str]]:
+    """Look for the styles' small pictures, the networks and the page."""
+    code = "import engines, realtime; print(engines.__path__[0]); print(realtime.__path__[0])"
+    engines, realtime = map(Path, _output(python, code, folder).splitlines())
+    counts = {
+        "small pictures": len(list(engines.glob("styles/thumbnails/*.jpg"))),
+        "networks": len(list(engines.glob("*/*.onnx"))),
+        "parts of the page": len(list((realtime / "web").glob("*.*[lss]"))),
+    }
+    seen = ", ".join(f"{count} {name}" for name, count in counts.items())
+    program = [str(python.with_name("livebrush")), "--list-styles"]
+    listed = subprocess.run(program, cwd=folder, capture_output=True, text=True, check=True).stdout
+    return [
+        ("pictures, networks and the page are there", all(counts.values()), seen),
+        ("the installed program knows its styles", "great_wave" in listed, "--list-styles"),
     ]
 
 
