@@ -355,14 +355,14 @@ def train(
                 )
                 words = in_words(now)
                 progress.update(task, words=words)
-                if not sys.stderr.isatty():
-                    done = min(100, 100 * elapsed_s / seconds)
-                    print(f"trained {done:.0f} %: {words}", file=sys.stderr, flush=True)
             if elapsed_s >= shown * seconds / _PREVIEWS or step == trainer.config.steps:
                 after = f"{elapsed_s / 60:.1f} of {seconds / 60:g} minutes"
                 lines = [trainer.config.styles[0].name, after, *words.split(", ")]
                 save_style_preview(preview, trainer.network, trainer.files, painting, lines)
                 keep()
+                if not sys.stderr.isatty():  # at each preview: on slow machines steps are far apart
+                    done = min(100, 100 * elapsed_s / seconds)
+                    print(f"trained {done:.0f} %: {words}", file=sys.stderr, flush=True)
                 shown = 1 + int(elapsed_s * _PREVIEWS / seconds)
             progress.update(task, completed=elapsed_s)
 
