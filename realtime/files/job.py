@@ -313,6 +313,7 @@ def _paint_large(
             lambda done: progress.show(done, 0, 0.0),
             options.rows,
         )
+        progress.show(1.0, 0, 0.0)  # libvips does not always say so of its last strip
     wall_s = time.perf_counter() - started_s
     report = Report(
         frames_in=1,
