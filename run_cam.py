@@ -13,9 +13,7 @@ if __name__ == "__main__":
     end_by_exceptions()  # first: the rest takes a moment to be imported
 
 import contextlib
-import os
 import time
-from pathlib import Path
 from typing import NoReturn
 
 from realtime import cli
@@ -51,10 +49,11 @@ def main(argv: list[str]) -> int:
         refine=live_flags.refine_from(args),
         started_s=STARTED_S,
     )
-    source, text = live_flags.source_from(args), live_flags.source_text(args)
-    check_report(args.report, [Path(text)] if os.path.exists(text) else [])
+    source = live_flags.source_from(args)
+    files = live_flags.source_files(args)
+    check_report(args.report, files)
     fixed_size = parse_size(args.size) if args.size else None
-    cli.check_lut(args.save_lut, [Path(text)] if os.path.exists(text) else [])
+    cli.check_lut(args.save_lut, files)
     model, state = live_flags.model_and_state(args, source.mirrored)
     desk, guard = live_flags.desk_from(args, state), web_flags.guard_from(args)
     with contextlib.ExitStack() as opened:

@@ -65,6 +65,7 @@ _NOT_ON_PAGE = frozenset(
         "sheet",
         "back",
         "quit",
+        *(name for name, command in COMMANDS.items() if command.of_film),
         "paint",
         "behind",
         "face",

@@ -52,6 +52,8 @@ class LiveFrame(Frame):
     """The monotonic clock when the source got it."""
     file_s: float | None = None
     """Its time in the file that it comes from, in seconds; None if it comes from none."""
+    file: int = 0
+    """Which of the source's files that is, from 0."""
     performed: int = 0
     """Of a painted one: ``State.performed`` of the controls that it was painted with."""
     cutout: np.ndarray | None = None

@@ -50,7 +50,8 @@ FRAMES, FPS = 132, 30
 BEGIN_S = 100.0
 # With so many frames: styles that fade, one into another's fade, a blend, strength, the brush,
 # the mirror, a picture that is held over the end of a segment, a black-out that fades, a text.
-COMMANDS: dict[int, list[tuple[str, Value]]] = {
+Commands = dict[int, list[tuple[str, Value]]]
+COMMANDS: Commands = {
     4: [("style", "dim")],
     9: [("next", None)],
     20: [("mix", "negative:0.3,dim:0.7")],
@@ -62,6 +63,16 @@ COMMANDS: dict[int, list[tuple[str, Value]]] = {
     90: [("fade_black", False), ("original", None)],
     100: [("original", None), ("keep_color", True)],
     110: [("text", "HH HH HH HH HH HH {clock}")],
+}
+# A film that stands still while styles fade, is jumped in, and repeats a part.
+ON_A_DECK: Commands = {
+    4: [("style", "dim")],
+    10: [("pause", True), ("next", None)],
+    24: [("pause", False), ("weaker", None)],
+    30: [("film_back", None), ("mirror", None)],
+    34: [("repeat", None)],
+    44: [("repeat", None), ("style", "negative")],
+    64: [("repeat", None), ("seek", 4.0)],
 }
 Vectors = dict[float, np.ndarray]
 
@@ -126,13 +137,13 @@ class Keeping(CleanSink):
     commands.
     """
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, commands: Commands) -> None:
         super().__init__()
-        self.desk = desk
+        self.desk, self.commands = desk, commands
         self.sides: dict[float, tuple[float, ...]] = {}
 
     def see(self, frame: LiveFrame) -> None:
-        for command in COMMANDS.get(frame.index, []):
+        for command in self.commands.get(frame.index, []):
             self.desk.ask(*command)
 
     def put(self, frame: LiveFrame, painting: np.ndarray) -> None:
@@ -159,18 +170,16 @@ class Played:
     sides: dict[float, tuple[float, ...]]
 
 
-@pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory, tiny_model: ModelFile) -> Played:
-    folder = tmp_path_factory.mktemp("show")
+def play(folder: Path, model: ModelFile, commands: Commands) -> Played:
     clip = write_video(
         folder / "clip.mp4", pts=[n * 1000 // FPS for n in range(FRAMES)], size=SIZE, tones=1
     )
     Noting.vectors = {}
     look, clock = Look((("negative", 1.0),), denoise=False), Clock()
-    desk = Desk(initial_state(tiny_model, look, mirror=False))
-    source, keeping = Stepped(clip, clock, desk), Keeping(desk)
+    desk = Desk(initial_state(model, look, mirror=False))
+    source, keeping = Stepped(clip, clock, desk), Keeping(desk, commands)
     source.open()
-    engine = open_engine("onnxruntime", tiny_model, EngineOptions(threads=1), SIZE)
+    engine = open_engine("onnxruntime", model, EngineOptions(threads=1), SIZE)
     stylizer = Noting(engine, look, SIZE)
     painter = Watched(stylizer, EngineSizes(engine, SIZE), SIZE, clock=clock)
     painter.source = source
@@ -178,15 +187,18 @@ def played(tmp_path_factory: pytest.TempPathFactory, tiny_model: ModelFile) -> P
     show, kept = folder / "show.jsonl", folder / "kept.mp4"
     outputs = [
         SourceRecorder(kept, source.sound, name),
-        ShowRecorder(
-            show, name, Source(source.name, source.fingerprint()), desk, lambda: tiny_model
-        ),
+        ShowRecorder(show, name, Source(source.name, source.fingerprint()), desk, lambda: model),
         keeping,
     ]
     Live(source, painter, Null(), desk, outputs, LiveOptions(clock=clock)).run()
     for output in outputs:
         output.check_result()
     return Played(clip, show, kept, Noting.vectors, keeping.sides)
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory, tiny_model: ModelFile) -> Played:
+    return play(tmp_path_factory.mktemp("show"), tiny_model, COMMANDS)
 
 
 @pytest.fixture
@@ -241,6 +253,25 @@ def test_the_painting_is_the_live_one(played: Played, paint: Callable, tmp_path:
     with av.open(str(output)) as painted, av.open(str(played.clip)) as source:
         sounds = [[bytes(p) for p in file.demux(audio=0)] for file in (painted, source)]
     assert sounds[0] == sounds[1]
+
+
+def test_a_film_on_a_deck_is_painted_from_what_was_kept(
+    tiny_model: ModelFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Pauses, jumps and what was repeated are in it; the film itself is refused."""
+    played = play(tmp_path, tiny_model, ON_A_DECK)
+    monkeypatch.setattr(crew, "Stylizer", Noting)
+    monkeypatch.setattr(Noting, "vectors", {})
+    flags = ["--engine", "onnxruntime", "--model", str(tiny_model.path)]
+    flags += ["-o", str(tmp_path / "again.mp4"), "--replay", str(played.show)]
+    assert stylize_video.main([str(played.kept), *flags]) == 0
+    common = Noting.vectors.keys() & played.vectors.keys()
+    assert len(common) == len(played.vectors) > 50
+    assert len({vector.tobytes() for vector in played.vectors.values()}) > 10
+    for time_s in common:
+        assert np.abs(Noting.vectors[time_s] - played.vectors[time_s]).max() < 1e-5
+    with pytest.raises(UsageError, match=r"pause, jumps.*--record-source"):
+        stylize_video.main([str(played.clip), "-y", *flags])
 
 
 def test_a_clock_tells_the_time_of_the_show(played: Played):

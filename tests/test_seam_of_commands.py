@@ -25,7 +25,7 @@ HALF_COMMAND = """    Command(
         "half as strong",
         lambda state, on: acts.set_strength(state, 0.5 if on else 1.0),
         Switch(),
-        _keys("N"),
+        _keys("H"),
         now=lambda state: state.look.strength == 0.5,
         remembered=True,
         page=35,
@@ -37,7 +37,7 @@ from realtime.controls.keys import default_keymap
 from realtime.controls.state import State
 from realtime.look import Look
 state = State(("dim",), Look((("dim", 1.0),)))
-print(default_keymap().press(state, "N").look.strength)
+print(default_keymap().press(state, "H").look.strength)
 print(hotkeys(), commands())
 """
 
@@ -76,7 +76,7 @@ def test_a_command_is_one_entry(copy_with_a_command: Path, tiny_model):
     assert newest["strength"] == 0.5 and "half" in [
         command["name"] for command in hello["commands"]
     ]
-    assert hello["keys"]["N"] == ["half", None] and ["N", "half as strong"] in hello["help"]
+    assert hello["keys"]["H"] == ["half", None] and ["H", "half as strong"] in hello["help"]
     buttons = [control["name"] for control in hello["controls"] if control["kind"] == "button"]
     assert buttons.index("mirror") < buttons.index("half") < buttons.index("freeze")
     kept = json.loads((Path(os.environ["LIVEBRUSH_STATE"]) / "live.json").read_text())
@@ -96,7 +96,7 @@ def test_an_entry_has_its_key_and_its_lines_in_the_documents(copy_with_a_command
         timeout=LIMIT_S,
     )
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.startswith("0.5\n") and "| `N` | half as strong |" in ended.stdout
+    assert ended.stdout.startswith("0.5\n") and "| `H` | half as strong |" in ended.stdout
     assert "| `half` | on, off | half as strong |" in ended.stdout
 
 

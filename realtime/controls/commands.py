@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Generic
 
 from engines.model_file import ORIGINAL
-from realtime.controls import acts
+from realtime.controls import acts, transport
 from realtime.controls.acts import say
 from realtime.controls.state import (
     BANK_SIZE,
@@ -77,6 +77,8 @@ class Command(Generic[V]):
     """Whether it ends the show, rules its window or writes its disk: no page's to ask for."""
     fader: str = ""
     """The command that a fader performs which learns from a key of this one."""
+    of_film: bool = False
+    """Whether it is about the film that plays: a show with it cannot be painted from that film."""
     by_page_keys: bool = True
     """False for what ends the program or rules its window, and where browsers need the key."""
 
@@ -534,7 +536,7 @@ _TABLE: tuple[AnyCommand, ...] = (
     ),
     Command(
         "strip",
-        "small pictures of the bank",
+        "small pictures: bank, all",
         lambda s, on: say(replace(s, strip=on), ""),
         Switch(),
         _keys("t"),
@@ -544,7 +546,7 @@ _TABLE: tuple[AnyCommand, ...] = (
     ),
     Command(
         "sheet",
-        "all styles at once",
+        "small pictures: bank, all",
         lambda s, on: say(replace(s, sheet=on), ""),
         Switch(),
         _keys("tab"),
@@ -560,6 +562,81 @@ _TABLE: tuple[AnyCommand, ...] = (
         _keys("space"),
         now=lambda s: s.frozen,
         page=40,
+    ),
+    Command(
+        "pause",
+        "film: pause, back, on, start",
+        transport.set_paused,
+        Switch(),
+        _keys("P"),
+        now=lambda s: s.film is not None and s.film.paused,
+        page=41,
+        fader="place",
+        of_film=True,
+    ),
+    Command(
+        "film_back",
+        "film: pause, back, on, start",
+        transport.step(-transport.STEP_S),
+        Nothing(),
+        _keys("J"),
+        page=42,
+        fader="place",
+        of_film=True,
+    ),
+    Command(
+        "film_on",
+        "film: pause, back, on, start",
+        transport.step(transport.STEP_S),
+        Nothing(),
+        _keys("L"),
+        page=43,
+        fader="place",
+        of_film=True,
+    ),
+    Command(
+        "seek",
+        "film: pause, back, on, start",
+        transport.jump,
+        Range(0.0, 86400.0),
+        (("home", 0.0),),
+        now=lambda s: s.film.at_s if s.film else 0.0,
+        of_film=True,
+    ),
+    Command(
+        "place",
+        "film: share of its length",
+        transport.jump_to_share,
+        Range(0.0, 1.0),
+        now=transport.share_of,
+        page=5,
+        of_film=True,
+    ),
+    Command(
+        "repeat",
+        "film: A to B, before, next",
+        transport.mark,
+        Nothing(),
+        _keys("A"),
+        page=44,
+        of_film=True,
+    ),
+    Command(
+        "previous_film",
+        "film: A to B, before, next",
+        transport.turn_files(-1),
+        Nothing(),
+        _keys("B"),
+        of_film=True,
+    ),
+    Command(
+        "next_film",
+        "film: A to B, before, next",
+        transport.turn_files(+1),
+        Nothing(),
+        _keys("N"),
+        page=45,
+        of_film=True,
     ),
     Command(
         "mirror",
@@ -627,7 +704,7 @@ _TABLE: tuple[AnyCommand, ...] = (
     ),
     Command(
         "back",
-        "leave, then quit",
+        "leave, quit",
         acts.go_back,
         Nothing(),
         _keys("esc"),
@@ -636,7 +713,7 @@ _TABLE: tuple[AnyCommand, ...] = (
     ),
     Command(
         "quit",
-        "quit",
+        "leave, quit",
         acts.end_show,
         Nothing(),
         _keys("q"),

@@ -103,7 +103,7 @@ class Show:
     steps: tuple[Step, ...]
     """By the times of frames since the source's first one."""
     file_steps: tuple[Step, ...] | None
-    """By their times in the source; None where that was no file, or began anew."""
+    """By their times in the source; None where that was no file, or not played straight through."""
 
     @property
     def looks(self) -> list[Look]:
@@ -136,8 +136,8 @@ class Show:
             )
         if self.file_steps is None:
             raise UsageError(
-                f"--replay {self.path}: {source.name} was played more than once (--loop). What "
-                "--record-source FILE keeps has it as it was played."
+                f"--replay {self.path}: {source.name} was not played straight through once "
+                "(--loop, pause, jumps). What --record-source FILE keeps has it as it was played."
             )
         return self.file_steps
 
@@ -193,7 +193,10 @@ def read_show(path: Path) -> Show:
         raise UsageError(f"--replay {path}: the times at_s must rise.")
     in_file = [(change.file_s, after) for change, after in changes if change.file_s is not None]
     digest = hashlib.sha256(content).hexdigest()
-    file_steps = _steps(head.state, in_file) if len(in_file) == len(changes) else None
+    is_straight = len(in_file) == len(changes) and not any(
+        _moves_film(change) for change, _ in changes
+    )
+    file_steps = _steps(head.state, in_file) if is_straight else None
     return Show(path, digest, head, rows, steps, file_steps)
 
 
@@ -210,6 +213,10 @@ def _decode(text: bytes) -> Row | Change:
     elif change.command not in COMMANDS:
         raise ValueError(f"there is no command {change.command!r}; docs/live.md lists them")
     return change
+
+
+def _moves_film(change: Change) -> bool:
+    return bool(change.command) and COMMANDS[change.command].of_film
 
 
 def _perform(state: State, change: Change) -> State:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from engines.model_file import ORIGINAL
 from engines.style import Style, match_style
+from realtime.controls.film import Film
 from realtime.controls.values import Value
 from realtime.look import Look
 
@@ -106,6 +107,8 @@ class State:
     """What the model says of its styles, the original included."""
     favourites: tuple[str, ...] = ()
     """The styles that come first, where the model has them."""
+    film: Film | None = None
+    """What plays, where the source is a film."""
     performed: int = 0
     """Counts the commands: tells with which of them a frame was painted."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
@@ -81,11 +82,14 @@ def add_source_flags(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("picture")
     group.add_argument(
         "--source",
+        action="append",
         metavar="N|NAME|PATH|URL|screen|browser|test",
         help=f"{source_summary()}, or with --serve the browser's own camera "
-        "(default: browser with --serve, else 0)",
+        "(default: browser with --serve, else 0); films also several times, one after the other",
     )
-    group.add_argument("--loop", action="store_true", help="begin a file again at its end")
+    group.add_argument(
+        "--loop", action="store_true", help="begin a file again at its end, several with the first"
+    )
     group.add_argument(
         "--capture",
         metavar="WxH@FPS",
@@ -243,10 +247,14 @@ def quality_from(args: argparse.Namespace) -> Quality | None:
     return Quality() if wanted == "auto" else None
 
 
-def source_text(args: argparse.Namespace) -> str:
-    """Return what --source says, or what it means not to say it."""
-    default = "0" if args.serve is None else "browser"
-    return default if args.source is None else args.source
+def source_files(args: argparse.Namespace) -> list[Path]:
+    """Return the files that are played: nothing may be written over them."""
+    return [Path(text) for text in _source_texts(args) if os.path.exists(text)]
+
+
+def _source_texts(args: argparse.Namespace) -> list[str]:
+    """Return what each --source says, or what it means not to say it."""
+    return args.source or ["0" if args.serve is None else "browser"]
 
 
 def source_from(args: argparse.Namespace) -> LiveSource:
@@ -254,10 +262,14 @@ def source_from(args: argparse.Namespace) -> LiveSource:
 
     Raises UsageError or SourceError.
     """
-    text = source_text(args)
-    if text == "browser" and args.serve is None:
+    texts = _source_texts(args)
+    if "browser" in texts and args.serve is None:
         raise UsageError("--source browser is the camera of a page: it needs --serve.")
-    return live_source(text, parse_capture(args.capture) if args.capture else None, args.loop)
+    wanted = parse_capture(args.capture) if args.capture else None
+    first, *others = (live_source(text, wanted, args.loop) for text in texts)
+    for other in others:
+        first.then(other)
+    return first
 
 
 def model_and_state(args: argparse.Namespace, mirrored: bool) -> tuple[ModelFile, State]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar, Self
 
+from engines.errors import UsageError
+from realtime.controls.desk import Desk
 from realtime.frame import LiveFrame
 from realtime.live.capture_format import CaptureFormat
 from realtime.live.sound import Sound
@@ -20,7 +22,7 @@ EXACT_WORD, DEVICE_OR_ADDRESS, PATH, ANYTHING_ELSE = range(4)
 class LiveSource(ABC):
     """Pictures that come when they come.
 
-    ``read`` is called from one thread; the properties from any.
+    ``read`` is called from one thread, ``follow`` from the main one; the properties from any.
     """
 
     summary: ClassVar[str] = ""
@@ -55,6 +57,16 @@ class LiveSource(ABC):
         them. Raises UsageError or SourceError if there is no such source.
         """
 
+    def then(self, other: LiveSource) -> None:
+        """Play ``other`` behind this source; both are not opened yet.
+
+        Raises UsageError where that makes no sense.
+        """
+        raise UsageError(
+            f"--source {self.name} --source {other.name}: only films play one after the other. "
+            "Give one --source, or files alone."
+        )
+
     @abstractmethod
     def open(self) -> tuple[int, int]:
         """Start, and return the (height, width) of the frames.
@@ -74,6 +86,12 @@ class LiveSource(ABC):
     @abstractmethod
     def close(self) -> None:
         """Stop. Returns within a second, whatever the device does. Closing twice is harmless."""
+
+    def follow(self, desk: Desk) -> None:
+        """Do what the controls ask of the film that plays, and tell them where it is.
+
+        Called from the main thread, many times a second.
+        """
 
     def fingerprint(self) -> str | None:
         """Return what tells the file that is played from others, None of what is no file."""

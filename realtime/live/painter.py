@@ -73,7 +73,7 @@ class LivePainter:
             self._held = frame or self._held
             return frame
         if frame is not None:
-            self._held = replace(self._held, captured_s=frame.captured_s, file_s=frame.file_s)
+            self._held = replace(frame, pixels=self._held.pixels, index=self._held.index)
         moves = state.look != self._followed or state.mirror != self._mirrored or self.waiting
         moves = moves or self.stylizer.model is not self._model
         moves = moves or self._curtain.moves(state)

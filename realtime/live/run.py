@@ -187,7 +187,9 @@ class Live:
     def status(self) -> dict[str, Any]:
         """Return the figures of the last seconds, for a page; JSON-ready, from any thread."""
         figures, stylizer = self.figures, self._painter.stylizer
+        film = self._screen.state.film
         return {
+            "film": film.time if film else "",
             "fps": figures.painted_rate.per_second,
             "captured_fps": figures.captured_rate.per_second,
             "latency_p50_ms": figures.recent_latency.percentile(50),

@@ -13,6 +13,7 @@ import numpy as np
 
 from engines.model_file import ORIGINAL
 from realtime.controls.desk import Desk
+from realtime.controls.film import Film
 from realtime.controls.state import State
 from realtime.frame import LiveFrame
 from realtime.live.clean_sink import CleanSink
@@ -102,6 +103,7 @@ class Screen:
 
     def listen(self) -> None:
         """Obey keys, mouse, remotes and timers; redraw what changes without a new frame."""
+        self._source.follow(self._desk)
         before = self.state
         for key in self._sink.poll():
             self._desk.press(key)
@@ -281,6 +283,7 @@ class Screen:
     def _collect_flags(self) -> tuple[str, ...]:
         state = self.state
         flags = (
+            *_film_flags(state.film),
             ("frozen", state.frozen),
             ("blend", state.blending),
             ("black", state.black),
@@ -322,6 +325,18 @@ class Screen:
                 key = self._desk.keymap.key_of("broader", self._sink.printed_keys)
                 warnings.append(f"slow here: {key} for broader strokes, which cost less")
         return tuple(warnings)
+
+
+def _film_flags(film: Film | None) -> tuple[tuple[str, bool], ...]:
+    """Return what is told of the film that plays, and whether it is."""
+    if film is None:
+        return ()
+    return (
+        (f"film {film.file + 1}/{film.files}", film.files > 1),
+        (film.time, True),
+        ("paused", film.paused),
+        (film.loop_text, bool(film.loop)),
+    )
 
 
 def painting_name(state: State) -> str:

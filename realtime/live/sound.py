@@ -9,7 +9,7 @@ import sys
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -39,6 +39,7 @@ _WAITING_S = 5.0  # of a microphone that nobody listens to
 _OPEN_S = 5.0
 _EARLY_S = 1.0  # decoded before a place that is jumped to, for codecs that need what was before
 _JITTER_S = 0.01  # of rounding to whole samples: a frame that is held is no jump back
+_LEAP_S = 1.0  # so much further on in the file than time went on is a jump
 
 
 class Sound(ABC):
@@ -70,19 +71,22 @@ class FileSound(Sound):
             self._input.close()
             raise SourceError(f"{path}: has no sound.")
         self._samples: Iterator[tuple[float, np.ndarray]] = iter(())
-        self._at_s = 0.0
+        self._at_s = self._captured_s = 0.0
         self._left = np.zeros((0, CHANNELS), np.float32)
         self._begun = False
 
     def until(self, frame: LiveFrame) -> np.ndarray:
-        """Return the samples up to the time of ``frame`` in the file.
+        """Return the samples up to the time of ``frame`` in the file; none of a jump.
 
         Raises ValueError for a frame of a source that is no file.
         """
         time_s = frame.file_s
         if time_s is None:
             raise ValueError("a frame that comes from no file has no sound in one")
-        if not self._begun or time_s < self._at_s - _JITTER_S:
+        passed_s = max(0.0, frame.captured_s - self._captured_s)
+        self._captured_s = frame.captured_s
+        leaps = not -_JITTER_S <= time_s - self._at_s <= passed_s + _LEAP_S
+        if not self._begun or leaps:
             self._begun = True
             self._jump(time_s)
             return self._left[:0]
@@ -183,8 +187,47 @@ class Microphone(Sound):
                 self._waiting -= len(self._blocks.popleft())
 
 
-def file_sound(path: Path) -> FileSound | None:
-    """Open the sound of a file, None if it has none that can be read."""
+class SoundOfFiles(Sound):
+    """The sound of files that play one after the other, silence for one without.
+
+    first: that of the first one.
+    """
+
+    def __init__(self, paths: Sequence[Path], first: FileSound | None) -> None:
+        self._paths = paths
+        self._sound, self._file = first, 0
+
+    def until(self, frame: LiveFrame) -> np.ndarray:
+        """Return the samples of the file that ``frame`` comes from."""
+        if frame.file != self._file:
+            self.close()
+            self._sound, self._file = _file_sound(self._paths[frame.file]), frame.file
+        return self._sound.until(frame) if self._sound else np.zeros((0, CHANNELS), np.float32)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._sound:
+            self._sound.close()
+
+
+def sound_of_files(paths: Sequence[Path]) -> Sound | None:
+    """Open the sound of files that play one after the other.
+
+    None if none of them has any that can be read.
+    """
+    first = _file_sound(paths[0])
+    if len(paths) == 1:
+        return first
+    return SoundOfFiles(paths, first) if first or any(map(_has_sound, paths[1:])) else None
+
+
+def _has_sound(path: Path) -> bool:
+    if sound := _file_sound(path):
+        sound.close()
+    return sound is not None
+
+
+def _file_sound(path: Path) -> FileSound | None:
     try:
         return FileSound(path)
     except SourceError:

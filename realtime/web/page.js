@@ -337,6 +337,7 @@ function formatFigures(status) {
     `${shown}${status.fps.toFixed(1)} painted · ${status.dropped} dropped`,
     [server, way].filter(Boolean).join(" · "),
     `${status.engine} · ${status.size}`,
+    status.film,
   ];
   return lines.filter(Boolean).join("\n");
 }

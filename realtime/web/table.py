@@ -46,7 +46,7 @@ def hello(desk: Desk, wants_camera: bool, may_quit: bool = False) -> dict[str, A
             {"name": command.name, "help": command.help, "values": command.values.describe()}
             for command in COMMANDS.values()
         ],
-        "controls": controls(),
+        "controls": controls(desk.state.film is not None),
         "keys": {key: list(action) for key, action in keymap.bound.items()},
         "help": keymap.help_rows(),
         "styles": [{"name": name, "title": desk.state.title(name)} for name in desk.state.styles],
@@ -55,9 +55,13 @@ def hello(desk: Desk, wants_camera: bool, may_quit: bool = False) -> dict[str, A
     }
 
 
-def controls() -> list[dict[str, Any]]:
-    """Return the sliders and buttons of a page, in their order."""
-    shown = [(command.page, command) for command in COMMANDS.values() if command.page is not None]
+def controls(has_film: bool = False) -> list[dict[str, Any]]:
+    """Return the sliders and buttons of a page, in their order; ``has_film``: of films too."""
+    shown = [
+        (command.page, command)
+        for command in COMMANDS.values()
+        if command.page is not None and (has_film or not command.of_film)
+    ]
     return [_control(command) for _, command in sorted(shown, key=lambda pair: pair[0])]
 
 

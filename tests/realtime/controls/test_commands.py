@@ -176,7 +176,7 @@ def test_escape_leaves_help_then_full_screen_then_quits(state: State):
 
 
 def test_unknown_keys_do_nothing(state: State):
-    assert press_all(state, "J", "home", "é") == state
+    assert press_all(state, "D", "insert", "é") == state
 
 
 @pytest.mark.parametrize(

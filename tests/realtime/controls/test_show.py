@@ -82,6 +82,19 @@ def test_what_changes_nothing_that_is_seen_is_no_step(tmp_path: Path, state: Sta
     assert [step.at_s for step in show.steps] == [4.0]
 
 
+@pytest.mark.parametrize("command", ["pause", "film_on", "seek", "repeat", "next_film"])
+def test_a_film_that_was_jumped_in_is_painted_from_what_was_kept(
+    command: str, tmp_path: Path, state: State
+):
+    """Its own times do not tell when what was shown; those of --record-source do."""
+    changes = [Change(1.0, 30, 1.0, command), Change(2.0, 60, 2.0, "mirror", True)]
+    show = read_show(write(tmp_path / "show.jsonl", state, *changes))
+    with pytest.raises(UsageError, match=r"pause, jumps.*--record-source"):
+        show.steps_on(Path("clip.mp4"), show.head.source.fingerprint, "")
+    kept = show.steps_on(Path("kept.mp4"), "another", f"{TAG}{show.head.name}")
+    assert [step.at_s for step in kept] == [2.0]
+
+
 def test_a_last_line_that_was_not_finished_is_left_out(tmp_path: Path, state: State):
     file = write(tmp_path / "show.jsonl", state, Change(1.0, 30, None, "mirror", True))
     file.write_bytes(file.read_bytes() + b'{"at_s":2.0,"fra')
@@ -152,6 +165,6 @@ def test_the_source_is_known_again(tmp_path: Path, state: State):
 def test_a_source_that_began_anew_is_told(tmp_path: Path, state: State):
     changes = [Change(1.0, 30, 1.0, "mirror", True), Change(2.0, 60, 0.5, "mirror", False)]
     show = read_show(write(tmp_path / "show.jsonl", state, *changes, fingerprint="f"))
-    with pytest.raises(UsageError, match=r"more than once \(--loop\)"):
+    with pytest.raises(UsageError, match=r"straight through once \(--loop"):
         show.steps_on(Path("clip.mp4"), "f", "")
     assert len(show.steps_on(Path("kept.mp4"), "", f"{TAG}abc")) == 2

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from realtime.controls.commands import COMMANDS, Command, perform
 from realtime.controls.desk import Desk
+from realtime.controls.film import Film
 from realtime.controls.keys import default_keymap
 from realtime.controls.state import State
 from realtime.controls.values import Nothing, Range, Switch
@@ -34,6 +36,15 @@ def test_the_controls_of_the_page_are_in_their_order():
     assert behind["rest"] == "painting" == state_of(STATE)["behind"]
     (text,) = (control for control in controls() if control["kind"] == "text")
     assert (text["label"], text["longest"], state_of(STATE)["text"]) == ("Text", 200, "{clock}")
+
+
+def test_a_films_controls_are_there_where_a_film_plays():
+    without, with_film = (
+        {control["name"] for control in hello(Desk(state), wants_camera=False)["controls"]}
+        for state in (STATE, replace(STATE, film=Film(at_s=6.0, length_s=60.0)))
+    )
+    assert with_film - without == {"place", "pause", "film_back", "film_on", "repeat", "next_film"}
+    assert state_of(replace(STATE, film=Film(at_s=6.0, length_s=60.0)))["place"] == 0.1
 
 
 def test_everything_that_is_told_is_json_and_has_its_value():
