@@ -139,6 +139,11 @@ def _examine_virtual_camera() -> Iterator[Finding]:
         )
 
 
+def _examine_ndi() -> Iterator[Finding]:
+    missing = None if find_spec("cyndilib") else install_line("ndi")
+    yield Finding("NDI", "--ndi NAME", missing, optional=True)
+
+
 def _examine_remotes() -> Iterator[Finding]:
     missing = [name for name in ("fastapi", "uvicorn", "aiortc", "segno") if not find_spec(name)]
     yield Finding("page", "studio, --serve", install_line("web") if missing else None, True)
@@ -168,5 +173,6 @@ _PARTS: tuple[Callable[[], Iterator[Finding]], ...] = (
     _examine_screen,
     _examine_encoders,
     _examine_virtual_camera,
+    _examine_ndi,
     _examine_remotes,
 )

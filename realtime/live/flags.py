@@ -285,7 +285,7 @@ def model_and_state(args: argparse.Namespace, mirrored: bool) -> tuple[ModelFile
     if args.style is None and timeline.entries:
         look = replace(look, mix=timeline.named_by(model).entries[0].mix)
     state = initial_state(model, look, mirrored if args.mirror is None else args.mirror)
-    on_air = args.virtual_cam is not None or args.output_window is not None
+    on_air = any(out is not None for out in (args.virtual_cam, args.ndi, args.output_window))
     state = replace(state, recording=args.record is not None, on_air=on_air)
     state = replace(state, has_picture=look.behind == PICTURE, refining=args.refine is not None)
     if state.refining and not any(row.is_of_picture for row in model.rows):

@@ -22,6 +22,7 @@ from realtime.live.clean_sink import CleanSink
 from realtime.live.live_sink import LiveSink
 from realtime.live.registry import clean_sink_classes, live_sink_classes
 from realtime.live.run import initial_state
+from realtime.live.sinks.ndi import NdiOutput
 from realtime.live.sinks.virtual_camera import VirtualCamera
 from realtime.live.sources.synthetic import Synthetic
 from realtime.look import Look
@@ -108,6 +109,9 @@ def sink(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[CleanSink]:
     elif name == "VirtualCamera":
         device = SimpleNamespace(send=lambda painting: time.sleep(0.01), close=lambda: None)
         opened = VirtualCamera(device)
+    elif name == "NdiOutput":
+        sender = SimpleNamespace(send=lambda pixels: time.sleep(0.01), close=lambda: None)
+        opened = NdiOutput(sender, SIZE)
     else:
         flag = {"Recorder": "--record", "SourceRecorder": "--record-source"}.get(name)
         flags = [flag, str(tmp_path / "show.mp4")] if flag else []
