@@ -23,6 +23,7 @@ from realtime.live.live_sink import LiveSink
 from realtime.live.registry import clean_sink_classes, live_sink_classes
 from realtime.live.run import initial_state
 from realtime.live.sinks.ndi import NdiOutput
+from realtime.live.sinks.speakers import Speakers
 from realtime.live.sinks.virtual_camera import VirtualCamera
 from realtime.live.sources.synthetic import Synthetic
 from realtime.look import Look
@@ -109,6 +110,9 @@ def sink(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[CleanSink]:
     elif name == "VirtualCamera":
         device = SimpleNamespace(send=lambda painting: time.sleep(0.01), close=lambda: None)
         opened = VirtualCamera(device)
+    elif name == "Speakers":
+        silent = SimpleNamespace(until=lambda frame: np.zeros((9, 2)), close=lambda: None)
+        opened = Speakers(silent, lambda take: lambda: None)
     elif name == "NdiOutput":
         sender = SimpleNamespace(send=lambda pixels: time.sleep(0.01), close=lambda: None)
         opened = NdiOutput(sender, SIZE)
