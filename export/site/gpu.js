@@ -1,6 +1,6 @@
 // Paints on the graphics card: frames stay there for all that is done (frame.wgsl, network.wgsl).
 
-import { drawCanvas, meantStrength } from "./canvas.js";
+import { drawCanvas, meantStrength, STILL } from "./canvas.js";
 import { styleOf } from "./look.js";
 import { Network, numbersOf } from "./network.js";
 import { planOf, Quality, TRIAL } from "./painter.js";
@@ -131,15 +131,15 @@ export class GpuPainter {
     return this.run(this.show.taken, planOf(source, look, this.quality.lines), look, source.moves);
   }
 
-  async run(frame, plan, { canvas, seed }, moves) {
+  async run(frame, plan, { canvas, seed, view = STILL }, moves) {
     const { height, width, mix, enlarged } = plan, { device } = this;
     const began_ms = performance.now();
     if (this.sizes?.of !== `${height}x${width}`) await this.prepare(height, width);
     const { sizes } = this, goesOn = moves && this.of === sizes.of;
     this.of = moves && Math.min(height, width) >= LEAST_PX ? sizes.of : "";
     const made = [...mix, canvas, seed].join(), same = goesOn && this.madeWith === made;
-    if (this.madeWith !== made || !this.isStyled) this.style(plan, canvas, seed);
     this.madeWith = made;
+    this.style(plan, made, { canvas, seed, view });
     const cell = this.table.network.fine_px;
     const told = [width, height, ...sizes.cells, cell, 0, goesOn ? 0 : 1, same ? 0 : 1];
     device.queue.writeBuffer(sizes.at, 0, new Int32Array(told));
@@ -159,18 +159,21 @@ export class GpuPainter {
     const { device } = this, before = this.sizes;
     device.pushErrorScope("out-of-memory");
     this.sizes = new Sizes(device, height, width, this.network);
-    this.isStyled = false;
+    this.styledAs = this.drawnAs = null;
     if (before) before.destroy();
     if (await device.popErrorScope()) throw named("NoMemory");
   }
 
-  style({ height, width, mix, outside }, canvas, seed) {
-    const { cell_px, strengths } = this.table.canvas;
+  // What has not changed since the last frame lies on the card already.
+  style({ height, width, mix, outside }, made, { canvas, seed, view }) {
+    const { cell_px, strengths } = this.table.canvas, drawn = [made, ...view].join();
     const style = styleOf(mix, outside, true);
-    const strength = meantStrength(style, strengths, canvas);
-    this.network.setStyle(style, outside);
-    this.network.setCanvas(drawCanvas(height, width, cell_px, seed, strength));
-    this.isStyled = true;
+    if (this.styledAs !== made) this.network.setStyle(style, outside);
+    if (this.drawnAs !== drawn) {
+      const strength = meantStrength(style, strengths, canvas);
+      this.network.setCanvas(drawCanvas(height, width, cell_px, seed, strength, view));
+    }
+    Object.assign(this, { styledAs: made, drawnAs: drawn });
   }
 
   encode(pass, frame, goesOn, enlarged) {

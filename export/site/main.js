@@ -1,11 +1,13 @@
 // The page: opens what is painted, has it painted, shows it, and listens to keys and controls.
 
+import { STILL } from "./canvas.js";
 import { choosePainter } from "./choose.js";
 import { buildControls, drawControls } from "./controls.js";
 import { GpuShow } from "./gpushow.js";
 import { isolate, keepAll } from "./isolation.js";
 import { clipKind, Recording, saveSnapshot } from "./keep.js";
 import { keyName } from "./keys.js";
+import { Camera } from "./motion.js";
 import { Predictor, thumbnailOf } from "./pictures.js";
 import { Show } from "./show.js";
 import { listCameras, openCamera, openFile } from "./sources.js";
@@ -25,6 +27,7 @@ let source = null, frozen = null;  // what is painted; the frame that was held f
 let fresh = false, busy = false, shown = { share: 0 };
 let recording = null, wakeLock = null, wasHidden = false;
 let toastTimer = 0, addressTimer = 0, keepTimer = 0, turned_ms = 0;
+const camera = new Camera();  // where it has gone, and the canvas with it
 const painted_ms = [];  // when the last frames were shown
 
 // ---- what is said ----
@@ -99,8 +102,8 @@ async function paintNext() {
   let painted = null;
   try {
     show.take(from);
-    const { brush, canvas, seed } = state;
-    const look = { vector, rows: state.rows, brush, canvas, seed };
+    const { brush, canvas, seed, rows } = state, view = viewOf(from);
+    const look = { vector, rows, brush, canvas, seed, view };
     if (ready && vector[0] < 1) painted = await painter.paint(from, look);
   } catch (error) {
     busy = false;
@@ -117,6 +120,9 @@ async function paintNext() {
   if (painted && keepTimer) keepSoon();
   if (painted) notePainting(from, performance.now() - began_ms);
 }
+
+// The camera is followed while the original is shown, too.
+function viewOf(from) { return state.table.canvas && state.canvas ? camera.follow(from) : STILL; }
 
 // What is needed for later does not hold up the first picture.
 function keepSoon() {
@@ -181,6 +187,7 @@ function closeSource() {
 function takeSource(opened) {
   closeSource();
   source = opened;
+  camera.reset();
   painted_ms.length = 0;
   state.mirror = opened.isCamera && !opened.facesAway;
   drawControls(state);
@@ -416,7 +423,10 @@ function listen() {
     const take = event.target.closest?.("#styles") ? addStyleFile : startFile;
     take(event.dataTransfer.files[0]);
   });
-  addEventListener("paste", (event) => startFile(event.clipboardData.files[0]));
+  addEventListener("paste", ({ clipboardData: { files: [file] } }) => {
+    if (file?.type.startsWith("image/")) addStyleFile(file);  // as on the programs' page
+    else startFile(file);
+  });
   addEventListener("hashchange", () => {
     state.readAddress(location.hash);
     onCommand({ detail: { name: "address" } });

@@ -137,8 +137,8 @@ export class Painter {
     }
     this.context.drawImage(source.frame, 0, 0, width, height);
     const pixels = this.context.getImageData(0, 0, width, height).data;
-    const told = { ...plan, pixels, canvas: look.canvas, seed: look.seed, moves: source.moves };
-    return this.ask("paint", told, [pixels.buffer]);
+    const { canvas, seed, view } = look, told = { ...plan, pixels, canvas, seed, view };
+    return this.ask("paint", { ...told, moves: source.moves }, [pixels.buffer]);
   }
 
   close() { this.worker.terminate(); }

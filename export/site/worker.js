@@ -30,7 +30,8 @@ async function open({ model, canvas, row_length }) {
 }
 
 /** Paints RGBA `pixels`; `moves`: whether they are of a film, whose noise is taken out. */
-async function paint({ pixels, height, width, mix, outside, canvas, seed, moves, enlarged }) {
+async function paint(told) {
+  const { pixels, height, width, mix, outside, canvas, seed, view, moves, enlarged } = told;
   const started_ms = performance.now(), style = styleOf(mix, outside, rowLength);
   const rgb = withoutAlpha(pixels);
   if (!moves) noise.reset();
@@ -45,7 +46,8 @@ async function paint({ pixels, height, width, mix, outside, canvas, seed, moves,
   }
   if (canvasOfModel) {
     const { cell_px: cell, strengths } = canvasOfModel;
-    const drawn = drawCanvas(height, width, cell, seed, meantStrength(style, strengths, canvas));
+    const strength = meantStrength(style, strengths, canvas);
+    const drawn = drawCanvas(height, width, cell, seed, strength, view);
     inputs.canvas = new ort.Tensor("float32", drawn, [1, 2, ...canvasShape(height, width, cell)]);
   }
   const { stylized } = await session.run(inputs);

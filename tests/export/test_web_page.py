@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import skimage.data
 from PIL import Image
 
 from bench.tools.chromium import (
@@ -22,12 +24,13 @@ from bench.tools.chromium import (
     write_clip,
 )
 from engines import EngineOptions, ModelFile, find_model, load_model, open_engine
-from engines.canvas import draw_canvas
+from engines.canvas import STILL, draw_canvas
 from engines.folders import cache_dir
 from export import web
 from realtime.frame import Frame
 from realtime.look import Look, parse_mix
 from realtime.media.reading.style_pictures import open_predictor, row_of
+from realtime.picture.camera_motion import CameraMotion
 from realtime.picture.noise import NoiseReduction, RecursiveMean
 from realtime.picture.resample import Scaler
 from realtime.picture.rest import PaintingAtRest
@@ -408,6 +411,33 @@ def test_its_arithmetic_is_that_of_the_programs(tiny_site, context):
     assert np.abs(np.reshape(slopes, (20, 30, 4))[..., :3].transpose(2, 0, 1) - expected).max() <= 1
 
 
+def seen_by_a_camera(photo: str, x: int) -> np.ndarray:
+    """(120, 160, 3) uint8: a part of a photo that begins ``x`` of its pixels from the left."""
+    part = getattr(skimage.data, photo)()[60:300, x : x + 320]
+    return np.asarray(Image.fromarray(part).reduce(2))
+
+
+FOLLOW = """async (frames) => {
+  const motion = new (await import("/motion.js")).CameraMotion();
+  const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  return frames.map((text) => motion.follow(bytes(text), 120, 160));
+}"""
+
+
+def test_the_camera_is_followed_as_the_programs_follow_it(tiny_site, context):
+    page, wrong = open_page(context, tiny_site.address)
+    frames = [seen_by_a_camera("coffee", 10 + min(5 * t, 60)) for t in range(24)]
+    frames += [seen_by_a_camera("astronaut", 10 + 4 * t) for t in range(8)]
+    opaque = [np.dstack([frame, np.full_like(frame[..., :1], 255)]) for frame in frames]
+    told = [base64.b64encode(frame.tobytes()).decode() for frame in opaque]
+    found, motion = np.reshape(page.evaluate(FOLLOW, told), (-1, 2, 3)), CameraMotion()
+    expected = np.stack([motion.follow(frame) for frame in frames])
+    np.testing.assert_allclose(found, expected, atol=0.003)
+    np.testing.assert_allclose(found[23, :, 2], (0.25, 0), atol=0.003)  # 60 of 240 lines
+    assert (found[20] == found[23]).all() and found[24, 0, 2] == 1000  # it rests; a cut
+    assert not wrong
+
+
 LOOKS = {
     "s=starry_night": Look((("starry_night", 1.0),)),
     "s=great_wave:.6,the_scream:.4&strength=.7&canvas=.5&seed=7": Look(
@@ -532,11 +562,11 @@ PAINT_FILM = """async ([frames, row]) => {
   await painter.load();
   const show = await GpuShow.open(document.createElement("canvas"), painter.device);
   const size = [48, 64], drawn = [];
-  const paint = async (frame, mix, outside, moves) => {
+  const paint = async (frame, mix, outside, moves, view) => {
     const image = new ImageData(Uint8ClampedArray.from(frame), size[1], size[0]);
     show.take({ frame: await createImageBitmap(image), size });
     const plan = { height: size[0], width: size[1], mix, outside, enlarged: false };
-    show.put(await painter.run(show.taken, plan, { canvas: 1, seed: 1 }, moves));
+    show.put(await painter.run(show.taken, plan, { canvas: 1, seed: 1, view }, moves));
     show.draw({ share: 0, compare: "off", divider: 0.5 });
     const copy = new OffscreenCanvas(size[1], size[0]).getContext("2d");
     copy.drawImage(show.canvas, 0, 0);
@@ -547,6 +577,7 @@ PAINT_FILM = """async ([frames, row]) => {
   const mix = new Float32Array([0, 0.25, 0.25, 0.5, 0]);  // of two pictures
   const outside = outsideOf(mix, [row, row].map((values) => Float32Array.from(values)));
   await paint(frames[0], mix, outside, false);
+  await paint(frames[0], mix, outside, false, [0.9, 0.1, 0.3, -0.1, 0.9, 1000.2]);
   return drawn;
 }"""
 
@@ -560,7 +591,7 @@ def test_a_card_steadies_films_as_the_programs_do(small_site, context_with_card)
     frames = frames.clip(0, 255).astype(np.uint8)
     opaque = [np.dstack([f, np.full_like(f[..., :1], 255)]).ravel().tolist() for f in frames]
     row = np.random.default_rng(4).normal(0, 0.3, model.row_length).astype(np.float32)
-    *drawn, of_picture = page.evaluate(PAINT_FILM, [opaque, row.tolist()])
+    *drawn, of_picture, carried = page.evaluate(PAINT_FILM, [opaque, row.tolist()])
     with open_engine("onnxruntime", model, EngineOptions(precision="fp32"), (48, 64)) as engine:
         stylizer = Stylizer(engine, Look((("first", 1.0),)), inference_size=(48, 64))
         for number, (frame, ours) in enumerate(zip(frames, drawn, strict=True)):
@@ -568,9 +599,42 @@ def test_a_card_steadies_films_as_the_programs_do(small_site, context_with_card)
             stray = np.abs(np.reshape(ours, (48, 64, 4))[..., :3] - expected)
             assert stray.max() <= 2, number
         mixed = np.concatenate([[0, 0.25, 0.25, 0.5], 0.5 * row]).astype(np.float32)
-        expected = engine.infer(frames[:1], mixed[None])[0].astype(int)
-        stray = np.abs(np.reshape(of_picture, (48, 64, 4))[..., :3] - expected)
-        assert stray.max() <= 2
+        for ours, view in ((of_picture, STILL), (carried, ((0.9, 0.1, 0.3), (-0.1, 0.9, 1000.2)))):
+            canvas = model.canvas.draw((48, 64), mixed[None], view=view)
+            expected = engine.infer(frames[:1], mixed[None], canvas)[0].astype(int)
+            stray = np.abs(np.reshape(ours, (48, 64, 4))[..., :3] - expected)
+            assert stray.max() <= 2
+        assert np.abs(np.subtract(of_picture, carried)).max() > 9
+    assert not wrong
+
+
+KEEP_VIEW = """(() => {
+  const post = Worker.prototype.postMessage;
+  Worker.prototype.postMessage = function (told, moved) {
+    if (told.view) window.view = told.view;
+    return post.call(this, told, moved);
+  };
+})()"""
+
+
+def test_the_canvas_goes_with_the_camera(small_site, context, make_video):
+    """A film of a camera that rests, pans, and rests until the test has looked."""
+    server, _ = small_site
+    context.add_init_script(KEEP_VIEW)
+    page, wrong = open_page(context, f"{server.address}#painter=wasm")
+    until(page, "document.getElementById('why').textContent !== ''")
+    places = [10] * 10 + [10 + 5 * t for t in range(13)] + [70] * 60
+    shots = [seen_by_a_camera("coffee", x) for x in places]
+    times_ms = list(range(0, 100 * len(places), 100))
+    film = make_video("pan.mp4", pts=times_ms, size=(120, 160), pixels=shots.__getitem__)
+    page.set_input_files("#file", film)
+    until(page, "window.view && Math.abs(window.view[2] - 0.25) < 0.005")  # 60 of 240 lines
+    page.keyboard.press("Space")
+    page.wait_for_selector("#c-freeze[aria-pressed=true]")
+    page.fill("#c-canvas", "0.5")
+    assert page.evaluate("Math.abs(window.view[2] - 0.25) < 0.005")
+    page.set_input_files("#file", as_png(shots[0]))
+    until(page, "window.view.join() === '1,0,0,0,1,0'")
     assert not wrong
 
 
