@@ -26,7 +26,7 @@ from engines.atomic_write import atomic_write, temporary_path
 from engines.base import EngineOptions
 from engines.errors import SinkError, SourceError, UsageError
 from engines.folders import cache_dir
-from engines.model_file import ModelFile
+from engines.model_file import ORIGINAL, ModelFile
 from engines.opening import open_engine
 from engines.predictor import PREDICTOR, Predictor
 from export.gpu_network import write_gpu_network
@@ -34,9 +34,10 @@ from realtime.controls.commands import COMMANDS
 from realtime.controls.keys import default_keymap
 from realtime.controls.state import COMPARE_MODES, State, spoken
 from realtime.controls.values import Range
-from realtime.look import Look
+from realtime.look import BLUR, PAINTED_PARTS, PAINTING, Look
 
 SITE = Path(__file__).parent / "site"
+PEOPLE = Path(__file__).parent.parent / "engines" / "people"
 MODEL_NAME = "model.onnx"
 PACKAGE = "onnxruntime-web-1.30.0.tgz"
 _REGISTRY = "https://registry.npmjs.org"
@@ -66,8 +67,6 @@ _NOT_ON_PAGE = frozenset(
         "back",
         "quit",
         *(name for name, command in COMMANDS.items() if command.of_film),
-        "paint",
-        "behind",
         "face",
         "face_less",
         "face_more",
@@ -116,6 +115,8 @@ def write_site(model: ModelFile, target: Path, say: Say) -> None:
         _write_thumbnails(model, draft / "styles")
         network = write_gpu_network(model, draft)
         predictor = _write_predictor(model, draft)
+        shutil.copyfile(PEOPLE / "person.onnx", draft / "person.onnx")
+        shutil.copyfile(PEOPLE / "LICENSE", draft / "apache-2.0.txt")
         told = {**site_table(model), "network": network, "predictor": predictor}
         _write_json(draft / "site.json", told)
         _write_page(draft / "index.html")
@@ -163,6 +164,9 @@ def site_table(model: ModelFile) -> dict[str, Any]:
         },
         "values": {name: command.now(state) for name, command in commands.items() if command.now},
         "compare": COMPARE_MODES,
+        "paint": PAINTED_PARTS,
+        "behind": (PAINTING, ORIGINAL, BLUR),
+        "people": "person.onnx",
         "keys": keys,
     }
 

@@ -6,6 +6,7 @@ import { say } from "./words.js";
 const SLIDERS = { strength: 0.05, brush: 0.05, canvas: 0.05, fade: 0.1, auto_period: 1 };
 const MOST = { auto_period: 60 };  // the far end of a longer range leaves no room for usual values
 const SWITCHES = ["blend", "keep_color", "mirror", "freeze", "auto", "compare"];
+const PARTS = ["paint", "behind"];  // who is painted, and what is behind
 const BANK = 9;
 
 const $ = (id) => document.getElementById(id);
@@ -22,7 +23,9 @@ export async function buildControls(state) {
   const add = state.table.predictor ? [makeAdd()] : [];
   $("styles").replaceChildren(original, ...add, ...styles);
   $("sliders").replaceChildren(...Object.keys(SLIDERS).map((name) => makeSlider(state, name)));
-  $("switches").replaceChildren(...SWITCHES.map((name) => makeSwitch(state, name)));
+  const parts = PARTS.map((name) => makeSwitch(state, name, ""));
+  const switches = SWITCHES.map((name) => makeSwitch(state, name, say(name)));
+  $("switches").replaceChildren(...switches, ...parts, makeColor(state));
   drawControls(state);
   $("rows").replaceChildren(...helpRows(state.table.keys, await readLabels()));
 }
@@ -54,12 +57,21 @@ function makeSlider(state, name) {
   return make("label", { title: say(`help_${name}`) }, title, make("output", {}), input);
 }
 
-function makeSwitch(state, name) {
-  const button = make("button", { id: `c-${name}`, textContent: say(name) });
+function makeSwitch(state, name, text) {
+  const button = make("button", { id: `c-${name}`, textContent: text });
   button.title = say(`help_${name}`);
   button.onclick = () => state.perform(name);
   return button;
 }
+
+function makeColor(state) {
+  const input = make("input", { type: "color", id: "c-color", value: "#1e6e4f" });
+  input.oninput = () => state.perform("behind", input.value);
+  return make("label", { title: say("help_behind") }, say("color_behind"), " ", input);
+}
+
+/** The word for what is behind people: behind_ stands before it in words.json. */
+export function behindWord({ behind }) { return behind.startsWith("#") ? "color" : behind; }
 
 // A row for each thing that keys do: of two ways, as in "[ ]", both stand in one row.
 function helpRows(keys, labelOf) {
@@ -85,6 +97,12 @@ export function drawControls(state) {
     const isOn = name === "compare" ? state.compare !== state.table.compare[0] : state[name];
     $(`c-${name}`).setAttribute("aria-pressed", isOn);
   }
+  for (const name of PARTS) {
+    const word = name === "behind" ? behindWord(state) : state[name];
+    $(`c-${name}`).setAttribute("aria-pressed", state[name] !== state.table[name][0]);
+    $(`c-${name}`).textContent = say(`${name}_${word}`);
+  }
+  if (behindWord(state) === "color") $("c-color").value = state.behind;
   $("styles").querySelectorAll("[data-style]").forEach((button, place) => {
     const slot = place - 1 - BANK * state.bank, isInBank = slot >= 0 && slot < BANK;
     button.setAttribute("aria-pressed", state.chosen.includes(button.dataset.style));

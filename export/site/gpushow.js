@@ -1,8 +1,9 @@
 // Shows what GpuPainter has painted: as Show does, by WebGPU.
 
+import { LOOKED_AT } from "./person.js";
 import { COMPARE } from "./show.js";
 
-const BOUND = ["frame", "small", "painting", "slopes"];
+const BOUND = ["frame", "small", "painting", "slopes", "lines", "room"];
 
 export class GpuShow {
   static async open(canvas, device) {
@@ -17,9 +18,10 @@ export class GpuShow {
     this.context.configure({ device, format: this.format, alphaMode: "opaque" });
     this.sampler = device.createSampler({ magFilter: "linear", minFilter: "linear" });
     const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
-    this.told = device.createBuffer({ size: 48, usage });
+    this.told = device.createBuffer({ size: 80, usage });
     this.frames = [null, null];  // the one shown, and the one being painted
     this.nothing = this.makeTexture([1, 1]);
+    this.mask = {};
     this.size = null;
   }
 
@@ -61,8 +63,26 @@ export class GpuShow {
     this.painted = painted;
   }
 
-  /** Draws the frame that is shown. `share`: of the frame itself. */
-  draw({ share, keepColor, mirror, compare, divider }) {
+  // Takes the mask of people, as from finder.js, where it is another than the last.
+  takeMask(mask) {
+    if (!mask || mask === this.mask.of) return;
+    const [rows, columns] = LOOKED_AT, { room, lines } = this.mask;
+    for (const texture of [lines, mask.room && room]) if (texture) texture.destroy();
+    this.mask = { of: mask, room, lines: this.write(mask.lines, "rg32float", [columns, rows]) };
+    const size = [mask.columns, mask.rows];
+    if (mask.room) this.mask.room = this.write(mask.room, "rgba8unorm", size);
+  }
+
+  write(numbers, format, size) {
+    const usage = GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST;
+    const texture = this.device.createTexture({ size, format, usage });
+    const layout = { bytesPerRow: numbers.byteLength / size[1] };
+    this.device.queue.writeTexture({ texture }, numbers, layout, size);
+    return texture;
+  }
+
+  /** Draws the frame that is shown. `share`: of the frame itself; `masked`: as from `maskedBy`. */
+  draw({ share, keepColor, mirror, compare, divider, masked }) {
     if (!this.size) return;
     const { device, pipeline, painted } = this, [height, width] = this.size;
     const mode = COMPARE[compare], across = mode === 2 ? 2 * width : width;
@@ -70,9 +90,12 @@ export class GpuShow {
       Object.assign(this.canvas, { width: across, height });
     }
     device.queue.writeBuffer(this.told, 0, new Float32Array([width, height, share, divider]));
-    const are = [painted, painted?.slopes, keepColor, mirror].map(Boolean);
+    const are = [painted, painted?.slopes, keepColor, mirror, masked].map(Boolean);
     device.queue.writeBuffer(this.told, 16, new Uint32Array([mode, ...are]));
-    const textures = { ...painted, frame: this.frames[0] };
+    const { parts, cover } = masked || { parts: [1, 1, 0], cover: [0, 0, 0, 1] };
+    device.queue.writeBuffer(this.told, 48, new Float32Array([...parts, 0, ...cover]));
+    this.takeMask(masked?.mask);
+    const textures = { ...painted, ...this.mask, frame: this.frames[0] };
     const views = BOUND.map((name, i) => (
       { binding: i + 2, resource: (textures[name] || this.nothing).createView() }));
     const entries = [{ binding: 0, resource: { buffer: this.told } },

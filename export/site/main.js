@@ -2,12 +2,13 @@
 
 import { STILL } from "./canvas.js";
 import { choosePainter } from "./choose.js";
-import { buildControls, drawControls } from "./controls.js";
+import { behindWord, buildControls, drawControls } from "./controls.js";
 import { GpuShow } from "./gpushow.js";
 import { isolate, keepAll } from "./isolation.js";
 import { clipKind, Recording, saveSnapshot } from "./keep.js";
 import { keyName } from "./keys.js";
 import { Camera } from "./motion.js";
+import { People } from "./people.js";
 import { Predictor, thumbnailOf } from "./pictures.js";
 import { Show } from "./show.js";
 import { listCameras, openCamera, openFile } from "./sources.js";
@@ -22,7 +23,7 @@ const DEGREES = new Set(["strength", "canvas"]);  // said in hundredths
 const FIGURES_MS = 500, ADDRESS_MS = 300, TOAST_MS = 1800, READ_MS = 50;  // READ_MS: a letter
 const KEEP_MS = 10000, KEEP_SOON_MS = 3000, MOST_TRIALS = 10;
 
-let state, show, painter, predictor = null, ready = false, why = null;
+let state, show, painter, predictor = null, people = null, ready = false, why = null;
 let source = null, frozen = null;  // what is painted; the frame that was held fast
 let fresh = false, busy = false, shown = { share: 0 };
 let recording = null, wakeLock = null, wasHidden = false;
@@ -62,6 +63,8 @@ function showStart(text, is = "choice") {
 
 function sayCommand({ name, value }) {
   if (name === "compare") return toast(say(`said_compare_${state.compare}`));
+  if (name === "paint") return toast(say(`paint_${state.paint}`));
+  if (name === "behind") return toast(say(`behind_${behindWord(state)}`));
   if (name === "blend" && state.blend) return toast(say("said_blend"));
   if (name.startsWith("bank_")) {
     return toast(say("said_bank", { bank: state.bank + 1, banks: state.banks }));
@@ -98,10 +101,11 @@ async function paintNext() {
   if (busy || !fresh || !from || !from.size[0]) return;
   fresh = false;
   busy = true;
-  const began_ms = performance.now(), vector = state.vectorAt(began_ms);
+  const began_ms = performance.now(), { vector, parts } = state.lookAt(began_ms);
   let painted = null;
   try {
     show.take(from);
+    if (findsPeople(parts)) lookForPeople(from, parts);
     const { brush, canvas, seed, rows } = state, view = viewOf(from);
     const look = { vector, rows, brush, canvas, seed, view };
     if (ready && vector[0] < 1) painted = await painter.paint(from, look);
@@ -112,13 +116,39 @@ async function paintNext() {
   busy = false;
   if (from !== (frozen || source)) return;
   show.put(painted);
-  shown = { share: vector[0], painted, took_ms: 0 };
+  shown = { share: vector[0], parts, painted, took_ms: 0 };
   if (state.fades || (!from.moves && Boolean(painted) !== (ready && vector[0] < 1))) fresh = true;
   paintNext();  // the worker goes on while this frame is drawn
   redraw();
   if (painted) $("stage").dataset.frames = Number($("stage").dataset.frames || 0) + 1;
   if (painted && keepTimer) keepSoon();
   if (painted) notePainting(from, performance.now() - began_ms);
+}
+
+function findsPeople([person, behind, cover]) { return person < 1 || behind < 1 || cover > 0; }
+
+function lookForPeople(from, parts) {
+  if (!people) {
+    people = new People(state.table.people, () => { if (!(frozen || source)?.moves) redraw(); },
+      onNoPeople);
+    toast(say("said_people"));
+  }
+  people.look(from, parts[2] > 0 && !state.coverColor[3]);
+}
+
+// Until people are found, all is painted.
+function onNoPeople(error) {
+  people = null;
+  state.paintAll();
+  toast(say("error_NoPeople", { reason: error.message }));
+}
+
+// What `draw` takes where people were found and are painted otherwise, or null.
+function maskedBy(parts) {
+  const mask = people?.mask, cover = state.coverColor;
+  if (!mask || !parts || !findsPeople(parts)) return null;
+  const isReady = cover[3] || mask.room;
+  return { mask, cover, parts: [parts[0], parts[1], isReady ? parts[2] : 0] };
 }
 
 // The camera is followed while the original is shown, too.
@@ -151,7 +181,8 @@ function onPaintError(error) {
 
 function redraw() {
   const { keep_color: keepColor, mirror, compare, divider } = state;
-  show.draw({ share: shown.share, keepColor, mirror, compare, divider });
+  const masked = maskedBy(shown.parts);
+  show.draw({ share: shown.share, keepColor, mirror, compare, divider, masked });
 }
 
 function showFigures() {
@@ -188,6 +219,7 @@ function takeSource(opened) {
   closeSource();
   source = opened;
   camera.reset();
+  if (people) people.reset();
   painted_ms.length = 0;
   state.mirror = opened.isCamera && !opened.facesAway;
   drawControls(state);

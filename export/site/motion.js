@@ -86,7 +86,8 @@ export class CameraMotion {
       if (isStill && 2 * resting < LEAST_POINTS) return false;
       // A slow pan must not go in steps: who stopped a moment ago may still be moving.
       const layer = this.layer.map((isOf, i) => isOf && there[i] !== null);
-      const isAlike = countOf(fits.map((fit, i) => fit && layer[i])) >= LAYER_SHARE * countOf(layer);
+      const both = countOf(fits.map((fit, i) => fit && layer[i]));
+      const isAlike = both >= LAYER_SHARE * countOf(layer);
       if (!isStill || (isSure && isAlike)) {
         this.layer = fits.map((fit, i) => fit || (this.layer[i] && there[i] === null));
         this.motion = motion;
@@ -171,7 +172,7 @@ class Flat {
     return this.levels[number];
   }
 
-  /** Where `points` of this picture lie in `other`, searched from where `motion` has them; or null. */
+  /** Where `points` of this picture lie in `other`, or null. `motion`: from where to search. */
   followed(points, other, motion) {
     let top = LEVELS;
     while (!this.level(top)) top--;
@@ -488,7 +489,8 @@ function joined(outer, inner) {
 // How alike two pictures are from afar, a correlation of -1 to 1.
 function likeness(one, other) {
   const [a, b] = [one, other].map(({ levels: [level] }) => {
-    const coarse = coarsened(level), mean = coarse.reduce((sum, value) => sum + value) / coarse.length;
+    const coarse = coarsened(level);
+    const mean = coarse.reduce((sum, value) => sum + value) / coarse.length;
     return coarse.map((value) => value - mean);
   });
   const product = (left, right) => left.reduce((sum, value, i) => sum + value * right[i], 0);

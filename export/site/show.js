@@ -1,6 +1,8 @@
 // Brings a painting to the size of its frame and shows it: the formulas are those of
 // realtime/picture/formulas.py, the guided upsampling of He et al. 2013.
 
+import { LOOKED_AT } from "./person.js";
+
 const VERTEX = `#version 300 es
 in vec2 corner;
 out vec2 at;
@@ -8,9 +10,11 @@ void main() { at = vec2(corner.x, 1.0 - corner.y); gl_Position = vec4(corner * 2
 
 const FRAGMENT = `#version 300 es
 precision highp float;
-uniform sampler2D frame, small, painting, slopes;
+uniform sampler2D frame, small, painting, slopes, lines, room;
 uniform float share, divider;
-uniform bool enlarged, keepColor, mirror, painted;
+uniform bool enlarged, keepColor, mirror, painted, masked;
+uniform vec3 parts;  // how far people are painted, what is behind them, and what covers that
+uniform vec4 cover;  // a colour, or the room out of focus where its last number is 0
 uniform int compare;
 in vec2 at;
 out vec4 result;
@@ -36,27 +40,38 @@ vec3 up(sampler2D source, vec2 point) {
 
 float luma(vec3 color) { return dot(color, vec3(0.299, 0.587, 0.114)); }
 
+// How surely there is a person, along the frame's own edges.
+float person(vec2 point, vec3 whole) {
+  vec2 line = texture(lines, point).rg;
+  return smoothstep(0.35, 0.65, line.x * 255.0 * luma(whole) + line.y);
+}
+
 void main() {
   vec2 point = at;
-  bool original = !painted;
-  if (compare == 1) original = original || at.x < divider;
-  if (compare == 2) { original = original || at.x < 0.5; point.x = fract(at.x * 2.0); }
+  bool original = compare == 1 && at.x < divider;
+  if (compare == 2) { original = at.x < 0.5; point.x = fract(at.x * 2.0); }
   if (mirror) point.x = 1.0 - point.x;
   vec3 whole = texture(frame, point).rgb, color = whole;
-  if (!original) {
+  if (!original && painted) {
     color = up(painting, point);
     if (enlarged) {
       vec3 slope = (up(slopes, point) * 255.0 - 128.0) / 64.0;
       color += slope * (luma(whole) - luma(up(small, point)));
     }
-    color = mix(clamp(color, 0.0, 1.0), whole, share);
+    color = clamp(color, 0.0, 1.0);
     if (keepColor) color = whole + (luma(color) - luma(whole));
+  }
+  if (!original) {
+    float sure = masked ? person(point, whole) : 1.0;
+    color = mix(whole, color, (1.0 - share) * mix(parts.y, parts.x, sure));
+    vec3 behind = cover.a > 0.5 ? cover.rgb : up(room, point);
+    color = mix(clamp(color, 0.0, 1.0), behind, parts.z * (1.0 - sure));
   }
   if (compare == 1 && abs(at.x - divider) * float(textureSize(frame, 0).x) < 1.5) color = vec3(1);
   result = vec4(color, 1);
 }`;
 
-const TEXTURES = ["frame", "small", "painting", "slopes"];
+const TEXTURES = ["frame", "small", "painting", "slopes", "lines", "room"];
 export const COMPARE = { "off": 0, "split": 1, "side by side": 2 };
 
 /** Draws onto a canvas. Throws an Error named NoWebGL where there is no WebGL 2. */
@@ -79,7 +94,8 @@ export class Show {
     gl.enableVertexAttribArray(corner);
     gl.vertexAttribPointer(corner, 2, gl.FLOAT, false, 0, 0);
     TEXTURES.forEach((name, unit) => gl.uniform1i(this.place(name), unit));
-    this.textures = { small: makeTexture(gl), painting: makeTexture(gl), slopes: makeTexture(gl) };
+    this.textures = Object.fromEntries(TEXTURES.slice(1).map((name) => [name, makeTexture(gl)]));
+    this.mask = null;
     this.frames = [makeTexture(gl), makeTexture(gl)];  // the one shown, and the one being painted
     this.size = null;
   }
@@ -116,8 +132,19 @@ export class Show {
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, width, height, 0, gl.RGBA, gl.UNSIGNED_BYTE, bytes);
   }
 
-  /** Draws the frame that is shown. `share`: of the frame itself. */
-  draw({ share, keepColor, mirror, compare, divider }) {
+  // Takes the mask of people, as from finder.js, where it is another than the last.
+  takeMask(mask) {
+    if (!mask || mask === this.mask) return;
+    const { gl } = this, [rows, columns] = LOOKED_AT;
+    this.mask = mask;
+    gl.activeTexture(gl.TEXTURE0 + TEXTURES.indexOf("lines"));
+    gl.bindTexture(gl.TEXTURE_2D, this.textures.lines);
+    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RG16F, columns, rows, 0, gl.RG, gl.FLOAT, mask.lines);
+    if (mask.room) this.upload("room", mask.room, mask.rows, mask.columns);
+  }
+
+  /** Draws the frame that is shown. `share`: of the frame itself; `masked`: as from `maskedBy`. */
+  draw({ share, keepColor, mirror, compare, divider, masked }) {
     if (!this.size) return;
     const { gl } = this, [height, width] = this.size, mode = COMPARE[compare];
     const across = mode === 2 ? 2 * width : width;
@@ -125,8 +152,12 @@ export class Show {
       Object.assign(this.canvas, { width: across, height });
     }
     gl.viewport(0, 0, across, height);
+    this.takeMask(masked?.mask);
     gl.activeTexture(gl.TEXTURE0);
     gl.bindTexture(gl.TEXTURE_2D, this.frames[0]);
+    gl.uniform1i(this.place("masked"), Boolean(masked));
+    gl.uniform3fv(this.place("parts"), masked ? masked.parts : [1, 1, 0]);
+    gl.uniform4fv(this.place("cover"), masked ? masked.cover : [0, 0, 0, 1]);
     gl.uniform1f(this.place("share"), share);
     gl.uniform1f(this.place("divider"), divider);
     gl.uniform1i(this.place("compare"), mode);

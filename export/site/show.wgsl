@@ -9,6 +9,9 @@ struct Shown {
   enlarged: u32,
   keeps_color: u32,
   mirrors: u32,
+  masked: u32,
+  parts: vec4f,  // how far people are painted, what is behind them, and what covers that
+  cover: vec4f,  // a colour, or the room out of focus where its last number is 0
 }
 
 struct Corner {
@@ -22,6 +25,8 @@ struct Corner {
 @group(0) @binding(3) var small: texture_2d<f32>;
 @group(0) @binding(4) var painting: texture_2d<f32>;
 @group(0) @binding(5) var slopes: texture_2d<f32>;
+@group(0) @binding(6) var lines: texture_2d<f32>;
+@group(0) @binding(7) var room: texture_2d<f32>;
 
 @vertex
 fn corner(@builtin(vertex_index) index: u32) -> Corner {
@@ -56,27 +61,50 @@ fn up(source: texture_2d<f32>, point: vec2f) -> vec3f {
 
 fn luma(color: vec3f) -> f32 { return dot(color, vec3f(0.299, 0.587, 0.114)); }
 
+/// How surely there is a person, along the frame's own edges. Such numbers are in no sampler.
+fn person(point: vec2f, whole: vec3f) -> f32 {
+  let most = vec2i(textureDimensions(lines)) - 1;
+  let place = clamp(point * vec2f(most + 1) - 0.5, vec2f(0), vec2f(most));
+  let first = vec2i(place);
+  let next = min(first + 1, most);
+  let part = place - vec2f(first);
+  let right = vec2i(next.x, first.y);
+  let below = vec2i(first.x, next.y);
+  let upper = mix(textureLoad(lines, first, 0), textureLoad(lines, right, 0), part.x);
+  let lower = mix(textureLoad(lines, below, 0), textureLoad(lines, next, 0), part.x);
+  let line = mix(upper, lower, part.y);
+  return smoothstep(0.35, 0.65, line.x * 255 * luma(whole) + line.y);
+}
+
 @fragment
 fn color_at(@location(0) at: vec2f) -> @location(0) vec4f {
   var point = at;
-  var original = shown.painted == 0;
+  var original = false;
   if (shown.mode == 1) {
-    original = original || at.x < shown.divider;
+    original = at.x < shown.divider;
     if (abs(at.x - shown.divider) * shown.size.x < 1.5) { return vec4f(1); }
   }
   if (shown.mode == 2) {
-    original = original || at.x < 0.5;
+    original = at.x < 0.5;
     point.x = fract(at.x * 2);
   }
   if (shown.mirrors == 1) { point.x = 1 - point.x; }
   let whole = textureSampleLevel(frame, smooth_edges, point, 0).rgb;
   if (original) { return vec4f(whole, 1); }
-  var color = up(painting, point);
-  if (shown.enlarged == 1) {
-    let slope = (up(slopes, point) * 255 - 128) / 64;
-    color += slope * (luma(whole) - luma(up(small, point)));
+  var color = whole;
+  if (shown.painted == 1) {
+    color = up(painting, point);
+    if (shown.enlarged == 1) {
+      let slope = (up(slopes, point) * 255 - 128) / 64;
+      color += slope * (luma(whole) - luma(up(small, point)));
+    }
+    color = clamp(color, vec3f(0), vec3f(1));
+    if (shown.keeps_color == 1) { color = whole + (luma(color) - luma(whole)); }
   }
-  color = mix(clamp(color, vec3f(0), vec3f(1)), whole, shown.share);
-  if (shown.keeps_color == 1) { color = whole + (luma(color) - luma(whole)); }
-  return vec4f(color, 1);
+  if (shown.masked == 0) { return vec4f(mix(whole, color, 1 - shown.share), 1); }
+  let sure = person(point, whole);
+  let part = mix(shown.parts.y, shown.parts.x, sure);
+  color = clamp(mix(whole, color, (1 - shown.share) * part), vec3f(0), vec3f(1));
+  let behind = select(up(room, point), shown.cover.rgb, shown.cover.a > 0.5);
+  return vec4f(mix(color, behind, shown.parts.z * (1 - sure)), 1);
 }

@@ -49,23 +49,23 @@ function halved(frame, painting, height, width, rows, columns) {
   return planes;
 }
 
-// The mean over a square window, edges repeated.
-function boxMean(plane, rows, columns) {
+/** The mean over a square window, edges repeated. */
+export function boxMean(plane, rows, columns, radius = RADIUS) {
   const across = new Float32Array(plane.length), mean = new Float32Array(plane.length);
-  const share = 1 / (2 * RADIUS + 1);
-  for (let row = 0; row < rows; row++) slide(plane, across, row * columns, 1, columns, share);
+  for (let row = 0; row < rows; row++) slide(plane, across, row * columns, 1, columns, radius);
   for (let column = 0; column < columns; column++) {
-    slide(across, mean, column, columns, rows, share);
+    slide(across, mean, column, columns, rows, radius);
   }
   return mean;
 }
 
-function slide(from, to, start, step, length, share) {
+function slide(from, to, start, step, length, radius) {
   const at = (place) => from[start + step * Math.min(Math.max(place, 0), length - 1)];
+  const share = 1 / (2 * radius + 1);
   let sum = 0;
-  for (let place = -RADIUS; place <= RADIUS; place++) sum += at(place);
+  for (let place = -radius; place <= radius; place++) sum += at(place);
   for (let place = 0; place < length; place++) {
     to[start + step * place] = sum * share;
-    sum += at(place + RADIUS + 1) - at(place - RADIUS);
+    sum += at(place + radius + 1) - at(place - radius);
   }
 }

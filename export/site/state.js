@@ -12,6 +12,8 @@ const STEPS = {  // what each command changes, and by how much
 const SWITCHES = ["blend", "keep_color", "auto", "freeze", "mirror", "hud", "help"];
 // Under these names a look stands behind the # of the address.
 const IN_ADDRESS = { strength: "strength", brush: "brush", canvas: "canvas", fade: "fade" };
+const PARTS = ["paint", "behind"];
+const COLOR = /^#[0-9a-f]{6}$/i;  // behind a person
 const PAINTERS = ["webgpu", "wasm"];
 const MOST_SEED = 2 ** 31 - 1;
 const EVEN_LINES = 480;  // the short side at which strokes have the breadth of brush 1
@@ -26,6 +28,7 @@ export class State extends EventTarget {
     Object.assign(this, table.values, { divider: 0.5, bank: 0, seed: 1, painting: null });
     this.mix = [[this.styles[0], 1]];
     this.fadeFrom = null;
+    this.cover = table.behind[2];  // what was behind people last: blur, or a colour
   }
 
   /** Adds a picture as a style, and chooses it. */
@@ -60,7 +63,9 @@ export class State extends EventTarget {
     }
     if (this.table.ranges[name] && name !== "slot") this.setNumber(name, value);
     else if (SWITCHES.includes(name)) this[name] = value === null ? !this[name] : Boolean(value);
-    else if (name === "compare") this.turnCompare();
+    else if (name === "compare") this.compare = this.other("compare");
+    else if (name === "paint") this.setPart("paint", value || this.other("paint"));
+    else if (name === "behind") this.setPart("behind", value || this.other("behind"));
     else if (name === "slot") this.pickSlot(value);
     else if (name === "style") this.choose(value);
     else if (name === "original") this.toggleOriginal();
@@ -77,9 +82,41 @@ export class State extends EventTarget {
     this[name] = Math.min(Math.max(Number(value.toFixed(6)), low), high);
   }
 
-  turnCompare() {
-    const modes = this.table.compare;
-    this.compare = modes[(modes.indexOf(this.compare) + 1) % modes.length];
+  // The next of the usual words, and the first after any other.
+  other(name) {
+    const words = this.table[name];
+    return words[(words.indexOf(this[name]) + 1) % words.length];
+  }
+
+  // Who is painted, or what is behind them.
+  setPart(name, word) {
+    const isColor = name === "behind" && COLOR.test(word);
+    if (!isColor && !this.table[name].includes(word)) return;
+    this.startFade(true);
+    this[name] = word;
+    if (isColor || word === this.table.behind[2]) this.cover = word;
+  }
+
+  /** Paints all, at once. */
+  paintAll() {
+    [this.paint, this.behind] = [this.table.paint[0], this.table.behind[0]];
+    this.fadeFrom = null;
+    this.dispatchEvent(new CustomEvent("command", { detail: { name: "paint" } }));
+  }
+
+  /** How far people are painted, what is behind them, and what covers that: 0 to 1 each. */
+  get parts() {
+    const [, nobodyElse, background] = this.table.paint, [painting, original] = this.table.behind;
+    const person = this.paint === background ? 0 : 1;
+    if (this.behind === original) return [person, 0, 0];
+    if (this.behind !== painting) return [person, person, 1];
+    return [person, this.paint === nobodyElse ? 0 : 1, 0];
+  }
+
+  /** The colour behind people, as [red, green, blue, 1]; [0, 0, 0, 0]: the room out of focus. */
+  get coverColor() {
+    if (!COLOR.test(this.cover)) return [0, 0, 0, 0];
+    return [1, 3, 5, 7].map((at) => parseInt(`${this.cover}ff`.slice(at, at + 2), 16) / 255);
   }
 
   pickSlot(number) {
@@ -139,22 +176,23 @@ export class State extends EventTarget {
 
   startFade(isWanted) {
     const start = performance.now();
-    if (isWanted) this.fadeFrom = { vector: this.vectorAt(start), start };
+    if (isWanted) this.fadeFrom = { ...this.lookAt(start), start };
   }
 
   get fades() { return this.fadeFrom !== null; }
 
-  /** The style input at a time, in the middle of a fade too. */
-  vectorAt(now_ms) {
-    const after = this.vector();
+  /** The style input and the parts at a time, in the middle of a fade too. */
+  lookAt(now_ms) {
+    const after = { vector: this.vector(), parts: this.parts };
     if (!this.fadeFrom) return after;
     const t = Math.min(1, (now_ms - this.fadeFrom.start) / 1000 / this.fade);
     if (!(t < 1)) {
       this.fadeFrom = null;
       return after;
     }
-    const smooth = t * t * (3 - 2 * t), before = this.fadeFrom.vector;
-    return after.map((value, i) => before[i] + smooth * (value - before[i]));
+    const smooth = t * t * (3 - 2 * t), { vector, parts } = this.fadeFrom;
+    const between = (from, to) => to.map((value, i) => from[i] + smooth * (value - from[i]));
+    return { vector: between(vector, after.vector), parts: between(parts, after.parts) };
   }
 
   /** Takes what stands behind the # of the address; what is not there is as usual. */
@@ -168,6 +206,10 @@ export class State extends EventTarget {
       this.setNumber(name, Number.isFinite(number) ? number : this.table.values[name]);
     }
     this.keep_color = told.get("keep_color") === "on";
+    for (const name of PARTS) {
+      this[name] = this.table.values[name];
+      this.setPart(name, told.get(name));
+    }
     const seed = parseInt(told.get("seed"), 10);
     this.seed = seed >= 0 && seed <= MOST_SEED ? seed : 1;
     this.clean = told.get("view") === "clean";
@@ -186,6 +228,10 @@ export class State extends EventTarget {
       if (this[name] !== this.table.values[name]) parts.push(`${key}=${this[name]}`);
     }
     if (this.keep_color) parts.push("keep_color=on");
+    for (const name of PARTS) {
+      const word = encodeURIComponent(this[name]);
+      if (this[name] !== this.table.values[name]) parts.push(`${name}=${word}`);
+    }
     if (this.seed !== 1) parts.push(`seed=${this.seed}`);
     if (this.clean) parts.push("view=clean");
     if (this.painter) parts.push(`painter=${this.painter}`);

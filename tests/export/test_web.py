@@ -41,6 +41,7 @@ def test_a_site_has_what_its_page_asks_for(tiny_model, tmp_path: Path, no_runtim
         assert (site / "styles" / f"{style['name']}.jpg").stat().st_size > 1000
     assert (site / "model.onnx").read_bytes() == tiny_model.path.read_bytes()
     assert table["network"] is None and table["predictor"] is None  # they are of other networks
+    assert {table["people"], "apache-2.0.txt"} <= {path.name for path in site.iterdir()}
     page = (site / "index.html").read_text(encoding="utf-8")
     assert all(table["needs"] in page for table in WORDS.values()) and "{{" not in page
     for file in re.findall(r'(?:src|href)="([^"]+)"', page):

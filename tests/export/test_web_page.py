@@ -7,6 +7,7 @@ import io
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -26,12 +27,15 @@ from bench.tools.chromium import (
 from engines import EngineOptions, ModelFile, find_model, load_model, open_engine
 from engines.canvas import STILL, draw_canvas
 from engines.folders import cache_dir
+from engines.people.network import PERSON_SIZE
 from export import web
 from realtime.frame import Frame
 from realtime.look import Look, parse_mix
 from realtime.media.reading.style_pictures import open_predictor, row_of
+from realtime.picture import layers, people
 from realtime.picture.camera_motion import CameraMotion
 from realtime.picture.noise import NoiseReduction, RecursiveMean
+from realtime.picture.people import PeopleMasks
 from realtime.picture.resample import Scaler
 from realtime.picture.rest import PaintingAtRest
 from realtime.stylizer import Stylizer
@@ -417,19 +421,27 @@ def seen_by_a_camera(photo: str, x: int) -> np.ndarray:
     return np.asarray(Image.fromarray(part).reduce(2))
 
 
+def as_text(array: np.ndarray) -> str:
+    return base64.b64encode(array.tobytes()).decode()
+
+
+def opaque(picture: np.ndarray) -> np.ndarray:
+    return np.dstack([picture, np.full_like(picture[..., :1], 255)])
+
+
+BYTES = "const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));"
 FOLLOW = """async (frames) => {
   const motion = new (await import("/motion.js")).CameraMotion();
-  const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  BYTES
   return frames.map((text) => motion.follow(bytes(text), 120, 160));
-}"""
+}""".replace("BYTES", BYTES)
 
 
 def test_the_camera_is_followed_as_the_programs_follow_it(tiny_site, context):
     page, wrong = open_page(context, tiny_site.address)
     frames = [seen_by_a_camera("coffee", 10 + min(5 * t, 60)) for t in range(24)]
     frames += [seen_by_a_camera("astronaut", 10 + 4 * t) for t in range(8)]
-    opaque = [np.dstack([frame, np.full_like(frame[..., :1], 255)]) for frame in frames]
-    told = [base64.b64encode(frame.tobytes()).decode() for frame in opaque]
+    told = [as_text(opaque(frame)) for frame in frames]
     found, motion = np.reshape(page.evaluate(FOLLOW, told), (-1, 2, 3)), CameraMotion()
     expected = np.stack([motion.follow(frame) for frame in frames])
     np.testing.assert_allclose(found, expected, atol=0.003)
@@ -589,9 +601,9 @@ def test_a_card_steadies_films_as_the_programs_do(small_site, context_with_card)
     frames = still + rng.normal(0, 3, (5, *still.shape))
     frames[3:, 10:30, 10:30] += 60
     frames = frames.clip(0, 255).astype(np.uint8)
-    opaque = [np.dstack([f, np.full_like(f[..., :1], 255)]).ravel().tolist() for f in frames]
+    told = [opaque(frame).ravel().tolist() for frame in frames]
     row = np.random.default_rng(4).normal(0, 0.3, model.row_length).astype(np.float32)
-    *drawn, of_picture, carried = page.evaluate(PAINT_FILM, [opaque, row.tolist()])
+    *drawn, of_picture, carried = page.evaluate(PAINT_FILM, [told, row.tolist()])
     with open_engine("onnxruntime", model, EngineOptions(precision="fp32"), (48, 64)) as engine:
         stylizer = Stylizer(engine, Look((("first", 1.0),)), inference_size=(48, 64))
         for number, (frame, ours) in enumerate(zip(frames, drawn, strict=True)):
@@ -608,6 +620,95 @@ def test_a_card_steadies_films_as_the_programs_do(small_site, context_with_card)
     assert not wrong
 
 
+MASK = """async (told) => {
+  const { blurRoom, SteadyPerson } = await import("/person.js");
+  BYTES
+  const person = new SteadyPerson(), lines = [];
+  for (const [frame, found] of told.frames) {
+    const sure = new Float32Array(bytes(found).buffer);
+    lines.push(person.linesOf(bytes(frame), sure));
+  }
+  const { room } = blurRoom(bytes(told.room), 160, 284, lines.at(-1));
+  return [lines.map((plane) => Array.from(plane)), Array.from(room)];
+}""".replace("BYTES", BYTES)
+
+
+def test_masks_are_steadied_and_rooms_blurred_as_the_programs_do(tiny_site, context):
+    page, wrong = open_page(context, tiny_site.address)
+    rng, scaler, masks = np.random.default_rng(0), Scaler(), PeopleMasks()
+    rows, columns = np.mgrid[: PERSON_SIZE[0], : PERSON_SIZE[1]]
+    frames, told, expected = [], [], []
+    for t in range(4):
+        frame = small_frame(*PERSON_SIZE)
+        frame[40:100, 60 + 8 * t : 120 + 8 * t] = (200, 30, 40)
+        found = (
+            1.2 - np.hypot(columns - 90 - 8 * t, rows - 70) / 50 + rng.normal(0, 0.05, rows.shape)
+        )
+        luma, found = scaler.luma(frame), found.clip(0, 1).astype(np.float32)
+        person = masks._steady_person(found, luma)
+        masks._last = {"luma": luma, "person": person}
+        expected.append(people._sharpen(masks._bring_up(person, luma, frame)).astype(float))
+        told.append([as_text(opaque(frame)), as_text(found)])
+        frames.append(frame)
+    finer = as_text(opaque(scaler.resize(frames[-1], (160, 284))))
+    lines, room = page.evaluate(MASK, {"frames": told, "room": finer})
+    for frame, mask, line in zip(frames, expected, lines, strict=True):
+        slope, offset = np.reshape(line, (*PERSON_SIZE, 2)).transpose(2, 0, 1)
+        t = ((slope * scaler.luma(frame) + offset - 0.35) / 0.3).clip(0, 1)
+        assert np.abs(255 * t * t * (3 - 2 * t) - mask).max() < 5
+    blurred = layers._blur_background(frames[-1], expected[-1].astype(np.uint8), scaler)
+    stray = np.reshape(room, (40, 71, 4))[..., :3] - scaler.resize(blurred, (40, 71)).astype(int)
+    assert np.abs(stray).mean() < 1 and not wrong
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("painter", ["wasm", "webgpu"])
+def test_people_are_painted_by_themselves(small_site, context_with_card, painter: str):
+    server, model = small_site
+    asked: list[str] = []
+    context_with_card.on("request", lambda request: asked.append(request.url))
+    page, wrong = open_page(context_with_card, f"{server.address}#brush=2&painter={painter}")
+    until(page, "document.getElementById('why').textContent !== ''")
+    astronaut = Image.fromarray(skimage.data.astronaut()[:384])
+    picture = np.asarray(astronaut.resize((320, 240), Image.Resampling.BICUBIC))
+    page.set_input_files("#file", as_png(picture))
+    page.wait_for_selector("#stage[data-frames]")
+    assert not any("person.onnx" in address for address in asked)
+    page.keyboard.press("KeyW")
+    assert page.inner_text("#c-paint") == "Painted: the person"
+    page.keyboard.press("KeyE")
+    assert page.inner_text("#c-behind") == "Behind: original"
+    page.fill("#c-color", "#10c040")
+    page.wait_for_url("**&paint=person&behind=%2310c040&**")
+    looks = {"paint=person&behind=blur": Look((("first", 1.0),), paint="person", behind="blur")}
+    for behind in ("#10c040", "painting"):
+        address = f"paint=background&behind={behind.replace('#', '%23')}"
+        looks[address] = Look((("first", 1.0),), paint="background", behind=behind)
+    with open_engine("onnxruntime", model, EngineOptions(precision="fp32"), (240, 320)) as engine:
+        for address, look in looks.items():
+            stylizer = Stylizer(engine, replace(look, brush=2.0))
+            expected = stylizer.stylize(Frame(picture, 0), 0.0).astype(int)
+            stylizer.close()
+            told = f"{address}&brush=2&fade=0&painter={painter}"
+            page.evaluate("hash => { location.hash = hash; }", told)
+            until_like(page, expected, enlarged=True)
+    assert not wrong
+
+
+@pytest.mark.slow
+def test_where_people_cannot_be_found_all_is_painted(tiny_model, tmp_path, context):
+    site = write_site(tiny_model, tmp_path / "site")
+    (site / "person.onnx").write_bytes(b"not a model")
+    server = Server(site)
+    page, _ = open_page(context, server.address)
+    page.click("#begin")
+    page.wait_for_selector("#stage[data-frames]")
+    page.keyboard.press("KeyW")
+    until(page, "document.getElementById('toast').textContent.includes('cannot be found here')")
+    assert page.inner_text("#c-paint") == "Painted: all"
+    server.end()
+
+
 KEEP_VIEW = """(() => {
   const post = Worker.prototype.postMessage;
   Worker.prototype.postMessage = function (told, moved) {
@@ -617,6 +718,7 @@ KEEP_VIEW = """(() => {
 })()"""
 
 
+@pytest.mark.slow
 def test_the_canvas_goes_with_the_camera(small_site, context, make_video):
     """A film of a camera that rests, pans, and rests until the test has looked."""
     server, _ = small_site
