@@ -203,7 +203,7 @@ class Flat {
 class Level {
   constructor(levels, height, width) {
     const across = width + 2 * SIDE, down = height + 2 * SIDE;
-    Object.assign(this, { levels, height, width, across, padded: new Float32Array(across * down) });
+    Object.assign(this, { levels, height, width, across, padded: new Float64Array(across * down) });
     for (let y = 0, at = 0; y < down; y++) {
       const row = width * mirrored(y - SIDE, height);
       for (let x = 0; x < across; x++) this.padded[at++] = levels[row + mirrored(x - SIDE, width)];
@@ -238,7 +238,7 @@ class Level {
   get slopes() {
     if (this.across_slopes) return [this.across_slopes, this.down_slopes];
     const { padded, across, height, width } = this;
-    const [right, under] = [0, 1].map(() => new Float32Array(padded.length));
+    const [right, under] = [0, 1].map(() => new Float64Array(padded.length));
     for (let y = 0; y < height; y++) {
       for (let x = 0, at = (y + SIDE) * across + SIDE; x < width; x++, at++) {
         const [a, b, c] = [at - across, at, at + across];
@@ -252,14 +252,20 @@ class Level {
     return [right, under];
   }
 
+  // Where the window around a point begins in `padded`; -1 where it lies outside.
+  cornerOf(x, y) {
+    const left = Math.floor(x) - RADIUS, top = Math.floor(y) - RADIUS;
+    const isInside = left >= -SIDE && left < this.width && top >= -SIDE && top < this.height;
+    return isInside ? (top + SIDE) * this.across + left + SIDE : -1;
+  }
+
   // The window around a point of `plane`, bilinear, into `window`; false where it lies outside.
   read(plane, x, y, window) {
-    const left = Math.floor(x - RADIUS), top = Math.floor(y - RADIUS);
-    const isInside = left >= -SIDE && left < this.width && top >= -SIDE && top < this.height;
-    if (!isInside) return false;
-    const a = x - RADIUS - left, b = y - RADIUS - top, { across } = this;
+    const corner = this.cornerOf(x, y), { across } = this;
+    if (corner < 0) return false;
+    const a = x - Math.floor(x), b = y - Math.floor(y);
     for (let row = 0, i = 0; row < SIDE; row++) {
-      let at = (top + SIDE + row) * across + left + SIDE;
+      let at = corner + row * across;
       let before = plane[at] + b * (plane[at + across] - plane[at]);
       for (let column = 0; column < SIDE; column++) {
         at += 1;
@@ -274,8 +280,7 @@ class Level {
   /** What is searched for: the window around a point and its slopes; null where it is even. */
   patch(x, y) {
     const [right, under] = this.slopes;
-    const levels = new Float32Array(WINDOW), dx = new Float32Array(WINDOW);
-    const dy = new Float32Array(WINDOW);
+    const [levels, dx, dy] = [0, 1, 2].map(() => new Float64Array(WINDOW));
     if (!this.read(this.padded, x, y, levels)) return null;
     this.read(right, x, y, dx);
     this.read(under, x, y, dy);
@@ -294,13 +299,23 @@ class Level {
   /** Moves `now` to where `patch` lies; false where that is outside. */
   search(patch, now) {
     const { levels, dx, dy, xx, xy, yy } = patch, before = [0, 0];
+    const { padded, across: row_px } = this;
     for (let step = 0; step < MOST_STEPS; step++) {
-      if (!this.read(this.padded, now[0], now[1], WINDOW_NOW)) return false;
+      const corner = this.cornerOf(now[0], now[1]);
+      if (corner < 0) return false;
+      const a = now[0] - Math.floor(now[0]), b = now[1] - Math.floor(now[1]);
       let x = 0, y = 0;
-      for (let i = 0; i < WINDOW; i++) {
-        const change = WINDOW_NOW[i] - levels[i];
-        x += change * dx[i];
-        y += change * dy[i];
+      for (let row = 0, i = 0; row < SIDE; row++) {  // as `read` does, and at once compared
+        let at = corner + row * row_px;
+        let last = padded[at] + b * (padded[at + row_px] - padded[at]);
+        for (let column = 0; column < SIDE; column++, i++) {
+          at += 1;
+          const next = padded[at] + b * (padded[at + row_px] - padded[at]);
+          const change = last + a * (next - last) - levels[i];
+          x += change * dx[i];
+          y += change * dy[i];
+          last = next;
+        }
       }
       const across = xy * y - yy * x, down = xy * x - xx * y;
       now[0] += across;
@@ -327,7 +342,7 @@ class Level {
   }
 }
 
-const WINDOW_NOW = new Float32Array(WINDOW);
+const WINDOW_NOW = new Float64Array(WINDOW);
 
 // Mirrored at the edges, which are not repeated.
 function mirrored(i, length) { return i < 0 ? -i : i >= length ? 2 * length - 2 - i : i; }
