@@ -38,6 +38,8 @@ from realtime.look import BLUR, PAINTED_PARTS, PAINTING, Look
 
 SITE = Path(__file__).parent / "site"
 PEOPLE = Path(__file__).parent.parent / "engines" / "people"
+# What reads a page's words out of their table: the page of --serve has the same.
+_READER = Path(__file__).parent.parent / "realtime" / "web" / "words.js"
 MODEL_NAME = "model.onnx"
 PACKAGE = "onnxruntime-web-1.30.0.tgz"
 _REGISTRY = "https://registry.npmjs.org"
@@ -109,6 +111,7 @@ def write_site(model: ModelFile, target: Path, say: Say) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(SITE, draft)
+        shutil.copyfile(_READER, draft / _READER.name)
         for name, content in runtime.items():
             (draft / name).write_bytes(content)
         shutil.copyfile(model.path, draft / MODEL_NAME)

@@ -2,7 +2,8 @@
 
 Keyboard (``keys.py`` beside this), OSC, the web page and what is kept until the next run only bind
 to it. To add an action, add one ``Command`` to the table: it is in reach of all of them. What it
-changes are fields of ``State``.
+changes are fields of ``State``. The page has what is shown and answered in other languages, too
+(``realtime/web/words.json``; its test says what is missing).
 """
 
 from __future__ import annotations

@@ -16,14 +16,14 @@ async function ask(path, options = {}) {
   return answer;
 }
 
-function told(error) { notify(error.message || String(error)); }
+function told(error) { notify(sayTold(error.message || String(error))); }
 
 function does(act) { return () => Promise.resolve(act()).then(askState).catch(told); }
 
 async function askState() {
   const answer = await request("/studio").catch(() => null);
   if (!answer) return;  // the connection says so
-  const refused = answer.ok ? "" : await answer.text();
+  const refused = answer.ok ? "" : sayTold(await answer.text());
   for (const tab of ["files", "mine"]) {
     $(`${tab}-refused`).textContent = refused;
     $(`${tab}-refused`).hidden = !refused;
@@ -136,10 +136,10 @@ function drawFiles() {
   const uploads = studio.uploads;
   if (!upload()) chosen = uploads.length ? uploads[0].number : "";
   const { used_bytes, most_bytes, free_bytes, kept_days } = studio;
-  setText($("room"), `They stay on the machine that runs Livebrush, in ${studio.folder}: `
-    + `${size(used_bytes)} of at most ${size(most_bytes)}, room for `
-    + `${size(free_bytes)} more. What nobody uses for ${kept_days} days is removed with its `
-    + "paintings: download what you want to keep.");
+  setText($("room"), say("room", {
+    folder: studio.folder, used: size(used_bytes), most: size(most_bytes), free: size(free_bytes),
+    days: kept_days,
+  }));
   drawList($("shelf"), uploads, (one) => one.number, makeUpload, drawUpload);
   drawNamed();
   const one = upload();
@@ -184,11 +184,11 @@ function makeUpload(one) {
     if (timelineOf(chosen).parts.length) pickPart(chosen, timelineOf(chosen).picked);
     drawFiles();
   };
-  const remove = makeElement("button", "", "Remove");
-  remove.setAttribute("aria-label", `Remove ${one.title}`);
+  const remove = makeElement("button", "", say("remove"));
+  remove.setAttribute("aria-label", say("remove_file", { title: one.title }));
   remove.onclick = () => {
-    const what = one.title + (one.jobs.length ? " and its paintings" : "");
-    if (!confirm(`Remove ${what} from this machine?`)) return;
+    const asks = one.jobs.length ? "remove_all_asks" : "remove_file_asks";
+    if (!confirm(say(asks, { title: one.title }))) return;
     sending.delete(one.number);
     does(() => ask(`/files/${one.number}`, { method: "DELETE" }))();
   };
@@ -201,18 +201,18 @@ function drawUpload(row, one) {
   pick.setAttribute("aria-pressed", one.number === chosen);
   drawPicture(pick, one.number, "original");
   const share = Math.floor(100 * one.have_bytes / one.size_bytes);
-  const stopped = sending.has(one.number) ? "" : ": stopped, drop it again";
   const length = one.is_picture ? "" : ` · ${clock(one.duration_s || 0)}`;
-  const until = new Date(1000 * one.kept_until_s).toLocaleDateString();
-  const known = one.size ? `${one.size}${length} · until ${until}` : "being looked at …";
-  const coming = one.have_bytes < one.size_bytes && `${share} % is here${stopped}`;
-  setText(about, one.problem || coming || known);
+  const until = new Date(1000 * one.kept_until_s).toLocaleDateString(document.documentElement.lang);
+  const known = one.size ? `${one.size}${length} · ${say("kept_until", { until })}` : say("looked_at");
+  const coming = one.have_bytes < one.size_bytes
+    && say(sending.has(one.number) ? "share_here" : "share_stopped", { share });
+  setText(about, sayTold(one.problem) || coming || known);
   about.classList.toggle("wrong", Boolean(one.problem));
 }
 
 function drawEasel(one) {
   drawWishes();
-  const styles = [{ name: "original", title: "Original" }, ...studio.styles];
+  const styles = [{ name: "original", title: say("original") }, ...studio.styles];
   if (!wanted.style || !styles.some((style) => style.name === wanted.style)) {
     wanted.style = studio.styles[0].name;
   }
@@ -252,16 +252,16 @@ function drawSight(one) {
   if (!isLoaded) $("preview").pause();
   $("sample").hidden = isLoaded || !address;
   if (address && $("sample").src !== address) $("sample").src = address;
-  const { title } = [...studio.styles, { name: "original", title: "Original" }]
+  const { title } = [...studio.styles, { name: "original", title: say("original") }]
     .find((style) => style.name === wanted.style);
   $("sample").alt = `${one.title}, ${title}`;
   const states = {
-    waiting: "the five seconds wait for their turn …",
-    running: `painting five seconds, ${Math.round(100 * (preview ? preview.done : 0))} % …`,
-    failed: isOfThis && preview.said,
+    waiting: say("look_waits"),
+    running: say("look_runs", { percent: Math.round(100 * (preview ? preview.done : 0)) }),
+    failed: isOfThis && sayTold(preview.said),
   };
   const isPainted = pictures.get(`${one.number}/${wanted.style}`);
-  const frame = one.problem || (isPainted ? "" : "painting this frame in every style …");
+  const frame = sayTold(one.problem) || (isPainted ? "" : say("painting_frame"));
   setText($("sight-said"), (isOfThis && states[preview.state]) || (isLoaded ? "" : frame));
 }
 
@@ -290,10 +290,10 @@ function drawWishes() {
   if ($("wishes").children.length) return;
   for (const control of studio.controls) {
     const isSlider = control.kind === "slider";
-    const value = { strength: 1, brush: 1 }[control.name] || 0;
-    wanted[control.name] = isSlider ? value : false;
-    const made = isSlider ? makeSlider(control) : makeElement("button", "", control.label);
-    made.title = control.help;
+    const first = isSlider ? { strength: 1, brush: 1 }[control.name] || 0 : false;
+    const value = wanted[control.name] ??= first;
+    const made = isSlider ? makeSlider(control) : makeElement("button", "", sayTold(control.label));
+    made.title = sayTold(control.help);
     const input = made.querySelector("input");
     if (input) {
       const draw = () => setText(made.querySelector("output"), input.value);
@@ -302,7 +302,7 @@ function drawWishes() {
       input.oninput = () => { wanted[control.name] = Number(input.value); draw(); };
       draw();
     } else {
-      made.setAttribute("aria-pressed", false);
+      made.setAttribute("aria-pressed", value);
       made.onclick = () => {
         wanted[control.name] = !wanted[control.name];
         made.setAttribute("aria-pressed", wanted[control.name]);
@@ -320,15 +320,15 @@ function order(kind) {
 }
 
 const OF_JOB = {
-  pause: ["Pause", (at) => ask(`${at}/pause`, { method: "POST" })],
-  go: ["Go on", (at) => ask(`${at}/go`, { method: "POST" })],
-  download: ["Download", async (at) => {
+  pause: ["pause", (at) => ask(`${at}/pause`, { method: "POST" })],
+  go: ["go_on", (at) => ask(`${at}/go`, { method: "POST" })],
+  download: ["download", async (at) => {
     const { address } = await (await ask(`${at}/ticket`, { method: "POST" })).json();
     Object.assign(document.createElement("a"), { href: address, download: "" }).click();
   }],
-  folder: ["Open folder", (at) => ask(`${at}/folder`, { method: "POST" })],
-  cancel: ["Cancel", (at) => ask(at, { method: "DELETE" })],
-  remove: ["Remove", (at) => ask(at, { method: "DELETE" })],
+  folder: ["open_folder", (at) => ask(`${at}/folder`, { method: "POST" })],
+  cancel: ["cancel", (at) => ask(at, { method: "DELETE" })],
+  remove: ["remove", (at) => ask(at, { method: "DELETE" })],
 };
 const SHOWN = {
   waiting: ["pause", "cancel"], running: ["pause", "cancel"], paused: ["go", "cancel"],
@@ -340,8 +340,8 @@ function makeJob(job) {
   const acts = makeElement("div", "do");
   text.append(makeElement("span", "name", `${job.of.title} · ${job.title}`),
     makeElement("span", "about"));
-  for (const [name, [label, act]] of Object.entries(OF_JOB)) {
-    const button = makeElement("button", "", label);
+  for (const [name, [word, act]] of Object.entries(OF_JOB)) {
+    const label = say(word), button = makeElement("button", "", label);
     button.dataset.act = name;
     button.setAttribute("aria-label", `${label}: ${job.of.title}, ${job.title}`);
     button.onclick = does(() => act(`/files/${job.of.number}/jobs/${job.id}`));
@@ -356,16 +356,17 @@ function makeJob(job) {
 function drawJob(row, job) {
   const bar = row.querySelector("progress"), about = row.querySelector(".about");
   const percent = `${Math.round(100 * job.done)} %`;
-  const left = job.left_s === null ? "" : ` · ${clock(job.left_s)} left`;
+  const rate = say("frames_a_second", { fps: job.fps.toFixed(1) });
+  const left = job.left_s === null ? "" : ` · ${say("time_left", { clock: clock(job.left_s) })}`;
   const states = {
-    waiting: job.done ? `waits at ${percent}` : "waits for its turn",
-    running: job.fps ? `${percent} · ${job.fps.toFixed(1)} frames a second${left}`
-      : "getting ready …",
-    paused: `paused at ${percent}; Go on goes on there`,
+    waiting: job.done ? say("waits_at", { percent }) : say("waits"),
+    running: job.fps ? `${percent} · ${rate}${left}` : say("getting_ready"),
+    paused: say("paused_at", { percent }),
     done: job.output,
-    failed: "not painted",
+    failed: say("not_painted"),
   };
-  setText(about, [states[job.state], job.said].filter(Boolean).join(" · "));
+  const said = job.said.split(" · ").map(sayTold).join(" · ");
+  setText(about, [states[job.state], said].filter(Boolean).join(" · "));
   about.classList.toggle("wrong", job.state === "failed");
   row.dataset.state = job.state;
   bar.hidden = job.state === "done" || job.state === "failed";
@@ -387,8 +388,12 @@ $("paint").onclick = does(() => order("painting"));
 $("look").onclick = does(() => order("preview"));
 $("from").oninput = () => drawFiles();
 $("preview").onerror = () => {
-  if ($("preview").src) notify("this browser cannot play it; a painting can be downloaded");
+  if ($("preview").src) notify(say("cannot_play"));
 };
 TAKES.files = bringAll;
+document.addEventListener("language", () => {
+  for (const list of ["shelf", "strip", "track", "wishes", "queue"]) $(list).replaceChildren();
+  if (studio) drawFiles();
+});
 document.addEventListener("tab", (event) => { if (event.detail !== "live") askState().catch(told); });
 addEventListener("DOMContentLoaded", () => { if (!asked) keepAsking(); });

@@ -10,7 +10,7 @@ async function bringStyle(file) {
   }
   const about = `name=${encodeURIComponent(file.name)}`;
   const { name } = await (await ask(`/own?${about}`, { method: "POST", body: file })).json();
-  notify(`kept as ${name}`);
+  notify(say("kept_as", { name }));
 }
 
 async function bringStyles(files) {
@@ -25,8 +25,7 @@ function drawOwn() {
     drawSwatch(row, one);
     setText(row.querySelector(".name"), one.title);
     setText(row.querySelector(".about"), one.kept
-      ? `kept: in Files, and in Live from every start on; -s ${one.name}`
-      : "of this run: in Live; gone with it if it is not kept");
+      ? say("kept_about", { name: one.name }) : say("run_about"));
   });
 }
 
@@ -43,25 +42,24 @@ function drawLesson() {
   for (const id of ["lesson-for", "lesson-begin"]) $(id).hidden = !may;
   $("lesson-keep").hidden = !lesson || !lesson.kept_at || lesson.state === "failed";
   $("lesson-end").hidden = !lesson;
-  setText($("lesson-end"), isEnded ? "Put away" : "Cancel");
+  setText($("lesson-end"), say(isEnded ? "put_away" : "cancel"));
   $("lesson-done").hidden = !lesson || isEnded;
   if (lesson && lesson.done > 0) $("lesson-done").value = lesson.done;
   else $("lesson-done").removeAttribute("value");  // nobody knows how far it is
   setText($("lesson-name"), lesson ? lesson.title : painting.name);
-  setText($("lesson-said"), lesson ? tellLesson(lesson) : refusal || (
-    "It becomes one of the styles below at once. Training on photos brings it nearer to the painting: "
-    + "you see it come, and keep it when it pleases." + (downloads
-      ? " The first training downloads 528 MB first: VGG16's published weights, from pytorch.org." : "")));
+  const about = say(downloads ? "lesson_about_downloads" : "lesson_about");
+  setText($("lesson-said"), lesson ? tellLesson(lesson) : sayTold(refusal) || about);
   showLesson(lesson).catch(told);
 }
 
-function tellLesson({ state: how, done, minutes, words }) {
-  if (how === "failed") return `it has failed: ${words}`;
-  if (how === "done") return `done: ${words}`;
+function tellLesson({ state: how, done, minutes, words: said }) {
+  const whole = sayTold(said);
+  const words = whole === said ? said.split(", ").map(sayTold).join(", ") : whole;
+  if (how === "failed") return say("lesson_failed", { words });
+  if (how === "done") return say("lesson_is_done", { words });
   if (!done) return words;
-  const left = minutes * 60 * (1 - done);
-  return `${Math.round(100 * done)} %, about ${clock(left)} left: ${words}. `
-    + "Keep it as it is now, or let it go on.";
+  const left = clock(minutes * 60 * (1 - done));
+  return say("lesson_runs", { percent: Math.round(100 * done), left, words });
 }
 
 async function showLesson(lesson) {
@@ -73,7 +71,7 @@ async function showLesson(lesson) {
     if (answer.status === 200) {
       image.src = URL.createObjectURL(await answer.blob());
       image.onload = () => URL.revokeObjectURL(image.src);
-      image.alt = "the painting, and below photos what they are painted like by now";
+      image.alt = say("lesson_seen");
     }
   }
   image.hidden = !at;
@@ -89,7 +87,7 @@ async function beginLesson() {
 $("lesson-begin").onclick = does(beginLesson);
 $("lesson-keep").onclick = does(async () => {
   const { name } = await (await ask("/lesson/keep", { method: "POST" })).json();
-  notify(`kept as ${name}: in Live now, and in Files`);
+  notify(say("lesson_kept", { name }));
 });
 $("lesson-end").onclick = does(() => ask("/lesson", { method: "DELETE" }));
 
@@ -111,19 +109,19 @@ async function drawSwatch(row, one) {
 }
 
 const OF_STYLE = {
-  keep: ["Keep", (one) => ask(`/own/${one.name}/keep`, { method: "POST" })],
-  rename: ["Rename", (one) => {
-    const title = prompt("Its name", one.title);
+  keep: ["keep", (one) => ask(`/own/${one.name}/keep`, { method: "POST" })],
+  rename: ["rename", (one) => {
+    const title = prompt(say("its_name"), one.title);
     if (!title) return null;
     const about = `title=${encodeURIComponent(title)}`;
     return ask(`/own/${one.name}/rename?${about}`, { method: "POST" });
   }],
-  share: ["Download", async (one) => {
+  share: ["download", async (one) => {
     const answer = await ask(`/own/${one.name}/row`);
     saveAs(await answer.blob(), `${one.name}.row`);
   }],
-  remove: ["Remove", (one) => {
-    if (!confirm(`Remove the style ${one.title} from this machine?`)) return null;
+  remove: ["remove", (one) => {
+    if (!confirm(say("remove_style_asks", { title: one.title }))) return null;
     return ask(`/own/${one.name}`, { method: "DELETE" });
   }],
 };
@@ -132,9 +130,9 @@ function makeOwn(one) {
   const row = document.createElement("li"), text = document.createElement("div");
   const acts = makeElement("div", "do");
   text.append(makeElement("span", "name", one.title), makeElement("span", "about"));
-  for (const [name, [label, act]] of Object.entries(OF_STYLE)) {
+  for (const [name, [word, act]] of Object.entries(OF_STYLE)) {
     if ((name === "keep") === one.kept) continue;
-    const button = makeElement("button", name === "keep" ? "first" : "", label);
+    const label = say(word), button = makeElement("button", name === "keep" ? "first" : "", label);
     button.dataset.act = name;
     button.setAttribute("aria-label", `${label}: ${one.title}`);
     button.onclick = does(() => act(one));
@@ -150,7 +148,7 @@ LOCAL.keep = async () => {
   if (!studio) return perform("keep");  // which says who may
   const fresh = studio.own.filter((one) => !one.kept && state.chosen.includes(one.name));
   for (const one of fresh) await OF_STYLE.keep[1](one).catch(told);
-  if (!fresh.length) toast("nothing to keep: what is painted is kept already");
+  if (!fresh.length) toast(say("told_nothing_to_keep"));
 };
 
 $("pick").onclick = () => $("picked").click();
@@ -160,6 +158,10 @@ $("picked").onchange = () => {
   bringStyles(files);
 };
 TAKES.mine = bringStyles;
+document.addEventListener("language", () => {
+  $("own").replaceChildren();
+  if (studio) drawOwn();
+});
 for (const kind of ["dragover", "dragleave", "drop"]) {
   for (const place of [$("files-drop"), $("mine-drop")]) {
     place.addEventListener(kind, () => place.classList.toggle("over", kind === "dragover"));

@@ -24,17 +24,8 @@ const LOCAL = {  // commands that are this user's own business, not the server's
 };
 
 const MOST_SENT_PX = 1920;
-const NO_CAMERA = {
-  NotAllowedError: "The browser does not give its camera: allow it in the address bar.",
-  NotFoundError: "There is no camera here. Connect one and press again; Files and My styles work "
-    + "without.",
-  NotReadableError: "Another program has the camera. Close that one and press again.",
-};
-
-const NO_MICROPHONE = {
-  NotAllowedError: "The browser does not give its microphone: allow it in the address bar.",
-  NotFoundError: "There is no microphone here.",
-};
+const NO_CAMERA = ["NotAllowedError", "NotFoundError", "NotReadableError"];
+const NO_MICROPHONE = ["NotAllowedError", "NotFoundError"];
 // What a recording is, the first that this browser writes. An mp4 knows how long it is.
 const RECORDED = [
   "video/mp4;codecs=avc1.42E01E,mp4a.40.2", "video/mp4;codecs=avc1,opus",
@@ -44,7 +35,9 @@ const MOST_LATE_S = 2;
 
 let microphone = null;
 const shownLate = { server_ms: 0 };
-let connection, channel, table, state = {};
+let say, sayTold, fillWords, turnLanguage;  // of words.js: here before anything is shown
+let connection, channel, table, state = {}, figures = {};
+let connectionText = () => "", whyText = () => "";  // in the language of the moment
 let hasQuit = false;
 let camera = null, recorder = null, heldBlend = false, toastTimer = 0, measured = {};
 
@@ -108,11 +101,14 @@ function notify(text) {
 }
 
 function showConnection(text, is) {
-  $("connection").textContent = text;
+  connectionText = text;
+  $("connection").textContent = text();
   $("connection").dataset.is = is;
 }
 
-function showProblem(error) { showConnection(error.message || String(error), "wrong"); }
+function showProblem(error) {
+  showConnection(() => sayTold(error.message || String(error)), "wrong");
+}
 
 async function connect() {
   if (connection) { connection.onconnectionstatechange = null; connection.close(); }
@@ -126,7 +122,8 @@ async function connect() {
   };
   connection.onconnectionstatechange = () => {
     const now = opened.connectionState;
-    showConnection(now === "connected" ? "live" : now, now === "connected" ? "live" : "waiting");
+    const isLive = now === "connected";
+    showConnection(() => say(`connection_${now}`), isLive ? "live" : "waiting");
     if (now !== "failed" && now !== "disconnected") return;
     setTimeout(() => { if (opened === connection) reconnect(); }, 1500);
   };
@@ -153,10 +150,11 @@ async function connect() {
 }
 
 function reconnect() {  // until the server is back, unless it has refused us
-  if (hasQuit) return showConnection("Livebrush has ended: this page can be closed", "waiting");
+  if (hasQuit) return showConnection(() => say("has_ended"), "waiting");
   connect().catch((error) => {
-    showProblem(error.final ? error : new Error("no connection: trying again"));
-    if (!error.final) setTimeout(reconnect, 2000);
+    if (error.final) return showProblem(error);
+    showConnection(() => say("no_connection"), "wrong");
+    setTimeout(reconnect, 2000);
   });
 }
 
@@ -178,23 +176,26 @@ async function openCamera(constraints) {
 
 async function startCamera() {
   if (!navigator.mediaDevices) {
-    return showWhy("Browsers give their camera to https:// and localhost only: start the server "
-      + "with --https. Files and My styles work without.");
+    return showWhy(() => say("camera_NotSecure"));
   }
   try {
-    showWhy("");
+    showWhy(() => "");
     await openCamera({ facingMode: "user" });
     $("start").hidden = true;
     $("end").hidden = false;
     await connect();
     if (navigator.wakeLock) navigator.wakeLock.request("screen").catch(() => {});
   } catch (error) {
-    showWhy(NO_CAMERA[error.name] || error.message || String(error));
+    const isKnown = NO_CAMERA.includes(error.name);
+    showWhy(() => (isKnown ? say(`camera_${error.name}`) : sayTold(error.message || String(error))));
     $("start").hidden = false;
   }
 }
 
-function showWhy(text) { $("why").textContent = text; }
+function showWhy(text) {
+  whyText = text;
+  $("why").textContent = text();
+}
 
 async function turnCamera() {
   const cameras = await listCameras(), { deviceId } = camera.getVideoTracks()[0].getSettings();
@@ -206,7 +207,7 @@ async function turnCamera() {
   }
   const track = await openCamera({ deviceId: { exact: next.deviceId } });
   await connection.getSenders()[0].replaceTrack(track);
-  toast(next.label || "other camera");
+  toast(next.label || say("turn"));
 }
 
 function endCamera() {
@@ -219,11 +220,11 @@ function endCamera() {
 
 function receive(message) {
   if (message.commands) return buildPage(message);
-  if (message.refused) return toast(message.refused);
+  if (message.refused) return toast(sayTold(message.refused));
   const before = state.said_count;
-  state = message.state;
-  if (state.said_count !== before && before !== undefined) toast(state.said);
-  drawState(message.status);
+  ({ state, status: figures } = message);
+  if (state.said_count !== before && before !== undefined) toast(sayTold(state.said));
+  drawState();
 }
 
 function buildPage(hello) {
@@ -231,7 +232,7 @@ function buildPage(hello) {
   document.body.classList.toggle("watching", Boolean(hello.watches));
   $("start").hidden = !hello.wants_camera || Boolean(camera);
   $("quit").hidden = !hello.may_quit || hasQuit;
-  const styles = [{ name: "original", title: "Original" }, ...hello.styles];
+  const styles = [{ name: "original", title: say("original") }, ...hello.styles];
   const ofKind = (kind) => hello.controls.filter((control) => control.kind === kind);
   $("styles").replaceChildren(...styles.map(makeStyleButton));
   $("sliders").replaceChildren(...ofKind("slider").map(makeSlider));
@@ -239,7 +240,7 @@ function buildPage(hello) {
   $("card").replaceChildren(...hello.help.map(([keys, text]) => {
     const row = document.createElement("p"), key = document.createElement("kbd");
     key.textContent = keys;
-    row.append(key, text);
+    row.append(key, sayTold(text));
     return row;
   }));
 }
@@ -252,7 +253,9 @@ function makeStyleButton(style) {
   const button = makeElement("button", "");
   button.dataset.style = style.name;
   const title = makeElement("span", "name", style.title);
-  button.append(makeElement("span", "blank"), makeElement("kbd", ""), title);
+  const seen = [...$("styles").children].find((old) => old.dataset.style === style.name);
+  const picture = seen ? seen.firstChild : makeElement("span", "blank");
+  button.append(picture, makeElement("kbd", ""), title);
   button.onclick = () => {
     const slot = table.styles.findIndex((other) => other.name === style.name);
     const isInBank = slot >= 0 && Math.floor(slot / 9) === state.bank - 1;
@@ -263,13 +266,13 @@ function makeStyleButton(style) {
 }
 
 function makeSlider(control) {
-  const label = document.createElement("label"), title = makeElement("span", "", control.label);
+  const label = document.createElement("label"), title = makeElement("span", "", sayTold(control.label));
   const input = document.createElement("input"), output = document.createElement("output");
   const { low: min, high: max, step } = control;
   Object.assign(input, { type: "range", min, max, step, id: `c-${control.name}` });
   label.htmlFor = input.id;  // else the label would be the output's
   output.setAttribute("aria-live", "off");  // the slider itself tells its value
-  label.title = control.help;
+  label.title = sayTold(control.help);
   title.append(output);
   label.append(title, input);
   input.oninput = () => {
@@ -280,9 +283,9 @@ function makeSlider(control) {
 }
 
 function makeField(control) {
-  const label = makeElement("label", "field", control.label), input = document.createElement("input");
+  const label = makeElement("label", "field", sayTold(control.label)), input = document.createElement("input");
   Object.assign(input, { type: "text", maxLength: control.longest, id: `c-${control.name}` });
-  label.title = control.help;
+  label.title = sayTold(control.help);
   label.append(input);
   input.onchange = () => perform(control.name, input.value);
   input.onkeydown = (event) => { if (event.key === "Enter") input.blur(); };  // keys are the show's again
@@ -290,9 +293,9 @@ function makeField(control) {
 }
 
 function makeButton(control) {
-  const button = makeElement("button", "", control.label);
+  const button = makeElement("button", "", sayTold(control.label));
   button.id = `c-${control.name}`;
-  button.title = control.help;
+  button.title = sayTold(control.help);
   button.onclick = () => perform(control.name);
   return button;
 }
@@ -308,7 +311,7 @@ function drawControl(control, shown, value) {
   }
 }
 
-function drawState(status) {
+function drawState() {
   for (const control of table.controls) {
     drawControl(control, $(`c-${control.name}`), state[control.name]);
   }
@@ -318,26 +321,33 @@ function drawState(status) {
     const key = slot >= 0 && slot < 9 ? slot + 1 : "";
     button.querySelector("kbd").textContent = place === 0 ? "0" : key;
   }
-  const missing = $("start").hidden ? status.problem || status.warning : "";
-  $("problem").textContent = missing ? `! ${missing}` : "";
-  $("problem").hidden = !missing;
-  shownLate.server_ms = status.latency_p50_ms || 0;
-  $("figures").textContent = formatFigures(status);
+  // In the middle is what stands there instead of a picture; a warning leaves that in sight.
+  showNote($("problem"), $("start").hidden && figures.problem);
+  showNote($("warning"), $("start").hidden && !figures.problem && figures.warning);
+  shownLate.server_ms = figures.latency_p50_ms || 0;
+  $("figures").textContent = formatFigures();
   $("figures").hidden = !state.hud || !$("start").hidden;
   drawComparison();
 }
 
-function formatFigures(status) {
-  const ms = (value) => `${Math.round(value)} ms`;
-  const shown = measured.fps === undefined ? "" : `${measured.fps.toFixed(1)} fps shown · `;
-  const latency = () => `server ${ms(status.latency_p50_ms)}, p95 ${ms(status.latency_p95_ms)}`;
-  const server = status.latency_p95_ms === null ? "" : latency();
-  const way = measured.way_ms === undefined ? "" : `stream ${ms(measured.way_ms)}`;
+function showNote(place, text) {
+  const words = text ? `! ${sayTold(text)}` : "";
+  if (place.textContent !== words) place.textContent = words;  // else it would be read out again
+  place.hidden = !words;
+}
+
+function formatFigures() {
+  const { fps, dropped, latency_p50_ms: p50, latency_p95_ms: p95, engine, size, film } = figures;
+  const painted = say("figures_painted", { fps: fps.toFixed(1), dropped });
   const lines = [
-    `${shown}${status.fps.toFixed(1)} painted · ${status.dropped} dropped`,
-    [server, way].filter(Boolean).join(" · "),
-    `${status.engine} · ${status.size}`,
-    status.film,
+    measured.fps === undefined ? painted
+      : `${say("figures_shown", { fps: measured.fps.toFixed(1) })} · ${painted}`,
+    [
+      p95 !== null && say("figures_server", { p50: Math.round(p50), p95: Math.round(p95) }),
+      measured.way_ms !== undefined && say("figures_way", { ms: Math.round(measured.way_ms) }),
+    ].filter(Boolean).join(" · "),
+    `${engine} · ${size}`,
+    film && sayTold(film),
   ];
   return lines.filter(Boolean).join("\n");
 }
@@ -407,7 +417,7 @@ function saveFile(blob, ending) {
 // Sent smaller and upright, as this browser reads it: phones have pictures of their own kinds.
 async function shrink(file) {
   const picture = await createImageBitmap(file).catch(() => null);
-  if (!picture) throw new Error(`${file.name}: this browser cannot read it as a picture`);
+  if (!picture) throw new Error(say("no_picture", { name: file.name }));
   const scale = Math.min(1, MOST_SENT_PX / Math.max(picture.width, picture.height));
   const shrunk = document.createElement("canvas"), context = shrunk.getContext("2d");
   shrunk.width = Math.max(1, Math.round(picture.width * scale));
@@ -428,21 +438,21 @@ async function addPicture(file, asGrade = false) {
   const headers = { "Content-Type": "image/jpeg" };
   const as = asGrade ? "&as=grade" : "";
   const answer = await request(`/style?title=${title}${as}`, { method: "POST", headers, body });
-  const made = asGrade ? "taking its colours …" : "making a style of it …";
-  toast(answer.ok ? made : await answer.text());
+  const made = say(asGrade ? "making_grade" : "making_style");
+  toast(answer.ok ? made : sayTold(await answer.text()));
 }
 
 async function takeSnapshot() {
   const answer = await request("/snapshot");
-  if (!answer.ok) return toast(await answer.text());
+  if (!answer.ok) return toast(sayTold(await answer.text()));
   saveFile(await answer.blob(), "png");
-  toast("snapshot saved");
+  toast(say("snapshot_saved"));
 }
 
 function toggleRecording() {
   if (recorder) return recorder.stop();
   if (!$("painting").srcObject || !window.MediaRecorder) {
-    return toast("there is nothing to record yet");
+    return toast(say("nothing_to_record"));
   }
   const parts = [], began = Date.now(), sound = microphone ? soundInStep() : null;
   const kind = RECORDED.find((one) => MediaRecorder.isTypeSupported(one));
@@ -453,7 +463,7 @@ function toggleRecording() {
   const clock = setInterval(() => {
     const seconds = Math.floor((Date.now() - began) / 1000);
     const minutes = Math.floor(seconds / 60), rest = String(seconds % 60).padStart(2, "0");
-    $("keep").textContent = `● ${minutes}:${rest} Stop`;
+    $("keep").textContent = say("recording", { clock: `${minutes}:${rest}` });
   }, 250);
   recorder.ondataavailable = (event) => parts.push(event.data);
   recorder.onstop = () => {
@@ -461,9 +471,9 @@ function toggleRecording() {
     if (sound) sound.end();
     recorder = null;
     $("keep").setAttribute("aria-pressed", "false");
-    $("keep").textContent = "Record";
+    $("keep").textContent = say("record");
     saveFile(new Blob(parts, { type: `video/${ending}` }), ending);
-    toast("recording saved");
+    toast(say("recording_saved"));
   };
   recorder.start(1000);
   $("keep").setAttribute("aria-pressed", "true");
@@ -483,13 +493,14 @@ async function toggleMicrophone() {
     for (const track of microphone.getTracks()) track.stop();
     microphone = null;
   } else {
-    if (!navigator.mediaDevices) return toast("browsers give it to https:// and localhost only");
+    if (!navigator.mediaDevices) return toast(say("microphone_NotSecure"));
     // Music is no noise.
     const audio = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
     try { microphone = await navigator.mediaDevices.getUserMedia({ audio }); } catch (error) {
-      return toast(NO_MICROPHONE[error.name] || error.message);
+      const isKnown = NO_MICROPHONE.includes(error.name);
+      return toast(isKnown ? say(`microphone_${error.name}`) : error.message);
     }
-    toast(recorder ? "the next recording has its sound" : "recordings have its sound now");
+    toast(say(recorder ? "sound_next" : "sound_now"));
   }
   $("hear").setAttribute("aria-pressed", Boolean(microphone));
 }
@@ -501,41 +512,53 @@ function toggleFullscreen() {
 }
 
 async function toggleLinks() {
+  $("links").hidden = !$("links").hidden;
+  $("phone").setAttribute("aria-pressed", !$("links").hidden);
+  await drawLinks();
+}
+
+async function drawLinks() {
   const panel = $("links");
-  panel.hidden = !panel.hidden;
-  $("phone").setAttribute("aria-pressed", !panel.hidden);
   if (panel.hidden) return;
   const answer = await request("/links");
-  if (!answer.ok) return toast(await answer.text());
+  if (!answer.ok) return toast(sayTold(await answer.text()));
   const { links, fingerprint, watching, watching_code: code } = await answer.json();
-  const none = "This page is for this machine alone. To open it on a phone in the same network, "
-    + "start with: run_cam.py --serve 0.0.0.0:8080 --https";
-  const trust = fingerprint && "The phone asks once whether to trust this machine. It is the right "
-    + `one if it shows SHA-256 ${fingerprint}`;
-  const unsafe = "Phones give their camera to https:// alone: start with --https.";
-  const hint = links.length ? trust || (location.protocol === "https:" ? "" : unsafe) : none;
+  const trust = fingerprint && say("links_trust", { fingerprint });
+  const unsafe = location.protocol === "https:" ? "" : say("links_unsafe");
+  const hint = links.length ? trust || unsafe : say("links_none");
   panel.replaceChildren(...links.map(makeLink), makeElement("p", "about", hint));
   if (!watching) return;
-  panel.append(makeElement("h2", "", "To watch only"), makeLink({ address: watching, code }),
-    makeElement("p", "about", "Whoever has this one sees the painting, may save it, and can change "
-      + "and send nothing. With &view=clean at its end it is the painting alone, as for OBS."));
+  panel.append(makeElement("h2", "", say("watching")), makeLink({ address: watching, code }),
+    makeElement("p", "about", say("watching_about")));
 }
 
 function makeLink({ address, code }) {
   const figure = document.createElement("figure"), image = document.createElement("img");
   image.src = `data:image/svg+xml,${encodeURIComponent(code)}`;
-  image.alt = "QR code of the address below";
+  image.alt = say("qr_code");
   figure.append(image, makeElement("figcaption", "", address));
   return figure;
 }
 
 async function quitProgram() {
-  const asks = "End Livebrush on this machine? Paintings that are not done go on at the next start.";
-  if (!confirm(asks)) return;
+  if (!confirm(say("quit_asks"))) return;
   hasQuit = true;
   $("quit").hidden = true;
   perform("quit");
   setTimeout(() => { if (connection.connectionState === "connected") perform("quit"); }, 1500);
+}
+
+// All that shows words is drawn anew; files.js and mine.js do the same for theirs.
+function changeLanguage() {
+  turnLanguage();
+  fillWords();
+  $("connection").textContent = connectionText();
+  $("why").textContent = whyText();
+  drawLinks().catch(showProblem);
+  document.dispatchEvent(new Event("language"));
+  if (!table) return;
+  buildPage(table);
+  if (figures.fps !== undefined) drawState();
 }
 
 function toggleCard() {
@@ -590,7 +613,6 @@ $("phone").onclick = () => toggleLinks().catch(showProblem);
 $("take").onclick = takeSnapshot;
 $("keep").onclick = toggleRecording;
 $("hear").onclick = toggleMicrophone;
-$("hear").onclick = toggleMicrophone;
 $("full").onclick = toggleFullscreen;
 let asGrade = false;
 $("add").onclick = () => { asGrade = false; $("file").click(); };
@@ -603,6 +625,7 @@ $("turn").onclick = () => turnCamera().catch(showProblem);
 $("end").onclick = endCamera;
 $("keys").onclick = toggleCard;
 $("quit").onclick = quitProgram;
+$("language").onclick = changeLanguage;
 $("painting").addEventListener("resize", () => {
   const { videoWidth, videoHeight } = $("painting");
   if (videoWidth) $("stage").style.setProperty("--shape", videoWidth / videoHeight);
@@ -628,12 +651,16 @@ addEventListener("paste", (event) => take(event.clipboardData.files));
 addEventListener("keydown", onKey);
 addEventListener("keyup", onKeyUp);
 addEventListener("pagehide", () => { if (connection) connection.close(); });
-addEventListener("DOMContentLoaded", () => {
+addEventListener("DOMContentLoaded", async () => {
   document.body.classList.toggle("clean", inAddress("view") === "clean");
-  redeem().catch(showProblem).then(() => {
-    showTab(TABS.find((tab) => tab === inAddress("tab")) || "live");
-    reconnect();
-    refreshThumbnails();
-  });
+  const words = await import("/words.js");
+  ({ say, sayTold, fillWords, turnLanguage } = words);
+  await words.loadWords();
+  fillWords();
+  showConnection(() => say("connection_new"), "waiting");
+  await redeem().catch(showProblem);
+  showTab(TABS.find((tab) => tab === inAddress("tab")) || "live");
+  reconnect();
+  refreshThumbnails();
 });
 setInterval(() => measure().catch(() => {}), 1000);

@@ -51,6 +51,8 @@ _FILES = {
     "/files.js": ("files.js", "text/javascript"),
     "/times.js": ("times.js", "text/javascript"),
     "/mine.js": ("mine.js", "text/javascript"),
+    "/words.js": ("words.js", "text/javascript"),
+    "/words.json": ("words.json", "application/json"),
 }
 # What is let in by a ticket of its own.
 _TICKETED = ("/token", DOWNLOADS)

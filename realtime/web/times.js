@@ -22,7 +22,7 @@ function beginTimes(number, style) {
 function addPart(number) {
   const line = timelineOf(number), part = line.parts[line.picked], next = line.parts[line.picked + 1];
   const until = next ? next.at : upload().duration_s;
-  if (until - part.at < 2 * LEAST_PART_S) return notify("there is no room for one more here");
+  if (until - part.at < 2 * LEAST_PART_S) return notify(say("no_room"));
   const names = studio.styles.map((style) => style.name);
   const style = names[(names.indexOf(part.style) + 1) % names.length];
   line.parts.splice(line.picked + 1, 0, { at: (part.at + until) / 2, style, fade: 1, cut: false });
@@ -72,7 +72,7 @@ function drawTimes(one) {
   $("fade-label").hidden = $("part-cut").hidden = !picked;
   $("take-part").disabled = parts.length < 2;
   $("part-fade").value = part.fade;
-  const words = part.fade ? `${part.fade} s` : "none: at once";
+  const words = part.fade ? `${part.fade} s` : say("no_fade");
   setText($("fade-label").querySelector("output"), words);
   $("part-fade").setAttribute("aria-valuetext", words);
   $("part-cut").setAttribute("aria-pressed", part.cut);
@@ -89,13 +89,13 @@ function drawPart(element, { part, index }, one) {
   element.toggleAttribute("data-first", !index);
   element.toggleAttribute("data-cut", part.cut);
   element.setAttribute("aria-current", index === picked);
-  element.setAttribute("aria-label", `${title}, begins`);
+  element.setAttribute("aria-label", say("part_begins", { title }));
   element.setAttribute("aria-valuemin", 0);
   element.setAttribute("aria-valuemax", one.duration_s.toFixed(1));
   element.setAttribute("aria-valuenow", part.at.toFixed(1));
-  const when = part.cut ? "at the scene change after the one before" : `at ${exactly(part.at)}`;
+  const when = part.cut ? say("part_at_cut") : say("part_at", { clock: exactly(part.at) });
   element.setAttribute("aria-valuetext", when);
-  const shown = part.cut ? "scene change" : exactly(part.at);
+  const shown = part.cut ? say("cut") : exactly(part.at);
   setText(element.firstChild, `${shown} ${title}`);
 }
 

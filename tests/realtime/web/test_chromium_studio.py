@@ -381,6 +381,54 @@ def test_every_tab_is_accessible(models, browser, clip, tmp_path: Path, size, ma
         assert page.is_visible("#live") and not page.mistakes
 
 
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_the_page_speaks_german_and_turns_at_once(
+    models, browser, tmp_path: Path, size, make_video
+):
+    flags = ("--model", models / "tiny.onnx", "-s", "negative", "--source", "test")
+    with serving(tmp_path, *flags) as (_, address):
+        page = open_page(browser, address, size, locale="de-AT")
+        page.wait_for_selector("#connection[data-is=live]:text('live')")
+        assert page.get_attribute("html", "lang") == "de"
+        page.click("#c-mirror")
+        page.wait_for_selector("#toast:text('gespiegelt')")
+        page.click("#phone")
+        page.click("#keys")
+        assert "diese Karte" in page.inner_text("#card")
+        (tmp_path / "live.png").write_bytes(page.screenshot(full_page=True))
+        page.click("#keys")
+        page.click("#phone")
+        page.click("#tab-files")
+        page.set_input_files("#chosen", make_video("small film.mp4", pts=list(range(0, 9000, 40))))
+        page.click("#strip button[data-style=negative]", timeout=4 * LIMIT_MS)
+        page.click("#over-time")
+        page.click("#wishes button")
+        page.click("#paint")
+        page.wait_for_selector("#queue li:has-text(' Bilder in ')", timeout=4 * LIMIT_MS)
+        page.click("#tab-mine")
+        page.set_input_files("#picked", a_painting(tmp_path))
+        page.wait_for_selector("#lesson-said:visible")
+        for tab in ("mine", "files", "live"):
+            page.click(f"#tab-{tab}")
+            (tmp_path / f"{tab}.png").write_bytes(page.screenshot(full_page=True))
+            assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+            found = axe.Axe().run(page).response["violations"]
+            assert not [one["id"] for one in found if one["impact"] in ("serious", "critical")]
+        page.evaluate("document.body.dataset.same = 'yes'")
+        page.click("#language")
+        assert page.get_attribute("html", "lang") == "en"
+        assert page.inner_text("label:has(#c-fade) > span").startswith("Fade")
+        page.click("#tab-files")
+        assert page.inner_text("#paint") == "Paint it"
+        assert page.inner_text("#shelf li > button:last-child") == "Remove"
+        assert page.inner_text("#queue [data-act=download]") == "Download"
+        assert page.get_attribute("#wishes button", "aria-pressed") == "true"
+        assert page.evaluate("document.body.dataset.same") == "yes"  # nothing was loaded anew
+        page.reload()
+        page.wait_for_selector("#tab-files:text('Files')")  # it is kept
+        assert not page.mistakes
+
+
 def test_a_phone_is_painted_by_its_network_name_over_https(models, browser, tmp_path: Path):
     flags = ("--https", "--model", models / "tiny.onnx", "-s", "negative")
     with serving(tmp_path, *flags, "--capture", "320x240@10", at="0.0.0.0:0") as (_, address):

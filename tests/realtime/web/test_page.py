@@ -123,7 +123,9 @@ def test_what_is_refused(page: Page):
 def test_the_page_asks_nobody_else_and_knows_every_command():
     texts = [
         (ROOT / "realtime" / "web" / name).read_text(encoding="utf-8")
-        for name in ("page.html", "page.css", "page.js", "files.js", "times.js", "mine.js")
+        for name in (
+            *("page.html", "page.css", "page.js", "files.js", "times.js", "mine.js", "words.js"),
+        )
     ]
     texts[2:] = ["".join(texts[2:])]
     assert set(re.findall(r"https?://[a-z0-9.]+", "".join(texts))) == {
