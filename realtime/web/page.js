@@ -326,7 +326,7 @@ function drawState() {
   showNote($("warning"), $("start").hidden && !figures.problem && figures.warning);
   shownLate.server_ms = figures.latency_p50_ms || 0;
   $("figures").textContent = formatFigures();
-  $("figures").hidden = !state.hud || !$("start").hidden;
+  $("figures").hidden = state.hud === "off" || !$("start").hidden;
   drawComparison();
 }
 

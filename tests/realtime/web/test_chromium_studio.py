@@ -398,6 +398,11 @@ def test_the_page_speaks_german_and_turns_at_once(
         (tmp_path / "live.png").write_bytes(page.screenshot(full_page=True))
         page.click("#keys")
         page.click("#phone")
+        for _ in range(2):  # short, all, off
+            assert page.is_visible("#figures")
+            page.keyboard.press("i")
+            time.sleep(1)
+        assert page.is_hidden("#figures")
         page.click("#tab-files")
         page.set_input_files("#chosen", make_video("small film.mp4", pts=list(range(0, 9000, 40))))
         page.click("#strip button[data-style=negative]", timeout=4 * LIMIT_MS)
