@@ -385,9 +385,11 @@ def test_every_tab_is_accessible(models, browser, clip, tmp_path: Path, size, ma
 def test_the_page_speaks_german_and_turns_at_once(
     models, browser, tmp_path: Path, size, make_video
 ):
-    flags = ("--model", models / "tiny.onnx", "-s", "negative", "--source", "test")
+    flags = ("--model", models / "tiny.onnx", "-s", "negative", "--capture", "320x240@10")
     with serving(tmp_path, *flags) as (_, address):
         page = open_page(browser, address, size, locale="de-AT")
+        page.click("#begin:text('Meine Kamera malen')")
+        until_pixels(page, 195, 75)
         page.wait_for_selector("#connection[data-is=live]:text('live')")
         assert page.get_attribute("html", "lang") == "de"
         page.click("#c-mirror")
@@ -398,11 +400,12 @@ def test_the_page_speaks_german_and_turns_at_once(
         (tmp_path / "live.png").write_bytes(page.screenshot(full_page=True))
         page.click("#keys")
         page.click("#phone")
-        for _ in range(2):  # short, all, off
-            assert page.is_visible("#figures")
+        page.wait_for_selector("#figures:visible")
+        for step in ("all", "off"):
             page.keyboard.press("i")
-            time.sleep(1)
-        assert page.is_hidden("#figures")
+            page.wait_for_function(f"() => state.hud === '{step}'")
+        page.wait_for_selector("#figures", state="hidden")
+        page.click("#end")  # files are painted at a lower priority
         page.click("#tab-files")
         page.set_input_files("#chosen", make_video("small film.mp4", pts=list(range(0, 9000, 40))))
         page.click("#strip button[data-style=negative]", timeout=4 * LIMIT_MS)
