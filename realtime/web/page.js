@@ -347,7 +347,7 @@ function formatFigures() {
       measured.way_ms !== undefined && say("figures_way", { ms: Math.round(measured.way_ms) }),
     ].filter(Boolean).join(" · "),
     `${engine} · ${size}`,
-    film && sayTold(film),
+    film,
   ];
   return lines.filter(Boolean).join("\n");
 }
