@@ -412,7 +412,7 @@ def test_the_page_speaks_german_and_turns_at_once(
         page.click("#over-time")
         page.click("#wishes button")
         page.click("#paint")
-        page.wait_for_selector("#queue li:has-text(' Bilder in ')", timeout=4 * LIMIT_MS)
+        wait_job(page, "done")
         page.click("#tab-mine")
         page.set_input_files("#picked", a_painting(tmp_path))
         page.wait_for_selector("#lesson-said:visible")
