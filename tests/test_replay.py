@@ -255,6 +255,8 @@ def test_the_painting_is_the_live_one(played: Played, paint: Callable, tmp_path:
     assert sounds[0] == sounds[1]
 
 
+# Its film repeats until the clock says so: for minutes where others share the machine.
+@pytest.mark.slow
 def test_a_film_on_a_deck_is_painted_from_what_was_kept(
     tiny_model: ModelFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -269,7 +271,7 @@ def test_a_film_on_a_deck_is_painted_from_what_was_kept(
     assert len(common) == len(played.vectors) > 50
     assert len({vector.tobytes() for vector in played.vectors.values()}) > 10
     for time_s in common:
-        assert np.abs(Noting.vectors[time_s] - played.vectors[time_s]).max() < 1e-5
+        assert np.abs(Noting.vectors[time_s] - played.vectors[time_s]).max() < 1e-4
     with pytest.raises(UsageError, match=r"pause, jumps.*--record-source"):
         stylize_video.main([str(played.clip), "-y", *flags])
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -54,47 +53,6 @@ class _Pass:
         return frame, float((frame.pts - self._first_pts) * frame.time_base)
 
 
-class _Ahead:
-    """Opens on a thread of its own the place where a repetition will begin again.
-
-    That takes tenths of a second where a file has few frames to begin from.
-    """
-
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(1, "film ahead")
-        self._place: tuple[Path, float] | None = None
-        self._opening: Future[_Pass] | None = None
-
-    def want(self, path: Path, from_s: float) -> None:
-        """Begin to open that place, and no other one."""
-        if (path, from_s) != self._place:
-            self._drop()
-            self._place, self._opening = (path, from_s), self._pool.submit(_Pass, path, from_s)
-
-    def open(self, path: Path, from_s: float) -> _Pass:
-        """Return that place, opened already or now. Raises SourceError."""
-        opening = self._opening
-        if opening is None or (path, from_s) != self._place:
-            return _Pass(path, from_s)
-        self._place = self._opening = None
-        return opening.result()
-
-    def close(self) -> None:
-        """Close what nobody asked for."""
-        self._drop()
-        self._pool.shutdown()
-
-    def _drop(self) -> None:
-        if self._opening is not None:
-            self._opening.add_done_callback(_close_pass)
-        self._place = self._opening = None
-
-
-def _close_pass(opened: Future[_Pass]) -> None:
-    if opened.exception() is None:
-        opened.result().file.close()
-
-
 @dataclass(frozen=True)
 class Told:
     """Where a film is; as in ``Film``."""
@@ -136,7 +94,6 @@ class FilmPlayer:
         # What is asked changes at any time; during one read it is the same throughout.
         self.asked = self._asked = Film(files=len(paths))
         self._file, self._jumps = 0, 0
-        self._ahead = _Ahead()
         self._pass = _Pass(paths[0])
         self.told = Told(length_s=self._pass.length_s)
         self.size = self._pass.file.info.size
@@ -155,9 +112,6 @@ class FilmPlayer:
         """Return the frame that is due, or None if none is within ``timeout_s``."""
         self._asked = self.asked
         self._jump_where_asked()
-        if self._end_of_loop() is not None:
-            begin_s = self._before_the_end(self._asked.loop[0])
-            self._ahead.want(self._paths[self._file], begin_s)
         if self._asked.paused and self._shown is not None:
             return self._hold(self._shown, timeout_s)
         if self._next is None and not self._over:
@@ -179,7 +133,6 @@ class FilmPlayer:
     def close(self) -> None:
         """Close the file."""
         self._pass.file.close()
-        self._ahead.close()
 
     @property
     def ended(self) -> bool:
@@ -260,7 +213,7 @@ class FilmPlayer:
         try:
             if file == self._file:
                 from_s = self._before_the_end(from_s)
-            begun = self._ahead.open(self._paths[file], from_s)
+            begun = _Pass(self._paths[file], from_s)
         except SourceError as error:
             place = f"{self._paths[file].name} cannot go on from {clock_text(from_s)}"
             self._failed = place if from_s > 0 else str(error)
