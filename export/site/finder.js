@@ -3,21 +3,14 @@
 import * as ort from "./ort.wasm.min.mjs";
 import { blurRoom, LOOKED_AT, SteadyPerson } from "./person.js";
 import { withoutAlpha } from "./pixels.js";
+import { openSession } from "./session.js";
 
 const person = new SteadyPerson();
-let session = null;
-
-async function open(file) {
-  ort.env.wasm.wasmPaths = new URL("./", self.location.href).href;
-  ort.env.wasm.numThreads = 1;  // the painter has the others
-  ort.env.logLevel = "error";
-  const address = new URL(file, self.location.href).href;
-  return ort.InferenceSession.create(address, { executionProviders: ["wasm"] });
-}
+let session = null;  // of one thread: the painter has the others
 
 // `room`: { pixels, height, width } where what is behind is to be out of focus, or null.
 async function find({ file, pixels, begins, room }) {
-  session = session || await open(file);
+  session = session || await openSession(file, 1);
   if (begins) person.reset();
   const [input] = session.inputNames, [output] = session.outputNames;
   const picture = Float32Array.from(withoutAlpha(pixels), (level) => level / 255);

@@ -5,6 +5,7 @@ import { styleOf } from "./look.js";
 import { canvasShape, drawCanvas, meantStrength } from "./canvas.js";
 import { NoiseReduction, PaintingAtRest } from "./noise.js";
 import { withAlpha, withoutAlpha } from "./pixels.js";
+import { openSession } from "./session.js";
 import { slopesOf } from "./slopes.js";
 
 const MOST_THREADS = 4;  // the small cores of a phone would hold up the large ones
@@ -19,13 +20,7 @@ function countThreads() {
 async function open({ model, canvas, row_length }) {
   canvasOfModel = canvas;
   rowLength = row_length;
-  ort.env.wasm.wasmPaths = new URL("./", self.location.href).href;
-  ort.env.wasm.numThreads = countThreads();
-  ort.env.logLevel = "error";
-  session = await ort.InferenceSession.create(new URL(model, self.location.href).href, {
-    executionProviders: ["wasm"],
-    graphOptimizationLevel: "all",
-  });
+  session = await openSession(model, countThreads());
   return { threads: ort.env.wasm.numThreads };
 }
 
