@@ -134,17 +134,18 @@ class Watched(LivePainter):
 
 class Keeping(CleanSink):
     """Keeps how bright each painting is on both sides, and what text does to it; and gives the
-    commands.
+    commands, each with the first frame from its number on: a film may leave that very one out.
     """
 
     def __init__(self, desk: Desk, commands: Commands) -> None:
         super().__init__()
-        self.desk, self.commands = desk, commands
+        self.desk, self.commands = desk, dict(commands)
         self.sides: dict[float, tuple[float, ...]] = {}
 
     def see(self, frame: LiveFrame) -> None:
-        for command in self.commands.get(frame.index, []):
-            self.desk.ask(*command)
+        for number in [number for number in self.commands if number <= frame.index]:
+            for command in self.commands.pop(number):
+                self.desk.ask(*command)
 
     def put(self, frame: LiveFrame, painting: np.ndarray) -> None:
         self.sides[round(frame.captured_s - BEGIN_S, 4)] = sides_of(painting)
@@ -255,8 +256,6 @@ def test_the_painting_is_the_live_one(played: Played, paint: Callable, tmp_path:
     assert sounds[0] == sounds[1]
 
 
-# Its film repeats until the clock says so: for minutes where others share the machine.
-@pytest.mark.slow
 def test_a_film_on_a_deck_is_painted_from_what_was_kept(
     tiny_model: ModelFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -271,7 +270,8 @@ def test_a_film_on_a_deck_is_painted_from_what_was_kept(
     assert len(common) == len(played.vectors) > 50
     assert len({vector.tobytes() for vector in played.vectors.values()}) > 10
     for time_s in common:
-        assert np.abs(Noting.vectors[time_s] - played.vectors[time_s]).max() < 1e-4
+        # Half a tick of the kept film's times, of 1/90000 s, in a fade of 0.4 s is 1.4e-5.
+        assert np.abs(Noting.vectors[time_s] - played.vectors[time_s]).max() < 1.5e-5
     with pytest.raises(UsageError, match=r"pause, jumps.*--record-source"):
         stylize_video.main([str(played.clip), "-y", *flags])
 
