@@ -18,9 +18,16 @@ async function openGpuPainter(table, isAskedFor) {
 
 /**
  * Opens what paints quickest here, or what is `asked` for: { painter, why: [word, values] }. The
- * processor's part is loaded only where the card does not manage the largest size.
+ * processor's network is loaded only where the card does not manage the largest size.
  */
 export async function choosePainter(table, asked) {
+  const painter = new Painter();
+  const { chosen, why } = await chooseFrom(painter, table, asked);
+  if (chosen !== painter) painter.close();
+  return { painter: chosen, why };
+}
+
+async function chooseFrom(painter, table, asked) {
   let card = null, why = ["why_asked"];
   if (asked !== "wasm") {
     try {
@@ -31,15 +38,12 @@ export async function choosePainter(table, asked) {
     }
   }
   const isEnough = asked === "webgpu" || card?.quality.isBest;
-  if (card && isEnough) return { painter: card, why: ["why_card"] };
-  const painter = new Painter();
+  if (card && isEnough) return { chosen: card, why: ["why_card"] };
   await painter.open(table);
-  if (!card) return { painter, why };
-  if (card.trial_ms < painter.trial_ms) {
-    painter.close();
-    return { painter: card, why: ["why_card"] };
-  }
+  if (!card) return { chosen: painter, why };
+  await painter.try(table);
+  if (card.trial_ms < painter.trial_ms) return { chosen: card, why: ["why_card"] };
   card.close();
   const [card_ms, wasm_ms] = [card, painter].map(({ trial_ms }) => Math.round(trial_ms));
-  return { painter, why: ["why_slower", { card_ms, wasm_ms }] };
+  return { chosen: painter, why: ["why_slower", { card_ms, wasm_ms }] };
 }

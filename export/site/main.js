@@ -4,7 +4,7 @@ import { STILL } from "./canvas.js";
 import { choosePainter } from "./choose.js";
 import { behindWord, buildControls, drawControls } from "./controls.js";
 import { GpuShow } from "./gpushow.js";
-import { isolate, keepAll } from "./isolation.js";
+import { keepAll } from "./isolation.js";
 import { clipKind, Recording, saveSnapshot } from "./keep.js";
 import { keyName } from "./keys.js";
 import { Camera } from "./motion.js";
@@ -498,10 +498,11 @@ async function changeLanguage() {
   if (!source) showStart("");
 }
 
-async function openPainter(table, asked) {
+/** Takes what `choosePainter` chooses; nothing is painted before. */
+async function openPainter(table, choosing) {
   let chosen;
   try {
-    chosen = await choosePainter(table, asked);
+    chosen = await choosing;
     if (chosen.painter.device) await moveToCard(chosen.painter, table);
   } catch (error) {
     closeSource();
@@ -540,7 +541,7 @@ async function leaveCard(card, table) {
   ready = false;
   show = await reopenShow();
   toast(say("said_card_lost"));
-  await openPainter(table, "wasm");
+  await openPainter(table, choosePainter(table, "wasm"));
   why = ["why_failed", { reason: card.wrong }];
   $("why").textContent = say(...why);
 }
@@ -560,14 +561,14 @@ async function reopenShow() {
 }
 
 async function run() {
-  const offerNewer = (takeOver) => { $("update").hidden = false; $("update").onclick = takeOver; };
-  await isolate(offerNewer);
   const [answer] = await Promise.all([fetch("site.json"), loadWords()]);
   const table = await answer.json();
   document.body.classList.add("running");
   fillWords();
   state = new State(table);
   state.readAddress(location.hash);
+  const choosing = choosePainter(table, state.painter);  // it takes longer than all that follows
+  choosing.catch(() => {});  // openPainter says it
   state.hud = recall("hud") !== "off";
   await buildControls(state);
   end();
@@ -581,7 +582,7 @@ async function run() {
     document.body.classList.add("filled", "clean");
     startCamera();
   }
-  await openPainter(table, state.painter);
+  await openPainter(table, choosing);
 }
 
 run().catch((error) => {

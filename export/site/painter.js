@@ -9,12 +9,13 @@ export const TRIAL = [180, 320];
 const SLOW_MS = 1000 / 12;  // of a frame; slower than this the size goes down
 const GOOD_MS = 1000 / 16;  // what a new size is predicted to take at most
 const DOWN_FRAMES = 12, UP_FRAMES = 90;  // for so many frames it must be so
+const FIRST_FRAMES = 4;  // of which the quickest tells the size, where nothing was tried before
 const RELAPSE_MS = 15000;  // a larger size that was left so soon is not tried again
 
 /** The number of lines that this device paints in time. Decides; paints nothing. */
 export class Quality {
   constructor() {
-    Object.assign(this, { step: LEVELS.length - 1, most: 0, up_ms: 0 });
+    Object.assign(this, { step: LEVELS.length - 1, most: 0, up_ms: 0, first_ms: [] });
     this.begin();
   }
 
@@ -26,6 +27,7 @@ export class Quality {
 
   /** Takes the largest size that is predicted to be in time, where `lines` took `took_ms`. */
   choose(lines, took_ms) {
+    this.first_ms = null;
     const fits = (other) => took_ms * (other / lines) ** 2 <= GOOD_MS;
     const found = LEVELS.findIndex(fits);
     this.step = Math.max(found < 0 ? LEVELS.length - 1 : found, this.most);
@@ -38,6 +40,7 @@ export class Quality {
    */
   note(whole_ms, brush, now_ms = performance.now()) {
     const took_ms = whole_ms * Math.min(1, brush * brush);
+    if (this.first_ms) return this.noteFirst(took_ms);
     this.slow = took_ms > SLOW_MS ? this.slow + 1 : Math.max(0, this.slow - 1);
     const growth = this.step ? (LEVELS[this.step - 1] / this.lines) ** 2 : Infinity;
     this.quick = took_ms * growth < GOOD_MS ? this.quick + 1 : Math.max(0, this.quick - 2);
@@ -50,6 +53,14 @@ export class Quality {
     } else return false;
     this.begin();
     return true;
+  }
+
+  noteFirst(took_ms) {
+    this.first_ms.push(took_ms);
+    if (this.first_ms.length < FIRST_FRAMES) return false;
+    const { lines } = this;
+    this.choose(lines, Math.min(...this.first_ms));
+    return this.lines !== lines;
   }
 
   /** Goes down a step for good; false where there is none. */
@@ -112,11 +123,14 @@ export class Painter {
     });
   }
 
-  /** Opens the model, and finds out by trial how large this device can paint. */
   async open(table) {
     const { model, canvas, row_length } = table;
     const { threads } = await this.ask("open", { model, canvas, row_length });
     this.threads = threads;
+  }
+
+  /** Finds out by trial how large this device can paint. Without one, the first frames tell. */
+  async try(table) {
     const [height, width] = TRIAL, mix = new Float32Array(table.styles.length);
     mix[1] = 1;
     for (let run = 0; run < 2; run++) {  // the first run also sets up
