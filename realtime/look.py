@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -282,39 +282,34 @@ def _weights(model: ModelFile) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Layers:
-    """A look as numbers that fade: what people are painted with, and what is behind them."""
+    """A look as numbers that fade: what people are painted with, and what is behind them.
 
-    person: np.ndarray
-    """float32, the ``style_vector`` of people."""
-    behind: np.ndarray
+    Each field has a ``Fade`` of its own.
+    """
+
+    person_style: np.ndarray
+    """float32, the ``style_vector`` of people at full strength."""
+    behind_style: np.ndarray
     """The same of what is behind them; that of people where no painting is behind them."""
     backdrop: float
     """0..1, how far a blur, a colour or a picture has taken the place of what is behind them."""
+    strength: float
+    """0..1, as ``Look.strength``; so are the next three."""
     face: float
-    """0..1, as ``Look.face``."""
-    grades: Mapping[str, float] = field(default_factory=dict)
-    """By their names, how strongly frames are graded, of a sum of 1 at most."""
+    canvas: float
+    stability: float
+    grade: Mapping[str, float] = field(default_factory=dict)
+    """By the names of grades, how strongly frames are graded, of a sum of 1 at most."""
 
-    def towards(self, other: Layers, share: float) -> Layers:
-        """Return what lies between this and ``other``, of which ``share`` is taken."""
+    @property
+    def person(self) -> np.ndarray:
+        """The ``style_vector`` of people."""
+        return _weakened(self.person_style, self.strength)
 
-        def between(one: np.ndarray, two: np.ndarray) -> np.ndarray:
-            mixed: np.ndarray = one + np.float32(share) * (two - one)
-            return mixed
-
-        return Layers(
-            between(self.person, other.person),
-            between(self.behind, other.behind),
-            self.backdrop + share * (other.backdrop - self.backdrop),
-            self.face + share * (other.face - self.face),
-            self._grades_towards(other, share),
-        )
-
-    def _grades_towards(self, other: Layers, share: float) -> dict[str, float]:
-        names = dict.fromkeys([*self.grades, *other.grades])
-        before = {name: self.grades.get(name, 0.0) for name in names}
-        after = {name: other.grades.get(name, 0.0) for name in names}
-        return {name: before[name] + share * (after[name] - before[name]) for name in names}
+    @property
+    def behind(self) -> np.ndarray:
+        """That of what is behind them."""
+        return _weakened(self.behind_style, self.strength)
 
     @property
     def painted(self) -> tuple[float, float]:
@@ -328,20 +323,77 @@ class Layers:
         return bool(alike and self.backdrop == 0 and self.face == 1)
 
 
+Part = float | np.ndarray | Mapping[str, float]
+"""A field of ``Layers``."""
+
+
+@dataclass(frozen=True)
+class Fade:
+    """Of one part of a look to another value."""
+
+    before: Part
+    after: Part
+    start_s: float
+    """On the caller's clock."""
+    length_s: float
+
+    @property
+    def end_s(self) -> float:
+        """When it has come there."""
+        return self.start_s + self.length_s
+
+    def at(self, now_s: float) -> Any:
+        """Return the part at ``now_s``."""
+        if now_s >= self.end_s:
+            return self.after
+        t = max(0.0, (now_s - self.start_s) / self.length_s)
+        # Smoothstep: no jump in speed at either end.
+        return _between(self.before, self.after, t * t * (3 - 2 * t))
+
+    def towards(self, after: Part, length_s: float, now_s: float) -> Fade:
+        """Return the fade to ``after`` from where this one is; this one, if it goes there so."""
+        if self.length_s == length_s and bool(np.all(self.after == after)):
+            return self
+        return Fade(self.at(now_s), after, now_s, length_s)
+
+
+def _between(before: Any, after: Any, share: float) -> Any:
+    """Return the part that lies between two of a kind, ``share`` of the way from ``before``."""
+    if isinstance(after, Mapping):
+        names = dict.fromkeys([*before, *after])
+        return {
+            name: _between(before.get(name, 0.0), after.get(name, 0.0), share) for name in names
+        }
+    step = np.float32(share) if isinstance(after, np.ndarray) else share
+    return before + step * (after - before)
+
+
 def layers_of(look: Look, model: ModelFile) -> Layers:
     """Return ``look`` as numbers. Raises UnknownStyle for a name that ``model`` lacks."""
-    painted = style_vector(look, model)
+    full = replace(look, strength=1.0)
+    painted = style_vector(full, model)
     original = np.eye(1, len(painted), dtype=np.float32)[0]
     person = original if look.paint == "background" else painted
     if look.behind == PAINTING:
         behind, backdrop = (original if look.paint == "person" else painted), 0.0
     elif (mix := look.behind_mix) is not None:
-        behind, backdrop = style_vector(replace(look, mix=mix, behind=PAINTING), model), 0.0
+        behind, backdrop = style_vector(replace(full, mix=mix, behind=PAINTING), model), 0.0
     else:
         behind, backdrop = person, 1.0
     graded = look.grade and look.grade_strength > 0
-    grades = {look.grade: look.grade_strength} if graded else {}
-    return Layers(person, behind, backdrop, look.face, grades)
+    grade = {look.grade: look.grade_strength} if graded else {}
+    return Layers(
+        person, behind, backdrop, look.strength, look.face, look.canvas, look.stability, grade
+    )
+
+
+def _weakened(style: np.ndarray, strength: float) -> np.ndarray:
+    """Return a ``style_vector`` of full strength at ``strength``."""
+    if strength == 1:
+        return style
+    vector: np.ndarray = style * np.float32(strength)
+    vector[0] += np.float32(1 - strength)
+    return vector
 
 
 def _check_range(flag: str, value: float, allowed: tuple[float, float]) -> None:

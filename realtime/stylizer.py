@@ -6,7 +6,7 @@ Knows frames and time, not runtimes.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic
 
@@ -15,7 +15,15 @@ import numpy as np
 from engines import Engine, ModelFile
 from engines.canvas import STILL, View
 from realtime.frame import Frame, FrameMemory, memory_part, named_memory
-from realtime.look import ALPHA, BLUR, Layers, Look, layers_of, paint_alone
+from realtime.look import (
+    ALPHA,
+    BLUR,
+    Fade,
+    Layers,
+    Look,
+    layers_of,
+    paint_alone,
+)
 from realtime.picture import noise, people, rest, steadiness
 from realtime.picture.camera_motion import CameraMotion
 from realtime.picture.gpu.noise import GpuNoiseReduction, GpuRecursiveMean
@@ -51,6 +59,8 @@ if TYPE_CHECKING:
 # In front of the names of what is remembered of the camera, of people, and of what is graded.
 _CAMERA, _PEOPLE, _GRADE = "camera_", "people_", "grade_"
 _SEEN_LINES = 240
+# What jumps unless it is given seconds of its own: both were set at once before they could fade.
+_AT_ONCE_S = {"canvas": 0.0, "stability": 0.0}
 
 
 def frames_remembered(look: Look) -> int:
@@ -63,24 +73,6 @@ def frames_remembered(look: Look) -> int:
         people.FRAMES_REMEMBERED if look.sees_people else 0,
         GRADED_FRAMES if look.grade else 0,
     )
-
-
-@dataclass(frozen=True)
-class _Fade:
-    """From one look to another."""
-
-    before: Layers
-    after: Layers
-    start_s: float
-    """On the caller's clock."""
-    length_s: float
-
-    def at(self, now_s: float) -> Layers:
-        if self.length_s <= 0 or now_s >= self.start_s + self.length_s:
-            return self.after
-        t = max(0.0, (now_s - self.start_s) / self.length_s)
-        # Smoothstep: no jump in speed at either end.
-        return self.before.towards(self.after, t * t * (3 - 2 * t))
 
 
 @dataclass(frozen=True)
@@ -130,7 +122,7 @@ class Stylizer:
         self.network = pieces or NetworkPieces(engine, by_itself=False)
         self.model = model or engine.model
         self._look = look
-        self._fade = _Fade(layers, layers, 0.0, 0.0)
+        self._fades = {part: Fade(value, value, 0.0, 0.0) for part, value in vars(layers).items()}
         self._fixed_size = inference_size
         self._size: tuple[int, int] | None = None
         self._for_arrays: _Tools[np.ndarray] = _Tools(
@@ -194,21 +186,39 @@ class Stylizer:
 
         During a fade the look that it comes from counts, too.
         """
-        layers = self._fade.at(now_s)
-        return layers.is_one and not layers.grades and not self._look.stability
+        layers = self._layers_at(now_s)
+        return layers.is_one and not layers.grade and not layers.stability
 
-    def set_look(self, look: Look, fade_s: float = 0.0, now_s: float = 0.0) -> None:
+    def set_look(
+        self,
+        look: Look,
+        fade_s: float = 0.0,
+        now_s: float = 0.0,
+        own_fades_s: Mapping[str, float] | None = None,
+    ) -> None:
         """Change the look.
 
-        Styles and strength fade over ``fade_s`` seconds from ``now_s`` (the clock that ``stylize``
-        is given), from wherever a running fade has come to; brush, colour and stability change with
-        the next frame.
+        What changes of styles, strength, faces and grade fades over ``fade_s`` seconds from
+        ``now_s`` (the clock that ``stylize`` is given), from wherever a running fade has come to;
+        what does not change goes on fading. Canvas, stability, brush and colour change with the
+        next frame. ``own_fades_s``: other seconds, by fields of ``Layers``.
 
         Raises UnknownStyle, and changes nothing, if the model lacks a style.
         """
-        after = layers_of(look, self.model)
-        self._fade = _Fade(self._fade.at(now_s), after, now_s, fade_s)
+        after = vars(layers_of(look, self.model))
+        lengths_s = {**dict.fromkeys(after, fade_s), **_AT_ONCE_S, **(own_fades_s or {})}
+        self._fades = {
+            part: fade.towards(after[part], lengths_s[part], now_s)
+            for part, fade in self._fades.items()
+        }
         self._look = look
+
+    def is_fading(self, now_s: float) -> bool:
+        """Return whether the look has not come to its end at ``now_s``."""
+        return any(now_s < fade.end_s for fade in self._fades.values())
+
+    def _layers_at(self, now_s: float) -> Layers:
+        return Layers(**{part: fade.at(now_s) for part, fade in self._fades.items()})
 
     def set_inference_size(self, size: tuple[int, int] | None) -> None:
         """Run the network at (height, width) ``size`` from the next frame on.
@@ -275,7 +285,7 @@ class Stylizer:
         ``in_flight`` frames may be under way; finish them in order. ``state``: what to go on
         from in place of the frame before; {} is a new beginning.
         """
-        layers = self._fade.at(now_s)
+        layers = self._layers_at(now_s)
         masks = self._look_for_people(frame.pixels, layers, state)
         pixels = self._graded(frame.pixels, layers, masks, state)
         size = self.prepare(frame.size)
@@ -290,7 +300,7 @@ class Stylizer:
         self, pixels: Pixels, layers: Layers, state: FrameMemory | None
     ) -> Callable[[], Masks] | None:
         """Begin to look for people in a frame, if that is asked for."""
-        if layers.is_one and not (layers.grades and self._look.grades_parts):
+        if layers.is_one and not (layers.grade and self._look.grades_parts):
             if self._people.state():
                 self._people.reset()
             return None
@@ -307,7 +317,7 @@ class Stylizer:
         state: FrameMemory | None,
     ) -> Pixels:
         """Return a frame as it is painted: that is what all else takes for the original."""
-        known, shares_of = self.grades, layers.grades.items()
+        known, shares_of = self.grades, layers.grade.items()
         # In a show that is replayed, some were held up to its camera.
         grades = {known[name]: share for name, share in shares_of if share > 0 and name in known}
         if not grades:
@@ -353,27 +363,32 @@ class Stylizer:
         share = float(layers.person[0]) if masks is None else 0.0
         if not styles:
             tools.noise.reset()
-            if follows_camera(look, self.engine.model):
-                self._follow_camera(tools.scaler, tools.scaler.resize(frame, size), state)
+            if follows_camera(layers.canvas, self.engine.model):
+                small = tools.scaler.resize(frame, size)
+                self._follow_camera(tools.scaler, small, layers.canvas, state)
             return lambda: self._copy_untouched(tools, frame)
         if not look.denoise:
             tools.noise.reset()
         elif state is not None:
             tools.noise.restore(state)
         small = tools.scaler.resize(frame, size)
-        view = self._follow_camera(tools.scaler, small, state)
+        view = self._follow_camera(tools.scaler, small, layers.canvas, state)
         quiet = tools.noise.reduce(small) if look.denoise else small
         gains = tools.noise.gains
-        made_with = np.array([*np.concatenate(styles), look.canvas, look.canvas_seed])
-        painted = [self._start(quiet, style, size, view, len(styles)) for style in styles]
+        made_with = np.array([*np.concatenate(styles), layers.canvas, look.canvas_seed])
+        canvases = [self._draw_canvas(size, view, style, layers.canvas) for style in styles]
+        painted = [
+            self._start(quiet, style, canvas, len(styles))
+            for style, canvas in zip(styles, canvases, strict=True)
+        ]
 
         def finish() -> P:
             self.cutout = None
             painting = painted[0]()
             if len(painted) > 1 and masks is not None:
                 painting = self._join(painting, painted[1](), masks(), layers)
-            if look.stability > 0:
-                painting = self._apply_stability(tools, quiet, painting, look.stability, state)
+            if layers.stability > 0:
+                painting = self._apply_stability(tools, quiet, painting, layers.stability, state)
             else:
                 self._steadiness.reset()
             if look.denoise:
@@ -389,10 +404,10 @@ class Stylizer:
         return finish
 
     def _start(
-        self, quiet: P, style: np.ndarray, size: tuple[int, int], view: View, count: int
+        self, quiet: P, style: np.ndarray, canvas: np.ndarray | None, count: int
     ) -> Callable[[], P]:
         """Begin one of the ``count`` paintings of a frame."""
-        started = self.network.start(quiet, style, self._draw_canvas(size, view, style))
+        started = self.network.start(quiet, style, canvas)
         if self.engine.in_flight >= count:
             return started
         painting = started()  # the engine takes no second one before
@@ -428,12 +443,14 @@ class Stylizer:
         backdrop = self._backdrops.behind(frame, masks.person, behind == BLUR, color)
         return lay_over(result, backdrop, share)
 
-    def _follow_camera(self, scaler: FrameScaler[P], small: P, state: FrameMemory | None) -> View:
+    def _follow_camera(
+        self, scaler: FrameScaler[P], small: P, canvas: float, state: FrameMemory | None
+    ) -> View:
         """Return where the camera has gone with the frame ``small``, at the network's size.
 
         It is followed while the original is shown, too.
         """
-        if not follows_camera(self._look, self.engine.model):
+        if not follows_camera(canvas, self.engine.model):
             return STILL
         if state is not None:
             self._camera.restore(camera_part(state))
@@ -444,16 +461,16 @@ class Stylizer:
         return (a, b, c), (d, e, f)
 
     def _draw_canvas(
-        self, size: tuple[int, int], view: View, style: np.ndarray
+        self, size: tuple[int, int], view: View, style: np.ndarray, strength: float
     ) -> np.ndarray | None:
         """Return the canvas of a frame of (height, width) ``size``, (C, h, w) fp32.
 
-        None for models that take none.
+        None for models that take none. strength: how rough it is.
         """
-        canvas, look = self.engine.model.canvas, self._look
+        canvas, seed = self.engine.model.canvas, self._look.canvas_seed
         if canvas is None:
             return None
-        drawn: np.ndarray = canvas.draw(size, style[None], look.canvas_seed, view, look.canvas)[0]
+        drawn: np.ndarray = canvas.draw(size, style[None], seed, view, strength)[0]
         return drawn
 
     def _copy_untouched(self, tools: _Tools[P], frame: P) -> P:
@@ -476,9 +493,9 @@ class Stylizer:
         return tools.scaler.from_array(held, painting)
 
 
-def follows_camera(look: Look, model: ModelFile) -> bool:
-    """Return whether there is a canvas that is carried along with the camera."""
-    return model.canvas is not None and look.canvas > 0
+def follows_camera(canvas: float, model: ModelFile) -> bool:
+    """Return whether there is a canvas that is carried along with the camera. canvas: how rough."""
+    return model.canvas is not None and canvas > 0
 
 
 def camera_part(state: FrameMemory) -> FrameMemory:
@@ -496,10 +513,11 @@ def _paintings_of(layers: Layers, model: ModelFile) -> list[np.ndarray]:
 
     None where the frame alone is seen; two where people are painted otherwise than what is behind.
     """
-    vectors = [layers.person]
+    # Of full strength: a strength that fades changes nothing of what the network is given.
+    seen = [(layers.person_style, layers.person)]
     if not np.array_equal(layers.person, layers.behind):
-        vectors.append(layers.behind)
-    return [paint_alone(vector, model) for vector in vectors if vector[0] < 1]
+        seen.append((layers.behind_style, layers.behind))
+    return [paint_alone(style, model) for style, shown in seen if shown[0] < 1]
 
 
 def _seen_size(size: tuple[int, int]) -> tuple[int, int]:

@@ -49,14 +49,17 @@ SIZE = (96, 128)
 FRAMES, FPS = 132, 30
 BEGIN_S = 100.0
 # With so many frames: styles that fade, one into another's fade, a blend, strength, the brush,
-# the mirror, a picture that is held over the end of a segment, a black-out that fades, a text.
-Commands = dict[int, list[tuple[str, Value]]]
+# strength and canvas in seconds of their own, a key that takes one of them over, the mirror, a
+# picture that is held over the end of a segment, a black-out that fades, a text.
+Commands = dict[int, list[tuple[Value, ...]]]
 COMMANDS: Commands = {
     4: [("style", "dim")],
     9: [("next", None)],
     20: [("mix", "negative:0.3,dim:0.7")],
     28: [("weaker", None), ("weaker", None), ("fade_longer", None)],
+    30: [("strength", 0.2, 0.8), ("canvas", 0.3, 1.5)],
     34: [("mirror", None), ("broader", None)],
+    38: [("weaker", None)],
     40: [("freeze", True), ("style", "negative")],
     58: [("freeze", False)],
     66: [("fade_black", True)],
@@ -84,9 +87,11 @@ class Noting(Stylizer):
     fails_at = -1
 
     def begin(self, frame: Frame, now_s: float, state: FrameMemory | None = None) -> Pending:
-        layers = self._fade.at(now_s)
+        layers = self._layers_at(now_s)
         time_s = now_s if isinstance(frame, FileFrame) else now_s - BEGIN_S
-        self.vectors[round(time_s, 4)] = np.append(layers.person, layers.face)
+        self.vectors[round(time_s, 4)] = np.append(
+            layers.person, [layers.face, layers.canvas, layers.stability]
+        )
         if frame.index == self.fails_at:
             raise EngineRunError("was pulled out")
         return super().begin(frame, now_s, state)

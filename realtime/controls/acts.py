@@ -285,6 +285,14 @@ def set_captioned(state: State, on: bool) -> State:
     return say(replace(state, captioned=on), f"text: {state.text}" if on else "no text")
 
 
+def with_own_fade(state: State, name: str, fade_s: float | None) -> State:
+    """Have the command ``name`` fade in ``fade_s``; None: as all else does, whatever was before."""
+    others = tuple(own for own in state.own_fades if own[0] != name)
+    still = tuple(at for at in state.under_way if at[0] != name)
+    own = others if fade_s is None else (*others, (name, fade_s))
+    return replace(state, own_fades=own, under_way=still)
+
+
 def reset(state: State, _: None) -> State:
     """Bring everything that decides how the styles are painted back to where it begins."""
     fresh = State(state.styles, Look(state.look.mix))
@@ -292,6 +300,7 @@ def reset(state: State, _: None) -> State:
     look = replace(fresh.look, **{name: getattr(state.look, name) for name in kept})
     settled = replace(state, look=look, fade_s=fresh.fade_s, frozen=False, compare="off")
     settled = replace(settled, blending=False, cycling=False, black=False, black_fade_s=0.0)
+    settled = replace(settled, own_fades=(), under_way=())
     return say(settled, "reset: strength, brush and the rest as at the beginning")
 
 

@@ -12,9 +12,9 @@ from itertools import pairwise
 
 from engines.errors import UsageError
 from realtime.controls.acts import say
-from realtime.controls.commands import perform
+from realtime.controls.commands import COMMANDS, perform
 from realtime.controls.state import CYCLE_RANGE_S, FADE_RANGE_S, State
-from realtime.look import mix_text
+from realtime.look import Fade, mix_text
 from realtime.timeline import Timeline, parse_timeline
 
 _FEWEST_TAPS, _MOST_TAPS = 3, 8
@@ -99,6 +99,30 @@ class Schedule:
                 state = perform(state, "fade", float(entry.fade_s))
             state = perform(state, "mix", mix_text(entry.mix))
         return state
+
+
+class OwnFades:
+    """Tells how far the numbers have come that fade by themselves, as ``State.under_way``.
+
+    The painter fades them; who sees or moves a control wants to know, too.
+    """
+
+    def __init__(self) -> None:
+        self._fades: dict[str, Fade] = {}
+
+    def follow(self, state: State, now_s: float) -> State:
+        """Return ``state`` with how far they are at ``now_s``, in seconds."""
+        settled, lengths_s = replace(state, under_way=()), dict(state.own_fades)
+        under_way = []
+        for command in COMMANDS.values():
+            if not command.fades or command.now is None:
+                continue
+            name, to = command.name, float(command.now(settled) or 0.0)
+            fade = self._fades.get(name, Fade(to, to, now_s, 0.0))
+            fade = self._fades[name] = fade.towards(to, lengths_s.get(name, 0.0), now_s)
+            if now_s < fade.end_s:
+                under_way.append((name, round(float(fade.at(now_s)), 6)))
+        return replace(settled, under_way=tuple(under_way))
 
 
 def live_timeline(text: str, flag: str) -> Timeline:

@@ -80,6 +80,8 @@ class Command(Generic[V]):
     """The command that a fader performs which learns from a key of this one."""
     of_film: bool = False
     """Whether it is about the film that plays: a show with it cannot be painted from that film."""
+    fades: bool = False
+    """Whether its number may be given with seconds of its own, in which it is faded to."""
     by_page_keys: bool = True
     """False for what ends the program or rules its window, and where browsers need the key."""
 
@@ -100,27 +102,41 @@ class Command(Generic[V]):
         except ValueError as error:
             raise ValueError(f"{self.name} {error}") from None
 
-    def perform(self, state: State, value: Value = None) -> State:
+    def accept_fade(self, fade_s: Value) -> float:
+        """Return seconds of its own brought into range. Raises ValueError if it takes none."""
+        if not self.fades:
+            fading = ", ".join(command.name for command in COMMANDS.values() if command.fades)
+            why = ": the network is set up anew for each brush" if self.name == "brush" else ""
+            raise ValueError(f"{self.name} does not fade by itself{why}. These do: {fading}")
+        try:
+            return Range(*FADE_RANGE_S).accept("" if fade_s is None else fade_s)
+        except ValueError as error:
+            raise ValueError(f"{self.name}: its fade {error} seconds") from None
+
+    def perform(self, state: State, value: Value = None, fade_s: Value = None) -> State:
         """Return the state afterwards; no value means the next or the other one.
 
-        Raises ValueError for a value that the command cannot take.
+        fade_s: seconds of its own. Raises ValueError for what the command cannot take.
         """
         accepted = self.accept(value)
         if accepted is None:
             accepted = self.values.other(self.now(state) if self.now else None)
-        return self.act(state, accepted)
+        if fade_s is None:
+            return self.act(state, accepted)
+        own_s = self.accept_fade(fade_s)
+        return acts.with_own_fade(self.act(state, accepted), self.name, own_s)
 
 
 AnyCommand = Command[None] | Command[float] | Command[bool] | Command[str]
 
 
-def perform(state: State, name: str, value: Value = None) -> State:
+def perform(state: State, name: str, value: Value = None, fade_s: Value = None) -> State:
     """Return the state after the command ``name``; numbers are brought into the command's range.
 
-    Raises KeyError for a name that is not in ``COMMANDS``, ValueError for a value that the command
-    cannot take.
+    fade_s: the seconds in which its number is faded to, by itself; None: as all else. Raises
+    KeyError for a name that is not in ``COMMANDS``, ValueError for what the command cannot take.
     """
-    after = COMMANDS[name].perform(state, value)
+    after = COMMANDS[name].perform(state, value, fade_s)
     return replace(after, asked=False) if state.asked else after
 
 
@@ -134,10 +150,10 @@ def recall_preset(state: State, number: float) -> State:
     preset = dict(state.presets).get(int(number))
     if preset is None:
         return say(state, f"there is no preset {number:g} yet: store it first")
-    missing = []
+    missing, fades_s = [], dict(dict(state.preset_fades).get(int(number), ()))
     for name, value in preset:
         try:
-            state = perform(state, name, value)
+            state = perform(state, name, value, fades_s.get(name))
         except (KeyError, ValueError):
             missing.append(name)
     lacks = f", without {', '.join(missing)}" if missing else ""
@@ -156,7 +172,7 @@ def settings(state: State) -> dict[str, Value]:
 
     The original is looked at in passing: what is kept is the painting behind it.
     """
-    kept = acts.leave_original(state)
+    kept = replace(acts.leave_original(state), under_way=())
     return {
         command.name: command.now(kept)
         for command in COMMANDS.values()
@@ -181,19 +197,29 @@ def _number(
     up: tuple[str, ...],
     page: int | None = None,
     remembered: bool = True,
+    fades: bool = False,
 ) -> tuple[AnyCommand, ...]:
     """Return the commands that take a number a step down and up, and the one that sets it.
 
-    ``down``, ``up``: the name of the command, and its keys.
+    ``down``, ``up``: the name of the command, and its keys. Who takes one of them while the number
+    fades by itself ends that, and a step is one from where it is.
     """
+
+    def read(state: State) -> float:
+        return dict(state.under_way).get(name, now(state))
+
+    def set_number(state: State, number: float) -> State:
+        return acts.with_own_fade(act(state, number), name, None)
 
     def step_command(by: float, step_name: str, *keys: str) -> Command[None]:
         def take_step(state: State, _: None) -> State:
-            return act(state, values.step(now(state), by))
+            return set_number(state, values.step(read(state), by))
 
         return Command(step_name, step_help, take_step, Nothing(), _keys(*keys), fader=name)
 
-    number = Command(name, help, act, values, now=now, remembered=remembered, page=page)
+    number = Command(
+        name, help, set_number, values, now=read, remembered=remembered, page=page, fades=fades
+    )
     return step_command(-step, *down), step_command(step, *up), number
 
 
@@ -293,6 +319,7 @@ _TABLE: tuple[AnyCommand, ...] = (
         down=("weaker", "down", "["),
         up=("stronger", "up", "]"),
         page=10,
+        fades=True,
     ),
     *_number(
         "brush",
@@ -317,6 +344,7 @@ _TABLE: tuple[AnyCommand, ...] = (
         down=("looser", "("),
         up=("steadier", ")"),
         page=30,
+        fades=True,
     ),
     *_number(
         "canvas",
@@ -329,6 +357,7 @@ _TABLE: tuple[AnyCommand, ...] = (
         down=("plainer", ";"),
         up=("rougher", "'"),
         page=30,
+        fades=True,
     ),
     Command(
         "keep_color",
@@ -371,6 +400,7 @@ _TABLE: tuple[AnyCommand, ...] = (
         down=("face_less", ":"),
         up=("face_more", '"'),
         page=32,
+        fades=True,
     ),
     *_number(
         "grade",
@@ -383,6 +413,7 @@ _TABLE: tuple[AnyCommand, ...] = (
         down=("grade_weaker", "j"),
         up=("grade_stronger", "l"),
         page=34,
+        fades=True,
         remembered=False,  # the picture is not either
     ),
     Command(

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from engines.errors import SinkError
 from engines.style import Style
 from realtime.controls.acts import add_style, say, take_grade
-from realtime.controls.autopilot import Cycle, Schedule
+from realtime.controls.autopilot import Cycle, OwnFades, Schedule
 from realtime.controls.commands import COMMANDS, perform
 from realtime.controls.keys import Keymap, default_keymap
 from realtime.controls.pointer import Pointer
-from realtime.controls.presets import Presets
+from realtime.controls.presets import PresetFades, Presets
 from realtime.controls.state import State
 from realtime.controls.values import Value
 
@@ -29,6 +29,8 @@ class Performed:
     command: str
     """Its name, "" for a style that came."""
     value: Value = None
+    fade_s: float | None = None
+    """Seconds of its own."""
     style: Style | None = None
     """What came beside the others."""
 
@@ -48,15 +50,16 @@ class Desk:
         state: State,
         keymap: Keymap | None = None,
         schedule: Schedule | None = None,
-        keep_presets: Callable[[Presets], None] | None = None,
+        keep_presets: Callable[[Presets, PresetFades], None] | None = None,
     ) -> None:
         self.state = state
         self._keep_presets, self._kept = keep_presets, state.presets
         self.keymap = keymap or default_keymap()
-        self._asked: queue.SimpleQueue[tuple[str, Value]] = queue.SimpleQueue()
+        self._asked: queue.SimpleQueue[tuple[str, Value, Value]] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._pressed: tuple[str, Value] | None = None
         self._pilots: list[Cycle | Schedule] = [Cycle(), *([schedule] if schedule else [])]
+        self._own_fades = OwnFades()
 
     def press(self, key: str) -> None:
         """Perform what the key means.
@@ -77,10 +80,18 @@ class Desk:
         pressed, self._pressed = self._pressed, None
         return pressed
 
-    def perform(self, name: str, value: Value = None) -> None:
+    def perform(self, name: str, value: Value = None, fade_s: Value = None) -> None:
         """Perform a command now; raises KeyError and ValueError as ``commands.perform`` does."""
-        after = perform(self.state, name, value)
-        self._take(after, Performed(self._next, name, COMMANDS[name].accept(value)))
+        after = perform(self.state, name, value, fade_s)
+        command = COMMANDS[name]
+        accepted = command.accept(value)
+        own_s = None if fade_s is None else command.accept_fade(fade_s)
+        moved = command.fader or name
+        if accepted is None and moved in dict(self.state.under_way):
+            # A step from where a fade was: in a journal, from where it goes would be meant.
+            name, read = moved, COMMANDS[moved].now
+            accepted = read(after) if read else None
+        self._take(after, Performed(self._next, name, accepted, own_s))
 
     def tell(self, text: str) -> None:
         """Answer what was asked for, once it is known what came of it."""
@@ -98,13 +109,13 @@ class Desk:
         """Grade by what the stylizer knows by ``name`` from now on."""
         self.state = take_grade(self.state, name, title)
 
-    def ask(self, name: str, value: Value = None) -> None:
+    def ask(self, name: str, value: Value = None, fade_s: Value = None) -> None:
         """Have a command performed at the next ``follow``.
 
         Raises KeyError and ValueError as ``perform`` would, and then nothing is performed.
         """
-        perform(self.state, name, value)
-        self._asked.put((name, value))
+        perform(self.state, name, value, fade_s)
+        self._asked.put((name, value, fade_s))
 
     def follow(self, now_s: float) -> None:
         """Perform what remotes asked for and what is due by the clock, in seconds."""
@@ -116,10 +127,11 @@ class Desk:
             after = pilot.follow(self.state, now_s)
             if after is not self.state:
                 self._take(after, *self._changes(after))
+        self.state = self._own_fades.follow(self.state, now_s)
         if self._keep_presets and self.state.presets != self._kept:
             self._kept = self.state.presets
             try:
-                self._keep_presets(self._kept)
+                self._keep_presets(self._kept, self.state.preset_fades)
             except SinkError as error:
                 self.state = say(self.state, str(error))
 

@@ -1,4 +1,7 @@
-"""Show control by OSC: every command under /livebrush/NAME, its value as the first argument."""
+"""Show control by OSC: every command under /livebrush/NAME, its value as the first argument.
+
+The seconds in which a number is faded to may come as the second.
+"""
 
 from __future__ import annotations
 
@@ -25,15 +28,20 @@ _CLOSE_S = 1.0  # how long the end waits for a packet that is being obeyed
 class OscServer:
     """Listens on a thread of its own until ``close``.
 
-    ``ask`` performs a command, or raises KeyError or ValueError. What cannot be obeyed is told
-    through ``say`` once per address and goes no further. OSC has no way to refuse a sender, so it
-    listens to this machine alone unless another address is named.
+    ``ask`` performs a command by its name, value and seconds of its own, or raises KeyError or
+    ValueError. What cannot be obeyed is told through ``say`` once per address and goes no further.
+    OSC has no way to refuse a sender, so it listens to this machine alone unless another address is
+    named.
 
     Raises UsageError if python-osc is missing, SourceError if it cannot listen there.
     """
 
     def __init__(
-        self, host: str, port: int, ask: Callable[[str, Value], None], say: Callable[[str], None]
+        self,
+        host: str,
+        port: int,
+        ask: Callable[[str, Value, Value], None],
+        say: Callable[[str], None],
     ) -> None:
         self._ask, self._say = ask, say
         self._refused: set[str] = set()
@@ -88,10 +96,10 @@ class OscServer:
         try:
             if not address.startswith(PREFIX):
                 raise KeyError(address)
-            name, value = address.removeprefix(PREFIX), values[0] if values else None
+            name, value, fade_s = address.removeprefix(PREFIX), *(*values, None, None)[:2]
             if value == 0 and isinstance(COMMANDS[name].values, Nothing):  # a button that is let go
                 return
-            self._ask(name, value)
+            self._ask(name, value, fade_s)
         except KeyError:
             self._refuse(
                 address,

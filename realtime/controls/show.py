@@ -74,6 +74,8 @@ class Change(msgspec.Struct, omit_defaults=True):
     """Its time in the file that is the source."""
     command: str = ""
     value: Value = None
+    fade_s: float | None = None
+    """Seconds of its own, in which a number is faded to."""
     style: Style | None = None
     """One that came beside the others."""
 
@@ -222,7 +224,7 @@ def _moves_film(change: Change) -> bool:
 def _perform(state: State, change: Change) -> State:
     if change.style is not None:
         return add_style(state, change.style)
-    return perform(state, change.command, change.value)
+    return perform(state, change.command, change.value, change.fade_s)
 
 
 def _steps(state: State, changes: Iterable[tuple[float, State]]) -> tuple[Step, ...] | None:
@@ -244,7 +246,7 @@ def _steps(state: State, changes: Iterable[tuple[float, State]]) -> tuple[Step, 
 def _seen(state: State) -> tuple[object, ...]:
     """Return what of the controls a painting shows."""
     over = (state.black, state.black_fade_s, state.captioned and state.text)
-    return state.look, state.fade_s, state.mirror, state.frozen, *over
+    return state.look, state.own_fades, state.fade_s, state.mirror, state.frozen, *over
 
 
 def _styles_in(look: Look) -> list[str]:

@@ -21,6 +21,8 @@ BEATS_RANGE = (1, 64)
 PRESETS_RANGE = (1, 8)
 Preset = tuple[tuple[str, Value], ...]
 """Commands and the values that they had."""
+Fades = tuple[tuple[str, float], ...]
+"""Commands and the seconds that each fades in, by itself."""
 LONGEST_TEXT = 200
 HUD_STEPS = ("short", "all", "off")
 FADE_RANGE_S = (0.0, 10.0)
@@ -103,6 +105,12 @@ class State:
     """Whether the next preset that is asked for is stored instead."""
     presets: tuple[tuple[int, Preset], ...] = ()
     """By their numbers."""
+    preset_fades: tuple[tuple[int, Fades], ...] = ()
+    """By the numbers of presets, what of them fades by itself when they are brought back."""
+    own_fades: Fades = ()
+    """Of the numbers that were set last with seconds of their own."""
+    under_way: tuple[tuple[str, float], ...] = ()
+    """How far those have come that fade by themselves; ``look`` has where they go."""
     about: tuple[Style, ...] = ()
     """What the model says of its styles, the original included."""
     favourites: tuple[str, ...] = ()
@@ -119,6 +127,11 @@ class State:
         if not paintings:
             return 0
         return self.styles.index(max(paintings, key=lambda part: part[1])[0]) + 1
+
+    @property
+    def strength(self) -> float:
+        """How strong the painting is by now, where that fades by itself."""
+        return dict(self.under_way).get("strength", self.look.strength)
 
     @property
     def banks(self) -> int:

@@ -99,8 +99,10 @@ class Replay:
 
     def _set(self, step: Step) -> None:
         state = step.state
-        if state.look != self._state.look:
-            self._stylizer.set_look(state.look, state.fade_s, step.at_s)
+        before = self._state
+        if (state.look, state.own_fades) != (before.look, before.own_fades):
+            own_s = dict(state.own_fades)
+            self._stylizer.set_look(state.look, state.fade_s, step.at_s, own_s)
         self._curtain.level(state, step.at_s)
         self._state = state
 

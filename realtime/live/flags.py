@@ -361,12 +361,13 @@ def desk_from(args: argparse.Namespace, state: State) -> Desk:
     Raises UsageError.
     """
     timeline = _read_timeline(args)
-    presets = args.presets or user_presets_file()
+    file = args.presets or user_presets_file()
+    presets, fades = read_presets(file)
     return Desk(
-        replace(state, presets=read_presets(presets)),
+        replace(state, presets=presets, preset_fades=fades),
         keymap_from(args.keys),
         Schedule(timeline) if timeline.entries else None,
-        partial(write_presets, presets),
+        partial(write_presets, file),
     )
 
 

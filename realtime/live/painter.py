@@ -14,10 +14,11 @@ import numpy as np
 
 from realtime.controls.caption import words_of
 from realtime.controls.curtain import Curtain
-from realtime.controls.state import State
+from realtime.controls.state import Fades, State
 from realtime.frame import Frame, LiveFrame
 from realtime.live.engine_sizes import EngineSizes
 from realtime.live.quality import Quality
+from realtime.look import Look
 from realtime.picture.caption import Caption
 from realtime.picture.gpu.decoding import tensors_problem
 from realtime.picture.gpu.tensors import on_device
@@ -55,10 +56,10 @@ class LivePainter:
         self._curtain, self._veil = Curtain(), Veil(stylizer.pictures.still)
         self._caption, self._words, self._time_of_day = Caption(), "", time_of_day
         self._held: LiveFrame | None = None
-        self._followed, self._model = stylizer.look, stylizer.model
+        self._followed: tuple[Look, Fades] = (stylizer.look, ())
+        self._model = stylizer.model
         self._size = sizes.first_size
         self._mirrored = False
-        self._changed_s, self._fade_s = clock(), 0.0
         # Frames since the last fade. Of a frozen picture enough are painted for what is remembered
         # to settle.
         self._settled = 0
@@ -74,7 +75,8 @@ class LivePainter:
             return frame
         if frame is not None:
             self._held = replace(frame, pixels=self._held.pixels, index=self._held.index)
-        moves = state.look != self._followed or state.mirror != self._mirrored or self.waiting
+        moves = (state.look, state.own_fades) != self._followed
+        moves = moves or state.mirror != self._mirrored or self.waiting
         moves = moves or self.stylizer.model is not self._model
         moves = moves or self._curtain.moves(state)
         moves = moves or self._words != words_of(state, self._time_of_day())
@@ -92,13 +94,13 @@ class LivePainter:
         """
         begun_s, now_s = self._clock(), frame.captured_s
         self._follow(state, now_s)
-        self._resize(frame.size, state.look.brush, now_s)
+        self._resize(frame.size, state.look.brush)
         frame = replace(frame, performed=state.performed)
         if state.mirror:
             frame = replace(frame, pixels=np.ascontiguousarray(frame.pixels[:, ::-1]))
         painting = self.stylizer.stylize(self._where_it_is_painted(frame, now_s), now_s)
         cutout = self.stylizer.cutout
-        self._settled = 0 if now_s - self._changed_s < self._fade_s else self._settled + 1
+        self._settled = 0 if self.stylizer.is_fading(now_s) else self._settled + 1
         if self.quality and not self._sizes.opening:
             self.quality.note(frame, self._clock() - begun_s, self._clock())
         self._words = words_of(state, self._time_of_day())
@@ -127,15 +129,15 @@ class LivePainter:
         self._sizes.close()
 
     def _follow(self, state: State, now_s: float) -> None:
-        model = self.stylizer.model
-        if state.look != self._followed or model is not self._model:
-            self._fade_s = state.fade_s if state.look != self._followed else REFINED_FADE_S
-            self.stylizer.set_look(state.look, self._fade_s, now_s)
-            self._followed, self._model, self._changed_s = state.look, model, now_s
+        model, wanted = self.stylizer.model, (state.look, state.own_fades)
+        if wanted != self._followed or model is not self._model:
+            fade_s = state.fade_s if wanted != self._followed else REFINED_FADE_S
+            self.stylizer.set_look(state.look, fade_s, now_s, dict(state.own_fades))
+            self._followed, self._model, self._settled = wanted, model, 0
         if state.mirror != self._mirrored:
             # Steadiness would hold on to the picture that was the other way round.
             self.stylizer.reset()
-            self._mirrored, self._changed_s = state.mirror, now_s
+            self._mirrored, self._settled = state.mirror, 0
 
     def _where_it_is_painted(self, frame: LiveFrame, now_s: float) -> Frame:
         """Return ``frame`` on the engine's GPU, once, if all that is done with it is done there.
@@ -149,7 +151,7 @@ class LivePainter:
             return frame  # TensorRT runs without PyTorch, too
         return Frame(on_device(frame.pixels, engine.device), frame.index)
 
-    def _resize(self, frame_size: tuple[int, int], brush: float, now_s: float) -> None:
+    def _resize(self, frame_size: tuple[int, int], brush: float) -> None:
         """Run at the size that brush and quality ask for, as soon as there is an engine for it."""
         full = inference_size(self._fixed_size, frame_size, brush)
         wanted = scaled(full, self.quality_scale)
@@ -159,7 +161,7 @@ class LivePainter:
                 self.stylizer.engine = engine
                 if wanted != self._size:
                     self.stylizer.set_inference_size(wanted)
-                self._size, self._changed_s = wanted, now_s
+                self._size, self._settled = wanted, 0
         elif self.quality and self.quality.is_tight and not self.waiting:
             self._sizes.prefetch([scaled(full, scale) for scale in self.quality.scales])
         self.waiting = wanted != self._size

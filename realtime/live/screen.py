@@ -262,7 +262,7 @@ class Screen:
             style=painting_name(state),
             number=state.number,
             total=len(state.styles),
-            strength=state.look.strength,
+            strength=state.strength,
             fps=figures.shown_rate.per_second,
             captured_fps=figures.captured_rate.per_second,
             painted_fps=figures.painted_rate.per_second,

@@ -85,9 +85,8 @@ class ShowRecorder(CleanSink):
         while self._waiting and self._waiting[0].number <= frame.performed:
             done = self._waiting.popleft()
             at_s = frame.captured_s - (self._begin_s or 0.0)
-            self._done.put(
-                Change(at_s, frame.index, frame.file_s, done.command, done.value, done.style)
-            )
+            what = done.command, done.value, done.fade_s, done.style
+            self._done.put(Change(at_s, frame.index, frame.file_s, *what))
 
     def follow(self, desk: Desk) -> None:
         """Write what has become known."""

@@ -361,3 +361,18 @@ def test_two_paintings_of_a_frame_take_two_of_what_an_engine_has_under_way(engin
 def test_an_unknown_style_behind_is_refused(engine):
     with pytest.raises(UnknownStyle):
         Stylizer(engine, Look(NEGATIVE, behind="no_such"))
+
+
+def test_each_number_fades_by_itself(tiny_model):
+    """A style that cuts does not end a strength that fades, nor is one faded twice."""
+    stylizer = Stylizer(OnTensors(tiny_model), Look(NEGATIVE))
+    own_s = {"strength": 4.0, "canvas": 2.0}
+    stylizer.set_look(Look(NEGATIVE, strength=0.0, canvas=0.0), 0.4, 10.0, own_s)
+    stylizer.set_look(Look((("dim", 1.0),), strength=0.0, canvas=0.0), 0.0, 11.0, own_s)
+    half = stylizer._layers_at(12.0)
+    assert (half.strength, half.canvas) == (0.5, 0.0) and stylizer.is_fading(13.9)
+    dim = Stylizer(OnTensors(tiny_model), Look((("dim", 1.0),)))._layers_at(0.0)
+    np.testing.assert_array_equal(half.person_style, dim.person_style)
+    assert stylizer._layers_at(11.0).canvas == 0.5 and not stylizer.is_fading(14.0)
+    stylizer.set_look(Look((("dim", 1.0),), strength=1.0), 0.4, 12.0)
+    assert stylizer._layers_at(12.2).strength == pytest.approx(0.75)  # from where it was

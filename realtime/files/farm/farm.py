@@ -179,7 +179,7 @@ class FarmPainting:
     def _make_scan(self, segments: int, warm_up: int) -> Scan:
         """Return what divides the file, looking at the camera's way where a canvas follows it."""
         has = self.output.resume.has
-        if not follows_camera(self._job.options.look, self._model):
+        if not follows_camera(self._job.options.look.canvas, self._model):
             return Scan(self._video, lambda moments: divide(moments, has, segments, warm_up))
         held = warm_up + (segments + 2) * SEGMENT_FRAMES  # one part, its warm-up, what comes next
         track = CameraTrack(self.made_with.size_of_the_network, held)

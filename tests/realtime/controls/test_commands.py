@@ -1,3 +1,4 @@
+import queue
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -558,3 +559,45 @@ def test_a_preset_leaves_the_favourites_and_the_bank_follows(state: State):
     stored = press_all(state, "v", "f1")
     assert press(press(stored, "*"), "f1").favourites == ("style_15",)
     assert press(stored, "*").bank == 0
+
+
+def test_a_number_fades_in_seconds_of_its_own_and_who_touches_it_ends_that(state: State):
+    desk, journal = Desk(state), queue.SimpleQueue()
+    desk.journal = journal
+    desk.follow(0.0)
+    desk.ask("strength", 0.2, 4)
+    desk.ask("canvas", 0.0, 2)
+    desk.follow(1.0)
+    read = COMMANDS["strength"].now
+    seen = []
+    for now_s in (1.0, 2.0, 3.0):
+        desk.follow(now_s)
+        seen.append(round(read(desk.state), 3))
+    assert seen == [1.0, 0.875, 0.6]  # smoothstep
+    assert dict(desk.state.under_way) == {"strength": 0.6}  # the canvas is there
+    desk.press("up")  # from where it is, not from where it goes
+    assert desk.state.look.strength == read(desk.state) == 0.7
+    assert desk.state.own_fades == (("canvas", 2.0),) and not desk.state.under_way
+    told = [journal.get() for _ in range(journal.qsize())]
+    assert [(entry.command, entry.value, entry.fade_s) for entry in told] == [
+        *(("strength", 0.2, 4.0), ("canvas", 0.0, 2.0), ("strength", 0.7, None)),
+    ]
+    for ends in ("reset", "strength"):
+        desk.perform("strength", 0.2, 4)
+        desk.perform(ends, 0.5)
+        assert "strength" not in dict(desk.state.own_fades)
+
+
+@pytest.mark.parametrize(
+    ("name", "fade_s", "said"),
+    [
+        ("brush", 2, "brush does not fade by itself: the network is set up anew for each brush"),
+        ("style", 2, "style does not fade by itself. These do: strength, stability, canvas, face"),
+        ("strength", "soon", "strength: its fade takes a number from 0 to 10, not 'soon' seconds"),
+    ],
+)
+def test_what_does_not_fade_by_itself_is_refused(state: State, name: str, fade_s, said: str):
+    desk = Desk(state)
+    with pytest.raises(ValueError, match=said):
+        desk.ask(name, 1, fade_s)
+    assert desk.state == state

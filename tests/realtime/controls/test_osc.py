@@ -51,6 +51,15 @@ def test_every_command_can_be_called(client, desk: Desk, said: list[str]):
     assert until(lambda: desk._asked.qsize() == len(COMMANDS)) and not said
 
 
+def test_a_second_argument_is_the_seconds_of_a_fade(client, desk: Desk, said: list[str]):
+    client.send_message(PREFIX + "strength", [0.3, 4.0])
+    assert obeyed(desk, lambda state: state.look.strength == 0.3)
+    assert desk.state.own_fades == (("strength", 4.0),)
+    client.send_message(PREFIX + "brush", [2.0, 4.0])
+    assert until(lambda: bool(said))
+    assert "brush does not fade by itself" in said[0] and desk.state.look.brush == 1
+
+
 def test_a_flood_costs_little_and_does_not_lock_others_out(client, desk: Desk):
     taken = [0]
     ask = desk.ask
@@ -144,7 +153,7 @@ def test_a_bundle_of_the_future_holds_nothing_up(client, desk: Desk):
 def test_the_end_does_not_wait_for_a_command_that_hangs():
     asked = threading.Event()
 
-    def hang(name: str, value: object) -> None:
+    def hang(*_: object) -> None:
         asked.set()
         time.sleep(5)
 

@@ -64,7 +64,7 @@ def test_what_is_read_back_is_what_was_seen(tmp_path: Path, state: State):
         if number % 7 == 0:
             desk.add_style(Style(f"picture_{number}"))
     changes = [
-        Change(entry.number / 4, entry.number, None, entry.command, entry.value, entry.style)
+        Change(entry.number / 4, entry.number, None, entry.command, entry.value, style=entry.style)
         for entry in taken(journal)
     ]
     show = read_show(write(file, state, *changes))
