@@ -30,6 +30,7 @@ async function askState() {
     $(`${tab}-all`).hidden = Boolean(refused);
   }
   if (refused) return;
+  if (!studio) recallChoices();
   studio = await answer.json();
   drawFiles();
   drawOwn();
@@ -38,6 +39,25 @@ async function askState() {
 async function keepAsking() {
   if (shownTab() !== "live" && !document.hidden) await askState().catch(told);
   asked = setTimeout(keepAsking, ASK_MS);
+}
+
+// What is chosen and not painted yet outlives a reload: this browser keeps it, as long as the file.
+let kept = "";
+
+function keepChoices() {
+  if (!studio) return;
+  for (const number of timelines.keys()) {
+    if (!studio.uploads.some((one) => one.number === number)) timelines.delete(number);
+  }
+  const choices = JSON.stringify({ chosen, wanted, times: [...timelines] });
+  if (choices !== kept) remember("files", kept = choices);
+}
+
+function recallChoices() {
+  const choices = JSON.parse(recall("files") || "{}");
+  chosen = chosen || choices.chosen || "";
+  wanted = { ...choices.wanted, ...wanted };
+  for (const [number, line] of choices.times || []) timelines.set(number, line);
 }
 
 function upload() { return studio && studio.uploads.find((one) => one.number === chosen); }
@@ -149,6 +169,7 @@ function drawFiles() {
     .map((job) => ({ ...job, of })));
   $("queue-title").hidden = !jobs.length;
   drawList($("queue"), jobs, (job) => job.id, makeJob, drawJob);
+  keepChoices();
 }
 
 // Files in folders that the owner has named stay where they lie.
@@ -396,4 +417,5 @@ document.addEventListener("language", () => {
   if (studio) drawFiles();
 });
 document.addEventListener("tab", (event) => { if (event.detail !== "live") askState().catch(told); });
+addEventListener("pagehide", keepChoices);
 addEventListener("DOMContentLoaded", () => { if (!asked) keepAsking(); });

@@ -35,7 +35,8 @@ const MOST_LATE_S = 2;
 
 let microphone = null;
 const shownLate = { server_ms: 0 };
-let say, sayTold, fillWords, turnLanguage;  // of words.js: here before anything is shown
+// Of words.js: here before anything is shown.
+let say, sayTold, fillWords, turnLanguage, recall, remember;
 let connection, channel, table, state = {}, figures = {};
 let connectionText = () => "", whyText = () => "";  // in the language of the moment
 let hasQuit = false;
@@ -654,7 +655,7 @@ addEventListener("pagehide", () => { if (connection) connection.close(); });
 addEventListener("DOMContentLoaded", async () => {
   document.body.classList.toggle("clean", inAddress("view") === "clean");
   const words = await import("/words.js");
-  ({ say, sayTold, fillWords, turnLanguage } = words);
+  ({ say, sayTold, fillWords, turnLanguage, recall, remember } = words);
   await words.loadWords();
   fillWords();
   showConnection(() => say("connection_new"), "waiting");

@@ -338,6 +338,11 @@ def test_styles_are_placed_in_time_by_pointer_and_keys(models, browser, tmp_path
         assert schedule().split()[2].startswith("cut:")
         found = axe.Axe().run(page).response["violations"]
         assert not [one["id"] for one in found if one["impact"] in ("serious", "critical")]
+        planned = schedule()
+        page.fill("#w-strength", "0.5")
+        page.reload()
+        page.wait_for_selector("#track [role=slider]:nth-child(3)")
+        assert schedule() == planned and page.input_value("#w-strength") == "0.5"
         page.set_viewport_size(PHONE)
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
         page.locator("#track [role=slider]:nth-child(3)").focus()
@@ -348,6 +353,9 @@ def test_styles_are_placed_in_time_by_pointer_and_keys(models, browser, tmp_path
         assert "small_film_over_time.mp4" in page.text_content("#queue .about")
         page.click("#one-style")
         assert schedule() == "" and page.is_visible("#over-time") and not page.mistakes
+        page.reload()
+        page.wait_for_selector("#over-time")
+        assert schedule() == ""
 
 
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
