@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from app import build, program
+from bench.tools.virtual_screen import virtual_screen
 from engines.install import install_line
 from tests.conftest import write_video
 
@@ -184,6 +185,29 @@ def test_it_styles_a_clip_without_python(built: Path, bare: dict[str, str], tmp_
     assert len(json.dumps(listed)) > 2000
     told = run(built, bare, tmp_path, "stylize", str(clip), "-s", "x")
     assert told.returncode == 2 and told.stderr.startswith("error: ")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(LIMIT_S)
+def test_it_opens_a_window_and_paints_there(built: Path, bare: dict[str, str], tmp_path: Path):
+    mss = pytest.importorskip("mss")
+    with virtual_screen("1024x768") as display:
+        if display is None:
+            pytest.skip("Xvfb is not installed")
+        command = [str(built), "live", "--source", "test", "-s", "great_wave"]
+        there = {**bare, "DISPLAY": display}
+        with subprocess.Popen(command, cwd=tmp_path, env=there) as process:
+            try:
+                with mss.MSS(display=display) as screen:
+
+                    def shown() -> np.ndarray:
+                        assert process.poll() is None
+                        return np.asarray(screen.grab(screen.monitors[0]))[144:624, 192:832, :3]
+
+                    # A painting, not the card before it: hardly anything of it is dark.
+                    until(lambda: shown().mean() > 100 and (shown() < 40).mean() < 0.2)
+            finally:
+                process.kill()
 
 
 @contextlib.contextmanager
