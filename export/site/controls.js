@@ -3,7 +3,7 @@
 import { readLabels } from "./keys.js";
 import { say } from "./words.js";
 
-const SLIDERS = { strength: 0.05, brush: 0.05, canvas: 0.05, fade: 0.1, auto_period: 1 };
+const SLIDERS = { strength: 0.05, brush: 0.05, canvas: 0.05, stability: 0.05, fade: 0.1, auto_period: 1 };
 const MOST = { auto_period: 60 };  // the far end of a longer range leaves no room for usual values
 const SWITCHES = ["blend", "keep_color", "mirror", "freeze", "auto", "compare"];
 const PARTS = ["paint", "behind"];  // who is painted, and what is behind

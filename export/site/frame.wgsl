@@ -8,6 +8,12 @@ struct Frame {
   first: vec2i,  // whether means begin anew: of frames, of paintings
 }
 
+struct Hold {
+  across: vec4f,  // rows of what leads from a pixel to where it was in the last painting
+  down: vec4f,
+  size: vec2i,  // columns and rows of shares; 0: there is no last painting
+}
+
 const UNIT = 128;
 const LEAST_GAINS = vec2i(7, 20);  // of frames, of paintings
 const BLOCK = 4;
@@ -33,6 +39,10 @@ override of_paintings: i32 = 0;
 @group(0) @binding(9) var<storage, read_write> cells: array<half4>;
 @group(0) @binding(10) var<storage, read_write> planes: array<vec4f>;
 @group(0) @binding(11) var<storage, read_write> raw: array<vec4f>;
+@group(0) @binding(12) var<uniform> hold: Hold;
+@group(0) @binding(13) var<storage, read_write> shares: array<f32>;
+@group(0) @binding(14) var<storage, read_write> before: array<vec4f>;
+@group(0) @binding(15) var<storage, read_write> steady: array<vec4f>;
 
 fn levels(bytes: u32) -> vec4i {
   return vec4i((vec4u(bytes) >> vec4u(0, 8, 16, 24)) & vec4u(255));
@@ -156,6 +166,43 @@ fn join(@builtin(global_invocation_id) id: vec3u) {
     color[channel] = f32(four[i % 4]);
   }
   pixels[place.y * at.size.x + place.x] = pack4x8unorm(color);
+}
+
+fn share_at(place: vec2i) -> f32 {
+  let wanted = (vec2f(place) + 0.5) * vec2f(hold.size) / vec2f(at.size) - 0.5;
+  let point = clamp(wanted, vec2f(0), vec2f(hold.size - 1));
+  let near = vec2i(point);
+  let far = min(near + 1, hold.size - 1);
+  let part = point - vec2f(near);
+  let rows = vec2i(near.y, far.y) * hold.size.x;
+  let upper = mix(shares[rows.x + near.x], shares[rows.x + far.x], part.x);
+  let lower = mix(shares[rows.y + near.x], shares[rows.y + far.x], part.x);
+  return mix(upper, lower, part.y);
+}
+
+fn before_at(place: vec2i) -> vec4f {
+  let here = vec3f(vec2f(place), 1);
+  let wanted = vec2f(dot(hold.across.xyz, here), dot(hold.down.xyz, here));
+  let point = clamp(wanted, vec2f(0), vec2f(at.size - 1));
+  let near = vec2i(point);
+  let far = min(near + 1, at.size - 1);
+  let part = point - vec2f(near);
+  let rows = vec2i(near.y, far.y) * at.size.x;
+  let upper = mix(before[rows.x + near.x], before[rows.x + far.x], part.x);
+  let lower = mix(before[rows.y + near.x], before[rows.y + far.x], part.x);
+  return mix(upper, lower, part.y);
+}
+
+/// The painting, mixed with the last one as in steadiness.js.
+@compute @workgroup_size(8, 8)
+fn blend(@builtin(global_invocation_id) id: vec3u) {
+  let place = vec2i(id.xy);
+  if (any(place >= at.size)) { return; }
+  let i = place.y * at.size.x + place.x;
+  var color = vec4f(levels(pixels[i]));
+  if (hold.size.x > 0) { color = mix(color, before_at(place), share_at(place)); }
+  steady[i] = color;
+  pixels[i] = bytes_of(vec4i(round(color)));
 }
 
 @compute @workgroup_size(8, 8)

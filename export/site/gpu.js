@@ -3,12 +3,13 @@
 import { drawCanvas, meantStrength, STILL } from "./canvas.js";
 import { styleOf } from "./look.js";
 import { Network, numbersOf } from "./network.js";
+import { inPixels, SMALL_PX } from "./motion.js";
 import { planOf, Quality, TRIAL } from "./painter.js";
 
 const LEAST_PX = 16, BLOCK = 4;
 // What each step of frame.wgsl uses, by the places of its bindings.
 const PLACES = ["at", "frame", "smooth_edges", "picture", "pixels", "shown", "mean", "moves",
-  "gains", "cells", "planes", "raw"];
+  "gains", "cells", "planes", "raw", "hold", "shares", "before", "steady"];
 const STEPS = {
   shrink: ["at", "frame", "smooth_edges", "picture", "pixels"],
   look_for_motion: ["at", "pixels", "shown", "moves"],
@@ -16,6 +17,7 @@ const STEPS = {
   take: ["at", "pixels", "shown", "mean", "gains"],
   cut: ["at", "shown", "cells"],
   join: ["at", "cells", "pixels"],
+  blend: ["at", "pixels", "hold", "shares", "before", "steady"],
   publish: ["at", "picture", "shown"],
   halve: ["at", "pixels", "shown", "planes"],
   compare: ["at", "planes", "raw"],
@@ -65,6 +67,17 @@ class Sizes {
     }));
     network.prepare(height, width);
     this.cells = network.grids.cells;
+  }
+
+  /** Makes what stability needs, which few ask for; the last painting becomes the one before. */
+  turnPaintings(device) {
+    const make = (size, use) => device.createBuffer({ size, usage: use | GPUBufferUsage.COPY_DST });
+    const numbers = (length) => make(4 * length, GPUBufferUsage.STORAGE);
+    const count = this.height * this.width;
+    this.hold ||= make(48, GPUBufferUsage.UNIFORM);
+    this.shares ||= numbers(SMALL_PX + SMALL_PX / 8);  // its sides are rounded
+    const { before = numbers(4 * count), steady = numbers(4 * count) } = this;
+    Object.assign(this, { before: steady, steady: before });
   }
 
   destroy() {
@@ -124,14 +137,14 @@ export class GpuPainter {
   }
 
   /** Begins anew with the next frame. */
-  forget() { this.madeWith = this.of = ""; }
+  forget() { this.madeWith = this.of = this.steadied = ""; }
 
   /** Paints the frame that `show` has taken of `source`, with the `look` at this moment. */
   async paint(source, look) {
     return this.run(this.show.taken, planOf(source, look, this.quality.lines), look, source.moves);
   }
 
-  async run(frame, plan, { canvas, seed, view = STILL }, moves) {
+  async run(frame, plan, { canvas, seed, view = STILL, steady = null }, moves) {
     const { height, width, mix, enlarged } = plan, { device } = this;
     const began_ms = performance.now();
     if (this.sizes?.of !== `${height}x${width}`) await this.prepare(height, width);
@@ -143,9 +156,10 @@ export class GpuPainter {
     const cell = this.table.network.fine_px;
     const told = [width, height, ...sizes.cells, cell, 0, goesOn ? 0 : 1, same ? 0 : 1];
     device.queue.writeBuffer(sizes.at, 0, new Int32Array(told));
+    this.tellHold(steady);
     sizes.shown.reverse();
     const commands = device.createCommandEncoder(), pass = commands.beginComputePass();
-    this.encode(pass, frame, goesOn, enlarged);
+    this.encode(pass, frame, { goesOn, steady, enlarged });
     pass.end();
     device.queue.submit([commands.finish()]);
     await device.queue.onSubmittedWorkDone();
@@ -153,6 +167,19 @@ export class GpuPainter {
     const { small, painting, slopes } = sizes.shown[0];
     const took_ms = performance.now() - began_ms;
     return { small, painting, slopes: enlarged ? slopes : null, height, width, took_ms };
+  }
+
+  // `steady`: as from Steadiness, or null where it is off.
+  tellHold(steady) {
+    const { device, sizes } = this, isHeld = steady?.shares && this.steadied === sizes.of;
+    this.steadied = steady ? sizes.of : "";
+    if (!steady) return;
+    sizes.turnPaintings(device);
+    const { along = STILL, height, width, shares } = steady;
+    const [a, b, right, c, d, under] = inPixels(along, sizes.height, sizes.width);
+    device.queue.writeBuffer(sizes.hold, 0, new Float32Array([a, b, right, 0, c, d, under, 0]));
+    device.queue.writeBuffer(sizes.hold, 32, new Int32Array(isHeld ? [width, height] : [0, 0]));
+    if (isHeld) device.queue.writeBuffer(sizes.shares, 0, shares);
   }
 
   async prepare(height, width) {
@@ -176,7 +203,7 @@ export class GpuPainter {
     Object.assign(this, { styledAs: made, drawnAs: drawn });
   }
 
-  encode(pass, frame, goesOn, enlarged) {
+  encode(pass, frame, { goesOn, steady, enlarged }) {
     const { sizes, network } = this, { width, height, pixels, quiet, gains, held } = sizes;
     const { small, painting, slopes } = sizes.shown[0];
     const { cells, painted: inCells } = network.between;
@@ -192,6 +219,7 @@ export class GpuPainter {
     step("cut", sizes.cells, { shown: quiet, cells });
     network.encode(pass);
     step("join", whole, { cells: inCells, pixels: sizes.painted });
+    if (steady) step("blend", whole, { ...sizes, pixels: sizes.painted });
     step("hold", whole, { pixels: sizes.painted, shown: held, mean: sizes.heldMean, gains });
     step("publish", whole, { picture: painting, shown: held });
     if (!enlarged) return;

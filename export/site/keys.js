@@ -8,11 +8,13 @@ const PLAIN = {
 };
 const SHIFTED = {
   Equal: "+", BracketLeft: "{", BracketRight: "}", Comma: "<", Period: ">", Slash: "?",
+  Digit9: "(", Digit0: ")",
 };
 const UNSHIFTED = { Equal: "=", Slash: "/" };  // what else a key of SHIFTED has where keys are usual
 const SIGNS = {
   left: "←", right: "→", up: "↑", down: "↓", pageup: "PgUp", pagedown: "PgDn",
   space: "Space", f11: "F11",
+  "(": "⇧ 9", ")": "⇧ 0",  // keyboards differ in where brackets are, and not in where digits are
 };
 
 /** The name that the table of commands has for a key. */

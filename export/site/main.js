@@ -13,13 +13,14 @@ import { Predictor, thumbnailOf } from "./pictures.js";
 import { Show } from "./show.js";
 import { listCameras, openCamera, openFile } from "./sources.js";
 import { State } from "./state.js";
+import { Steadiness } from "./steadiness.js";
 import { fillWords, loadWords, recall, remember, say, turnLanguage } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const LOCAL = {  // commands that change no state
   snapshot: takeSnapshot, record: toggleRecording, fullscreen: toggleFullscreen, grab: grabStyle,
 };
-const DEGREES = new Set(["strength", "canvas"]);  // said in hundredths
+const DEGREES = new Set(["strength", "canvas", "stability"]);  // said in hundredths
 const FIGURES_MS = 500, ADDRESS_MS = 300, TOAST_MS = 1800, READ_MS = 50;  // READ_MS: a letter
 const KEEP_MS = 10000, KEEP_SOON_MS = 3000, MOST_TRIALS = 10;
 
@@ -29,6 +30,7 @@ let fresh = false, busy = false, shown = { share: 0 };
 let recording = null, wakeLock = null, wasHidden = false;
 let toastTimer = 0, addressTimer = 0, keepTimer = 0, turned_ms = 0;
 const camera = new Camera();  // where it has gone, and the canvas with it
+const steadiness = new Steadiness();
 const painted_ms = [];  // when the last frames were shown
 
 // ---- what is said ----
@@ -106,9 +108,9 @@ async function paintNext() {
   try {
     show.take(from);
     if (findsPeople(parts)) lookForPeople(from, parts);
-    const { brush, canvas, seed, rows } = state, view = viewOf(from);
-    const look = { vector, rows, brush, canvas, seed, view };
-    if (ready && vector[0] < 1) painted = await painter.paint(from, look);
+    const { brush, canvas, seed, rows } = state, isPainted = ready && vector[0] < 1;
+    const look = { vector, rows, brush, canvas, seed, ...follow(from, isPainted) };
+    if (isPainted) painted = await painter.paint(from, look);
   } catch (error) {
     busy = false;
     return onPaintError(error);
@@ -151,8 +153,15 @@ function maskedBy(parts) {
   return { mask, cover, parts: [parts[0], parts[1], isReady ? parts[2] : 0] };
 }
 
-// The camera is followed while the original is shown, too.
-function viewOf(from) { return state.table.canvas && state.canvas ? camera.follow(from) : STILL; }
+// The camera is followed while the original is shown, too; what stands still is not steadied.
+function follow(from, isPainted) {
+  const { stability, canvas, table } = state, isSteadied = isPainted && from.moves && stability > 0;
+  const hasCanvas = table.canvas && canvas > 0;
+  const view = hasCanvas || isSteadied ? camera.follow(from) : STILL;
+  if (!isSteadied) steadiness.reset();
+  const steady = isSteadied ? steadiness.follow(camera.copy, view, stability) : null;
+  return { view: hasCanvas ? view : STILL, steady };
+}
 
 // What is needed for later does not hold up the first picture.
 function keepSoon() {
@@ -219,6 +228,7 @@ function takeSource(opened) {
   closeSource();
   source = opened;
   camera.reset();
+  steadiness.reset();
   if (people) people.reset();
   painted_ms.length = 0;
   state.mirror = opened.isCamera && !opened.facesAway;

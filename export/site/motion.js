@@ -3,7 +3,9 @@
 
 import { STILL } from "./canvas.js";
 
-const SMALL_PX = 160 * 120, LEAST_SIDE_PX = 16;
+/** Of the copy in which the camera is followed, but for the rounding of its sides. */
+export const SMALL_PX = 160 * 120;
+const LEAST_SIDE_PX = 16;
 const CELL_PX = 14, BLUR_RADIUS = 15, DARK = 16, CONTRAST = 120;
 const CORNER = 2e-4, CORNER_RADIUS = 2;
 const RADIUS = 5, SIDE = 2 * RADIUS + 1, WINDOW = SIDE * SIDE, LEVELS = 3;
@@ -16,7 +18,7 @@ const CUT_UNITS = 1000, MOST_ZOOM = 16;
 
 const LOG = Float32Array.from({ length: 256 }, (_, level) => Math.log(level + DARK));
 
-/** Follows what a source shows, frame by frame, in a small copy of it. */
+/** Follows what a source shows, frame by frame, in a small `copy` of it. */
 export class Camera {
   constructor() {
     const small = document.createElement("canvas");
@@ -38,7 +40,10 @@ export class Camera {
     }
     small.imageSmoothingQuality = "medium";
     small.drawImage(frame, 0, 0, columns, rows);
-    return this.motion.follow(small.getImageData(0, 0, columns, rows).data, rows, columns);
+    this.copy = {
+      pixels: small.getImageData(0, 0, columns, rows).data, height: rows, width: columns,
+    };
+    return this.motion.follow(this.copy.pixels, rows, columns);
   }
 }
 
@@ -347,8 +352,8 @@ const WINDOW_NOW = new Float64Array(WINDOW);
 // Mirrored at the edges, which are not repeated.
 function mirrored(i, length) { return i < 0 ? -i : i >= length ? 2 * length - 2 - i : i; }
 
-// The sum over a square window, mirrored at the edges.
-function boxSum(plane, height, width, radius) {
+/** The sum over a square window, mirrored at the edges. */
+export function boxSum(plane, height, width, radius) {
   const across = new Float32Array(plane.length), sum = new Float32Array(plane.length);
   for (let y = 0; y < height; y++) slideSum(plane, across, y * width, 1, width, radius);
   for (let x = 0; x < width; x++) slideSum(across, sum, x, width, height, radius);
@@ -488,14 +493,25 @@ function leastSquares(before, now, places) {
 function inUnits(motion, { height, width }) {
   const middle = [(width - 1) / 2, (height - 1) / 2], short = Math.min(height, width);
   const shift = applied(motion, middle).map((value, axis) => (value - middle[axis]) / short);
-  const [a, b, , c, d] = motion, determinant = a * d - b * c;
+  return inverted([motion[0], motion[1], shift[0], motion[3], motion[4], shift[1]]);
+}
+
+/** The way back. */
+export function inverted([a, b, right, c, d, under]) {
+  const determinant = a * d - b * c;
   const back = [d, -b, 0, -c, a, 0].map((value) => value / determinant);
-  const [x, y] = applied(back, shift);
+  const [x, y] = applied(back, [right, under]);
   return [back[0], back[1], -x, back[3], back[4], -y];
 }
 
-// Through `inner`, then through `outer`.
-function joined(outer, inner) {
+/** What is told in short sides from the middle, in pixels of a picture of that size. */
+export function inPixels([a, b, right, c, d, under], height, width) {
+  const x = (width - 1) / 2, y = (height - 1) / 2, short = Math.min(height, width);
+  return [a, b, x - a * x - b * y + short * right, c, d, y - c * x - d * y + short * under];
+}
+
+/** Through `inner`, then through `outer`. */
+export function joined(outer, inner) {
   const [a, b, , c, d] = outer, [x, y] = applied(outer, [inner[2], inner[5]]);
   return [a * inner[0] + b * inner[3], a * inner[1] + b * inner[4], x,
     c * inner[0] + d * inner[3], c * inner[1] + d * inner[4], y];

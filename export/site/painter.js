@@ -151,7 +151,8 @@ export class Painter {
     }
     this.context.drawImage(source.frame, 0, 0, width, height);
     const pixels = this.context.getImageData(0, 0, width, height).data;
-    const { canvas, seed, view } = look, told = { ...plan, pixels, canvas, seed, view };
+    const { canvas, seed, view, steady } = look;
+    const told = { ...plan, pixels, canvas, seed, view, steady };
     return this.ask("paint", { ...told, moves: source.moves }, [pixels.buffer]);
   }
 

@@ -5,13 +5,16 @@ const STEPS = {  // what each command changes, and by how much
   weaker: ["strength", -0.1], stronger: ["strength", 0.1],
   finer: ["brush", -0.25], broader: ["brush", 0.25],
   plainer: ["canvas", -0.1], rougher: ["canvas", 0.1],
+  looser: ["stability", -0.1], steadier: ["stability", 0.1],
   fade_shorter: ["fade", -0.2], fade_longer: ["fade", 0.2],
   auto_slower: ["auto_period", 1], auto_faster: ["auto_period", -1],
   divider_left: ["divider", -0.05], divider_right: ["divider", 0.05],
 };
 const SWITCHES = ["blend", "keep_color", "auto", "freeze", "mirror", "hud", "help"];
 // Under these names a look stands behind the # of the address.
-const IN_ADDRESS = { strength: "strength", brush: "brush", canvas: "canvas", fade: "fade" };
+const IN_ADDRESS = {
+  strength: "strength", brush: "brush", canvas: "canvas", stability: "stability", fade: "fade",
+};
 const PARTS = ["paint", "behind"];
 const COLOR = /^#[0-9a-f]{6}$/i;  // behind a person
 const PAINTERS = ["webgpu", "wasm"];

@@ -7,9 +7,10 @@ import { NoiseReduction, PaintingAtRest } from "./noise.js";
 import { withAlpha, withoutAlpha } from "./pixels.js";
 import { openSession } from "./session.js";
 import { slopesOf } from "./slopes.js";
+import { LastPainting } from "./steadiness.js";
 
 const MOST_THREADS = 4;  // the small cores of a phone would hold up the large ones
-const noise = new NoiseReduction(), rest = new PaintingAtRest();
+const noise = new NoiseReduction(), rest = new PaintingAtRest(), last = new LastPainting();
 let session, canvasOfModel, rowLength;
 
 // Without isolation there is no shared memory, and so there are no threads.
@@ -26,7 +27,7 @@ async function open({ model, canvas, row_length }) {
 
 /** Paints RGBA `pixels`; `moves`: whether they are of a film, whose noise is taken out. */
 async function paint(told) {
-  const { pixels, height, width, mix, outside, canvas, seed, view, moves, enlarged } = told;
+  const { pixels, height, width, mix, outside, canvas, seed, view, steady, moves, enlarged } = told;
   const started_ms = performance.now(), style = styleOf(mix, outside, rowLength);
   const rgb = withoutAlpha(pixels);
   if (!moves) noise.reset();
@@ -48,7 +49,8 @@ async function paint(told) {
   const { stylized } = await session.run(inputs);
   const madeWith = [...mix, canvas, seed], gains = moves ? noise.gains : null;
   const painted = Uint8Array.from(stylized.data);  // its memory is the runtime's
-  const painting = withAlpha(rest.hold(painted, gains, madeWith, height, width));
+  const held = last.hold(painted, steady, height, width);
+  const painting = withAlpha(rest.hold(held, gains, madeWith, height, width));
   stylized.dispose();
   const slopes = enlarged ? slopesOf(pixels, painting, height, width) : null;
   return { pixels, painting, slopes, height, width, took_ms: performance.now() - started_ms };

@@ -127,8 +127,10 @@ def test_the_page_asks_nobody_else():
 def test_steps_and_switches_are_those_of_the_programs():
     steps = re.findall(r'(\w+): \["(\w+)", (-?[\d.]+)\]', TEXTS["state.js"])
     before = State(("a", "b"), Look((("a", 1.0),)))
-    for middle in ("strength", "brush", "canvas", "fade", "auto_period", "divider"):
-        before = perform(before, middle, {"strength": 0.5, "canvas": 0.5}.get(middle, 1.0))
+    for number in ("strength", "canvas", "stability"):
+        before = perform(before, number, 0.5)
+    for number in ("brush", "fade"):
+        before = perform(before, number, 1.0)
     before = perform(before, "auto_period", 8)
     before = perform(before, "divider", 0.5)
     for command, number, step in steps:

@@ -8,9 +8,11 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 import skimage.data
@@ -617,6 +619,117 @@ def test_a_card_steadies_films_as_the_programs_do(small_site, context_with_card)
             stray = np.abs(np.reshape(ours, (48, 64, 4))[..., :3] - expected)
             assert stray.max() <= 2
         assert np.abs(np.subtract(of_picture, carried)).max() > 9
+    assert not wrong
+
+
+PAINT_STEADY = """async ([kind, frames, views]) => {
+  const { GpuPainter, openCard } = await import("/gpu.js");
+  const { GpuShow } = await import("/gpushow.js");
+  const { Painter } = await import("/painter.js");
+  const { Steadiness } = await import("/steadiness.js");
+  const table = await (await fetch("/site.json")).json(), steadiness = new Steadiness();
+  const size = [48, 64], mix = new Float32Array([0, 1, 0]), drawn = [];
+  const plan = { height: size[0], width: size[1], mix, outside: null, enlarged: false };
+  const look = { canvas: 1, seed: 1 };
+  let painter = new Painter(), show;
+  if (kind === "wasm") await painter.open(table);
+  else {
+    painter = new GpuPainter(await openCard(true), table);
+    await painter.load();
+    show = await GpuShow.open(document.createElement("canvas"), painter.device);
+  }
+  for (const [number, frame] of frames.entries()) {
+    const pixels = Uint8ClampedArray.from(frame), copy = { pixels, height: 48, width: 64 };
+    const steady = steadiness.follow(copy, views[number], 0.5);
+    if (kind === "wasm") {
+      const told = { ...plan, ...look, steady, moves: true, pixels: pixels.slice() };
+      drawn.push(Array.from((await painter.ask("paint", told)).painting));
+      continue;
+    }
+    show.take({ frame: await createImageBitmap(new ImageData(pixels, size[1], size[0])), size });
+    show.put(await painter.run(show.taken, plan, { ...look, steady }, true));
+    show.draw({ share: 0, compare: "off", divider: 0.5 });
+    const drawing = new OffscreenCanvas(size[1], size[0]).getContext("2d");
+    drawing.drawImage(show.canvas, 0, 0);
+    drawn.push(Array.from(drawing.getImageData(0, 0, size[1], size[0]).data));
+  }
+  return drawn;
+}"""
+
+
+def held_along(shift: float, frames: list[np.ndarray], last: np.ndarray, painting: np.ndarray):
+    """``painting`` mixed with the ``last`` one, which lies ``shift`` pixels further right.
+
+    frames: the one before and the one now.
+    """
+    height, width = painting.shape[:2]
+    rows, columns = np.mgrid[:height, :width].astype(np.float32)
+    before, now = (frame.astype(np.float32) for frame in frames)
+    warp = partial(cv2.remap, map1=columns + np.float32(shift), map2=rows, interpolation=1)
+    changes = np.abs(now - warp(before)).max(2)
+    changes[columns + shift > width - 1] = 255
+    share = 0.95 * (1 - 0.5**4) * np.exp(-np.square(cv2.blur(changes, (3, 3)) / 12))
+    return painting + share[..., None] * (warp(last) - painting)
+
+
+@pytest.mark.parametrize("kind", ["wasm", "webgpu"])
+def test_paint_is_held_along_the_camera(small_site, context_with_card, kind: str):
+    """A camera that pans over a scene, in which a square moves otherwise; then another scene."""
+    server, model = small_site
+    page, wrong = open_page(context_with_card, server.address + "#painter=wasm")
+    scene, places = small_frame(48, 120), [2.5 * t for t in range(6)]
+    frames = [scene[:, round(x) : round(x) + 64].copy() for x in places]
+    for t, frame in enumerate(frames):
+        frame[10:26, 40 - 6 * t : 56 - 6 * t] = (220, 40, 40)
+    frames.append(255 - frames[-1])
+    views = [[1, 0, x / 48, 0, 1, 0] for x in [*places, places[-1]]]
+    told = [opaque(frame).ravel().tolist() for frame in frames]
+    drawn = page.evaluate(PAINT_STEADY, [kind, told, views])
+    noise, rest, shown, changes = NoiseReduction(), PaintingAtRest(RecursiveMean()), None, []
+    with open_engine("onnxruntime", model, EngineOptions(precision="fp32"), (48, 64)) as engine:
+        style = np.array([0, 1, 0], np.float32)
+        for t, (frame, ours) in enumerate(zip(frames, drawn, strict=True)):
+            quiet = noise.reduce(frame)
+            canvas = model.canvas.draw((48, 64), style[None])
+            painting = engine.infer(quiet[None], style[None], canvas)[0].astype(np.float32)
+            if 0 < t < len(places):
+                shown = held_along(2.5, frames[t - 1 : t + 1], shown, painting)
+                changes.append(np.abs(shown - painting).mean())
+            else:
+                shown = painting
+            expected = rest.hold(np.rint(shown).astype(np.uint8), noise.gains, style).astype(int)
+            stray = np.abs(np.reshape(ours, (48, 64, 4))[..., :3] - expected)
+            assert stray.max() <= 2, (t, stray.max())
+    assert min(changes) > 1 and not wrong
+
+
+KEEP_STEADY = """(() => {
+  const post = Worker.prototype.postMessage;
+  Worker.prototype.postMessage = function (told, moved) {
+    if (told.task === "paint") window.steady = told.steady;
+    return post.call(this, told, moved);
+  };
+})()"""
+
+
+def test_stability_is_for_what_moves_and_stands_in_the_address(tiny_site, context):
+    context.add_init_script(KEEP_STEADY)
+    page, wrong = open_page(context, tiny_site.address)
+    page.click("#begin")
+    page.wait_for_selector("#stage[data-frames]")
+    assert page.evaluate("window.steady === null")
+    for _ in range(5):
+        page.keyboard.press("Shift+Digit0")
+    until(page, "window.steady?.shares")
+    until_shown(page, 64, 204)
+    page.wait_for_url("**stability=0.5")
+    assert page.input_value("#c-stability") == "0.5"
+    page.keyboard.press("Digit0")  # the original: what is painted next has nothing to hold
+    until_shown(page, 191, 51)
+    page.set_input_files("#file", as_png(np.full((48, 64, 3), 60, np.uint8)))
+    page.keyboard.press("Digit0")
+    until(page, "window.steady === null")
+    until_like(page, np.full((48, 64, 3), 195), enlarged=False)
     assert not wrong
 
 
