@@ -1,6 +1,6 @@
 // Blends each painting with the last one, moved along with the camera: as --stability of the
-// programs (realtime/picture/steadiness.py), but for one motion of the whole picture in place of one
-// of each pixel. What moves otherwise is painted anew.
+// programs (realtime/picture/steadiness.py), but with one motion of the whole picture for all its
+// pixels. What moves otherwise is painted anew.
 
 import { boxSum, inPixels, inverted, joined } from "./motion.js";
 
@@ -74,7 +74,7 @@ function changesAlong(along, { pixels, height, width }, { pixels: before }) {
 
 /** The painting shown last, three numbers a pixel: bytes would never come near a new painting. */
 export class LastPainting {
-  /** `painting`, RGB, mixed with the last one; `steady`: as from `Steadiness`, null where it is off. */
+  /** `painting`, RGB, mixed with the last one; `steady`: as from `Steadiness`, or null: off. */
   hold(painting, steady, height, width) {
     const isSame = this.height === height && this.width === width;
     const before = steady?.shares && isSame ? this.shown : null;
@@ -107,7 +107,8 @@ export class LastPainting {
         }
         const next = at + (right ? 3 : 0), below = at + (under ? row : 0), far = below + next - at;
         const whole = 1 - share, upper = share * (1 - under), lower = share * under;
-        const p = upper * (1 - right), q = upper * right, r = lower * (1 - right), s = lower * right;
+        const p = upper * (1 - right), q = upper * right;
+        const r = lower * (1 - right), s = lower * right;
         for (let k = 0; k < 3; k++) {
           shown[i + k] = whole * shown[i + k] + p * before[at + k] + q * before[next + k]
             + r * before[below + k] + s * before[far + k];
@@ -128,7 +129,8 @@ function between(place, length, count) {
 function readRow({ shares, width }, line, columns, row) {
   const upper = line.first * width, lower = line.second * width;
   columns.forEach(({ first, second, part }, x) => {
-    const left = shares[upper + first] + line.part * (shares[lower + first] - shares[upper + first]);
+    const left = shares[upper + first]
+      + line.part * (shares[lower + first] - shares[upper + first]);
     const right = shares[upper + second]
       + line.part * (shares[lower + second] - shares[upper + second]);
     row[x] = left + part * (right - left);
