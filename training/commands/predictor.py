@@ -57,6 +57,13 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     predictor.add_argument("--out", type=Path, help="folder of the run (default: runs/predictor)")
     predictor.add_argument(
+        "--keep",
+        type=Path,
+        metavar="PREDICTOR.onnx",
+        help="train nothing: write into --out what this one becomes for --from, its network after "
+        "more training",
+    )
+    predictor.add_argument(
         "--minutes",
         type=float,
         default=1e6,
@@ -94,6 +101,8 @@ def run(args: argparse.Namespace) -> None:
     from training.predictor.loop import PredictorRun
     from training.vgg import load_vgg
 
+    if args.keep:
+        return _exchange(args)
     check_device(args.device)
     end_s = time.monotonic() + 60 * args.minutes
     left_min = lambda: max(0.0, (end_s - time.monotonic()) / 60)  # noqa: E731
@@ -128,6 +137,19 @@ def run(args: argparse.Namespace) -> None:
         f"{folder}: done; {missed:.0%} of what tells held-out pictures apart is missed. Next: "
         f"python -m export predictor {folder}/predictor.safetensors"
     )
+
+
+def _exchange(args: argparse.Namespace) -> None:
+    from training.config import load_config
+    from training.data import photo_files
+    from training.predictor.exchange import exchange_network
+
+    config = load_config(args.config)
+    output = (args.out or Path("runs") / config.name) / "predictor.onnx"
+    output.parent.mkdir(parents=True, exist_ok=True)
+    photos = photo_files(args.data / config.photos, config.exclude_licence)
+    exchange_network(args.keep, args.bundled, photos, output)
+    print(f"wrote {output}")
 
 
 def _look(
