@@ -60,6 +60,20 @@ def test_a_second_argument_is_the_seconds_of_a_fade(client, desk: Desk, said: li
     assert "brush does not fade by itself" in said[0] and desk.state.look.brush == 1
 
 
+def test_none_of_a_thousand_at_a_players_pace_is_lost_and_each_is_obeyed_soon(client, desk: Desk):
+    for _ in range(1000):  # as from two faders that are both moved
+        client.send_message(PREFIX + "next", [])
+        time.sleep(0.002)
+    assert until(lambda: (desk.follow(0.0), desk.state.performed == 1000)[1])
+    waits = []
+    for number in (2, 1, 2, 1, 2):
+        begun_s = time.monotonic()
+        client.send_message(PREFIX + "slot", number)
+        assert obeyed(desk, lambda state, n=number: state.number == n)
+        waits.append(time.monotonic() - begun_s)
+    assert min(waits) < 2 / 30
+
+
 def test_a_flood_costs_little_and_does_not_lock_others_out(client, desk: Desk):
     taken = [0]
     ask = desk.ask
