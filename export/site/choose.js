@@ -18,10 +18,10 @@ async function openGpuPainter(table, isAskedFor) {
 
 /**
  * Opens what paints quickest here, or what is `asked` for: { painter, why: [word, values] }. The
- * processor's network is loaded only where the card does not manage the largest size.
+ * processor's network is loaded only where the card does not manage the largest size. `painter`:
+ * the processor's, not opened yet.
  */
-export async function choosePainter(table, asked) {
-  const painter = new Painter();
+export async function choosePainter(table, asked, painter = new Painter()) {
   const { chosen, why } = await chooseFrom(painter, table, asked);
   if (chosen !== painter) painter.close();
   return { painter: chosen, why };

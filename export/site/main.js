@@ -8,6 +8,7 @@ import { keepAll } from "./isolation.js";
 import { clipKind, Recording, saveSnapshot } from "./keep.js";
 import { keyName } from "./keys.js";
 import { Camera } from "./motion.js";
+import { Painter } from "./painter.js";
 import { People } from "./people.js";
 import { Predictor, thumbnailOf } from "./pictures.js";
 import { Show } from "./show.js";
@@ -571,13 +572,14 @@ async function reopenShow() {
 }
 
 async function run() {
+  const processor = new Painter();  // a worker begins only while this thread has nothing to do
   const [answer] = await Promise.all([fetch("site.json"), loadWords()]);
   const table = await answer.json();
   document.body.classList.add("running");
   fillWords();
   state = new State(table);
   state.readAddress(location.hash);
-  const choosing = choosePainter(table, state.painter);  // it takes longer than all that follows
+  const choosing = choosePainter(table, state.painter, processor);  // takes longer than the rest
   choosing.catch(() => {});  // openPainter says it
   state.hud = recall("hud") !== "off";
   await buildControls(state);
