@@ -168,29 +168,36 @@ fn join(@builtin(global_invocation_id) id: vec3u) {
   pixels[place.y * at.size.x + place.x] = pack4x8unorm(color);
 }
 
+/// The four pixels around a point, row by row, and how far it lies between them.
+struct Around {
+  pixels: vec4i,
+  part: vec2f,
+}
+
+fn around(wanted: vec2f, size: vec2i) -> Around {
+  let point = clamp(wanted, vec2f(0), vec2f(size - 1));
+  let near = vec2i(point);
+  let far = min(near + 1, size - 1);
+  let rows = vec2i(near.y, far.y) * size.x;
+  let pixels = vec4i(rows.x + near.x, rows.x + far.x, rows.y + near.x, rows.y + far.x);
+  return Around(pixels, point - vec2f(near));
+}
+
 fn share_at(place: vec2i) -> f32 {
   let wanted = (vec2f(place) + 0.5) * vec2f(hold.size) / vec2f(at.size) - 0.5;
-  let point = clamp(wanted, vec2f(0), vec2f(hold.size - 1));
-  let near = vec2i(point);
-  let far = min(near + 1, hold.size - 1);
-  let part = point - vec2f(near);
-  let rows = vec2i(near.y, far.y) * hold.size.x;
-  let upper = mix(shares[rows.x + near.x], shares[rows.x + far.x], part.x);
-  let lower = mix(shares[rows.y + near.x], shares[rows.y + far.x], part.x);
-  return mix(upper, lower, part.y);
+  let found = around(wanted, hold.size);
+  let upper = mix(shares[found.pixels.x], shares[found.pixels.y], found.part.x);
+  let lower = mix(shares[found.pixels.z], shares[found.pixels.w], found.part.x);
+  return mix(upper, lower, found.part.y);
 }
 
 fn before_at(place: vec2i) -> vec4f {
   let here = vec3f(vec2f(place), 1);
   let wanted = vec2f(dot(hold.across.xyz, here), dot(hold.down.xyz, here));
-  let point = clamp(wanted, vec2f(0), vec2f(at.size - 1));
-  let near = vec2i(point);
-  let far = min(near + 1, at.size - 1);
-  let part = point - vec2f(near);
-  let rows = vec2i(near.y, far.y) * at.size.x;
-  let upper = mix(before[rows.x + near.x], before[rows.x + far.x], part.x);
-  let lower = mix(before[rows.y + near.x], before[rows.y + far.x], part.x);
-  return mix(upper, lower, part.y);
+  let found = around(wanted, at.size);
+  let upper = mix(before[found.pixels.x], before[found.pixels.y], found.part.x);
+  let lower = mix(before[found.pixels.z], before[found.pixels.w], found.part.x);
+  return mix(upper, lower, found.part.y);
 }
 
 /// The painting, mixed with the last one as in steadiness.js.
