@@ -5,6 +5,9 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -14,6 +17,17 @@ def cpu_threads() -> int:
     In a container or under taskset those are fewer than the machine's.
     """
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def step_back(niceness: int) -> None:
+    """Let every other thread go first: the calling one gets ``niceness``, 0..19, where it is lower.
+
+    On Linux alone, where threads have priorities of their own; elsewhere nothing is changed.
+    Threads that it starts later step back, too.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError):  # it is lower already
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
 
 
 def processor() -> str:

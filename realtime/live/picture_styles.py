@@ -17,6 +17,7 @@ import numpy as np
 from engines.errors import LivebrushError
 from engines.folders import user_models_dir
 from engines.grade import GradeNetwork
+from engines.machine import step_back
 from engines.model_file import kept_rows
 from engines.predictor import Predictor
 from engines.style_row import ENDING, StyleRow, write_row
@@ -36,6 +37,7 @@ from realtime.stylizer import Stylizer
 
 MOST_WAITING = 4
 _KEPT_PX = 550  # of the short side, at scale 1: training looks at 490 within the borders
+_NICENESS = 10  # of the thread: a large photo takes a core for half a second
 MOST_STYLES = 100
 """From outside, in one run: beyond that nobody finds one of them any more."""
 
@@ -167,6 +169,7 @@ class PictureStyles:
     def _make_all(self) -> None:
         predictor: Predictor | None = None
         network: GradeNetwork | None = None
+        step_back(_NICENESS)
         while (job := self._jobs.get()) is not None:
             try:
                 if job.is_grade:
