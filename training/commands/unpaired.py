@@ -17,6 +17,7 @@ from training.commands.flags import add_device, add_vgg, check_device
 if TYPE_CHECKING:
     from engines.model_file import ModelFile
     from training.unpaired.trainer import UnpairedTrainer
+    from training.vgg import Vgg16
 
 FAMILIES = ("fast", "resnet", "ugatit-light")
 _MINUTES = 180.0
@@ -98,8 +99,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     add_vgg(
         parser,
-        "VGG16 weights, to measure at the end how near it comes: Caffe-convention safetensors or "
-        "torchvision's vgg16 (default: it is not measured)",
+        "VGG16 weights, with which `fast` learns several times as much in a step and which measure "
+        "at the end how near it comes: Caffe-convention safetensors or torchvision's vgg16 "
+        "(default: neither)",
     )
     add_device(parser)
     parser.set_defaults(run=run)
@@ -126,8 +128,10 @@ def run(args: argparse.Namespace) -> None:
     for style in names:
         check_taken(style, has_run)
     check_device(args.device)
-    vgg = load_vgg(args.vgg) if args.vgg else None  # a wrong file is said before hours of training
-    trainer = _begin(args, names, folder)
+    vgg = (
+        load_vgg(args.vgg).to(args.device) if args.vgg else None
+    )  # a wrong file is said before hours of training
+    trainer = _begin(args, names, folder, vgg)
     try:
         _learn(trainer, 60 * args.minutes)
     except (KeyboardInterrupt, SystemExit):
@@ -135,7 +139,7 @@ def run(args: argparse.Namespace) -> None:
         raise
     _say_phase(4, "writing both models and checking them")
     made = [_install(trainer, way) for way in range(2)]
-    _report(trainer, made, vgg.to(args.device) if vgg else None)
+    _report(trainer, made, vgg)
     _say_next(trainer, made, args)
 
 
@@ -162,7 +166,9 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError("--resume goes on with a run, --overwrite begins anew: give one of them.")
 
 
-def _begin(args: argparse.Namespace, names: tuple[str, str], folder: Path) -> UnpairedTrainer:
+def _begin(
+    args: argparse.Namespace, names: tuple[str, str], folder: Path, vgg: Vgg16 | None
+) -> UnpairedTrainer:
     """Read both sets, say what can be expected, and return the trainer, resumed if asked for."""
     from training.unpaired.augment import SMALL_SET
     from training.unpaired.kinds import KINDS
@@ -175,7 +181,9 @@ def _begin(args: argparse.Namespace, names: tuple[str, str], folder: Path) -> Un
     lines_px = kind.seen_lines_px(size_px)[1]
     sets = (read_set(args.first, lines_px, _say), read_set(args.second, lines_px, _say))
     batch = _FAST_ON_GPU if args.family == "fast" and args.device != "cpu" else 1
-    trainer = UnpairedTrainer(kind, sets, folder, names, size_px, args.seed, args.device, batch)
+    trainer = UnpairedTrainer(
+        kind, sets, folder, names, size_px, args.seed, args.device, batch, vgg
+    )
     if args.resume:
         trainer.resume()
     counts = " and ".join(f"{len(s.learnt)} of {s.folder}" for s in sets)

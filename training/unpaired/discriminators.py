@@ -11,9 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from training.vgg import Vgg16
+
 _SLOPE = 0.2
 _LOCAL, _WHOLE = 5, 7  # layers
 _LAST_PX = 4  # cells that the last layers need
+_SEEN = {"relu2_2": 128, "relu3_3": 256, "relu4_3": 512}  # and their channels
+_HEAD = 64  # channels
 
 
 class PatchDiscriminator(nn.Module):
@@ -41,6 +45,46 @@ class PatchDiscriminator(nn.Module):
     def forward(self, image: Tensor) -> list[Tensor]:
         """Return one verdict, on each patch."""
         return [self.layers(image * 2 - 1)]
+
+
+class FeatureDiscriminator(nn.Module):
+    """Judges by what a frozen VGG16 sees in the picture at half its size, and by patches.
+
+    Source: Sauer et al. 2021 (projected GANs): what was learnt from a million photos need not be
+    learnt again from some dozens of paintings, so it takes a fraction of the steps. Theirs sees by
+    EfficientNet and mixes its layers at random; ours has a head for each of three layers.
+
+    pictures: (N, 3, H, W) RGB in 0..1, some of both sets, by which the features are brought to one
+    size.
+    """
+
+    def __init__(self, width: int, vgg: Vgg16, pictures: Tensor) -> None:
+        super().__init__()
+        self._vgg = (vgg,)  # in a tuple: it is neither trained nor kept in checkpoints
+        self.patches = PatchDiscriminator(width, sees_palette=True)
+        self.heads = nn.ModuleDict({layer: _head(inputs) for layer, inputs in _SEEN.items()})
+        for layer, seen in self._see(pictures).items():
+            size = seen.square().mean((0, 2, 3), keepdim=True).sqrt()
+            self.register_buffer(f"size_{layer}", size + size.mean() / 10)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Return four verdicts: on each patch, and on each place of three layers."""
+        seen = self._see(image)
+        judged = [head(seen[k] / getattr(self, f"size_{k}")) for k, head in self.heads.items()]
+        return [*self.patches(image), *judged]
+
+    def _see(self, image: Tensor) -> dict[str, Tensor]:
+        return self._vgg[0](F.avg_pool2d(image, 2), tuple(_SEEN))
+
+
+def _head(inputs: int) -> nn.Sequential:
+    return nn.Sequential(
+        spectral_norm(nn.Conv2d(inputs, _HEAD, 1)),
+        nn.LeakyReLU(_SLOPE),
+        spectral_norm(nn.Conv2d(_HEAD, _HEAD, 3, padding=1)),
+        nn.LeakyReLU(_SLOPE),
+        nn.Conv2d(_HEAD, 1, 1),
+    )
 
 
 def _begun(conv: nn.Conv2d) -> nn.Conv2d:

@@ -15,7 +15,12 @@ from engines.networks import build_network
 from engines.networks.families.ugatit import LayerInstanceNorm, UGatIt
 from engines.networks.style_network import StyleNetwork
 from training.muon import MuonAdam
-from training.unpaired.discriminators import LocalAndWhole, PatchDiscriminator
+from training.unpaired.discriminators import (
+    FeatureDiscriminator,
+    LocalAndWhole,
+    PatchDiscriminator,
+)
+from training.vgg import Vgg16
 
 _BETAS = (0.5, 0.999)
 _LARGER = 286 / 256  # pictures than their crops, as in both papers
@@ -74,10 +79,18 @@ class Kind:
                     nn.init.normal_(layer.weight, 0, 0.02)
         return network
 
-    def build_discriminator(self, size_px: int) -> nn.Module:
-        """Return what judges one of the two sets."""
+    def build_discriminator(
+        self, size_px: int, vgg: Vgg16 | None = None, pictures: Tensor | None = None
+    ) -> nn.Module:
+        """Return what judges one of the two sets.
+
+        With ``vgg`` and some ``pictures`` (N, 3, H, W) of both sets, ``fast`` is judged by what it
+        sees, too.
+        """
         if self.network == "ugatit":
             return LocalAndWhole(self.judged, size_px)
+        if self.network == "fast" and vgg is not None and pictures is not None:
+            return FeatureDiscriminator(self.judged, vgg, pictures)
         return PatchDiscriminator(self.judged, sees_palette=self.network == "fast")
 
     def optimizers(
@@ -142,15 +155,16 @@ class Translated:
 def translate(network: StyleNetwork, image: Tensor, random: np.random.Generator) -> Translated:
     """Translate ``image``, (N, 3, H, W) RGB in 0..1 of whole cells; a canvas is drawn for each."""
     if isinstance(network, UGatIt):
-        return Translated(*network.trace(image))
+        return Translated(*(part.float() for part in network.trace(image)))
     mix = torch.ones(len(image), 1, device=image.device)
     if not network.canvas_channels:
-        return Translated(network(image, mix))
+        return Translated(network(image, mix).float())
     size = (image.shape[-2], image.shape[-1])
     drawn = [
         draw_canvas(size, network.cell_px, int(random.integers(1, 2**31))) for _ in range(len(mix))
     ]
-    return Translated(network(image, mix, torch.from_numpy(np.stack(drawn)).to(image.device)))
+    canvas = torch.from_numpy(np.stack(drawn)).to(image.device)
+    return Translated(network(image, mix, canvas).float())
 
 
 @torch.no_grad()

@@ -24,6 +24,7 @@ from engines.networks.style_network import StyleNetwork
 from engines.networks.weights import save_weights
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.losses import grid_loss, range_loss
+from training.precision import fastest_float
 from training.preview import save_curves
 from training.unpaired.augment import SMALL_SET, augment
 from training.unpaired.history import History
@@ -37,6 +38,7 @@ from training.unpaired.kinds import (
 from training.unpaired.losses import attention_loss, difference, least_squares
 from training.unpaired.pictures import PictureSet, draw_crop
 from training.unpaired.preview import save_preview
+from training.vgg import Vgg16
 
 DIRECTIONS = ("there", "back")
 _EMA = 0.999
@@ -64,16 +66,20 @@ class UnpairedTrainer:
         seed: int = 0,
         device: str = "cpu",
         batch: int = 1,
+        vgg: Vgg16 | None = None,
     ) -> None:
         self.kind, self.sets, self.folder, self.names = kind, sets, folder, names
         self.size_px, self.seed, self.device, self.batch = size_px, seed, device, batch
+        self._float = fastest_float(device)
         self.step, self.spent_s = 0, 0.0
         self.history: list[dict[str, float]] = []
         self.is_small = min(len(s.learnt) for s in sets) < SMALL_SET
         torch.manual_seed(seed)
         self.generators = nn.ModuleDict({way: kind.build() for way in DIRECTIONS})
+        random = np.random.default_rng(seed)
+        seen = torch.cat([self._draw(pictures, random, _BEGUN_ON) for pictures in sets])
         self.discriminators = nn.ModuleDict(
-            {way: kind.build_discriminator(size_px) for way in DIRECTIONS}
+            {way: kind.build_discriminator(size_px, vgg, seen) for way in DIRECTIONS}
         )
         for module in (self.generators, self.discriminators):
             module.to(device=device, memory_format=torch.channels_last).train()
@@ -125,19 +131,26 @@ class UnpairedTrainer:
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate * min(1.0, 2 - 2 * share)
         real = [self._draw(pictures, random, self.batch) for pictures in self.sets]
-        losses, translated = self._generator_losses(real, random)
+        with self._fast_floats():
+            losses, translated = self._generator_losses(real, random)
         weights = self.kind.weights
         self._move(0, sum(getattr(weights, name) * loss for name, loss in losses.items()))
         for network in self.generators.values():
             clip_shares(network)
         keep = min(_EMA, (1 + self.step) / (10 + self.step))
         follow(self.averaged, self.generators, keep)
-        losses["discriminators"] = self._discriminator_loss(real, translated, random)
+        with self._fast_floats():
+            losses["discriminators"] = self._discriminator_loss(real, translated, random)
         self._move(1, losses["discriminators"])
         self.step += 1
         found = {name: float(loss.detach()) for name, loss in losses.items()}
         self._record(found)
         return found
+
+    def _fast_floats(self) -> torch.autocast:
+        return torch.autocast(
+            self.device, dtype=torch.bfloat16, enabled=self._float == torch.bfloat16
+        )
 
     def _draw(self, pictures: PictureSet, random: np.random.Generator, count: int) -> Tensor:
         lines = self.kind.seen_lines_px(self.size_px)
@@ -192,7 +205,7 @@ class UnpairedTrainer:
             drawn = torch.Generator().manual_seed(int(random.integers(2**31)))
             pictures = augment(pictures, drawn)
         verdicts: list[Tensor] = self.discriminators[way](pictures)
-        return verdicts
+        return [verdict.float() for verdict in verdicts]
 
     def _move(self, which: int, loss: Tensor) -> None:
         if not torch.isfinite(loss):

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from engines.errors import TrainingError
@@ -17,10 +18,13 @@ from engines.networks.families.ugatit import LayerInstanceNorm, UGatIt
 from engines.networks.weights import load_weights
 from tests.small_frame import small_frame
 from tests.small_network import CONFIG
+from tests.training.test_vgg import caffe_state
 from training.unpaired import trainer as trainer_module
+from training.unpaired.discriminators import FeatureDiscriminator
 from training.unpaired.kinds import KINDS, Kind, follow, translate
 from training.unpaired.pictures import PictureSet
 from training.unpaired.trainer import UnpairedTrainer
+from training.vgg import load_vgg
 
 SIDE = 64
 SMALL: dict[str, Kind] = {
@@ -91,6 +95,34 @@ def test_a_step_moves_all_that_learns(tmp_path: Path, family: str):
         still = [name for name, value in new.items() if torch.equal(value, old[name])]
         # Shares that would leave 0..1 are kept there.
         assert all("rho" in name for name in still), still
+
+
+def test_what_vgg_sees_is_judged_too_and_vgg_stays_as_it_is(tmp_path: Path):
+    save_file(caffe_state(), str(tmp_path / "vgg.safetensors"))
+    vgg = load_vgg(tmp_path / "vgg.safetensors")
+    kept = _copy(vgg)
+    sets = small_sets(tmp_path)
+    parts = (SMALL["fast"], sets, tmp_path / "run", ("warm", "warm_back"), SIDE)
+    trainer = UnpairedTrainer(*parts, vgg=vgg)
+    judge = trainer.discriminators["there"]
+    assert isinstance(judge, FeatureDiscriminator)
+    picture = torch.rand(1, 3, SIDE, SIDE, requires_grad=True)
+    verdicts = judge(picture)
+    assert len(verdicts) == 4
+    verdicts[-1].sum().backward()  # the deepest layer's has much to say of every pixel
+    assert (picture.grad != 0).float().mean() > 0.5
+    heads = _copy(judge.heads)
+    for _ in range(2):
+        trainer.take_step()
+    assert all(not torch.equal(v, heads[k]) for k, v in judge.heads.named_parameters())
+    assert all(torch.equal(value, kept[name]) for name, value in vgg.state_dict().items())
+    assert not any("conv4" in name for name in judge.state_dict())
+    trainer.save()
+    again = UnpairedTrainer(*parts, vgg=vgg)
+    again.resume()
+    assert again.step == 2
+    with pytest.raises(TrainingError, match="of another run"):
+        UnpairedTrainer(*parts).resume()
 
 
 def _copy(module: nn.Module) -> dict[str, torch.Tensor]:
