@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ class GradeNetwork:
         view: the picture to be graded, as ``grade_view`` gave. content: the code so far, which goes
         towards that of the picture by ``gain``, 0..1; None: it is the picture's. reference: the
         code to be graded by. The table is (size, size, size, 3) float32, 0..1, blue first, red
-        last; greys rise, and not too steeply. Raises EngineRunError.
+        last; greys rise, and nowhere is it too steep. Raises EngineRunError.
         """
         start, gain = (np.zeros(CODE, np.float32), 1.0) if content is None else (content, gain)
         now, _, colours = self._run(view, start, gain, reference, grid(size).reshape(-1, 3))
@@ -106,7 +107,32 @@ class GradeNetwork:
 
 
 def _limited(table: np.ndarray) -> np.ndarray:
-    """Return ``table`` with greys that rise, and nowhere so much that steps are seen.
+    """Return ``table`` with greys that rise, and nowhere so steep that steps are seen.
+
+    It is midway between the highest table below and the lowest one above that are nowhere steeper,
+    neither along a channel nor along the greys: the nearest there is, and the same where none was.
+    """
+    table, most = _rising(table), np.float32(_STEEPEST / (len(table) - 1))
+    below, above = table.copy(), -table
+    for sides in (below, above):
+        _hold_down(sides, most)
+    kept: np.ndarray = (below - above) / 2
+    return kept
+
+
+def _hold_down(table: np.ndarray, most: np.float32) -> None:
+    """Lower ``table`` in place until no neighbour is higher than another by more than ``most``."""
+    for axis in range(3):
+        for along in (np.moveaxis(table, axis, 0), np.moveaxis(table, axis, 0)[::-1]):
+            for before, here in pairwise(along):
+                np.minimum(here, before + most, out=here)
+    for along in (table, table[::-1, ::-1, ::-1]):
+        for before, here in pairwise(along):
+            np.minimum(here[1:, 1:], before[:-1, :-1] + most, out=here[1:, 1:])
+
+
+def _rising(table: np.ndarray) -> np.ndarray:
+    """Return ``table`` with greys that rise, and not too steeply.
 
     What that changes of greys is changed of all colours as light.
     """

@@ -8,7 +8,7 @@ from PIL import Image
 
 import engines
 from engines.errors import SourceError, UsageError
-from engines.grade import GradeNetwork, grade_view, grid
+from engines.grade import GradeNetwork, _limited, grade_view, grid
 from realtime.media.reading.grades import grade_of, read_grade
 from realtime.picture.grade import Grade, Grader, look_up, resampled, sampled
 from tests.small_frame import small_frame
@@ -92,6 +92,17 @@ def test_ramps_have_no_steps():
         grade = grade_of(graded_photo(*gain), "x", NETWORK)
         graded = Grader().apply(ramp, {grade: 1.0}).astype(int)
         assert np.abs(np.diff(graded, axis=1)).max() <= 2
+
+
+def test_tables_are_nowhere_too_steep_and_stay_where_they_are_not():
+    random = np.random.default_rng(3)
+    for table in (0.5 * grid(9) + 0.2, random.random((9, 9, 9, 3)).astype(np.float32)):
+        limited = _limited(table)
+        lines = [np.diff(limited, axis=axis) for axis in range(3)]
+        lines.append(limited[1:, 1:, 1:] - limited[:-1, :-1, :-1])
+        assert max(np.abs(line).max() for line in lines) <= 1.5 / 8 + 1e-6
+    gentle = 0.5 * grid(9) + 0.2
+    np.testing.assert_allclose(_limited(gentle), gentle, atol=1e-6)
 
 
 def test_what_stands_still_stays_the_same():
