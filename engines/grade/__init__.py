@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,6 +22,8 @@ _STEEPEST = 1.5  # levels of a result to one of a frame; steps are seen beyond t
 _LEAST_CHANGE = 1e-4
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _LEAST_SEEN = 0.02  # of a view; less is not enough to go by
+_NOTHING, _NO_COLOUR = np.zeros(CODE, np.float32), np.zeros((1, 3), np.float32)
+_NO_VIEW = np.zeros((*VIEW, 3), np.uint8)
 
 
 def grade_view(picture: np.ndarray, part: np.ndarray | None = None) -> np.ndarray:
@@ -67,31 +68,38 @@ class GradeNetwork:
 
         Raises EngineRunError.
         """
-        nothing = np.zeros(CODE, np.float32)
-        code: np.ndarray = self._run(view, nothing, 1.0, nothing, np.zeros((1, 3), np.float32))[1]
-        return code
+        return self._run(view, _NOTHING, _NOTHING, _NO_COLOUR)[1]
 
-    def bake(
+    def content_code(self, view: np.ndarray) -> np.ndarray:
+        """Return the code, (CODE,) float32, of a picture to be graded, as ``grade_view`` gave.
+
+        The length of the difference of two is what they change of colours, as a root of the mean
+        square over these, of 0..1 each channel. Raises EngineRunError.
+        """
+        return self._run(view, _NOTHING, _NOTHING, _NO_COLOUR)[0]
+
+    def bake(self, content: np.ndarray, reference: np.ndarray, size: int) -> np.ndarray:
+        """Return the colour table for pictures of one code, to be graded by another.
+
+        It is (size, size, size, 3) float32, 0..1, blue first, red last; greys rise, and nowhere is
+        it too steep. Raises EngineRunError.
+        """
+        colours = grid(size)
+        flat = self._run(_NO_VIEW, content, reference, colours.reshape(-1, 3), gain=0.0)[2]
+        return _limited(flat.reshape(colours.shape))
+
+    def _run(
         self,
         view: np.ndarray,
-        content: np.ndarray | None,
-        gain: float,
+        content: np.ndarray,
         reference: np.ndarray,
-        size: int,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the code of the content from now on, (CODE,) float32, and a colour table.
+        colours: np.ndarray,
+        gain: float = 1.0,
+    ) -> list[np.ndarray]:
+        """Return the code of the content, which goes from ``content`` to the view's by ``gain``.
 
-        view: the picture to be graded, as ``grade_view`` gave. content: the code so far, which goes
-        towards that of the picture by ``gain``, 0..1; None: it is the picture's. reference: the
-        code to be graded by. The table is (size, size, size, 3) float32, 0..1, blue first, red
-        last; greys rise, and nowhere is it too steep. Raises EngineRunError.
+        And the view's code as a reference, and ``colours`` graded by both.
         """
-        start, gain = (np.zeros(CODE, np.float32), 1.0) if content is None else (content, gain)
-        now, _, colours = self._run(view, start, gain, reference, grid(size).reshape(-1, 3))
-        return now, _limited(colours.reshape(size, size, size, 3))
-
-    def _run(self, *values: Any) -> list[np.ndarray]:
-        view, content, gain, reference, colours = values
         inputs = {
             "picture": view[None],
             "content": content[None],

@@ -18,13 +18,19 @@ from realtime.frame import FrameMemory
 from realtime.picture import opencv
 
 TABLE_SIZE = 33
-"""Points of a table along each side; files may have others."""
+"""Points along each side of tables that are mixed, or written; files may have others."""
+BAKED_SIZE = 17
+"""Points of what is found by a picture, which is smooth: more would take time and be no nearer."""
 _EVERY = 4  # frames, after which it is looked again at what is graded
 _GAIN = 0.15  # of a new look; a change is followed within a second, about
-# After so many frames, codes that began differently lead to tables less than a level apart.
+# So many levels of change, as a root of mean squares, are not followed: noise and small things that
+# come and go would move all colours to and fro.
+_NOT_FOLLOWED = 0.5
+# After so many frames, codes that began differently lead to tables some level apart.
 FRAMES_REMEMBERED = math.ceil(_EVERY * math.log(255) / -math.log1p(-_GAIN))
 _CODE, _AGE = "code", "age"
-_STEPS = 32  # between two points, of which OpenCV's look-up knows no more
+_STRIP_ROWS = 48  # fresh memory for a whole frame at once takes longer than looking up
+_FINER = 128  # than levels: what is looked up between points
 import_opencv = partial(opencv.import_opencv, "-s grade: needs")
 
 
@@ -57,8 +63,9 @@ class Grader:
         self._network: GradeNetwork | None = None
         self._memory: FrameMemory = {}
         self._baked: dict[str, np.ndarray] = {}
+        self._baked_for: np.ndarray | None = None
         self._parts: _Parts = []
-        self._sheet = np.empty(0, np.uint8)
+        self._sheet = np.empty(0, np.uint16)
 
     def apply(
         self,
@@ -76,7 +83,6 @@ class Grader:
         """
         if state is not None:
             self._memory = {name: state[name] for name in (_CODE, _AGE) if name in state}
-            self._baked = {}
         self._follow(frame, part, [grade for grade in shares if grade.table is None], hold)
         parts = [
             (self._baked[grade.digest] if grade.table is None else grade.table, share)
@@ -89,7 +95,7 @@ class Grader:
 
     def reset(self) -> None:
         """Begin anew with the next frame."""
-        self._memory, self._baked = {}, {}
+        self._memory = {}
 
     def leave(self) -> None:
         """Forget all: the next frame is not graded."""
@@ -107,15 +113,30 @@ class Grader:
         """Bake the tables of ``grades`` anew where it is time, or where they are missing."""
         age, code = int(self._memory.get(_AGE, 0)), self._memory.get(_CODE)
         due = code is None or (age % _EVERY == 0 and not hold)
-        if grades and (due or any(grade.digest not in self._baked for grade in grades)):
-            self._network = self._network or GradeNetwork()
-            view, gain, before = grade_view(frame, part), _GAIN if due else 0.0, code
-            self._baked = {}
-            for grade in grades:
-                code, table = self._network.bake(view, before, gain, grade.code, TABLE_SIZE)
-                self._baked[grade.digest] = table
-        if code is not None:
-            self._memory = {_CODE: code, _AGE: np.array((age + 1) % _EVERY)}
+        if grades and due:
+            code = self._nearer(code, self._open().content_code(grade_view(frame, part)))
+        if code is None:
+            return
+        if code is not self._baked_for:
+            self._baked, self._baked_for = {}, code
+        for grade in grades:
+            if grade.digest not in self._baked:
+                self._baked[grade.digest] = self._open().bake(code, grade.code, BAKED_SIZE)
+        self._memory = {_CODE: code, _AGE: np.array((age + 1) % _EVERY)}
+
+    def _open(self) -> GradeNetwork:
+        self._network = self._network or GradeNetwork()
+        return self._network
+
+    def _nearer(self, code: np.ndarray | None, seen: np.ndarray) -> np.ndarray:
+        """Return ``code`` gone towards what is ``seen``; the same where that is hardly another."""
+        if code is None:
+            return seen
+        levels = 255 * float(np.linalg.norm(seen - code)) / 3**0.5
+        if levels <= _NOT_FOLLOWED:
+            return code
+        nearer: np.ndarray = code + np.float32(_GAIN * (1 - _NOT_FOLLOWED / levels)) * (seen - code)
+        return nearer
 
 
 def _are_same(parts: _Parts, others: _Parts) -> bool:
@@ -127,7 +148,8 @@ def _are_same(parts: _Parts, others: _Parts) -> bool:
 
 def _mixed(parts: _Parts) -> np.ndarray:
     """Return the table of all ``parts``; what is left of 1 changes nothing."""
-    size = max(TABLE_SIZE, *(len(table) for table, _ in parts))
+    sizes = {len(table) for table, _ in parts}
+    size = max(sizes) if len(sizes) == 1 else max(TABLE_SIZE, *sizes)
     mixed = np.float32(1 - sum(share for _, share in parts)) * grid(size)
     for table, share in parts:
         mixed += np.float32(share) * resampled(table, size)
@@ -136,7 +158,7 @@ def _mixed(parts: _Parts) -> np.ndarray:
 
 def look_up(frame: np.ndarray, table: np.ndarray) -> np.ndarray:
     """Return what the colours of ``frame`` (H, W, 3) uint8 are in ``table``, to a level."""
-    return _look_up(frame, _spread(resampled(table, max(len(table), TABLE_SIZE))))
+    return _look_up(frame, _spread(table))
 
 
 def _look_up(frame: np.ndarray, sheet: np.ndarray) -> np.ndarray:
@@ -147,36 +169,47 @@ def _look_up(frame: np.ndarray, sheet: np.ndarray) -> np.ndarray:
     the sheet, says how far to the right that is, red how far in it, and green how far down.
     """
     cv2, size = import_opencv(), len(sheet) - 1
-    whole, rest = _places(size)
-    red, green, blue = cv2.split(frame)
-    begins = ((size + 1) * np.arange(256)).astype(np.uint16)
-    across = cv2.add(cv2.LUT(red, whole), cv2.LUT(blue, begins))
-    places = cv2.merge([across, cv2.LUT(green, whole)]).view(np.int16)
-    between = cv2.add(cv2.LUT(red, rest), cv2.LUT(green, _STEPS * rest))
-    found: np.ndarray = cv2.remap(sheet, places, between, cv2.INTER_LINEAR)
-    return found
+    places, begins = _places(size)
+    graded = np.empty(frame.shape, np.uint8)
+    for top in range(0, len(frame), _STRIP_ROWS):
+        strip = np.s_[top : top + _STRIP_ROWS]
+        red, green, blue = cv2.split(frame[strip])
+        across = cv2.LUT(red, places)
+        cv2.add(across, cv2.LUT(blue, begins), dst=across)
+        found = cv2.remap(sheet, across, cv2.LUT(green, places), cv2.INTER_LINEAR)
+        rounded = cv2.convertScaleAbs(found, alpha=1 / _FINER)
+        cv2.cvtColor(rounded, cv2.COLOR_RGBA2RGB, dst=graded[strip])
+    return graded
 
 
 def _spread(table: np.ndarray) -> np.ndarray:
-    """Return ``table`` as a picture: (n + 1, 256 * (n + 1), 3) uint8, for ``_look_up``.
+    """Return ``table`` as a picture: (n + 1, 256 * (n + 1), 4) uint16, for ``_look_up``.
 
-    The last row, and the last column of each part, come twice: there is nothing beyond.
+    The last row, and the last column of each part, come twice: there is nothing beyond. The fourth
+    channel is empty: of four OpenCV looks up in half the time of three. It is in 1 / ``_FINER``
+    levels: rounded to whole ones here and again when looked up, even ramps have steps.
     """
-    size = len(table)
-    every = np.linspace(0, size - 1, 256)
-    levels = sampled(np.float32(255) * table, [every, *[np.arange(size)] * 2])
-    parts = np.pad(np.rint(levels).astype(np.uint8), ((0, 0), (0, 1), (0, 1), (0, 0)), mode="edge")
-    return np.ascontiguousarray(parts.transpose(1, 0, 2, 3)).reshape(size + 1, -1, 3)
+    cv2, size = import_opencv(), len(table)
+    padded = np.zeros((size, size + 1, size + 1, 4), np.float32)
+    padded[..., :3] = np.pad(table, ((0, 0), (0, 1), (0, 1), (0, 0)), mode="edge")
+    between = sampled(np.eye(size, dtype=np.float32)[..., None, None], [_every_level(size)])
+    levels = cv2.gemm(between[..., 0, 0], padded.reshape(size, -1), 255 * _FINER, None, 0)
+    parts = (levels + 0.5).astype(np.uint16).reshape(256, size + 1, size + 1, 4)
+    return np.ascontiguousarray(parts.transpose(1, 0, 2, 3)).reshape(size + 1, -1, 4)
 
 
 @lru_cache(maxsize=8)
 def _places(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return for each level, of 256, the point of ``size`` before it, and how far it is behind.
+    """Return for each level, of 256, where it is among ``size`` points, and where its part begins.
 
-    (256,) uint16 both, the second in 1 / ``_STEPS``, as OpenCV has it.
+    (256,) float32 both.
     """
-    places = np.rint(np.linspace(0, size - 1, 256) * _STEPS).astype(np.uint16)
-    return places // _STEPS, places % _STEPS
+    begins = (size + 1) * np.arange(256, dtype=np.float32)
+    return _every_level(size).astype(np.float32), begins
+
+
+def _every_level(size: int) -> np.ndarray:
+    return np.linspace(0, size - 1, 256)
 
 
 def resampled(table: np.ndarray, size: int) -> np.ndarray:

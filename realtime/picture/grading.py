@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from realtime.frame import FrameMemory, memory_part, named_memory
-from realtime.picture.grade import Grade, Grader
+from realtime.picture.grade import TABLE_SIZE, Grade, Grader, resampled
 from realtime.picture.layers import lay_over, shares
 
 _PERSON, _BEHIND = "person_", "behind_"
@@ -22,8 +22,12 @@ class Grading:
 
     @property
     def table(self) -> np.ndarray | None:
-        """The table of the newest frame, as that of a ``Grade``; None: it had none, or two."""
-        return self._whole.table
+        """The table of the newest frame, as that of a ``Grade``; None: it had none, or two.
+
+        It has ``TABLE_SIZE`` points a side, or more: programs by others may want as many.
+        """
+        table = self._whole.table
+        return None if table is None else resampled(table, max(len(table), TABLE_SIZE))
 
     def apply(
         self,

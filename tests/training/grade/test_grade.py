@@ -88,7 +88,8 @@ def test_it_is_written_as_it_was_found(data: Path):
     export_grading(made.network.eval(), data / "grade.onnx")
     written, view = GradeNetwork(data / "grade.onnx"), grade_view(small_frame(60, 80))
     code = written.reference_code(view)
-    now, table = written.bake(view, None, 1.0, code, 9)
+    now = written.content_code(view)
+    table = written.bake(now, code, 9)
     with torch.no_grad():
         picture = torch.from_numpy(view.copy()).permute(2, 0, 1)[None].float() / 255
         content, reference = made.network.codes(picture)
