@@ -27,6 +27,7 @@ from training.commands import (
     evaluate,
     fit,
     grade,
+    looks,
     optimise,
     predictor,
     refine,
@@ -36,7 +37,7 @@ from training.commands import (
 
 # Each is a module with its flags (add_parser) and what it does (run).
 _COMMANDS = (
-    *(fit, add_style, distil, unpaired, predictor, grade, refine, evaluate, sheet, optimise),
+    *(fit, add_style, distil, unpaired, looks, predictor, grade, refine, evaluate, sheet, optimise),
 )
 
 
