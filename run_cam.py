@@ -27,7 +27,6 @@ from realtime.live.run import Live, LiveOptions
 from realtime.live.start import EngineAhead, show_start
 from realtime.picture.sizes import parse_size
 from realtime.report import check_report
-from realtime.stylizer import Stylizer
 from realtime.web import flags as web_flags
 
 DEFAULT_SIZE = (480, 640)  # of the window, until the source tells
@@ -54,7 +53,8 @@ def main(argv: list[str]) -> int:
     check_report(args.report, files)
     fixed_size = parse_size(args.size) if args.size else None
     cli.check_lut(args.save_lut, files)
-    model, state = live_flags.model_and_state(args, source.mirrored)
+    models, state = live_flags.models_and_state(args, source.mirrored)
+    first, *others = live_flags.models_at_first(models, state.look)
     desk, guard = live_flags.desk_from(args, state), web_flags.guard_from(args)
     with contextlib.ExitStack() as opened:
         brush, expected = state.look.brush, source.expected_size
@@ -64,7 +64,7 @@ def main(argv: list[str]) -> int:
         opened.callback(sink.close)
         show_start(sink, f"starting {source.name} …")
         ahead = EngineAhead(
-            lambda size: cli.open_engine_from(args, model, size, waits=False),
+            lambda size: cli.open_engine_from(args, first, size, waits=False),
             expected and inference_size(fixed_size, expected, brush),
         )
         opened.callback(ahead.close)
@@ -77,11 +77,11 @@ def main(argv: list[str]) -> int:
         for output in outputs:
             opened.callback(output.close)
         size = inference_size(fixed_size, frame_size, brush)
-        engine = live_flags.engine_in_time(ahead, size)
-        cli.tell_engine(args, engine)
-        stylizer = Stylizer(engine, state.look, size, pictures=live_flags.pictures_from(args))
+        engines = live_flags.engines_in_time(ahead, size, others)
+        cli.tell_engine(args, engines[0])
+        stylizer = live_flags.stylizer_from(args, engines, state.look, size, models)
         outputs += live_flags.show_recorder_from(args, source, desk, stylizer)
-        sizes, quality = EngineSizes(engine, size), live_flags.quality_from(args)
+        sizes, quality = EngineSizes(engines, size), live_flags.quality_from(args)
         painter = LivePainter(stylizer, sizes, fixed_size, quality)
         stream = web_flags.stream_from(guard, stylizer)
         live = Live(source, painter, sink, desk, [*outputs, *([stream] if stream else [])], options)

@@ -48,9 +48,9 @@ def main(argv: list[str]) -> int:
         engine_class(args.engine)  # a wrong name is said before anything is read
     looks = plan_looks(args, timeline_from(args), show_from(args))
     if args.sheet:
-        inputs, (model, options) = expand_inputs(args.input), (looks[0].model, looks[0].options)
-        open_for = partial(open_engine_like, args, model)
-        write_sheet(args.sheet, [file.path for file in inputs], options, open_for)
+        inputs = [file.path for file in expand_inputs(args.input)]
+        open_for = partial(open_engine_like, args)
+        write_sheet(args.sheet, inputs, looks[0].options, looks[0].models, open_for)
         return 0
     batches = plan_batches(args, looks)
     jobs = [job for batch in batches for job in batch.jobs]

@@ -7,7 +7,8 @@ import os
 
 from engines.base import Engine, EngineOptions
 from engines.errors import LivebrushError
-from engines.model_file import ModelFile, find_model, installed_models, load_model
+from engines.model_file import ModelFile, load_model
+from engines.models import Models, find_model, find_models, installed_models
 from engines.opening import open_engine
 from engines.registry import engine_class, engine_names
 from engines.style import Style
@@ -20,10 +21,12 @@ __all__ = [
     "EngineOptions",
     "LivebrushError",
     "ModelFile",
+    "Models",
     "Style",
     "engine_class",
     "engine_names",
     "find_model",
+    "find_models",
     "installed_models",
     "load_model",
     "open_engine",

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from engines.canvas import MOST_STRENGTH, Canvas
-from engines.errors import ModelError, UnknownStyle, UsageError, printable
+from engines.errors import ModelError, UnknownStyle, printable
 from engines.folders import user_models_dir
 from engines.style import Style, check_style, match_style, say_unknown
 from engines.style_row import ENDING, StyleRow, read_row
@@ -346,38 +346,12 @@ def _without_picture(styles: tuple[Style, ...], metadata: dict[str, str]) -> tup
     return styles[:-1]
 
 
-def installed_models() -> list[ModelFile]:
-    """Return every model that can be asked for by name.
-
-    The user's come first, the newest first, then the bundled ones by name.
-    """
-    user_dir = user_models_dir()
-    user = (
-        sorted(_network_files(user_dir), key=lambda p: p.lstat().st_mtime, reverse=True)
-        if user_dir.is_dir()
-        else []
-    )
-    models = [
-        *_load_readable(load_model, user),
-        *(load_model(path) for path in sorted(_network_files(BUNDLED_DIR))),
-    ]
-    rows = kept_rows()
-    return [_with_fitting(model, rows) for model in models]
-
-
 def kept_rows() -> list[StyleRow]:
     """Return the styles that the user has kept as rows, by name."""
-    return list(_load_readable(read_row, sorted(user_models_dir().glob(f"[!.]*{ENDING}"))))
+    return list(load_readable(read_row, sorted(user_models_dir().glob(f"[!.]*{ENDING}"))))
 
 
-def _with_fitting(model: ModelFile, rows: list[StyleRow]) -> ModelFile:
-    """Return ``model`` with those of ``rows`` that are for its network and bring a new name."""
-    names, network = model.style_names, model.metadata.get("network")
-    fitting = [row for row in rows if row.network == network and row.style.name not in names]
-    return model.with_rows(fitting)
-
-
-def _load_readable(load: Callable[[Path], T], paths: list[Path]) -> Iterator[T]:
+def load_readable(load: Callable[[Path], T], paths: list[Path]) -> Iterator[T]:
     """Load the files that can be; a bad one is said and passed over, the others still work."""
     for path in paths:
         try:
@@ -386,46 +360,6 @@ def _load_readable(load: Callable[[Path], T], paths: list[Path]) -> Iterator[T]:
             logging.getLogger(__name__).warning("passed over: %s", error)
 
 
-def find_model(model: str | None, styles: list[str]) -> ModelFile:
-    """Return the model to run.
-
-    model: a file, a model's name, a style's name, or None for whichever has all named ``styles``,
-    each by its name or as ``match_style`` takes it.
-    Without ``model`` the newest user model that has every named style wins, else the bundled one.
-    Raises UsageError if the styles are spread over several models, UnknownStyle if nobody has one
-    of them, ModelError if the file is unusable.
-    """
-    if model and (model.endswith(".onnx") or "/" in model or "\\" in model):
-        found = _with_fitting(load_model(Path(model)), kept_rows())
-    else:
-        found = _find_by_name(model, styles, installed_models())
-    for style in styles:
-        found.find_style(style)
-    return found
-
-
-def _find_by_name(model: str | None, styles: list[str], installed: list[ModelFile]) -> ModelFile:
-    if not installed:
-        raise ModelError(
-            "no model is installed: engines/styles is empty. Install Livebrush again, "
-            "or give a file with --model FILE.onnx."
-        )
-    if model:
-        for candidate in installed:
-            if candidate.name == model or model in candidate.style_names[1:]:
-                return candidate
-        raise UsageError(say_unknown(model, [m.name for m in installed], what="model"))
-    every_style = [style for candidate in installed for style in candidate.styles]
-    names = {match_style(style, every_style) for style in styles}
-    for candidate in installed if styles else installed[::-1]:
-        if names <= set(candidate.style_names):
-            return candidate
-    raise UsageError(
-        f"the styles {', '.join(styles)} are in different models and cannot be blended. "
-        "`--list-styles` shows which is where."
-    )
-
-
-def _network_files(folder: Path) -> list[Path]:
+def network_files(folder: Path) -> list[Path]:
     """Return the network files in ``folder``, int8 siblings and hidden files left out."""
     return [path for path in folder.glob("[!.]*.onnx") if not path.name.endswith(".int8.onnx")]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -40,6 +41,10 @@ class StyleRow:
     def is_of_picture(self) -> bool:
         """Whether the picture that it was made from is the file ``typed``."""
         return bool(self.typed) and Path(self.typed).suffix.lower() != ENDING
+
+    def fits(self, metadata: Mapping[str, str], length: int) -> bool:
+        """Return whether it is for the network of a model with ``metadata`` and such rows."""
+        return self.network == metadata.get("network") and len(self.row) == length
 
     def check_network(self, name: str, network: str, length: int) -> None:
         """Raise ModelError unless the model ``name`` has the network that this row is for.

@@ -199,13 +199,13 @@ def run(args: argparse.Namespace) -> None:
         _tensorrt(args)
         return
     if args.command == "web":
-        from engines.model_file import find_model
+        from engines.models import find_model
         from export.web import write_site
 
         write_site(find_model(args.model, []), args.output, print)
         return
     if args.command == "measured":
-        from engines.model_file import find_model
+        from engines.models import find_model
         from export.measured import write_measured
 
         for path in write_measured(find_model(args.model, []), args.evaluation):
@@ -272,7 +272,7 @@ def _import(args: argparse.Namespace, pictures: list) -> None:
 
 
 def _tensorrt(args: argparse.Namespace) -> None:
-    from engines.model_file import find_model
+    from engines.models import find_model
     from engines.plans.shapes import Shapes
     from export.pictures import read_pictures
     from export.to_tensorrt import build_engine, clear_engines, list_engines

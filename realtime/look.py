@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from engines import ModelFile
+from engines import ModelFile, Models
 from engines.canvas import MOST_STRENGTH
 from engines.errors import UsageError
 from engines.model_file import ORIGINAL
@@ -247,37 +247,76 @@ def mix_text(mix: Mix) -> str:
     return ",".join(f"{name}:{weight:g}" for name, weight in mix)
 
 
-def style_vector(look: Look, model: ModelFile) -> np.ndarray:
-    """Return the engine's style input: (S,) float32, non-negative, of sum 1.
+def style_vector(look: Look, models: Models) -> np.ndarray:
+    """Return the style inputs of all ``models`` as one: (S,) float32, non-negative weights.
 
     Column 0 is the original, with weight 1 - strength. ``original`` may be part of the mix; its
-    share then adds to column 0. For models that take rows it is (S + 1 + R,), as ``Engine.infer``
-    takes it. Raises UnknownStyle for a name that ``model`` lacks.
+    share then adds to column 0. Then comes what each model has beside that, as ``Engine.infer``
+    takes it: the weights of its paintings and, of one that takes rows, the weight of those and the
+    sum of them. All weights sum to 1; between two such vectors lies a fade, from model to model
+    too. Raises UnknownStyle for a name that ``models`` lack, UsageError for a mix of two of them.
     """
-    own = model.own_styles
-    vector = np.zeros(_weights(model) + model.row_length, np.float64)
+    model = models.model_of(look.style_names)
+    own, row = model.own_styles, np.zeros(model.row_length, np.float64)
+    weights = np.zeros(_weights(model), np.float64)
     total = sum(weight for _, weight in look.mix)
     for name, weight in look.mix:
         column, share = model.index(name), look.strength * weight / total
-        if column < own:
-            vector[column] += share
-        else:
-            vector[own] += share
-            vector[own + 1 :] += share * model.rows[column - own].row
-    vector[0] += 1.0 - look.strength
+        weights[min(column, own)] += share
+        if column >= own:
+            row += share * model.rows[column - own].row
+    weights[0] += 1.0 - look.strength
+    vector = np.zeros(1 + sum(map(_width, models.files)), np.float64)
+    vector[0], vector[_place(model, models)] = weights[0], np.concatenate([weights[1:], row])
     return vector.astype(np.float32)
 
 
-def paint_alone(vector: np.ndarray, model: ModelFile) -> np.ndarray:
-    """Return a ``style_vector`` without the original's share, of sum 1 again."""
-    alone: np.ndarray = (vector / vector[1 : _weights(model)].sum()).astype(np.float32)
+def paint_alone(vector: np.ndarray, models: Models) -> np.ndarray:
+    """Return a ``style_vector`` without the original's share, its weights of sum 1 again."""
+    painted = sum(_painted(vector, model, models) for model in models.files)
+    alone: np.ndarray = (vector / painted).astype(np.float32)
     alone[0] = 0
     return alone
 
 
+def by_model(vector: np.ndarray, models: Models) -> list[tuple[ModelFile, float, np.ndarray]]:
+    """Return which models paint a ``style_vector``: each with its share and its own style input.
+
+    These are without the original's share; where the original alone is seen, there is none.
+    """
+    shares = [(model, _painted(vector, model, models)) for model in models.files]
+    painting = [(model, share) for model, share in shares if share > 0]
+    parts = []
+    for model, share in painting:
+        part = vector[_place(model, models)]
+        # Not where it is one alone: what is 1 but for rounding would round once more.
+        part = part if len(painting) == 1 else part / share
+        parts.append((model, float(share), np.append(np.zeros(1, np.float32), part)))
+    return parts
+
+
+def _painted(vector: np.ndarray, model: ModelFile, models: Models) -> np.floating[Any]:
+    """Return the sum of the weights that a ``style_vector`` has for paintings of ``model``."""
+    first = _place(model, models).start
+    painted: np.floating[Any] = vector[first : first + _weights(model) - 1].sum()
+    return painted
+
+
 def _weights(model: ModelFile) -> int:
-    """Return how many weights stand at the beginning of a style vector."""
+    """Return how many weights stand at the beginning of a model's style input."""
     return model.own_styles + bool(model.row_length)
+
+
+def _width(model: ModelFile) -> int:
+    """Return how many columns of a ``style_vector`` are one model's."""
+    return _weights(model) - 1 + model.row_length
+
+
+def _place(model: ModelFile, models: Models) -> slice:
+    """Return which columns of a ``style_vector`` are those of ``model``, one of ``models``."""
+    at = [file.path for file in models.files].index(model.path)
+    first = 1 + sum(map(_width, models.files[:at]))
+    return slice(first, first + _width(model))
 
 
 @dataclass(frozen=True, eq=False)
@@ -300,6 +339,12 @@ class Layers:
     stability: float
     grade: Mapping[str, float] = field(default_factory=dict)
     """By the names of grades, how strongly frames are graded, of a sum of 1 at most."""
+
+    def painted_by(self, models: Models) -> list[ModelFile]:
+        """Return those of ``models`` that have to paint it, at any strength."""
+        vectors = (self.person_style, self.behind_style)
+        painting = [model for vector in vectors for model, *_ in by_model(vector, models)]
+        return list({model.path: model for model in painting}.values())
 
     @property
     def person(self) -> np.ndarray:
@@ -368,16 +413,16 @@ def _between(before: Any, after: Any, share: float) -> Any:
     return before + step * (after - before)
 
 
-def layers_of(look: Look, model: ModelFile) -> Layers:
-    """Return ``look`` as numbers. Raises UnknownStyle for a name that ``model`` lacks."""
+def layers_of(look: Look, models: Models) -> Layers:
+    """Return ``look`` as numbers. Raises UnknownStyle and UsageError as ``style_vector`` does."""
     full = replace(look, strength=1.0)
-    painted = style_vector(full, model)
+    painted = style_vector(full, models)
     original = np.eye(1, len(painted), dtype=np.float32)[0]
     person = original if look.paint == "background" else painted
     if look.behind == PAINTING:
         behind, backdrop = (original if look.paint == "person" else painted), 0.0
     elif (mix := look.behind_mix) is not None:
-        behind, backdrop = style_vector(replace(full, mix=mix, behind=PAINTING), model), 0.0
+        behind, backdrop = style_vector(replace(full, mix=mix, behind=PAINTING), models), 0.0
     else:
         behind, backdrop = person, 1.0
     graded = look.grade and look.grade_strength > 0

@@ -6,13 +6,16 @@ Knows frames and time, not runtimes.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Generic
 
 import numpy as np
 
-from engines import Engine, ModelFile
+from engines import Engine, ModelFile, Models
 from engines.canvas import STILL, View
 from realtime.frame import Frame, FrameMemory, memory_part, named_memory
 from realtime.look import (
@@ -21,6 +24,7 @@ from realtime.look import (
     Fade,
     Layers,
     Look,
+    by_model,
     layers_of,
     paint_alone,
 )
@@ -75,6 +79,11 @@ def frames_remembered(look: Look) -> int:
     )
 
 
+def run_whole(engine: Engine) -> NetworkPieces:
+    """Return what runs ``engine`` and cuts no frames into pieces."""
+    return NetworkPieces(engine, by_itself=False)
+
+
 @dataclass(frozen=True)
 class _Tools(Generic[P]):
     """What frames of one kind of pixels are worked on with."""
@@ -90,22 +99,24 @@ class _Tools(Generic[P]):
 
 
 class Stylizer:
-    """Paints frames with one engine and a look that may change.
+    """Paints frames with a look that may change, and an engine for each model that paints it.
+
+    A fade from one model to another mixes what both paint; else one engine runs.
 
     Call ``stylize`` and ``prepare`` from one thread; ``set_look``, ``set_inference_size`` and
     ``reset`` may come from any.
 
     inference_size: (height, width) at which the network runs; None lets the brush decide it.
 
-    pieces: runs the engine where frames may be cut into pieces; None: they are not, as live, where
-    each piece would cost time.
+    pieces: what runs an engine, and may cut frames for it; live none are, where each piece would
+    cost time.
 
-    pictures: those that the look may name. model: the engine's, with the styles that looks may
-    name; None: the engine's own.
+    pictures: those that the look may name. models: with the styles that looks may name; None: the
+    engine's own.
     """
 
-    model: ModelFile
-    """The engine's, with the styles that looks may name; more may come between two looks."""
+    models: Models
+    """With the styles that looks may name; more may come between two looks."""
     grades: dict[str, Grade]
     """By their names, those that looks may name; more may come between two looks."""
 
@@ -114,13 +125,14 @@ class Stylizer:
         engine: Engine,
         look: Look,
         inference_size: tuple[int, int] | None = None,
-        pieces: NetworkPieces | None = None,
+        pieces: Callable[[Engine], NetworkPieces] = run_whole,
         pictures: LookPictures = NO_PICTURES,
-        model: ModelFile | None = None,
+        models: Models | None = None,
     ) -> None:
-        layers = layers_of(look, model or engine.model)
-        self.network = pieces or NetworkPieces(engine, by_itself=False)
-        self.model = model or engine.model
+        self.models = models or Models((engine.model,))
+        layers = layers_of(look, self.models)
+        self._pieces, self._networks = pieces, dict[Path, NetworkPieces]()
+        self.engines = (engine,)
         self._look = look
         self._fades = {part: Fade(value, value, 0.0, 0.0) for part, value in vars(layers).items()}
         self._fixed_size = inference_size
@@ -140,16 +152,29 @@ class Stylizer:
         self.grades = {} if pictures.grade is None else {pictures.grade.name: pictures.grade}
 
     @property
-    def engine(self) -> Engine:
-        """What runs the network.
+    def engines(self) -> tuple[Engine, ...]:
+        """What runs the networks, one for each model that is painted with.
 
-        Another one of the same model may take its place between two frames.
+        Others may take their place between two frames.
         """
-        return self.network.engine
+        return tuple(network.engine for network in self._networks.values())
 
-    @engine.setter
-    def engine(self, engine: Engine) -> None:
-        self.network.engine = engine
+    @engines.setter
+    def engines(self, engines: Iterable[Engine]) -> None:
+        self._networks = {engine.model.path: self._pieces(engine) for engine in engines}
+
+    @property
+    def network(self) -> NetworkPieces:
+        """What runs the network of the look; of one that no network paints, the first."""
+        paths = [model.path for model in self._layers_at(math.inf).painted_by(self.models)]
+        return self._networks.get(paths[0] if paths else Path()) or next(
+            iter(self._networks.values())
+        )
+
+    @property
+    def engine(self) -> Engine:
+        """The engine of ``network``."""
+        return self.network.engine
 
     @property
     def look(self) -> Look:
@@ -203,9 +228,10 @@ class Stylizer:
         what does not change goes on fading. Canvas, stability, brush and colour change with the
         next frame. ``own_fades_s``: other seconds, by fields of ``Layers``.
 
-        Raises UnknownStyle, and changes nothing, if the model lacks a style.
+        Raises UnknownStyle or UsageError, and changes nothing, for styles that the models lack, and
+        for a mix of styles of two models.
         """
-        after = vars(layers_of(look, self.model))
+        after = vars(layers_of(look, self.models))
         lengths_s = {**dict.fromkeys(after, fade_s), **_AT_ONCE_S, **(own_fades_s or {})}
         self._fades = {
             part: fade.towards(after[part], lengths_s[part], now_s)
@@ -216,6 +242,15 @@ class Stylizer:
     def is_fading(self, now_s: float) -> bool:
         """Return whether the look has not come to its end at ``now_s``."""
         return any(now_s < fade.end_s for fade in self._fades.values())
+
+    def painting_models(self, now_s: float) -> list[ModelFile]:
+        """Return the models that paint from ``now_s`` on: those of a fade's beginning, too."""
+        painting = {
+            model.path: model
+            for layers in (self._layers_at(now_s), self._layers_at(math.inf))
+            for model in layers.painted_by(self.models)
+        }
+        return list(painting.values())
 
     def _layers_at(self, now_s: float) -> Layers:
         return Layers(**{part: fade.at(now_s) for part, fade in self._fades.items()})
@@ -258,14 +293,15 @@ class Stylizer:
         return self._fixed_size or network_size(frame_size, self._look.brush)
 
     def prepare(self, frame_size: tuple[int, int]) -> tuple[int, int]:
-        """Specialise the engine to frames of ``frame_size``, so that the first one does not wait.
+        """Specialise the engines to frames of ``frame_size``, so that the first one does not wait.
 
         Returns the (height, width) at which the network runs for them. Raises EngineLoadError, and
         UsageError for pieces that this network cannot be given.
         """
         size = self.plan_size(frame_size)
         if size != self._size:
-            self.network.prepare(size)
+            for network in self._networks.values():
+                network.prepare(size)
             self._size = size
         return size
 
@@ -358,12 +394,12 @@ class Stylizer:
         masks: where people are. With them it is painted at full strength, for ``_compose``.
         """
         look = self._look
-        styles: list[np.ndarray] = _paintings_of(layers, self.model)
+        styles: list[np.ndarray] = _paintings_of(layers, self.models)
         # Of the frame itself; the network would mix in what it is given.
         share = float(layers.person[0]) if masks is None else 0.0
         if not styles:
             tools.noise.reset()
-            if follows_camera(layers.canvas, self.engine.model):
+            if self._follows_camera(layers.canvas):
                 small = tools.scaler.resize(frame, size)
                 self._follow_camera(tools.scaler, small, layers.canvas, state)
             return lambda: self._copy_untouched(tools, frame)
@@ -376,11 +412,8 @@ class Stylizer:
         quiet = tools.noise.reduce(small) if look.denoise else small
         gains = tools.noise.gains
         made_with = np.array([*np.concatenate(styles), layers.canvas, look.canvas_seed])
-        canvases = [self._draw_canvas(size, view, style, layers.canvas) for style in styles]
-        painted = [
-            self._start(quiet, style, canvas, len(styles))
-            for style, canvas in zip(styles, canvases, strict=True)
-        ]
+        begin = partial(self._start_one, quiet, view, layers.canvas, len(styles))
+        painted = [self._start(tools.scaler, style, begin) for style in styles]
 
         def finish() -> P:
             self.cutout = None
@@ -404,11 +437,32 @@ class Stylizer:
         return finish
 
     def _start(
-        self, quiet: P, style: np.ndarray, canvas: np.ndarray | None, count: int
+        self,
+        scaler: FrameScaler[P],
+        style: np.ndarray,
+        begin: Callable[[ModelFile, np.ndarray], Callable[[], P]],
     ) -> Callable[[], P]:
-        """Begin one of the ``count`` paintings of a frame."""
-        started = self.network.start(quiet, style, canvas)
-        if self.engine.in_flight >= count:
+        """Begin to paint a frame in ``style``: with each model that has a share of it."""
+        started = [(share, begin(model, own)) for model, share, own in by_model(style, self.models)]
+
+        def finish() -> P:
+            whole, first = started[0]
+            painting = first()
+            for share, other in started[1:]:
+                whole += share
+                painting = scaler.mix(other(), painting, share / whole)
+            return painting
+
+        return finish
+
+    def _start_one(
+        self, quiet: P, view: View, canvas: float, count: int, model: ModelFile, style: np.ndarray
+    ) -> Callable[[], P]:
+        """Begin one model's painting of a frame, of ``count`` at most. canvas: how rough it is."""
+        network, size = self._networks[model.path], (quiet.shape[0], quiet.shape[1])
+        drawn = self._draw_canvas(network.engine.model, size, view, style, canvas)
+        started = network.start(quiet, style, drawn)
+        if network.engine.in_flight >= count:
             return started
         painting = started()  # the engine takes no second one before
         return lambda: painting
@@ -450,7 +504,7 @@ class Stylizer:
 
         It is followed while the original is shown, too.
         """
-        if not follows_camera(canvas, self.engine.model):
+        if not self._follows_camera(canvas):
             return STILL
         if state is not None:
             self._camera.restore(camera_part(state))
@@ -460,14 +514,22 @@ class Stylizer:
         (a, b, c), (d, e, f) = self._camera.follow(on_host(seen)).tolist()
         return (a, b, c), (d, e, f)
 
+    def _follows_camera(self, canvas: float) -> bool:
+        return any(follows_camera(canvas, engine.model) for engine in self.engines)
+
     def _draw_canvas(
-        self, size: tuple[int, int], view: View, style: np.ndarray, strength: float
+        self,
+        model: ModelFile,
+        size: tuple[int, int],
+        view: View,
+        style: np.ndarray,
+        strength: float,
     ) -> np.ndarray | None:
         """Return the canvas of a frame of (height, width) ``size``, (C, h, w) fp32.
 
-        None for models that take none. strength: how rough it is.
+        None for a model that takes none. strength: how rough it is.
         """
-        canvas, seed = self.engine.model.canvas, self._look.canvas_seed
+        canvas, seed = model.canvas, self._look.canvas_seed
         if canvas is None:
             return None
         drawn: np.ndarray = canvas.draw(size, style[None], seed, view, strength)[0]
@@ -508,7 +570,7 @@ def as_camera_part(state: FrameMemory) -> FrameMemory:
     return named_memory(_CAMERA, state)
 
 
-def _paintings_of(layers: Layers, model: ModelFile) -> list[np.ndarray]:
+def _paintings_of(layers: Layers, models: Models) -> list[np.ndarray]:
     """Return the style vectors to paint a frame in, without the frame's own share.
 
     None where the frame alone is seen; two where people are painted otherwise than what is behind.
@@ -517,7 +579,7 @@ def _paintings_of(layers: Layers, model: ModelFile) -> list[np.ndarray]:
     seen = [(layers.person_style, layers.person)]
     if not np.array_equal(layers.person, layers.behind):
         seen.append((layers.behind_style, layers.behind))
-    return [paint_alone(style, model) for style, shown in seen if shown[0] < 1]
+    return [paint_alone(style, models) for style, shown in seen if shown[0] < 1]
 
 
 def _seen_size(size: tuple[int, int]) -> tuple[int, int]:

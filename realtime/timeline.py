@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from engines import ModelFile
+from engines import Models
 from engines.errors import UsageError
 from realtime.look import Look, Mix, name_styles, parse_mix
 from realtime.stylizer import Stylizer
@@ -60,10 +60,15 @@ class Timeline:
         """The names of all styles, each once, in order."""
         return list(dict.fromkeys(name for entry in self.entries for name, _ in entry.mix))
 
-    def named_by(self, model: ModelFile) -> Timeline:
-        """Return it with the model's own names for the styles. Raises UnknownStyle."""
-        entries = (replace(entry, mix=name_styles(entry.mix, model)) for entry in self.entries)
-        return Timeline(tuple(entries))
+    def named_by(self, models: Models) -> Timeline:
+        """Return it with the models' own names for the styles.
+
+        Raises UnknownStyle, and UsageError for an entry that mixes styles of two models.
+        """
+        named = [replace(entry, mix=name_styles(entry.mix, models)) for entry in self.entries]
+        for entry in named:
+            models.model_of(name for name, _ in entry.mix)
+        return Timeline(tuple(named))
 
     def begun_by(self, now_s: Fraction, cuts: Sequence[Fraction]) -> list[tuple[Fraction, Entry]]:
         """Return the entries that have begun at ``now_s``, each with its time.

@@ -22,6 +22,7 @@ import pytest
 from engines.model_file import ModelFile, load_model
 
 TINY_STYLES = ("original", "negative", "dim")
+INKY_STYLES = ("original", "sepia", "wash")
 ROOT = Path(__file__).parent.parent
 
 
@@ -111,7 +112,15 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
     return load_model(path)
 
 
-def write_tiny_model(path: Path) -> None:
+@pytest.fixture(scope="session")
+def inky_model(tmp_path_factory: pytest.TempPathFactory) -> ModelFile:
+    """A second model, which does with ``sepia`` and ``wash`` what the first does with its own."""
+    path = tmp_path_factory.mktemp("inky") / "inky.onnx"
+    write_tiny_model(path, INKY_STYLES)
+    return load_model(path)
+
+
+def write_tiny_model(path: Path, names: tuple[str, ...] = TINY_STYLES) -> None:
     """stylized = frame * (w0 - w1 + w2 / 2) + 255 * w1, which is ``frame`` exactly at w0 = 1."""
     import onnx
     from onnx import TensorProto, helper
@@ -141,13 +150,13 @@ def write_tiny_model(path: Path) -> None:
         "tiny",
         [
             helper.make_tensor_value_info("frame", TensorProto.UINT8, picture),
-            helper.make_tensor_value_info("style", TensorProto.FLOAT, ["N", len(TINY_STYLES)]),
+            helper.make_tensor_value_info("style", TensorProto.FLOAT, ["N", len(names)]),
         ],
         [helper.make_tensor_value_info("stylized", TensorProto.UINT8, picture)],
         [onnx.numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    styles = json.dumps([{"name": name} for name in TINY_STYLES])
+    styles = json.dumps([{"name": name} for name in names])
     helper.set_model_props(model, {"livebrush_format": "1", "family": "tiny", "styles": styles})
     onnx.save(model, str(path))
 

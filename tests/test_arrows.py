@@ -17,7 +17,8 @@ ROOT = Path(__file__).parent.parent
 _FLOOR = ("errors", "carried", "atomic_write", "folders", "install", "machine", "cache", "canvas")
 _STYLES = ("style", "style_row", "predictor", "grade")
 FLOOR = tuple(f"engines.{name}" for name in (*_FLOOR, *_STYLES))
-ENGINES = (*FLOOR, "engines.model_file", "engines.conditions", "engines.base", "engines")
+_FILES = ("engines.model_file", "engines.models")
+ENGINES = (*FLOOR, *_FILES, "engines.conditions", "engines.base", "engines")
 _SHARED = (
     *("frame", "timing", "look", "exits", "build_progress", "listing", "cli"),
     *("stylizer", "timeline", "report"),
@@ -41,9 +42,10 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "engines.canvas": (),
     "engines.cache": ("engines.atomic_write",),
     "engines.model_file": FLOOR,
+    "engines.models": (*FLOOR, "engines.model_file"),
     "engines.conditions": (*FLOOR, "engines.model_file"),
     "engines.base": (*FLOOR, "engines.model_file", "engines.conditions"),
-    "engines": (*FLOOR, "engines.model_file", "engines.conditions", "engines.base"),
+    "engines": (*FLOOR, *_FILES, "engines.conditions", "engines.base"),
     "engines.styles": (),
     "engines.people": FLOOR,
     "engines.networks": FLOOR,

@@ -12,7 +12,7 @@ from engines import EngineOptions, ModelFile, open_engine
 from engines.errors import UsageError
 from engines.grade import grid
 from realtime.files.command_line import parse_args
-from realtime.files.flags import file_options, model_and_look, timeline_from
+from realtime.files.flags import file_options, models_and_look, timeline_from
 from realtime.files.painter import FilePainter, plan_painting
 from realtime.frame import FileFrame, Frame
 from realtime.look import Look, parse_mix, split_grade
@@ -104,9 +104,11 @@ def test_equal_names_of_other_pictures_are_not_mixed(tiny_model: ModelFile, fold
     for name in ("sunset.png", "other/sunset.png"):
         args = parse_args(["clip.mp4", "-s", f"grade:{name}", "--model", str(tiny_model.path)])
         args.style = args.style[0]
-        model, look = model_and_look(args, timeline_from(args))
+        models, look = models_and_look(args, timeline_from(args))
         options = file_options(args, look, Timeline())
-        with open_engine("onnxruntime", model, EngineOptions(threads=1), (48, 64)) as engine:
+        with open_engine(
+            "onnxruntime", models.files[0], EngineOptions(threads=1), (48, 64)
+        ) as engine:
             stylizer = Stylizer(engine, look, pictures=options.pictures)
             plans.append(plan_painting(stylizer, (48, 64), Timeline(), False).as_dict())
     assert plans[0]["look"] == plans[1]["look"] and plans[0] != plans[1]

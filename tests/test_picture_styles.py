@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 import stylize_video
-from engines import EngineOptions, ModelFile
+from engines import EngineOptions, ModelFile, Models
 from engines.errors import LivebrushError, ModelError, SourceError, UsageError
 from engines.runtimes.passthrough import Passthrough
 from engines.style_row import read_row, write_row
 from realtime.files.command_line import parse_args
-from realtime.files.flags import file_options, model_and_look, timeline_from
+from realtime.files.flags import file_options, models_and_look, timeline_from
 from realtime.files.painter import plan_painting
 from realtime.look import Look
 from realtime.media.reading.style_pictures import add_styles, read_style_picture
@@ -81,7 +81,7 @@ def test_pictures_and_styles_blend(model: ModelFile):
 
 def test_a_row_is_a_style_and_so_is_one_that_was_kept(model: ModelFile, folder: Path, capsys):
     expected = paint(model, "-s", "red.png")
-    row = add_styles(model, ["red.png"], 1.0).rows[0]
+    row = add_styles(Models((model,)), ["red.png"], 1.0).rows[0]
     write_row(folder / "sunset.row", row)
     np.testing.assert_array_equal(paint(model, "-s", "sunset.row"), expected)
     (folder / "models").mkdir()
@@ -102,7 +102,7 @@ def test_a_name_that_is_taken_gets_a_number(model: ModelFile, folder: Path):
     for name in ("first.png", "a/first.png"):
         (folder / name).parent.mkdir(exist_ok=True)
         flat(name, RED)
-    found = add_styles(model, ["first.png", "a/first.png"], 1.0)
+    found = add_styles(Models((model,)), ["first.png", "a/first.png"], 1.0)
     assert found.style_names[3:] == ("first_2", "first_3")
     assert found.find_style("a/first.png") == "first_3"
 
@@ -114,7 +114,9 @@ def test_any_file_name_will_do(name: str, model: ModelFile):
 
 
 def test_style_scale_changes_what_is_seen(model: ModelFile, folder: Path):
-    digests = {add_styles(model, ["photo.png"], scale).rows[0].digest for scale in (0.5, 1, 2)}
+    digests = {
+        add_styles(Models((model,)), ["photo.png"], scale).rows[0].digest for scale in (0.5, 1, 2)
+    }
     assert len(digests) == 3
     for scale in ("0.4", "nan"):
         with pytest.raises(UsageError, match=r"--style-scale must lie between 0\.5 and 2"):
@@ -210,9 +212,9 @@ def test_a_model_that_takes_no_rows_says_so(tiny_model: ModelFile):
 def test_resume_knows_the_picture_by_what_is_in_it(model: ModelFile, folder: Path):
 
     def plan(scale: float = 1.0) -> str:
-        styled = add_styles(model, ["red.png"], scale)
+        styled = add_styles(Models((model,)), ["red.png"], scale)
         stylizer = Stylizer(
-            Passthrough(model, EngineOptions()), Look((("red", 1.0),)), model=styled
+            Passthrough(model, EngineOptions()), Look((("red", 1.0),)), models=styled
         )
         return json.dumps(plan_painting(stylizer, (48, 64), Timeline(), False).as_dict())
 
@@ -228,11 +230,11 @@ def test_resume_knows_the_picture_by_what_is_in_it(model: ModelFile, folder: Pat
 
 def test_the_farm_paints_in_a_picture_too(model: ModelFile):
 
-    from realtime.files.flags import model_and_look
+    from realtime.files.flags import models_and_look
 
     args = parse_args(["a.mp4", "-s", "red.png", "--model", str(model.path)])
     args.style = args.style[0]
-    styled, look = model_and_look(args, Timeline())
+    styled, look = models_and_look(args, Timeline())
     options = file_options(args, look, Timeline(), rows=styled.rows)
     sent = pickle.loads(pickle.dumps(options.rows))
     assert model.with_rows(sent).style_names == styled.style_names
@@ -242,6 +244,6 @@ def test_a_picture_comes_over_time(model: ModelFile):
     args = parse_args(["clip.mp4", "--style-schedule", "0:first 1:red.png/1s"])
     args.model = str(model.path)
     timeline = timeline_from(args)
-    styled, look = model_and_look(args, timeline)
+    styled, look = models_and_look(args, timeline)
     assert look.style_names == ["first"]
     assert timeline.named_by(styled).style_names == ["first", "red"]

@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from bench.targets.readme import commands, hotkeys, styles, styles_page
+from bench.targets.readme import commands, hotkeys, looks_page, styles, styles_page
 from bench.tools.markdown import fill
 from training.evaluate.figures import HANDHELD, STYLE_EVEN, STYLE_FACE, mean_and_worst
 
@@ -94,11 +94,15 @@ def test_a_style_is_told_in_words_by_its_figures():
     about = {"title": "", "artist": "", "year": ""}
     good = {STYLE_FACE: 0.3, STYLE_EVEN: 0.4, "face": 1.0, f"ratio_1 {HANDHELD}": 2.0}
     bad = {STYLE_FACE: 0.3, STYLE_EVEN: 0.9, "face": 0.5, f"ratio_1 {HANDHELD}": 3.0, "content": 3}
-    page = styles_page(
-        {
-            "date": "2026-01-01",
-            "styles": [{"name": n, "measured": m, **about} for n, m in (("a", good), ("b", bad))],
-        }
+    page = "\n".join(
+        styles_page(
+            {
+                "date": "2026-01-01",
+                "styles": [
+                    {"name": n, "measured": m, **about} for n, m in (("a", good), ("b", bad))
+                ],
+            }
+        )
     )
     assert "| good on faces; walls become paint; calm in the hand |" in page
     words = "changes faces much; walls stay plain; restless in the hand; takes much of the picture"
@@ -106,6 +110,10 @@ def test_a_style_is_told_in_words_by_its_figures():
 
 
 def test_the_page_of_styles_is_what_was_measured():
-    figures = json.loads((ROOT / "docs" / "styles.json").read_text(encoding="utf-8"))
+    figures, looks = (
+        json.loads((ROOT / "docs" / f"{name}.json").read_text(encoding="utf-8"))
+        for name in ("styles", "looks")
+    )
     page = (ROOT / "docs" / "styles.md").read_text(encoding="utf-8")
-    assert page == styles_page(figures), "run: python -m bench.targets.readme"
+    told = "\n".join([*styles_page(figures), *looks_page(looks), ""])
+    assert page == told, "run: python -m bench.targets.readme"

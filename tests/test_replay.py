@@ -19,7 +19,7 @@ import pytest
 
 import run_cam
 import stylize_video
-from engines import EngineOptions, ModelFile, Style, find_model, open_engine
+from engines import EngineOptions, ModelFile, Models, Style, find_model, open_engine
 from engines.base import Pending
 from engines.errors import EngineRunError, LivebrushError, SinkError, UsageError
 from engines.style_row import StyleRow
@@ -29,7 +29,7 @@ from realtime.controls.show import Source, read_show
 from realtime.controls.state import State
 from realtime.controls.values import Value
 from realtime.files import crew
-from realtime.files.replay import Replay, model_for
+from realtime.files.replay import Replay, models_for
 from realtime.frame import FileFrame, Frame, FrameMemory, LiveFrame
 from realtime.live.clean_sink import CleanSink
 from realtime.live.engine_sizes import EngineSizes
@@ -182,18 +182,20 @@ def play(folder: Path, model: ModelFile, commands: Commands) -> Played:
     )
     Noting.vectors = {}
     look, clock = Look((("negative", 1.0),), denoise=False), Clock()
-    desk = Desk(initial_state(model, look, mirror=False))
+    desk = Desk(initial_state(Models((model,)), look, mirror=False))
     source, keeping = Stepped(clip, clock, desk), Keeping(desk, commands)
     source.open()
     engine = open_engine("onnxruntime", model, EngineOptions(threads=1), SIZE)
     stylizer = Noting(engine, look, SIZE)
-    painter = Watched(stylizer, EngineSizes(engine, SIZE), SIZE, clock=clock)
+    painter = Watched(stylizer, EngineSizes([engine], SIZE), SIZE, clock=clock)
     painter.source = source
     name = uuid.uuid4().hex
     show, kept = folder / "show.jsonl", folder / "kept.mp4"
     outputs = [
         SourceRecorder(kept, source.sound, name),
-        ShowRecorder(show, name, Source(source.name, source.fingerprint()), desk, lambda: model),
+        ShowRecorder(
+            show, name, Source(source.name, source.fingerprint()), desk, lambda: Models((model,))
+        ),
         keeping,
     ]
     Live(source, painter, Null(), desk, outputs, LiveOptions(clock=clock)).run()
@@ -400,9 +402,9 @@ def test_a_picture_that_became_a_style_comes_along(tmp_path: Path):
     row = StyleRow(Style("mine", "Mine"), numbers, model.metadata["network"], "d")
     styled = model.with_rows([row])
     models = [model]
-    desk = Desk(initial_state(model, Look(((model.default_style, 1.0),)), mirror=False))
+    desk = Desk(initial_state(Models((model,)), Look(((model.default_style, 1.0),)), mirror=False))
     file = tmp_path / "show.jsonl"
-    recorder = ShowRecorder(file, "abc", Source("camera 0"), desk, lambda: models[-1])
+    recorder = ShowRecorder(file, "abc", Source("camera 0"), desk, lambda: Models((models[-1],)))
     models.append(styled)
     desk.add_style(row.style)
     pixels = np.zeros((*SIZE, 3), np.uint8)
@@ -414,7 +416,7 @@ def test_a_picture_that_became_a_style_comes_along(tmp_path: Path):
     assert file.read_bytes().count(b'"row":') == 2
     show = read_show(file)
     assert [step.state.look.mix for step in show.steps] == [(("mine", 1.0),)]
-    found = model_for(show, None)
+    found = models_for(show, None)
     assert found.rows[-1].style == row.style and found.rows[-1].digest == "refined"
     np.testing.assert_array_equal(found.rows[-1].row, numbers + 1)
     with pytest.raises(UsageError, match=r"played on camera 0, .*--record-source"):
@@ -425,8 +427,10 @@ def test_a_disk_that_is_full_ends_the_file_and_not_the_show(tmp_path: Path):
     if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full")
     model = find_model("gallery", [])
-    desk = Desk(initial_state(model, Look(((model.default_style, 1.0),)), mirror=False))
-    recorder = ShowRecorder(tmp_path / "show.jsonl", "abc", Source("x"), desk, lambda: model)
+    desk = Desk(initial_state(Models((model,)), Look(((model.default_style, 1.0),)), mirror=False))
+    recorder = ShowRecorder(
+        tmp_path / "show.jsonl", "abc", Source("x"), desk, lambda: Models((model,))
+    )
     recorder._file.close()
     recorder._file = open("/dev/full", "wb")  # noqa: SIM115 (it is the recorder's to close)
     desk.perform("next")

@@ -20,7 +20,7 @@ from bench import ROOT
 from bench.tools.clips import bikes, cut
 from bench.tools.machine import describe_machine
 from bench.tools.markdown import fill
-from engines import EngineOptions, find_model, open_engine
+from engines import EngineOptions, Models, find_model, open_engine
 from realtime import cli
 from realtime.controls.desk import Desk
 from realtime.frame import Frame
@@ -123,8 +123,8 @@ def _drop_once(clip: Path, picture: Path) -> tuple[float, float, float]:
     with open_engine("auto", model, EngineOptions(device="cpu"), size) as engine:
         stylizer = _Watched(engine, look, size)
         stylizer.first = frozenset(model.style_names)
-        desk = Desk(initial_state(model, look, mirror=False))
-        painter = LivePainter(stylizer, EngineSizes(engine, size), fixed_size=size)
+        desk = Desk(initial_state(Models((model,)), look, mirror=False))
+        painter = LivePainter(stylizer, EngineSizes([engine], size), fixed_size=size)
         options = LiveOptions(duration_s=_QUIET_S + _AFTER_S)
         Live(source, painter, screen, desk, options=options).run()
     assert screen.dropped_s and stylizer.painted_s, "nothing was painted"

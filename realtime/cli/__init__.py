@@ -9,7 +9,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from engines import Engine, EngineOptions, ModelFile, engine_names, find_model, open_engine
+from engines import (
+    Engine,
+    EngineOptions,
+    ModelFile,
+    Models,
+    engine_names,
+    find_models,
+    open_engine,
+)
 from engines.base import PRECISIONS
 from engines.errors import UsageError, printable
 from engines.model_file import ORIGINAL
@@ -20,6 +28,7 @@ from realtime.look import (
     PAINTING,
     Look,
     mix_behind,
+    mix_text,
     name_styles,
     parse_behind,
     parse_mix,
@@ -41,7 +50,7 @@ _UNINSTALLED_VERSION = "0.2.0"  # of a copy that is run without having been inst
 def add_look_flags(parser: argparse.ArgumentParser, several: bool = False) -> None:
     """Add what a ``Look`` is made of: -s, --model, --strength, --brush and so on.
 
-    ``model_from`` and ``look_from`` read them. ``several``: -s may be given several times, and
+    ``models_from`` and ``look_from`` read them. ``several``: -s may be given several times, and
     is a list; else once, and a text.
     """
     group = parser.add_argument_group("look")
@@ -59,7 +68,7 @@ def add_look_flags(parser: argparse.ArgumentParser, several: bool = False) -> No
     group.add_argument(
         "--model",
         metavar="NAME|FILE.onnx",
-        help="the model to take styles from (default: one that has them)",
+        help="the one model to take styles from (default: all that are installed)",
     )
     group.add_argument(
         "--style-scale",
@@ -209,10 +218,10 @@ def add_listing_flags(parser: argparse.ArgumentParser) -> argparse._ArgumentGrou
     return group
 
 
-def model_from(args: argparse.Namespace, scheduled: Sequence[str] = ()) -> ModelFile:
-    """Return the model that has every style named by ``-s`` and all that are ``scheduled``.
+def models_from(args: argparse.Namespace, scheduled: Sequence[str] = ()) -> Models:
+    """Return the models that have every style named by ``-s`` and all that are ``scheduled``.
 
-    Pictures and rows that are named by their files are among its styles then. Raises UsageError,
+    Pictures and rows that are named by their files are among their styles then. Raises UsageError,
     UnknownStyle, SourceError or ModelError, and EngineError where a picture cannot be made a style.
     """
     named = [name for name, _ in parse_mix(split_grade(args.style)[0])] if args.style else []
@@ -220,18 +229,20 @@ def model_from(args: argparse.Namespace, scheduled: Sequence[str] = ()) -> Model
     behind = mix_behind(_behind_from(args)) or ()
     names = [*named, *scheduled, *(name for name, _ in behind if name != ORIGINAL)]
     files = style_files(names)
-    model = find_model(args.model, [name for name in names if name not in files])
-    return add_styles(model, files, args.style_scale, say) if files else model
+    models = find_models(args.model, [name for name in names if name not in files])
+    return add_styles(models, files, args.style_scale, say) if files else models
 
 
-def look_from(args: argparse.Namespace, model: ModelFile) -> Look:
+def look_from(args: argparse.Namespace, models: Models) -> Look:
     """Return the look that the flags ask for.
 
-    Without ``-s`` it is the model's first painting, or the style that --model named.
+    Without ``-s`` it is the first painting, or the style that --model named. Raises UsageError for
+    a mix of styles of two models.
     """
-    default = args.model if args.model in model.style_names[1:] else model.default_style
+    default = args.model if args.model in models.style_names[1:] else models.default_style
     styles, grade = (default, None) if args.style is None else split_grade(args.style)
-    mix = name_styles(parse_mix(styles), model)
+    mix = name_styles(parse_mix(styles), models)
+    models.model_of(name for name, _ in mix)
     file, strength = grade or ("", 1.0)
     return Look(
         mix,
@@ -243,7 +254,7 @@ def look_from(args: argparse.Namespace, model: ModelFile) -> Look:
         args.canvas,
         args.canvas_seed,
         args.paint,
-        _named(_behind_from(args), model),
+        _named(_behind_from(args), models),
         args.face,
         grade_name(file) if file else "",
         strength,
@@ -296,12 +307,14 @@ def save_lut(path: Path | None, table: np.ndarray | None) -> None:
     say(f"{path}: the colour table of the last frame")
 
 
-def _named(behind: str, model: ModelFile) -> str:
-    """Return ``Look.behind`` with the names that ``model`` has for its styles."""
+def _named(behind: str, models: Models) -> str:
+    """Return ``Look.behind`` with the names that ``models`` have for their styles."""
     mix = mix_behind(behind)
     if mix is None:
         return behind
-    return ",".join(f"{name}:{weight:g}" for name, weight in name_styles(mix, model))
+    named = name_styles(mix, models)
+    models.model_of(name for name, _ in named)
+    return mix_text(named)
 
 
 def _behind_from(args: argparse.Namespace) -> str:

@@ -32,14 +32,14 @@ def pick_slot(state: State, number: float) -> State:
 
 
 def pick_style(state: State, text: str) -> State:
-    """Pick a style by its number in the model, from 1, or by its name or title, or ``original``.
+    """Pick a style by its number, from 1, or by its name or title, or ``original``.
 
-    Raises ValueError for what is none of the model's, or several.
+    Raises ValueError for what is no style, or several.
     """
     text = text or "1"
     if text.isdecimal() and text not in state.styles:
         if not 1 <= int(text) <= len(state.styles):
-            return say(state, f"there is no style {text}: this model has {len(state.styles)}")
+            return say(state, f"there is no style {text}: there are {len(state.styles)}")
         return _pick(state, state.styles[int(text) - 1])
     try:
         name = state.find_style(text)
@@ -51,7 +51,12 @@ def pick_style(state: State, text: str) -> State:
 def add_style(state: State, style: Style) -> State:
     """Put ``style`` behind the others and pick it."""
     about = state.about or tuple(map(Style, (ORIGINAL, *state.styles)))
+    groups = (
+        replace(group, styles=(*group.styles, style.name)) if group.takes_pictures else group
+        for group in state.groups
+    )
     more = replace(state, styles=(*state.styles, style.name), about=(*about, style))
+    more = replace(more, groups=tuple(groups))
     return _pick(more, style.name)
 
 
@@ -85,10 +90,14 @@ def set_blending(state: State, on: bool) -> State:
 def set_mix(state: State, text: str) -> State:
     """Paint a blend with weights, such as great_wave:0.6,starry_night:0.4.
 
-    Raises ValueError for what is no blend, and for a name that the model lacks.
+    Raises ValueError for what is no blend, for a name that the models lack, and for styles of two
+    models.
     """
     try:
-        return _with_mix(state, name_styles(parse_mix(text), state))
+        mix = name_styles(parse_mix(text), state)
+        if problem := state.blend_problem(mix):
+            raise ValueError(problem)
+        return _with_mix(state, mix)
     except UsageError as error:
         raise ValueError(str(error)) from error
 
@@ -106,7 +115,7 @@ def toggle_favourite(state: State, _: None) -> State:
 
 
 def set_favourites(state: State, text: str) -> State:
-    """Have the styles of ``text`` come first, in its order; those that the model lacks may follow.
+    """Have the styles of ``text`` come first, in its order; those that no model has may follow.
 
     Raises ValueError for what cannot be a style's name.
     """
@@ -124,7 +133,7 @@ def set_favourites(state: State, text: str) -> State:
 
 
 def _in_order(state: State, favourites: tuple[str, ...]) -> State:
-    """Return ``state`` with these favourites, then the other styles as the model has them."""
+    """Return ``state`` with these favourites, then the other styles as the models have them."""
     known = tuple(style.name for style in state.about if style.name != ORIGINAL) or state.styles
     first = tuple(name for name in favourites if name in known)
     styles = (*first, *(name for name in known if name not in first))
@@ -221,6 +230,8 @@ def set_behind(state: State, text: str) -> State:
             f"behind takes {PAINTING}, {ORIGINAL}, {BLUR}, {ALPHA}{picture}, a style or a colour "
             f"such as #1a2b3c, not {text!r}"
         )
+    if problem := state.blend_problem(mix or ()):
+        raise ValueError(f"behind: {problem}")
     spoken_text = " + ".join(state.title(name) for name in known) if mix else text
     return say(replace(state, look=look), f"behind the person: {spoken_text}")
 
@@ -404,7 +415,9 @@ def _blend_in(state: State, name: str) -> State:
         names = [other for other in names if other != name]
     else:
         names = [*names, name]
-    return _with_mix(state, tuple((other, 1.0) for other in dict.fromkeys(names)))
+    mix = tuple((other, 1.0) for other in dict.fromkeys(names))
+    problem = state.blend_problem(mix)
+    return say(state, problem) if problem else _with_mix(state, mix)
 
 
 def _with_mix(state: State, mix: tuple[tuple[str, float], ...]) -> State:

@@ -64,7 +64,7 @@ class Desk:
     def press(self, key: str) -> None:
         """Perform what the key means.
 
-        A value that this model cannot take, such as a style that it lacks, is answered by ``said``.
+        A value that cannot be taken, such as a style that is not there, is answered by ``said``.
         """
         found = self.keymap.find(key)
         if found is None:
@@ -102,7 +102,7 @@ class Desk:
         self._answers.put(text)
 
     def add_style(self, style: Style) -> None:
-        """Put a style that the model has from now on beside the others, and paint in it."""
+        """Put a style that the models have from now on beside the others, and paint in it."""
         self._take(add_style(self.state, style), Performed(self._next, "", style=style))
 
     def take_grade(self, name: str, title: str) -> None:

@@ -10,12 +10,10 @@ from pathlib import Path
 import platformdirs
 
 from engines.cache import read_json, write_json
-from engines.errors import UsageError
 from engines.folders import APP
 from realtime.controls.commands import perform, settings
 from realtime.controls.state import State
 from realtime.controls.values import Value
-from realtime.look import parse_mix
 
 _RUNS = "runs"  # no command has that name
 
@@ -35,13 +33,6 @@ def runs_before() -> int:
     """Return how many runs have been remembered so far."""
     count = remembered().get(_RUNS)
     return int(count) if isinstance(count, int) else 0
-
-
-def remembered_styles() -> list[str]:
-    """Return the names in the mix of the last run, none if there was none."""
-    with contextlib.suppress(UsageError):
-        return [name for name, _ in parse_mix(str(remembered().get("mix", "")))]
-    return []
 
 
 def recall(state: State, without: Collection[str] = ()) -> State:

@@ -48,7 +48,7 @@ class Head(msgspec.Struct):
     """Tells the show from others."""
     source: Source
     model: str
-    """The name of the model."""
+    """The names of the models, with / between."""
     state: State
     """The controls at the start."""
     clock: datetime | None = None

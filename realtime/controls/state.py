@@ -10,10 +10,11 @@ import re
 from dataclasses import dataclass
 
 from engines.model_file import ORIGINAL
+from engines.models import say_apart
 from engines.style import Style, match_style
 from realtime.controls.film import Film
 from realtime.controls.values import Value
-from realtime.look import Look
+from realtime.look import Look, Mix
 
 BANK_SIZE = 9
 COMPARE_MODES = ("off", "split", "side by side")
@@ -34,11 +35,23 @@ _ROMAN = re.compile(r"[ivx]{2,}")
 
 
 @dataclass(frozen=True)
+class StyleGroup:
+    """Styles of one model, which blend with each other."""
+
+    model: str
+    """Its name."""
+    styles: tuple[str, ...]
+    """Its paintings."""
+    takes_pictures: bool = False
+    """Whether what is made from a picture joins them."""
+
+
+@dataclass(frozen=True)
 class State:
     """Everything that can be controlled."""
 
     styles: tuple[str, ...]
-    """The model's paintings in order, without the original."""
+    """The models' paintings in order, without the original."""
     look: Look
     bank: int = 0
     """Which nine of the styles the digits mean, from 0."""
@@ -112,9 +125,11 @@ class State:
     under_way: tuple[tuple[str, float], ...] = ()
     """How far those have come that fade by themselves; ``look`` has where they go."""
     about: tuple[Style, ...] = ()
-    """What the model says of its styles, the original included."""
+    """What the models say of their styles, the original included."""
+    groups: tuple[StyleGroup, ...] = ()
+    """Which of the styles blend; (): all do."""
     favourites: tuple[str, ...] = ()
-    """The styles that come first, where the model has them."""
+    """The styles that come first, where a model has them."""
     film: Film | None = None
     """What plays, where the source is a film."""
     performed: int = 0
@@ -147,6 +162,14 @@ class State:
         """Return a style's title for people; of one without, its name in words."""
         titles = (style.title for style in self.about if style.name == name != ORIGINAL)
         return next(filter(None, titles), spoken(name))
+
+    def blend_problem(self, mix: Mix) -> str:
+        """Return why ``mix`` cannot be painted, "" if it can: its styles are of two models."""
+        grouped = {name for group in self.groups for name in group.styles}
+        names = [name for name, _ in mix if name in grouped]
+        if not names or any({*names} <= {*group.styles} for group in self.groups):
+            return ""
+        return say_apart(names, [(group.model, group.styles) for group in self.groups])
 
     def find_style(self, text: str) -> str:
         """Return the name of the style that ``text`` means, ``original`` included.

@@ -1,4 +1,4 @@
-"""What a call paints: its inputs once for each -s, every batch with the model of its style."""
+"""What a call paints: its inputs once for each -s, every batch with the models of its styles."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engines import ModelFile, installed_models
+from engines import Models
 from engines.errors import UsageError
-from realtime.cli import check_lut, model_from
+from realtime.cli import check_lut, models_from
 from realtime.controls.show import Show
 from realtime.files.crew import Crew
-from realtime.files.flags import file_options, model_and_look, open_crew, plan_inputs
+from realtime.files.flags import file_options, models_and_look, open_crew, plan_inputs
 from realtime.files.job import Jobs, Result, run_jobs
 from realtime.files.options import FileOptions
 from realtime.files.summary import tell_results
@@ -27,9 +27,15 @@ EVERY_STYLE = "all"
 class Batch:
     """The inputs of a call in one look."""
 
-    model: ModelFile
+    models: Models
+    """Those that styles may be of."""
     options: FileOptions
     jobs: Jobs = ()
+
+    @property
+    def painting(self) -> Models:
+        """Those that paint it, that of its first mix first."""
+        return self.models.needed_for([name for name, _ in mix] for mix in self.options.mixes)
 
 
 def plan_looks(
@@ -42,15 +48,16 @@ def plan_looks(
     texts = list(_each_text(args))
     if len(texts) > 1 and timeline.entries:
         raise UsageError("-s: with styles over time it is given once, or not at all.")
-    batches: dict[tuple[Path, object, object], Batch] = {}
+    batches: dict[tuple[object, ...], Batch] = {}
     for text in texts:
         own = argparse.Namespace(**{**vars(args), "style": text})
-        model, look = model_and_look(own, timeline, show)
+        models, look = models_and_look(own, timeline, show)
         pictures = next((batch.options.pictures for batch in batches.values()), None)
-        options = file_options(own, look, timeline.named_by(model), pictures, model.rows, show)
-        made_from = tuple(row.digest for row in model.rows)
+        options = file_options(own, look, timeline.named_by(models), pictures, models.rows, show)
+        made_from = tuple(row.digest for row in models.rows)
         made_from += (options.pictures.digest,)
-        batches.setdefault((model.path, look, made_from), Batch(model, options))
+        batch = Batch(models, options)
+        batches.setdefault((_paths(batch.painting), look, made_from), batch)
     return list(batches.values())
 
 
@@ -61,7 +68,7 @@ def plan_batches(args: argparse.Namespace, looks: Sequence[Batch]) -> list[Batch
     """
     labels = [batch.options.label for batch in looks]
     batches = [
-        Batch(batch.model, batch.options, plan_inputs(args, batch.options.label, labels))
+        Batch(batch.models, batch.options, plan_inputs(args, batch.options.label, labels))
         for batch in looks
     ]
     if len(looks) > 1 and any(source == STDIO for batch in batches for source, _ in batch.jobs):
@@ -107,13 +114,14 @@ def paint_batches(
     """
     results: list[Result] = []
     files = sum(len(batch.jobs) for batch in batches)
-    crews: dict[Path, Crew] = {}
+    crews: dict[tuple[Path, ...], Crew] = {}
     with contextlib.ExitStack() as opened:
         opened.callback(lambda: tell_results(results, files, args.report, args.json))
         for batch in batches:
-            crew = crews.get(batch.model.path)
+            painting = batch.painting
+            crew = crews.get(_paths(painting))
             if crew is None:
-                crew = crews[batch.model.path] = open_crew(args, batch.model, batch.jobs)
+                crew = crews[_paths(painting)] = open_crew(args, painting, batch.jobs)
                 opened.callback(crew.close)
             started_s = None if results else program_started_s
             for result in run_jobs(
@@ -130,5 +138,8 @@ def _each_text(args: argparse.Namespace) -> Iterator[str | None]:
             yield text
             continue
         none = argparse.Namespace(**{**vars(args), "style": None})
-        models = [model_from(none)] if args.model else installed_models()
-        yield from dict.fromkeys(style.name for model in models for style in model.styles[1:])
+        yield from models_from(none).style_names[1:]
+
+
+def _paths(models: Models) -> tuple[Path, ...]:
+    return tuple(model.path for model in models.files)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from engines import Engine
+from engines import Engine, ModelFile, Models
 from engines.identity import EngineIdentity
+from engines.opening import open_alike
 from realtime.cli import save_lut
 from realtime.files.outputs import open_output
 from realtime.files.painter import FilePainter, PaintingPlan, plan_painting
@@ -73,21 +75,28 @@ class Crew(Protocol):
 
 
 class OwnEngine:
-    """A crew of one: an engine in this process, opened for the first file; it serves all."""
+    """A crew of one: engines in this process, opened for the first file; they serve all.
 
-    def __init__(self, open_engine: OpenEngine) -> None:
-        self._open_engine = open_engine
-        self._engine: Engine | None = None
+    open_engine: opens that of the first model. others: models that are painted with, too, by
+    engines like that one.
+    """
+
+    def __init__(self, open_engine: OpenEngine, others: Sequence[ModelFile] = ()) -> None:
+        self._open_engine, self._others = open_engine, others
+        self._engines: list[Engine] = []
 
     def begin(
         self, video: VideoFile, options: FileOptions, output: Path, before: EngineIdentity | None
     ) -> Painting:
         """Get ready, on the engine's GPU where it has one and all that is asked for works there."""
-        engine = self.engine_for(options.engine_size(video.info.size), before)
+        size = options.engine_size(video.info.size)
+        engine = self.engine_for(size, before)
+        for model in self._others[len(self._engines) - 1 :]:
+            self._engines.append(open_alike(engine, size, model))
         if engine.takes_tensors and options.paints_tensors(output):
             video.decode_on(engine.device)
         timeline, side_by_side, show = options.timeline, options.side_by_side, options.show
-        stylizer = prepare_stylizer(engine, video.info.size, options)
+        stylizer = prepare_stylizer(self._engines, video.info.size, options)
         replay = replay_on(show, video.info, stylizer) if show else None
         plan = plan_painting(stylizer, video.info.size, timeline, side_by_side, show)
         opened = open_output(output, video, options, plan)
@@ -96,17 +105,17 @@ class OwnEngine:
         return _PaintingHere(stylizer, video, painter, opened, plan, under_way, options.save_lut)
 
     def engine_for(self, size: tuple[int, int], before: EngineIdentity | None) -> Engine:
-        """Return the engine that is open, or another one if it is not the one ``before``."""
-        if self._engine is not None and before not in (None, EngineIdentity.of(self._engine)):
+        """Return the first engine that is open, or another one if it is not the one ``before``."""
+        if self._engines and before not in (None, EngineIdentity.of(self._engines[0])):
             self.close()
-        self._engine = self._engine or self._open_engine(size, before)
-        return self._engine
+        if not self._engines:
+            self._engines.append(self._open_engine(size, before))
+        return self._engines[0]
 
     def close(self) -> None:
-        """Close the engine, if one is open."""
-        if self._engine is not None:
-            self._engine.close()
-            self._engine = None
+        """Close the engines that are open."""
+        while self._engines:
+            self._engines.pop().close()
 
 
 @dataclass(frozen=True)
@@ -140,14 +149,19 @@ class _PaintingHere:
         return {}
 
 
-def prepare_stylizer(engine: Engine, size: tuple[int, int], options: FileOptions) -> Stylizer:
-    """Return what paints frames of ``size`` with ``engine``, which is specialised to them.
+def prepare_stylizer(
+    engines: Sequence[Engine], size: tuple[int, int], options: FileOptions
+) -> Stylizer:
+    """Return what paints frames of ``size`` with ``engines``, which are specialised to them.
 
     Raises EngineLoadError, and UsageError for pieces that this network cannot
     be given.
     """
-    pieces = NetworkPieces(engine, options.tile_px)
-    model = engine.model.with_rows(options.rows)
-    stylizer = Stylizer(engine, options.look, pieces=pieces, pictures=options.pictures, model=model)
+    pieces = partial(NetworkPieces, tile_px=options.tile_px)
+    models = Models(tuple(engine.model for engine in engines)).with_rows(options.rows)
+    stylizer = Stylizer(
+        engines[0], options.look, pieces=pieces, pictures=options.pictures, models=models
+    )
+    stylizer.engines = tuple(engines)
     stylizer.prepare(size)
     return stylizer

@@ -10,13 +10,13 @@ from functools import partial
 from math import inf
 from pathlib import Path
 
-from engines import Engine, EngineOptions, ModelFile, open_engine
+from engines import Engine, EngineOptions, ModelFile, Models, open_engine
 from engines.base import PRECISIONS
 from engines.errors import UsageError
 from engines.identity import EngineIdentity
 from engines.style_row import StyleRow
 from realtime.build_progress import show_build
-from realtime.cli import grade_from, look_from, model_from, say, tell_engine
+from realtime.cli import grade_from, look_from, models_from, say, tell_engine
 from realtime.controls.show import Show, read_show
 from realtime.files.crew import Crew, OwnEngine
 from realtime.files.inputs import expand_inputs
@@ -24,7 +24,7 @@ from realtime.files.job import Jobs
 from realtime.files.options import FileOptions, Resize
 from realtime.files.outputs import drop_results, is_folder, output_paths
 from realtime.files.progress import LINE_EVERY_S
-from realtime.files.replay import check_flags, model_for
+from realtime.files.replay import check_flags, models_for
 from realtime.look import ALPHA, Look, parse_behind
 from realtime.media.format_registry import VIDEO_FORMATS
 from realtime.media.pipes import STDIO, parse_raw
@@ -256,21 +256,21 @@ def show_from(args: argparse.Namespace) -> Show | None:
     return show
 
 
-def model_and_look(
+def models_and_look(
     args: argparse.Namespace, timeline: Timeline, show: Show | None = None
-) -> tuple[ModelFile, Look]:
-    """Return the model that has every style that is asked for, and the look at the beginning.
+) -> tuple[Models, Look]:
+    """Return models that have every style that is asked for, and the look at the beginning.
 
     That is the look of ``show`` or -s, else the first of ``timeline``. Raises UsageError,
     UnknownStyle or ModelError.
     """
     if show:
-        return model_for(show, args.model), show.head.state.look
-    model = model_from(args, timeline.style_names)
-    look = look_from(args, model)
+        return models_for(show, args.model), show.head.state.look
+    models = models_from(args, timeline.style_names)
+    look = look_from(args, models)
     if timeline.entries and args.style is None:
-        look = replace(look, mix=timeline.named_by(model).entries[0].mix)
-    return model, look
+        look = replace(look, mix=timeline.named_by(models).entries[0].mix)
+    return models, look
 
 
 def file_options(
@@ -284,7 +284,7 @@ def file_options(
     """Return what holds for every file. Raises UsageError, naming the flag, for what cannot be.
 
     pictures: those of --behind and --mask where they have been read already. rows: of the styles
-    beside the model's own.
+    beside the models' own.
     """
     start_s, end_s = parse_span(args.ss, args.to, args.preview)
     cuts_out = any(known.behind == ALPHA for known in (look, *(show.looks if show else ())))
@@ -410,13 +410,15 @@ def engine_choice(
     return name, options
 
 
-def open_crew(args: argparse.Namespace, model: ModelFile, jobs: Jobs) -> Crew:
+def open_crew(args: argparse.Namespace, models: Models, jobs: Jobs) -> Crew:
     """Connect to the cluster of --cluster; without it, return a crew in this process.
+
+    models: those that paint.
 
     Raises UsageError for what a cluster cannot paint, EngineUnavailable without one.
     """
     if args.cluster is None:
-        return OwnEngine(partial(open_engine_like, args, model))
+        return OwnEngine(partial(open_engine_like, args, models.files[0]), models.files[1:])
     if args.replay is not None:
         raise UsageError("--cluster: a show is painted on one machine. Leave --cluster out.")
     if args.device not in ("auto", "cpu"):
@@ -432,9 +434,15 @@ def open_crew(args: argparse.Namespace, model: ModelFile, jobs: Jobs) -> Crew:
                 f"--cluster: {output} is a picture or a GIF, which cannot be divided. Leave "
                 "--cluster out for it."
             )
+    if len(models.files) > 1:
+        names = " and ".join(model.name for model in models.files)
+        raise UsageError(
+            f"--cluster: paints with one model, and these styles are of {names}. Leave --cluster "
+            "out."
+        )
     from realtime.files.farm.farm import Farm
 
-    return Farm(args.cluster, model, partial(engine_choice, args))
+    return Farm(args.cluster, models.files[0], partial(engine_choice, args))
 
 
 def open_engine_like(

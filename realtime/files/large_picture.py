@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from engines import Engine
+from engines import Engine, Models
 from engines.errors import EngineUnavailable, SinkError, SourceError
 from engines.install import install_line
 from engines.style_row import StyleRow
@@ -91,8 +91,8 @@ class LargePicture:
         SinkError.
         """
         scaler, size = Scaler(), network_size(self.size, look.brush)
-        model = engine.model.with_rows(rows)
-        vector = style_vector(look, model)
+        models = Models((engine.model,)).with_rows(rows)
+        vector = style_vector(look, models)
         share = float(vector[0])
         if share < 1:
             with self._translate_errors():
@@ -101,7 +101,7 @@ class LargePicture:
                 )
                 _report(smaller, on_progress)
                 small = smaller.numpy()
-            style = paint_alone(vector, model)
+            style = paint_alone(vector, models)
             pieces = NetworkPieces(engine, tile_px)
             pieces.prepare(size)
             noise = None

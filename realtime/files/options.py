@@ -11,7 +11,7 @@ from typing import BinaryIO
 from engines.style_row import StyleRow
 from realtime.controls.show import Show
 from realtime.files.progress import LINE_EVERY_S
-from realtime.look import Look
+from realtime.look import Look, Mix
 from realtime.media.format_registry import VIDEO_FORMATS
 from realtime.media.info import VideoInfo
 from realtime.media.pipes import RawVideo
@@ -79,6 +79,13 @@ class FileOptions:
         if self.show:
             return "show"
         return self.look.label if len(self.timeline.entries) < 2 else "timeline"
+
+    @property
+    def mixes(self) -> list[Mix]:
+        """Return every mix of styles that is painted, that of the look first."""
+        looks = [self.look, *(self.show.looks if self.show else ())]
+        own = [mix for look in looks for mix in (look.mix, look.behind_mix) if mix]
+        return [*own, *(entry.mix for entry in self.timeline.entries)]
 
     def painted_info(self, info: VideoInfo) -> VideoInfo:
         """Return what a writer is to know of an input: its paintings may have transparency."""

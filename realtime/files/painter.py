@@ -134,7 +134,7 @@ class PaintingPlan:
     """(height, width) of the pieces that it is given."""
     engine: EngineIdentity
     model: str
-    """A hash of its file."""
+    """A hash of its file; of several, their hashes."""
     processor: str
     """A hash of its name: others round otherwise."""
     versions: dict[str, str]
@@ -158,7 +158,7 @@ def plan_painting(
     named = {*stylizer.look.style_names, *timeline.style_names}
     named |= {name for name, _ in stylizer.look.behind_mix or ()}
     named |= {*show.style_names} if show else set()
-    rows = {row.style.name: row.digest for row in stylizer.model.rows if row.style.name in named}
+    rows = {row.style.name: row.digest for row in stylizer.models.rows if row.style.name in named}
     return PaintingPlan(
         stylizer.look,
         rows,
@@ -168,7 +168,7 @@ def plan_painting(
         network,
         stylizer.network.piece_size(network),
         EngineIdentity.of(engine),
-        _hash_model(engine),
+        " ".join(map(_hash_model, stylizer.engines)),
         hashlib.sha256(processor().encode()).hexdigest()[:16],
         {name: _version(name) for name in ("livebrush", "av", "numpy", engine.name)},
     )

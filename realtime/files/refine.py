@@ -46,7 +46,7 @@ def refine_batches(
             for row in batch.options.rows
         )
         options = replace(batch.options, rows=rows)
-        found[number] = replace(batch, model=batch.model.with_rows(rows), options=options)
+        found[number] = replace(batch, models=batch.models.with_rows(rows), options=options)
     return found
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from engines import ModelFile, find_model, installed_models
+from engines import Models, find_models
 from engines.errors import LivebrushError, UsageError
 from engines.style_row import row_from_text
 from realtime.controls.caption import words_of
@@ -118,10 +118,10 @@ def steps_on(show: Show, video: VideoInfo) -> tuple[Step, ...]:
     return show.steps_on(video.path, video.fingerprint(), comment)
 
 
-def model_for(show: Show, model: str | None) -> ModelFile:
-    """Return the model that has all styles of ``show``, those that came from outside included.
+def models_for(show: Show, model: str | None) -> Models:
+    """Return models that have all styles of ``show``, those that came from outside included.
 
-    model: that of --model; None: the show's own where it is installed, else one with the styles.
+    model: that of --model; None: the show's own where they are installed, else all that are.
     Raises UsageError, UnknownStyle or ModelError.
     """
     try:
@@ -129,11 +129,17 @@ def model_for(show: Show, model: str | None) -> ModelFile:
             row_from_text(name, show.rows[name]) for name in show.style_names if name in show.rows
         ]
         own = [name for name in show.style_names if name not in show.rows]
-        if model is None and show.head.model in [found.name for found in installed_models()]:
-            model = show.head.model
-        found = find_model(model, own)
+        found = find_models(model, [])
+        if model is None:
+            named = show.head.model.split("/")
+            shows_own = [file for file in found.files if file.name in named]
+            found = Models(tuple(shows_own)) if len(shows_own) == len(named) else found
         names = {row.style.name for row in rows}
         others = [row for row in found.rows if row.style.name not in names]
+        for row in rows:
+            found.check_row(row)
+        for name in own:
+            found.find_style(name)
         return found.with_rows([*others, *rows])
     except LivebrushError as error:
         raise type(error)(f"--replay {show.path}: {error}") from error

@@ -1,4 +1,4 @@
-"""The contact sheet: one frame in every style of a model, each with its name."""
+"""The contact sheet: one frame in every style, each with its name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engines import Engine
+from engines import Engine, ModelFile, Models
 from engines.errors import UsageError
 from realtime.cli import say
 from realtime.files.options import FileOptions
@@ -33,9 +33,10 @@ def write_sheet(
     path: Path,
     inputs: Sequence[Path],
     options: FileOptions,
-    open_engine: Callable[[tuple[int, int]], Engine],
+    models: Models,
+    open_engine: Callable[[ModelFile, tuple[int, int]], Engine],
 ) -> None:
-    """Paint one frame in every style of the engine's model, and save all as one picture.
+    """Paint one frame in every style of ``models``, and save all as one picture.
 
     It is the frame at --ss, else the first. Strength, brush and colour of ``options.look`` hold for
     every style. Raises what a run would.
@@ -54,17 +55,20 @@ def write_sheet(
         options.deinterlace,
     ) as video:
         frame = next(video.frames())
-    with open_engine(network_size(frame.size, options.look.brush)) as engine:
-        thumbnails = [
-            (name, _paint(frame, name, engine, options)) for name in engine.model.style_names
-        ]
+    size, painted = network_size(frame.size, options.look.brush), dict[str, np.ndarray]()
+    for model in models.files:
+        with open_engine(model, size) as engine:
+            for name in model.style_names:
+                if models.model_of([name]) is model:
+                    painted[name] = _paint(frame, name, engine, options)
+    thumbnails = [(name, painted[name]) for name in models.style_names]
     output = PictureOutput(path)
     try:
         output.write(frame, contact_sheet(thumbnails))
         output.finish(0)
     finally:
         output.discard()
-    say(f"{path}: {len(thumbnails)} styles of {engine.model.name}")
+    say(f"{path}: {len(thumbnails)} styles of {', '.join(model.name for model in models.files)}")
 
 
 def contact_sheet(

@@ -9,14 +9,15 @@ import argparse
 import contextlib
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
-from engines import Engine, ModelFile, find_model
+from engines import Engine, ModelFile, Models
 from engines.errors import EngineRunError, SourceError, UsageError
+from engines.opening import open_alike
 from realtime import cli
 from realtime.controls.autopilot import Schedule, live_timeline
 from realtime.controls.commands import perform
@@ -28,7 +29,6 @@ from realtime.controls.presets import read_presets, user_presets_file, write_pre
 from realtime.controls.remembered import (
     recall,
     remember,
-    remembered_styles,
     runs_before,
 )
 from realtime.controls.show import Source
@@ -49,7 +49,7 @@ from realtime.live.registry import (
 from realtime.live.run import initial_state
 from realtime.live.show_recorder import ShowRecorder
 from realtime.live.start import EngineAhead
-from realtime.look import PAINTING, PICTURE, parse_behind
+from realtime.look import PAINTING, PICTURE, Look, layers_of, parse_behind
 from realtime.media.reading.look_pictures import read_look_pictures
 from realtime.media.refining import NO_PICTURE, check_seconds, require_training
 from realtime.picture.layers import LookPictures
@@ -272,37 +272,56 @@ def source_from(args: argparse.Namespace) -> LiveSource:
     return first
 
 
-def model_and_state(args: argparse.Namespace, mirrored: bool) -> tuple[ModelFile, State]:
-    """Return the model, and the controls as the flags say.
+def models_and_state(args: argparse.Namespace, mirrored: bool) -> tuple[Models, State]:
+    """Return the models, and the controls as the flags say.
 
     What they do not say is as it was left, where somebody is at the controls. ``mirrored``: whether
     the source is usually seen as in a mirror. Raises UsageError, UnknownStyle or ModelError.
     """
     given = _find_given(args)
     timeline = _read_timeline(args)
-    model = _choose_model(args, given, timeline)
-    look = cli.look_from(_fill_look_defaults(args), model)
+    models = _find_models(args, timeline)
+    look = cli.look_from(_fill_look_defaults(args), models)
+    named = timeline.named_by(models)
     if args.style is None and timeline.entries:
-        look = replace(look, mix=timeline.named_by(model).entries[0].mix)
-    state = initial_state(model, look, mirrored if args.mirror is None else args.mirror)
+        look = replace(look, mix=named.entries[0].mix)
+    state = initial_state(models, look, mirrored if args.mirror is None else args.mirror)
     on_air = any(out is not None for out in (args.virtual_cam, args.ndi, args.output_window))
     state = replace(state, recording=args.record is not None, on_air=on_air)
     state = replace(state, has_picture=look.behind == PICTURE, refining=args.refine is not None)
-    if state.refining and not any(row.is_of_picture for row in model.rows):
+    if state.refining and not any(row.is_of_picture for row in models.rows):
         raise UsageError(NO_PICTURE)
     if has_controls(args) and not args.fresh:
         # A text of yesterday is there to be shown again, but nobody wants it on today's screen.
         state = replace(recall(state, without=given), captioned=False)
     if args.text is not None:
         state = perform(state, "text", args.text)
-    return model, replace(state, said="", said_count=0)
+    return models, replace(state, said="", said_count=0)
 
 
-def pictures_from(args: argparse.Namespace) -> LookPictures:
-    """Read the pictures of --behind and --still, and the grade of -s.
+def models_at_first(models: Models, look: Look) -> Sequence[ModelFile]:
+    """Return those of ``models`` that the run begins with, that of the style first."""
+    return layers_of(look, models).painted_by(models) or models.files[:1]
+
+
+def stylizer_from(
+    args: argparse.Namespace,
+    engines: Sequence[Engine],
+    look: Look,
+    size: tuple[int, int],
+    models: Models,
+) -> Stylizer:
+    """Return what paints in ``look`` at (height, width) ``size``, with the pictures of the flags.
 
     Raises UsageError, SourceError, EngineError.
     """
+    stylizer = Stylizer(engines[0], look, size, pictures=_pictures_from(args), models=models)
+    stylizer.engines = tuple(engines)
+    return stylizer
+
+
+def _pictures_from(args: argparse.Namespace) -> LookPictures:
+    """Read the pictures of --behind and --still, and the grade of -s."""
     backdrop = None if args.behind is None else parse_behind(args.behind)[1]
     grade = cli.grade_from(args, by_parts=True)
     return read_look_pictures(backdrop, still=args.still, grade=grade)
@@ -343,16 +362,11 @@ def _fill_look_defaults(args: argparse.Namespace) -> argparse.Namespace:
     return argparse.Namespace(**{**values, **defaults})
 
 
-def _choose_model(
-    args: argparse.Namespace, given: Collection[str], timeline: Timeline
-) -> ModelFile:
-    if has_controls(args) and not args.fresh and "mix" not in given:
-        with contextlib.suppress(UsageError):  # a style that is no longer installed is forgotten
-            return find_model(None, remembered_styles())
+def _find_models(args: argparse.Namespace, timeline: Timeline) -> Models:
     if args.style and "." in args.style:  # perhaps a picture, which av reads
         with contextlib.suppress(ImportError):
             import cv2  # noqa: F401  (a window works only where it comes before av)
-    return cli.model_from(args, timeline.style_names)
+    return cli.models_from(args, timeline.style_names)
 
 
 def desk_from(args: argparse.Namespace, state: State) -> Desk:
@@ -426,8 +440,8 @@ def show_recorder_from(
     if not args.record_controls:
         return []
     about = Source(source.name, source.fingerprint())
-    model_now = partial(getattr, stylizer, "model")
-    return [ShowRecorder(args.record_controls, args.show, about, desk, model_now)]
+    models_now = partial(getattr, stylizer, "models")
+    return [ShowRecorder(args.record_controls, args.show, about, desk, models_now)]
 
 
 def open_in_time(source: LiveSource) -> tuple[int, int]:
@@ -439,11 +453,17 @@ def open_in_time(source: LiveSource) -> tuple[int, int]:
         timer.cancel()
 
 
-def engine_in_time(ahead: EngineAhead, size: tuple[int, int]) -> Engine:
-    """Get the engine for (height, width) ``size``; one that hangs ends the program."""
+def engines_in_time(
+    ahead: EngineAhead, size: tuple[int, int], others: Sequence[ModelFile]
+) -> list[Engine]:
+    """Get the engine for (height, width) ``size``, and like it for ``others``.
+
+    One that hangs ends the program.
+    """
     timer = end_within(_BUILD_S, EngineRunError("the engine hangs: it cannot be opened."))
     try:
-        return ahead.get(size)
+        engine = ahead.get(size)
+        return [engine, *(open_alike(engine, size, model) for model in others)]
     finally:
         timer.cancel()
 

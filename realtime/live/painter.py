@@ -1,24 +1,28 @@
 """The painting stage of a live run.
 
-It follows the controls, mirrors, holds a frozen frame, and changes sizes without a stall.
+It follows the controls, mirrors, holds a frozen frame, and changes sizes and models without a
+stall.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 
+from engines import ModelFile
+from engines.errors import EngineError, ModelError
 from realtime.controls.caption import words_of
 from realtime.controls.curtain import Curtain
 from realtime.controls.state import Fades, State
 from realtime.frame import Frame, LiveFrame
 from realtime.live.engine_sizes import EngineSizes
 from realtime.live.quality import Quality
-from realtime.look import Look
+from realtime.look import Look, Mix, layers_of
 from realtime.picture.caption import Caption
 from realtime.picture.gpu.decoding import tensors_problem
 from realtime.picture.gpu.tensors import on_device
@@ -52,13 +56,20 @@ class LivePainter:
         self.quality = quality
         self.waiting = False
         """Whether the old size goes on while an engine for a new one is being opened."""
+        self.opening: tuple[str, ...] = ()
+        """The styles that are waited for while the old ones go on: of a model being opened."""
+        self.refused: str | None = None
+        """Why they cannot be painted; who has told it, and gone back, sets it to None."""
         self._sizes, self._clock, self._fixed_size = sizes, clock, fixed_size
         self._curtain, self._veil = Curtain(), Veil(stylizer.pictures.still)
         self._caption, self._words, self._time_of_day = Caption(), "", time_of_day
         self._held: LiveFrame | None = None
         self._followed: tuple[Look, Fades] = (stylizer.look, ())
-        self._model = stylizer.model
+        self._models = stylizer.models
         self._size = sizes.first_size
+        self._open = _paths(engine.model for engine in stylizer.engines)
+        self._refused: tuple[Mix, str] | None = None
+        self._crosses = False  # whether a fade leads from one model to another
         self._mirrored = False
         # Frames since the last fade. Of a frozen picture enough are painted for what is remembered
         # to settle.
@@ -77,7 +88,7 @@ class LivePainter:
             self._held = replace(frame, pixels=self._held.pixels, index=self._held.index)
         moves = (state.look, state.own_fades) != self._followed
         moves = moves or state.mirror != self._mirrored or self.waiting
-        moves = moves or self.stylizer.model is not self._model
+        moves = moves or self.stylizer.models is not self._models
         moves = moves or self._curtain.moves(state)
         moves = moves or self._words != words_of(state, self._time_of_day())
         moves = moves or self._settled <= frames_remembered(state.look)
@@ -93,15 +104,15 @@ class LivePainter:
         its source.
         """
         begun_s, now_s = self._clock(), frame.captured_s
+        self._get_engines(frame.size, state.look, now_s)
         self._follow(state, now_s)
-        self._resize(frame.size, state.look.brush)
         frame = replace(frame, performed=state.performed)
         if state.mirror:
             frame = replace(frame, pixels=np.ascontiguousarray(frame.pixels[:, ::-1]))
         painting = self.stylizer.stylize(self._where_it_is_painted(frame, now_s), now_s)
         cutout = self.stylizer.cutout
         self._settled = 0 if self.stylizer.is_fading(now_s) else self._settled + 1
-        if self.quality and not self._sizes.opening:
+        if self.quality and not self._sizes.opening and not self._crosses:
             self.quality.note(frame, self._clock() - begun_s, self._clock())
         self._words = words_of(state, self._time_of_day())
         painting = self._caption.over(painting, self._words)
@@ -129,11 +140,14 @@ class LivePainter:
         self._sizes.close()
 
     def _follow(self, state: State, now_s: float) -> None:
-        model, wanted = self.stylizer.model, (state.look, state.own_fades)
-        if wanted != self._followed or model is not self._model:
+        look, before = state.look, self._followed[0]
+        if self.opening or _styles(look) == self._refused:
+            look = replace(look, mix=before.mix, behind=before.behind)
+        models, wanted = self.stylizer.models, (look, state.own_fades)
+        if wanted != self._followed or models is not self._models:
             fade_s = state.fade_s if wanted != self._followed else REFINED_FADE_S
-            self.stylizer.set_look(state.look, fade_s, now_s, dict(state.own_fades))
-            self._followed, self._model, self._settled = wanted, model, 0
+            self.stylizer.set_look(look, fade_s, now_s, dict(state.own_fades))
+            self._followed, self._models, self._settled = wanted, models, 0
         if state.mirror != self._mirrored:
             # Steadiness would hold on to the picture that was the other way round.
             self.stylizer.reset()
@@ -151,20 +165,60 @@ class LivePainter:
             return frame  # TensorRT runs without PyTorch, too
         return Frame(on_device(frame.pixels, engine.device), frame.index)
 
-    def _resize(self, frame_size: tuple[int, int], brush: float) -> None:
-        """Run at the size that brush and quality ask for, as soon as there is an engine for it."""
-        full = inference_size(self._fixed_size, frame_size, brush)
-        wanted = scaled(full, self.quality_scale)
-        if wanted != self._size or self._sizes.replaces:
-            engine = self._sizes.get(wanted)
-            if engine is not None:
-                self.stylizer.engine = engine
-                if wanted != self._size:
-                    self.stylizer.set_inference_size(wanted)
-                self._size, self._settled = wanted, 0
+    def _get_engines(self, frame_size: tuple[int, int], look: Look, now_s: float) -> None:
+        """Run at the size that brush and quality ask for, with the models that ``look`` asks for.
+
+        As soon as there are engines for it; a fade has those of its beginning to its end.
+        """
+        full = inference_size(self._fixed_size, frame_size, look.brush)
+        size = scaled(full, self.quality_scale)
+        painting, needed = self.stylizer.painting_models(now_s), self._needed_for(look)
+        models = list({model.path: model for model in (*painting, *needed)}.values())
+        models = models or [engine.model for engine in self.stylizer.engines]
+        if size != self._size or _paths(models) != self._open or self._sizes.replaces:
+            self._take_engines(size, models, look)
         elif self.quality and self.quality.is_tight and not self.waiting:
-            self._sizes.prefetch([scaled(full, scale) for scale in self.quality.scales])
-        self.waiting = wanted != self._size
+            self._sizes.prefetch([scaled(full, scale) for scale in self.quality.scales], models)
+        self.waiting = size != self._size
+        is_open = _paths(needed) <= self._open or _styles(look) == self._refused
+        self.opening = () if is_open else self._waited_for(look)
+        self._crosses = not _paths(painting) <= _paths(needed)
+
+    def _needed_for(self, look: Look) -> list[ModelFile]:
+        """Return the models that ``look`` asks for, of those that could be opened."""
+        if _styles(look) == self._refused:
+            return []
+        self._refused = None
+        return layers_of(look, self.stylizer.models).painted_by(self.stylizer.models)
+
+    def _take_engines(self, size: tuple[int, int], models: list[ModelFile], look: Look) -> None:
+        """Paint with ``models`` at ``size`` from now on, if there are engines for all of that."""
+        try:
+            engines = self._sizes.get(size, models)
+        except (EngineError, ModelError) as error:
+            if _paths(models) <= self._open:
+                raise
+            self._refused, self.refused = _styles(look), str(error)
+            return
+        if engines is None:
+            return
+        self.stylizer.engines = engines
+        if size != self._size:
+            self.stylizer.set_inference_size(size)
+        self._size, self._open, self._settled = size, _paths(models), 0
+
+    def _waited_for(self, look: Look) -> tuple[str, ...]:
+        """Return the styles of ``look`` that are not painted yet."""
+        mix = look.mix if look.mix != self._followed[0].mix else look.behind_mix or ()
+        return tuple(name for name, _ in mix)
+
+
+def _styles(look: Look) -> tuple[Mix, str]:
+    return look.mix, look.behind
+
+
+def _paths(models: Iterable[ModelFile]) -> frozenset[Path]:
+    return frozenset(model.path for model in models)
 
 
 def inference_size(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.errors import LivebrushError
+from engines.errors import LivebrushError, ModelError
 from engines.folders import user_models_dir
 from engines.grade import GradeNetwork
 from engines.machine import step_back
@@ -54,7 +54,7 @@ class _Job:
 
 
 class PictureStyles:
-    """Makes pictures styles of the model that ``stylizer`` paints with.
+    """Makes pictures styles of those that ``stylizer`` paints in.
 
     ``bring``, ``add``, ``keep`` and ``brought`` may be used from any thread, the rest from the one
     that owns the desk.
@@ -78,7 +78,7 @@ class PictureStyles:
         read: returns a picture, (H, W, 3) uint8 RGB, or raises LivebrushError; it is called on
         another thread. False where too many are waiting, or there are too many already.
         """
-        if len(self._stylizer.model.rows) >= MOST_STYLES and not is_grade:
+        if len(self._stylizer.models.rows) >= MOST_STYLES and not is_grade:
             return False
         with self._starting:
             if self._thread is None:
@@ -97,7 +97,7 @@ class PictureStyles:
     @property
     def brought(self) -> tuple[StyleRow, ...]:
         """The styles from outside, kept ones too, that this run can paint in."""
-        return self._stylizer.model.rows
+        return self._stylizer.models.rows
 
     def follow(self, desk: Desk) -> None:
         """Put the styles that are made by now beside the others, and paint in the newest.
@@ -107,12 +107,17 @@ class PictureStyles:
         for _ in range(self._answers.qsize()):
             desk.tell(self._answers.get())
         for _ in range(self._made.qsize()):
-            (row, picture), model = self._made.get(), self._stylizer.model
-            style = distinct(row.style, model.style_names)
+            (row, picture), models = self._made.get(), self._stylizer.models
+            style = distinct(row.style, models.style_names)
+            try:
+                models.check_row(row)
+            except ModelError as error:
+                desk.tell(str(error))
+                continue
             if picture is not None:
                 self._pictures[style.name] = picture
             # First the stylizer, which must know what the desk names.
-            self._stylizer.model = model.with_rows((*model.rows, replace(row, style=style)))
+            self._stylizer.models = models.with_rows((*models.rows, replace(row, style=style)))
             desk.add_style(style)
         for _ in range(self._grades.qsize()):
             grade, title = self._grades.get()
@@ -132,15 +137,15 @@ class PictureStyles:
 
     def improve(self, row: StyleRow) -> None:
         """Paint in ``row`` from now on where its style is painted."""
-        model = self._stylizer.model
-        rows = (row if row.style.name == old.style.name else old for old in model.rows)
-        self._stylizer.model = model.with_rows(rows)
+        models = self._stylizer.models
+        rows = (row if row.style.name == old.style.name else old for old in models.rows)
+        self._stylizer.models = models.with_rows(rows)
 
     def keep(self, names: list[str]) -> None:
         """Save those of the styles ``names`` that came from outside, to be found by name."""
         folder = user_models_dir()
         kept = {row.digest for row in kept_rows()}
-        rows = [row for row in self._stylizer.model.rows if row.style.name in names]
+        rows = [row for row in self.brought if row.style.name in names]
         new = [row for row in rows if row.digest not in kept]
         if not new:
             self._answers.put("nothing to keep: what is painted is kept already")
@@ -178,7 +183,7 @@ class PictureStyles:
                     grade = grade_of(picture, job.title, network, find_person(picture))
                     self._grades.put((grade, job.title))
                     continue
-                predictor = predictor or open_predictor(self._stylizer.model)
+                predictor = predictor or open_predictor(self._stylizer.models.of_pictures)
                 picture = job.read()
                 row = row_of(picture, job.title, predictor, job.scale)
                 self._made.put((row, _shrunk(picture, _KEPT_PX * job.scale)))

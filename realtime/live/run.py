@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from engines import ModelFile
+from engines import Models
 from engines.errors import EngineRunError, LivebrushError, SinkError, SourceError
 from realtime.controls.desk import Desk
-from realtime.controls.state import BANK_SIZE, State
+from realtime.controls.state import BANK_SIZE, State, StyleGroup
 from realtime.exits import end_within, error_line, leave_now
 from realtime.frame import LiveFrame
 from realtime.live.clean_sink import CleanSink
@@ -197,6 +197,7 @@ class Live:
             "dropped": figures.dropped,
             "engine": f"{stylizer.engine.name} {stylizer.engine.precision}",
             "size": size_text(stylizer.inference_size) if stylizer.inference_size else "",
+            "opening": self._screen.opening,
             "problem": self._screen.problem,
             "warning": self._source.warning,
         }
@@ -377,7 +378,17 @@ class Live:
             self._stop.set()
 
 
-def initial_state(model: ModelFile, look: Look, mirror: bool) -> State:
+def initial_state(models: Models, look: Look, mirror: bool) -> State:
     """Return the controls at the start of a run."""
-    state = State(model.style_names[1:], look, mirror=mirror, painting=look.mix, about=model.styles)
+    state = State(
+        models.style_names[1:],
+        look,
+        mirror=mirror,
+        painting=look.mix,
+        about=models.styles,
+        groups=tuple(
+            StyleGroup(model.name, model.style_names[1:], models.takes(model))
+            for model in models.files
+        ),
+    )
     return replace(state, bank=max(0, state.number - 1) // BANK_SIZE)

@@ -34,6 +34,7 @@ from realtime.live.thumbnail_view import (
 )
 from realtime.live.thumbnails import Thumbnails, read_shipped
 from realtime.live.view import compose
+from realtime.look import mix_text
 from realtime.media.reading.style_pictures import read_style_picture
 from realtime.timing import Clock
 
@@ -73,8 +74,8 @@ class Screen:
         stylizer = painter.stylizer
         self._thumbnails = Thumbnails(
             stylizer.engine,
-            shipped=read_shipped(stylizer.model),
-            model_now=lambda: stylizer.model,
+            shipped=read_shipped(stylizer.models),
+            models_now=lambda: stylizer.models,
         )
         self.pictures = PictureStyles(stylizer, refine.scale)
         self._refinement = Refinement(self.pictures, refine, clock)
@@ -113,6 +114,7 @@ class Screen:
             self._desk.point(pointer, places)
         self._desk.follow(self._clock())
         self._follow_pictures(before)
+        self._follow_refusal()
         self._thumbnails.want(self._choose_thumbnails())
         if self.state.said_count != before.said_count and self.state.said:
             self.toast(self.state.said)
@@ -146,10 +148,25 @@ class Screen:
         self.pictures.follow(self._desk)
         self._refinement.follow(self._desk)
 
+    def _follow_refusal(self) -> None:
+        """Go back to what is painted where the styles that are asked for cannot be."""
+        refused, self._painter.refused = self._painter.refused, None
+        if refused is not None:
+            look = self._painter.stylizer.look
+            self._desk.perform("behind", look.behind)
+            self._desk.perform("mix", mix_text(look.mix))
+            self._desk.tell(refused)
+
     @property
     def state(self) -> State:
         """The controls as they are now."""
         return self._desk.state
+
+    @property
+    def opening(self) -> str:
+        """What is told of a style whose model is being opened; "" while none is."""
+        styles = self._painter.opening
+        return f"opening {' + '.join(map(self.state.title, styles))}" if styles else ""
 
     @property
     def problem(self) -> str | None:
@@ -288,6 +305,7 @@ class Screen:
             ("blend", state.blending),
             ("black", state.black),
             (f"auto {state.cycle_s:g} s", state.cycling),
+            (self.opening, bool(self.opening)),
             (self._refinement.note, bool(self._refinement.note)),
         )
         return tuple(text for text, on in flags if on)

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from engines import ModelFile
+from engines import Models
 from engines.errors import SinkError, UsageError
 from engines.style_row import row_text
 from realtime.controls.desk import Desk, Performed
@@ -28,17 +28,17 @@ _EXISTS = "exists already. Choose another name, or move it away."
 class ShowRecorder(CleanSink):
     """Writes the show ``name`` into the new file ``path``, a line at a time.
 
-    ``desk``: its journal is taken; nothing was done to it yet. ``model_now``: gives the model with
-    the styles that there are by now.
+    ``desk``: its journal is taken; nothing was done to it yet. ``models_now``: gives the models
+    with the styles that there are by now.
 
     Raises UsageError for a file that exists, SinkError for one that cannot be written.
     """
 
     def __init__(
-        self, path: Path, name: str, source: Source, desk: Desk, model_now: Callable[[], ModelFile]
+        self, path: Path, name: str, source: Source, desk: Desk, models_now: Callable[[], Models]
     ) -> None:
         super().__init__()
-        self._path, self._model_now = path, model_now
+        self._path, self._models_now = path, models_now
         self._journal: queue.SimpleQueue[Performed] = queue.SimpleQueue()
         desk.journal = self._journal
         self._begin_s: float | None = None
@@ -49,7 +49,7 @@ class ShowRecorder(CleanSink):
         self._file: BinaryIO | None = _open_new(path)
         state = replace(desk.state, said="", said_count=0, performed=0)
         clock = datetime.now().astimezone()
-        self._write(Head(FORMAT, name, source, model_now().name, state, clock))
+        self._write(Head(FORMAT, name, source, models_now().name, state, clock))
         self._write_known()
 
     @classmethod
@@ -115,7 +115,7 @@ class ShowRecorder(CleanSink):
 
         Of one that was refined meanwhile the last row counts, for the whole show.
         """
-        for row in self._model_now().rows:
+        for row in self._models_now().rows:
             if self._rows.get(row.style.name) != row.digest:
                 self._rows[row.style.name] = row.digest
                 self._write(Row(row.style.name, row_text(row)))

@@ -8,24 +8,25 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from engines import Engine, ModelFile
+from engines import Engine, Models
 from engines.errors import EngineError
 from engines.opening import open_alike
 from realtime.frame import Frame, LiveFrame
-from realtime.live.engine_sizes import Size
+from realtime.live.engine_sizes import KEEP, OpenFor
 from realtime.look import BRUSH_RANGE, Look
 from realtime.picture.resample import Scaler
 from realtime.picture.sizes import network_size
 from realtime.stylizer import Stylizer
 
 
-def read_shipped(model: ModelFile) -> dict[str, np.ndarray]:
-    """Return the small pictures that lie beside ``model``, (h, w, 3) uint8 RGB by style."""
-    found = {name: model.thumbnail_path(name) for name in model.style_names}
+def read_shipped(models: Models) -> dict[str, np.ndarray]:
+    """Return the small pictures that lie beside ``models``, (h, w, 3) uint8 RGB by style."""
+    found = {name: models.model_of([name]).thumbnail_path(name) for name in models.style_names}
     return {
         name: np.asarray(Image.open(path).convert("RGB")) for name, path in found.items() if path
     }
@@ -35,18 +36,19 @@ class Thumbnails:
     """Paints the styles that are wanted, round and round, from the newest frame.
 
     ``want`` and ``look_at`` may be called from any thread and return at once. Nothing runs while
-    nothing is wanted, and the engine is opened when first needed. ``share``: of the time, at most,
-    that is spent on thumbnails; the rest belongs to the big picture. ``model_now``: gives the
-    engine's model with the styles that there are by now; absent: they stay the engine's own.
+    nothing is wanted, and the engine of a model is opened when first needed. ``share``: of the
+    time, at most, that is spent on thumbnails; the rest belongs to the big picture.
+    ``models_now``: gives the models with the styles that there are by now; absent: they stay the
+    engine's own.
     """
 
     def __init__(
         self,
         engine: Engine,
-        open_for: Callable[[Engine, Size], Engine] = open_alike,
+        open_for: OpenFor = open_alike,
         share: float = 0.3,
         shipped: dict[str, np.ndarray] | None = None,
-        model_now: Callable[[], ModelFile] | None = None,
+        models_now: Callable[[], Models] | None = None,
     ) -> None:
         self.pictures = shipped or {}
         """Style -> (h, w, 3) uint8 RGB, in the broadest brush: small, it still shows strokes.
@@ -58,10 +60,11 @@ class Thumbnails:
         self.failure: str | None = None
         """Why there are none."""
         self._like, self._open_for, self._share = engine, open_for, share
-        self._model_now = model_now or (lambda: engine.model)
+        self._models_now = models_now or (lambda: Models((engine.model,)))
         self._changed = threading.Condition()
         self._frame: LiveFrame | None = None
-        self._first = 0
+        self._first, self._scaler = 0, Scaler()
+        self._given_up: set[str] = set()
         self._styles: tuple[str, ...] = ()
         self._closed = False
         self._thread: threading.Thread | None = None
@@ -98,35 +101,38 @@ class Thumbnails:
             self._thread.join(2.0)
 
     def _run(self) -> None:
-        try:
-            self._paint_all()
-        except EngineError as error:  # the big picture goes on without them
-            self.failure = str(error)
-
-    def _paint_all(self) -> None:
-        scaler, turn = Scaler(), 0
-        stylizer: Stylizer | None = None
+        turn, kept = 0, dict[Path, Stylizer]()
         try:
             while (job := self._take_next(turn)) is not None:
-                started_s = time.monotonic()
                 frame, style = job
-                size = network_size(frame.size, BRUSH_RANGE[1])
-                if stylizer is None:
-                    engine = self._open_for(self._like, size)
-                    stylizer = Stylizer(
-                        engine, Look(((style, 1.0),)), size, model=self._model_now()
-                    )
-                stylizer.model = self._model_now()
-                stylizer.set_inference_size(size)
-                # Without noise reduction: its frames lie seconds apart.
-                stylizer.set_look(Look(((style, 1.0),), denoise=False))
-                small = Frame(scaler.resize(frame.pixels, size), frame.index)
-                self._keep(frame, style, stylizer.stylize(small, 0.0))
+                started_s = time.monotonic()
+                try:
+                    self._paint(frame, style, kept)
+                except EngineError as error:  # the big picture and the other styles go on
+                    self.failure, self._given_up = str(error), {*self._given_up, style}
                 turn += 1
                 self._rest((time.monotonic() - started_s) * (1 - self._share) / self._share)
         finally:
-            if stylizer:
+            for stylizer in kept.values():
                 stylizer.engine.close()
+
+    def _paint(self, frame: LiveFrame, style: str, kept: dict[Path, Stylizer]) -> None:
+        """Paint one picture with what is ``kept`` for the model of ``style``, or opened now."""
+        size, models = network_size(frame.size, BRUSH_RANGE[1]), self._models_now()
+        # Without noise reduction: its frames lie seconds apart.
+        model, look = models.model_of([style]), Look(((style, 1.0),), denoise=False)
+        stylizer = kept.pop(model.path, None)
+        if stylizer is None:
+            engine = self._open_for(self._like, size, model)
+            stylizer = Stylizer(engine, look, size, models=models)
+        kept[model.path] = stylizer
+        if len(kept) > KEEP:
+            kept.pop(next(iter(kept))).engine.close()
+        stylizer.models = models
+        stylizer.set_inference_size(size)
+        stylizer.set_look(look)
+        small = Frame(self._scaler.resize(frame.pixels, size), frame.index)
+        self._keep(frame, style, stylizer.stylize(small, 0.0))
 
     def _keep(self, frame: LiveFrame, style: str, picture: np.ndarray) -> None:
         with self._changed:
@@ -137,8 +143,9 @@ class Thumbnails:
     def _take_next(self, turn: int) -> tuple[LiveFrame, str] | None:
         with self._changed:
             while not self._closed:
-                if self._styles and self._frame is not None:
-                    return self._frame, self._styles[turn % len(self._styles)]
+                styles = [style for style in self._styles if style not in self._given_up]
+                if styles and self._frame is not None:
+                    return self._frame, styles[turn % len(styles)]
                 self._changed.wait()
             return None
 

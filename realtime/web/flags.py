@@ -94,8 +94,8 @@ def stream_from(guard: Guard | None, stylizer: Stylizer) -> WebStream | None:
         Thumbnails(
             stylizer.engine,
             share=_THUMBNAILS_SHARE,
-            shipped=read_shipped(stylizer.model),
-            model_now=lambda: stylizer.model,
+            shipped=read_shipped(stylizer.models),
+            models_now=lambda: stylizer.models,
         )
     )
 

@@ -66,7 +66,7 @@ def test_one_bad_user_file_does_not_hide_the_others(
 ):
     (user_models / "bad.onnx").write_text("junk")
     (user_models / "mine.onnx").write_bytes(small_model.path.read_bytes())
-    assert [m.name for m in installed_models()] == ["mine", "gallery"]
+    assert [m.name for m in installed_models()] == ["gallery", "looks", "mine"]
     assert "bad.onnx" in caplog.text
 
 
@@ -81,7 +81,10 @@ def test_a_style_means_its_model(user_models: Path, small_model: ModelFile):
     assert find_model("second", []).name == "mine"
     assert find_model("mine", []).name == "mine"
     bundled = find_model("gallery", []).default_style
-    with pytest.raises(UsageError, match="different models"):
+    with pytest.raises(
+        UsageError,
+        match=r"second is .* mine and .* of gallery, which do not blend",
+    ):
         find_model(None, ["second", bundled])
 
 

@@ -26,7 +26,7 @@ from bench.tools.chromium import (
     packed_bytes,
     write_clip,
 )
-from engines import EngineOptions, ModelFile, find_model, load_model, open_engine
+from engines import EngineOptions, ModelFile, Models, find_model, load_model, open_engine
 from engines.canvas import STILL, draw_canvas
 from engines.folders import cache_dir
 from engines.people.network import PERSON_SIZE
@@ -479,7 +479,7 @@ def test_the_shipped_styles_are_painted_as_the_programs_paint_them(context, tmp_
         assert page.inner_text("button[data-style=picture_1]").endswith("my art")
         row = row_of(art, "my art", open_predictor(model))
         look = Look((("my_art", 1.0),), keep_color=True, brush=1.6)
-        stylizer = Stylizer(engine, look, model=model.with_rows([row]))
+        stylizer = Stylizer(engine, look, models=Models((model.with_rows([row]),)))
         expected = stylizer.stylize(Frame(picture, 0), 0.0).astype(int)
         until_like(page, expected, enlarged=True)
         assert "s=" not in page.evaluate("location.hash")  # it is nowhere but on this page

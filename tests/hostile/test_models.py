@@ -10,7 +10,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from engines.errors import ModelError
-from engines.model_file import installed_models, load_model
+from engines.model_file import load_model
+from engines.models import installed_models
 from tests.conftest import write_tiny_model
 
 NAMES = [
@@ -101,5 +102,5 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, monkeypatch, capl
         write_tiny_model(tmp_path / f"{name}.onnx")
         set_styles(tmp_path / f"{name}.onnx", styles)
     write_tiny_model(tmp_path / "good.onnx")
-    assert [model.name for model in installed_models()] == ["good", "gallery"]
+    assert [model.name for model in installed_models()] == ["gallery", "looks", "good"]
     assert len(caplog.records) == 3

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from engines import Models
 from engines.errors import UnknownStyle, UsageError
-from realtime.look import Look, mix_text, parse_behind, parse_mix, style_vector
+from realtime.look import Look, by_model, mix_text, parse_behind, parse_mix, style_vector
 from tests.realtime.properties import MIXES, few_examples
 
 
@@ -69,7 +70,7 @@ def test_numbers_out_of_range_name_their_flag(flag, values):
 def test_the_style_vector_is_normalised_and_strength_leaves_the_rest_to_the_original(
     tiny_model, mix, strength, expected
 ):
-    vector = style_vector(Look(mix, strength), tiny_model)
+    vector = style_vector(Look(mix, strength), Models((tiny_model,)))
     assert vector.dtype == np.float32
     np.testing.assert_allclose(vector, expected, atol=1e-6)
     assert vector.sum() == pytest.approx(1)
@@ -77,7 +78,7 @@ def test_the_style_vector_is_normalised_and_strength_leaves_the_rest_to_the_orig
 
 def test_a_style_that_the_model_lacks_is_unknown(tiny_model):
     with pytest.raises(UnknownStyle, match="negative"):
-        style_vector(Look((("negativ", 1.0),)), tiny_model)
+        style_vector(Look((("negativ", 1.0),)), Models((tiny_model,)))
 
 
 @few_examples
@@ -108,7 +109,7 @@ def test_every_style_vector_is_a_set_of_shares(tiny_model, weights, strength):
     if not sum(weights) > 0:
         return
     look = Look((("negative", weights[0]), ("dim", weights[1])), strength)
-    vector = style_vector(look, tiny_model)
+    vector = style_vector(look, Models((tiny_model,)))
     assert vector.min() >= 0
     assert vector.sum() == pytest.approx(1, abs=1e-6)
     assert math.isclose(vector[0], 1 - strength, abs_tol=1e-6)
@@ -133,3 +134,20 @@ def test_who_is_painted_is_one_of_three():
         Look((("a", 1.0),), paint="nobody")
     assert Look((("a", 1.0),), behind="#0a0b0c").behind_color == (10, 11, 12)
     assert not Look((("a", 1.0),)).sees_people and Look((("a", 1.0),), face=0.5).sees_people
+
+
+def test_the_style_inputs_of_several_models_are_one_vector(tiny_model, inky_model):
+    models = Models((tiny_model, inky_model))
+    vector = style_vector(Look((("wash", 3.0), ("sepia", 1.0)), 0.8), models)
+    np.testing.assert_allclose(vector, [0.2, 0, 0, 0.2, 0.6], atol=1e-6)
+    ((model, share, style),) = by_model(vector, models)
+    assert (model.name, style.dtype) == ("inky", np.float32)
+    assert share == pytest.approx(0.8) and style.tolist() == [0, *vector[3:].tolist()]
+    half = (vector + style_vector(Look((("dim", 1.0),)), models)) / 2
+    (dim, wash) = by_model(half, models)
+    assert (dim[0].name, dim[1], dim[2].tolist()) == ("tiny", 0.5, [0, 0, 1])
+    assert (wash[0].name, wash[1]) == ("inky", pytest.approx(0.4))
+    np.testing.assert_allclose(wash[2], [0, 0.25, 0.75], atol=1e-6)
+    assert not by_model(style_vector(Look((("original", 1.0),)), models), models)
+    with pytest.raises(UsageError, match="do not blend"):
+        style_vector(Look((("wash", 1.0), ("dim", 1.0))), models)

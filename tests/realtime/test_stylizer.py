@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines import EngineOptions, find_model, open_engine
+from engines import EngineOptions, Models, find_model, open_engine
 from engines.errors import UnknownStyle
 from engines.runtimes.passthrough import Passthrough
 from realtime.frame import Frame
@@ -182,6 +182,52 @@ def test_a_fade_that_is_interrupted_goes_on_from_where_it_is(engine):
     before = stylizer.stylize(frame_of(grey), 0.5)[0, 0, 0]
     stylizer.set_look(Look(NEGATIVE), fade_s=1.0, now_s=0.5)
     assert stylizer.stylize(frame_of(grey), 0.5)[0, 0, 0] == before
+
+
+@pytest.fixture
+def two(engine, inky_model) -> Stylizer:
+    """Begins with ``dim`` of the one model; ``sepia`` of the other is its negative."""
+    models = Models((engine.model, inky_model))
+    stylizer = Stylizer(engine, Look((("dim", 1.0),), denoise=False), models=models)
+    stylizer.engines = (engine, Arithmetic(inky_model))
+    return stylizer
+
+
+def test_a_fade_to_another_model_mixes_what_both_paint_and_ends_with_one(two: Stylizer):
+    grey = frame_of(np.full((480, 480, 3), 100, np.uint8))
+    first, second = two.engines
+    assert two.stylize(grey, 0.0)[0, 0, 0] == 50 and not second.sizes
+    assert two.engine is first
+    two.set_look(Look((("sepia", 1.0),), denoise=False), fade_s=2.0, now_s=10.0)
+    assert [model.name for model in two.painting_models(10.0)] == ["tiny", "inky"]
+    levels = [int(two.stylize(grey, at)[0, 0, 0]) for at in (10.0, 10.4, 11.0, 11.6, 12.0)]
+    assert (levels[0], levels[-1]) == (50, 155) and levels == sorted(levels)
+    assert abs(levels[2] - 102) <= 1
+    assert (len(first.sizes), len(second.sizes)) == (5, 4), "both at once only while it fades"
+    assert two.engine is second
+    assert [model.name for model in two.painting_models(12.0)] == ["inky"]
+
+
+def test_a_fade_between_models_that_is_turned_round_goes_on_from_where_it_is(two: Stylizer):
+    grey = frame_of(np.full((480, 480, 3), 100, np.uint8))
+    two.set_look(Look((("sepia", 1.0),), denoise=False), fade_s=2.0, now_s=0.0)
+    before = two.stylize(grey, 0.7)[0, 0, 0]
+    two.set_look(Look((("negative", 1.0),), denoise=False), fade_s=2.0, now_s=0.7)
+    assert two.stylize(grey, 0.7)[0, 0, 0] == before
+    assert two.stylize(grey, 2.7)[0, 0, 0] == 155
+    two.set_look(Look((("sepia", 1.0),), strength=0.5, denoise=False))
+    assert abs(int(two.stylize(grey, 3.0)[0, 0, 0]) - 128) <= 1
+
+
+def test_what_stands_still_is_held_anew_with_another_model(two: Stylizer):
+    """As with another style: nothing of the old painting shines through once a fade has ended."""
+    two.set_look(Look((("dim", 1.0),)))
+    for at in range(4):
+        two.stylize(frame_of(SQUARE), at)
+    two.set_look(Look((("sepia", 1.0),)), fade_s=1.0, now_s=4.0)
+    for at in (4.0, 4.5):
+        two.stylize(frame_of(SQUARE), at)
+    np.testing.assert_allclose(two.stylize(frame_of(SQUARE), 5.0), 255 - SQUARE, atol=1)
 
 
 def test_a_look_that_the_model_lacks_changes_nothing(engine):

@@ -198,7 +198,8 @@ def find_base(own: bool = True) -> Base:
 
     Raises ModelError if it has no weights beside it.
     """
-    from engines.model_file import find_model, load_model
+    from engines.model_file import load_model
+    from engines.models import find_model
     from engines.networks.weights import load_weights
 
     users = user_models_dir() / f"{USER_MODEL}.onnx"

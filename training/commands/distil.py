@@ -247,7 +247,7 @@ def _clear(folder: Path, resume: bool, overwrite: bool) -> None:
 
 def check_taken(name: str, is_mine: bool) -> None:
     """Raise UsageError for a name that a style has. is_mine: a run has made one before."""
-    from engines.model_file import installed_models
+    from engines.models import installed_models
 
     for model in installed_models():
         own = [style.name for style in model.styles[: model.own_styles]]
@@ -389,7 +389,8 @@ def install(student: Student, name: str) -> ModelFile:
 
     A network past the same parity gates as every model; a row as NAME.row. Raises ExportError.
     """
-    from engines.model_file import find_model, load_model
+    from engines.model_file import load_model
+    from engines.models import find_model
     from engines.networks.weights import network_hash
     from engines.style import Style
     from engines.style_row import StyleRow, write_row

@@ -175,7 +175,7 @@ class PartPainter:
 
     def _prepare(self, job: Job) -> Stylizer:
         video, engine = self._open_video(job), self._open_engine(job)
-        return prepare_stylizer(engine, video.info.size, job.options)
+        return prepare_stylizer([engine], video.info.size, job.options)
 
     def _open_engine(self, job: Job) -> Engine:
         if self._engine is None or self._engine.choice != job.engine:

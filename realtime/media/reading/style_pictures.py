@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engines import ModelFile, Style
+from engines import ModelFile, Models, Style
 from engines.errors import ModelError, SourceError, UsageError, printable
 from engines.predictor import SCALE_RANGE, Predictor, predictor_view
 from engines.style import MAX_TEXT
@@ -51,27 +51,28 @@ def style_files(names: Iterable[str]) -> list[str]:
 
 
 def add_styles(
-    model: ModelFile, files: Sequence[str], scale: float, say: Say = lambda _: None
-) -> ModelFile:
-    """Return ``model`` with ``files``, pictures or NAME.row, as styles beside its own.
+    models: Models, files: Sequence[str], scale: float, say: Say = lambda _: None
+) -> Models:
+    """Return ``models`` with ``files``, pictures or NAME.row, as styles beside their own.
 
     scale: --style-scale. ``say`` gets what a user may wonder at. Raises UsageError for the scale,
-    SourceError for what is no picture, ModelError for what does not fit the model, EngineError
+    SourceError for what is no picture, ModelError for what fits no model, EngineError
     where a picture cannot be made a style.
     """
     low, high = SCALE_RANGE
     if not low <= scale <= high:  # written so that NaN fails too
         raise UsageError(f"--style-scale must lie between {low:g} and {high:g}, not {scale:g}.")
-    rows, predictor = list(model.rows), None
+    rows, predictor = list(models.rows), None
     for file in files:
-        path, taken = Path(file), [*model.style_names, *(row.style.name for row in rows)]
+        path, taken = Path(file), [*models.style_names, *(row.style.name for row in rows)]
         if path.suffix.lower() == ENDING:
             row = read_row(path)
         else:
-            predictor = predictor or open_predictor(model)
+            predictor = predictor or open_predictor(models.of_pictures)
             row = row_of(read_style_picture(path, say), path.stem, predictor, scale)
+        models.check_row(row)
         rows.append(replace(row, style=distinct(row.style, taken), typed=file))
-    return model.with_rows(rows)
+    return models.with_rows(rows)
 
 
 def open_predictor(model: ModelFile) -> Predictor:

@@ -14,7 +14,7 @@ from realtime.controls.desk import Desk
 from realtime.controls.keys import default_keymap, keymap_from
 from realtime.controls.pointer import Pointer
 from realtime.controls.remembered import recall, remember, settings_file
-from realtime.controls.state import State
+from realtime.controls.state import State, StyleGroup
 from realtime.controls.values import Range
 from realtime.look import STRENGTH_RANGE, Look
 from realtime.timeline import Timeline
@@ -286,6 +286,50 @@ def test_styles_by_name_and_mixes_with_weights(state: State):
         with pytest.raises(ValueError):
             perform(state, name, value)
     assert not perform(state, "mirror", "off").mirror and perform(state, "mirror", "on").mirror
+
+
+APART = "the_scream is a style of the model looks and great_wave of gallery, which do not blend: "
+
+
+@pytest.fixture
+def grouped(state: State) -> State:
+    groups = (
+        StyleGroup("gallery", STYLES[:2], takes_pictures=True),
+        StyleGroup("looks", STYLES[2:]),
+    )
+    return replace(state, groups=groups)
+
+
+def test_styles_of_two_models_do_not_blend_and_one_sentence_says_why(grouped: State):
+    blended = press_all(grouped, "b", "2")
+    assert blended.look.style_names == ["great_wave", "starry_night"]
+    refused = press_all(blended, "3")
+    assert refused.look == blended.look and refused.blending
+    assert refused.said == (
+        "great_wave is a style of the model gallery and the_scream of looks, which do not blend: "
+        "fade from one to the other"
+    )
+    with pytest.raises(ValueError, match=APART):
+        perform(grouped, "mix", "the_scream:0.5,great_wave:0.5")
+    with pytest.raises(ValueError, match="behind: the_scream is"):
+        perform(grouped, "behind", "the_scream:0.5,great_wave:0.5")
+    assert perform(grouped, "behind", "the_scream").look.behind == "the_scream"
+    assert press_all(refused, "b", "3").look.style_names == ["the_scream"]
+    assert perform(grouped, "mix", "the_scream,original").look.style_names[0] == "the_scream"
+
+
+def test_a_picture_joins_the_models_that_take_it(grouped: State):
+    picked = acts.add_style(perform(grouped, "style", "the_scream"), Style("my_art"))
+    assert picked.look.style_names == ["my_art"] and picked.styles[-1] == "my_art"
+    assert perform(picked, "mix", "my_art,great_wave").look.style_names == ["my_art", "great_wave"]
+    with pytest.raises(ValueError, match="do not blend"):
+        perform(picked, "mix", "my_art,the_scream")
+
+
+def test_a_preset_leads_from_model_to_model(grouped: State):
+    stored = press_all(grouped, "3", "v", "f1", "1")
+    assert stored.look.style_names == ["great_wave"]
+    assert press_all(stored, "f1").look.style_names == ["the_scream"]
 
 
 @pytest.mark.parametrize(

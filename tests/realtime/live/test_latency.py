@@ -24,7 +24,7 @@ RUN = """
 import json, sys, time
 import numpy as np
 from dataclasses import replace
-from engines import EngineOptions, ModelFile, Style
+from engines import EngineOptions, ModelFile, Models, Style
 from engines.runtimes.passthrough import Passthrough
 from pathlib import Path
 from realtime.controls.desk import Desk
@@ -55,9 +55,9 @@ size = (480, 640)
 model = ModelFile(Path("none.onnx"), (Style("original"), Style("great_wave")), "none", {})
 engine, look = Delayed(model, EngineOptions()), Look((("great_wave", 1.0),))
 source, window = Coded(fps=15), Window("coded", size)
-painter = LivePainter(Stylizer(engine, look, size), EngineSizes(engine, size), size)
+painter = LivePainter(Stylizer(engine, look, size), EngineSizes([engine], size), size)
 source.open()
-desk = Desk(replace(initial_state(model, look, False), hud='off'))
+desk = Desk(replace(initial_state(Models((model,)), look, False), hud='off'))
 live = Live(source, painter, window, desk, options=LiveOptions(duration_s=6))
 count, reported = live.figures.show, {}
 def show(captured_s):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engines import Engine, EngineOptions, ModelFile, find_model, open_engine
+from engines import Engine, EngineOptions, ModelFile, Models, find_models, open_engine
 from engines.errors import SourceError
 from realtime.controls.desk import Desk
 from realtime.frame import Frame
@@ -54,7 +54,7 @@ class Show:
 
     def __init__(self, engine: Engine) -> None:
         self.stylizer = Stylizer(engine, FIRST, SIZE)
-        self.desk = Desk(initial_state(engine.model, FIRST, mirror=False))
+        self.desk = Desk(initial_state(Models((engine.model,)), FIRST, mirror=False))
         self.pictures = PictureStyles(self.stylizer)
 
     def follow_until(self, condition) -> None:
@@ -116,9 +116,9 @@ def test_what_was_kept_is_there_in_later_runs(show: Show, model: ModelFile, mode
     show.pictures.keep(["red"])
     show.follow_until(lambda: "nothing to keep" in show.desk.state.said)
     assert [path.name for path in models.iterdir()] == ["red.row"]
-    later = find_model(str(model.path), ["red"])
+    later = find_models(str(model.path), ["red"])
     stylizer = Stylizer(
-        show.stylizer.engine, Look((("red", 1.0),), denoise=False), SIZE, model=later
+        show.stylizer.engine, Look((("red", 1.0),), denoise=False), SIZE, models=later
     )
     again = stylizer.stylize(Frame(small_frame(*SIZE), 0), 0.0)
     np.testing.assert_array_equal(again, painted)

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engines import EngineOptions, ModelFile, find_model, open_engine
+from engines import EngineOptions, ModelFile, find_models, open_engine
 from engines.errors import EngineUnavailable, UsageError
 from engines.style_row import StyleRow, read_row
 from realtime.frame import LiveFrame
 from realtime.live import refinement
 from realtime.live.command_line import parse_args
 from realtime.live.engine_sizes import EngineSizes
-from realtime.live.flags import model_and_state, refine_from
+from realtime.live.flags import models_and_state, refine_from
 from realtime.live.painter import REFINED_FADE_S, LivePainter
 from realtime.live.refinement import DEFAULT_S, Refinement, RefineOptions
 from realtime.live.sources.synthetic import Synthetic
@@ -100,7 +100,7 @@ class RefinedShow(Show):
         return Training.runs[-1]
 
     def row(self, name: str) -> np.ndarray:
-        rows = self.stylizer.model.rows
+        rows = self.stylizer.models.rows
         return next(row.row for row in rows if row.style.name == name)
 
 
@@ -179,11 +179,11 @@ def test_what_has_no_picture_is_answered(show: RefinedShow, tmp_path: Path, mode
     assert not show.desk.state.refining
     show.bring(RED, "red")
     show.pictures.keep(["red"])
-    later = find_model(str(model.path), ["red"])
+    later = find_models(str(model.path), ["red"])
     engine = open_engine("onnxruntime", model, EngineOptions(threads=1), SIZE)
     with engine:
         other = RefinedShow(engine)
-        other.stylizer.model = later
+        other.stylizer.models = later
         other.desk.add_style(later.rows[0].style)
         other.desk.perform("refine", True)
         other.follow()
@@ -193,7 +193,7 @@ def test_what_has_no_picture_is_answered(show: RefinedShow, tmp_path: Path, mode
 
 def test_a_style_that_was_trained_already_joins_without_its_picture(show: RefinedShow):
     show.bring(RED, "red")
-    (row,) = show.stylizer.model.rows
+    (row,) = show.stylizer.models.rows
     show.pictures.add(row)
     show.follow_until(lambda: show.desk.state.look.style_names == ["red_2"])
     show.desk.perform("refine", True)
@@ -204,7 +204,7 @@ def test_a_style_that_was_trained_already_joins_without_its_picture(show: Refine
 def test_a_picture_of_the_command_line_is_read_again(show: RefinedShow, tmp_path: Path):
     Image.fromarray(RED).save(tmp_path / "red.png")
     show.bring(RED, "red")
-    (row,) = show.stylizer.model.rows
+    (row,) = show.stylizer.models.rows
     show.pictures._pictures.clear()
     show.pictures.improve(replace(row, typed=str(tmp_path / "red.png")))
     training = show.begin()
@@ -229,7 +229,7 @@ def test_why_it_cannot_be_is_said(show: RefinedShow, monkeypatch: pytest.MonkeyP
 
 def test_a_better_row_is_faded_to(show: RefinedShow):
     show.bring(RED, "red")
-    painter = LivePainter(show.stylizer, EngineSizes(show.stylizer.engine, SIZE), SIZE)
+    painter = LivePainter(show.stylizer, EngineSizes([show.stylizer.engine], SIZE), SIZE)
 
     def paint(at_s: float) -> np.ndarray:
         frame = LiveFrame(small_frame(*SIZE), 0, at_s)
@@ -237,7 +237,7 @@ def test_a_better_row_is_faded_to(show: RefinedShow):
 
     paint(0.0)
     before = paint(10.0)
-    (row,) = show.stylizer.model.rows
+    (row,) = show.stylizer.models.rows
     show.pictures.improve(replace(row, row=row.row + 0.5))
     begun = paint(20.0)
     half, ended = paint(20 + REFINED_FADE_S / 2), paint(20 + REFINED_FADE_S)
@@ -262,6 +262,6 @@ def test_the_flag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     args = parse_args(["--refine", "5", "--vgg", "vgg.safetensors", "--headless"])
     assert refine_from(args) == RefineOptions(5, 1.0, Path("vgg.safetensors"), True)
     with pytest.raises(UsageError, match="for pictures as styles"):
-        model_and_state(args, mirrored=False)
+        models_and_state(args, mirrored=False)
     with pytest.raises(UsageError, match="more than 0 seconds"):
         refine_from(parse_args(["--refine", "0"]))

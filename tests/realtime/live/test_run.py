@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import realtime.live.painter
-from engines import Engine, EngineOptions, ModelFile, Style, open_engine
+from engines import Engine, EngineOptions, ModelFile, Models, Style, open_engine
 from engines.base import Conditions
 from engines.errors import EngineRunError, EngineUnavailable, SinkError, SourceError
 from engines.runtimes.passthrough import Passthrough
@@ -127,14 +127,16 @@ def live(
     painter_options = {
         name: options.pop(name) for name in ("fixed_size", "quality") if name in options
     }
-    open_for = options.pop("open_for", lambda first, size: type(first)(first.model, first.options))
+    open_for = options.pop("open_for", lambda first, size, model: type(first)(model, first.options))
     painter_options.setdefault("fixed_size", SIZE)
     size = painter_options["fixed_size"] or (480, 640)
-    stylizer = Stylizer(engine, look, size, pictures=options.pop("pictures", NO_PICTURES))
-    painter = LivePainter(stylizer, EngineSizes(engine, size, open_for), **painter_options)
+    models = options.pop("models", Models((engine.model,)))
+    pictures = options.pop("pictures", NO_PICTURES)
+    stylizer = Stylizer(engine, look, size, pictures=pictures, models=models)
+    painter = LivePainter(stylizer, EngineSizes([engine], size, open_for), **painter_options)
     source.open()
     state = replace(
-        initial_state(engine.model, look, mirror),
+        initial_state(models, look, mirror),
         hud=options.pop("hud", "off"),
         **options.pop("state", {}),
     )
@@ -379,7 +381,7 @@ def test_a_new_brush_waits_for_its_engine_while_the_picture_goes_on():
     opened: list[tuple[int, int]] = []
     busy_s: list[float] = []
 
-    def open_slowly(first: Engine, size: tuple[int, int]) -> Engine:
+    def open_slowly(first: Engine, size: tuple[int, int], model: ModelFile) -> Engine:
         opened.append(size)
         busy_s.append(time.monotonic())
         time.sleep(1.0)
@@ -395,7 +397,7 @@ def test_a_new_brush_waits_for_its_engine_while_the_picture_goes_on():
 
 
 def test_an_engine_that_cannot_be_opened_for_a_new_brush_ends_the_run():
-    def refuse(first: Engine, size: tuple[int, int]) -> Engine:
+    def refuse(first: Engine, size: tuple[int, int], model: ModelFile) -> Engine:
         raise EngineRunError("no memory for that size")
 
     with pytest.raises(EngineRunError):
@@ -412,12 +414,12 @@ def test_only_so_many_engines_are_kept():
             closed.append(self)
 
     sizes = EngineSizes(
-        Counted(MODEL, EngineOptions()),
+        [Counted(MODEL, EngineOptions())],
         (2, 2),
-        lambda first, size: Counted(first.model, first.options),
+        lambda first, size, model: Counted(model, first.options),
     )
     for side in range(4, 16, 2):
-        while sizes.get((side, side)) is None:
+        while sizes.get((side, side), [MODEL]) is None:
             time.sleep(0.005)
     assert len(closed) == 3
     sizes.close()
@@ -428,14 +430,14 @@ def test_a_build_is_stopped_and_waited_for_at_the_end():
     """It calls Python from threads of its own, which at the end of the program aborts it."""
     begun = threading.Event()
 
-    def build(first: Engine, size: tuple[int, int]) -> Engine:
+    def build(first: Engine, size: tuple[int, int], model: ModelFile) -> Engine:
         begun.set()
         while not first.options.cancel.is_asked:
             time.sleep(0.005)
         raise EngineUnavailable("the build was stopped.")
 
-    sizes = EngineSizes(Slow(MODEL, EngineOptions()), (2, 2), build)
-    assert sizes.get((4, 4)) is None and begun.wait(5)
+    sizes = EngineSizes([Slow(MODEL, EngineOptions())], (2, 2), build)
+    assert sizes.get((4, 4), [MODEL]) is None and begun.wait(5)
     sizes.close()
     assert not any(thread.name == "engine sizes" for thread in threading.enumerate())
 
@@ -687,7 +689,7 @@ def test_a_better_engine_takes_over_when_it_is_built():
 def test_another_size_is_painted_by_the_engine_that_was_opened_for_it():
     opened: list[Slow] = []
 
-    def open_for(first: Engine, size: tuple[int, int]) -> Engine:
+    def open_for(first: Engine, size: tuple[int, int], model: ModelFile) -> Engine:
         opened.append(Slow(MODEL, EngineOptions()))
         return opened[-1]
 
@@ -722,14 +724,14 @@ def test_a_better_engine_follows_a_size_that_changed_meanwhile():
         return Faster(MODEL, EngineOptions())
 
     first.better = better
-    sizes = EngineSizes(first, (8, 8), lambda kind, size: type(kind)(kind.model, kind.options))
-    assert sizes.get((4, 4)) is None and sizes.get((8, 8)) is first
+    sizes = EngineSizes([first], (8, 8), lambda kind, size, model: type(kind)(model, kind.options))
+    assert sizes.get((4, 4), [MODEL]) is None and sizes.get((8, 8), [MODEL]) == [first]
     build.set()
     while not sizes.replaces:
         time.sleep(0.005)
-    while (engine := sizes.get((4, 4))) is None:
+    while (engines := sizes.get((4, 4), [MODEL])) is None:
         time.sleep(0.005)
-    assert engine.name == "faster" and not sizes.replaces
+    assert engines[0].name == "faster" and not sizes.replaces
     sizes.close()
 
 
@@ -770,7 +772,7 @@ def test_frames_go_to_the_gpu_once_where_all_is_done_there(
     engine, screen, size = OnGpu(MODEL, EngineOptions()), Screen(size=(96, 128)), (96, 128)
     look = replace(LOOK, **more)
     source = Synthetic(size, fps=20, frames=4)
-    live(source, screen, engine, look, open_for=lambda first, size: first).run()
+    live(source, screen, engine, look, open_for=lambda first, size, model: first).run()
     assert engine.seen and set(engine.seen) == {on_gpu}
     assert screen.pictures[0].shape == (*size, 3)
     # The engine gives back what it is given: all that is left is scaling down and up again.

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from engines import EngineOptions, ModelFile, find_model, open_engine
+from engines import EngineOptions, ModelFile, Models, find_models, open_engine
 from engines.errors import EngineLoadError
 from realtime.frame import LiveFrame
 from realtime.live.thumbnail_view import (
@@ -94,10 +94,10 @@ def test_every_wanted_style_is_painted_from_the_newest_frame(tiny_model: ModelFi
 
 
 def test_thumbnails_that_cannot_be_painted_say_why_and_harm_nothing(tiny_model: ModelFile):
-    def refuse(first, size):
+    def refuse(first, size, model):
         raise EngineLoadError("no memory")
 
-    thumbnails = Thumbnails(None, refuse)
+    thumbnails = Thumbnails(None, refuse, models_now=lambda: Models((tiny_model,)))
     thumbnails.look_at(LiveFrame(np.zeros((48, 64, 3), np.uint8), 0, 0.0))
     thumbnails.want(("dim",))
     assert wait_for(lambda: thumbnails.failure is not None) and thumbnails.failure == "no memory"
@@ -105,9 +105,9 @@ def test_thumbnails_that_cannot_be_painted_say_why_and_harm_nothing(tiny_model: 
 
 
 def test_what_ships_is_shown_until_a_style_is_painted():
-    model = find_model(None, [])
-    shipped = read_shipped(model)
-    assert set(shipped) == set(model.style_names)
+    models = find_models("gallery", [])
+    shipped = read_shipped(models)
+    assert set(shipped) == set(models.style_names)
     assert all(p.shape == (120, 160, 3) and p.dtype == np.uint8 for p in shipped.values())
     assert Thumbnails(None, shipped=shipped).pictures == shipped
 

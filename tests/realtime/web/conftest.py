@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from engines import EngineOptions, ModelFile, load_model, open_engine
+from engines import EngineOptions, ModelFile, Models, load_model, open_engine
 from realtime.controls.desk import Desk
 from realtime.live.engine_sizes import EngineSizes
 from realtime.live.painter import LivePainter
@@ -75,10 +75,10 @@ def serve(model: ModelFile, style: str, folder, certificate=None) -> Iterator[Pa
     engine = open_engine("onnxruntime", model, EngineOptions(threads=1), SIZE)
     source, look = BrowserSource(SIZE), Look(((style, 1.0),))
     source.open()
-    desk = Desk(initial_state(model, look, mirror=False))
+    desk = Desk(initial_state(Models((model,)), look, mirror=False))
     stylizer = Stylizer(engine, look, SIZE)
-    stream = WebStream(Thumbnails(engine, model_now=lambda: stylizer.model))
-    painter = LivePainter(stylizer, EngineSizes(engine, SIZE), SIZE)
+    stream = WebStream(Thumbnails(engine, models_now=lambda: stylizer.models))
+    painter = LivePainter(stylizer, EngineSizes([engine], SIZE), SIZE)
     live = Live(source, painter, Null(), desk, [stream], LiveOptions(snapshot_dir=folder))
     guard = replace(guard_for("127.0.0.1", 0, None), scheme="https" if certificate else "http")
     server = WebServer(guard, stream, desk, live.status, source, live.pictures, certificate)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import run_cam
-from engines import ModelFile, Style
+from engines import ModelFile, Models, Style
 from realtime.controls.desk import Desk
 from realtime.frame import LiveFrame
 from realtime.live.clean_sink import CleanSink
@@ -131,7 +131,7 @@ def sink(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[CleanSink]:
 
 def new_desk(recording: bool) -> Desk:
     model = ModelFile(Path("none.onnx"), (Style("original"), Style("great_wave")), "none", {})
-    state = initial_state(model, Look((("great_wave", 1.0),)), mirror=False)
+    state = initial_state(Models((model,)), Look((("great_wave", 1.0),)), mirror=False)
     return Desk(replace(state, recording=recording))
 
 
