@@ -1,11 +1,11 @@
 """Write what the README shows.
 
-The thumbnails that ship with the bundled model are written too.
+The thumbnails that ship with the bundled models are written too.
 
 The hotkeys come from the table of commands, the figures from docs/bench.json, the styles from
-docs/styles.json, which is what `python -m training evaluate` writes as evaluation.json; and the
-picture. What docs/training.md says of pictures as styles comes from docs/pictures.json, its
-summary.json with --pictures.
+docs/styles.json and docs/looks.json, which are what `python -m training evaluate` writes as
+evaluation.json; and the pictures. What docs/training.md says of pictures as styles comes from
+docs/pictures.json, its summary.json with --pictures.
 
 python -m bench.targets.readme
 """
@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from bench.tools.markdown import fill, markdown_table
-from engines import EngineOptions, find_model, open_engine
+from engines import EngineOptions, ModelFile, load_model, open_engine
+from engines.model_file import BUNDLED_DIR
 from realtime.controls.commands import COMMANDS
 from realtime.controls.keys import default_keymap
 from training.evaluate.figures import (
@@ -35,7 +36,7 @@ from training.evaluate.figures import (
 )
 
 ROOT = Path(__file__).parents[2]
-_COLUMNS = 5
+_COLUMNS, _LOOK_COLUMNS = 5, 3  # of pictures
 _QUALITY = 88
 _THUMBNAIL_FROM_PX, _THUMBNAIL_SIZE = 270, (160, 120)
 _STYLE_COLUMNS = (
@@ -48,6 +49,7 @@ _STYLE_COLUMNS = (
     f"ratio_1 {HANDHELD}",
     f"static {WEBCAM}",
 )
+_LOOK_FIGURES = ("face", f"ratio_1 {WEBCAM}", f"ratio_1 {HANDHELD}", f"static {WEBCAM}")
 _PICTURE_COLUMNS = (
     *("style_rel", "relu1_2", "relu2_2", "relu3_3", "relu4_3", "content", "face"),
     *(f"ratio_1 {WEBCAM}", f"static {WEBCAM}", "fps"),
@@ -65,8 +67,10 @@ def main() -> None:
     measured = ROOT / "docs" / "styles.json"
     if measured.is_file():
         found = json.loads(measured.read_text(encoding="utf-8"))
+        looks = json.loads((ROOT / "docs" / "looks.json").read_text(encoding="utf-8"))
         text = fill(text, "styles", styles(found))
-        (ROOT / "docs" / "styles.md").write_text(styles_page(found), encoding="utf-8")
+        page = "\n".join([*styles_page(found), *looks_page(looks), ""])
+        (ROOT / "docs" / "styles.md").write_text(page, encoding="utf-8")
     readme.write_text(text, encoding="utf-8")
     page = ROOT / "docs" / "live.md"
     page.write_text(
@@ -77,7 +81,9 @@ def main() -> None:
         page = ROOT / "docs" / "training.md"
         table = any_picture(json.loads(measured.read_text(encoding="utf-8")))
         page.write_text(fill(page.read_text(encoding="utf-8"), "pictures", table), encoding="utf-8")
-    save_pictures(ROOT / "docs" / "pictures" / "before_after.jpg")
+    paintings, looks = (load_model(BUNDLED_DIR / f"{n}.onnx") for n in ("gallery", "looks"))
+    save_pictures(paintings, "before_after.jpg", _COLUMNS)
+    save_pictures(looks, "looks.jpg", _LOOK_COLUMNS, with_photo=False)
 
 
 def any_picture(figures: dict) -> str:
@@ -172,8 +178,8 @@ def styles(figures: dict) -> str:
     )
 
 
-def styles_page(figures: dict) -> str:
-    """Return docs/styles.md: each style's picture, and in words what its figures say."""
+def styles_page(figures: dict) -> list[str]:
+    """Return docs/styles.md of paintings: each one's picture, and in words what its figures say."""
     rows = [
         (
             f"![{s['name']}](../engines/styles/thumbnails/{s['name']}.jpg)",
@@ -182,7 +188,7 @@ def styles_page(figures: dict) -> str:
         )
         for s in figures["styles"]
     ]
-    lines = [
+    return [
         "# The styles",
         "",
         f"What each is like on people, on rooms and in the hand, measured {figures['date']}",
@@ -192,7 +198,30 @@ def styles_page(figures: dict) -> str:
         *markdown_table(("", "painting", "what to expect"), rows, 3),
         "",
     ]
-    return "\n".join(lines)
+
+
+def looks_page(figures: dict) -> list[str]:
+    """Return what docs/styles.md says of the looks: each one's picture, and its figures."""
+    shown = [m for m in MEASURES if m.key in _LOOK_FIGURES]
+    rows = [
+        (
+            f"![{s['name']}](../engines/styles/thumbnails/{s['name']}.jpg)",
+            f"`{s['name']}` {s['title']}",
+            *(m.text(s["measured"].get(m.key)) for m in shown),
+        )
+        for s in figures["styles"]
+    ]
+    says = "; ".join(f"*{m.label}*: {m.says}" for m in shown)
+    return [
+        "## The looks",
+        "",
+        "Learnt from filters of ours ([training](training.md#the-looks)): a model of their own, so",
+        "they do not blend with paintings, and fade to and from them.",
+        "",
+        *markdown_table(("", "look", *(m.label for m in shown)), rows, 2),
+        "",
+        f"`python -m training evaluate looks`, {figures['date']}: `docs/looks.json`. {says}.",
+    ]
 
 
 def _words(measured: dict[str, float]) -> list[str]:
@@ -217,10 +246,10 @@ def _painting(style: dict) -> str:
     return ", ".join(part for part in (style["title"], style["artist"], style["year"]) if part)
 
 
-def save_pictures(target: Path) -> None:
-    """Write the photo untouched and in every painting of the bundled model.
+def save_pictures(model: ModelFile, name: str, columns: int, with_photo: bool = True) -> None:
+    """Write the photo untouched and in every style of ``model``, as docs/pictures/``name``.
 
-    They stand in rows of ``_COLUMNS``; and each by itself, small, beside the model.
+    They stand in rows of ``columns``; and each by itself, small, beside the model.
     """
     from PIL import Image
 
@@ -228,7 +257,6 @@ def save_pictures(target: Path) -> None:
     frame = np.asarray(
         Image.open(photo).convert("RGB").resize((480, 480), Image.Resampling.LANCZOS)
     )
-    model = find_model(None, [])
     styles = np.eye(model.own_styles, dtype=np.float32)
     with open_engine(
         "onnxruntime", model, EngineOptions(device="cpu", precision="fp32"), frame.shape[:2]
@@ -239,10 +267,12 @@ def save_pictures(target: Path) -> None:
         thumbnail.parent.mkdir(exist_ok=True)
         small = Image.fromarray(picture[:_THUMBNAIL_FROM_PX, 60:420])
         small.resize(_THUMBNAIL_SIZE, Image.Resampling.LANCZOS).save(thumbnail, quality=_QUALITY)
-    pictures += [np.full_like(frame, 255)] * (-len(pictures) % _COLUMNS)
+    pictures = pictures[0 if with_photo else 1 :]
+    pictures += [np.full_like(frame, 255)] * (-len(pictures) % columns)
     sheet = np.vstack(
-        [np.hstack(pictures[i : i + _COLUMNS]) for i in range(0, len(pictures), _COLUMNS)]
+        [np.hstack(pictures[i : i + columns]) for i in range(0, len(pictures), columns)]
     )
+    target = ROOT / "docs" / "pictures" / name
     target.parent.mkdir(parents=True, exist_ok=True)
     half = (sheet.shape[1] // 2, sheet.shape[0] // 2)
     Image.fromarray(sheet).resize(half, Image.Resampling.LANCZOS).save(target, quality=_QUALITY)

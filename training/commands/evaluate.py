@@ -189,7 +189,8 @@ def _of_styles(args: argparse.Namespace, model: ModelFile) -> list[Candidate]:
     only = args.styles.split(",") if args.styles else None
     styles = painted_styles(model, args.data, paintings, only)
     missing = [style.name for style in styles if style.painting is None]
-    if missing:
+    # What was learnt from pairs of pictures has no painting that it shall look like.
+    if missing and "distilled" not in json.loads(model.metadata.get("training", "{}")):
         raise UsageError(
             f"no painting is known for {', '.join(missing)}. "
             "Give the folder that holds styles/ with --data DIR, "
