@@ -338,7 +338,7 @@ function showNote(place, text) {
 }
 
 function formatFigures() {
-  const { fps, dropped, latency_p50_ms: p50, latency_p95_ms: p95, engine, size, film } = figures;
+  const { fps, dropped, latency_p50_ms: p50, latency_p95_ms: p95, engine, size } = figures;
   const painted = say("figures_painted", { fps: fps.toFixed(1), dropped });
   const lines = [
     measured.fps === undefined ? painted
@@ -348,7 +348,8 @@ function formatFigures() {
       measured.way_ms !== undefined && say("figures_way", { ms: Math.round(measured.way_ms) }),
     ].filter(Boolean).join(" · "),
     `${engine} · ${size}`,
-    film,
+    figures.film,
+    figures.opening && sayTold(figures.opening),
   ];
   return lines.filter(Boolean).join("\n");
 }
