@@ -13,19 +13,22 @@ import pytest
 from PIL import Image
 
 import stylize_video
-from engines import EngineOptions, Models, open_engine
+from engines import EngineOptions, Models, find_models, open_engine
 from engines.errors import UsageError
-from engines.models import BUNDLED_DIR
 from realtime.controls.desk import Desk
 from realtime.controls.show import Source, read_show
 from realtime.files.flags import open_crew
+from realtime.files.painter import plan_painting
 from realtime.files.replay import models_for
 from realtime.frame import LiveFrame
-from realtime.live.flags import models_and_state
+from realtime.live.command_line import parse_args
+from realtime.live.flags import models_and_state, models_at_first
 from realtime.live.run import initial_state
 from realtime.live.show_recorder import ShowRecorder
 from realtime.look import Look
 from realtime.media.reading.video_file import VideoFile
+from realtime.stylizer import Stylizer
+from realtime.timeline import Timeline
 from tests.conftest import write_video
 
 GREY = np.full((48, 64, 3), 100, np.uint8)
@@ -34,7 +37,6 @@ GREY = np.full((48, 64, 3), 100, np.uint8)
 @pytest.fixture(autouse=True)
 def models(tiny_model, inky_model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Models:
     """Both are the user's, and no other is installed."""
-    assert BUNDLED_DIR.is_dir()
     monkeypatch.setattr("engines.models.BUNDLED_DIR", tmp_path / "none")
     monkeypatch.setenv("LIVEBRUSH_MODELS", str(tmp_path / "models"))
     (tmp_path / "models").mkdir()
@@ -87,14 +89,9 @@ def test_every_style_is_on_the_sheet(capsys: pytest.CaptureFixture[str]):
 
 def test_a_cluster_has_one_model():
     args = argparse.Namespace(cluster="auto", replay=None, device="auto")
+    both = find_models(None, []).needed_for([["dim"], ["sepia"]])
     with pytest.raises(UsageError, match=r"--cluster: paints with one model, .* tiny and inky"):
-        open_crew(args, models_for_both(), [(Path("a.mp4"), Path("b.mp4"))])
-
-
-def models_for_both() -> Models:
-    from engines import find_models
-
-    return find_models(None, []).needed_for([["dim"], ["sepia"]])
+        open_crew(args, both, [(Path("a.mp4"), Path("b.mp4"))])
 
 
 def test_a_show_over_both_models_is_painted_again(models: Models):
@@ -120,9 +117,6 @@ def test_a_show_over_both_models_is_painted_again(models: Models):
 
 
 def test_live_begins_with_the_model_of_its_style(capsys: pytest.CaptureFixture[str]):
-    from realtime.live.command_line import parse_args
-    from realtime.live.flags import models_at_first
-
     def begun(*flags: str) -> tuple[str, tuple[str, ...], str]:
         args = parse_args(["--headless", "--source", "test", *flags])
         found, state = models_and_state(args, mirrored=False)
@@ -142,10 +136,6 @@ def test_live_begins_with_the_model_of_its_style(capsys: pytest.CaptureFixture[s
 
 
 def test_going_on_knows_every_model(models: Models):
-    from realtime.files.painter import plan_painting
-    from realtime.stylizer import Stylizer
-    from realtime.timeline import Timeline
-
     first, second = (
         open_engine("onnxruntime", model, EngineOptions(threads=1), (48, 64))
         for model in models.files

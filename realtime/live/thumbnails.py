@@ -144,8 +144,10 @@ class Thumbnails:
         with self._changed:
             while not self._closed:
                 styles = [style for style in self._styles if style not in self._given_up]
+                # First those that nothing ships for, such as one's own.
+                unseen = [style for style in styles if style not in self.pictures]
                 if styles and self._frame is not None:
-                    return self._frame, styles[turn % len(styles)]
+                    return self._frame, unseen[0] if unseen else styles[turn % len(styles)]
                 self._changed.wait()
             return None
 

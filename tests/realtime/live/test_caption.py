@@ -55,9 +55,9 @@ def test_a_preset_has_the_text_and_the_next_run_does_not_begin_with_it(tmp_path)
     without = press(press(press(perform(STATE, "text", "one"), "o"), "v"), "f3")
     assert not press(perform(without, "text", "two"), "f3").captioned
     remember(with_text)
-    _, state = flags.model_and_state(parse_args([]), mirrored=False)
+    _, state = flags.models_and_state(parse_args([]), mirrored=False)
     assert (state.text, state.captioned) == ("one", False)
-    _, state = flags.model_and_state(parse_args(["--text", "now"]), mirrored=False)
+    _, state = flags.models_and_state(parse_args(["--text", "now"]), mirrored=False)
     assert (state.text, state.captioned, state.said) == ("now", True, "")
 
 

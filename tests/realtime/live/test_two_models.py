@@ -18,6 +18,8 @@ from realtime.live.engine_sizes import EngineSizes, Size
 from realtime.live.painter import LivePainter
 from realtime.live.quality import Quality
 from realtime.live.run import initial_state
+from realtime.live.sources.synthetic import Synthetic
+from realtime.live.thumbnails import Thumbnails
 from realtime.look import Look
 from realtime.stylizer import Stylizer
 from tests.realtime.live.test_run import Screen, live
@@ -146,8 +148,6 @@ def test_a_model_that_cannot_be_opened_is_said_and_the_painting_goes_on(models: 
     told: list[str] = []
     engine = open_engine("onnxruntime", models.files[0], EngineOptions(threads=1), SIZE)
     screen = Screen({5: ["3"], 40: ["q"]})
-    from realtime.live.sources.synthetic import Synthetic
-
     run = live(
         Synthetic(SIZE, fps=50), screen, engine, DIM, models=models, open_for=refuse, hud="short"
     )
@@ -160,8 +160,6 @@ def test_a_model_that_cannot_be_opened_is_said_and_the_painting_goes_on(models: 
 
 
 def test_the_hud_and_the_page_say_what_is_opened(models: Models, opening: Opening):
-    from realtime.live.sources.synthetic import Synthetic
-
     engine = open_engine("onnxruntime", models.files[0], EngineOptions(threads=1), SIZE)
     seen: list[tuple[str, tuple[str, ...]]] = []
     screen = Screen({5: ["4"], 60: ["q"]})
@@ -182,13 +180,14 @@ def test_the_hud_and_the_page_say_what_is_opened(models: Models, opening: Openin
 
 
 def test_thumbnails_show_the_styles_of_every_model(models: Models):
-    from realtime.live.thumbnails import Thumbnails
-
     engine = open_engine("onnxruntime", models.files[0], EngineOptions(threads=1), SIZE)
-    thumbnails = Thumbnails(engine, models_now=lambda: models)
+    shipped = {"dim": np.zeros((48, 64, 3), np.uint8)}
+    thumbnails = Thumbnails(engine, shipped=shipped, models_now=lambda: models)
     thumbnails.look_at(LiveFrame(np.full((*SIZE, 3), 200, np.uint8), 0, 0.0))
     thumbnails.want(("dim", "sepia"))
-    assert wait_for(lambda: len(thumbnails.pictures) == 2)
+    assert wait_for(lambda: thumbnails.version >= 1)
+    assert "sepia" in thumbnails.pictures, "what has no picture comes first"
+    assert wait_for(lambda: thumbnails.version > 2)
     assert (thumbnails.pictures["dim"].mean(), thumbnails.pictures["sepia"].mean()) == (100, 55)
     thumbnails.close()
     engine.close()

@@ -126,7 +126,9 @@ def test_the_painting_of_a_file_does_not_depend_on_tiles(tiny_model):
     look = Look(((model.default_style, 1.0),), strength=0.8)
     with open_engine("openvino", model, EngineOptions(precision="int8"), (300, 900)) as engine:
         whole = Stylizer(engine, look).stylize(frame, 0.0)
-        pieces = Stylizer(engine, look, pieces=NetworkPieces(engine, 400)).stylize(frame, 0.0)
+        pieces = Stylizer(engine, look, pieces=lambda engine: NetworkPieces(engine, 400)).stylize(
+            frame, 0.0
+        )
     assert (
         np.abs(whole.astype(int) - pieces).max() <= 2
     )  # 1 of the network's, through what brings it up

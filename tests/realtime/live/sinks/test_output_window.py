@@ -157,7 +157,7 @@ def test_the_end_of_what_others_see_is_asked_for(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setenv("LIVEBRUSH_STATE", str(tmp_path))
     args = run_cam.parse_args(["--output-window", "2", "--source", "test", "--fresh"])
-    _, state = flags.model_and_state(args, mirrored=False)
+    _, state = flags.models_and_state(args, mirrored=False)
     desk = Desk(state)
     desk.press("q")
     assert not desk.state.quit and "on air: once more" in desk.state.said
