@@ -137,7 +137,7 @@ def test_a_row_is_enough_for_what_the_bundled_network_paints(
     small: Path, capfd: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
     """The teacher is one of its own styles, and the photos are frames of a clip."""
-    monkeypatch.setattr("engines.model_file.BUNDLED_DIR", small)
+    monkeypatch.setattr("engines.models.BUNDLED_DIR", small)
     write_video(small / "clip.mp4")
     assert distil("second", "--photos", "clip.mp4", "--name", "again") == 0
     told = capfd.readouterr().out
@@ -153,7 +153,7 @@ def test_a_row_is_enough_for_what_the_bundled_network_paints(
 def test_a_signal_keeps_what_is_learnt(
     small: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, ends: type
 ):
-    write_pairs(small / "ink")
+    write_pairs(small / "sepia")
 
     def end(student: Student, losses: dict) -> None:
         if student.step == 3 and not student.config.rows_only:
@@ -163,16 +163,16 @@ def test_a_signal_keeps_what_is_learnt(
         patched.setattr(Student, "_record", end)
         if ends is SystemExit:
             with pytest.raises(SystemExit):
-                distil("--pairs", "ink")
+                distil("--pairs", "sepia")
         else:
-            assert distil("--pairs", "ink") == 130
+            assert distil("--pairs", "sepia") == 130
     assert "Go on with the same and --resume" in capsys.readouterr().out
-    state = json.loads((small / "runs" / "ink" / "run.json").read_text())
+    state = json.loads((small / "runs" / "sepia" / "run.json").read_text())
     assert state["rows_only"] is False and state["spent_s"] > 0
-    forget_time(small / "runs" / "ink")
-    assert distil("--pairs", "ink", "--resume") == 0
+    forget_time(small / "runs" / "sepia")
+    assert distil("--pairs", "sepia", "--resume") == 0
     assert "goes on after" in capsys.readouterr().out
-    assert torch.load(small / "runs" / "ink" / "checkpoint.pt", weights_only=True)["step"] > 3
+    assert torch.load(small / "runs" / "sepia" / "checkpoint.pt", weights_only=True)["step"] > 3
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_a_signal_keeps_what_is_learnt(
 def test_says_what_is_wrong_and_writes_no_model(
     small: Path, capsys: pytest.CaptureFixture, monkeypatch, flags: list[str], code: int, words: str
 ):
-    monkeypatch.setattr("engines.model_file.BUNDLED_DIR", small)
+    monkeypatch.setattr("engines.models.BUNDLED_DIR", small)
     (small / "teachers").mkdir()
     write_network(small / "sharp.onnx", licence="for research only")
     write_photos(small / "photos")
