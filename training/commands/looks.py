@@ -8,7 +8,7 @@ from pathlib import Path
 from engines.errors import UsageError
 from training.commands.flags import add_device, add_vgg, check_device
 
-_MOST, _MINUTES, _PREVIEWS = 240, 90.0, 12
+_MOST, _MINUTES = 240, 90.0
 _EXAMPLES = """
 examples:
   python -m training looks --photos photos/ --vgg vgg16.safetensors

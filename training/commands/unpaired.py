@@ -128,9 +128,8 @@ def run(args: argparse.Namespace) -> None:
     for style in names:
         check_taken(style, has_run)
     check_device(args.device)
-    vgg = (
-        load_vgg(args.vgg).to(args.device) if args.vgg else None
-    )  # a wrong file is said before hours of training
+    # Before hours of training, so that a wrong file is said at once.
+    vgg = load_vgg(args.vgg).to(args.device) if args.vgg else None
     trainer = _begin(args, names, folder, vgg)
     try:
         _learn(trainer, 60 * args.minutes)

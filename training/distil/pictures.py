@@ -52,7 +52,7 @@ def find_pairs(folder: Path) -> list[PairFiles]:
             f"--pairs {folder}: has no folders {BEFORE}/ and {AFTER}/. Put the untouched pictures "
             f"into {BEFORE}/, and what shall become of them into {AFTER}/ under the same names."
         )
-    before, after = ({file.stem: file for file in _pictures(part)} for part in parts)
+    before, after = ({file.stem: file for file in picture_files(part)} for part in parts)
     alone = sorted(before.keys() - after.keys())
     if alone:
         raise UsageError(
@@ -110,7 +110,7 @@ def paint_targets(
     lies in the folder is kept. ``show(count, share)`` is called after each. Raises UsageError for
     too few photos.
     """
-    files = spread(_pictures(photos), _MOST_PAIRS)
+    files = spread(picture_files(photos), _MOST_PAIRS)
     if len(files) < FEWEST:
         kinds = ", ".join(sorted(PHOTO_SUFFIXES))
         raise UsageError(
@@ -128,8 +128,8 @@ def paint_targets(
                 break
             view = draw_view(files[number % len(files)], number // len(files), number)
             # What is before comes last: a pair without it is none.
-            _write(folder / AFTER / name, paint(view))
-            _write(folder / BEFORE / name, view)
+            write_picture(folder / AFTER / name, paint(view))
+            write_picture(folder / BEFORE / name, view)
         share = max((number + 1) / wanted, (time.monotonic() - begun_s) / max(seconds, 1e-9))
         show(number + 1, min(1.0, share))
 
@@ -155,12 +155,14 @@ def draw_view(file: Path, again: int, seed: int) -> np.ndarray:
     return np.ascontiguousarray(soften(photo, random))
 
 
-def _pictures(folder: Path) -> list[Path]:
+def picture_files(folder: Path) -> list[Path]:
+    """Return the pictures in ``folder``, by name; none where there is no such folder."""
     if not folder.is_dir():
         return []
     return [path for path in sorted(folder.iterdir()) if path.suffix.lower() in PHOTO_SUFFIXES]
 
 
-def _write(path: Path, picture: np.ndarray) -> None:
+def write_picture(path: Path, picture: np.ndarray) -> None:
+    """Write ``picture``, (H, W, 3) uint8 RGB, as PNG."""
     with atomic_write(path) as written:
         cv2.imencode(".png", picture[:, :, ::-1])[1].tofile(written)

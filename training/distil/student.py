@@ -63,8 +63,11 @@ class TargetSampler(BatchSampler):
     def _draw(self) -> tuple[np.ndarray, ...]:
         random, config = self._random, self._config
         count = 1 + (random.random() < config.layer_share)
-        chosen = [self._pictures[random.integers(len(self._pictures))] for _ in range(count)]
+        chosen = [self._choose() for _ in range(count)]
         return draw_from_targets(chosen, config.crop_px, random, config.still_share, config.cell_px)
+
+    def _choose(self) -> np.ndarray:
+        return self._pictures[self._random.integers(len(self._pictures))]
 
 
 def student_config(style: StyleConfig, network: dict[str, int], rows_only: bool) -> TrainingConfig:

@@ -7,23 +7,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from msgspec.structs import replace
 from torch import Tensor
 
-from training.config import StyleConfig, TrainingConfig
+from training.config import StyleConfig
 from training.distil.student import OWN_NETWORK, Student, TargetPair, TargetSampler, student_config
 from training.looks.filters import LOOKS
 from training.pairs import BatchSampler, Pair
 from training.vgg import Vgg16
 
 LICENCE = "MIT"
-_TITLES = {
-    "ink": "Ink",
-    "comic": "Comic",
-    "watercolour": "Watercolour",
-    "pencil": "Pencil",
-    "paper_cut": "Paper cut",
-    "neon": "Neon",
-}
 
 
 @dataclass(frozen=True)
@@ -38,21 +31,16 @@ class LookSampler(TargetSampler):
 
     kind = LookPair
 
-    def __init__(
-        self, config: TrainingConfig, pictures: list[np.ndarray], seed: int, ahead: bool
-    ) -> None:
-        self._all = pictures
-        super().__init__(config, [], seed, ahead)
-
     def _draw(self) -> tuple[np.ndarray, ...]:
         random = self._random
         first, second = random.choice(len(LOOKS), 2, replace=False)
         share = random.uniform(0.2, 0.8) if random.random() < self._config.blend_share else 1.0
-        mix = np.zeros(len(LOOKS), np.float32)
-        mix[first], mix[second] = share, 1 - share
-        chosen = random.choice(len(self._all), 2, replace=False)
-        self._pictures = [_in_looks(self._all[place], mix) for place in chosen]
-        return *super()._draw(), mix
+        self._mix = np.zeros(len(LOOKS), np.float32)
+        self._mix[first], self._mix[second] = share, 1 - share
+        return *super()._draw(), self._mix
+
+    def _choose(self) -> np.ndarray:
+        return _in_looks(super()._choose(), self._mix)
 
 
 def _in_looks(picture: np.ndarray, mix: np.ndarray) -> np.ndarray:
@@ -87,12 +75,21 @@ def begin(
 ) -> LookStudent:
     """Return a student that has learnt nothing."""
     styles = tuple(
-        StyleConfig(name, "", _TITLES[name], "Livebrush", "", LICENCE, "training/looks/filters.py")
+        StyleConfig(
+            name,
+            "",
+            name.replace("_", " ").capitalize(),
+            "Livebrush",
+            "",
+            LICENCE,
+            "training/looks/filters.py",
+        )
         for name in LOOKS
     )
     config = student_config(styles[0], OWN_NETWORK, rows_only=False)
-    config = TrainingConfig(
-        **{f: getattr(config, f) for f in config.__struct_fields__}
-        | {"name": "looks", "styles": styles}
-    )
+    config = replace(config, name="looks", styles=styles)
     return LookStudent(config, data, pictures, vgg, folder, device, {"filters": "training/looks"})
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ").capitalize()

@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from engines.atomic_write import atomic_write
 from engines.errors import UsageError
-from training.data import PHOTO_SUFFIXES, read_photo, spread
-from training.distil.pictures import FEWEST, draw_view
+from training.data import read_photo, spread
+from training.distil.pictures import BEFORE, FEWEST, draw_view, picture_files, write_picture
 from training.looks.filters import LOOKS
-
-BEFORE = "before"
 
 
 def draw_targets(
@@ -26,8 +22,7 @@ def draw_targets(
     of the photos are softened as filmed pictures are, every second one is seen closer and in other
     light. ``show(done, all)`` is called after each. Raises UsageError for too few photos.
     """
-    found = [p for p in sorted(photos.iterdir()) if p.suffix.lower() in PHOTO_SUFFIXES]
-    files = spread(found, most)
+    files = spread(picture_files(photos), most)
     if len(files) < FEWEST:
         raise UsageError(f"--photos {photos}: holds {len(files)} photos; {FEWEST} are the fewest.")
     for part in (BEFORE, *LOOKS):
@@ -37,10 +32,10 @@ def draw_targets(
         name = f"{number:04}.png"
         if not (folder / BEFORE / name).is_file():
             view = draw_view(files[number], number % 2, int(number))
-            seen = np.float32(view) / 255
             for look, draw in LOOKS.items():
-                _write(folder / look / name, draw(seen))
-            _write(folder / BEFORE / name, seen)  # last: without it there is none
+                drawn = (255 * draw(np.float32(view) / 255)).round().clip(0, 255)
+                write_picture(folder / look / name, drawn.astype(np.uint8))
+            write_picture(folder / BEFORE / name, view)  # last: without it there is none
         show(done, len(files))
 
 
@@ -50,9 +45,3 @@ def read_targets(folder: Path) -> list[np.ndarray]:
     return [
         np.dstack([read_photo(folder / part / name) for part in (BEFORE, *LOOKS)]) for name in names
     ]
-
-
-def _write(path: Path, picture: np.ndarray) -> None:
-    with atomic_write(path) as written:
-        bytes_ = (255 * picture[:, :, ::-1]).round().clip(0, 255).astype(np.uint8)
-        cv2.imencode(".png", bytes_)[1].tofile(written)

@@ -77,7 +77,7 @@ class UnpairedTrainer:
         torch.manual_seed(seed)
         self.generators = nn.ModuleDict({way: kind.build() for way in DIRECTIONS})
         random = np.random.default_rng(seed)
-        seen = torch.cat([self._draw(pictures, random, _BEGUN_ON) for pictures in sets])
+        seen = torch.cat([self._draw(s, random, _BEGUN_ON) for s in sets]) if vgg else None
         self.discriminators = nn.ModuleDict(
             {way: kind.build_discriminator(size_px, vgg, seen) for way in DIRECTIONS}
         )
